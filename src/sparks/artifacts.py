@@ -1,0 +1,194 @@
+"""Artifacts: tensors and tables on disk, written whole or not at all, read without pickle.
+
+A tensor artifact is one safetensors file, a table is one Parquet file. Both carry their
+*provenance*: a JSON object that says how they were made (configuration, code, seed, versions,
+digests of the inputs).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sparks.errors import SparksError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+PROVENANCE = "provenance"
+
+# The columns of every table of scores: one number a row. A column that does not apply is empty.
+TIDY = (
+    "experiment",
+    "dataset",
+    "model",
+    "variant",
+    "condition",
+    "method",
+    "metric",
+    "image",
+    "seed",
+    "value",
+)
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, and rename it to `path` when the block succeeds.
+
+    A killed or failed block leaves `path` as it was, and no temporary file unless it was killed.
+
+    Raises:
+        SparksError: when the file cannot be written (a full disk, a read-only folder).
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if _is_write_failure(error):
+            raise SparksError(
+                f"cannot write {path}: {error}. Free some space or choose another folder, "
+                "then run the same command again; nothing half-written was left."
+            ) from error
+        raise
+
+
+def _is_write_failure(error: BaseException) -> bool:
+    """Whether `error` says that the disk, not the program, is at fault (safetensors wraps it)."""
+    return isinstance(error, OSError) or "I/O error" in str(error)
+
+
+def save_tensors(
+    path: str | Path,
+    tensors: Mapping[str, torch.Tensor],
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Write named tensors and their provenance to one safetensors file.
+
+    Args:
+        path: where to; missing folders are made.
+        tensors: name → tensor of any shape and of any dtype that safetensors knows.
+        provenance: anything JSON can hold.
+
+    Raises:
+        SparksError: when the file cannot be written.
+    """
+    from safetensors.torch import save_file
+
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic(path) as temporary:
+        save_file(contiguous, temporary, metadata={PROVENANCE: _to_json(provenance)})
+
+
+def load_tensors(
+    path: str | Path, names: Iterable[str] | None = None, device: str = "cpu"
+) -> dict[str, torch.Tensor]:
+    """Read the tensors of a safetensors file, or those in `names` only.
+
+    Raises:
+        SparksError: when the file is missing, truncated, of another format (a pickle is never
+            opened), or lacks one of `names`.
+    """
+    with _open_tensors(path, device) as file:
+        present = set(file.keys())
+        wanted = sorted(present) if names is None else list(names)
+        if missing := [name for name in wanted if name not in present]:
+            raise SparksError(
+                f"{path} holds no tensor {missing[0]!r}, only {sorted(present)}: "
+                "it is another kind of artifact, or made by another version; delete it and rerun"
+            )
+        return {name: file.get_tensor(name) for name in wanted}
+
+
+def tensor_provenance(path: str | Path) -> dict[str, Any]:
+    """Read how a tensor artifact was made, without reading the tensors."""
+    with _open_tensors(path, "cpu") as file:
+        metadata: dict[str, str] = file.metadata() or {}
+    return dict(json.loads(metadata.get(PROVENANCE, "{}")))
+
+
+@contextmanager
+def _open_tensors(path: str | Path, device: str) -> Iterator[Any]:
+    from safetensors import SafetensorError, safe_open
+
+    if not Path(path).is_file():
+        raise SparksError(f"{path} does not exist: run the job that makes it first")
+    try:
+        with safe_open(path, framework="pt", device=device) as file:
+            yield file
+    except SafetensorError as error:
+        raise SparksError(
+            f"{path} is not an intact safetensors file ({error}): delete it and rerun the job "
+            "that makes it (pickled checkpoints are never opened here)"
+        ) from error
+
+
+def save_table(
+    path: str | Path, table: pd.DataFrame, provenance: Mapping[str, Any] | None = None
+) -> None:
+    """Write a table and its provenance to one Parquet file (without the index).
+
+    Raises:
+        SparksError: when the file cannot be written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    metadata = {**(arrow.schema.metadata or {}), PROVENANCE.encode(): _to_json(provenance).encode()}
+    with atomic(path) as temporary:
+        pq.write_table(arrow.replace_schema_metadata(metadata), temporary)
+
+
+def load_table(path: str | Path) -> pd.DataFrame:
+    """Read a table written by `save_table`.
+
+    Raises:
+        SparksError: when the file is missing, truncated or of another format.
+    """
+    frame: pd.DataFrame = _read_parquet(path).to_pandas()
+    return frame
+
+
+def table_provenance(path: str | Path) -> dict[str, Any]:
+    """Read how a table was made."""
+    metadata = _read_parquet(path).schema.metadata or {}
+    return dict(json.loads(metadata.get(PROVENANCE.encode(), b"{}")))
+
+
+def _read_parquet(path: str | Path) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not Path(path).is_file():
+        raise SparksError(f"{path} does not exist: run the job that makes it first")
+    try:
+        return pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        line = str(error).splitlines()[0]
+        raise SparksError(
+            f"{path} is not an intact Parquet file ({line}): delete it and rerun the job "
+            "that makes it"
+        ) from error
+
+
+def _to_json(provenance: Mapping[str, Any] | None) -> str:
+    return json.dumps(dict(provenance or {}), sort_keys=True)
