@@ -1,0 +1,44 @@
+"""Explain the chosen images by one method, and count what it cost."""
+
+from harness import places
+from harness.job import Config, Paths, main
+
+PARTS = ("model", "attribution", "explain.target", "seed", "device")
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write the maps with the classes they explain, and the passes and seconds per image."""
+    from time import perf_counter
+
+    import torch
+    from harness.loading import explained, instantiate_method, tidy, trained
+    from sparks.artifacts import save_table, save_tensors
+    from sparks.models.counting import Counting
+
+    model = trained(cfg["model"], inputs["weights"], cfg["device"])
+    x, target = explained(inputs["images"], model, cfg["explain.target"])
+    method = instantiate_method(cfg["attribution"])
+    counting = Counting(model)
+    start = perf_counter()
+    with counting:
+        maps = method(model, x, target)
+    seconds = perf_counter() - start
+    save_tensors(outputs["maps"], {"maps": maps.float(), "target": target}, cfg.provenance())
+    each = torch.ones(1, dtype=torch.float64) / len(x)
+    cost = {
+        "Forwards": each * counting.forwards,
+        "Backwards": each * counting.backwards,
+        "Seconds": each * seconds,
+    }
+    names = {**cfg.wildcards, "method": cfg["attribution"]["label"]}
+    save_table(outputs["cost"], tidy(names, cost), cfg.provenance())
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={"images": places.EXPLAINED, "weights": places.WEIGHTS},
+        outputs={"maps": places.MAPS, "cost": places.COST},
+        snakemake=globals().get("snakemake"),
+    )

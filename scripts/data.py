@@ -1,0 +1,28 @@
+"""Make one split of a data set: generate it, or read it from the user's files."""
+
+from harness import places
+from harness.job import Config, Paths, main
+
+PARTS = ("dataset",)
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write the split named by the job as one artifact."""
+    from hydra.utils import instantiate
+    from sparks.errors import SparksError
+
+    splits = instantiate(cfg["dataset"]["builder"])()
+    wanted = cfg.wildcards["split"]
+    if wanted not in splits:
+        raise SparksError(f"{cfg['dataset']['name']} has no split {wanted!r}: {sorted(splits)}")
+    splits[wanted].save(outputs["images"], cfg.provenance())
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={},
+        outputs={"images": places.DATA},
+        snakemake=globals().get("snakemake"),
+    )

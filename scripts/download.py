@@ -1,0 +1,28 @@
+"""Fetch a data set into the data folder (the only job that needs a network)."""
+
+from harness import places
+from harness.job import Config, Paths, main
+
+PARTS = ("dataset",)
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Download, and leave a note that it was done."""
+    import json
+
+    from hydra.utils import instantiate
+    from sparks.artifacts import atomic
+
+    instantiate(cfg["dataset"]["builder"]).download()
+    with atomic(outputs["note"]) as temporary:
+        temporary.write_text(json.dumps(cfg.provenance(), indent=2))
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={},
+        outputs={"note": places.DOWNLOAD},
+        snakemake=globals().get("snakemake"),
+    )

@@ -1,0 +1,30 @@
+"""Measure the accuracy of a trained model, image by image."""
+
+from harness import places
+from harness.job import Config, Paths, main
+
+PARTS = ("model", "seed", "device")
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write whether each test image is classified rightly (1) or not (0)."""
+    from harness.loading import tidy, trained
+    from sparks.artifacts import save_table
+    from sparks.data import ImageSet
+    from sparks.training import predict
+
+    model = trained(cfg["model"], inputs["weights"], cfg["device"])
+    images = ImageSet.load(inputs["test"])
+    right = predict(model, images).argmax(1) == images.labels
+    table = tidy(cfg.wildcards, {"Accuracy": right.double()}, condition="test")
+    save_table(outputs["table"], table, cfg.provenance())
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={"test": places.TEST, "weights": places.WEIGHTS},
+        outputs={"table": places.EVALUATION},
+        snakemake=globals().get("snakemake"),
+    )

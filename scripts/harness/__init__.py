@@ -1,0 +1,6 @@
+"""What joins the library to Hydra and Snakemake: composition, validation, digests, places, doors.
+
+`config/` is the only source of truth. The Snakefile composes it once (`compose`), refuses what
+cannot be run (`validate`), derives the jobs from it (`grid`) and hands each job its own resolved
+part. `job` gives every script its two doors: Snakemake's `script:` and a Hydra program.
+"""

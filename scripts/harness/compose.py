@@ -1,0 +1,151 @@
+"""Compose the configuration, and take from it the part that one job may depend on.
+
+Every file `config/GROUP/NAME.yaml` of the groups below is an option, and all of them are in the
+composed configuration, under the group's plural: `attributions.sobol`, `datasets.digits`. So an
+override names what it changes (`attributions.sobol.method.grid=11`) and adding a file is all it
+takes to add an option. The singular (`attribution`) is the option in hand: a script at the shell
+chooses it (`attribution=sobol`), the workflow sets it from the job's wildcards.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from sparks.errors import SparksError
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = ROOT / "config"
+
+# Groups whose options are all present at once, under the plural of the group's name.
+OPTIONS = ("dataset", "model", "attribution", "metric", "item", "claim")
+
+
+def register_options(config_dir: Path = CONFIG) -> None:
+    """Tell Hydra's defaults list about every option file (the entry `options` in config.yaml)."""
+    defaults = [
+        {f"{group}@{group}s.{file.stem}": file.stem}
+        for group in OPTIONS
+        for file in sorted((config_dir / group).glob("*.yaml"))
+    ]
+    ConfigStore.instance().store(name="options", node={"defaults": defaults})
+
+
+def compose(overrides: Iterable[str] = (), config_dir: Path = CONFIG) -> DictConfig:
+    """Compose the whole configuration, with the user's overrides.
+
+    Raises:
+        SparksError: naming the override that cannot be applied, and what is allowed there.
+    """
+    overrides = list(overrides)
+    register_options(config_dir)
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(config_dir)):
+            return hydra_compose("config", overrides=overrides)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise SparksError(_explain(error, overrides, config_dir)) from None
+
+
+def overrides_from(config: Mapping[str, Any]) -> list[str]:
+    """Turn Snakemake's own config into Hydra overrides.
+
+    `--config scale=smoke seed=1 'overrides=[experiment=sobol]'` gives
+    `["scale=smoke", "seed=1", "experiment=sobol"]`.
+
+    Raises:
+        SparksError: when an override addresses the option in hand, which the workflow sets itself.
+    """
+    listed = config.get("overrides") or []
+    if isinstance(listed, str):
+        listed = [listed]
+    plain = [f"{key}={_hydra(value)}" for key, value in config.items() if key != "overrides"]
+    overrides = plain + [str(override) for override in listed]
+    for override in overrides:
+        head = re.match(r"[+~]*(\w+)[.=@]", override)
+        if head and head[1] in OPTIONS:
+            raise SparksError(
+                f"{override}: the workflow runs the {head[1]}s of its experiments, so "
+                f"{head[1]!r} is not to choose. To change one, write "
+                f"{head[1]}s.NAME.KEY=VALUE; to choose them, "
+                f"experiments.NAME.{'methods' if head[1] == 'attribution' else head[1] + 's'}=[...]"
+            )
+    return overrides
+
+
+def _hydra(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(_hydra(element) for element in value) + "]"
+    return "null" if value is None else str(value)
+
+
+def part(config: DictConfig, keys: Iterable[str], **chosen: str) -> dict[str, Any]:
+    """Resolve the entries `keys` of the configuration, with the options in hand `chosen`.
+
+    Args:
+        config: the composed configuration.
+        keys: dotted names, such as `"model"` or `"scale.n_explain"`.
+        chosen: group → name of the option in hand, and `seed`; names that are no key of the
+            configuration are passed over (a job's wildcards may hold more).
+
+    Returns:
+        dotted name → plain value.
+    """
+    for name, value in chosen.items():
+        if name in OPTIONS:
+            if value not in config[f"{name}s"]:
+                raise SparksError(f"no {name} {value!r}: there are {sorted(config[f'{name}s'])}")
+            config[name] = config[f"{name}s"][value]
+        elif name == "seed":
+            config["seed"] = int(value)
+    return {key: _plain(OmegaConf.select(config, key, throw_on_missing=True)) for key in keys}
+
+
+def _plain(node: Any) -> Any:
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+
+
+@lru_cache(maxsize=1)
+def _close_matches(keys: tuple[str, ...], wanted: str) -> list[str]:
+    from difflib import get_close_matches
+
+    return get_close_matches(wanted, keys, n=3, cutoff=0.6)
+
+
+def _explain(error: Exception, overrides: list[str], config_dir: Path) -> str:
+    """Say in one line which override failed and what is allowed in its place."""
+    text = str(error)
+    if found := re.search(r"[Cc]ould not override '([^']+)'", text):
+        key = found[1]
+        given = next((o for o in overrides if o.lstrip("+~").startswith(key)), key)
+        return f"{given}: there is no key {key!r}; {_allowed_beside(key, config_dir)}"
+    if found := re.search(r"[Ii]n '[^']*': [Cc]ould not find '(\w+)/([^']+)'", text):
+        group, name = found[1], found[2]
+        files = sorted(file.stem for file in (config_dir / group).glob("*.yaml"))
+        return f"{group}={name}: there is no config/{group}/{name}.yaml; allowed: {files}"
+    line = " ".join(part.strip() for part in text.splitlines() if part.strip())
+    return f"the configuration cannot be composed ({overrides}): {line}"
+
+
+def _allowed_beside(key: str, config_dir: Path) -> str:
+    """List the keys of the deepest part of `key` that exists."""
+    config = compose((), config_dir)
+    parent = key
+    while "." in parent:
+        parent, _, last = parent.rpartition(".")
+        node = OmegaConf.select(config, parent)
+        if OmegaConf.is_dict(node):
+            near = _close_matches(tuple(map(str, node)), last)
+            hint = f" (did you mean {parent}.{near[0]}?)" if near else ""
+            return f"allowed under {parent}: {sorted(map(str, node))}{hint}"
+    near = _close_matches(tuple(map(str, config)), key)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return f"allowed: {sorted(map(str, config))}{hint}"

@@ -1,0 +1,80 @@
+"""A digest of the code that a job runs, so that an edit reruns what depends on it, and only that.
+
+Snakemake sees a change of a rule's script file, not of what the script imports. Here the digest
+covers the *static import closure*: the script, the project's modules it imports (also inside
+functions), what those import, and so on, starting as well from every `_target_` in the job's part
+of the configuration. Comments and docstrings do not count: the syntax trees are hashed.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from harness.targets import exports, find, imports, module_file, tree
+
+
+def code_digest(script: Path, config: Any = None) -> str:
+    """Digest the closure of `script` and of the `_target_`s in `config` (16 hex digits)."""
+    files = {script.resolve()}
+    for target in targets_in(config):
+        if definition := find(target):
+            files.add(definition.file)
+    closure_files = sorted(set().union(*(closure(file) for file in files)))
+    hashes = [f"{file.name}:{source_digest(file)}" for file in closure_files]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16]
+
+
+def targets_in(config: Any) -> Iterator[str]:
+    """Yield every `_target_` inside nested dicts and lists."""
+    if isinstance(config, dict):
+        for key, value in config.items():
+            if key == "_target_":
+                yield value
+            else:
+                yield from targets_in(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from targets_in(value)
+
+
+@lru_cache(maxsize=None)
+def closure(file: Path) -> frozenset[Path]:
+    """Return the project's files that running `file` may read, itself included."""
+    seen: set[Path] = set()
+    waiting = [file]
+    while waiting:
+        current = waiting.pop()
+        if current not in seen:
+            seen.add(current)
+            waiting.extend(_files_of(imports(tree(current))))
+    return frozenset(seen)
+
+
+def _files_of(names: Iterable[str]) -> Iterator[Path]:
+    for name in names:
+        # `from package import name`: a module of its own, or a name in (or behind) `package`.
+        if file := module_file(name):
+            yield file
+        elif package := module_file(name.rpartition(".")[0]):
+            origin = exports(package).get(name.rpartition(".")[2])
+            if package.name != "__init__.py" or origin is None:
+                yield package
+            else:
+                yield from _files_of([origin])
+
+
+@lru_cache(maxsize=None)
+def source_digest(file: Path) -> str:
+    """Hash the syntax tree of a file, docstrings left out."""
+    module = ast.parse(file.read_text())
+    for node in ast.walk(module):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:]
+    return hashlib.sha256(ast.dump(module).encode()).hexdigest()

@@ -1,0 +1,134 @@
+"""Derive the jobs of the workflow from the composed configuration.
+
+An experiment is a grid: data sets × models × seeds, × methods, × families of metrics, less what it
+excludes. The functions below say which artifacts that grid is made of; rules use them as inputs,
+scripts at the shell to find the same files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any, NamedTuple
+
+from harness import places
+from omegaconf import DictConfig, OmegaConf
+
+
+# What an item is written as: name → ending. The caption is text for the report.
+FORMATS = {
+    "figure": {"pdf": "pdf", "png": "png", "caption": "caption.rst"},
+    "table": {"csv": "csv", "md": "md", "tex": "tex", "html": "html", "caption": "caption.rst"},
+}
+
+
+class Run(NamedTuple):
+    """One trained model."""
+
+    dataset: str
+    model: str
+    seed: int
+
+
+class Explanation(NamedTuple):
+    """One method applied to one trained model."""
+
+    dataset: str
+    model: str
+    seed: int
+    method: str
+
+
+def experiment(config: DictConfig, name: str) -> dict[str, Any]:
+    """Return one experiment, resolved."""
+    return dict(OmegaConf.to_container(config.experiments[name], resolve=True))  # type: ignore[arg-type]
+
+
+def runs(config: DictConfig, name: str) -> list[Run]:
+    """List the trained models of an experiment."""
+    grid = experiment(config, name)
+    pairs = product(grid["datasets"], grid["models"], grid["seeds"])
+    return [Run(*run) for run in pairs if not _excluded(grid, dataset=run[0], model=run[1])]
+
+
+def explanations(config: DictConfig, name: str) -> list[Explanation]:
+    """List the attribution maps of an experiment."""
+    grid = experiment(config, name)
+    return [
+        Explanation(*run, method)
+        for run in runs(config, name)
+        for method in grid["methods"]
+        if not _excluded(grid, dataset=run.dataset, model=run.model, method=method)
+    ]
+
+
+def _excluded(grid: dict[str, Any], **job: str) -> bool:
+    """Whether a rule of `exclude` names nothing but what the job has."""
+    return any(
+        all(job.get(key) == value for key, value in rule.items()) for rule in grid["exclude"]
+    )
+
+
+def scores(config: DictConfig, name: str) -> list[str]:
+    """List the artifacts that hold one experiment's numbers."""
+    grid = experiment(config, name)
+    return [
+        *(places.EVALUATION.format(**run._asdict()) for run in runs(config, name)),
+        *(places.COST.format(**job._asdict()) for job in explanations(config, name)),
+        *(
+            places.SCORES.format(**job._asdict(), metric=metric)
+            for job in explanations(config, name)
+            for metric in grid["metrics"]
+            if _has_truth(config, job.dataset, metric)
+        ),
+        *(places.INDICES.format(**run._asdict()) for run in runs(config, name) if grid["indices"]),
+    ]
+
+
+def _has_truth(config: DictConfig, dataset: str, metric: str) -> bool:
+    """Whether the data set knows what the metric compares with (the place of the parts)."""
+    return bool(config.datasets[dataset].has_parts or not config.metrics[metric].needs_truth)
+
+
+def items(config: DictConfig) -> list[str]:
+    """List the figures and tables of the experiments that were chosen, each once."""
+    listed = [item for name in config.experiments for item in config.experiments[name]["items"]]
+    return list(dict.fromkeys(listed))
+
+
+def item_inputs(config: DictConfig, item: str) -> dict[str, list[str]]:
+    """List the files an item is drawn from, by kind (the kinds in its `reads`)."""
+    settings = config["items"][item]
+    chosen = list(config.experiments)
+    names = chosen if settings.experiments == "all" else list(settings.experiments)
+    found = {kind: list(dict.fromkeys(_reads(config, kind, names))) for kind in settings.reads}
+    if settings.published:
+        found["published"] = [places.PUBLISHED.format(name=name) for name in settings.published]
+    return {kind: files for kind, files in found.items() if files}
+
+
+def _reads(config: DictConfig, kind: str, names: list[str]) -> Iterator[str]:
+    for name in names:
+        match kind:
+            case "scores":
+                yield places.EXPERIMENT.format(experiment=name)
+            case "images":
+                yield from (places.EXPLAINED.format(dataset=r.dataset) for r in runs(config, name))
+            case "maps":
+                yield from (places.MAPS.format(**j._asdict()) for j in explanations(config, name))
+            case "history":
+                yield from (places.HISTORY.format(**r._asdict()) for r in runs(config, name))
+            case "time":
+                yield from (places.TRAINING_TIME.format(**r._asdict()) for r in runs(config, name))
+
+
+def targets(config: DictConfig) -> list[str]:
+    """List the files of every figure and table that the chosen experiments ask for."""
+    return [file for item in items(config) for file in item_outputs(config, item).values()]
+
+
+def item_outputs(config: DictConfig, item: str) -> dict[str, str]:
+    """Name the files one item is rendered to, by format."""
+    template = places.FIGURE if config["items"][item].kind == "figure" else places.TABLE
+    formats = FORMATS[config["items"][item].kind]
+    return {name: template.format(item=item, suffix=end) for name, end in formats.items()}

@@ -1,0 +1,191 @@
+"""The two doors of a script: Snakemake's `script:` directive, and a Hydra program at the shell.
+
+A script is one function `run(cfg, inputs, outputs)` with what it may depend on declared beside it::
+
+    PARTS = ("model", "training", "seed", "device")
+
+    def run(cfg, inputs, outputs): ...
+
+    main(run, PARTS, inputs={"train": places.TRAIN}, outputs={...}, snakemake=...)
+
+Through either door it gets plain values: its resolved part of the configuration, and paths.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from harness.compose import CONFIG, OPTIONS, ROOT, part, register_options
+from harness.digest import code_digest
+from omegaconf import DictConfig
+from sparks.errors import SparksError
+
+Paths = Mapping[str, Any]  # name → path, or list of paths
+# Name → template; where the grid decides, a function of the configuration and the names in hand.
+Templates = Mapping[str, Any] | Callable[[DictConfig, Mapping[str, str]], Paths]
+Run = Callable[["Config", Paths, Paths], None]
+
+VERSIONS = ("numpy", "scipy", "pandas", "torch", "torchvision", "captum", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a job may depend on, and how its results say where they come from."""
+
+    parts: Mapping[str, Any]
+    wildcards: Mapping[str, str]
+    inputs: Paths
+    code: str
+
+    def __getitem__(self, key: str) -> Any:
+        return self.parts[key]
+
+    def provenance(self, **measured: Any) -> dict[str, Any]:
+        """Say how a result came about: all that could change it, and nothing that does not."""
+        return {
+            "config": dict(self.parts),
+            "job": dict(self.wildcards),
+            "code": self.code,
+            "commit": _commit(),
+            "python": sys.version.split()[0],
+            "versions": {name: version(name) for name in VERSIONS},
+            "inputs": {path: file_digest(path) for path in flatten(self.inputs.values())},
+            **measured,
+        }
+
+
+def main(
+    run: Run,
+    parts: Iterable[str],
+    inputs: Templates,
+    outputs: Templates,
+    snakemake: Any = None,
+) -> None:
+    """Run a script through the door it was called by; exit with status 1 on bad input."""
+    if snakemake is None:
+        _hydra_main(run, tuple(parts), inputs, outputs)
+        return
+    _limit_threads(snakemake.threads)
+    with _log_to(snakemake.log[0]):
+        named = dict(snakemake.input.items())
+        config = Config(
+            snakemake.params.cfg, dict(snakemake.wildcards.items()), named, snakemake.params.code
+        )
+        _run(run, config, dict(snakemake.output.items()))
+
+
+def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Templates) -> None:
+    import hydra
+
+    register_options()
+    script = Path(sys.argv[0]).resolve()
+
+    def program(composed: DictConfig) -> None:
+        names = _wildcards(composed)
+        named = _locate(inputs, composed, names)
+        try:
+            _check_present(named)
+            resolved = part(composed, parts)
+        except SparksError as error:
+            _refuse(error)
+        config = Config(resolved, names, named, code_digest(script, resolved))
+        _run(run, config, _locate(outputs, composed, names))
+
+    program.__module__ = "__main__"
+    os.chdir(ROOT)
+    hydra.main(version_base="1.3", config_path=str(CONFIG), config_name="config")(program)()
+
+
+def _wildcards(composed: DictConfig) -> dict[str, str]:
+    """Name the options in hand as the workflow's wildcards do."""
+    names = {group: str(composed[group].name) for group in OPTIONS if group in composed}
+    names["method"] = names.pop("attribution")
+    return names | {"seed": str(composed.seed), "split": str(composed.split)} | {
+        "experiment": next(iter(composed.experiments))
+    }
+
+
+def _locate(templates: Templates, composed: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
+    if callable(templates):
+        return dict(templates(composed, names))
+    return {
+        name: template(composed, names) if callable(template) else template.format(**names)
+        for name, template in templates.items()
+    }
+
+
+def _check_present(inputs: Paths) -> None:
+    for path in flatten(inputs.values()):
+        if not Path(path).is_file():
+            raise SparksError(
+                f"{path} does not exist: run `snakemake --cores all {path}`, or the script that "
+                "makes it, first"
+            )
+
+
+def _run(run: Run, config: Config, outputs: Paths) -> None:
+    try:
+        run(config, config.inputs, outputs)
+    except SparksError as error:
+        _refuse(error, config.wildcards)
+
+
+def _refuse(error: SparksError, wildcards: Mapping[str, str] | None = None) -> None:
+    """Print the one line and leave; the traceback is there for who asks with SPARKS_TRACEBACK."""
+    if os.environ.get("SPARKS_TRACEBACK"):
+        traceback.print_exc()
+    names = " ".join(f"{key}={value}" for key, value in (wildcards or {}).items())
+    print(f"error: {error}" + (f" [{names}]" if names else ""), file=sys.stderr, flush=True)
+    sys.exit(1)
+
+
+@contextmanager
+def _log_to(path: str) -> Any:
+    """Send what the job prints, from C as well, to its log."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", buffering=1) as log:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(log.fileno(), stream.fileno())
+        yield
+
+
+def _limit_threads(threads: int) -> None:
+    """Keep numerical libraries to the job's share of the machine (before they are imported)."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)
+
+
+def flatten(values: Iterable[Any]) -> list[str]:
+    """List the paths in values that are paths or lists of paths."""
+    return [str(p) for v in values for p in (v if isinstance(v, list | tuple) else [v])]
+
+
+def file_digest(path: str) -> str:
+    """SHA-256 of a file, 16 hex digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _commit() -> str:
+    """Return the commit the code was at, `+` if files were changed since; empty outside git."""
+    git = ["git", "-C", str(ROOT)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], **_QUIET).stdout.strip()
+        changed = subprocess.run([*git, "status", "--porcelain", "-uno"], **_QUIET).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return head + ("+" if changed else "")
+
+
+_QUIET: dict[str, Any] = {"capture_output": True, "text": True, "check": True}

@@ -1,0 +1,89 @@
+"""What several scripts do with artifacts before they call the library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hydra.utils import instantiate
+from sparks.artifacts import TIDY
+from sparks.errors import SparksError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sparks.models import Classifier
+    from torch import Tensor
+
+
+def classifier(settings: Mapping[str, Any], seed: int) -> Classifier:
+    """Build a model with seeded initial weights."""
+    from sparks.models import Classifier, seeded
+
+    with seeded(seed):
+        net = instantiate(settings["net"])
+    return Classifier(net, settings["channels"], settings["mean"], settings["std"])
+
+
+def trained(settings: Mapping[str, Any], weights: str, device: str) -> Classifier:
+    """Build a model with the weights of an artifact, ready to predict."""
+    from sparks.models import load_weights, resolve_device
+
+    model = classifier(settings, seed=0)
+    load_weights(model, weights)
+    return model.to(resolve_device(device)).eval()
+
+
+def explained(path: str, model: Classifier, target: str) -> tuple[Tensor, Tensor]:
+    """Read the images to explain, and the class to explain of each.
+
+    Args:
+        path: an image set.
+        model: whose predictions are explained.
+        target: "predicted" (the model's own class) or "label" (the true one).
+    """
+    from sparks.data import ImageSet
+    from sparks.training import predict
+
+    images = ImageSet.load(path)
+    x = images.batch(range(len(images)))
+    if target == "label":
+        return x, images.labels
+    if target != "predicted":
+        raise SparksError(f"explain.target={target}: allowed are predicted and label")
+    return x, predict(model, images).argmax(1)
+
+
+def instantiate_method(settings: Mapping[str, Any]) -> Any:
+    """Build an attribution method, its option's name in the errors."""
+    try:
+        return instantiate(settings["method"])
+    except Exception as error:
+        raise SparksError(f"attribution {settings['name']} cannot be built: {error}") from error
+
+
+def tidy(
+    names: Mapping[str, str], values: Mapping[str, Tensor], condition: str = ""
+) -> pd.DataFrame:
+    """Lay values per image out as a tidy table, one number a row.
+
+    Args:
+        names: dataset, model, seed and method, as far as they apply.
+        values: metric → (N,).
+        condition: what else distinguishes the rows.
+    """
+    import pandas as pd
+
+    frames = [
+        pd.DataFrame(
+            {
+                "metric": metric,
+                "image": range(len(scores)),
+                "value": scores.detach().cpu().double().numpy(),
+            }
+        )
+        for metric, scores in values.items()
+    ]
+    table = pd.concat(frames, ignore_index=True)
+    known = {key: names.get(key, "") for key in ("dataset", "model", "method", "seed")}
+    table = table.assign(experiment="", variant="", condition=condition, **known)
+    return table.astype({"seed": "int64"})[list(TIDY)]

@@ -1,0 +1,32 @@
+"""Where every artifact lies. Rules and scripts both take the names from here."""
+
+DOWNLOAD = "results/downloads/{dataset}.json"
+DATA = "results/data/{dataset}/{split}.safetensors"
+TRAIN = "results/data/{dataset}/train.safetensors"
+TEST = "results/data/{dataset}/test.safetensors"
+EXPLAINED = "results/explained/{dataset}.safetensors"
+
+WEIGHTS = "results/models/{dataset}/{model}/{seed}/weights.safetensors"
+HISTORY = "results/models/{dataset}/{model}/{seed}/history.parquet"
+TRAINING_TIME = "results/models/{dataset}/{model}/{seed}/time.parquet"
+EVALUATION = "results/models/{dataset}/{model}/{seed}/evaluation.parquet"
+
+MAPS = "results/attributions/{dataset}/{model}/{seed}/{method}.safetensors"
+COST = "results/attributions/{dataset}/{model}/{seed}/{method}.cost.parquet"
+INDICES = "results/indices/{dataset}/{model}/{seed}.parquet"
+SCORES = "results/scores/{dataset}/{model}/{seed}/{method}/{metric}.parquet"
+
+EXPERIMENT = "results/experiments/{experiment}.parquet"
+PUBLISHED = "config/published/{name}.csv"
+FIGURE = "results/figures/{item}.{suffix}"
+TABLE = "results/tables/{item}.{suffix}"
+
+
+def log(rule: str, *wildcards: str) -> str:
+    """Path of a rule's log, with its wildcards in the name."""
+    return "/".join(["logs", rule, *(f"{{{name}}}" for name in wildcards)]) + ".log"
+
+
+def benchmark(rule: str, *wildcards: str) -> str:
+    """Path of a rule's time and memory, as Snakemake measures them."""
+    return "/".join(["benchmarks/results", rule, *(f"{{{name}}}" for name in wildcards)]) + ".tsv"

@@ -1,0 +1,33 @@
+"""Estimate first- and total-order Sobol indices of every cell from one design."""
+
+from harness import places
+from harness.job import Config, Paths, main
+
+PARTS = ("model", "attributions.sobol", "explain.target", "seed", "device")
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write both indices of every image and cell (`condition` numbers the cells)."""
+    import pandas as pd
+    from harness.loading import explained, instantiate_method, tidy, trained
+    from sparks.artifacts import save_table
+
+    model = trained(cfg["model"], inputs["weights"], cfg["device"])
+    x, target = explained(inputs["images"], model, cfg["explain.target"])
+    indices = instantiate_method(cfg["attributions.sobol"]).indices(model, x, target)
+    names = {**cfg.wildcards, "method": cfg["attributions.sobol"]["label"]}
+    cells = [
+        tidy(names, {"FirstOrder": first, "TotalOrder": total}, condition=f"cell {cell}")
+        for cell, (first, total) in enumerate(zip(indices.first.T, indices.total.T, strict=True))
+    ]
+    save_table(outputs["table"], pd.concat(cells, ignore_index=True), cfg.provenance())
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={"images": places.EXPLAINED, "weights": places.WEIGHTS},
+        outputs={"table": places.INDICES},
+        snakemake=globals().get("snakemake"),
+    )

@@ -1,0 +1,45 @@
+"""Score the maps of one method by one family of metrics."""
+
+from harness import places
+from harness.job import Config, Paths, main
+
+PARTS = ("model", "attribution", "metric", "device")
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write every metric of the family for every image."""
+    from harness.loading import instantiate_method, tidy, trained
+    from hydra.utils import instantiate
+    from sparks.artifacts import load_tensors, save_table
+    from sparks.data import ImageSet
+    from sparks.errors import SparksError
+
+    family = cfg["metric"]
+    images = ImageSet.load(inputs["images"])
+    explanation = load_tensors(inputs["maps"], ["maps", "target"])
+    model = None
+    if family["needs_model"]:
+        model = trained(cfg["model"], inputs["weights"], cfg["device"])
+    call = {"model": model, "x": images.batch(range(len(images))), **explanation}
+    if family["needs_truth"]:
+        call["truth"] = images.diagnostic()
+    if family["needs_method"]:
+        call["method"] = instantiate_method(cfg["attribution"])
+    values = {}
+    for name, metric in family["metrics"].items():
+        try:
+            values |= instantiate(metric)(**call)
+        except SparksError as error:
+            raise SparksError(f"metric {name} of {cfg['attribution']['name']}: {error}") from error
+    names = {**cfg.wildcards, "method": cfg["attribution"]["label"]}
+    save_table(outputs["table"], tidy(names, values), cfg.provenance())
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={"images": places.EXPLAINED, "weights": places.WEIGHTS, "maps": places.MAPS},
+        outputs={"table": places.SCORES},
+        snakemake=globals().get("snakemake"),
+    )

@@ -1,0 +1,153 @@
+"""fig-gallery: the same images explained by every method, beside the parts that truly decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparks.errors import SparksError
+from sparks.figures.style import PAGE, SIGNED, Drawing, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from torch import Tensor
+
+    from sparks.data import ImageSet
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The maps of one method on one model.
+
+    Attributes:
+        dataset: name of the data set.
+        model: name of the model.
+        method: label of the method.
+        maps: (N, H, W), raw.
+        target: class explained of each image, (N,).
+    """
+
+    dataset: str
+    model: str
+    method: str
+    maps: Tensor
+    target: Tensor
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Images × methods.
+
+    Attributes:
+        rows: images of each data set, the first of as many different classes.
+        percentile: of |map| that has full colour; each map is divided by its own.
+    """
+
+    rows: int = 4
+    percentile: float = 99.5
+
+    def __call__(
+        self, images: Mapping[str, ImageSet], maps: Sequence[Explained]
+    ) -> Drawing:
+        """Draw the gallery: one block of rows for each data set and model."""
+        blocks = list(dict.fromkeys((m.dataset, m.model) for m in maps))
+        methods = list(dict.fromkeys(m.method for m in maps))
+        if not methods:
+            raise SparksError("fig-gallery has no map to show: give the experiment a method")
+        with style():
+            figure, axes = self._canvas(len(blocks) * self.rows, len(methods) + 2)
+            for number, (dataset, model) in enumerate(blocks):
+                block = axes[number * self.rows : (number + 1) * self.rows]
+                shown = {m.method: m for m in maps if (m.dataset, m.model) == (dataset, model)}
+                self._block(block, images[dataset], shown, methods)
+                block[0, 0].set_title(f"{dataset}\n{model}", fontweight="bold")
+            for axis, name in zip(axes[0, 1:], ["True parts", *methods], strict=True):
+                axis.set_title(name, rotation=40, ha="left", va="bottom", x=0.3)
+            self._legend(figure, axes)
+        caption = (
+            f"The first image of {self.rows} classes of each data set, the parts that decide its "
+            "class (outlined in the second column; unknown for digits) and the maps of every "
+            "method for the class that the model predicts (named beside the image; a wrong one is "
+            "marked ✗ with the true class). One colour rule for all: each map is divided by its "
+            f"own {self.percentile} % quantile of |value|; red raises the score, blue lowers it, "
+            "white does nothing."
+        )
+        return Drawing(figure, caption)
+
+    @staticmethod
+    def _canvas(rows: int, columns: int) -> tuple[Any, NDArray[Any]]:
+        from matplotlib.figure import Figure
+
+        width = PAGE * columns / 9
+        figure = Figure(figsize=(width, width * (rows + 1.3) / columns), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
+        axes = figure.subplots(rows, columns, squeeze=False)
+        for axis in axes.flat:
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+        return figure, axes
+
+    def _block(
+        self,
+        axes: NDArray[Any],
+        images: ImageSet,
+        shown: Mapping[str, Explained],
+        methods: Sequence[str],
+    ) -> None:
+        truth = images.diagnostic()
+        target = next(iter(shown.values())).target
+        for row, index in enumerate(_one_of_each_class(images.labels, len(axes))):
+            picture = images.batch([index])[0].permute(1, 2, 0).numpy()
+            _show_image(axes[row, 0], picture)
+            _name(axes[row, 0], images.classes, int(images.labels[index]), int(target[index]))
+            _show_image(axes[row, 1], 0.35 * picture + 0.65)
+            if truth is not None:
+                axes[row, 1].contour(truth[index].numpy(), levels=[0.5], colors="k", linewidths=0.8)
+            for axis, method in zip(axes[row, 2:], methods, strict=True):
+                if method in shown:
+                    self._show_map(axis, shown[method].maps[index].numpy())
+                else:
+                    axis.text(0.5, 0.5, "n/a", ha="center", va="center", transform=axis.transAxes)
+
+    def _show_map(self, axis: Axes, values: NDArray[Any]) -> None:
+        scale = np.nanpercentile(np.abs(values), self.percentile) if values.size else 0.0
+        axis.imshow(values / (scale or 1.0), cmap=SIGNED, vmin=-1, vmax=1)
+
+    @staticmethod
+    def _legend(figure: Any, axes: NDArray[Any]) -> None:
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.colors import Normalize
+
+        bar = figure.colorbar(
+            ScalarMappable(Normalize(-1, 1), SIGNED),
+            ax=axes[-1, :],
+            orientation="horizontal",
+            shrink=0.25,
+            aspect=30,
+            pad=0.02,
+        )
+        bar.set_ticks([-1, 0, 1], labels=["lowers the score", "0", "raises it"])
+
+
+def _one_of_each_class(labels: Tensor, count: int) -> list[int]:
+    """Return the first image of each of the first `count` classes (more of each if too few)."""
+    places: dict[int, list[int]] = {}
+    for index, label in enumerate(labels.tolist()):
+        places.setdefault(label, []).append(index)
+    queue = [places[label] for label in sorted(places)]
+    rounds = [[column[depth] for column in queue if depth < len(column)] for depth in range(count)]
+    return [index for chosen in rounds for index in chosen][:count]
+
+
+def _show_image(axis: Axes, picture: NDArray[Any]) -> None:
+    axis.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=1)
+
+
+def _name(axis: Axes, classes: Sequence[str], label: int, predicted: int) -> None:
+    """Write the predicted class beside an image, and the true one where they differ."""
+    text = classes[predicted] + ("" if label == predicted else f" ✗\n({classes[label]})")
+    axis.set_ylabel(text, rotation=0, ha="right", va="center", fontsize=6)

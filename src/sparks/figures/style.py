@@ -1,0 +1,62 @@
+"""How every figure looks: one style, one colour a method, the same bytes each time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Widths in inches, of one and of two columns of text.
+COLUMN, PAGE = 3.5, 7.2
+
+# Signed maps: blue lowers the score, white is 0, red raises it.
+SIGNED = "RdBu_r"
+
+_RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.dpi": 100,
+    "savefig.dpi": 200,
+    "svg.hashsalt": "sparks",
+    "pdf.fonttype": 42,
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure, and the caption that says what it shows."""
+
+    figure: Figure
+    caption: str
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the project's style, without a display."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    with mpl.rc_context(_RC):
+        yield
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Write a figure to a PDF or PNG, without a date: the same figure gives the same bytes."""
+    from sparks.artifacts import atomic
+
+    suffix = Path(path).suffix
+    dates = {".pdf": {"CreationDate": None}, ".png": {"Software": None}}[suffix]
+    with style(), atomic(path) as temporary:
+        figure.savefig(temporary, metadata=dates, format=suffix[1:], bbox_inches="tight")

@@ -1,0 +1,78 @@
+"""Intervals and comparisons: every reported number has one.
+
+All intervals are percentile bootstrap intervals over *units* (images for a score, folds or seeds
+for a trained model). Methods are compared on the same images (paired).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sparks.errors import SparksError
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and its bootstrap interval; `low` and `high` are NaN where there is one unit only."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Percentile bootstrap of a mean.
+
+    Attributes:
+        level: coverage of the interval, in (0, 1).
+        resamples: number of resamples.
+        seed: of the resampling; the same units give the same interval.
+    """
+
+    level: float = 0.95
+    resamples: int = 2000
+    seed: int = 0
+
+    def mean(self, values: ArrayLike) -> Interval:
+        """Return the mean of `values` (n,), NaN left out, with its interval.
+
+        Raises:
+            SparksError: when no value is left.
+        """
+        units = np.asarray(values, dtype=float).ravel()
+        units = units[~np.isnan(units)]
+        if units.size == 0:
+            raise SparksError("no value to average: every score is missing or NaN")
+        centre = float(units.mean())
+        if units.size == 1:
+            return Interval(centre, np.nan, np.nan, 1)
+        low, high = np.quantile(self._means(units), [(1 - self.level) / 2, (1 + self.level) / 2])
+        return Interval(centre, float(low), float(high), int(units.size))
+
+    def difference(self, first: ArrayLike, second: ArrayLike) -> Interval:
+        """Return the mean of `first - second`, paired unit by unit, with its interval."""
+        return self.mean(np.asarray(first, dtype=float) - np.asarray(second, dtype=float))
+
+    def _means(self, units: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Draw the means of the resamples, a bounded number of units at once."""
+        generator = np.random.default_rng(self.seed)
+        block = max(1, 2**22 // units.size)
+        counts = [min(block, self.resamples - start) for start in range(0, self.resamples, block)]
+        return np.concatenate(
+            [units[generator.integers(units.size, size=(c, units.size))].mean(1) for c in counts]
+        )
+
+
+def kendall_tau(first: ArrayLike, second: ArrayLike) -> float:
+    """Return Kendall's τ-b of two rankings of the same things; NaN for fewer than three."""
+    from scipy.stats import kendalltau
+
+    a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    if a.size < 3:
+        return float("nan")
+    return float(kendalltau(a, b).statistic)

@@ -1,0 +1,69 @@
+"""tab-claims: every claim that code can judge, with its verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from sparks.claims.verdict import Outcome, Verdict, not_run
+from sparks.tables.table import Table
+
+COLUMNS = {
+    "number": "#",
+    "name": "claim",
+    "statement": "says",
+    "criterion": "criterion",
+    "published": "published",
+    "measured": "measured",
+    "interval": "effect [interval]",
+    "outcome": "verdict",
+}
+
+
+@dataclass(frozen=True)
+class Claims:
+    """Judge each claim on the scores of the experiments it names.
+
+    Attributes:
+        claims: for each claim its number, name, paper, statement, criterion, published value,
+            experiments, and `check`: tidy table → `Verdict`.
+    """
+
+    claims: Sequence[Mapping[str, Any]]
+
+    def __call__(self, scores: pd.DataFrame) -> Table:
+        """Make the table from the tidy scores of all experiments that were run."""
+        rows = []
+        for claim in sorted(self.claims, key=lambda claim: int(claim["number"])):
+            told = {key: claim[key] for key in ("number", "name", "paper", "statement")}
+            told |= {key: claim[key] for key in ("criterion", "published")}
+            rows.append(told | asdict(self._judge(claim, scores)))
+        numbers = pd.DataFrame(rows)
+        text = numbers.assign(interval=[_interval(row) for row in rows])
+        counts = numbers["outcome"].value_counts()
+        verdicts = ", ".join(f"{counts.get(o, 0)} {o}" for o in Outcome)
+        caption = (
+            f"Claims of the papers, judged by code on the scores of this run: {verdicts}. "
+            "A claim is replicated when the whole bootstrap interval of its effect meets the "
+            "criterion, contradicted when the whole interval fails it, inconclusive otherwise."
+        )
+        shown = text[list(COLUMNS)].rename(columns=COLUMNS).astype(str)
+        return Table(numbers, shown, caption)
+
+    @staticmethod
+    def _judge(claim: Mapping[str, Any], scores: pd.DataFrame) -> Verdict:
+        relevant = scores[scores["experiment"].isin(list(claim["experiments"]))]
+        if relevant.empty:
+            return not_run(f"the experiment {', '.join(claim['experiments'])} was not run")
+        verdict: Verdict = claim["check"](relevant)
+        return verdict
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    if math.isnan(row["effect"]):
+        return "–"
+    return f"{row['effect']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"

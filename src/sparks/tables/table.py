@@ -1,0 +1,113 @@
+"""A table for people: numbers for the CSV, text for Markdown, LaTeX and HTML."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from sparks.statistics import Interval
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a table module returns.
+
+    Attributes:
+        numbers: every number at full precision, a row or a cell each: the CSV.
+        shown: the same laid out for reading, all cells text.
+        caption: what was measured, on what, and how it compares with the paper.
+    """
+
+    numbers: pd.DataFrame
+    shown: pd.DataFrame
+    caption: str
+
+    def csv(self) -> str:
+        """Return the numbers as CSV."""
+        return self.numbers.to_csv(index=False, lineterminator="\n")
+
+    def markdown(self) -> str:
+        """Return the table as a Markdown pipe table, caption below."""
+        header, *rows = [list(self.shown.columns), *self.shown.to_numpy().tolist()]
+        lines = [header, ["---"] * len(header), *rows]
+        body = "\n".join("| " + " | ".join(_pipe(str(c)) for c in line) + " |" for line in lines)
+        return f"{body}\n\n{self.caption}\n"
+
+    def latex(self) -> str:
+        """Return a `table` environment with `booktabs` rules."""
+        header, *rows = [list(self.shown.columns), *self.shown.to_numpy().tolist()]
+        lines = [" & ".join(_tex(str(cell)) for cell in row) + r" \\" for row in [header, *rows]]
+        body = "\n".join([r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"])
+        columns = "l" * len(header)
+        return (
+            "\\begin{table}\n\\centering\n"
+            f"\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}\n"
+            f"\\caption{{{_tex(self.caption)}}}\n\\end{{table}}\n"
+        )
+
+    def html(self, title: str) -> str:
+        """Return a page of its own, readable without a network."""
+        head = "".join(f"<th>{html.escape(str(name))}</th>" for name in self.shown.columns)
+        rows = "\n".join(
+            "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>"
+            for row in self.shown.to_numpy().tolist()
+        )
+        return (
+            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+            f"<style>{_STYLE}</style></head>\n<body><h1>{html.escape(title)}</h1>\n"
+            f"<table><thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table>\n"
+            f"<p>{html.escape(self.caption)}</p></body></html>\n"
+        )
+
+
+_STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem;"
+    "color:#1a1a1a;background:#fff}table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
+    "th{text-align:left;border-bottom:2px solid #333}td,th{padding:.3rem .8rem;vertical-align:top}"
+    "tbody tr:nth-child(even){background:#f5f5f5}p{max-width:60rem}"
+)
+
+
+def shown(interval: Interval, digits: int = 3, scale: float = 1.0) -> str:
+    """Write a mean with its interval: `0.123 [0.100, 0.150]`."""
+    if math.isnan(interval.mean):
+        return "n/a"
+    mean = f"{interval.mean * scale:.{digits}f}"
+    if math.isnan(interval.low):
+        return mean
+    return f"{mean} [{interval.low * scale:.{digits}f}, {interval.high * scale:.{digits}f}]"
+
+
+# The fields of an interval, as columns of a table of numbers.
+INTERVAL = ("mean", "low", "high", "n")
+
+
+def pivot(
+    numbers: pd.DataFrame,
+    rows: list[str],
+    column: str,
+    cell: Callable[[Mapping[Hashable, Any]], str],
+    order: list[str],
+) -> pd.DataFrame:
+    """Lay one number per row out as a table of text, columns in `order`, rows as they come."""
+    texts = numbers.assign(_cell=[cell(record) for record in numbers.to_dict("records")])
+    wide = texts.pivot_table(index=rows, columns=column, values="_cell", aggfunc="first", sort=False)
+    present = [name for name in order if name in wide.columns]
+    return wide[present].fillna("–").reset_index().rename_axis(columns=None)
+
+
+def _pipe(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+_TEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "≥": r"$\geq$", "−": "$-$"}
+_TEX |= {"–": "--", "±": r"$\pm$", "τ": r"$\tau$", "×": r"$\times$", "<": "$<$", ">": "$>$"}
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(character, character) for character in text)
