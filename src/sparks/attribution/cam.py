@@ -1,0 +1,101 @@
+"""Class activation maps: weighted sums of the feature maps of one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sparks.attribution.gradient import in_batches
+from sparks.engine.running import Model
+from sparks.errors import SparksError
+
+
+@dataclass(frozen=True)
+class GradCAM:
+    """ReLU(Σ_k w_k A_k), w_k the mean of ∂ logit / ∂A_k over places (Selvaraju et al. 2017).
+
+    Maps are raw (not scaled to [0, 1]) and upsampled bilinearly to the image.
+
+    Attributes:
+        layer: name of the layer whose output is A, as in `named_modules`.
+        batch_size: inputs per backward pass, the bound on memory.
+    """
+
+    layer: str
+    batch_size: int = 64
+
+    def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
+        """Maps (N, H, W) of images x (N, C, H, W)."""
+        if x.ndim != 4:
+            raise SparksError(f"{type(self).__name__} explains images, not {tuple(x.shape)} inputs")
+        module = find_layer(model, self.layer)
+        explain = partial(self._explain, model, module)
+        return in_batches(model, x, target, self.batch_size, explain).float()
+
+    def _explain(self, model: Model, module: nn.Module, x: Tensor, target: Tensor) -> Tensor:
+        with output_of(module) as kept:
+            logits = model(x)
+        activation = kept[-1] if kept else None
+        if not isinstance(activation, Tensor) or activation.ndim != 4:
+            raise SparksError(
+                f"layer {self.layer!r} gives no feature maps (N, K, h, w): "
+                f"{type(self).__name__} needs a convolutional layer, or one that keeps places"
+            )
+        score = logits.gather(1, target[:, None]).sum()
+        (grads,) = torch.autograd.grad(score, activation)
+        weights = self._weights(activation.detach(), grads)
+        cam = torch.einsum("nk,nkhw->nhw", weights, activation.detach()).relu()
+        return functional.interpolate(cam[:, None], x.shape[2:], mode="bilinear")[:, 0]
+
+    def _weights(self, activation: Tensor, grads: Tensor) -> Tensor:
+        """One weight for each feature map, (N, K)."""
+        return grads.mean((2, 3))
+
+
+@dataclass(frozen=True)
+class GradCAMPlusPlus(GradCAM):
+    """GradCAM with w_k = Σ α ReLU(∂ logit / ∂A_k) over places (Chattopadhay et al. 2018).
+
+    α = g² / (2 g² + g³ Σ A) as for the exponential of the logit, whose own positive factor in g
+    is left out: it scales a whole map.
+    """
+
+    def _weights(self, activation: Tensor, grads: Tensor) -> Tensor:
+        total = activation.sum((2, 3), keepdim=True)
+        scale = 2 * grads**2 + grads**3 * total
+        alpha = torch.where(scale != 0, grads**2 / torch.where(scale != 0, scale, 1), 0)
+        return (alpha * grads.relu()).sum((2, 3))
+
+
+def find_layer(model: Model, name: str) -> nn.Module:
+    """The module called `name` in the model, or in its `net` (see `sparks.models`)."""
+    modules = dict(model.named_modules()) if isinstance(model, nn.Module) else {}
+    for full in (name, f"net.{name}"):
+        if name and full in modules:
+            module: nn.Module = modules[full]
+            return module
+    raise SparksError(f"layer {name!r} does not exist; the model has: {', '.join(modules)[:500]}")
+
+
+@contextmanager
+def output_of(module: nn.Module) -> Iterator[list[Any]]:
+    """Collect what a module returns within the block."""
+    kept: list[Any] = []
+
+    def keep(_: nn.Module, __: Any, output: Any) -> Any:
+        kept.append(output)
+        # Later layers may work in place: they get a copy, and the output stays what it was.
+        return output.clone() if isinstance(output, Tensor) else output
+
+    handle = module.register_forward_hook(keep)
+    try:
+        yield kept
+    finally:
+        handle.remove()

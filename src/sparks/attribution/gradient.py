@@ -1,0 +1,142 @@
+"""Methods made of derivatives of the logit. Captum computes them; memory is bounded here.
+
+Colour channels are reduced as each method says: "max-abs" (largest absolute value), "mean-abs",
+"max" (for values that are never negative), or "sum" (signed; keeps completeness).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from sparks.engine.running import Model, device_of, evaluating
+from sparks.errors import SparksError
+
+REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "max-abs": lambda values: values.abs().amax(1),
+    "mean-abs": lambda values: values.abs().mean(1),
+    "max": lambda values: values.amax(1),
+    "sum": lambda values: values.sum(1),
+}
+
+
+@dataclass(frozen=True)
+class Saliency:
+    """|∂ logit / ∂x| (Simonyan et al. 2014), the largest over channels.
+
+    Attributes:
+        channels: a key of `REDUCTIONS`.
+        batch_size: inputs per backward pass, the bound on memory.
+    """
+
+    channels: str = "max-abs"
+    batch_size: int = 64
+
+    def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
+        """Maps; see the package."""
+        explain = partial(gradient, model)
+        values = in_batches(model, x, target, self.batch_size, explain)
+        return reduce_channels(values, self.channels)
+
+
+@dataclass(frozen=True)
+class GradientInput:
+    """x · ∂ logit / ∂x (Shrikumar et al. 2017), summed over channels."""
+
+    channels: str = "sum"
+    batch_size: int = 64
+
+    def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
+        """Maps; see the package."""
+        explain = partial(gradient, model)
+        values = x * in_batches(model, x, target, self.batch_size, explain)
+        return reduce_channels(values, self.channels)
+
+
+@dataclass(frozen=True)
+class IntegratedGradients:
+    """(x - x0) · mean gradient from x0 to x (Sundararajan et al. 2017), summed over channels.
+
+    Attributes:
+        steps: points of the trapezoid rule.
+        baseline: x0, a constant.
+        channels: a key of `REDUCTIONS`.
+        batch_size: inputs per backward pass, the bound on memory.
+    """
+
+    steps: int = 50
+    baseline: float = 0.0
+    channels: str = "sum"
+    batch_size: int = 64
+
+    def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
+        """Maps; see the package."""
+        from captum.attr import IntegratedGradients as Method
+
+        explain = partial(
+            Method(model).attribute,
+            baselines=self.baseline,
+            n_steps=self.steps,
+            method="riemann_trapezoid",
+            internal_batch_size=self.batch_size,
+        )
+        values = in_batches(model, x, target, self.batch_size, explain)
+        return reduce_channels(values, self.channels)
+
+
+def gradient(model: Model, x: Tensor, target: Tensor) -> Tensor:
+    """∂ logit of `target` / ∂x, like x."""
+    from captum.attr import Saliency as Method
+
+    grads: Tensor = Method(model).attribute(x, target=target, abs=False)
+    return grads
+
+
+def in_batches(
+    model: Model,
+    x: Tensor,
+    target: Tensor,
+    batch_size: int,
+    explain: Callable[..., Tensor],
+) -> Tensor:
+    """Apply `explain(part, target=…)` to parts of the inputs, on the model's device.
+
+    The inputs require gradients, the model is in evaluation mode meanwhile.
+
+    Raises:
+        SparksError: when a value is not finite (the input is named), or the inputs are not real.
+    """
+    if not x.is_floating_point():
+        raise SparksError("gradient methods explain real inputs: use a black-box method for tokens")
+    device = device_of(model, x)
+    results = []
+    with evaluating(model):
+        for start in range(0, len(x), batch_size):
+            part = x[start : start + batch_size].detach().to(device).requires_grad_()
+            goals = target[start : start + batch_size].to(device)
+            results.append(explain(part, target=goals).detach())
+    values = torch.cat(results)
+    bad = (~values.flatten(1).isfinite().all(1)).nonzero()
+    if len(bad):
+        raise SparksError(
+            f"the explanation of input {int(bad[0])} is not finite: "
+            "the model or this input holds NaN or infinite values"
+        )
+    return values.to(x.device)
+
+
+def reduce_channels(values: Tensor, how: str) -> Tensor:
+    """Maps (N, H, W) of values (N, C, H, W); vectors (N, d) have no channels, only a sign.
+
+    Args:
+        values: one for each number of the input.
+        how: a key of `REDUCTIONS`.
+    """
+    if how not in REDUCTIONS:
+        raise SparksError(f"channels {how!r} is unknown: choose one of {list(REDUCTIONS)}")
+    channelled = values if values.ndim == 4 else values.unsqueeze(1)
+    return REDUCTIONS[how](channelled).float()

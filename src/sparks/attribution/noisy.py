@@ -1,0 +1,87 @@
+"""Statistics of gradients at noisy copies of an input.
+
+Captum's `NoiseTunnel` draws from the global generator and has no bound on memory of its own, so
+the loop is here; the gradients are Captum's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from sparks.attribution.gradient import gradient, in_batches, reduce_channels
+from sparks.engine.running import Model
+
+
+@dataclass(frozen=True)
+class _NoisyGradient:
+    """A statistic of gradients at x + noise.
+
+    Attributes:
+        samples: noisy copies of each input.
+        deviation: of the Gaussian noise, in units of x.
+        channels: a key of `REDUCTIONS`.
+        batch_size: inputs per backward pass, the bound on memory.
+        seed: of the noise, which is the same for every input.
+    """
+
+    samples: int = 50
+    deviation: float = 0.2
+    channels: str = "max"
+    batch_size: int = 64
+    seed: int = 0
+
+    def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
+        """Maps; see the package."""
+        explain = partial(self._explain, model)
+        values = in_batches(model, x, target, self.batch_size, explain)
+        return reduce_channels(values, self.channels)
+
+    def _explain(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
+        generator = torch.Generator().manual_seed(self.seed)
+        first = torch.zeros_like(x, dtype=torch.float64)
+        second = torch.zeros_like(first)
+        copies = max(1, self.batch_size // len(x))
+        for start in range(0, self.samples, copies):
+            count = min(copies, self.samples - start)
+            # One draw a sample, so that the noise does not depend on how samples are batched.
+            noise = [torch.randn(x.shape[1:], generator=generator) for _ in range(count)]
+            shifts = self.deviation * torch.stack(noise).to(x.device)
+            noisy = (shifts[:, None] + x).flatten(0, 1)
+            grads = gradient(model, noisy, target.repeat(count)).double()
+            grads = grads.reshape(count, *x.shape)
+            first += grads.sum(0)
+            second += (grads**2).sum(0)
+        return self._statistic(first / self.samples, second / self.samples)
+
+    def _statistic(self, mean: Tensor, square: Tensor) -> Tensor:
+        """The map of the mean gradient and the mean squared gradient, float64, like x."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class SmoothGrad(_NoisyGradient):
+    """|mean gradient at noisy copies of x| (Smilkov et al. 2017), the largest over channels."""
+
+    def _statistic(self, mean: Tensor, square: Tensor) -> Tensor:
+        return mean.abs()
+
+
+@dataclass(frozen=True)
+class SquareGrad(_NoisyGradient):
+    """Mean squared gradient at noisy copies of x (Hooker et al. 2019), largest over channels."""
+
+    def _statistic(self, mean: Tensor, square: Tensor) -> Tensor:
+        return square
+
+
+@dataclass(frozen=True)
+class VarGrad(_NoisyGradient):
+    """Variance of gradients at noisy copies of x (Adebayo et al. 2018), largest over channels."""
+
+    def _statistic(self, mean: Tensor, square: Tensor) -> Tensor:
+        unbiased = self.samples / max(self.samples - 1, 1)
+        return (square - mean**2).clamp(min=0) * unbiased

@@ -1,0 +1,23 @@
+"""Occlusion: hide one feature at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from sparks.attribution.black_box import BlackBox
+from sparks.engine import OneOff
+from sparks.engine.domains import cells_of
+from sparks.engine.running import Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occlusion(BlackBox):
+    """The drop of the score when a feature is removed (Zeiler & Fergus 2014). d + 1 forwards."""
+
+    def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
+        """Maps; see the package."""
+        features = cells_of(x, self.grid, resize="nearest")
+        scores = self.score(model, x, target, OneOff(features.d), features)
+        return features.to_map(scores[:, :1] - scores[:, 1:])

@@ -1,0 +1,69 @@
+"""RISE: the mean of random masks, weighted by the scores they leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sparks.attribution.black_box import BlackBox
+from sparks.engine.domains import Domain, Grid, ShiftedGrid, elements_of
+from sparks.engine.running import Model
+from sparks.errors import SparksError
+
+# Masks spread over the image at a time by the estimator; bounds memory only.
+ROWS = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class RISE(BlackBox):
+    """Σ_j y_j m_j / Σ_j m_j at each pixel, over random masks m_j (Petsiuk et al. 2018).
+
+    The paper divides by n E[m] instead of Σ m_j: the same in expectation, but noisier, and it
+    changes with a constant added to the score.
+
+    Attributes:
+        masks: n.
+        probability: of keeping a cell.
+        shift: move the grid of each mask at random by up to a cell (images only).
+    """
+
+    masks: int = 4000
+    grid: int = 7
+    probability: float = 0.5
+    shift: bool = True
+
+    def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
+        """Maps; see the package."""
+        domain = self._domain(x)
+        design = self._design(domain)
+        scores = self.score(model, x, target, design, domain)
+        return elements_of(x).to_map(self.estimate(design, scores, domain))
+
+    @staticmethod
+    def estimate(design: Tensor, scores: Tensor, domain: Domain) -> Tensor:
+        """Weighted mean masks (N, elements) of masks (n, d) and scores (N, n)."""
+        weighted, weight = torch.zeros(1), torch.zeros(1)
+        for start in range(0, len(design), ROWS):
+            spread = domain.expand(design[start : start + ROWS]).flatten(1).to(scores.device)
+            weighted = weighted.to(spread) + scores[:, start : start + ROWS] @ spread
+            weight = weight.to(spread) + spread.sum(0)
+        if bool((weight == 0).any()):
+            raise SparksError(f"{len(design)} masks leave a feature that none keeps: take more")
+        return weighted / weight
+
+    def _domain(self, x: Tensor) -> Domain:
+        if x.ndim != 4:
+            return elements_of(x)
+        cells, size = (self.grid, self.grid), (x.shape[2], x.shape[3])
+        grid = Grid(cells, size, mode="bilinear")
+        return ShiftedGrid(cells, size) if self.shift else grid
+
+    def _design(self, domain: Domain) -> Tensor:
+        """Zeros and ones, (masks, cells), then the shifts if the domain has them."""
+        generator = torch.Generator().manual_seed(self.seed)
+        moves = 2 if isinstance(domain, ShiftedGrid) else 0
+        draws = torch.rand(self.masks, domain.d, generator=generator)
+        kept = (draws[:, : domain.d - moves] < self.probability).float()
+        return torch.cat([kept, draws[:, domain.d - moves :]], 1)

@@ -1,0 +1,129 @@
+"""The engine: scores of N inputs under n masks each, in memory that depends on neither."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from sparks.engine.designs import Design, Stored
+from sparks.engine.domains import Domain
+from sparks.engine.perturbations import Baseline, Perturbation
+from sparks.engine.probe import best_batch_size
+from sparks.engine.running import Model, device_of, evaluating, pick
+from sparks.errors import SparksError
+from sparks.models.device import autocast
+
+# Below this many batches of the largest size, a probe costs more than it saves.
+WORTH_PROBING = 8
+DEFAULT_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How masked inputs are scored.
+
+    Attributes:
+        batch_size: masked inputs per forward pass, the bound on memory; "auto" finds the fastest
+            size up to `largest` by a short probe, once per model, input shape and device. Scores
+            depend on it by float error only, but not byte for byte.
+        precision: "fp32", "bf16" (autocast), or "auto" (bf16 where the device has units for it).
+        channels_last: give images to the model in channels-last memory format.
+        largest: bound on the batch size that "auto" may choose.
+    """
+
+    batch_size: int | str = "auto"
+    precision: str = "fp32"
+    channels_last: bool = True
+    largest: int = 256
+
+    def __post_init__(self) -> None:
+        size = self.batch_size
+        if size != "auto" and not (isinstance(size, int) and size >= 1):
+            raise SparksError(f"batch_size {size!r} is neither a positive integer nor 'auto'")
+
+    def score(
+        self,
+        model: Model,
+        x: Tensor,
+        target: Tensor | None,
+        design: Design | Tensor,
+        domain: Domain,
+        perturbation: Perturbation | None = None,
+        output: str = "logit",
+    ) -> Tensor:
+        """Score every input under every mask.
+
+        Args:
+            model: batch (b, ...) → logits (b, classes), or scores (b,). A module is put in
+                evaluation mode meanwhile.
+            x: inputs (N, ...), on any device; each chunk is moved to the model's.
+            target: class of each input, int64 (N,); None for a model that returns scores (b,).
+            design: masks, or a tensor (n, d) of masks for all inputs, or (N, n, d).
+            domain: what a feature is; its d is the design's.
+            perturbation: what removing a feature means; black (`Baseline(0)`) by default.
+            output: "logit" or "probability".
+
+        Returns:
+            Scores, float32 (N, n), on the device of `x`.
+
+        Raises:
+            SparksError: when a score is not finite (the input is named), or shapes disagree.
+        """
+        masks = Stored(design) if isinstance(design, Tensor) else design
+        if masks.d != domain.d:
+            raise SparksError(f"the design has {masks.d} features, the inputs have {domain.d}")
+        if target is not None and len(target) != len(x):
+            raise SparksError(f"{len(x)} inputs but {len(target)} target classes")
+        remove = perturbation or Baseline()
+        device = device_of(model, x)
+        scores = torch.empty(len(x) * masks.n, device=device)
+        goals = None if target is None else target.to(device)
+
+        with torch.inference_mode(), evaluating(model), autocast(self.precision, device):
+            forward = partial(self._forward, model)
+            for start, stop in self._chunks(model, forward, x, len(scores), device):
+                pairs = torch.arange(start, stop, device=device)
+                images, rows = pairs // masks.n, pairs % masks.n
+                # Pairs are ordered by input: a chunk needs only a slice of x.
+                first, last = start // masks.n, (stop - 1) // masks.n
+                spread = domain.expand(masks.masks(images, rows))
+                inputs = remove(x[first : last + 1].to(device), images - first, spread)
+                chosen = None if goals is None else goals[images]
+                scores[start:stop] = pick(forward(inputs), chosen, output)
+
+        table = scores.view(len(x), masks.n)
+        refuse_not_finite(table)
+        return table.to(x.device)
+
+    def _forward(self, model: Model, inputs: Tensor) -> Tensor:
+        if self.channels_last and inputs.ndim == 4:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        return model(inputs)
+
+    def _chunks(
+        self, model: Model, forward: Model, x: Tensor, total: int, device: torch.device
+    ) -> Iterator[tuple[int, int]]:
+        if isinstance(self.batch_size, int):
+            size = self.batch_size
+        elif total < WORTH_PROBING * self.largest:
+            size = min(DEFAULT_BATCH, self.largest)
+        else:
+            settings = (self.precision, self.channels_last)
+            size = best_batch_size(model, forward, x[:1].to(device), self.largest, settings)
+        for start in range(0, total, size):
+            yield start, min(start + size, total)
+
+
+def refuse_not_finite(scores: Tensor) -> None:
+    """Raise an error that names the first input (row of `scores`) with a NaN or infinite score."""
+    bad = (~scores.isfinite()).nonzero()
+    if len(bad):
+        image, row = bad[0].tolist()
+        raise SparksError(
+            f"the model's score of input {image} under mask {row} is not finite "
+            f"({scores[image, row].item()}): the model or this input holds NaN or infinite values"
+        )

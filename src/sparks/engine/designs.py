@@ -1,0 +1,110 @@
+"""Designs: which masks an input is seen through. Rows are made when they are needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Design(Protocol):
+    """`n` masks of `d` features for each input."""
+
+    @property
+    def n(self) -> int:
+        """Masks per input."""
+
+    @property
+    def d(self) -> int:
+        """Features per mask."""
+
+    def masks(self, images: Tensor, rows: Tensor) -> Tensor:
+        """Make the masks of some input × row pairs.
+
+        Args:
+            images: int64 (b,), which inputs.
+            rows: int64 (b,), which masks of theirs, 0 … n-1; same device as `images`.
+
+        Returns:
+            float32 (b, d) in [0, 1], on the device of `rows`.
+        """
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Masks held in a tensor, (n, d) for all inputs alike or (N, n, d) for each its own.
+
+    A bool or uint8 tensor takes a quarter of the memory; it becomes float chunk by chunk.
+    """
+
+    table: Tensor
+
+    @property
+    def n(self) -> int:
+        """Masks per input."""
+        return self.table.shape[-2]
+
+    @property
+    def d(self) -> int:
+        """Features per mask."""
+        return self.table.shape[-1]
+
+    def masks(self, images: Tensor, rows: Tensor) -> Tensor:
+        """Look the rows up."""
+        where = self.table.device
+        chosen = (
+            self.table[rows.to(where)]
+            if self.table.ndim == 2
+            else self.table[images.to(where), rows.to(where)]
+        )
+        return chosen.to(rows.device, torch.float32)
+
+
+@dataclass(frozen=True)
+class OneOff:
+    """One feature removed at a time, and row 0 with none removed: n = d + 1."""
+
+    d: int
+
+    @property
+    def n(self) -> int:
+        """Masks per input."""
+        return self.d + 1
+
+    def masks(self, images: Tensor, rows: Tensor) -> Tensor:
+        """Ones, but for feature `row - 1`."""
+        features = torch.arange(1, self.d + 1, device=rows.device)
+        return (rows[:, None] != features).float()
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Features removed (or inserted) in the order of their rank, `cuts[row]` of them at `row`.
+
+    Attributes:
+        ranks: int64 (N, d), 0 for the feature that goes first.
+        cuts: int64 (n,), how many features have gone at each row.
+        insert: keep the first features instead of removing them.
+    """
+
+    ranks: Tensor
+    cuts: Tensor
+    insert: bool = False
+
+    @property
+    def n(self) -> int:
+        """Masks per input."""
+        return len(self.cuts)
+
+    @property
+    def d(self) -> int:
+        """Features per mask."""
+        return self.ranks.shape[1]
+
+    def masks(self, images: Tensor, rows: Tensor) -> Tensor:
+        """Compare the ranks with the cut of each row."""
+        where = self.ranks.device
+        gone = self.ranks[images.to(where)] < self.cuts[rows.to(where), None].to(where)
+        return (gone if self.insert else ~gone).to(rows.device, torch.float32)

@@ -1,0 +1,125 @@
+"""Perturbations: what it means to remove a feature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from sparks.engine.seeds import generators
+from sparks.errors import SparksError
+
+
+class Perturbation(Protocol):
+    """Makes masked inputs."""
+
+    def __call__(self, x: Tensor, owner: Tensor, masks: Tensor) -> Tensor:
+        """Mask inputs.
+
+        Args:
+            x: the few inputs of one chunk, (k, ...).
+            owner: int64 (b,), to which of them each mask belongs.
+            masks: masks spread over the inputs, (b, 1, H, W) or (b, d).
+
+        Returns:
+            Masked inputs (b, ...).
+        """
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """x m + (1 - m) x0 with a constant x0.
+
+    The Sobol paper calls it inpainting. Images are in [0, 1] here, so 0 is black; behind a
+    network that normalises its input, "mean" (each input's own mean, by channel) is closest to
+    the paper's zero in normalised units.
+    """
+
+    value: float | str = 0.0
+
+    def __call__(self, x: Tensor, owner: Tensor, masks: Tensor) -> Tensor:
+        """Mask inputs."""
+        if self.value == 0:
+            return _own(x, owner) * masks
+        if self.value == "mean":
+            axes = tuple(range(min(2, x.ndim - 1), x.ndim))
+            return _blend(x, x.mean(axes, keepdim=True), owner, masks)
+        if isinstance(self.value, str):
+            raise SparksError(f"baseline {self.value!r} is unknown: give a number, or 'mean'")
+        return torch.lerp(x.new_tensor(self.value), _own(x, owner), masks)
+
+
+@dataclass(frozen=True)
+class Blur:
+    """x m + (1 - m) x0 with x0 = x blurred by a `width` x `width` box (10 in the Sobol paper)."""
+
+    width: int = 10
+
+    def __call__(self, x: Tensor, owner: Tensor, masks: Tensor) -> Tensor:
+        """Mask images."""
+        if x.ndim != 4:
+            raise SparksError(f"only images can be blurred, not inputs of {tuple(x.shape)}")
+        before = (self.width - 1) // 2
+        after = self.width - 1 - before
+        padded = functional.pad(x, (before, after, before, after), mode="replicate")
+        blurred = functional.avg_pool2d(padded, self.width, stride=1)
+        return _blend(x, blurred, owner, masks)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """x m + (1 - m) x0 with x0 = Gaussian noise, one draw per input, the same for all its masks."""
+
+    mean: float = 0.5
+    deviation: float = 0.2
+    seed: int = 0
+
+    def __call__(self, x: Tensor, owner: Tensor, masks: Tensor) -> Tensor:
+        """Mask inputs."""
+        draws = [torch.randn(x.shape[1:], generator=g) for g in generators(x, self.seed)]
+        noise = torch.stack(draws).to(x.device) * self.deviation + self.mean
+        return _blend(x, noise, owner, masks)
+
+
+@dataclass(frozen=True)
+class Amplitude:
+    """Shift of the input by the mask, scaled by `sigma`.
+
+    `variant` "documented" is x + (m - 0.5) sigma, as the authors' documentation of the Sobol
+    method says; "coded" is x (m - 0.5) sigma, as their code does (0 everywhere at m = 0.5).
+    """
+
+    sigma: float = 1.0
+    variant: str = "documented"
+
+    def __call__(self, x: Tensor, owner: Tensor, masks: Tensor) -> Tensor:
+        """Mask inputs."""
+        shift = (masks - 0.5) * self.sigma
+        if self.variant == "documented":
+            return _own(x, owner) + shift
+        if self.variant == "coded":
+            return _own(x, owner) * shift
+        raise SparksError(f"amplitude variant {self.variant!r} is not 'documented' or 'coded'")
+
+
+@dataclass(frozen=True)
+class Token:
+    """Replace the words whose mask is below one half by the token number `value`."""
+
+    value: int = 0
+
+    def __call__(self, x: Tensor, owner: Tensor, masks: Tensor) -> Tensor:
+        """Mask token numbers (k, d) by masks (b, d)."""
+        return torch.where(masks < 0.5, self.value, _own(x, owner))
+
+
+def _own(x: Tensor, owner: Tensor) -> Tensor:
+    """The input of each mask; a single input is broadcast, which saves a copy."""
+    return x if len(x) == 1 else x[owner]
+
+
+def _blend(x: Tensor, reference: Tensor, owner: Tensor, masks: Tensor) -> Tensor:
+    return torch.addcmul(_own(reference, owner), _own(x - reference, owner), masks)

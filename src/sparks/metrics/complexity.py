@@ -1,0 +1,97 @@
+"""Complexity and sparseness: how much there is to see in a map."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sparks.engine.running import Model
+from sparks.errors import SparksError
+from sparks.metrics.maps import check_maps, has_nan, undefined_to_nan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Complexity:
+    """Entropy and JPEG size of a map: lower is simpler.
+
+    "complexity_entropy": of |map| as a distribution over d features, in nats, 0 … log d (Bhatt et
+    al. 2020). "complexity_jpeg" (images only): bytes of the map as a grey JPEG, scaled from its
+    minimum to its maximum, less the bytes of a constant one.
+
+    Attributes:
+        quality: of the JPEG, 1 … 95.
+    """
+
+    quality: int = 75
+
+    def __call__(
+        self,
+        model: Model | None,
+        x: Tensor,
+        target: Tensor | None,
+        maps: Tensor,
+        truth: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Values per input; NaN where a map holds NaN, or (entropy) is zero everywhere."""
+        check_maps(x, maps)
+        maps, broken = maps.detach().cpu(), has_nan(maps).cpu()
+        size = maps.flatten(1).double().abs()
+        share = size / size.sum(1, keepdim=True)
+        entropy = -torch.special.xlogy(share, share).sum(1).float()
+        name, why = "complexity_entropy", "their maps hold NaN or are zero everywhere"
+        values = {name: undefined_to_nan(entropy, broken | (size.sum(1) == 0), name, why)}
+        if maps.ndim == 3:
+            sizes = torch.tensor(
+                [0 if bad else self._jpeg(m) for m, bad in zip(maps, broken, strict=True)]
+            )
+            name = "complexity_jpeg"
+            values[name] = undefined_to_nan(sizes.float(), broken, name, "their maps hold NaN")
+        return values
+
+    def _jpeg(self, one: Tensor) -> int:
+        low, high = one.min(), one.max()
+        scaled = (one - low) / (high - low) if high > low else torch.zeros_like(one)
+        return self._bytes(scaled) - self._bytes(torch.zeros_like(one))
+
+    def _bytes(self, grey: Tensor) -> int:
+        from PIL import Image
+
+        buffer = io.BytesIO()
+        pixels = (grey * 255).round().to(torch.uint8).numpy()
+        Image.fromarray(pixels).save(buffer, "JPEG", quality=self.quality)
+        return len(buffer.getvalue())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sparseness:
+    """How few features hold the importance |map|: 0 for all alike, towards 1 for one alone.
+
+    "sparseness_gini" (Chalasani et al. 2020) is at most 1 - 1/d, "sparseness_hoyer" is
+    (√d - ‖a‖₁ / ‖a‖₂) / (√d - 1) (Hoyer 2004).
+    """
+
+    def __call__(
+        self,
+        model: Model | None,
+        x: Tensor,
+        target: Tensor | None,
+        maps: Tensor,
+        truth: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Values per input; NaN where a map holds NaN or is zero everywhere."""
+        check_maps(x, maps)
+        size = maps.detach().cpu().flatten(1).double().abs().sort(1).values
+        d = size.shape[1]
+        if d < 2:
+            raise SparksError("sparseness needs at least two features")
+        total = size.sum(1)
+        rank = torch.arange(1, d + 1).double()
+        gini = ((2 * rank - d - 1) * size).sum(1) / (d * total)
+        hoyer = (d**0.5 - total / size.norm(dim=1)) / (d**0.5 - 1)
+        undefined = has_nan(maps).cpu() | (total == 0)
+        why = "their maps hold NaN or are zero everywhere"
+        named = {"sparseness_gini": gini, "sparseness_hoyer": hoyer}
+        return {k: undefined_to_nan(v.float(), undefined, k, why) for k, v in named.items()}

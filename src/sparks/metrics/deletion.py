@@ -1,0 +1,101 @@
+"""Deletion and Insertion: the score while features go, or come, in order of importance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from sparks.engine import Baseline, Engine, Perturbation, Ranked
+from sparks.engine.domains import elements_of
+from sparks.engine.running import Model
+from sparks.metrics.maps import check_maps, descending_ranks, has_nan, undefined_to_nan
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Curve:
+    """Area under the curve of the score against the share of features, most important first.
+
+    Petsiuk et al. 2018. The share goes from 0 to 1 in `steps` equal steps, both ends scored; the
+    area is that of the trapezoid rule, of each input by itself.
+
+    Attributes:
+        steps: intervals of the curve; steps + 1 forwards.
+        baseline: value of a removed feature.
+        perturbation: what removing means, if not the baseline.
+        output: "probability" or "logit", part of the score's name.
+        engine: how masked inputs are scored.
+        seed: of the order of ties.
+    """
+
+    steps: int = 20
+    baseline: float = 0.0
+    perturbation: Perturbation | None = None
+    output: str = "probability"
+    engine: Engine = field(default_factory=Engine)
+    seed: int = 0
+
+    def __call__(
+        self, model: Model, x: Tensor, target: Tensor, maps: Tensor, truth: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Area per input; see the package."""
+        name = f"{self._name()}_{self.output}"
+        curves = self.curves(model, x, target, maps)
+        area = torch.trapezoid(curves, dx=1 / self.steps)
+        return {name: undefined_to_nan(area, has_nan(maps).cpu(), name, "their maps hold NaN")}
+
+    def curves(self, model: Model, x: Tensor, target: Tensor, maps: Tensor) -> Tensor:
+        """Scores (N, steps + 1) at shares 0, 1 / steps, …, 1."""
+        check_maps(x, maps)
+        features = elements_of(x)
+        cuts = (torch.linspace(0, 1, self.steps + 1) * features.d).round().long()
+        ranks = descending_ranks(x, maps, self.seed)
+        design = Ranked(ranks, cuts, insert=self._inserts())
+        remove = self.perturbation or Baseline(self.baseline)
+        return self.engine.score(model, x, target, design, features, remove, self.output).cpu()
+
+    def _name(self) -> str:
+        return type(self).__name__.lower()
+
+    def _inserts(self) -> bool:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deletion(_Curve):
+    """Area while the most important features are removed: lower is better."""
+
+    def _inserts(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Insertion(_Curve):
+    """Area while the most important features are put in: higher is better."""
+
+    def _inserts(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class InsertionMinusDeletion(_Curve):
+    """Insertion minus Deletion: higher is better, and the score of an order at random is near 0."""
+
+    def curves(self, model: Model, x: Tensor, target: Tensor, maps: Tensor) -> Tensor:
+        """Differences (N, steps + 1) of the two curves."""
+        insertion, deletion = (
+            kind(
+                steps=self.steps,
+                baseline=self.baseline,
+                perturbation=self.perturbation,
+                output=self.output,
+                engine=self.engine,
+                seed=self.seed,
+            ).curves(model, x, target, maps)
+            for kind in (Insertion, Deletion)
+        )
+        return insertion - deletion
+
+    def _name(self) -> str:
+        return "insertion_minus_deletion"

@@ -1,0 +1,57 @@
+"""What metrics need of maps: checks, ranks with ties broken at random, and a flag for no score."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import Tensor
+
+from sparks.engine.seeds import generators
+from sparks.errors import SparksError
+
+
+class UndefinedScoreWarning(UserWarning):
+    """A score does not exist for some inputs, and is NaN."""
+
+
+def check_maps(x: Tensor, maps: Tensor) -> None:
+    """Refuse maps whose shape does not fit the inputs."""
+    wanted = (len(x), *x.shape[2:]) if x.ndim == 4 else tuple(x.shape)
+    if tuple(maps.shape) != wanted:
+        raise SparksError(f"maps of shape {tuple(maps.shape)} do not fit inputs: expected {wanted}")
+
+
+def undefined_to_nan(values: Tensor, undefined: Tensor, name: str, why: str) -> Tensor:
+    """Set `values` (N,) to NaN where `undefined` (N,), and say so, naming the inputs."""
+    if undefined.any():
+        which = undefined.nonzero()[:, 0].tolist()
+        shown = ", ".join(map(str, which[:5])) + (", …" if len(which) > 5 else "")
+        message = f"{name} does not exist for {len(which)} of {len(values)} inputs ({shown}): {why}"
+        warnings.warn(message, UndefinedScoreWarning, stacklevel=3)
+    return values.masked_fill(undefined, torch.nan)
+
+
+def has_nan(maps: Tensor) -> Tensor:
+    """Which maps hold a value that is not finite, bool (N,)."""
+    return ~maps.flatten(1).isfinite().all(1)
+
+
+def descending_ranks(x: Tensor, maps: Tensor, seed: int) -> Tensor:
+    """Rank of each value of each map, 0 for the largest; equal values in random order.
+
+    Args:
+        x: the inputs, whose content seeds the order of equal values.
+        maps: (N, ...).
+        seed: of that order.
+
+    Returns:
+        int64 (N, elements), on the CPU.
+    """
+    values = maps.detach().flatten(1).cpu()
+    ranks = torch.empty(values.shape, dtype=torch.int64)
+    for row, one, generator in zip(ranks, values, generators(x, seed), strict=True):
+        shuffled = torch.randperm(len(one), generator=generator)
+        order = shuffled[one[shuffled].argsort(descending=True, stable=True)]
+        row[order] = torch.arange(len(one))
+    return ranks

@@ -1,0 +1,97 @@
+"""MuFidelity: do the features a map calls important move the score when they are removed?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from sparks.engine import Baseline, Engine, Stored
+from sparks.engine.domains import cells_of, elements_of
+from sparks.engine.running import Model
+from sparks.engine.seeds import generators
+from sparks.errors import SparksError
+from sparks.metrics.maps import check_maps, has_nan, undefined_to_nan
+from sparks.sensitivity.estimators import ROUNDING
+
+
+@dataclass(frozen=True, kw_only=True)
+class MuFidelity:
+    """Correlation, over random subsets S, of Σ_S importance and f(x) - f(x without S).
+
+    Bhatt et al. 2020. All subsets have the same size: where sizes differ, larger subsets have
+    larger sums and larger drops, and even a constant map scores near 1. A map that is constant
+    says nothing about any subset, and scores 0.
+
+    Attributes:
+        subsets: number of subsets S; subsets + 1 forwards.
+        share: |S| / d.
+        grid: cells a side that S is made of; None for pixels. Vectors have their coordinates.
+        correlation: "spearman" or "pearson".
+        baseline: value of a removed feature.
+        output: "logit" or "probability", part of the score's name.
+        engine: how masked inputs are scored.
+        seed: of the subsets, which are each input's own.
+    """
+
+    subsets: int = 200
+    share: float = 0.2
+    grid: int | None = 9
+    correlation: str = "spearman"
+    baseline: float = 0.0
+    output: str = "logit"
+    engine: Engine = field(default_factory=Engine)
+    seed: int = 0
+
+    def __call__(
+        self, model: Model, x: Tensor, target: Tensor, maps: Tensor, truth: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Correlation per input, in [-1, 1]; see the package."""
+        check_maps(x, maps)
+        features = elements_of(x) if self.grid is None else cells_of(x, self.grid)
+        removed = self._subsets(x, features.d)
+        whole = torch.zeros(len(x), 1, features.d, dtype=torch.bool)
+        design = Stored(~torch.cat([whole, removed], 1))
+        scores = self.engine.score(
+            model, x, target, design, features, Baseline(self.baseline), self.output
+        ).cpu()
+        drops = (scores[:, :1] - scores[:, 1:]).double()
+        # Means over cells, not sums: cells at the border may be larger than others.
+        importance = features.pool(maps.cpu().double())
+        sums = torch.einsum("nsd,nd->ns", removed.double(), importance)
+
+        value = _correlation(sums, drops, self.correlation)
+        value[_constant(sums, importance.abs().amax(1))] = 0
+        name = f"mufidelity_{self.output}"
+        value = undefined_to_nan(value, has_nan(maps).cpu(), name, "their maps hold NaN")
+        flat = _constant(drops, scores.abs().amax(1))
+        return {name: undefined_to_nan(value, flat, name, "no subset moves their scores").float()}
+
+    def _subsets(self, x: Tensor, d: int) -> Tensor:
+        """Which features each subset removes, bool (N, subsets, d), round(share · d) each."""
+        size = round(self.share * d)
+        if not 0 < size < d:
+            raise SparksError(f"a share of {self.share} of {d} features is none or all of them")
+        chosen = torch.zeros(len(x), self.subsets, d, dtype=torch.bool)
+        for subsets, generator in zip(chosen, generators(x, self.seed), strict=True):
+            order = torch.rand(self.subsets, d, generator=generator).argsort(1)
+            subsets.scatter_(1, order[:, :size], True)
+        return chosen
+
+
+def _correlation(a: Tensor, b: Tensor, kind: str) -> Tensor:
+    """Correlation of the rows of a and b, (N, s) each."""
+    if kind == "spearman":
+        from scipy.stats import rankdata
+
+        a, b = (torch.from_numpy(rankdata(values.numpy(), axis=1)) for values in (a, b))
+    elif kind != "pearson":
+        raise SparksError(f"correlation {kind!r} is not 'spearman' or 'pearson'")
+    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
+    return (a * b).sum(1) / ((a**2).sum(1) * (b**2).sum(1)).sqrt()
+
+
+def _constant(values: Tensor, size: Tensor) -> Tensor:
+    """Rows (N,) of values (N, s) that vary by rounding alone, given their `size` (N,)."""
+    return values.amax(1) - values.amin(1) <= ROUNDING * size

@@ -1,0 +1,51 @@
+"""The pointing game: is the most important pixel where it should be?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from sparks.engine.running import Model
+from sparks.errors import SparksError
+from sparks.metrics.maps import check_maps, descending_ranks, has_nan, undefined_to_nan
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointingGame:
+    """1 where the maximum of the map lies in the true mask, else 0 (Zhang et al. 2018).
+
+    "pointing_chance", the area of the mask, is what random maps reach.
+
+    Attributes:
+        seed: of the choice among equal maxima.
+    """
+
+    seed: int = 0
+
+    def __call__(
+        self,
+        model: Model | None,
+        x: Tensor,
+        target: Tensor | None,
+        maps: Tensor,
+        truth: Tensor | None,
+    ) -> dict[str, Tensor]:
+        """Hits and chance per image; NaN for images whose mask is empty."""
+        if truth is None:
+            raise SparksError(
+                "the pointing game needs true masks, and this data set has none: "
+                "leave it out, or use a data set with parts or boxes"
+            )
+        check_maps(x, maps)
+        if maps.ndim != 3 or truth.shape != maps.shape:
+            raise SparksError(
+                f"true masks {tuple(truth.shape)} do not fit maps {tuple(maps.shape)}"
+            )
+        inside = truth.flatten(1).bool().cpu()
+        best = descending_ranks(x, maps, self.seed).argmin(1, keepdim=True)
+        hits = inside.gather(1, best)[:, 0].float()
+        empty = ~inside.any(1)
+        hits = undefined_to_nan(hits, has_nan(maps).cpu(), "pointing_game", "their maps hold NaN")
+        hits = undefined_to_nan(hits, empty, "pointing_game", "their true masks are empty")
+        return {"pointing_game": hits, "pointing_chance": inside.float().mean(1)}

@@ -1,0 +1,75 @@
+"""AverageStability: does a map change when the input hardly does?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from sparks.engine import Engine
+from sparks.engine.running import Model, device_of, evaluating
+from sparks.engine.seeds import generators
+from sparks.metrics.maps import check_maps, undefined_to_nan
+
+
+@dataclass(frozen=True, kw_only=True)
+class AverageStability:
+    """Mean distance of a map to those of noisy copies of its input: lower is more stable.
+
+    Bhatt et al. 2020. Noise is uniform in [-radius, radius], so that brightness stays; copies
+    that the model classifies otherwise do not count. "stability_l2" is the Euclidean distance of
+    the maps, "stability_relative" the same over the norm of the input's map (else methods with
+    small values would look stable), "stability_kept" the share of copies that count.
+
+    Attributes:
+        neighbours: noisy copies of each input.
+        radius: of the noise, in units of x.
+        engine: its batch size bounds the inputs classified at once.
+        seed: of the noise, which is each input's own.
+    """
+
+    neighbours: int = 20
+    radius: float = 0.1
+    engine: Engine = field(default_factory=Engine)
+    seed: int = 0
+
+    def __call__(
+        self,
+        model: Model,
+        x: Tensor,
+        target: Tensor,
+        maps: Tensor,
+        truth: Tensor | None = None,
+        *,
+        method: Callable[[Model, Tensor, Tensor], Tensor],
+    ) -> dict[str, Tensor]:
+        """Values per input; NaN where no copy counts, or (relative) the map is zero."""
+        check_maps(x, maps)
+        original = maps.detach().flatten(1).double().cpu()
+        predicted = self._classes(model, x)
+        draws = generators(x, self.seed)
+        total, kept = torch.zeros(len(x), dtype=torch.float64), torch.zeros(len(x))
+        for _ in range(self.neighbours):
+            noise = torch.stack([torch.rand(x.shape[1:], generator=g) for g in draws])
+            near = x + (2 * noise - 1).to(x) * self.radius
+            same = self._classes(model, near) == predicted
+            distance = (method(model, near, target).flatten(1).double().cpu() - original).norm(
+                dim=1
+            )
+            total += torch.where(same, distance, 0)
+            kept += same
+        l2 = total / kept
+        relative = l2 / original.norm(dim=1)
+        why = "no noisy copy keeps their class, or maps hold NaN or are zero everywhere"
+        named = {"stability_l2": l2, "stability_relative": relative}
+        values = {k: undefined_to_nan(v.float(), ~v.isfinite(), k, why) for k, v in named.items()}
+        return {**values, "stability_kept": kept / self.neighbours}
+
+    def _classes(self, model: Model, x: Tensor) -> Tensor:
+        size = self.engine.batch_size if isinstance(self.engine.batch_size, int) else 64
+        device = device_of(model, x)
+        with torch.inference_mode(), evaluating(model):
+            parts = [model(part.to(device)).argmax(1).cpu() for part in torch.split(x, size)]
+        return torch.cat(parts)

@@ -1,0 +1,53 @@
+"""Points in the unit cube: quasi-Monte Carlo and Monte Carlo sequences."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparks.errors import SparksError
+
+SEQUENCES = ("sobol", "halton", "latin-hypercube", "monte-carlo")
+
+
+def draw(
+    sequence: str, n: int, dimensions: int, scramble: bool = True, seed: int = 0
+) -> NDArray[np.float64]:
+    """Draw `n` points of a sequence.
+
+    Args:
+        sequence: "sobol" (Joe & Kuo's direction numbers; scrambled: Owen 1995 / Matousek 1998),
+            "halton" (scrambled: Owen 2017), "latin-hypercube" (unscrambled: cell centres, still
+            in random order), "monte-carlo" (always random).
+        n: number of points; a power of two for "sobol".
+        dimensions: number of columns.
+        scramble: randomise the points. Unscrambled Sobol and Halton points, as the released code
+            of the Sobol attribution method draws them, are badly correlated in many dimensions.
+        seed: of the randomisation.
+
+    Returns:
+        float64 (n, dimensions) in [0, 1).
+
+    Raises:
+        SparksError: for an unknown sequence, or a number of points it has no balance for.
+    """
+    from scipy.stats import qmc
+
+    generator = np.random.Generator(np.random.PCG64(seed))
+    if sequence == "monte-carlo":
+        return generator.random((n, dimensions))
+    if sequence == "sobol":
+        if n < 1 or n & (n - 1):
+            raise SparksError(
+                f"a Sobol sequence is balanced only for a power of two of points, not {n}: "
+                f"take {1 << max(n.bit_length() - 1, 0)} or {1 << n.bit_length()}"
+            )
+        engine = qmc.Sobol(dimensions, scramble=scramble, rng=generator)
+    elif sequence == "halton":
+        engine = qmc.Halton(dimensions, scramble=scramble, rng=generator)
+    elif sequence == "latin-hypercube":
+        engine = qmc.LatinHypercube(dimensions, scramble=scramble, rng=generator)
+    else:
+        raise SparksError(f"sequence {sequence!r} is unknown: choose one of {SEQUENCES}")
+    points: NDArray[np.float64] = engine.random(n)
+    return points
