@@ -1,1 +1,62 @@
+"""Data sets behind one interface: images in [0, 1], labels and, where known, the truth.
 
+Every builder is a frozen dataclass. Calling it gives its splits, `{"train": ImageSet, "test":
+ImageSet}`; `download()` fetches what it needs, where that is possible. Names are imported on first
+use, so that `import sparks.data` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sparks.data.chimera.builder import Chimera
+    from sparks.data.digits import Digits
+    from sparks.data.folder import Folder
+    from sparks.data.human import human_ceiling, human_maps
+    from sparks.data.imageset import ImageSet
+    from sparks.data.torchvision_sets import (
+        CIFAR10,
+        MNIST,
+        EuroSAT,
+        FashionMNIST,
+        ImageNet,
+        Imagenette,
+    )
+
+_MODULES = {
+    "CIFAR10": "torchvision_sets",
+    "Chimera": "chimera.builder",
+    "Digits": "digits",
+    "EuroSAT": "torchvision_sets",
+    "FashionMNIST": "torchvision_sets",
+    "Folder": "folder",
+    "ImageNet": "torchvision_sets",
+    "ImageSet": "imageset",
+    "Imagenette": "torchvision_sets",
+    "MNIST": "torchvision_sets",
+    "human_ceiling": "human",
+    "human_maps": "human",
+}
+
+__all__ = [
+    "CIFAR10",
+    "MNIST",
+    "Chimera",
+    "Digits",
+    "EuroSAT",
+    "FashionMNIST",
+    "Folder",
+    "ImageNet",
+    "ImageSet",
+    "Imagenette",
+    "human_ceiling",
+    "human_maps",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

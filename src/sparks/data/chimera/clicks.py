@@ -1,0 +1,59 @@
+"""Simulated people: where annotators would click if they knew the truth and erred a little.
+
+These are no human data. Each annotator prefers some of the diagnostic parts, clicks on them with a
+noisy hand, and now and then clicks anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparks.data.chimera.catalogue import CLASS_PARTS
+
+
+@dataclass(frozen=True)
+class Annotators:
+    """The simulated annotators of every image.
+
+    Attributes:
+        number: annotators per image.
+        clicks: clicks of each.
+        noise: standard deviation of the hand, in sides of the image.
+        stray: share of clicks that land anywhere.
+    """
+
+    number: int = 6
+    clicks: int = 10
+    noise: float = 0.02
+    stray: float = 0.15
+
+
+def simulate_clicks(
+    rng: np.random.Generator, labels: NDArray[np.uint8], label: int, people: Annotators
+) -> NDArray[np.float32]:
+    """Clicks of simulated annotators on one image of class `label`.
+
+    Args:
+        rng: source of chance.
+        labels: label map of the image's parts (H, W).
+        label: class of the image.
+        people: who clicks.
+
+    Returns:
+        (annotators, clicks, 2), x and y in pixels, inside the image.
+    """
+    size, shape = len(labels), (people.number, people.clicks)
+    pixels = [np.argwhere(labels == part + 1) for part in CLASS_PARTS[label]]  # (y, x)
+    preference = rng.dirichlet([2.0] * len(pixels), size=people.number).cumsum(axis=1)
+    part = (rng.random(shape)[..., None] > preference[:, None, :-1]).sum(axis=2)
+    place, stray, anywhere = rng.random(shape), rng.random(shape), rng.random((*shape, 2))
+    hand = rng.normal(scale=people.noise * size, size=(*shape, 2))
+    aimed = np.empty((*shape, 2))
+    for p, candidates in enumerate(pixels):
+        chosen = part == p
+        aimed[chosen] = candidates[(place[chosen] * len(candidates)).astype(int), ::-1] + 0.5
+    clicks = np.where((stray < people.stray)[..., None], anywhere * size, aimed + hand)
+    return np.clip(clicks, 0, size - 1e-3).astype(np.float32)

@@ -1,0 +1,269 @@
+"""A labelled set of images, in memory or as files decoded on access, and what is known of it.
+
+Shapes: N images, C channels, H × W pixels. Images in memory are uint8; a batch is float32 in [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
+from sparks.errors import SparksError
+
+# The part of an image's shorter side that the centre crop keeps, as in evaluation on ImageNet.
+CROP = 0.875
+
+_KEY = "imageset"  # under which the metadata stand in the provenance of the artifact
+_TRUTH = "truth."
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images, labels and, where known, the truth about every image.
+
+    Attributes:
+        labels: int64 (N,), indices into `classes`.
+        classes: names, all different.
+        images: uint8 (N, C, H, W), or None where the images are files.
+        files: paths below `root`, one an image, or None where the images are in memory.
+        root: folder of `files`.
+        size: side in pixels to which files are resized and cropped.
+        truth: name → tensor whose first axis is N. "parts": uint8 (N, H, W), 0 where there is no
+            part and p + 1 where part p of `tables["parts"]` is seen; "boxes": int16 (N, 4), x0, y0,
+            x1, y1, the last two exclusive; "background": int64 (N,); "clicks": float32
+            (N, annotators, clicks, 2), x and y in pixels.
+        tables: facts about the whole set that JSON can hold. "parts": names of the parts;
+            "class_parts": class → names of its diagnostic parts.
+
+    Raises:
+        SparksError: when the fields contradict each other.
+    """
+
+    labels: Tensor
+    classes: tuple[str, ...]
+    images: Tensor | None = None
+    files: tuple[str, ...] | None = None
+    root: str | None = None
+    size: int | None = None
+    truth: Mapping[str, Tensor] = field(default_factory=dict)
+    tables: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def channels(self) -> int:
+        """Number of colour channels; files are decoded to RGB."""
+        return 3 if self.images is None else self.images.shape[1]
+
+    def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
+        """Images as float32 in [0, 1], shape (B, C, H, W).
+
+        Raises:
+            SparksError: when a file is missing or no intact image; the message names it.
+        """
+        return self._pixels(_as_index(indices, len(self))).float() / 255
+
+    def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All images in order, with their labels: ((B, C, H, W) in [0, 1], int64 (B,))."""
+        for indices in torch.arange(len(self)).split(batch_size):
+            yield self.batch(indices), self.labels[indices]
+
+    def subset(self, indices: Tensor | Sequence[int] | slice) -> ImageSet:
+        """The images at `indices`, in that order, with their truth."""
+        index = _as_index(indices, len(self))
+        return replace(
+            self,
+            labels=self.labels[index],
+            images=None if self.images is None else self.images[index],
+            files=None if self.files is None else tuple(self.files[i] for i in index.tolist()),
+            truth={name: tensor[index] for name, tensor in self.truth.items()},
+        )
+
+    def materialise(self) -> ImageSet:
+        """The same set with every file decoded into memory.
+
+        Raises:
+            SparksError: when a file is missing or no intact image.
+        """
+        if self.images is not None:
+            return self
+        pixels = self._pixels(torch.arange(len(self)))
+        return replace(self, images=pixels, files=None, root=None, size=None)
+
+    def diagnostic(self) -> Tensor | None:
+        """Where each image shows a part that is diagnostic of its class: bool (N, H, W).
+
+        None when the parts of the images are not known.
+        """
+        parts: Tensor | None = self.truth.get("parts")
+        if parts is None or not {"parts", "class_parts"} <= set(self.tables):
+            return None
+        names = list(self.tables["parts"])
+        is_diagnostic = torch.zeros(len(self.classes), len(names) + 1, dtype=torch.bool)
+        for label, name in enumerate(self.classes):
+            for part in self.tables["class_parts"][name]:
+                is_diagnostic[label, names.index(part) + 1] = True
+        return is_diagnostic[self.labels[:, None, None], parts.long()]
+
+    def save(self, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
+        """Write the set to one safetensors file; `load` reads it.
+
+        Raises:
+            SparksError: when the file cannot be written.
+        """
+        tensors = {"labels": self.labels}
+        tensors |= {_TRUTH + name: tensor for name, tensor in self.truth.items()}
+        if self.images is not None:
+            tensors["images"] = self.images
+        if self.files is not None:
+            tensors["files"] = _pack(self.files)
+        described = {
+            "classes": list(self.classes),
+            "root": self.root,
+            "size": self.size,
+            "tables": dict(self.tables),
+        }
+        save_tensors(path, tensors, {**(provenance or {}), _KEY: described})
+
+    @classmethod
+    def load(cls, path: str | Path) -> ImageSet:
+        """Read a set written by `save`.
+
+        Raises:
+            SparksError: when the file is missing, truncated or no image set.
+        """
+        described = tensor_provenance(path).get(_KEY)
+        if described is None:
+            raise SparksError(f"{path} holds no image set: name a file made by the data step")
+        tensors = load_tensors(path)
+        truth = {
+            name.removeprefix(_TRUTH): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(_TRUTH)
+        }
+        return cls(
+            labels=tensors["labels"],
+            classes=tuple(described["classes"]),
+            images=tensors.get("images"),
+            files=_unpack(tensors["files"]) if "files" in tensors else None,
+            root=described["root"],
+            size=described["size"],
+            truth=truth,
+            tables=described["tables"],
+        )
+
+    def _pixels(self, index: Tensor) -> Tensor:
+        """Images at `index` as uint8 (B, C, H, W)."""
+        if self.images is not None:
+            return self.images[index]
+        assert self.files is not None
+        assert self.root is not None
+        assert self.size is not None
+        size, root, files = self.size, Path(self.root), self.files
+        if len(index) == 0:
+            return torch.empty(0, 3, size, size, dtype=torch.uint8)
+        with ThreadPoolExecutor() as pool:  # PIL decodes without holding the interpreter
+            decoded = pool.map(lambda i: decode(root / files[i], size), index.tolist())
+            return torch.stack(list(decoded))
+
+
+def decode(path: Path, size: int) -> Tensor:
+    """Read an image file as uint8 RGB (3, size, size).
+
+    The shorter side becomes size / CROP and the centre is cut out, as in evaluation on ImageNet. An
+    image that is size × size already is taken as it is.
+
+    Raises:
+        SparksError: when the file is missing or no intact image.
+    """
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as file:
+            image = file.convert("RGB")
+    except FileNotFoundError as error:
+        raise SparksError(
+            f"image {path} does not exist: restore it, or rerun the data step to list the "
+            "folder again"
+        ) from error
+    # PIL answers damaged files with any of these.
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, EOFError) as error:
+        raise SparksError(
+            f"image {path} cannot be decoded ({error}): replace it by an intact file or remove it "
+            "and rerun the data step"
+        ) from error
+    if image.size != (size, size):
+        scale = size / CROP / min(image.size)
+        width, height = (max(size, round(side * scale)) for side in image.size)
+        left, top = (width - size) // 2, (height - size) // 2
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+        image = image.crop((left, top, left + size, top + size))
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+
+
+def require_every_class(images: ImageSet, name: str) -> ImageSet:
+    """Return `images` if every class has an image.
+
+    Raises:
+        SparksError: naming the first class without an image.
+    """
+    counts = torch.bincount(images.labels, minlength=len(images.classes))
+    if empty := [images.classes[i] for i in (counts == 0).nonzero().flatten().tolist()]:
+        raise SparksError(
+            f"{name}: class {empty[0]!r} has no image ({len(empty)} of {len(images.classes)} "
+            "classes are empty): add images, remove the class, or ask for more images"
+        )
+    return images
+
+
+def _check(images: ImageSet) -> None:
+    """Refuse fields that contradict each other."""
+    n = len(images.labels)
+    if images.labels.ndim != 1 or images.labels.dtype != torch.int64:
+        raise SparksError("an image set needs int64 labels of shape (N,)")
+    if len(set(images.classes)) != len(images.classes):
+        raise SparksError("an image set needs class names that differ from each other")
+    if n and not 0 <= int(images.labels.min()) <= int(images.labels.max()) < len(images.classes):
+        raise SparksError(f"an image set of {len(images.classes)} classes has a label outside them")
+    if (images.images is None) == (images.files is None):
+        raise SparksError("an image set holds either images or files")
+    if images.images is not None and (images.images.dtype, images.images.ndim) != (torch.uint8, 4):
+        raise SparksError("images in memory are uint8 of shape (N, C, H, W)")
+    if images.files is not None and (images.root is None or images.size is None):
+        raise SparksError("an image set made of files needs their root folder and a size in pixels")
+    sizes = {name: len(tensor) for name, tensor in images.truth.items()}
+    sizes["images"] = len(images.files if images.images is None else images.images)  # type: ignore[arg-type]
+    if wrong := {name: size for name, size in sizes.items() if size != n}:
+        raise SparksError(f"an image set has {n} labels but {wrong}: they must be as many")
+
+
+def _as_index(indices: Tensor | Sequence[int] | slice, n: int) -> Tensor:
+    if isinstance(indices, slice):
+        return torch.arange(n)[indices]
+    return torch.as_tensor(indices, dtype=torch.int64)
+
+
+def _pack(names: Sequence[str]) -> Tensor:
+    """Strings as the rows of a uint8 matrix of UTF-8, padded with zeros."""
+    encoded = [name.encode() for name in names]
+    width = max(map(len, encoded), default=0)
+    joined = bytearray(b"".join(name.ljust(width, b"\0") for name in encoded))
+    if not joined:
+        return torch.zeros(len(encoded), width, dtype=torch.uint8)
+    return torch.frombuffer(joined, dtype=torch.uint8).reshape(len(encoded), width)
+
+
+def _unpack(rows: Tensor) -> tuple[str, ...]:
+    return tuple(bytes(row).rstrip(b"\0").decode() for row in rows.numpy())
