@@ -3,7 +3,7 @@
 from harness import grid
 from harness.job import Config, Paths, main
 
-PARTS = ("item", "scale.name", "explain", "statistics")
+PARTS = ("item", "scale.name")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:

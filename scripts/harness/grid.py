@@ -129,6 +129,30 @@ def targets(config: DictConfig) -> list[str]:
 
 def item_outputs(config: DictConfig, item: str) -> dict[str, str]:
     """Name the files one item is rendered to, by format."""
-    template = places.FIGURE if config["items"][item].kind == "figure" else places.TABLE
-    formats = FORMATS[config["items"][item].kind]
-    return {name: template.format(item=item, suffix=end) for name, end in formats.items()}
+    files = templates(config["items"][item].kind)
+    return {name: file.format(item=item) for name, file in files.items()}
+
+
+def templates(kind: str) -> dict[str, str]:
+    """Name the files that a "figure" or a "table" is rendered to, the item left open."""
+    place = {"figure": places.FIGURE, "table": places.TABLE}[kind]
+    return {n: place.format(item="{item}", suffix=end) for n, end in FORMATS[kind].items()}
+
+
+def summary(config: DictConfig, overrides: list[str]) -> dict[str, Any]:
+    """Say what is run, for the first page of the report."""
+    told = ("title", "datasets", "models", "seeds", "methods", "metrics")
+    grids = [{"name": name} | experiment(config, name) for name in config.experiments]
+    return {
+        "scale": config.scale.name,
+        "seed": config.seed,
+        "device": config.device,
+        "overrides": ", ".join(overrides) or "none",
+        "experiments": [
+            {"name": g["name"]} | {key: _listed(g[key]) for key in told} for g in grids
+        ],
+    }
+
+
+def _listed(value: Any) -> str:
+    return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)

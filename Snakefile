@@ -1,0 +1,27 @@
+# Sparks of Explainability, end to end. `snakemake --cores all` makes every figure and table.
+#
+# The configuration is Hydra's tree in config/; Snakemake's own config only adds overrides to it:
+#   snakemake --cores all --config scale=smoke 'overrides=[experiment=sobol,training.epochs=3]'
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+
+
+# What to make, and in which order it comes about.
+rule all:
+    input:
+        grid.targets(CFG),
+    default_target: True
+    localrule: True
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/attribution.smk"
+include: "workflow/rules/results.smk"

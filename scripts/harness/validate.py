@@ -1,0 +1,214 @@
+"""Refuse a configuration that cannot be run, before any job starts, in one line.
+
+Three questions: does the tree have the shape that `workflow/schemas/config.schema.yaml` describes;
+does every `_target_` exist and take the arguments it is given; can every experiment's grid be run?
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+import yaml
+from harness import grid
+from harness.compose import ROOT
+from harness.targets import Definition, exports, find
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from sparks.errors import SparksError
+
+SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+
+
+def validate(config: DictConfig) -> None:
+    """Check the whole configuration.
+
+    Raises:
+        SparksError: naming the key, its value and what is allowed.
+    """
+    try:
+        tree = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise SparksError(f"the configuration cannot be resolved: {_one_line(error)}") from None
+    _check_schema(tree)
+    for path, node in _with_targets(tree, ""):
+        _check_target(path, node)
+    for name in config.experiments:
+        _check_grid(config, name)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+# --- the shape of the tree -------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def schema() -> dict[str, Any]:
+    """Return the schema of the configuration."""
+    loaded: dict[str, Any] = yaml.safe_load(SCHEMA.read_text())
+    return loaded
+
+
+def _check_schema(tree: Any) -> None:
+    from jsonschema import Draft202012Validator
+
+    errors = sorted(Draft202012Validator(schema()).iter_errors(tree), key=lambda e: e.json_path)
+    if errors:
+        raise SparksError(_explain(errors[0]))
+
+
+def _explain(error: Any) -> str:
+    """Turn a schema error into: key, value, what is allowed."""
+    path = ".".join(str(step) for step in error.absolute_path)
+    meant = error.schema.get("description", "")
+    if error.validator == "additionalProperties":
+        known = sorted(error.schema.get("properties", {}))
+        extra = sorted(set(error.instance) - set(known))
+        return f"{path + '.' if path else ''}{extra[0]}: there is no such key; allowed: {known}"
+    if error.validator == "required":
+        return f"{path}: {error.message}; allowed keys: {sorted(error.schema['properties'])}"
+    return f"{path}={error.instance!r}: {error.message}" + (f" ({meant})" if meant else "")
+
+
+# --- what `_target_` entries are given -------------------------------------------------------
+
+
+def _with_targets(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield path, node
+        for key, value in node.items():
+            yield from _with_targets(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list):
+        for place, value in enumerate(node):
+            yield from _with_targets(value, f"{path}.{place}")
+
+
+def _check_target(path: str, node: Mapping[str, Any]) -> None:
+    target = str(node["_target_"])
+    definition = find(target)
+    if definition is None:
+        if target.split(".")[0] == "sparks":
+            raise SparksError(f"{path}._target_={target}: the library has no such class or function")
+        return  # an installed package, or a module of the user's that only the job can see
+    parameters, open_ended = arguments(definition)
+    for key, value in node.items():
+        if key.startswith("_") and key.endswith("_"):
+            continue
+        if key not in parameters:
+            if open_ended:
+                continue
+            raise SparksError(
+                f"{path}.{key}: {target} takes no {key!r}; allowed: {sorted(parameters)}"
+            )
+        annotation = parameters[key]
+        if annotation is not None and not _fits(value, annotation):
+            raise SparksError(
+                f"{path}.{key}={value!r}: {target} wants {ast.unparse(annotation)} there"
+            )
+
+
+def arguments(definition: Definition) -> tuple[dict[str, ast.expr | None], bool]:
+    """Return what a class or function takes: name → annotation, and whether it takes any name."""
+    node = definition.node
+    if isinstance(node, ast.ClassDef):
+        init = next(
+            (n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None
+        )
+        if init is None:
+            return _fields(definition)
+        node = init
+    spec = node.args
+    every = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]
+    return {a.arg: a.annotation for a in every if a.arg != "self"}, spec.kwarg is not None
+
+
+def _fields(definition: Definition) -> tuple[dict[str, ast.expr | None], bool]:
+    """Return the fields of a dataclass, those of its bases first."""
+    fields: dict[str, ast.expr | None] = {}
+    open_ended = False
+    assert isinstance(definition.node, ast.ClassDef)
+    for base in definition.node.bases:
+        name = ast.unparse(base)
+        for module in (None, exports(definition.file).get(name)):
+            found = find(module) if module else _local(definition, name)
+            if found:
+                inherited, more = arguments(found)
+                fields |= inherited
+                open_ended |= more
+    for statement in definition.node.body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            if "ClassVar" not in ast.unparse(statement.annotation):
+                fields[statement.target.id] = statement.annotation
+    return fields, open_ended
+
+
+def _local(definition: Definition, name: str) -> Definition | None:
+    from harness.targets import tree
+
+    for node in tree(definition.file).body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return Definition(definition.file, node)
+    return None
+
+
+_SIMPLE: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "str": (str,),
+    "bool": (bool,),
+    "None": (type(None),),
+}
+
+
+def _fits(value: Any, annotation: ast.expr) -> bool:
+    """Whether a plain value can be what the annotation says; True where that cannot be told."""
+    if isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
+        return _fits(value, annotation.left) or _fits(value, annotation.right)
+    text = ast.unparse(annotation)
+    if text.startswith("Literal["):
+        return value in ast.literal_eval(f"[{text.removeprefix('Literal[')}")
+    if text not in _SIMPLE:
+        return not isinstance(value, int | float | str) or not text.startswith(
+            ("list[", "tuple[", "Sequence[", "Mapping[", "dict[")
+        )
+    if isinstance(value, bool):
+        return text == "bool"
+    return isinstance(value, _SIMPLE[text])
+
+
+# --- what an experiment asks for -------------------------------------------------------------
+
+# What a method needs → kinds of model that have it.
+_ABLE = {
+    "any": ("conv", "dense", "transformer"),
+    "conv": ("conv",),
+    "relu": ("conv", "dense"),
+}
+_LISTS = {"datasets": "dataset", "models": "model", "methods": "attribution", "metrics": "metric"}
+
+
+def _check_grid(config: DictConfig, name: str) -> None:
+    chosen = grid.experiment(config, name)
+    for key, group in {**_LISTS, "items": "item"}.items():
+        options = config[f"{group}s"]
+        for value in chosen[key]:
+            if value not in options:
+                raise SparksError(
+                    f"experiments.{name}.{key} names {value!r}: there is no config/{group}/"
+                    f"{value}.yaml; allowed: {sorted(options)}"
+                )
+    for job in grid.explanations(config, name):
+        kind = config.models[job.model].kind
+        needs = config.attributions[job.method].needs
+        if kind not in _ABLE[needs]:
+            able = sorted(m for m in config.models if config.models[m].kind in _ABLE[needs])
+            raise SparksError(
+                f"experiments.{name}: method {job.method!r} cannot explain model {job.model!r}: it "
+                f"needs {' or '.join(_ABLE[needs])} and this one is {kind}; allowed: {able}. Take one "
+                f"of them out, or add {{model: {job.model}, method: {job.method}}} to exclude"
+            )

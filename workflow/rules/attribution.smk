@@ -1,0 +1,81 @@
+# Attribution: one job per model and method, each over all images; then one per family of metrics.
+
+
+# Explain the chosen images by one method.
+rule attribute:
+    input:
+        images=places.EXPLAINED,
+        weights=places.WEIGHTS,
+    output:
+        maps=places.MAPS,
+        cost=places.COST,
+    log:
+        places.log("attribute", "dataset", "model", "seed", "method"),
+    benchmark:
+        places.benchmark("attribute", "dataset", "model", "seed", "method")
+    params:
+        cfg=cfg_of("attribute"),
+        code=code_of("attribute"),
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=240,
+        gpu=GPU,
+    retries: 1
+    script:
+        "../../scripts/attribute.py"
+
+
+def weights_if_needed(wildcards):
+    """The model's weights, for the metrics that ask the model."""
+    if CFG.metrics[wildcards.metric].needs_model:
+        return {"weights": places.WEIGHTS.format(**wildcards)}
+    return {}
+
+
+# Score the maps of one method by one family of metrics.
+rule score:
+    input:
+        unpack(weights_if_needed),
+        images=places.EXPLAINED,
+        maps=places.MAPS,
+    output:
+        table=places.SCORES,
+    log:
+        places.log("score", "dataset", "model", "seed", "method", "metric"),
+    benchmark:
+        places.benchmark("score", "dataset", "model", "seed", "method", "metric")
+    params:
+        cfg=cfg_of("score"),
+        code=code_of("score"),
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=120,
+        gpu=GPU,
+    retries: 1
+    script:
+        "../../scripts/score.py"
+
+
+# First- and total-order Sobol indices of every cell, from one design.
+rule indices:
+    input:
+        images=places.EXPLAINED,
+        weights=places.WEIGHTS,
+    output:
+        table=places.INDICES,
+    log:
+        places.log("indices", "dataset", "model", "seed"),
+    benchmark:
+        places.benchmark("indices", "dataset", "model", "seed")
+    params:
+        cfg=cfg_of("indices"),
+        code=code_of("indices"),
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=120,
+        gpu=GPU,
+    script:
+        "../../scripts/indices.py"

@@ -1,0 +1,63 @@
+# The only helpers: the composed configuration, and what a rule may ask of it.
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+
+from harness import grid, places
+from harness.compose import compose, overrides_from, part
+from harness.declared import declared_parts
+from harness.digest import code_digest
+from harness.resources import gpus
+from harness.validate import validate
+from snakemake.exceptions import WorkflowError
+from sparks.errors import SparksError
+
+try:
+    OVERRIDES = overrides_from(config)
+    CFG = compose(OVERRIDES)
+    validate(CFG)
+except SparksError as error:
+    raise WorkflowError(str(error)) from None
+
+# What the report's first page says of this run.
+config["summary"] = grid.summary(CFG, OVERRIDES)
+
+# 1 where jobs are to run on a GPU: the rules that can use one ask for it.
+GPU = gpus(CFG.device)
+
+# Wildcards → names of the option in hand.
+GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution"}
+GROUPS |= {"metric": "metric", "item": "item", "seed": "seed"}
+
+
+def cfg_of(script):
+    """The part of the configuration that a script declares, for a job's wildcards."""
+    path = Path(workflow.basedir) / "scripts" / f"{script}.py"
+    keys = declared_parts(path)
+
+    def resolve(wildcards):
+        chosen = {GROUPS[k]: v for k, v in wildcards.items() if k in GROUPS}
+        return part(CFG, keys, **chosen)
+
+    return resolve
+
+
+def code_of(script):
+    """A digest of the code that a job runs: the script, and all it imports or is configured with."""
+    path = Path(workflow.basedir) / "scripts" / f"{script}.py"
+    resolve = cfg_of(script)
+    return lambda wildcards: code_digest(path, resolve(wildcards))
+
+
+wildcard_constraints:
+    dataset="|".join(CFG.datasets),
+    model="|".join(CFG.models),
+    method="|".join(CFG.attributions),
+    metric="|".join(CFG.metrics),
+    experiment="|".join(CFG.experiments),
+    item="|".join(CFG["items"]),
+    seed=r"\d+",
+    split="train|test|test_biased",

@@ -1,0 +1,70 @@
+# Data: every split of every data set as one artifact, and the images that are explained.
+
+
+def downloaded(wildcards):
+    """The note of a finished download, for the data sets that can be downloaded."""
+    if CFG.datasets[wildcards.dataset].download:
+        return [places.DOWNLOAD.format(dataset=wildcards.dataset)]
+    return []
+
+
+# Fetch a data set. Needs a network, so it runs where Snakemake runs: on a cluster, the head node.
+rule download:
+    output:
+        note=places.DOWNLOAD,
+    log:
+        places.log("download", "dataset"),
+    benchmark:
+        places.benchmark("download", "dataset")
+    params:
+        cfg=cfg_of("download"),
+        code=code_of("download"),
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=600,
+    localrule: True
+    script:
+        "../../scripts/download.py"
+
+
+# Generate a split, or read it from files.
+rule data:
+    input:
+        downloaded,
+    output:
+        images=places.DATA,
+    log:
+        places.log("data", "dataset", "split"),
+    benchmark:
+        places.benchmark("data", "dataset", "split")
+    params:
+        cfg=cfg_of("data"),
+        code=code_of("data"),
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    script:
+        "../../scripts/data.py"
+
+
+# Choose the test images that are explained.
+rule select_images:
+    input:
+        test=places.TEST,
+    output:
+        images=places.EXPLAINED,
+    log:
+        places.log("select_images", "dataset"),
+    benchmark:
+        places.benchmark("select_images", "dataset")
+    params:
+        cfg=cfg_of("select_images"),
+        code=code_of("select_images"),
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    script:
+        "../../scripts/select_images.py"

@@ -1,0 +1,49 @@
+# Models: trained from a seed (or taken ready-made), and measured.
+
+
+# Train a model. A killed training leaves a checkpoint beside its weights and resumes from it.
+rule train:
+    input:
+        train=places.TRAIN,
+    output:
+        weights=places.WEIGHTS,
+        history=places.HISTORY,
+        time=places.TRAINING_TIME,
+    log:
+        places.log("train", "dataset", "model", "seed"),
+    benchmark:
+        places.benchmark("train", "dataset", "model", "seed")
+    params:
+        cfg=cfg_of("train"),
+        code=code_of("train"),
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=240,
+        gpu=GPU,
+    retries: 1
+    script:
+        "../../scripts/train.py"
+
+
+# Accuracy on the test images.
+rule evaluate:
+    input:
+        test=places.TEST,
+        weights=places.WEIGHTS,
+    output:
+        table=places.EVALUATION,
+    log:
+        places.log("evaluate", "dataset", "model", "seed"),
+    benchmark:
+        places.benchmark("evaluate", "dataset", "model", "seed")
+    params:
+        cfg=cfg_of("evaluate"),
+        code=code_of("evaluate"),
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+        gpu=GPU,
+    script:
+        "../../scripts/evaluate.py"
