@@ -7,32 +7,72 @@
 
 Every method is a frozen dataclass: its fields are its settings. It draws its random numbers once
 per seed, the same for every input, so that a map does not depend on what is explained beside it.
-Methods are imported when they are asked for.
+Names are imported on first use.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sparks.attribution.cam import GradCAM, GradCAMPlusPlus
+    from sparks.attribution.captum import Captum
+    from sparks.attribution.control import Random
+    from sparks.attribution.gradient import GradientInput, IntegratedGradients, Saliency
+    from sparks.attribution.hsic import HSIC
+    from sparks.attribution.lime import LIME
+    from sparks.attribution.noisy import SmoothGrad, SquareGrad, VarGrad
+    from sparks.attribution.occlusion import Occlusion
+    from sparks.attribution.rectified import DeconvNet, GuidedBackprop
+    from sparks.attribution.rise import RISE
+    from sparks.attribution.shap import KernelSHAP
+    from sparks.attribution.sobol import Sobol
 
 _MODULES = {
-    "cam": ("GradCAM", "GradCAMPlusPlus"),
-    "captum": ("Captum",),
-    "control": ("Random",),
-    "gradient": ("GradientInput", "IntegratedGradients", "Saliency"),
-    "hsic": ("HSIC",),
-    "lime": ("LIME",),
-    "noisy": ("SmoothGrad", "SquareGrad", "VarGrad"),
-    "occlusion": ("Occlusion",),
-    "rectified": ("DeconvNet", "GuidedBackprop"),
-    "rise": ("RISE",),
-    "shap": ("KernelSHAP",),
-    "sobol": ("Sobol",),
+    "Captum": "captum",
+    "DeconvNet": "rectified",
+    "GradCAM": "cam",
+    "GradCAMPlusPlus": "cam",
+    "GradientInput": "gradient",
+    "GuidedBackprop": "rectified",
+    "HSIC": "hsic",
+    "IntegratedGradients": "gradient",
+    "KernelSHAP": "shap",
+    "LIME": "lime",
+    "Occlusion": "occlusion",
+    "RISE": "rise",
+    "Random": "control",
+    "Saliency": "gradient",
+    "SmoothGrad": "noisy",
+    "Sobol": "sobol",
+    "SquareGrad": "noisy",
+    "VarGrad": "noisy",
 }
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
 
-__all__ = sorted(_HOME)
+__all__ = [
+    "Captum",
+    "DeconvNet",
+    "GradCAM",
+    "GradCAMPlusPlus",
+    "GradientInput",
+    "GuidedBackprop",
+    "HSIC",
+    "IntegratedGradients",
+    "KernelSHAP",
+    "LIME",
+    "Occlusion",
+    "RISE",
+    "Random",
+    "Saliency",
+    "SmoothGrad",
+    "Sobol",
+    "SquareGrad",
+    "VarGrad",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from sparks.engine import Baseline, Design, Domain, Engine, Perturbation
+from sparks.engine.core import Engine
+from sparks.engine.designs import Design
+from sparks.engine.domains import Domain
+from sparks.engine.perturbations import Baseline, Perturbation
 from sparks.engine.running import Model
 
 

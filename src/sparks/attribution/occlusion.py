@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from sparks.attribution.black_box import BlackBox
-from sparks.engine import OneOff
+from sparks.engine.designs import OneOff
 from sparks.engine.domains import cells_of
 from sparks.engine.running import Model
 

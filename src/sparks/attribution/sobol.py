@@ -22,6 +22,13 @@ class Evaluation(NamedTuple):
     scores: Tensor
 
 
+class Indices(NamedTuple):
+    """First-order and total indices, float64 (N, d) each."""
+
+    first: Tensor
+    total: Tensor
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sobol(BlackBox):
     """Sobol' indices of the score under masks in [0, 1]ᵈ (Fel et al. 2021). N (d + 2) forwards.
@@ -48,6 +55,14 @@ class Sobol(BlackBox):
         """Maps; NaN, with a warning, for an input whose score no mask changes."""
         _, features, scores = self.evaluate(model, x, target)
         return features.to_map(indices(scores, self.points, self.order, self.estimator))
+
+    def indices(self, model: Model, x: Tensor, target: Tensor | None) -> Indices:
+        """First-order and total indices of each feature, from one evaluation."""
+        scores = self.evaluate(model, x, target).scores
+        first, total = (
+            indices(scores, self.points, order, self.estimator) for order in ("first", "total")
+        )
+        return Indices(first, total)
 
     def evaluate(self, model: Model, x: Tensor, target: Tensor | None) -> Evaluation:
         """Score the design: both orders, and intervals, come from one evaluation."""

@@ -10,12 +10,39 @@ Notation, kept in this package, in `sparks.attribution` and in `sparks.metrics`:
 
 A **design** makes the masks, a **domain** says what a feature is, a **perturbation** says what
 removing it means, the **engine** scores the results. Estimators elsewhere turn scores into maps.
+Names are imported on first use.
 """
 
-from sparks.engine.core import Engine
-from sparks.engine.designs import Design, OneOff, Ranked, Stored
-from sparks.engine.domains import Domain, Grid, Pixels, Vector
-from sparks.engine.perturbations import Amplitude, Baseline, Blur, Noise, Perturbation, Token
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sparks.engine.core import Engine
+    from sparks.engine.designs import Design, OneOff, Ranked, Stored
+    from sparks.engine.domains import Domain, Features, Grid, Pixels, ShiftedGrid, Vector
+    from sparks.engine.perturbations import Amplitude, Baseline, Blur, Noise, Perturbation, Token
+
+_MODULES = {
+    "Amplitude": "perturbations",
+    "Baseline": "perturbations",
+    "Blur": "perturbations",
+    "Design": "designs",
+    "Domain": "domains",
+    "Engine": "core",
+    "Features": "domains",
+    "Grid": "domains",
+    "Noise": "perturbations",
+    "OneOff": "designs",
+    "Perturbation": "perturbations",
+    "Pixels": "domains",
+    "Ranked": "designs",
+    "ShiftedGrid": "domains",
+    "Stored": "designs",
+    "Token": "perturbations",
+    "Vector": "domains",
+}
 
 __all__ = [
     "Amplitude",
@@ -24,13 +51,21 @@ __all__ = [
     "Design",
     "Domain",
     "Engine",
+    "Features",
     "Grid",
     "Noise",
     "OneOff",
     "Perturbation",
     "Pixels",
     "Ranked",
+    "ShiftedGrid",
     "Stored",
     "Token",
     "Vector",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

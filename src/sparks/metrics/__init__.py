@@ -9,24 +9,45 @@
 
 Random numbers, ties among them, belong to the seed and to the input's content: an input's score
 does not depend on its neighbours in the batch, nor on their order.
+Names are imported on first use.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sparks.metrics.complexity import Complexity, Sparseness
+    from sparks.metrics.deletion import Deletion, Insertion, InsertionMinusDeletion
+    from sparks.metrics.mufidelity import MuFidelity
+    from sparks.metrics.pointing import PointingGame
+    from sparks.metrics.stability import AverageStability
 
 _MODULES = {
-    "complexity": ("Complexity", "Sparseness"),
-    "deletion": ("Deletion", "Insertion", "InsertionMinusDeletion"),
-    "mufidelity": ("MuFidelity",),
-    "pointing": ("PointingGame",),
-    "stability": ("AverageStability",),
+    "AverageStability": "stability",
+    "Complexity": "complexity",
+    "Deletion": "deletion",
+    "Insertion": "deletion",
+    "InsertionMinusDeletion": "deletion",
+    "MuFidelity": "mufidelity",
+    "PointingGame": "pointing",
+    "Sparseness": "complexity",
 }
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
 
-__all__ = sorted(_HOME)
+__all__ = [
+    "AverageStability",
+    "Complexity",
+    "Deletion",
+    "Insertion",
+    "InsertionMinusDeletion",
+    "MuFidelity",
+    "PointingGame",
+    "Sparseness",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

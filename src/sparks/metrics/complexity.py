@@ -17,8 +17,8 @@ from sparks.metrics.maps import check_maps, has_nan, undefined_to_nan
 class Complexity:
     """Entropy and JPEG size of a map: lower is simpler.
 
-    "complexity_entropy": of |map| as a distribution over d features, in nats, 0 … log d (Bhatt et
-    al. 2020). "complexity_jpeg" (images only): bytes of the map as a grey JPEG, scaled from its
+    "Entropy": of |map| as a distribution over d features, in nats, 0 … log d (Bhatt et
+    al. 2020). "JPEGSize" (images only): bytes of the map as a grey JPEG, scaled from its
     minimum to its maximum, less the bytes of a constant one.
 
     Attributes:
@@ -41,13 +41,13 @@ class Complexity:
         size = maps.flatten(1).double().abs()
         share = size / size.sum(1, keepdim=True)
         entropy = -torch.special.xlogy(share, share).sum(1).float()
-        name, why = "complexity_entropy", "their maps hold NaN or are zero everywhere"
+        name, why = "Entropy", "their maps hold NaN or are zero everywhere"
         values = {name: undefined_to_nan(entropy, broken | (size.sum(1) == 0), name, why)}
         if maps.ndim == 3:
             sizes = torch.tensor(
                 [0 if bad else self._jpeg(m) for m, bad in zip(maps, broken, strict=True)]
             )
-            name = "complexity_jpeg"
+            name = "JPEGSize"
             values[name] = undefined_to_nan(sizes.float(), broken, name, "their maps hold NaN")
         return values
 
@@ -69,7 +69,7 @@ class Complexity:
 class Sparseness:
     """How few features hold the importance |map|: 0 for all alike, towards 1 for one alone.
 
-    "sparseness_gini" (Chalasani et al. 2020) is at most 1 - 1/d, "sparseness_hoyer" is
+    "Gini" (Chalasani et al. 2020) is at most 1 - 1/d, "Hoyer" is
     (√d - ‖a‖₁ / ‖a‖₂) / (√d - 1) (Hoyer 2004).
     """
 
@@ -93,5 +93,5 @@ class Sparseness:
         hoyer = (d**0.5 - total / size.norm(dim=1)) / (d**0.5 - 1)
         undefined = has_nan(maps).cpu() | (total == 0)
         why = "their maps hold NaN or are zero everywhere"
-        named = {"sparseness_gini": gini, "sparseness_hoyer": hoyer}
+        named = {"Gini": gini, "Hoyer": hoyer}
         return {k: undefined_to_nan(v.float(), undefined, k, why) for k, v in named.items()}

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from sparks.engine import Baseline, Engine, Perturbation, Ranked
+from sparks.engine.core import Engine
+from sparks.engine.designs import Ranked
 from sparks.engine.domains import elements_of
+from sparks.engine.perturbations import Baseline, Perturbation
 from sparks.engine.running import Model
 from sparks.metrics.maps import check_maps, descending_ranks, has_nan, undefined_to_nan
 
@@ -24,7 +26,7 @@ class _Curve:
         steps: intervals of the curve; steps + 1 forwards.
         baseline: value of a removed feature.
         perturbation: what removing means, if not the baseline.
-        output: "probability" or "logit", part of the score's name.
+        output: "probability", or "logit", which the score's name then tells: "Deletion (logit)".
         engine: how masked inputs are scored.
         seed: of the order of ties.
     """
@@ -40,7 +42,7 @@ class _Curve:
         self, model: Model, x: Tensor, target: Tensor, maps: Tensor, truth: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Area per input; see the package."""
-        name = f"{self._name()}_{self.output}"
+        name = type(self).__name__ + ("" if self.output == "probability" else f" ({self.output})")
         curves = self.curves(model, x, target, maps)
         area = torch.trapezoid(curves, dx=1 / self.steps)
         return {name: undefined_to_nan(area, has_nan(maps).cpu(), name, "their maps hold NaN")}
@@ -54,9 +56,6 @@ class _Curve:
         design = Ranked(ranks, cuts, insert=self._inserts())
         remove = self.perturbation or Baseline(self.baseline)
         return self.engine.score(model, x, target, design, features, remove, self.output).cpu()
-
-    def _name(self) -> str:
-        return type(self).__name__.lower()
 
     def _inserts(self) -> bool:
         raise NotImplementedError
@@ -96,6 +95,3 @@ class InsertionMinusDeletion(_Curve):
             for kind in (Insertion, Deletion)
         )
         return insertion - deletion
-
-    def _name(self) -> str:
-        return "insertion_minus_deletion"

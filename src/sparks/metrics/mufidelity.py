@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from sparks.engine import Baseline, Engine, Stored
+from sparks.engine.core import Engine
+from sparks.engine.designs import Stored
 from sparks.engine.domains import cells_of, elements_of
+from sparks.engine.perturbations import Baseline
 from sparks.engine.running import Model
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
@@ -30,7 +32,7 @@ class MuFidelity:
         grid: cells a side that S is made of; None for pixels. Vectors have their coordinates.
         correlation: "spearman" or "pearson".
         baseline: value of a removed feature.
-        output: "logit" or "probability", part of the score's name.
+        output: "logit", or "probability", which the score's name then tells.
         engine: how masked inputs are scored.
         seed: of the subsets, which are each input's own.
     """
@@ -63,7 +65,7 @@ class MuFidelity:
 
         value = _correlation(sums, drops, self.correlation)
         value[_constant(sums, importance.abs().amax(1))] = 0
-        name = f"mufidelity_{self.output}"
+        name = "MuFidelity" + ("" if self.output == "logit" else f" ({self.output})")
         value = undefined_to_nan(value, has_nan(maps).cpu(), name, "their maps hold NaN")
         flat = _constant(drops, scores.abs().amax(1))
         return {name: undefined_to_nan(value, flat, name, "no subset moves their scores").float()}

@@ -15,7 +15,7 @@ from sparks.metrics.maps import check_maps, descending_ranks, has_nan, undefined
 class PointingGame:
     """1 where the maximum of the map lies in the true mask, else 0 (Zhang et al. 2018).
 
-    "pointing_chance", the area of the mask, is what random maps reach.
+    "PointingChance", the area of the mask, is what random maps reach.
 
     Attributes:
         seed: of the choice among equal maxima.
@@ -46,6 +46,6 @@ class PointingGame:
         best = descending_ranks(x, maps, self.seed).argmin(1, keepdim=True)
         hits = inside.gather(1, best)[:, 0].float()
         empty = ~inside.any(1)
-        hits = undefined_to_nan(hits, has_nan(maps).cpu(), "pointing_game", "their maps hold NaN")
-        hits = undefined_to_nan(hits, empty, "pointing_game", "their true masks are empty")
-        return {"pointing_game": hits, "pointing_chance": inside.float().mean(1)}
+        hits = undefined_to_nan(hits, has_nan(maps).cpu(), "PointingGame", "their maps hold NaN")
+        hits = undefined_to_nan(hits, empty, "PointingGame", "their true masks are empty")
+        return {"PointingGame": hits, "PointingChance": inside.float().mean(1)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from sparks.engine import Engine
+from sparks.engine.core import Engine
 from sparks.engine.running import Model, device_of, evaluating
 from sparks.engine.seeds import generators
 from sparks.metrics.maps import check_maps, undefined_to_nan
@@ -19,9 +19,10 @@ class AverageStability:
     """Mean distance of a map to those of noisy copies of its input: lower is more stable.
 
     Bhatt et al. 2020. Noise is uniform in [-radius, radius], so that brightness stays; copies
-    that the model classifies otherwise do not count. "stability_l2" is the Euclidean distance of
-    the maps, "stability_relative" the same over the norm of the input's map (else methods with
-    small values would look stable), "stability_kept" the share of copies that count.
+    that the model classifies otherwise do not count. "AverageStability" is the Euclidean
+    distance of the maps over the norm of the input's map (else methods with small values would
+    look stable), "AverageStabilityL2" the bare distance, "StabilityKept" the share of copies
+    that count.
 
     Attributes:
         neighbours: noisy copies of each input.
@@ -63,9 +64,9 @@ class AverageStability:
         l2 = total / kept
         relative = l2 / original.norm(dim=1)
         why = "no noisy copy keeps their class, or maps hold NaN or are zero everywhere"
-        named = {"stability_l2": l2, "stability_relative": relative}
+        named = {"AverageStability": relative, "AverageStabilityL2": l2}
         values = {k: undefined_to_nan(v.float(), ~v.isfinite(), k, why) for k, v in named.items()}
-        return {**values, "stability_kept": kept / self.neighbours}
+        return {**values, "StabilityKept": kept / self.neighbours}
 
     def _classes(self, model: Model, x: Tensor) -> Tensor:
         size = self.engine.batch_size if isinstance(self.engine.batch_size, int) else 64
