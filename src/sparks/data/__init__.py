@@ -12,29 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sparks.data.chimera.builder import Chimera
+    from sparks.data.chimera.clicks import Annotators
     from sparks.data.digits import Digits
     from sparks.data.folder import Folder
     from sparks.data.human import human_ceiling, human_maps
+    from sparks.data.imagenet import ImageNet, Imagenette
     from sparks.data.imageset import ImageSet
-    from sparks.data.torchvision_sets import (
-        CIFAR10,
-        MNIST,
-        EuroSAT,
-        FashionMNIST,
-        ImageNet,
-        Imagenette,
-    )
+    from sparks.data.torchvision_sets import CIFAR10, MNIST, EuroSAT, FashionMNIST
 
 _MODULES = {
+    "Annotators": "chimera.clicks",
     "CIFAR10": "torchvision_sets",
     "Chimera": "chimera.builder",
     "Digits": "digits",
     "EuroSAT": "torchvision_sets",
     "FashionMNIST": "torchvision_sets",
     "Folder": "folder",
-    "ImageNet": "torchvision_sets",
+    "ImageNet": "imagenet",
     "ImageSet": "imageset",
-    "Imagenette": "torchvision_sets",
+    "Imagenette": "imagenet",
     "MNIST": "torchvision_sets",
     "human_ceiling": "human",
     "human_maps": "human",
@@ -43,6 +39,7 @@ _MODULES = {
 __all__ = [
     "CIFAR10",
     "MNIST",
+    "Annotators",
     "Chimera",
     "Digits",
     "EuroSAT",

@@ -54,7 +54,7 @@ def human_ceiling(
     published ceiling of ClickMe (0.65753, the average correlation between people) is not known.
 
     Args:
-        clicks: (N, annotators, clicks, 2); of an odd number of annotators one is left out at random.
+        clicks: (N, annotators, clicks, 2); of an odd number of annotators one is left out.
         size: side of the maps in pixels.
         sigma: standard deviation of the blur in pixels.
         repeats: number of random splits.
@@ -87,4 +87,4 @@ def _spearman(one: Tensor, other: Tensor) -> Tensor:
 
     ranks = [torch.from_numpy(rankdata(rows.numpy(), axis=1)) for rows in (one, other)]
     one, other = ((rank - rank.mean(1, keepdim=True)) for rank in ranks)
-    return (one * other).sum(1) / (one.norm(dim=1) * other.norm(dim=1))
+    return torch.nn.functional.cosine_similarity(one, other, dim=1)

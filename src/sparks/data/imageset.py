@@ -1,6 +1,6 @@
 """A labelled set of images, in memory or as files decoded on access, and what is known of it.
 
-Shapes: N images, C channels, H × W pixels. Images in memory are uint8; a batch is float32 in [0, 1].
+Shapes: N images, C channels, H × W pixels. Images in memory are uint8, a batch float32 in [0, 1].
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class ImageSet:
 
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """All images in order, with their labels: ((B, C, H, W) in [0, 1], int64 (B,))."""
-        for indices in torch.arange(len(self)).split(batch_size):
+        for indices in torch.split(torch.arange(len(self)), batch_size):
             yield self.batch(indices), self.labels[indices]
 
     def subset(self, indices: Tensor | Sequence[int] | slice) -> ImageSet:

@@ -25,7 +25,7 @@ def stratified_order(labels: Tensor, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     shuffled = torch.randperm(len(labels), generator=generator)
     place = torch.empty(len(labels), dtype=torch.float64)
-    for label in labels.unique().tolist():
+    for label in sorted(set(labels.tolist())):
         members = shuffled[labels[shuffled] == label]
         place[members] = torch.arange(len(members), dtype=torch.float64) / len(members)
     return shuffled[place[shuffled].argsort(stable=True)]

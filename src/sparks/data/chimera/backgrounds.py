@@ -53,7 +53,8 @@ def paint_crop(crop: Crop, size: int) -> NDArray[np.float32]:
     window = photograph[top : top + size, left : left + size]
     if crop.flip:
         window = window[:, ::-1]
-    return np.clip(window * np.float32(crop.brightness), 0, 1)
+    bright: NDArray[np.float32] = np.clip(window * np.float32(crop.brightness), 0, 1)
+    return bright
 
 
 @lru_cache(maxsize=2)
@@ -78,5 +79,5 @@ def _zoomed(name: str, size: int) -> tuple[NDArray[np.float32], ...]:
         scale = zoom * size / min(photograph.size)
         shape = [max(size, round(side * scale)) for side in photograph.size]
         pixels = np.asarray(photograph.resize(shape, Image.Resampling.LANCZOS), np.float32) / 255
-        zoomed.append(0.5 + CONTRAST * (pixels - 0.5))
+        zoomed.append((0.5 + CONTRAST * (pixels - 0.5)).astype(np.float32))
     return tuple(zoomed)

@@ -84,7 +84,7 @@ class Chimera:
         Args:
             index: which image.
             split: "train", "test" or "test_biased".
-            without: names of parts (see `tables["parts"]`); one that the image lacks changes nothing.
+            without: names of parts, as in `tables["parts"]`; one that the image lacks is ignored.
 
         Returns:
             uint8 (3, size, size); with no part left out, the very image of the split.

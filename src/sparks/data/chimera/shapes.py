@@ -23,7 +23,8 @@ def disc(u: Array, v: Array) -> Array:
 def triangle(u: Array, v: Array) -> Array:
     """An equilateral triangle with its corners on the unit circle."""
     side = np.float32(np.sqrt(3) / 2)
-    return np.maximum(side * np.abs(u) - v / 2, v) - np.float32(0.5)
+    distance: Array = np.maximum(side * np.abs(u) - v / 2, v) - np.float32(0.5)
+    return distance
 
 
 def star(u: Array, v: Array) -> Array:
@@ -34,7 +35,8 @@ def star(u: Array, v: Array) -> Array:
     along, across = radius * np.cos(folded), radius * np.sin(folded)
     # Distance to the line from the point (1, 0) to the notch 0.5 (cos wedge, sin wedge).
     dx, dy = 0.5 * np.cos(wedge) - 1, 0.5 * np.sin(wedge)
-    return ((along - 1) * dy - across * dx) / np.float32(np.hypot(dx, dy))
+    distance: Array = ((along - 1) * dy - across * dx) / np.float32(np.hypot(dx, dy))
+    return distance
 
 
 def cross(u: Array, v: Array) -> Array:

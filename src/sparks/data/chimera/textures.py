@@ -17,7 +17,8 @@ Array = NDArray[np.float32]
 def _band(position: Array, period: float, pixel: float) -> Array:
     """Bands of equal width across `position`: 1 in one, 0 in the next."""
     phase = np.abs((position / period) % 1 - 0.5) - 0.25
-    return np.clip(0.5 + phase * (period / pixel), 0, 1)
+    share: Array = np.clip(0.5 + phase * (period / pixel), 0, 1)
+    return share
 
 
 def striped(u: Array, v: Array, pixel: float) -> Array:
@@ -29,7 +30,8 @@ def dotted(u: Array, v: Array, pixel: float) -> Array:
     """Round dots on a square lattice."""
     period = 0.62
     du, dv = (u / period) % 1 - 0.5, (v / period) % 1 - 0.5
-    return np.clip(0.5 + (0.31 - np.hypot(du, dv)) * (period / pixel), 0, 1)
+    share: Array = np.clip(0.5 + (0.31 - np.hypot(du, dv)) * (period / pixel), 0, 1)
+    return share
 
 
 def checked(u: Array, v: Array, pixel: float) -> Array:
@@ -40,7 +42,8 @@ def checked(u: Array, v: Array, pixel: float) -> Array:
 
 def shaded(u: Array, v: Array, pixel: float) -> Array:
     """A smooth ramp from one side to the other."""
-    return np.clip(0.5 + 0.5 * u, 0, 1)
+    share: Array = np.clip(0.5 + 0.5 * u, 0, 1)
+    return share
 
 
 def wavy(u: Array, v: Array, pixel: float) -> Array:

@@ -1,0 +1,241 @@
+"""Public data sets through torchvision's own dataset classes, behind the same interface.
+
+Building never downloads: `download()` does, where the licence allows it, so that a workflow can run
+it where there is a network. The sets here are small and held in memory.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+
+from sparks.data.imageset import ImageSet, require_every_class
+from sparks.data.splits import stratified_split, stratified_subset
+from sparks.errors import SparksError
+
+# What torchvision answers missing, foreign or damaged files with.
+_READ_ERRORS = (RuntimeError, OSError, ValueError, TypeError, AssertionError, KeyError, EOFError)
+
+
+@dataclass(frozen=True)
+class TorchvisionSet(ABC):
+    """What all builders here share.
+
+    Attributes:
+        root: folder that torchvision reads from and downloads to.
+        n_train: at most so many training images, classes in their proportions; None for all.
+        n_test: the same for the test images.
+        seed: of the choice of images, and of the split where the set has none.
+    """
+
+    root: str
+    n_train: int | None = None
+    n_test: int | None = None
+    seed: int = 0
+
+    name: ClassVar[str]
+    folder: ClassVar[str]  # below root, where the files lie
+
+    def __call__(self) -> dict[str, ImageSet]:
+        """Build the splits "train" and "test".
+
+        Raises:
+            SparksError: when the files are missing or damaged, or a class has no image.
+        """
+        with self._reading():
+            splits = self._read()
+        wanted = {"train": self.n_train, "test": self.n_test}
+        return {
+            split: self._finish(
+                require_every_class(
+                    stratified_subset(images, wanted[split], self.seed), f"{self.name}, {split}"
+                )
+            )
+            for split, images in splits.items()
+        }
+
+    @abstractmethod
+    def download(self) -> None:
+        """Fetch the files into `root`.
+
+        Raises:
+            SparksError: when they cannot be fetched.
+        """
+
+    @abstractmethod
+    def _read(self) -> dict[str, ImageSet]:
+        """All images of both splits; what torchvision raises is translated by the caller."""
+
+    def _finish(self, images: ImageSet) -> ImageSet:
+        """A last step on the images that were chosen."""
+        return images
+
+    def _way_out(self) -> str:
+        call = f"{type(self).__name__}(root={self.root!r}).download()"
+        return (
+            f'download it with: python -c "from sparks.data import {type(self).__name__}; {call}" '
+            "(delete a damaged copy first)"
+        )
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except _READ_ERRORS as error:
+            raise SparksError(
+                f"{self.name} cannot be read from {Path(self.root) / self.folder} "
+                f"({_first_line(error)}): {self._way_out()}"
+            ) from error
+
+    @contextmanager
+    def _downloading(self) -> Iterator[None]:
+        try:
+            yield
+        except _READ_ERRORS as error:
+            raise SparksError(
+                f"{self.name} cannot be downloaded to {self.root} ({_first_line(error)}): check "
+                f"the network, or copy the files to {Path(self.root) / self.folder} from elsewhere"
+            ) from error
+
+
+class _TwoPart(TorchvisionSet):
+    """Sets whose torchvision class takes `train=True` or `train=False`."""
+
+    @abstractmethod
+    def _open(self, train: bool, download: bool = False) -> Any:
+        """The torchvision data set."""
+
+    @abstractmethod
+    def _convert(self, dataset: Any) -> ImageSet:
+        """The torchvision data set as an image set."""
+
+    def _read(self) -> dict[str, ImageSet]:
+        return {
+            "train": self._convert(self._open(train=True)),
+            "test": self._convert(self._open(train=False)),
+        }
+
+    def download(self) -> None:
+        """Fetch the files into `root`; files that are there already are kept."""
+        with self._downloading():
+            self._open(train=True, download=True)
+
+
+@dataclass(frozen=True)
+class MNIST(_TwoPart):
+    """Handwritten digits, 28 × 28 grey (LeCun et al., 1998): 60,000 and 10,000 images."""
+
+    name = "mnist"
+    folder = "MNIST/raw"
+
+    def _open(self, train: bool, download: bool = False) -> Any:
+        from torchvision.datasets import MNIST as Dataset
+
+        return Dataset(self.root, train=train, download=download)
+
+    def _convert(self, dataset: Any) -> ImageSet:
+        return ImageSet(
+            labels=dataset.targets.to(torch.int64),
+            classes=tuple(dataset.classes),
+            images=dataset.data[:, None],
+        )
+
+
+@dataclass(frozen=True)
+class FashionMNIST(MNIST):
+    """Clothes, 28 × 28 grey (Xiao et al., arXiv 1708.07747): 60,000 and 10,000 images."""
+
+    name = "fashion_mnist"
+    folder = "FashionMNIST/raw"
+
+    def _open(self, train: bool, download: bool = False) -> Any:
+        from torchvision.datasets import FashionMNIST as Dataset
+
+        return Dataset(self.root, train=train, download=download)
+
+
+@dataclass(frozen=True)
+class CIFAR10(_TwoPart):
+    """Small photographs, 32 × 32 RGB (Krizhevsky, 2009): 50,000 and 10,000 images.
+
+    torchvision unpickles the batches, but only after their digests proved to be the published ones.
+    """
+
+    name = "cifar10"
+    folder = "cifar-10-batches-py"
+
+    def _open(self, train: bool, download: bool = False) -> Any:
+        from torchvision.datasets import CIFAR10 as Dataset
+
+        return Dataset(self.root, train=train, download=download)
+
+    def _convert(self, dataset: Any) -> ImageSet:
+        return ImageSet(
+            labels=torch.tensor(dataset.targets, dtype=torch.int64),
+            classes=tuple(dataset.classes),
+            images=torch.from_numpy(dataset.data).permute(0, 3, 1, 2).contiguous(),
+        )
+
+
+@dataclass(frozen=True)
+class EuroSAT(TorchvisionSet):
+    """Satellite images, 64 × 64 RGB (Helber et al., arXiv 1709.00029): 27,000 images.
+
+    The set has no split of its own: `test_share` of every class is held out.
+    """
+
+    test_share: float = 0.2
+
+    name = "eurosat"
+    folder = "eurosat/2750"
+
+    def download(self) -> None:
+        """Fetch the files into `root`; files that are there already are kept."""
+        from torchvision.datasets import EuroSAT as Dataset
+
+        with self._downloading():
+            Dataset(self.root, download=True)
+
+    def _read(self) -> dict[str, ImageSet]:
+        from torchvision.datasets import EuroSAT as Dataset
+
+        dataset = Dataset(self.root)
+        images = from_files(dataset.samples, self.root, dataset.classes, size=64)
+        return stratified_split(images, self.test_share, self.seed)
+
+    def _finish(self, images: ImageSet) -> ImageSet:
+        return images.materialise()
+
+
+def from_files(
+    samples: Sequence[tuple[str, int]],
+    root: str,
+    classes: Sequence[str],
+    size: int,
+    tables: dict[str, Any] | None = None,
+) -> ImageSet:
+    """A file-backed image set from torchvision's (path, label) pairs."""
+    # torchvision expands "~" in some paths and not in others.
+    base = os.path.abspath(os.path.expanduser(root))
+    return ImageSet(
+        labels=torch.tensor([label for _, label in samples], dtype=torch.int64),
+        classes=tuple(classes),
+        files=tuple(
+            Path(os.path.relpath(os.path.abspath(os.path.expanduser(path)), base)).as_posix()
+            for path, _ in samples
+        ),
+        root=base,
+        size=size,
+        tables=tables or {},
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
