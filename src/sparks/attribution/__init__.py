@@ -51,18 +51,18 @@ _MODULES = {
 }
 
 __all__ = [
+    "HSIC",
+    "LIME",
+    "RISE",
     "Captum",
     "DeconvNet",
     "GradCAM",
     "GradCAMPlusPlus",
     "GradientInput",
     "GuidedBackprop",
-    "HSIC",
     "IntegratedGradients",
     "KernelSHAP",
-    "LIME",
     "Occlusion",
-    "RISE",
     "Random",
     "Saliency",
     "SmoothGrad",

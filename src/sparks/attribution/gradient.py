@@ -6,12 +6,14 @@ Colour channels are reduced as each method says: "max-abs" (largest absolute val
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sparks.engine.running import Model, device_of, evaluating
 from sparks.errors import SparksError
@@ -77,6 +79,9 @@ class IntegratedGradients:
         """Maps; see the package."""
         from captum.attr import IntegratedGradients as Method
 
+        if self.steps < 2:
+            raise SparksError(f"IntegratedGradients needs at least 2 steps, not {self.steps}")
+
         explain = partial(
             Method(model).attribute,
             baselines=self.baseline,
@@ -85,7 +90,8 @@ class IntegratedGradients:
             internal_batch_size=self.batch_size,
         )
         values = in_batches(model, x, target, self.batch_size, explain)
-        return reduce_channels(values, self.channels)
+        # The weights of Captum's trapezoid rule sum to (steps - 1) / steps, not to 1.
+        return reduce_channels(values * self.steps / (self.steps - 1), self.channels)
 
 
 def gradient(model: Model, x: Tensor, target: Tensor) -> Tensor:
@@ -112,21 +118,39 @@ def in_batches(
     """
     if not x.is_floating_point():
         raise SparksError("gradient methods explain real inputs: use a black-box method for tokens")
+    refuse_not_finite(x, "input {}")
     device = device_of(model, x)
     results = []
-    with evaluating(model):
+    with evaluating(model), finite_outputs(model):
         for start in range(0, len(x), batch_size):
             part = x[start : start + batch_size].detach().to(device).requires_grad_()
             goals = target[start : start + batch_size].to(device)
             results.append(explain(part, target=goals).detach())
     values = torch.cat(results)
+    refuse_not_finite(values, "the explanation of input {}")
+    return values.to(x.device)
+
+
+def refuse_not_finite(values: Tensor, name: str) -> None:
+    """Raise an error that names the first row of `values` (N, ...) with NaN or infinity."""
     bad = (~values.flatten(1).isfinite().all(1)).nonzero()
     if len(bad):
-        raise SparksError(
-            f"the explanation of input {int(bad[0])} is not finite: "
-            "the model or this input holds NaN or infinite values"
-        )
-    return values.to(x.device)
+        raise SparksError(f"{name.format(int(bad[0]))} holds NaN or infinite values")
+
+
+@contextmanager
+def finite_outputs(model: Model) -> Iterator[None]:
+    """Check every output of a module: behind ReLU, the gradient of NaN is a harmless-looking 0."""
+
+    def check(_: nn.Module, __: Any, logits: Tensor) -> None:
+        refuse_not_finite(logits, "the model's output for row {} of a batch")
+
+    hook = model.register_forward_hook(check) if isinstance(model, nn.Module) else None
+    try:
+        yield
+    finally:
+        if hook:
+            hook.remove()
 
 
 def reduce_channels(values: Tensor, how: str) -> Tensor:

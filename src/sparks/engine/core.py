@@ -29,13 +29,13 @@ class Engine:
     Attributes:
         batch_size: masked inputs per forward pass, the bound on memory; "auto" finds the fastest
             size up to `largest` by a short probe, once per model, input shape and device. Scores
-            depend on it by float error only, but not byte for byte.
+            depend on it by float error, so only a fixed size gives the same bytes every time.
         precision: "fp32", "bf16" (autocast), or "auto" (bf16 where the device has units for it).
         channels_last: give images to the model in channels-last memory format.
         largest: bound on the batch size that "auto" may choose.
     """
 
-    batch_size: int | str = "auto"
+    batch_size: int | str = 64
     precision: str = "fp32"
     channels_last: bool = True
     largest: int = 256

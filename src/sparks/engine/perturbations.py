@@ -62,7 +62,7 @@ class Blur:
         """Mask images."""
         if x.ndim != 4:
             raise SparksError(f"only images can be blurred, not inputs of {tuple(x.shape)}")
-        before = (self.width - 1) // 2
+        before = self.width // 2
         after = self.width - 1 - before
         padded = functional.pad(x, (before, after, before, after), mode="replicate")
         blurred = functional.avg_pool2d(padded, self.width, stride=1)

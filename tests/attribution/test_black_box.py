@@ -1,0 +1,290 @@
+"""Black-box methods: closed forms on linear models, other libraries, and slow direct versions."""
+
+import itertools
+import math
+
+import captum.attr
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import Ridge
+
+from sparks.attribution import HSIC, LIME, RISE, KernelSHAP, Occlusion, Random, Sobol
+from sparks.engine import Baseline, Engine, Grid, Token, Vector
+from sparks.engine.domains import ShiftedGrid
+from sparks.errors import SparksError
+from sparks.sensitivity.estimators import FlatOutputWarning
+
+from .nets import Linear, cell_sums, images, on_cells, random_net, vectors
+
+EVERY = [
+    Occlusion(grid=4),
+    RISE(grid=4, masks=64),
+    RISE(grid=4, masks=64, shift=False),
+    LIME(grid=4, samples=64),
+    KernelSHAP(grid=4, samples=64),
+    Sobol(grid=4, points=8),
+    HSIC(grid=4, masks=64),
+    Random(),
+]
+
+
+@pytest.mark.parametrize("method", EVERY, ids=repr)
+def test_maps_fit_inputs_and_depend_on_neither_neighbours_nor_order(method):
+    model, (x, target) = random_net(), images()
+    maps = method(model, x, target)
+    assert maps.shape == (3, 8, 8)
+    assert maps.dtype == torch.float32
+    order = torch.tensor([2, 0])
+    part = method(model, x[order], target[order])
+    torch.testing.assert_close(part, maps[order], atol=1e-4, rtol=1e-3)
+    assert torch.equal(method(model, x, target), maps)
+    # Vectors take the same path.
+    u, classes = vectors()
+    assert method(Linear(6), u, classes).shape == (3, 6)
+
+
+@pytest.mark.parametrize("method", EVERY[1:], ids=repr)
+def test_a_seed_decides_what_is_drawn(method):
+    model, (x, target) = random_net(), images()
+    fields = {name: getattr(method, name) for name in method.__dataclass_fields__}
+    other = type(method)(**{**fields, "seed": 1})
+    assert not torch.equal(other(model, x, target), method(model, x, target))
+
+
+def test_occlusion_of_a_linear_model_is_weight_times_input():
+    model, (x, target) = Linear(2, 8, 8), images()
+    w = model.weight.detach()[target]
+    maps = Occlusion(grid=4, perturbation=Baseline(0.25))(model, x, target)
+    torch.testing.assert_close(on_cells(maps, 4), cell_sums(w * (x - 0.25), 4))
+    u, classes = vectors()
+    model = Linear(6)
+    torch.testing.assert_close(Occlusion()(model, u, classes), model.weight.detach()[classes] * u)
+
+
+def test_occlusion_is_captums():
+    model, (x, target) = random_net(), images()
+    expected = captum.attr.Occlusion(model).attribute(x, (2, 2, 2), (2, 2, 2), target=target)
+    torch.testing.assert_close(Occlusion(grid=4)(model, x, target), expected.detach()[:, 0])
+
+
+def test_rise_is_the_score_weighted_mean_of_its_masks():
+    model, (x, target) = random_net(), images()
+    for shift in (True, False):
+        method = RISE(grid=3, masks=20, shift=shift, seed=5)
+        domain = ShiftedGrid((3, 3), (8, 8)) if shift else Grid((3, 3), (8, 8), mode="bilinear")
+        masks = method._design(domain)
+        weighted, weight = torch.zeros(3, 8, 8), torch.zeros(8, 8)
+        for mask in masks:
+            spread = domain.expand(mask[None])[0, 0]
+            with torch.no_grad():
+                scores = model(x * spread).gather(1, target[:, None])
+            weighted += scores[:, :, None] * spread
+            weight += spread
+        torch.testing.assert_close(method(model, x, target), weighted / weight)
+
+
+def test_rise_does_not_change_its_order_with_a_constant_added_to_the_score():
+    model, (u, classes) = Linear(6), vectors()
+    method = RISE(masks=100)
+    maps = method(model, u, classes)
+    shifted = method(lambda z: model(z) + 50, u, classes)
+    torch.testing.assert_close(shifted, maps + 50, atol=1e-3, rtol=0)
+
+
+def test_rise_refuses_too_few_masks():
+    with pytest.raises(SparksError, match="1 masks leave a feature"):
+        RISE(masks=1)(Linear(6), *vectors())
+
+
+def test_lime_is_the_ridge_regression_of_scikit_learn():
+    u, classes = vectors()
+    model = Linear(6)
+    seen = []
+
+    def spied(z):
+        seen.append(z.tolist())
+        return model(z)
+
+    maps = LIME(samples=50, penalty=0.7, engine=Engine(batch_size=50))(spied, u, classes)
+    for image, inputs in enumerate(map(torch.tensor, seen)):
+        masks = (inputs != 0).double().numpy()
+        assert masks[0].all()
+        distance = 1 - masks.mean(1) ** 0.5
+        weights = [math.exp(-(d**2) / (2 * 0.25**2)) for d in distance]
+        scores = model(inputs)[:, classes[image]].detach().double().numpy()
+        ridge = Ridge(alpha=0.7).fit(masks, scores, sample_weight=weights)
+        torch.testing.assert_close(maps[image].double(), torch.from_numpy(ridge.coef_), **CLOSE)
+
+
+CLOSE = {"atol": 1e-4, "rtol": 1e-4}
+
+
+def test_lime_and_kernelshap_of_a_linear_model_are_weight_times_input():
+    model, (x, target) = Linear(2, 8, 8), images()
+    expected = cell_sums(model.weight.detach()[target] * x, 4)
+    for method in (
+        LIME(grid=4, samples=100, penalty=1e-9),
+        KernelSHAP(grid=4, samples=100),
+    ):
+        torch.testing.assert_close(on_cells(method(model, x, target), 4), expected, **CLOSE)
+
+
+def shapley(game, d):
+    """Shapley values of a set function, by their definition."""
+    values = torch.zeros(d)
+    for i in range(d):
+        rest = [j for j in range(d) if j != i]
+        for size in range(d):
+            weight = math.factorial(size) * math.factorial(d - size - 1) / math.factorial(d)
+            for coalition in itertools.combinations(rest, size):
+                values[i] += weight * (game({*coalition, i}) - game(set(coalition)))
+    return values
+
+
+def interacting(z):
+    """Scores with interactions of two and three features."""
+    return z[:, 0] * z[:, 1] + 2 * z[:, 2] - z[:, 3] * z[:, 0] * z[:, 2] + z[:, 1] ** 2
+
+
+def test_kernelshap_is_exact_where_all_coalitions_fit():
+    u = torch.rand(2, 4, generator=torch.Generator().manual_seed(0)) + 0.5
+
+    def game(row):
+        def value(kept):
+            z = torch.tensor([row[i] if i in kept else 0.0 for i in range(4)])
+            return interacting(z[None])[0]
+
+        return value
+
+    maps = KernelSHAP(samples=14)(interacting, u, None)
+    expected = torch.stack([shapley(game(row), 4) for row in u])
+    torch.testing.assert_close(maps, expected, **CLOSE)
+    # Fewer samples: no longer exact, but still complete.
+    maps = KernelSHAP(samples=8)(interacting, u, None)
+    assert not torch.allclose(maps, expected, atol=1e-3)
+    torch.testing.assert_close(maps.sum(1), interacting(u) - interacting(0 * u), **CLOSE)
+
+
+def test_kernelshap_approaches_the_exact_values():
+    """12 features in 6 pairs that multiply: half of each product belongs to either."""
+    u = torch.rand(2, 12, generator=torch.Generator().manual_seed(0))
+    maps = KernelSHAP(samples=2000)(lambda z: (z[:, ::2] * z[:, 1::2]).sum(1), u, None)
+    half = (u[:, ::2] * u[:, 1::2] / 2).repeat_interleave(2, 1)
+    torch.testing.assert_close(maps, half, atol=0.02, rtol=0)
+
+
+def test_kernelshap_needs_a_sample_for_each_feature():
+    with pytest.raises(SparksError, match="at least 6 samples for 6 features"):
+        KernelSHAP(samples=5)(Linear(6), *vectors())
+
+
+@pytest.mark.parametrize("order", ["total", "first"])
+def test_sobol_of_a_linear_model_is_the_share_of_squares(order):
+    model, (x, target) = Linear(2, 8, 8), images()
+    squares = cell_sums(model.weight.detach()[target] * x, 2) ** 2
+    method = Sobol(grid=2, points=2048, order=order, resize="nearest")
+    maps = on_cells(method(model, x, target), 2)
+    torch.testing.assert_close(maps, squares / squares.sum(1, keepdim=True), atol=0.02, rtol=0)
+
+
+def test_sobol_total_order_holds_the_interactions_and_first_order_does_not():
+    """For m1 m2 on the unit square, S = 3/7 and ST = 4/7 each."""
+    method = Sobol(points=4096)
+    first, total = method.indices(lambda z: z[:, 0] * z[:, 1], torch.ones(1, 2), None)
+    torch.testing.assert_close(first, torch.full((1, 2), 3 / 7).double(), atol=0.01, rtol=0)
+    torch.testing.assert_close(total, torch.full((1, 2), 4 / 7).double(), atol=0.01, rtol=0)
+    evaluation = method.evaluate(lambda z: z[:, 0] * z[:, 1], torch.ones(1, 2), None)
+    low, high = method.intervals(evaluation, repeats=200)
+    assert ((low < total) & (total < high)).all()
+
+
+def test_sobol_costs_n_times_d_plus_two_forwards():
+    count = 0
+
+    def model(z):
+        nonlocal count
+        count += len(z)
+        return z.sum(1)
+
+    Sobol(points=32, engine=Engine(batch_size=100))(model, torch.rand(1, 64), None)
+    assert count == 32 * 66 == 2112
+
+
+def test_sobol_flags_a_score_that_no_mask_changes():
+    with pytest.warns(FlatOutputWarning):
+        maps = Sobol(points=8)(lambda z: 0 * z[:, 0] + 3, torch.ones(2, 4), None)
+    assert maps.isnan().all()
+
+
+def test_hsic_is_the_trace_of_its_kernels():
+    u, classes = vectors()
+    model = Linear(6)
+    for bandwidth in ("distance", "output"):
+        method = HSIC(masks=40, bandwidth=bandwidth)
+        masks = (torch.rand(40, 6, generator=torch.Generator().manual_seed(0)) < 0.5).double()
+        scores = model(u[0] * masks.float()).detach().double()[:, :1].T
+        gaps = (scores[0][:, None] - scores[0]) ** 2
+        pairs = [abs(a - b) for a, b in itertools.combinations(scores[0].tolist(), 2)]
+        median = sorted(pairs)[(len(pairs) - 1) // 2]
+        width = median if bandwidth == "distance" else float(scores[0].median())
+        centre = torch.eye(40).double() - 1 / 40
+        kernel = centre @ (-gaps / (2 * width**2)).exp() @ centre
+        expected = [torch.trace((1 - (m[:, None] - m) ** 2) @ kernel).item() / 40 for m in masks.T]
+        result = method.estimate(masks, scores)
+        torch.testing.assert_close(result[0], torch.tensor(expected).double())
+    assert (HSIC(masks=40)(lambda z: 0 * z[:, 0], u, None) == 0).all()
+    with pytest.raises(SparksError, match="bandwidth 'silverman'"):
+        HSIC(masks=40, bandwidth="silverman")(model, u, classes)
+
+
+@pytest.mark.parametrize(
+    "method", [m for m in EVERY if not isinstance(m, Random)], ids=lambda m: type(m).__name__
+)
+def test_the_feature_that_matters_most_gets_the_largest_value(method):
+    u = torch.ones(1, 8)
+    fields = {name: getattr(method, name) for name in method.__dataclass_fields__}
+    for size in ("masks", "samples"):
+        if size in fields:
+            fields[size] = 400
+    if isinstance(method, Sobol):
+        fields["points"] = 64
+    maps = type(method)(**fields)(lambda z: z[:, 0] + 5 * z[:, 3] + 2 * z[:, 6], u, None)
+    assert int(maps.argmax()) == 3
+
+
+def test_words_are_explained_by_the_same_code():
+    """Tokens are replaced, not multiplied: the score counts token 7."""
+    words = torch.tensor([[4, 7, 5, 6], [7, 4, 5, 7]])
+    method = Occlusion(perturbation=Token(0))
+    maps = method(lambda tokens: (tokens == 7).sum(1).float(), words, None)
+    assert maps.tolist() == [[0, 1, 0, 0], [1, 0, 0, 1]]
+
+
+@settings(max_examples=20, deadline=None)
+@given(batch_size=st.integers(1, 70), which=st.integers(0, len(EVERY) - 2))
+def test_the_batch_size_does_not_matter(batch_size, which):
+    method, (u, classes) = EVERY[which], vectors()
+    fields = {name: getattr(method, name) for name in method.__dataclass_fields__}
+    other = type(method)(**{**fields, "engine": Engine(batch_size=batch_size)})
+    model = Linear(6)
+    torch.testing.assert_close(other(model, u, classes), method(model, u, classes), **CLOSE)
+
+
+def test_random_maps_differ_between_images_and_repeat_for_a_seed():
+    (x, target) = images()
+    maps = Random()(None, x, target)
+    assert not torch.equal(maps[0], maps[1])
+    assert torch.equal(Random()(None, x.flip(0), target), maps.flip(0))
+
+
+def test_a_design_is_the_same_for_images_and_vectors_of_as_many_features():
+    """Cells of an image of 1 pixel each are the coordinates of a vector."""
+    u = torch.rand(2, 16, generator=torch.Generator().manual_seed(0))
+    x = u.reshape(2, 1, 4, 4)
+    model = lambda z: (z.flatten(1) ** 2).sum(1)  # noqa: E731
+    for method in EVERY[2:-1]:
+        maps = method(model, x, None)
+        torch.testing.assert_close(maps.flatten(1), method(model, u, None), **CLOSE)
+    assert Vector(16).d == Grid((4, 4), (4, 4)).d

@@ -1,0 +1,196 @@
+"""Gradient methods on linear models (closed form), against Captum, and on what can go wrong."""
+
+import captum.attr
+import pytest
+import torch
+from torch import nn
+
+from sparks.attribution import (
+    Captum,
+    DeconvNet,
+    GradientInput,
+    GuidedBackprop,
+    IntegratedGradients,
+    Saliency,
+    SmoothGrad,
+    SquareGrad,
+    VarGrad,
+)
+from sparks.errors import SparksError
+
+from .nets import Linear, images, random_net, vectors
+
+
+def test_a_linear_model_is_explained_by_its_weights():
+    model, (x, target) = Linear(2, 8, 8), images()
+    w = model.weight.detach()[target]
+    torch.testing.assert_close(Saliency()(model, x, target), w.abs().amax(1))
+    torch.testing.assert_close(SmoothGrad(samples=3)(model, x, target), w.abs().amax(1))
+    torch.testing.assert_close(SquareGrad(samples=3)(model, x, target), (w**2).amax(1))
+    torch.testing.assert_close(VarGrad(samples=3)(model, x, target), torch.zeros(3, 8, 8))
+    torch.testing.assert_close(GradientInput()(model, x, target), (w * x).sum(1))
+    integrated = IntegratedGradients(steps=4, baseline=0.25)(model, x, target)
+    torch.testing.assert_close(integrated, (w * (x - 0.25)).sum(1))
+
+
+def test_vectors_are_explained_as_images_are():
+    model, (x, target) = Linear(6), vectors()
+    w = model.weight.detach()[target]
+    torch.testing.assert_close(Saliency()(model, x, target), w.abs())
+    torch.testing.assert_close(GradientInput()(model, x, target), w * x)
+    torch.testing.assert_close(IntegratedGradients()(model, x, target), w * x)
+    torch.testing.assert_close(SmoothGrad(samples=3)(model, x, target), w.abs())
+
+
+def test_derivatives_are_of_the_logit():
+    model, (x, target) = random_net(), images()
+    x.requires_grad_()
+    (grads,) = torch.autograd.grad(model(x).gather(1, target[:, None]).sum(), x)
+    maps = Saliency()(model, x.detach(), target)
+    torch.testing.assert_close(maps, grads.abs().amax(1))
+    torch.testing.assert_close(Saliency("mean-abs")(model, x.detach(), target), grads.abs().mean(1))
+
+
+def test_integrated_gradients_sum_to_the_change_of_the_logit():
+    model, (x, target) = random_net(), images()
+    maps = IntegratedGradients(steps=400)(model, x, target)
+    with torch.no_grad():
+        change = (model(x) - model(torch.zeros_like(x))).gather(1, target[:, None])[:, 0]
+    torch.testing.assert_close(maps.sum((1, 2)), change, atol=1e-4, rtol=0)
+
+
+METHODS = [
+    Saliency,
+    GradientInput,
+    IntegratedGradients,
+    SmoothGrad,
+    SquareGrad,
+    VarGrad,
+    GuidedBackprop,
+    DeconvNet,
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_maps_depend_on_neither_batch_size_nor_neighbours(method):
+    model, (x, target) = random_net(), images()
+    maps = method(batch_size=64)(model, x, target)
+    assert maps.shape == (3, 8, 8)
+    assert not maps.requires_grad
+    torch.testing.assert_close(method(batch_size=2)(model, x, target), maps)
+    torch.testing.assert_close(method()(model, x[2:], target[2:]), maps[2:])
+
+
+def test_no_more_inputs_than_the_batch_size_are_seen_at_once():
+    sizes = []
+    net, (x, target) = random_net(), images(7)
+
+    def model(batch):
+        sizes.append(len(batch))
+        return net(batch)
+
+    for method in (Saliency, IntegratedGradients, SmoothGrad, VarGrad):
+        method(batch_size=4)(model, x, target)
+        assert max(sizes) <= 4
+
+
+def test_noise_statistics_are_those_of_a_direct_loop():
+    model, (x, target) = random_net(), images()
+    settings = {"samples": 5, "deviation": 0.3, "seed": 7}
+    generator = torch.Generator().manual_seed(7)
+    grads = []
+    for _ in range(5):
+        noise = 0.3 * torch.randn(x.shape[1:], generator=generator)
+        noisy = (x + noise).requires_grad_()
+        grads.append(torch.autograd.grad(model(noisy).gather(1, target[:, None]).sum(), noisy)[0])
+    grads = torch.stack(grads)
+    smooth = SmoothGrad(**settings)(model, x, target)
+    torch.testing.assert_close(smooth, grads.mean(0).abs().amax(1))
+    square = SquareGrad(**settings)(model, x, target)
+    torch.testing.assert_close(square, (grads**2).mean(0).amax(1))
+    torch.testing.assert_close(VarGrad(**settings)(model, x, target), grads.var(0).amax(1))
+    assert not torch.equal(SmoothGrad(**{**settings, "seed": 8})(model, x, target), smooth)
+
+
+def test_noise_leaves_the_global_generator_alone():
+    model, (x, target) = random_net(), images()
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    SmoothGrad(samples=2)(model, x, target)
+    Captum("captum.attr.GradientShap", options={"baselines": torch.zeros(1, 2, 8, 8)})(
+        model, x, target
+    )
+    assert torch.equal(torch.rand(1), expected)
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize("rule", [GuidedBackprop, DeconvNet])
+def test_rectified_gradients_follow_their_rule(rule, in_place):
+    model, (x, target) = random_net(in_place=in_place), images()
+
+    class Rule(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, z):
+            ctx.save_for_backward(z)
+            return z.relu()
+
+        @staticmethod
+        def backward(ctx, grad):
+            (z,) = ctx.saved_tensors
+            return grad.relu() * (z > 0) if rule is GuidedBackprop else grad.relu()
+
+    class Rectifier(nn.Module):
+        def forward(self, z):
+            return Rule.apply(z)
+
+    direct = nn.Sequential(*(Rectifier() if isinstance(m, nn.ReLU) else m for m in model))
+    noisy = x.clone().requires_grad_()
+    (grads,) = torch.autograd.grad(direct(noisy).gather(1, target[:, None]).sum(), noisy)
+    maps = rule()(model, x, target)
+    torch.testing.assert_close(maps, grads.abs().amax(1))
+    assert not torch.allclose(maps, Saliency()(model, x, target))
+    # The model is as it was.
+    assert all(m.inplace == in_place for m in model if isinstance(m, nn.ReLU))
+    assert not any(m._backward_hooks or m._forward_hooks for m in model)
+
+
+def test_a_model_without_relu_modules_is_refused():
+    x, target = images()
+    with pytest.raises(SparksError, match="the model has none"):
+        GuidedBackprop()(Linear(2, 8, 8), x, target)
+
+
+def test_the_adapter_gives_what_captum_gives():
+    model, (x, target) = random_net(), images()
+    maps = Captum("captum.attr.DeepLift", options={"baselines": 0.1})(model, x, target)
+    expected = captum.attr.DeepLift(model).attribute(x, target=target, baselines=0.1)
+    torch.testing.assert_close(maps, expected.detach().sum(1))
+    options = {"sliding_window_shapes": [2, 4, 4], "strides": [2, 4, 4]}
+    maps = Captum("captum.attr.Occlusion", options=options)(model, x, target)
+    expected = captum.attr.Occlusion(model).attribute(x, (2, 4, 4), (2, 4, 4), target=target)
+    torch.testing.assert_close(maps, expected.detach().sum(1))
+    maps = Captum("captum.attr.LayerGradCam", layer="3", channels="sum")(model, x, target)
+    assert maps.shape == (3, 8, 8)
+    with pytest.raises(SparksError, match=r"'captum.attr.Nothing' is not a class"):
+        Captum("captum.attr.Nothing")(model, x, target)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_explanation_that_is_not_finite_names_the_input(method):
+    model, (x, target) = random_net(), images()
+    x[1, 0, 0, 0] = torch.nan
+    with pytest.raises(SparksError, match="input 1 holds NaN"):
+        method()(model, x, target)
+    with torch.no_grad():
+        model[0].bias[0] = torch.nan
+    with pytest.raises(SparksError, match=r"the model's output .* holds NaN"):
+        method()(model, images()[0], target)
+
+
+def test_bad_arguments_are_refused():
+    model, (x, target) = random_net(), images()
+    with pytest.raises(SparksError, match="channels 'mean'"):
+        Saliency(channels="mean")(model, x, target)
+    with pytest.raises(SparksError, match="black-box method for tokens"):
+        Saliency()(model, torch.ones(2, 3, dtype=torch.long), target[:2])

@@ -1,0 +1,209 @@
+"""The engine against a loop that masks and scores one input at a time."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from sparks.engine import Baseline, Engine, Grid, OneOff, Pixels, Ranked, Stored, Vector
+from sparks.errors import SparksError
+from sparks.sensitivity.designs import Replicated
+
+SIZE = (6, 8)
+
+
+def random_net(classes: int = 4) -> nn.Sequential:
+    """A convolutional net with random weights."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 5, 3, padding=1),
+        nn.BatchNorm2d(5),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.AdaptiveAvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(20, classes),
+    )
+
+
+class Spy(nn.Module):
+    """Remembers the sizes of the batches it is given."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self.sizes: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.sizes.append(len(x))
+        return self.net(x)
+
+
+def inputs(n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.rand(n, 3, *SIZE, generator=generator)
+    return x, torch.randint(4, (n,), generator=generator)
+
+
+def direct(net: nn.Module, x: Tensor, target: Tensor, masks: Tensor, cells: tuple[int, int]):
+    """Scores (N, n) of masks (N, n, d), one forward pass each."""
+    net.eval()
+    rows = torch.arange(SIZE[0]) * cells[0] // SIZE[0]
+    columns = torch.arange(SIZE[1]) * cells[1] // SIZE[1]
+    scores = torch.empty(masks.shape[:2])
+    with torch.no_grad():
+        for i in range(len(x)):
+            for j in range(masks.shape[1]):
+                mask = masks[i, j].reshape(cells)[rows][:, columns]
+                scores[i, j] = net((x[i] * mask)[None])[0, target[i]]
+    return scores
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    images=st.integers(1, 4),
+    n=st.integers(1, 9),
+    batch_size=st.integers(1, 40),
+    own=st.booleans(),
+    seed=st.integers(0, 10**6),
+)
+def test_scores_are_those_of_a_direct_loop(images, n, batch_size, own, seed):
+    net, (x, target) = random_net(), inputs(images, seed)
+    masks = torch.rand(images, n, 6, generator=torch.Generator().manual_seed(seed))
+    if not own:
+        masks = masks[:1].expand_as(masks)
+    spy = Spy(net)
+    design = masks if own else masks[0]
+    scores = Engine(batch_size=batch_size).score(spy, x, target, design, Grid((2, 3), SIZE))
+    torch.testing.assert_close(scores, direct(net, x, target, masks, (2, 3)), atol=1e-5, rtol=1e-4)
+    assert max(spy.sizes) <= batch_size
+    assert sum(spy.sizes) == images * n
+
+
+class Counted:
+    """A design of 5,000 rows that would fill memory if it were made at once."""
+
+    n, d = 5000, 12
+
+    def __init__(self) -> None:
+        self.largest = 0
+
+    def masks(self, images: Tensor, rows: Tensor) -> Tensor:
+        self.largest = max(self.largest, len(rows))
+        return ((rows[:, None] + torch.arange(12)) % 2).float()
+
+
+def test_a_generator_of_masks_is_asked_for_one_batch_at_a_time():
+    design, spy = Counted(), Spy(nn.Flatten(0))
+    spy.net = nn.Sequential(nn.Flatten(), nn.Linear(12, 1), nn.Flatten(0))
+    x = torch.rand(3, 12)
+    scores = Engine(batch_size=37).score(spy, x, None, design, Vector(12))
+    assert design.largest == max(spy.sizes) == 37
+    assert scores.shape == (3, 5000)
+
+
+def test_the_order_of_images_does_not_matter():
+    net, (x, target) = random_net(), inputs(5)
+    masks = torch.rand(7, 6, generator=torch.Generator().manual_seed(1))
+    order = torch.tensor([3, 1, 4, 0, 2])
+    engine, grid = Engine(batch_size=6), Grid((2, 3), SIZE)
+    straight = engine.score(net, x, target, masks, grid)
+    shuffled = engine.score(net, x[order], target[order], masks, grid)
+    torch.testing.assert_close(shuffled, straight[order])
+
+
+def test_designs_make_the_masks_they_describe():
+    rows, images = torch.arange(4), torch.zeros(4, dtype=torch.long)
+    assert OneOff(3).masks(images, rows).tolist() == [[1, 1, 1], [0, 1, 1], [1, 0, 1], [1, 1, 0]]
+    ranks = torch.tensor([[2, 0, 1], [0, 1, 2]])
+    which, steps = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 1, 2])
+    removed = Ranked(ranks, torch.tensor([0, 1, 3])).masks(which, steps)
+    assert removed.tolist() == [[1, 1, 1], [1, 0, 1], [0, 1, 1], [0, 0, 0]]
+    inserted = Ranked(ranks, torch.tensor([0, 1, 3]), insert=True).masks(which, steps)
+    assert (inserted == 1 - removed).all()
+    table = torch.rand(2, 5, 3) < 0.5
+    assert (Stored(table).masks(which, steps) == table[which, steps].float()).all()
+
+
+def test_scores_can_be_probabilities_or_those_of_a_plain_function():
+    net, (x, target) = random_net(), inputs(2)
+    ones = torch.ones(1, 48)
+    score = Engine().score(net, x, target, ones, Pixels(SIZE), output="probability")
+    with torch.no_grad():
+        expected = net.eval()(x).softmax(1)[torch.arange(2), target]
+    torch.testing.assert_close(score[:, 0], expected)
+    values = torch.rand(3, 4)
+    score = Engine().score(lambda u: u.sum(1), values, None, torch.ones(1, 4), Vector(4))
+    torch.testing.assert_close(score[:, 0], values.sum(1))
+
+
+def test_modules_get_their_own_mode_back():
+    net, (x, target) = random_net(), inputs(2)
+    net.train()
+    net[1].eval()  # a frozen batch norm in a net that trains
+    before = [m.training for m in net.modules()]
+    first = Engine().score(net, x, target, OneOff(6), Grid((2, 3), SIZE))
+    assert [m.training for m in net.modules()] == before
+    # Neither dropout nor batch statistics took part.
+    assert torch.equal(first, Engine().score(net, x, target, OneOff(6), Grid((2, 3), SIZE)))
+
+    def broken(_: Tensor) -> Tensor:
+        raise ZeroDivisionError
+
+    net[0].forward = broken
+    with pytest.raises(ZeroDivisionError):
+        Engine().score(net, x, target, OneOff(6), Grid((2, 3), SIZE))
+    assert [m.training for m in net.modules()] == before
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_a_score_that_is_not_finite_names_the_input(bad):
+    x, target = inputs(3)
+    x[1, 0, 0, 0] = bad
+    with pytest.raises(SparksError, match="input 1 under mask 0 is not finite"):
+        Engine(batch_size=4).score(random_net(), x, target, OneOff(6), Grid((2, 3), SIZE))
+
+
+def test_bad_arguments_are_refused():
+    net, (x, target) = random_net(), inputs(2)
+    grid = Grid((2, 3), SIZE)
+    with pytest.raises(SparksError, match="batch_size 0"):
+        Engine(batch_size=0)
+    with pytest.raises(SparksError, match="5 features, the inputs have 6"):
+        Engine().score(net, x, target, torch.ones(1, 5), grid)
+    with pytest.raises(SparksError, match="2 inputs but 1 target"):
+        Engine().score(net, x, target[:1], OneOff(6), grid)
+    with pytest.raises(SparksError, match="needs a target"):
+        Engine().score(net, x, None, OneOff(6), grid)
+    with pytest.raises(SparksError, match="output 'softmax'"):
+        Engine().score(net, x, target, OneOff(6), grid, output="softmax")
+    with pytest.raises(SparksError, match="precision 'fp8'"):
+        Engine(precision="fp8").score(net, x, target, OneOff(6), grid)
+    with pytest.raises(SparksError, match="baseline 'median'"):
+        Engine().score(net, x, target, OneOff(6), grid, Baseline("median"))
+
+
+def test_bf16_changes_scores_by_its_rounding_only():
+    net, (x, target) = random_net(), inputs(2)
+    grid = Grid((2, 3), SIZE)
+    exact = Engine(precision="fp32").score(net, x, target, OneOff(6), grid)
+    rounded = Engine(precision="bf16").score(net, x, target, OneOff(6), grid)
+    assert not torch.equal(exact, rounded)
+    torch.testing.assert_close(exact, rounded, atol=0.02, rtol=0.02)
+
+
+def test_the_probe_runs_once_and_changes_nothing_but_the_batch():
+    spy = Spy(random_net())
+    x, target = inputs(2)
+    design, grid = Replicated.drawn(64, 6), Grid((2, 3), SIZE)
+    engine = Engine(batch_size="auto", largest=64)
+    scores = engine.score(spy, x, target, design, grid)
+    assert max(spy.sizes) <= 64
+    probed = sum(spy.sizes)
+    assert probed > 2 * design.n
+    spy.sizes.clear()
+    engine.score(spy, x, target, design, grid)
+    assert sum(spy.sizes) == 2 * design.n
+    fixed = Engine(batch_size=50).score(spy, x, target, design, grid)
+    torch.testing.assert_close(scores, fixed, atol=1e-5, rtol=1e-4)

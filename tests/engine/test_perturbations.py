@@ -1,0 +1,71 @@
+"""Perturbations against their formulas."""
+
+import pytest
+import torch
+from scipy.ndimage import uniform_filter
+
+from sparks.engine.perturbations import Amplitude, Baseline, Blur, Noise, Token
+from sparks.engine.seeds import generators
+from sparks.errors import SparksError
+
+X = torch.rand(2, 3, 12, 12, generator=torch.Generator().manual_seed(0))
+OWNER = torch.tensor([0, 0, 1])
+MASKS = torch.rand(3, 1, 12, 12, generator=torch.Generator().manual_seed(1))
+BLENDS = [Baseline(0.0), Baseline(0.3), Baseline("mean"), Blur(10), Noise(seed=3)]
+
+
+@pytest.mark.parametrize("perturbation", BLENDS, ids=repr)
+def test_blends_go_from_the_reference_to_the_input(perturbation):
+    ones, zeros = torch.ones_like(MASKS), torch.zeros_like(MASKS)
+    torch.testing.assert_close(perturbation(X, OWNER, ones), X[OWNER])
+    reference = perturbation(X, OWNER, zeros)
+    expected = X[OWNER] * MASKS + (1 - MASKS) * reference
+    torch.testing.assert_close(perturbation(X, OWNER, MASKS), expected)
+    # One image alone takes another path, and must end at the same place.
+    alone = perturbation(X[:1], torch.tensor([0, 0]), MASKS[:2])
+    torch.testing.assert_close(alone, expected[:2])
+
+
+def test_references_are_what_they_are_called():
+    zeros = torch.zeros_like(MASKS)
+    assert (Baseline(0.3)(X, OWNER, zeros) == 0.3).all()
+    means = Baseline("mean")(X, OWNER, zeros)
+    torch.testing.assert_close(means[2, :, 5, 5], X[1].mean((1, 2)))
+    blurred = uniform_filter(X[1, 2].numpy(), size=10, mode="nearest")
+    torch.testing.assert_close(Blur(10)(X, OWNER, zeros)[2, 2], torch.from_numpy(blurred))
+    noise = Noise(mean=0.5, deviation=0.2, seed=3)(X, OWNER, zeros)
+    assert torch.equal(noise[0], noise[1])  # one draw per image
+    assert not torch.equal(noise[0], noise[2])
+    assert abs(float(noise.mean()) - 0.5) < 0.05
+    with pytest.raises(SparksError, match="only images can be blurred"):
+        Blur()(torch.rand(1, 4), OWNER, MASKS)
+
+
+def test_amplitude_as_documented_differs_from_as_coded():
+    half = torch.full_like(MASKS, 0.5)
+    assert torch.equal(Amplitude(2.0)(X, OWNER, half), X[OWNER])
+    assert (Amplitude(2.0, variant="coded")(X, OWNER, half) == 0).all()
+    documented = X[OWNER] + (MASKS - 0.5) * 2
+    torch.testing.assert_close(Amplitude(2.0)(X, OWNER, MASKS), documented)
+    coded = X[OWNER] * (MASKS - 0.5) * 2
+    torch.testing.assert_close(Amplitude(2.0, "coded")(X, OWNER, MASKS), coded)
+    with pytest.raises(SparksError, match="variant 'other'"):
+        Amplitude(variant="other")(X, OWNER, MASKS)
+
+
+def test_words_are_replaced_where_the_mask_is_low():
+    words = torch.tensor([[5, 6, 7], [8, 9, 10]])
+    masks = torch.tensor([[1.0, 0.4, 1.0], [0.0, 1.0, 0.6]])
+    replaced = Token(value=1)(words, torch.tensor([0, 1]), masks)
+    assert replaced.tolist() == [[5, 1, 7], [1, 9, 10]]
+
+
+def test_generators_belong_to_the_content_and_the_seed():
+    def draw(x, seed):
+        return [torch.rand(1, generator=g).item() for g in generators(x, seed)]
+
+    a, b = draw(X, 0)
+    assert draw(X.flip(0), 0) == [b, a]
+    assert draw(X[1:], 0) == [b]
+    assert a != b
+    assert draw(X, 1) != [a, b]
