@@ -90,8 +90,10 @@ class Chimera:
             uint8 (3, size, size); with no part left out, the very image of the split.
 
         Raises:
-            SparksError: when there is no such part.
+            SparksError: when there is no such part or split.
         """
+        if split not in _SPLITS:
+            raise SparksError(f"chimera has no split {split!r}: choose among {', '.join(_SPLITS)}")
         if unknown := set(without) - set(PART_NAMES):
             raise SparksError(
                 f"chimera has no part {min(unknown)!r}: choose among {', '.join(PART_NAMES)}"

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparks.data.chimera.catalogue import CLASS_PARTS
+from sparks.errors import SparksError
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,24 @@ class Annotators:
         clicks: clicks of each.
         noise: standard deviation of the hand, in sides of the image.
         stray: share of clicks that land anywhere.
+
+    Raises:
+        SparksError: when one of them is out of range.
     """
 
     number: int = 6
     clicks: int = 10
     noise: float = 0.02
     stray: float = 0.15
+
+    def __post_init__(self) -> None:
+        for name in ("number", "clicks"):
+            if getattr(self, name) < 1:
+                raise SparksError(f"annotators: {name} is {getattr(self, name)}: at least 1")
+        if not self.noise >= 0:
+            raise SparksError(f"annotators: noise is {self.noise}: it must not be negative")
+        if not 0 <= self.stray <= 1:
+            raise SparksError(f"annotators: stray is {self.stray}: it must lie between 0 and 1")
 
 
 def simulate_clicks(

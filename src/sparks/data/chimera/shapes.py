@@ -43,7 +43,8 @@ def cross(u: Array, v: Array) -> Array:
     """A cross of two bars."""
     u, v = np.abs(u), np.abs(v)
     long, short = np.float32(0.93), np.float32(0.34)
-    return np.minimum(np.maximum(u - long, v - short), np.maximum(u - short, v - long))
+    distance: Array = np.minimum(np.maximum(u - long, v - short), np.maximum(u - short, v - long))
+    return distance
 
 
 def ring(u: Array, v: Array) -> Array:

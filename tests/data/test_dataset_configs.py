@@ -1,0 +1,73 @@
+"""Every file of config/dataset makes a builder, explains its keys and tells the truth."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+import sparks.data
+from sparks.data import Chimera, Folder
+
+FILES = sorted(Path(__file__).parents[2].glob("config/dataset/*.yaml"))
+
+
+def compose(path: Path, **override: Any) -> Any:
+    whole = {
+        "dataset": OmegaConf.load(path),
+        "scale": {"n_train": 20, "n_test": 10},
+        "seed": 3,
+        "data_dir": "data",
+    }
+    return OmegaConf.merge(OmegaConf.create(whole), override).dataset
+
+
+def test_all_sets_are_there() -> None:
+    assert {path.stem for path in FILES} == {
+        "chimera",
+        "chimera_biased",
+        "cifar10",
+        "digits",
+        "eurosat",
+        "fashion_mnist",
+        "folder",
+        "imagenet",
+        "imagenette",
+        "mnist",
+    }
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_builder_gets_every_setting(path: Path) -> None:
+    config = compose(path)
+    assert config.name == path.stem
+    builder = instantiate(config.builder)
+    assert type(builder) is getattr(sparks.data, config.builder._target_.split(".")[-1])
+    for key, value in OmegaConf.to_container(config.builder, resolve=True).items():
+        if key not in ("_target_", "annotators"):
+            assert getattr(builder, key) == value
+    downloaded = "root" in config.builder and not isinstance(builder, Folder)
+    assert hasattr(builder, "download") == downloaded
+
+
+@pytest.mark.parametrize("name", ["digits", "chimera", "chimera_biased"])
+def test_the_config_tells_the_shape_of_the_images(name: str) -> None:
+    config = compose(next(path for path in FILES if path.stem == name))
+    builder = instantiate(config.builder)
+    splits = builder()
+    assert ("test_biased" in splits) == (isinstance(builder, Chimera) and builder.bias > 0)
+    for images in splits.values():
+        assert images.images is not None
+        assert tuple(images.images.shape[1:]) == (config.channels, config.size, config.size)
+        assert len(images.classes) == config.num_classes
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_key_is_explained(path: Path) -> None:
+    first, *lines = path.read_text().splitlines()
+    assert first.startswith("# ")
+    named = ("_target_", "size: ${dataset", "num_classes: ${dataset")  # explained where defined
+    for line in lines:
+        if not line.strip().startswith(("#", *named)):
+            assert " # " in line, f"{path.name}: {line.strip()} is not explained"

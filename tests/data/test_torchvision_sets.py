@@ -1,0 +1,310 @@
+"""Public sets: torchvision's real loading code on tiny files of the exact format on disk."""
+
+import gzip
+import hashlib
+import pickle
+import struct
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from PIL import Image
+from torchvision.datasets.utils import extract_archive
+
+from sparks.data import CIFAR10, MNIST, EuroSAT, FashionMNIST, ImageNet, Imagenette
+from sparks.data.imagenet import IMAGENETTE_IN_IMAGENET
+from sparks.errors import SparksError
+
+RNG = np.random.default_rng(0)
+
+
+def write_jpeg(path: Path, grey: int, size: tuple[int, int] = (40, 30)) -> None:
+    """A JPEG of one grey, which survives the compression."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (grey, grey, grey)).save(path, format="JPEG")
+
+
+# --- MNIST and Fashion-MNIST: IDX files ----------------------------------------------------------
+
+
+def write_idx(folder: Path, prefix: str, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels as the published archives hold them, gzipped, and unpacked as
+    torchvision's download does.
+    """
+    images = RNG.integers(256, size=(n, 28, 28), dtype=np.uint8)
+    labels = np.arange(n, dtype=np.uint8) % 10
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, magic, array in (
+        (f"{prefix}-images-idx3-ubyte", 0x0803, images),
+        (f"{prefix}-labels-idx1-ubyte", 0x0801, labels),
+    ):
+        header = struct.pack(f">{1 + array.ndim}I", magic, *array.shape)
+        with gzip.open(folder / f"{name}.gz", "wb") as file:
+            file.write(header + array.tobytes())
+        extract_archive(str(folder / f"{name}.gz"))
+    return images, labels
+
+
+@pytest.mark.parametrize(("builder", "name"), [(MNIST, "MNIST"), (FashionMNIST, "FashionMNIST")])
+def test_idx_files_are_read(builder: type[MNIST], name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name / "raw"
+    train = write_idx(folder, "train", 40)
+    test = write_idx(folder, "t10k", 20)
+    splits = builder(root=str(tmp_path))()
+    for split, (images, labels) in (("train", train), ("test", test)):
+        assert np.array_equal(splits[split].images[:, 0], images)
+        assert np.array_equal(splits[split].labels, labels)
+        assert splits[split].labels.dtype == torch.int64
+        assert splits[split].classes == tuple(getattr(torchvision.datasets, name).classes)
+    few = builder(root=str(tmp_path), n_train=20, n_test=10)()
+    assert few["train"].labels.bincount().tolist() == [2] * 10
+    assert len(few["test"]) == 10
+    with pytest.raises(SparksError, match="has no image"):
+        builder(root=str(tmp_path), n_train=9)()
+
+
+@pytest.mark.parametrize("keep", [0, 3, 10, 500])
+def test_a_truncated_idx_file_is_refused(keep: int, tmp_path: Path) -> None:
+    folder = tmp_path / "MNIST" / "raw"
+    write_idx(folder, "train", 20)
+    write_idx(folder, "t10k", 20)
+    path = folder / "train-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(SparksError, match="mnist cannot be read from"):
+        MNIST(root=str(tmp_path))()
+
+
+# --- CIFAR-10: pickled batches whose digests torchvision checks ----------------------------------
+
+
+@pytest.fixture
+def cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, dict[str, np.ndarray]]:
+    """Tiny batches of the published layout; torchvision's list of digests names theirs instead."""
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    arrays, digests = {}, {}
+    names = [*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"]
+    for name in names:
+        arrays[name] = RNG.integers(256, size=(10, 3072), dtype=np.uint8)
+        content = {"data": arrays[name], "labels": list(range(10)), "batch_label": name}
+        (folder / name).write_bytes(pickle.dumps(content, protocol=2))
+    meta = {"label_names": torchvision_names(), "num_cases_per_batch": 10, "num_vis": 3072}
+    (folder / "batches.meta").write_bytes(pickle.dumps(meta, protocol=2))
+    for name in (*names, "batches.meta"):
+        digests[name] = hashlib.md5((folder / name).read_bytes()).hexdigest()
+    dataset = torchvision.datasets.CIFAR10
+    monkeypatch.setattr(dataset, "train_list", [[name, digests[name]] for name in names[:5]])
+    monkeypatch.setattr(dataset, "test_list", [[names[5], digests[names[5]]]])
+    monkeypatch.setattr(dataset, "meta", {**dataset.meta, "md5": digests["batches.meta"]})
+    return tmp_path, arrays
+
+
+def torchvision_names() -> list[str]:
+    return [
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ]
+
+
+def test_cifar_batches_are_read(cifar: tuple[Path, dict[str, np.ndarray]]) -> None:
+    root, arrays = cifar
+    splits = CIFAR10(root=str(root))()
+    train = np.concatenate([arrays[f"data_batch_{k}"] for k in range(1, 6)])
+    # A row holds the red plane, then green, then blue, each row by row.
+    assert np.array_equal(splits["train"].images, train.reshape(-1, 3, 32, 32))
+    assert np.array_equal(splits["test"].images, arrays["test_batch"].reshape(-1, 3, 32, 32))
+    assert splits["train"].labels.tolist() == list(range(10)) * 5
+    assert splits["train"].classes == tuple(torchvision_names())
+
+
+def test_a_foreign_pickle_is_never_opened(
+    cifar: tuple[Path, dict[str, np.ndarray]], tmp_path: Path
+) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (open, (str(tmp_path / "exploded"), "w"))
+
+    (cifar[0] / "cifar-10-batches-py" / "data_batch_1").write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(SparksError, match="cifar10 cannot be read"):
+        CIFAR10(root=str(cifar[0]))()
+    assert not (tmp_path / "exploded").exists()
+
+
+# --- EuroSAT: one folder a class -----------------------------------------------------------------
+
+
+def test_eurosat_is_split_by_class(tmp_path: Path) -> None:
+    for label, name in enumerate(("AnnualCrop", "Forest", "River")):
+        for i in range(10):
+            path = tmp_path / "eurosat" / "2750" / name / f"{name}_{i + 1}.jpg"
+            write_jpeg(path, grey=80 * label + i, size=(64, 64))
+    splits = EuroSAT(root=str(tmp_path), seed=1)()
+    assert splits["train"].labels.bincount().tolist() == [8, 8, 8]
+    assert splits["test"].labels.bincount().tolist() == [2, 2, 2]
+    assert splits["test"].classes == ("AnnualCrop", "Forest", "River")
+    greys = torch.cat([splits[name].images[:, 0, 0, 0] for name in ("train", "test")])
+    assert sorted(greys.tolist()) == [80 * label + i for label in range(3) for i in range(10)]
+    assert splits["test"].files is None
+    assert len(EuroSAT(root=str(tmp_path), n_train=6)()["train"]) == 6
+
+
+# --- ImageNet: WordNet folders and meta.bin ------------------------------------------------------
+
+SYNSETS = {
+    "n02012849": ("crane",),
+    "n02100735": ("English setter",),
+    "n03126707": ("crane",),
+}
+
+
+def write_imagenet(root: Path) -> None:
+    torch.save((SYNSETS, list(SYNSETS)), root / "meta.bin")
+    for label, wnid in enumerate(SYNSETS):
+        for i in range(3):
+            write_jpeg(root / "train" / wnid / f"{wnid}_{i}.JPEG", grey=60 * label + 10 * i)
+        name = f"ILSVRC2012_val_{label + 1:08d}.JPEG"
+        write_jpeg(root / "val" / wnid / name, grey=60 * label + 50)
+
+
+def test_imagenet_stays_files_with_distinct_names(tmp_path: Path) -> None:
+    write_imagenet(tmp_path)
+    splits = ImageNet(root=str(tmp_path), size=24)()
+    assert splits["train"].classes == ("crane (n02012849)", "English setter", "crane (n03126707)")
+    assert splits["train"].tables["wnids"] == list(SYNSETS)
+    assert splits["test"].files is not None
+    assert splits["test"].files[0] == "val/n02012849/ILSVRC2012_val_00000001.JPEG"
+    assert splits["train"].labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    batch = splits["test"].batch([2, 0])
+    assert batch.shape == (2, 3, 24, 24)
+    assert (batch * 255).round().flatten(1).amax(1).tolist() == [170, 50]
+
+
+def test_imagenet_is_unpacked_from_its_archives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`download` makes from the three archives what building reads."""
+    made, root = tmp_path / "made", tmp_path / "root"
+    made.mkdir()
+    root.mkdir()
+    write_imagenet(made)
+    archives = torchvision.datasets.imagenet.ARCHIVE_META
+    with tarfile.open(root / archives["train"][0], "w") as outer:
+        for wnid in SYNSETS:
+            with tarfile.open(made / f"{wnid}.tar", "w") as inner:
+                for path in sorted((made / "train" / wnid).iterdir()):
+                    inner.add(path, path.name)
+            outer.add(made / f"{wnid}.tar", f"{wnid}.tar")
+    with tarfile.open(root / archives["val"][0], "w") as flat:
+        for path in (made / "val").glob("*/*"):
+            flat.add(path, path.name)
+    with tarfile.open(root / archives["devkit"][0], "w:gz") as devkit:
+        write_devkit(made / "ILSVRC2012_devkit_t12")
+        devkit.add(made / "ILSVRC2012_devkit_t12", "ILSVRC2012_devkit_t12")
+    for key, (name, _) in list(archives.items()):
+        digest = hashlib.md5((root / name).read_bytes()).hexdigest()
+        monkeypatch.setitem(archives, key, (name, digest))
+    with pytest.raises(SparksError, match=r"there is no meta\.bin"):
+        ImageNet(root=str(root))()  # building alone unpacks nothing
+    assert not (root / "train").exists()
+    ImageNet(root=str(root)).download()
+    unpacked, expected = ImageNet(root=str(root), size=24)(), ImageNet(root=str(made), size=24)()
+    for split in ("train", "test"):
+        assert unpacked[split].files == expected[split].files
+        assert unpacked[split].classes == expected[split].classes
+        assert torch.equal(
+            unpacked[split].materialise().images, expected[split].materialise().images
+        )
+
+
+def write_devkit(folder: Path) -> None:
+    """The two files of the development kit that say which image is what."""
+    from scipy.io import savemat
+
+    (folder / "data").mkdir(parents=True)
+    fields = ["ILSVRC2012_ID", "WNID", "words", "gloss", "num_children"]
+    synsets = np.zeros(len(SYNSETS), dtype=[(name, object) for name in fields])
+    for i, (wnid, words) in enumerate(SYNSETS.items()):
+        synsets[i] = (i + 1, wnid, ", ".join(words), "", 0)
+    savemat(folder / "data" / "meta.mat", {"synsets": synsets})
+    truth = folder / "data" / "ILSVRC2012_validation_ground_truth.txt"
+    truth.write_text("".join(f"{i + 1}\n" for i in range(len(SYNSETS))))
+
+
+# --- Imagenette ----------------------------------------------------------------------------------
+
+
+def test_imagenette_knows_its_labels_in_imagenet(tmp_path: Path) -> None:
+    wnids = sorted(torchvision.datasets.Imagenette._WNID_TO_CLASS)
+    for split in ("train", "val"):
+        for label, wnid in enumerate(wnids):
+            path = tmp_path / "imagenette2-160" / split / wnid / f"{wnid}_{split}.JPEG"
+            write_jpeg(path, grey=20 * label)
+    splits = Imagenette(root=str(tmp_path), size=16, variant="160px")()
+    assert splits["test"].classes[0] == "tench"
+    assert splits["test"].tables["imagenet_labels"] == list(IMAGENETTE_IN_IMAGENET)
+    assert splits["train"].batch([4])[0, 0, 0, 0].item() * 255 == pytest.approx(80)
+    # torchvision's own list of ImageNet's class names says which label each class has there.
+    categories = torchvision.models.get_weight("ResNet18_Weights.DEFAULT").meta["categories"]
+    assert [categories[i] for i in IMAGENETTE_IN_IMAGENET] == list(splits["test"].classes)
+
+
+# --- what is missing -----------------------------------------------------------------------------
+
+BUILDERS = [
+    (MNIST, "MNIST/raw"),
+    (FashionMNIST, "FashionMNIST/raw"),
+    (CIFAR10, "cifar-10-batches-py"),
+    (EuroSAT, "eurosat/2750"),
+    (Imagenette, "imagenette2-320"),
+]
+
+
+@pytest.mark.parametrize(("builder", "folder"), BUILDERS)
+def test_missing_files_name_the_folder_and_the_command(
+    builder: type[MNIST], folder: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SparksError) as caught:
+        builder(root=str(tmp_path))()
+    message = str(caught.value)
+    assert str(tmp_path / folder) in message
+    command = f"{builder.__name__}(root={str(tmp_path)!r}).download()"
+    assert command in message
+    assert "\n" not in message
+
+
+def test_missing_imagenet_names_the_archives(tmp_path: Path) -> None:
+    for call in (ImageNet(root=str(tmp_path)), ImageNet(root=str(tmp_path)).download):
+        with pytest.raises(SparksError, match=r"ILSVRC2012_img_train\.tar"):
+            call()
+
+
+@pytest.mark.parametrize(("builder", "folder"), BUILDERS)
+def test_a_failed_download_is_one_line(
+    builder: type[MNIST], folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unplugged(*args: object, **kwargs: object) -> None:
+        raise OSError("network is unreachable")
+
+    monkeypatch.setattr("urllib.request.urlopen", unplugged)
+    with pytest.raises(SparksError, match="cannot be downloaded") as caught:
+        builder(root=str(tmp_path)).download()
+    assert str(tmp_path / folder) in str(caught.value)
+
+
+def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
+    write_imagenet(tmp_path)
+    for path in (tmp_path / "val" / "n02100735").iterdir():
+        path.unlink()
+    with pytest.raises(SparksError, match="n02100735"):
+        ImageNet(root=str(tmp_path))()
