@@ -1,1 +1,23 @@
+"""Classifiers: networks of our own, torchvision's or the user's, that split into g and h."""
 
+from sparks.models.classifier import Classifier
+from sparks.models.convnet import ConvNet
+from sparks.models.device import autocast, resolve_device, resolve_precision
+from sparks.models.mlp import MLP
+from sparks.models.pretrained import torchvision_classifier
+from sparks.models.vit import ViTTiny
+from sparks.models.weights import load_weights, save_weights, seeded
+
+__all__ = [
+    "MLP",
+    "Classifier",
+    "ConvNet",
+    "ViTTiny",
+    "autocast",
+    "load_weights",
+    "resolve_device",
+    "resolve_precision",
+    "save_weights",
+    "seeded",
+    "torchvision_classifier",
+]

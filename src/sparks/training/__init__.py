@@ -1,1 +1,19 @@
+"""One training loop, its settings, and prediction over whole sets of images."""
 
+from sparks.training.batches import derive, holdout
+from sparks.training.loop import History, fit
+from sparks.training.predict import accuracy, evaluating, predict, score
+from sparks.training.settings import Settings, learning_rate
+
+__all__ = [
+    "History",
+    "Settings",
+    "accuracy",
+    "derive",
+    "evaluating",
+    "fit",
+    "holdout",
+    "learning_rate",
+    "predict",
+    "score",
+]

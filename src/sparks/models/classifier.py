@@ -1,0 +1,101 @@
+"""A classifier: any network, with the normalisation of its images inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule
+
+from sparks.errors import SparksError
+from sparks.models.split import cut_points, shortest_names, split_at, trace
+
+_PREFIX = "net."
+
+
+def normalised(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Check that `x` is (N, C, H, W) with the channels of `mean`, and return (x - mean) / std.
+
+    The result lies in memory with the channels last: convolutions follow, and run 1.2 to 1.4 times
+    faster so, on CPUs too.
+    """
+    channels = mean.shape[0]
+    if x.ndim != 4 or x.shape[1] != channels:
+        raise SparksError(
+            f"the model takes images of shape (N, {channels}, H, W), not {tuple(x.shape)}: "
+            "check the data set's channels against the model's"
+        )
+    scaled = (x - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)
+    return scaled.contiguous(memory_format=torch.channels_last)
+
+
+# One node for torch.fx, so that the check is kept in the g of a split.
+torch.fx.wrap("normalised")
+
+
+class Classifier(nn.Module):
+    """Images in [0, 1], (N, C, H, W), to logits (N, classes).
+
+    Args:
+        net: any network from normalised images to logits.
+        channels: C.
+        mean: of each channel, of images in [0, 1]; 0 if not given.
+        std: of each channel; 1 if not given.
+
+    Raises:
+        SparksError: when `mean` or `std` do not fit the channels.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        net: nn.Module,
+        channels: int = 3,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        means = torch.tensor([0.0] * channels if mean is None else list(mean))
+        stds = torch.tensor([1.0] * channels if std is None else list(std))
+        if not len(means) == len(stds) == channels or not bool((stds > 0).all()):
+            raise SparksError(
+                f"mean {means.tolist()} and std {stds.tolist()} must have one value for each of "
+                f"the {channels} channels, and std must be positive"
+            )
+        self.register_buffer("mean", means)
+        self.register_buffer("std", stds)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, classes) of images (N, C, H, W) in [0, 1]."""
+        logits: Tensor = self.net(normalised(x, self.mean, self.std))
+        return logits
+
+    def layers(self) -> list[str]:
+        """Names of the layers where `split` is possible, from input to output."""
+        points = cut_points(trace(self))
+        return shortest_names(
+            {
+                path.removeprefix(_PREFIX): node
+                for path, node in points.items()
+                if path.startswith(_PREFIX)
+            }
+        )
+
+    def split(self, layer: str) -> tuple[GraphModule, GraphModule]:
+        """Cut the model f at a layer into g and h, f = h ∘ g.
+
+        g takes images (N, C, H, W) in [0, 1] and returns the output of `layer`; h takes that and
+        returns the logits. Both are differentiable, and share the modules of this model, thus
+        its parameters and its mode: call `eval()` on the model first, as for any prediction.
+
+        Args:
+            layer: a module path, such as "stages.2" or "layer3". See `layers`.
+
+        Raises:
+            SparksError: when the layer does not exist, or does not alone determine the logits.
+        """
+        return split_at(trace(self), layer, _PREFIX)

@@ -1,0 +1,63 @@
+"""Where and how precisely to compute: names from the configuration to what the machine has."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from sparks.errors import SparksError
+
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """Turn "auto", "cpu", "cuda" or "cuda:1" into a device that exists.
+
+    "auto" is the first GPU where there is one, else the CPU.
+
+    Raises:
+        SparksError: when a GPU is asked for where there is none, or the name is unknown.
+    """
+    name = str(device)
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdecimal()):
+        raise SparksError(f"device {name!r} is unknown: use auto, cpu, cuda or cuda:<number>")
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        raise SparksError(
+            f"device {name!r} was asked for, but PyTorch sees {torch.cuda.device_count()} GPUs "
+            "here: use device=auto or device=cpu, or run on a machine with a GPU"
+        )
+    return torch.device(name)
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """Turn "auto" into "bf16" where `device` has bfloat16 units, else "fp32".
+
+    Without such units bfloat16 is emulated, and several times slower than float32.
+
+    Raises:
+        SparksError: when the name is unknown.
+    """
+    if precision not in PRECISIONS:
+        raise SparksError(f"precision {precision!r} is unknown: use one of {', '.join(PRECISIONS)}")
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    return "bf16" if _cpu_has_bf16() else "fp32"
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """The context in which a forward pass runs at `precision` ("auto", "fp32" or "bf16")."""
+    if resolve_precision(precision, device) == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def _cpu_has_bf16() -> bool:
+    # The public list of capabilities is younger than the oldest PyTorch supported here.
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -1,0 +1,44 @@
+"""A dense network: no feature maps, so no CAM and no concepts over places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+
+class MLP(nn.Module):
+    """Flatten, hidden layers with ReLU, linear head.
+
+    Args:
+        in_channels: C of the images.
+        num_classes: number of logits.
+        image_size: H = W of the images.
+        hidden: size of each hidden layer.
+        dropout: share of hidden units dropped in training.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        image_size: int,
+        hidden: Sequence[int] = (256, 128),
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        sizes = [in_channels * image_size**2, *hidden]
+        self.flatten = nn.Flatten()
+        self.hidden = nn.Sequential(
+            *(
+                nn.Sequential(nn.Linear(size, out), nn.ReLU(), nn.Dropout(dropout))
+                for size, out in pairwise(sizes)
+            )
+        )
+        self.head = nn.Linear(sizes[-1], num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, num_classes) of images (N, in_channels, image_size, image_size)."""
+        logits: Tensor = self.head(self.hidden(self.flatten(x)))
+        return logits

@@ -1,0 +1,192 @@
+"""Cut a network f into g and h with f = h ∘ g, at the output of any named layer that allows it.
+
+The network is traced once by torch.fx. A cut at the activation a = g(x) is possible where a alone
+determines the logits: every path from the input to the logits goes through it. (In the language
+of graphs: the node *dominates* the output.) Inside a residual branch this does not hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+from torch import nn
+from torch.fx import Graph, GraphModule, Node, Proxy, Tracer
+
+from sparks.errors import SparksError
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A traced network: its graph, and where in it each module's output is.
+
+    Attributes:
+        graph: of the whole network, from its one input to its one output.
+        outputs: module path → the nodes it returned, one for each time it was called.
+    """
+
+    root: nn.Module
+    graph: Graph
+    outputs: dict[str, list[Node]] = field(default_factory=dict)
+
+    @property
+    def input(self) -> Node:
+        """The node of the images."""
+        node: Node = next(node for node in self.graph.nodes if node.op == "placeholder")
+        return node
+
+    @property
+    def logits(self) -> Node:
+        """The node of the logits."""
+        returned = next(node for node in self.graph.nodes if node.op == "output").args[0]
+        if not isinstance(returned, Node):
+            raise SparksError(
+                f"{type(self.root).__name__} returns a {type(returned).__name__}, not one tensor "
+                "of logits: wrap it in a module that returns the logits alone"
+            )
+        return returned
+
+
+def trace(net: nn.Module) -> Trace:
+    """Trace `net`, in evaluation mode, by torch.fx.
+
+    Raises:
+        SparksError: when the network's Python code branches on the values of tensors.
+    """
+    tracer = _Tracer()
+    modes = {module: module.training for module in net.modules()}
+    net.eval()
+    try:
+        return Trace(net, tracer.trace(net), tracer.outputs)
+    except (torch.fx.proxy.TraceError, TypeError, RuntimeError) as error:
+        line = str(error).splitlines()[0]
+        raise SparksError(
+            f"{type(net).__name__} cannot be traced by torch.fx ({line}), so it cannot be split at "
+            "a layer: avoid Python branches on tensor values in its forward"
+        ) from error
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+class _Tracer(Tracer):
+    """torch.fx's tracer, remembering which node each module returned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outputs: dict[str, list[Node]] = {}
+
+    def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        output = super().call_module(m, forward, args, kwargs)
+        if isinstance(output, Proxy):
+            self.outputs.setdefault(self.path_of_module(m), []).append(output.node)
+        return output
+
+
+def cut_points(traced: Trace) -> dict[str, Node]:
+    """Layers where a cut is possible, in the order of computation: path → node.
+
+    A module called several times (a shared activation function) has no one output: left out.
+    """
+    possible = _dominators(traced)
+    order = {node: i for i, node in enumerate(traced.graph.nodes)}
+    points = {
+        path: nodes[0]
+        for path, nodes in traced.outputs.items()
+        if len(nodes) == 1 and nodes[0] in possible
+    }
+    return dict(sorted(points.items(), key=lambda item: order[item[1]]))
+
+
+def shortest_names(points: dict[str, Node]) -> list[str]:
+    """One name for each distinct activation: a stage rather than the last layer in it."""
+    names: dict[Node, str] = {}
+    for path, node in points.items():
+        if node not in names or path.count(".") < names[node].count("."):
+            names[node] = path
+    return list(names.values())
+
+
+def split_at(traced: Trace, layer: str, prefix: str = "") -> tuple[GraphModule, GraphModule]:
+    """Cut a traced network at `layer` into g (images → activation) and h (activation → logits).
+
+    Both share the network's modules, thus also its parameters and its mode (train or eval).
+
+    Args:
+        traced: from `trace`.
+        layer: a module path below `prefix`, as in `named_modules`.
+        prefix: of all paths, kept out of messages.
+
+    Raises:
+        SparksError: when the layer does not exist, or does not alone determine the logits.
+    """
+    points = {path.removeprefix(prefix): node for path, node in cut_points(traced).items()}
+    if layer not in points:
+        raise SparksError(_refusal(traced, layer, points, prefix))
+    g = _part(traced, traced.input, points[layer], copy=False)
+    h = _part(traced, points[layer], traced.logits, copy=True)
+    return g, h
+
+
+def _refusal(traced: Trace, layer: str, points: dict[str, Node], prefix: str) -> str:
+    possible = ", ".join(shortest_names(points))
+    known = [
+        name.removeprefix(prefix)
+        for name, _ in traced.root.named_modules()
+        if name.startswith(prefix) and name != prefix
+    ]
+    if layer in known:
+        return (
+            f"layer {layer!r} cannot be split at: its output alone does not determine the logits "
+            f"(a shortcut passes it by, or it is called several times); possible: {possible}"
+        )
+    close = get_close_matches(layer, known, n=3)
+    hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+    return f"layer {layer!r} does not exist: {hint}possible: {possible}"
+
+
+def _ancestors(sink: Node, without: Node) -> set[Node]:
+    """Every node that `sink` is computed from (itself too), not going through `without`."""
+    found: set[Node] = set()
+    pending = [sink]
+    while pending:
+        node = pending.pop()
+        if node is not without and node not in found:
+            found.add(node)
+            pending.extend(node.all_input_nodes)
+    return found
+
+
+def _dominators(traced: Trace) -> set[Node]:
+    """The nodes that every path from the images to the logits goes through."""
+    needed = _ancestors(traced.logits, without=traced.input)
+    order = {traced.input: 0}
+    for node in traced.graph.nodes:
+        if node in needed and any(source in order for source in node.all_input_nodes):
+            order[node] = len(order)
+    # In the order of computation, an edge from before a node to after it passes it by.
+    found, reach = set(), 0
+    for node, i in order.items():
+        if reach <= i:
+            found.add(node)
+        reach = max([reach, *(order[user] for user in node.users if user in order)])
+    return found
+
+
+def _part(traced: Trace, source: Node, sink: Node, copy: bool) -> GraphModule:
+    """The piece of the graph that computes `sink` from `source`.
+
+    With `copy` it works on a copy of its input: an in-place layer that comes first must not
+    change the activation the caller holds.
+    """
+    graph = Graph()
+    entry = graph.placeholder("x")
+    copies = {source: graph.call_method("clone", (entry,)) if copy else entry}
+    wanted = _ancestors(sink, without=source)
+    for node in traced.graph.nodes:
+        if node in wanted:
+            copies[node] = graph.node_copy(node, copies.__getitem__)
+    graph.output(copies[sink])
+    return GraphModule(traced.root, graph)

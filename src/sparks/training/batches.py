@@ -1,0 +1,83 @@
+"""Batches in an order that depends on (seed, epoch) alone, so that a resumed run sees the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sparks.data.imageset import ImageSet
+from sparks.data.splits import stratified_split
+
+Batch = tuple[Tensor, Tensor]
+
+
+def derive(seed: int, *keys: int) -> int:
+    """A seed for one purpose: independent streams for different keys."""
+    state = np.random.SeedSequence([seed, *keys]).generate_state(1, np.uint64)
+    return int(state[0]) >> 1
+
+
+def holdout(train: ImageSet, share: float, seed: int) -> tuple[ImageSet, ImageSet | None]:
+    """Split training images into those to train on and those to validate on, class by class.
+
+    With `share` 0, all are to train on.
+    """
+    if share == 0:
+        return train, None
+    parts = stratified_split(train, share, seed)
+    return parts["train"], parts["test"]
+
+
+def steps_per_epoch(n: int, batch_size: int) -> int:
+    """Full batches in n images, at least one (then smaller)."""
+    return max(1, n // batch_size)
+
+
+def epoch_batches(data: ImageSet, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
+    """One epoch of (images (B, C, H, W) in [0, 1], labels (B,)), in the order of (seed, epoch).
+
+    The next batch is decoded in a thread while this one is computed on.
+    """
+    generator = torch.Generator().manual_seed(derive(seed, epoch))
+    order = torch.randperm(len(data), generator=generator)
+    chunks = torch.split(order, batch_size)[: steps_per_epoch(len(data), batch_size)]
+    if data.images is not None:
+        yield from ((data.batch(chunk), data.labels[chunk]) for chunk in chunks)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(data.batch, chunks[0])
+        for chunk, following in zip(chunks, (*chunks[1:], None), strict=True):
+            images = coming.result()
+            if following is not None:
+                coming = pool.submit(data.batch, following)
+            yield images, data.labels[chunk]
+
+
+def augment(images: Tensor, flip: bool, shift: int, generator: torch.Generator) -> Tensor:
+    """Mirror each image with probability 1/2, and move it by up to `shift` pixels each way.
+
+    Args:
+        images: (B, C, H, W).
+        flip: whether to mirror.
+        shift: in pixels; the border pixels are repeated outwards.
+        generator: on the CPU.
+    """
+    if not flip and not shift:
+        return images
+    b, _, h, w = images.shape
+    rows, columns = torch.arange(h).expand(b, h), torch.arange(w).expand(b, w)
+    if flip:
+        mirrored = torch.rand(b, 1, generator=generator) < 0.5
+        columns = torch.where(mirrored, columns.flip(1), columns)
+    if shift:
+        dy, dx = torch.randint(-shift, shift + 1, (2, b, 1), generator=generator)
+        rows, columns = (rows + dy).clamp(0, h - 1), (columns + dx).clamp(0, w - 1)
+    rows, columns = rows.to(images.device), columns.to(images.device)
+    image = torch.arange(b, device=images.device)[:, None, None]
+    # Indexing around the channels puts them last.
+    moved = images[image, :, rows[:, :, None], columns[:, None, :]]
+    return moved.permute(0, 3, 1, 2)

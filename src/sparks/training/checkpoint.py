@@ -1,0 +1,104 @@
+"""The state of a training run between two epochs, in one safetensors file, without pickle.
+
+No random state is kept: order, augmentation and dropout of an epoch follow from (seed, epoch).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
+from sparks.data.imageset import ImageSet
+from sparks.errors import SparksError
+from sparks.training.settings import Settings
+
+State = dict[str, Tensor]
+
+
+def fingerprint(
+    model: nn.Module, sets: tuple[ImageSet | None, ...], settings: Settings, seed: int, device: str
+) -> str:
+    """A digest of all that determines a run, so that no run goes on from another's checkpoint.
+
+    Args:
+        model: with its initial weights.
+        sets: training and validation images.
+        settings: of the run.
+        seed: of the run.
+        device: type of the device, as its arithmetic differs.
+    """
+    described = [asdict(settings), seed, device, str(torch.__version__), str(model)]
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    for name, tensor in model.state_dict().items():
+        _add(digest, name, tensor)
+    for data in sets:
+        if data is None:
+            digest.update(b"no set")
+            continue
+        _add(digest, "labels", data.labels)
+        if data.images is not None:
+            _add(digest, "images", data.images)
+        else:
+            digest.update(json.dumps([data.root, data.size, data.files]).encode())
+    return digest.hexdigest()
+
+
+def _add(digest: Any, name: str, tensor: Tensor) -> None:
+    digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+    flat = tensor.detach().cpu().contiguous().flatten()
+    digest.update(flat.view(torch.uint8).numpy())
+
+
+def save_checkpoint(
+    path: str | Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    best: Mapping[str, Tensor],
+    progress: Mapping[str, Any],
+) -> None:
+    """Write weights, best weights so far and the optimiser's moments, with `progress` as JSON."""
+    tensors = {f"model/{name}": tensor.clone() for name, tensor in model.state_dict().items()}
+    tensors |= {f"best/{name}": tensor.clone() for name, tensor in best.items()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{index}/{key}": moment for key, moment in moments.items()}
+    save_tensors(path, tensors, progress)
+
+
+def load_checkpoint(
+    path: str | Path, model: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: str
+) -> tuple[dict[str, Any], State] | None:
+    """Restore model and optimiser; return `progress` and the best weights so far.
+
+    Returns None, and changes nothing, where there is no intact checkpoint of this very run.
+    """
+    try:
+        progress = tensor_provenance(path)
+        if progress.get("fingerprint") != fingerprint:
+            return None
+        tensors = load_tensors(path)
+    except SparksError:  # missing or damaged: training starts over, and overwrites it
+        return None
+    model.load_state_dict(_below("model/", tensors))
+    moments: dict[int, State] = {}
+    for name, tensor in _below("optimizer/", tensors).items():
+        index, key = name.split("/")
+        moments.setdefault(int(index), {})[key] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    return progress, _below("best/", tensors)
+
+
+def _below(prefix: str, tensors: State) -> State:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }

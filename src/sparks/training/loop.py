@@ -1,0 +1,222 @@
+"""The one training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sparks.data.imageset import ImageSet
+from sparks.errors import SparksError
+from sparks.models.device import autocast, resolve_device
+from sparks.progress import progress
+from sparks.training.batches import augment, derive, epoch_batches, steps_per_epoch
+from sparks.training.checkpoint import State, fingerprint, load_checkpoint, save_checkpoint
+from sparks.training.predict import score
+from sparks.training.settings import Settings, learning_rate
+
+
+@dataclass
+class History:
+    """What happened in training.
+
+    Attributes:
+        epochs: for each epoch its "loss" (mean over steps, of the smoothed labels) and, with
+            validation images, "validation_accuracy" and "validation_loss".
+        kept: the epoch, counted from 1, whose weights the model ended with.
+        stopped_early: whether `patience` ended training.
+    """
+
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    kept: int = 0
+    stopped_early: bool = False
+
+    def best(self) -> int:
+        """The epoch, from 1, of the highest validation accuracy, then of the lowest loss."""
+        return 1 + max(
+            range(len(self.epochs)),
+            key=lambda i: (
+                self.epochs[i]["validation_accuracy"],
+                -self.epochs[i]["validation_loss"],
+            ),
+        )
+
+
+def fit(
+    model: nn.Module,
+    train: ImageSet,
+    validation: ImageSet | None,
+    settings: Settings,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    checkpoint: str | Path | None = None,
+    description: str = "train",
+) -> History:
+    """Train `model` in place, by cross-entropy.
+
+    On one machine, the same call gives the same weights bit by bit, also when it was killed and
+    called again with the same `checkpoint`.
+
+    Args:
+        model: images (N, C, H, W) in [0, 1] to logits; build it with `seeded(seed)`.
+        train: what to train on.
+        validation: what to choose the epoch and stop early on (see `holdout`), or None.
+        settings: of the optimiser, schedule and so on.
+        seed: of order, augmentation and dropout.
+        device: as in `resolve_device`; the model stays there.
+        checkpoint: file written after every epoch, and continued from if it is of this very run.
+            A finished run's is enough to end at once; delete it when the weights are saved.
+        description: shown with the progress.
+
+    Raises:
+        SparksError: when the loss is not finite, there is no image to train on, or `keep: best`
+            or `patience` is asked for without validation images.
+    """
+    device = resolve_device(device)
+    _check(train, validation, settings)
+    model.to(device)
+    identity = fingerprint(model, (train, validation), settings, seed, device.type)
+    optimizer = build_optimizer(model, settings)
+    history, best = History(), State()
+    if checkpoint is not None:
+        restored = load_checkpoint(checkpoint, model, optimizer, identity)
+        if restored is not None:
+            state, best = restored
+            history = History(**state["history"])
+    steps = steps_per_epoch(len(train), settings.batch_size)
+    size = min(len(train), settings.batch_size)
+    done = len(history.epochs)
+    with progress(
+        total=settings.epochs * steps * size,
+        unit="image",
+        description=description,
+        initial=done * steps * size,
+    ) as bar:
+        for epoch in range(done, settings.epochs):
+            if history.stopped_early:
+                break
+            loss = _train_epoch(model, optimizer, train, settings, seed, epoch, device, bar)
+            history.epochs.append({"loss": loss})
+            if validation is not None:
+                _validate(model, validation, settings, device, history)
+                if history.best() == epoch + 1 and settings.keep == "best":
+                    best = {k: v.detach().clone() for k, v in model.state_dict().items()}
+                waited = epoch + 1 - history.best()
+                history.stopped_early = waited >= (settings.patience or settings.epochs)
+            if checkpoint is not None:
+                state = {"fingerprint": identity, "history": vars(history)}
+                save_checkpoint(checkpoint, model, optimizer, best, state)
+            bar.set_postfix_str(_summary(epoch + 1, settings.epochs, history), refresh=False)
+    history.kept = len(history.epochs)
+    if settings.keep == "best":
+        model.load_state_dict(best)
+        history.kept = history.best()
+    return history
+
+
+def build_optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+    """AdamW or SGD, with decay of matrices and kernels only."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=settings.lr)
+    return torch.optim.SGD(
+        groups, lr=settings.lr, momentum=settings.momentum, nesterov=settings.nesterov
+    )
+
+
+def _check(train: ImageSet, validation: ImageSet | None, settings: Settings) -> None:
+    if len(train) == 0:
+        raise SparksError("there is no image to train on: check the data set and its share")
+    if (validation is None or not len(validation)) and (
+        settings.keep == "best" or settings.patience is not None
+    ):
+        raise SparksError(
+            "training.keep=best and training.patience need validation images: "
+            "set training.validation above 0"
+        )
+
+
+def _train_epoch(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    train: ImageSet,
+    settings: Settings,
+    seed: int,
+    epoch: int,
+    device: torch.device,
+    bar: Any,
+) -> float:
+    """One pass over the training images; returns the mean loss of its steps."""
+    model.train()
+    generator = torch.Generator().manual_seed(derive(seed, epoch, 1))
+    steps = steps_per_epoch(len(train), settings.batch_size)
+    total = 0.0
+    with _dropout_seed(derive(seed, epoch, 2), device):
+        batches = epoch_batches(train, settings.batch_size, derive(seed, 0), epoch)
+        for step, (images, labels) in enumerate(batches):
+            rate = learning_rate(epoch * steps + step, settings.epochs * steps, settings)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            images = augment(images.to(device), settings.flip, settings.shift, generator)
+            with autocast(settings.precision, device):
+                logits = model(images)
+            loss = F.cross_entropy(
+                logits.float(), labels.to(device), label_smoothing=settings.label_smoothing
+            )
+            value = _finite(loss, epoch, step, rate)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            total += value
+            bar.update(len(labels))
+    return total / steps
+
+
+def _finite(loss: Tensor, epoch: int, step: int, rate: float) -> float:
+    value = float(loss)
+    if value - value != 0:  # NaN or infinite
+        raise SparksError(
+            f"the loss is {value} at epoch {epoch + 1}, step {step + 1} (learning rate {rate:.2g}):"
+            " lower training.lr, or raise training.warmup; with training.precision=bf16 try fp32"
+        )
+    return value
+
+
+@contextmanager
+def _dropout_seed(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed what layers draw from the global generators, and put these back afterwards."""
+    devices = [device] if device.type == "cuda" else []
+    with (
+        torch.random.fork_rng(devices=devices),
+        torch.backends.cudnn.flags(enabled=True, deterministic=True),
+    ):
+        torch.manual_seed(seed)
+        yield
+
+
+def _validate(
+    model: nn.Module,
+    validation: ImageSet,
+    settings: Settings,
+    device: torch.device,
+    history: History,
+) -> None:
+    accuracy, loss = score(model, validation, 256, device, settings.precision)
+    history.epochs[-1] |= {"validation_accuracy": accuracy, "validation_loss": loss}
+
+
+def _summary(epoch: int, epochs: int, history: History) -> str:
+    names = {"loss": "loss", "validation_accuracy": "validation accuracy"}
+    last = history.epochs[-1]
+    values = [f"{name} {last[key]:.3f}" for key, name in names.items() if key in last]
+    return ", ".join([f"epoch {epoch}/{epochs}", *values])

@@ -1,0 +1,77 @@
+"""Logits and accuracy of a model over a whole set of images, batch after batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sparks.data.imageset import ImageSet
+from sparks.models.device import autocast, resolve_device
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[nn.Module]:
+    """Put the model in evaluation mode, and every module back in its own mode afterwards."""
+    modes = {module: module.training for module in model.modules()}
+    try:
+        yield model.eval()
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def predict(
+    model: nn.Module,
+    images: ImageSet | Tensor,
+    batch_size: int = 256,
+    device: str | torch.device = "cpu",
+    precision: str = "fp32",
+) -> Tensor:
+    """Logits of all images, float32 (N, classes), on the CPU.
+
+    Args:
+        model: moved to `device`.
+        images: a set, or a tensor (N, C, H, W) in [0, 1].
+        batch_size: images at a time; bounds the memory, not the result.
+        device: as in `resolve_device`.
+        precision: "fp32", "bf16" or "auto".
+
+    Raises:
+        SparksError: when the device is not there or the images do not fit the model.
+    """
+    device = resolve_device(device)
+    if isinstance(images, Tensor):
+        batches = iter(torch.split(images, batch_size))
+    else:
+        batches = (batch for batch, _ in images.batches(batch_size))
+    with evaluating(model.to(device)), torch.inference_mode(), autocast(precision, device):
+        logits = [model(batch.to(device)).float().cpu() for batch in batches]
+    return torch.cat(logits)
+
+
+def score(
+    model: nn.Module,
+    images: ImageSet,
+    batch_size: int = 256,
+    device: str | torch.device = "cpu",
+    precision: str = "fp32",
+) -> tuple[float, float]:
+    """Accuracy in [0, 1] and mean cross-entropy of a model on a labelled set."""
+    logits = predict(model, images, batch_size, device, precision)
+    correct = (logits.argmax(1) == images.labels).double().mean()
+    return float(correct), float(F.cross_entropy(logits.double(), images.labels))
+
+
+def accuracy(
+    model: nn.Module,
+    images: ImageSet,
+    batch_size: int = 256,
+    device: str | torch.device = "cpu",
+    precision: str = "fp32",
+) -> float:
+    """Share of images whose largest logit is that of their label, in [0, 1]."""
+    return score(model, images, batch_size, device, precision)[0]
