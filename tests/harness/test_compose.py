@@ -1,0 +1,109 @@
+"""Composition: overrides reach what they name, and what cannot be is refused in one line."""
+
+import pytest
+from harness.compose import CONFIG, OPTIONS, compose, overrides_from, part
+from harness.validate import validate
+from sparks.errors import SparksError
+
+
+def refused(*overrides, snakemake=None):
+    with pytest.raises(SparksError) as caught:
+        validate(compose(overrides_from(snakemake or {"overrides": list(overrides)})))
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("scale", sorted(f.stem for f in (CONFIG / "scale").glob("*.yaml")))
+def test_every_scale_is_valid(scale):
+    config = compose([f"scale={scale}"])
+    validate(config)
+    assert config.scale.name == scale
+
+
+@pytest.mark.parametrize("name", sorted(f.stem for f in (CONFIG / "experiment").glob("*.yaml")))
+def test_every_experiment_is_valid_alone(name):
+    config = compose([f"experiment={name}"])
+    validate(config)
+    assert list(config.experiments) == [name]
+
+
+def test_every_file_is_an_option_under_its_name():
+    config = compose()
+    for group in OPTIONS:
+        files = sorted(file.stem for file in (CONFIG / group).glob("*.yaml"))
+        assert sorted(config[f"{group}s"]) == files
+        assert all(config[f"{group}s"][name].name == name for name in files)
+
+
+def test_snakemakes_config_becomes_overrides():
+    given = {"scale": "smoke", "seed": 1, "overrides": ["experiment=sobol", "training.epochs=3"]}
+    assert overrides_from(given) == ["scale=smoke", "seed=1", "experiment=sobol", "training.epochs=3"]
+    config = compose(overrides_from(given))
+    assert (config.scale.name, config.seed, config.training.epochs) == ("smoke", 1, 3)
+    assert list(config.experiments) == ["sobol"]
+
+
+def test_a_part_holds_what_was_asked_with_the_options_in_hand():
+    config = compose(["scale=smoke"])
+    of_digits = part(config, ("model", "seed"), dataset="digits", model="mlp", seed="7")
+    of_chimera = part(config, ("model", "seed"), dataset="chimera", model="mlp", seed="8")
+    assert set(of_digits) == {"model", "seed"}
+    assert (of_digits["model"]["net"]["image_size"], of_digits["seed"]) == (8, 7)
+    assert (of_chimera["model"]["net"]["image_size"], of_chimera["seed"]) == (64, 8)
+
+
+def test_an_override_changes_the_part_of_its_option_alone():
+    def parts(*overrides):
+        config = compose(["scale=smoke", *overrides])
+        return {
+            name: part(config, ("attribution",), dataset="digits", model="convnet", attribution=name)
+            for name in config.attributions
+        }
+
+    before, after = parts(), parts("attributions.sobol.method.grid=5")
+    assert [name for name in before if before[name] != after[name]] == ["sobol"]
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("training.epoch=3", ["training.epoch", "allowed under training", "epochs"]),
+        ("trainin.epochs=3", ["trainin", "training"]),
+        ("scale=large", ["scale=large", "laptop", "smoke"]),
+        ("experiment=eve", ["experiment=eve", "sobol"]),
+        ("training.epochs=three", ["training.epochs='three'", "int"]),
+        ("training.epochs=0.5", ["training.epochs=0.5", "int"]),
+        ("attributions.sobol.method.grid=many", ["attributions.sobol.method.grid='many'", "int"]),
+        ("+attributions.sobol.method.gird=8", ["attributions.sobol.method.gird", "grid", "points"]),
+        ("+attributions.sobol.colour=red", ["attributions.sobol.colour", "label", "method"]),
+        ("attributions.sobol.method._target_=sparks.nothing.At", ["sparks.nothing.At"]),
+        ("explain.target=best", ["explain.target='best'", "predicted", "label"]),
+        ("seed=-1", ["seed=-1", "minimum"]),
+        ("device=tpu", ["device='tpu'", "auto"]),
+        ("experiments.sobol.methods=[sobl]", ["'sobl'", "sobol", "config/attribution"]),
+        ("experiments.sobol.datasets=[digit]", ["'digit'", "digits"]),
+        ("attribution=sobol", ["attributions.NAME", "experiments.NAME.methods"]),
+        ("dataset.size=16", ["datasets.NAME"]),
+    ],
+)
+def test_refusals_name_the_key_the_value_and_what_is_allowed(override, told):
+    message = refused(override)
+    assert all(word in message for word in told), message
+
+
+def test_gradcam_on_a_dense_network_is_refused():
+    message = refused(
+        "experiment=sobol", "experiments.sobol.models=[mlp]", "experiments.sobol.exclude=[]"
+    )
+    assert "'gradcam' cannot explain model 'mlp'" in message
+    assert "convnet" in message
+    assert "exclude" in message
+
+
+def test_excluded_combinations_are_fine():
+    validate(compose(["experiment=sobol", "experiments.sobol.models=[mlp]"]))
+
+
+def test_unknown_top_level_keys_of_snakemake_are_refused():
+    assert "'sclae'" in refused(snakemake={"sclae": "smoke"})

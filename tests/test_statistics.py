@@ -1,0 +1,79 @@
+"""Intervals against the closed form, SciPy and their definition."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+from sparks.errors import SparksError
+from sparks.statistics import Bootstrap, kendall_tau
+
+
+def test_interval_is_close_to_the_normal_one():
+    values = np.random.default_rng(0).normal(3.0, 2.0, size=400)
+    interval = Bootstrap(level=0.9, resamples=5000).mean(values)
+    half = scipy.stats.norm.ppf(0.95) * values.std(ddof=1) / math.sqrt(400)
+    assert interval.mean == pytest.approx(values.mean())
+    assert interval.low == pytest.approx(values.mean() - half, abs=0.02)
+    assert interval.high == pytest.approx(values.mean() + half, abs=0.02)
+
+
+def test_interval_agrees_with_scipy():
+    values = np.random.default_rng(1).exponential(size=60)
+    ours = Bootstrap(resamples=20000).mean(values)
+    theirs = scipy.stats.bootstrap(
+        (values,), np.mean, n_resamples=20000, method="percentile", rng=np.random.default_rng(2)
+    ).confidence_interval
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.01)
+
+
+def test_coverage_is_the_level():
+    generator = np.random.default_rng(3)
+    covered = [
+        interval.low <= 0 <= interval.high
+        for seed in range(300)
+        for interval in [Bootstrap(0.8, 300, seed).mean(generator.normal(size=50))]
+    ]
+    # 300 draws of 0.8: standard deviation 0.023; a percentile interval at n = 50 is a little short.
+    assert 0.71 < np.mean(covered) < 0.87
+
+
+def test_pairing_removes_what_both_share():
+    generator = np.random.default_rng(4)
+    shared = generator.normal(scale=100, size=50)
+    interval = Bootstrap().difference(shared + 1 + generator.normal(size=50) * 0.01, shared)
+    assert 0.99 < interval.low < 1 < interval.high + 0.01
+    assert interval.high - interval.low < 0.01
+
+
+def test_large_inputs_are_resampled_in_blocks(monkeypatch):
+    values = np.random.default_rng(5).normal(size=5000)
+    sizes = []
+    original = np.random.Generator.integers
+
+    class Spy(np.random.Generator):
+        def integers(self, *args, **kwargs):
+            sizes.append(math.prod(kwargs["size"]))
+            return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: Spy(np.random.PCG64(seed)))
+    Bootstrap(resamples=3000).mean(values)
+    assert sum(sizes) == 3000 * 5000
+    assert max(sizes) <= 2**22
+
+
+def test_nan_is_left_out_and_counted():
+    interval = Bootstrap().mean([1.0, np.nan, 3.0])
+    assert (interval.mean, interval.n) == (2.0, 2)
+
+
+def test_one_unit_has_no_interval_and_none_is_refused():
+    assert math.isnan(Bootstrap().mean([1.0]).low)
+    with pytest.raises(SparksError, match="no value"):
+        Bootstrap().mean([np.nan])
+
+
+def test_kendall_tau_by_counting_pairs():
+    a, b = [1, 2, 3, 4], [1, 3, 2, 4]
+    assert kendall_tau(a, b) == pytest.approx((5 - 1) / 6)
+    assert math.isnan(kendall_tau([1, 2], [1, 2]))

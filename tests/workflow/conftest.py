@@ -1,0 +1,102 @@
+"""A copy of the project in an empty folder, and Snakemake runs in it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Project:
+    """A copy of the project's files in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        listed = subprocess.run(
+            ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.split("\n")
+        for name in filter(None, listed):
+            if (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "snakemake", *arguments]
+
+    def environment(self) -> dict[str, str]:
+        """The process's, without this checkout on the path: the copy finds its own files."""
+        return {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+
+    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        if check:
+            assert done.returncode == 0, done.stdout[-6000:]
+        return done
+
+    def script(self, name: str, *overrides: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, f"scripts/{name}.py", *overrides],
+            cwd=self.folder,
+            env=self.environment(),
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """Rules that a run would execute, with the number of their jobs."""
+        text = self.snakemake("-n", "--cores", "2", *arguments).stdout
+        if "Nothing to be done" in text:
+            return {}
+        table = text.rsplit("Job stats:", 1)[1].split("\n\n")[0]
+        rows = [line.split() for line in table.splitlines()[3:]]
+        return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[0] != "total"}
+
+    def kill_when(self, appears: str, *arguments: str) -> None:
+        """Run, and kill every process of the run as soon as a file matching a pattern exists."""
+        run = subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        while run.poll() is None and not list(self.folder.glob(appears)):
+            time.sleep(0.01)
+        assert run.poll() is None, "the run ended before it could be killed"
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        path = self.folder / name
+        text = path.read_text()
+        assert old in text, f"{name} has no {old!r}"
+        path.write_text(text.replace(old, new, 1))
+
+    def tables(self) -> dict[str, bytes]:
+        """Every table that two runs must agree on, byte for byte."""
+        files = sorted((self.folder / "results/tables").iterdir())
+        return {f.name: f.read_bytes() for f in files if not f.name.startswith("tab-training-time")}
+
+
+@pytest.fixture(scope="session")
+def make_project(tmp_path_factory):
+    return lambda name: Project(tmp_path_factory.mktemp(name))
