@@ -26,7 +26,6 @@ class ImageNet(TorchvisionSet):
     size: int = 224
 
     name = "imagenet"
-    folder = ""
 
     def download(self) -> None:
         """Unpack the archives put into `root`; the licence forbids programs to fetch them."""
@@ -77,17 +76,16 @@ class Imagenette(TorchvisionSet):
 
     name = "imagenette"
 
-    @property
-    def folder(self) -> str:  # type: ignore[override]
-        """Folder of the archive below `root`."""
-        return "imagenette2" + {"full": ""}.get(self.variant, "-" + self.variant.removesuffix("px"))
-
     def download(self) -> None:
         """Fetch the archive into `root` and unpack it; nothing is done where it is unpacked."""
         from torchvision.datasets import Imagenette as Dataset
 
         with self._downloading():
             Dataset(self.root, size=self.variant, download=True)
+
+    def _where(self) -> Path:
+        suffix = "" if self.variant == "full" else "-" + self.variant.removesuffix("px")
+        return Path(self.root) / f"imagenette2{suffix}"
 
     def _read(self) -> dict[str, ImageSet]:
         from torchvision.datasets import Imagenette as Dataset

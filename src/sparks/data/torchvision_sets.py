@@ -41,7 +41,7 @@ class TorchvisionSet(ABC):
     seed: int = 0
 
     name: ClassVar[str]
-    folder: ClassVar[str]  # below root, where the files lie
+    folder: ClassVar[str] = ""  # below root, where the files lie
 
     def __call__(self) -> dict[str, ImageSet]:
         """Build the splits "train" and "test".
@@ -77,6 +77,9 @@ class TorchvisionSet(ABC):
         """A last step on the images that were chosen."""
         return images
 
+    def _where(self) -> Path:
+        return Path(self.root) / self.folder
+
     def _way_out(self) -> str:
         call = f"{type(self).__name__}(root={self.root!r}).download()"
         return (
@@ -90,7 +93,7 @@ class TorchvisionSet(ABC):
             yield
         except _READ_ERRORS as error:
             raise SparksError(
-                f"{self.name} cannot be read from {Path(self.root) / self.folder} "
+                f"{self.name} cannot be read from {self._where()} "
                 f"({_first_line(error)}): {self._way_out()}"
             ) from error
 
@@ -101,7 +104,7 @@ class TorchvisionSet(ABC):
         except _READ_ERRORS as error:
             raise SparksError(
                 f"{self.name} cannot be downloaded to {self.root} ({_first_line(error)}): check "
-                f"the network, or copy the files to {Path(self.root) / self.folder} from elsewhere"
+                f"the network, or copy the files to {self._where()} from elsewhere"
             ) from error
 
 
