@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import uniform_filter
 from scipy.stats import binomtest
 
 from sparks.data import Annotators, Chimera, ImageSet, human_ceiling
@@ -23,6 +24,7 @@ from sparks.data.chimera.catalogue import (
 )
 from sparks.data.chimera.scene import paint
 from sparks.data.chimera.shapes import SHAPE_FUNCTIONS
+from sparks.data.chimera.textures import TEXTURE_FUNCTIONS
 from sparks.errors import SparksError
 
 BUILDER = Chimera(n_train=20, n_test=300, seed=5)
@@ -150,6 +152,34 @@ def test_shapes_are_distances_inside_the_unit_disc(shape: str) -> None:
     step = axis[1] - axis[0]
     for gradient in np.gradient(distance, step):
         assert np.abs(gradient).max() <= 1.01
+
+
+@pytest.mark.parametrize(
+    ("shape", "area"),
+    [
+        ("disc", np.pi * 0.9**2),
+        ("triangle", 3 * np.sqrt(3) / 4),
+        ("star", 10 * 0.5 * 0.5 * np.sin(np.pi / 5)),
+        ("cross", 2 * (2 * 0.93) * (2 * 0.34) - (2 * 0.34) ** 2),
+        ("ring", np.pi * (0.95**2 - 0.45**2)),
+    ],
+)
+def test_shapes_have_the_area_of_geometry(shape: str, area: float) -> None:
+    axis = (np.arange(1000, dtype=np.float32) + 0.5) / 500 - 1
+    u, v = np.meshgrid(axis, axis)
+    assert (SHAPE_FUNCTIONS[shape](u, v) < 0).mean() * 4 == pytest.approx(area, rel=2e-3)
+
+
+@pytest.mark.parametrize("texture", TEXTURE_FUNCTIONS)
+def test_textures_show_both_colours_and_blend_over_a_pixel(texture: str) -> None:
+    axis = np.linspace(-1, 1, 401, dtype=np.float32)
+    u, v = np.meshgrid(axis, axis)
+    fine = TEXTURE_FUNCTIONS[texture](u, v, 0.005)
+    assert (fine.min(), fine.max()) == (0, 1)
+    assert 0.25 < fine.mean() < 0.75
+    # Blended over a coarse pixel it is the fine texture, averaged over about that pixel.
+    coarse = TEXTURE_FUNCTIONS[texture](u, v, 0.1)
+    assert np.abs(coarse - uniform_filter(fine, 20))[20:-20, 20:-20].mean() < 0.05
 
 
 # --- chance --------------------------------------------------------------------------------------

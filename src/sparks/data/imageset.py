@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
@@ -19,6 +21,9 @@ from sparks.errors import SparksError
 
 # The part of an image's shorter side that the centre crop keeps, as in evaluation on ImageNet.
 CROP = 0.875
+
+# What PIL answers damaged files with.
+_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 _KEY = "imageset"  # under which the metadata stand in the provenance of the artifact
 _TRUTH = "truth."
@@ -187,9 +192,6 @@ def decode(path: Path, size: int) -> Tensor:
     Raises:
         SparksError: when the file is missing or no intact image.
     """
-    import numpy as np
-    from PIL import Image, UnidentifiedImageError
-
     try:
         with Image.open(path) as file:
             image = file.convert("RGB")
@@ -198,8 +200,7 @@ def decode(path: Path, size: int) -> Tensor:
             f"image {path} does not exist: restore it, or rerun the data step to list the "
             "folder again"
         ) from error
-    # PIL answers damaged files with any of these.
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, EOFError) as error:
+    except _DECODE_ERRORS as error:
         raise SparksError(
             f"image {path} cannot be decoded ({error}): replace it by an intact file or remove it "
             "and rerun the data step"
