@@ -94,7 +94,7 @@ def test_neither_neighbours_nor_order_nor_monotone_changes_matter():
 def test_ties_are_broken_at_random_not_by_position():
     x = torch.rand(400, 1, 3, 3, generator=torch.Generator().manual_seed(0))
     ranks = descending_ranks(x, torch.zeros(400, 3, 3), seed=0)
-    assert torch.equal(ranks.sort(1).values, torch.arange(9).expand(400, 9))
+    assert torch.equal(ranks.sort(1).values, torch.arange(9, dtype=torch.int32).expand(400, 9))
     # Each pixel comes first equally often: 44 times of 400, standard deviation 6.
     first = ranks.argmin(1).bincount(minlength=9)
     assert first.min() > 20

@@ -103,6 +103,14 @@ def test_scores_that_no_subset_moves_give_nan_not_zero():
     assert values.isnan().tolist() == [True, False, False]
 
 
+def test_memory_is_bounded_by_taking_fewer_images_at_once(monkeypatch):
+    x, target = images()
+    maps = torch.rand(3, 10, 10, generator=torch.Generator().manual_seed(1))
+    values = MuFidelity(grid=5)(total, x, target, maps)["MuFidelity"]
+    monkeypatch.setattr("sparks.metrics.mufidelity.MEMORY", 1)
+    torch.testing.assert_close(MuFidelity(grid=5)(total, x, target, maps)["MuFidelity"], values)
+
+
 def test_vectors_are_scored_as_images_are():
     u = torch.rand(2, 20, generator=torch.Generator().manual_seed(0))
     values = MuFidelity()(lambda z: z.sum(1), u, torch.zeros(2), u)["MuFidelity"]

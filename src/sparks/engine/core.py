@@ -73,18 +73,18 @@ class Engine:
         Raises:
             SparksError: when a score is not finite (the input is named), or shapes disagree.
         """
-        masks = Stored(design) if isinstance(design, Tensor) else design
+        device = device_of(model, x)
+        masks = Stored(design.to(device)) if isinstance(design, Tensor) else design
         if masks.d != domain.d:
             raise SparksError(f"the design has {masks.d} features, the inputs have {domain.d}")
         if target is not None and len(target) != len(x):
             raise SparksError(f"{len(x)} inputs but {len(target)} target classes")
         remove = perturbation or Baseline()
-        device = device_of(model, x)
         scores = torch.empty(len(x) * masks.n, device=device)
         goals = None if target is None else target.to(device)
 
-        with torch.inference_mode(), evaluating(model), autocast(self.precision, device):
-            forward = partial(self._forward, model)
+        with torch.inference_mode(), evaluating(model):
+            forward = partial(self._forward, model, device)
             for start, stop in self._chunks(model, forward, x, len(scores), device):
                 pairs = torch.arange(start, stop, device=device)
                 images, rows = pairs // masks.n, pairs % masks.n
@@ -99,10 +99,11 @@ class Engine:
         refuse_not_finite(table)
         return table.to(x.device)
 
-    def _forward(self, model: Model, inputs: Tensor) -> Tensor:
+    def _forward(self, model: Model, device: torch.device, inputs: Tensor) -> Tensor:
         if self.channels_last and inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        return model(inputs)
+        with autocast(self.precision, device):
+            return model(inputs)
 
     def _chunks(
         self, model: Model, forward: Model, x: Tensor, total: int, device: torch.device

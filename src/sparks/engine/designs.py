@@ -84,7 +84,7 @@ class Ranked:
     """Features removed (or inserted) in the order of their rank, `cuts[row]` of them at `row`.
 
     Attributes:
-        ranks: int64 (N, d), 0 for the feature that goes first.
+        ranks: int32 (N, d), 0 for the feature that goes first.
         cuts: int64 (n,), how many features have gone at each row.
         insert: keep the first features instead of removing them.
     """

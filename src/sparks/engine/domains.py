@@ -61,7 +61,11 @@ class Grid:
 
     def expand(self, masks: Tensor) -> Tensor:
         """Upsample masks (b, d) to (b, 1, H, W)."""
-        return _resize(masks.reshape(-1, 1, *self.cells), self.size, self.mode)
+        down, across = (
+            _weights(cells, length, self.mode, masks.device)
+            for cells, length in zip(self.cells, self.size, strict=True)
+        )
+        return (down @ (masks.reshape(-1, *self.cells) @ across.T)).unsqueeze(1)
 
     def to_map(self, importance: Tensor) -> Tensor:
         """Upsample importances (N, d) to (N, H, W)."""
@@ -95,13 +99,19 @@ class ShiftedGrid:
 
     def expand(self, masks: Tensor) -> Tensor:
         """Upsample masks (b, d) to one cell more than the image, and cut the image out."""
-        steps = [-(-s // c) for s, c in zip(self.size, self.cells, strict=True)]
-        full = (self.size[0] + steps[0], self.size[1] + steps[1])
-        large = _resize(masks[:, :-2].reshape(-1, 1, *self.cells), full, "bilinear")[:, 0]
-        rows = _window(masks[:, -2], steps[0], self.size[0])
-        columns = _window(masks[:, -1], steps[1], self.size[1])
-        first = torch.arange(len(masks), device=masks.device)[:, None, None]
-        return large[first, rows[:, :, None], columns[:, None, :]].unsqueeze(1)
+        cells = masks[:, :-2].reshape(-1, *self.cells)
+        down, across = (
+            self._moved(masks[:, axis - 2], self.cells[axis], self.size[axis]) for axis in (0, 1)
+        )
+        return (down @ (cells @ across.mT)).unsqueeze(1)
+
+    @staticmethod
+    def _moved(shift: Tensor, cells: int, length: int) -> Tensor:
+        """Weights (b, length, cells) of the cells for each pixel, moved by `shift` (b,) cells."""
+        step = -(-length // cells)
+        start = (shift * step).round().long()
+        pixels = start[:, None] + torch.arange(length, device=shift.device)
+        return _weights(cells, length + step, "bilinear", shift.device)[pixels]
 
 
 @dataclass(frozen=True)
@@ -181,7 +191,13 @@ def _resize(values: Tensor, size: tuple[int, int], mode: str) -> Tensor:
     return functional.interpolate(values, size=size, mode=mode, align_corners=smooth)
 
 
-def _window(shift: Tensor, step: int, length: int) -> Tensor:
-    """Indices (b, length) that start `shift` of a step in."""
-    start = (shift * step).round().long()
-    return start[:, None] + torch.arange(length, device=shift.device)
+def _weights(cells: int, length: int, mode: str, device: torch.device) -> Tensor:
+    """Weight (length, cells) of each cell for each pixel along one axis of an image.
+
+    Upsampling a grid m is then A m Bᵀ, many times faster on a CPU than `interpolate`.
+    """
+    identity = torch.eye(cells, device=device)[:, None]
+    return functional.interpolate(identity, length, mode=_LINEAR.get(mode, mode))[:, 0].T
+
+
+_LINEAR = {"bilinear": "linear"}

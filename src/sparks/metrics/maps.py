@@ -46,12 +46,12 @@ def descending_ranks(x: Tensor, maps: Tensor, seed: int) -> Tensor:
         seed: of that order.
 
     Returns:
-        int64 (N, elements), on the CPU.
+        int32 (N, elements), on the CPU.
     """
     values = maps.detach().flatten(1).cpu()
-    ranks = torch.empty(values.shape, dtype=torch.int64)
+    ranks = torch.empty(values.shape, dtype=torch.int32)
     for row, one, generator in zip(ranks, values, generators(x, seed), strict=True):
         shuffled = torch.randperm(len(one), generator=generator)
         order = shuffled[one[shuffled].argsort(descending=True, stable=True)]
-        row[order] = torch.arange(len(one))
+        row[order] = torch.arange(len(one), dtype=torch.int32)
     return ranks

@@ -8,14 +8,16 @@ import torch
 from torch import Tensor
 
 from sparks.engine.core import Engine
-from sparks.engine.designs import Stored
-from sparks.engine.domains import cells_of, elements_of
+from sparks.engine.domains import Features, cells_of, elements_of
 from sparks.engine.perturbations import Baseline
 from sparks.engine.running import Model
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 from sparks.metrics.maps import check_maps, has_nan, undefined_to_nan
 from sparks.sensitivity.estimators import ROUNDING
+
+# Subset memberships held at a time: bounds memory only.
+MEMORY = 2**25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,23 +54,31 @@ class MuFidelity:
         """Correlation per input, in [-1, 1]; see the package."""
         check_maps(x, maps)
         features = elements_of(x) if self.grid is None else cells_of(x, self.grid)
+        at_once = max(1, MEMORY // (self.subsets * features.d))
+        parts = [slice(i, i + at_once) for i in range(0, len(x), at_once)]
+        scored = [self._score(model, x[p], target[p], maps[p], features) for p in parts]
+        value, flat = (torch.cat(column) for column in zip(*scored, strict=True))
+        name = "MuFidelity" + ("" if self.output == "logit" else f" ({self.output})")
+        value = undefined_to_nan(value, has_nan(maps).cpu(), name, "their maps hold NaN")
+        return {name: undefined_to_nan(value, flat, name, "no subset moves their scores").float()}
+
+    def _score(
+        self, model: Model, x: Tensor, target: Tensor, maps: Tensor, features: Features
+    ) -> tuple[Tensor, Tensor]:
+        """Correlations (N,), and which scores no subset moves (N,)."""
         removed = self._subsets(x, features.d)
         whole = torch.zeros(len(x), 1, features.d, dtype=torch.bool)
-        design = Stored(~torch.cat([whole, removed], 1))
+        design = ~torch.cat([whole, removed], 1)
         scores = self.engine.score(
             model, x, target, design, features, Baseline(self.baseline), self.output
         ).cpu()
         drops = (scores[:, :1] - scores[:, 1:]).double()
         # Means over cells, not sums: cells at the border may be larger than others.
-        importance = features.pool(maps.cpu().double())
+        importance = features.pool(maps.detach().cpu().double())
         sums = torch.einsum("nsd,nd->ns", removed.double(), importance)
-
         value = _correlation(sums, drops, self.correlation)
         value[_constant(sums, importance.abs().amax(1))] = 0
-        name = "MuFidelity" + ("" if self.output == "logit" else f" ({self.output})")
-        value = undefined_to_nan(value, has_nan(maps).cpu(), name, "their maps hold NaN")
-        flat = _constant(drops, scores.abs().amax(1))
-        return {name: undefined_to_nan(value, flat, name, "no subset moves their scores").float()}
+        return value, _constant(drops, scores.abs().amax(1))
 
     def _subsets(self, x: Tensor, d: int) -> Tensor:
         """Which features each subset removes, bool (N, subsets, d), round(share · d) each."""
