@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from sparks.engine import Engine
+from sparks.engine import Engine, Token
 from sparks.errors import SparksError
 from sparks.metrics import Deletion, Insertion, InsertionMinusDeletion
 from sparks.metrics.maps import UndefinedScoreWarning, descending_ranks
@@ -119,3 +119,13 @@ def test_a_map_with_nan_has_no_score_and_says_so():
     assert values.isnan().tolist() == [False, True, False]
     with pytest.raises(SparksError, match=r"\(3, 5, 6\) do not fit inputs: expected \(3, 6, 6\)"):
         Deletion()(model, x, target, maps[:, 1:])
+
+
+def test_words_are_deleted_by_the_same_code():
+    """The score counts token 7; deleting it first leaves least."""
+    words, target = torch.tensor([[4, 7, 5, 6]]), torch.zeros(1, dtype=torch.long)
+    metric = Deletion(steps=4, perturbation=Token(0), output="logit")
+    maps = torch.tensor([[0.1, 0.9, 0.2, 0.3]])
+    count = lambda tokens: (tokens == 7).sum(1).float()  # noqa: E731
+    assert metric.curves(count, words, target, maps).tolist() == [[1, 0, 0, 0, 0]]
+    assert metric.curves(count, words, target, -maps).tolist() == [[1, 1, 1, 1, 0]]

@@ -5,6 +5,9 @@
     target  class to explain, int64 (N,)
     maps    raw values, float32, (N, H, W) for images, (N, d) for vectors
 
+    >>> from sparks.attribution import Sobol
+    >>> maps = Sobol(grid=8, points=32)(model, images, classes)  # doctest: +SKIP
+
 Every method is a frozen dataclass: its fields are its settings. It draws its random numbers once
 per seed, the same for every input, so that a map does not depend on what is explained beside it.
 Names are imported on first use.
