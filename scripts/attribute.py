@@ -3,7 +3,7 @@
 from harness import places
 from harness.job import Config, Paths, main
 
-PARTS = ("model", "attribution", "explain.target", "seed", "device")
+PARTS = ("model.classifier", "attribution", "explain.target", "seed", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -15,7 +15,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.artifacts import save_table, save_tensors
     from sparks.models.counting import Counting
 
-    model = trained(cfg["model"], inputs["weights"], cfg["device"])
+    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     x, target = explained(inputs["images"], model, cfg["explain.target"])
     method = instantiate_method(cfg["attribution"])
     counting = Counting(model)

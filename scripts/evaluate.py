@@ -3,7 +3,7 @@
 from harness import places
 from harness.job import Config, Paths, main
 
-PARTS = ("model", "seed", "device")
+PARTS = ("model.classifier", "seed", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -13,9 +13,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.data import ImageSet
     from sparks.training import predict
 
-    model = trained(cfg["model"], inputs["weights"], cfg["device"])
+    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     images = ImageSet.load(inputs["test"])
-    right = predict(model, images).argmax(1) == images.labels
+    right = predict(model, images, device=cfg["device"]).argmax(1) == images.labels
     table = tidy(cfg.wildcards, {"Accuracy": right.double()}, condition="test")
     save_table(outputs["table"], table, cfg.provenance())
 

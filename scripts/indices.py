@@ -3,7 +3,7 @@
 from harness import places
 from harness.job import Config, Paths, main
 
-PARTS = ("model", "attributions.sobol", "explain.target", "seed", "device")
+PARTS = ("model.classifier", "attributions.sobol", "explain.target", "seed", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -11,14 +11,19 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import pandas as pd
     from harness.loading import explained, instantiate_method, tidy, trained
     from sparks.artifacts import save_table
+    from sparks.sensitivity.estimators import indices
 
-    model = trained(cfg["model"], inputs["weights"], cfg["device"])
+    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     x, target = explained(inputs["images"], model, cfg["explain.target"])
-    indices = instantiate_method(cfg["attributions.sobol"]).indices(model, x, target)
+    method = instantiate_method(cfg["attributions.sobol"])
+    scores = method.evaluate(model, x, target).scores
+    first, total = (
+        indices(scores, method.points, order, method.estimator) for order in ("first", "total")
+    )
     names = {**cfg.wildcards, "method": cfg["attributions.sobol"]["label"]}
     cells = [
-        tidy(names, {"FirstOrder": first, "TotalOrder": total}, condition=f"cell {cell}")
-        for cell, (first, total) in enumerate(zip(indices.first.T, indices.total.T, strict=True))
+        tidy(names, {"FirstOrder": s, "TotalOrder": st}, condition=f"cell {cell}")
+        for cell, (s, st) in enumerate(zip(first.T, total.T, strict=True))
     ]
     save_table(outputs["table"], pd.concat(cells, ignore_index=True), cfg.provenance())
 

@@ -3,7 +3,7 @@
 from harness import places
 from harness.job import Config, Paths, main
 
-PARTS = ("model", "attribution", "metric", "device")
+PARTS = ("model.classifier", "attribution", "metric", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -12,25 +12,21 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from hydra.utils import instantiate
     from sparks.artifacts import load_tensors, save_table
     from sparks.data import ImageSet
-    from sparks.errors import SparksError
 
     family = cfg["metric"]
     images = ImageSet.load(inputs["images"])
     explanation = load_tensors(inputs["maps"], ["maps", "target"])
     model = None
     if family["needs_model"]:
-        model = trained(cfg["model"], inputs["weights"], cfg["device"])
+        model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     call = {"model": model, "x": images.batch(range(len(images))), **explanation}
     if family["needs_truth"]:
         call["truth"] = images.diagnostic()
     if family["needs_method"]:
         call["method"] = instantiate_method(cfg["attribution"])
     values = {}
-    for name, metric in family["metrics"].items():
-        try:
-            values |= instantiate(metric)(**call)
-        except SparksError as error:
-            raise SparksError(f"metric {name} of {cfg['attribution']['name']}: {error}") from error
+    for metric in family["metrics"].values():
+        values |= instantiate(metric)(**call)
     names = {**cfg.wildcards, "method": cfg["attribution"]["label"]}
     save_table(outputs["table"], tidy(names, values), cfg.provenance())
 

@@ -9,10 +9,10 @@ PARTS = ("explain.n", "seed")
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the chosen images as one artifact."""
     from sparks.data import ImageSet
-    from sparks.data.splits import balanced
+    from sparks.data.splits import stratified_order
 
     images = ImageSet.load(inputs["test"])
-    chosen = balanced(images.labels, cfg["explain.n"], cfg["seed"])
+    chosen = stratified_order(images.labels, cfg["seed"])[: cfg["explain.n"]]
     images.subset(chosen).materialise().save(outputs["images"], cfg.provenance())
 
 

@@ -1,37 +1,69 @@
 """Train a model, or take it ready-made; a killed training resumes from its last epoch."""
 
+from typing import TYPE_CHECKING
+
 from harness import places
 from harness.job import Config, Paths, main
 
-PARTS = ("model", "training", "seed", "device")
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pandas import DataFrame
+    from sparks.data import ImageSet
+    from sparks.models import Classifier
+
+PARTS = ("model.classifier", "model.weights", "model.training", "training", "seed", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the weights, the history of the training and the time it took."""
+    from pathlib import Path
     from time import perf_counter
 
     import pandas as pd
     from harness.loading import classifier
-    from hydra.utils import instantiate
     from sparks.artifacts import save_table
     from sparks.data import ImageSet
-    from sparks.models import save_weights
-    from sparks.training import fit
+    from sparks.models import load_weights, save_weights
 
     start = perf_counter()
-    model = classifier(cfg["model"], cfg["seed"])
-    history = fit(
-        model,
-        ImageSet.load(inputs["train"]),
-        instantiate(cfg["training"] | cfg["model"]["training"]),
-        cfg["seed"],
-        cfg["device"],
-        checkpoint=f"{outputs['weights']}.checkpoint",
+    model = classifier(cfg["model.classifier"], cfg["seed"])
+    train = ImageSet.load(inputs["train"])
+    checkpoint = Path(f"{outputs['weights']}.checkpoint")
+    weights = cfg["model.weights"]
+    if weights is None:
+        history = _trained(cfg, model, train, checkpoint)
+    else:
+        history = pd.DataFrame({"epoch": [0], "images": [0]})
+        if weights != "included":
+            load_weights(model, weights)
+    parameters = sum(p.numel() for p in model.parameters())
+    names = {key: cfg.wildcards[key] for key in ("dataset", "model")} | {"seed": cfg["seed"]}
+    provenance = cfg.provenance()
+    save_table(
+        outputs["history"], history.assign(parameters=parameters, **names), provenance
     )
-    save_table(outputs["history"], history, cfg.provenance())
-    row = {**cfg.wildcards, "metric": "Seconds", "value": perf_counter() - start}
-    save_table(outputs["time"], pd.DataFrame([row]), cfg.provenance())
-    save_weights(model, outputs["weights"], cfg.provenance())
+    seconds = pd.DataFrame([names | {"value": perf_counter() - start}])
+    save_table(outputs["time"], seconds, provenance)
+    save_weights(model, outputs["weights"], provenance)
+    checkpoint.unlink(missing_ok=True)
+
+
+def _trained(
+    cfg: Config, model: "Classifier", train: "ImageSet", checkpoint: "Path"
+) -> "DataFrame":
+    """Train, and tell what happened: one row an epoch."""
+    import pandas as pd
+    from hydra.utils import instantiate
+    from sparks.training import fit, holdout
+
+    settings = instantiate(cfg["training"] | cfg["model.training"])
+    to_train, to_validate = holdout(train, settings.validation, cfg["seed"])
+    history = fit(
+        model, to_train, to_validate, settings, cfg["seed"], cfg["device"], checkpoint=checkpoint
+    )
+    table = pd.DataFrame(history.epochs).assign(images=len(to_train), kept=history.kept)
+    return table.assign(epoch=range(1, len(table) + 1))
 
 
 if __name__ == "__main__":

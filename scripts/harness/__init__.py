@@ -4,3 +4,9 @@
 cannot be run (`validate`), derives the jobs from it (`grid`) and hands each job its own resolved
 part. `job` gives every script its two doors: Snakemake's `script:` and a Hydra program.
 """
+
+import sys
+from pathlib import Path
+
+# The library of this very checkout, installed or not, before any other.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))

@@ -66,7 +66,7 @@ def overrides_from(config: Mapping[str, Any]) -> list[str]:
     """
     listed = config.get("overrides") or []
     if isinstance(listed, str):
-        listed = [listed]
+        listed = _split(listed)
     plain = [f"{key}={_hydra(value)}" for key, value in config.items() if key != "overrides"]
     overrides = plain + [str(override) for override in listed]
     for override in overrides:
@@ -79,6 +79,19 @@ def overrides_from(config: Mapping[str, Any]) -> list[str]:
                 f"experiments.NAME.{'methods' if head[1] == 'attribution' else head[1] + 's'}=[...]"
             )
     return overrides
+
+
+def _split(text: str) -> list[str]:
+    """Split `[a=1,b=[2,3]]` at its outer commas: with inner brackets YAML leaves it a string."""
+    inner = text.strip().removeprefix("[").removesuffix("]") if text.startswith("[") else text
+    parts, depth = [""], 0
+    for character in inner:
+        depth += (character in "[{(") - (character in "]})")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _hydra(value: Any) -> str:

@@ -18,6 +18,10 @@ from typing import Any
 from harness.targets import exports, find, imports, module_file, tree
 
 
+# Modules that carry values to a job and back but change none: an edit there reruns nothing.
+CARRIERS = ("job", "compose", "validate", "targets", "digest", "grid", "places", "declared")
+
+
 def code_digest(script: Path, config: Any = None) -> str:
     """Digest the closure of `script` and of the `_target_`s in `config` (16 hex digits)."""
     files = {script.resolve()}
@@ -56,7 +60,10 @@ def closure(file: Path) -> frozenset[Path]:
 
 
 def _files_of(names: Iterable[str]) -> Iterator[Path]:
+    """Yield the project's files behind imported names."""
     for name in names:
+        if name.startswith("harness.") and name.split(".")[1] in CARRIERS:
+            continue
         # `from package import name`: a module of its own, or a name in (or behind) `package`.
         if file := module_file(name):
             yield file

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 def classifier(settings: Mapping[str, Any], seed: int) -> Classifier:
     """Build a model with seeded initial weights."""
-    from sparks.models import Classifier, seeded
+    from sparks.models import seeded
 
     with seeded(seed):
-        net = instantiate(settings["net"])
-    return Classifier(net, settings["channels"], settings["mean"], settings["std"])
+        model: Classifier = instantiate(settings)
+    return model
 
 
 def trained(settings: Mapping[str, Any], weights: str, device: str) -> Classifier:
@@ -50,7 +50,7 @@ def explained(path: str, model: Classifier, target: str) -> tuple[Tensor, Tensor
         return x, images.labels
     if target != "predicted":
         raise SparksError(f"explain.target={target}: allowed are predicted and label")
-    return x, predict(model, images).argmax(1)
+    return x, predict(model, images, device=next(model.parameters()).device).argmax(1)
 
 
 def instantiate_method(settings: Mapping[str, Any]) -> Any:

@@ -38,6 +38,8 @@ def tree(file: Path) -> ast.Module:
 @lru_cache(maxsize=None)
 def module_file(module: str) -> Path | None:
     """Find the project's file of a dotted module name; None for installed packages."""
+    if not module:
+        return None
     relative = Path(*module.split("."))
     extra = [Path(entry).resolve() for entry in sys.path if entry]
     outside = [path for path in extra if "site-packages" not in path.parts and _is_user(path)]

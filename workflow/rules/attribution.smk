@@ -21,7 +21,6 @@ rule attribute:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=240,
         gpu=GPU,
-    retries: 1
     script:
         "../../scripts/attribute.py"
 
@@ -53,7 +52,6 @@ rule score:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=120,
         gpu=GPU,
-    retries: 1
     script:
         "../../scripts/score.py"
 

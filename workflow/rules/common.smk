@@ -4,7 +4,6 @@ from functools import lru_cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
-sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
 from harness import grid, places
 from harness.compose import compose, overrides_from, part

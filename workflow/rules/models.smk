@@ -21,7 +21,6 @@ rule train:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=240,
         gpu=GPU,
-    retries: 1
     script:
         "../../scripts/train.py"
 
