@@ -15,9 +15,9 @@ include: "workflow/rules/common.smk"
 
 # What to make, and in which order it comes about.
 rule all:
+    default_target: True
     input:
         grid.targets(CFG),
-    default_target: True
     localrule: True
 
 

@@ -5,25 +5,34 @@ from harness.job import Config, Paths, main
 
 PARTS = ("model.classifier", "attribution", "explain.target", "seed", "device")
 
+# Images between two steps of the progress bar. Fixed: float sums depend on it.
+SLICE = 16
+
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the maps with the classes they explain, and the passes and seconds per image."""
     from time import perf_counter
 
     import torch
+
     from harness.loading import explained, instantiate_method, tidy, trained
     from sparks.artifacts import save_table, save_tensors
     from sparks.models.counting import Counting
+    from sparks.progress import progress
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     x, target = explained(inputs["images"], model, cfg["explain.target"])
     method = instantiate_method(cfg["attribution"])
     counting = Counting(model)
     start = perf_counter()
-    with counting:
-        maps = method(model, x, target)
+    slices = zip(torch.split(x, SLICE), torch.split(target, SLICE), strict=True)
+    with counting, progress(total=len(x), unit="image", description="explain") as bar:
+        maps = []
+        for images, classes in slices:
+            maps.append(method(model, images, classes).float().cpu())
+            bar.update(len(images))
     seconds = perf_counter() - start
-    save_tensors(outputs["maps"], {"maps": maps.float(), "target": target}, cfg.provenance())
+    save_tensors(outputs["maps"], {"maps": torch.cat(maps), "target": target}, cfg.provenance())
     each = torch.ones(1, dtype=torch.float64) / len(x)
     cost = {
         "Forwards": each * counting.forwards,

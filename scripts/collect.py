@@ -9,6 +9,7 @@ PARTS = ()
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one row a number, measured times left out: they differ from run to run."""
     import pandas as pd
+
     from sparks.artifacts import TIDY, load_table, save_table
 
     table = pd.concat([load_table(path) for path in inputs["scores"]], ignore_index=True)

@@ -9,6 +9,7 @@ PARTS = ("dataset",)
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the split named by the job as one artifact."""
     from hydra.utils import instantiate
+
     from sparks.errors import SparksError
 
     splits = instantiate(cfg["dataset"]["builder"])()

@@ -11,6 +11,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import json
 
     from hydra.utils import instantiate
+
     from sparks.artifacts import atomic
 
     instantiate(cfg["dataset"]["builder"]).download()

@@ -9,21 +9,17 @@ PARTS = ("model.classifier", "attributions.sobol", "explain.target", "seed", "de
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write both indices of every image and cell (`condition` numbers the cells)."""
     import pandas as pd
+
     from harness.loading import explained, instantiate_method, tidy, trained
     from sparks.artifacts import save_table
-    from sparks.sensitivity.estimators import indices
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     x, target = explained(inputs["images"], model, cfg["explain.target"])
-    method = instantiate_method(cfg["attributions.sobol"])
-    scores = method.evaluate(model, x, target).scores
-    first, total = (
-        indices(scores, method.points, order, method.estimator) for order in ("first", "total")
-    )
+    indices = instantiate_method(cfg["attributions.sobol"]).indices(model, x, target)
     names = {**cfg.wildcards, "method": cfg["attributions.sobol"]["label"]}
     cells = [
         tidy(names, {"FirstOrder": s, "TotalOrder": st}, condition=f"cell {cell}")
-        for cell, (s, st) in enumerate(zip(first.T, total.T, strict=True))
+        for cell, (s, st) in enumerate(zip(indices.first.T, indices.total.T, strict=True))
     ]
     save_table(outputs["table"], pd.concat(cells, ignore_index=True), cfg.provenance())
 

@@ -8,8 +8,9 @@ PARTS = ("item", "scale.name")
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Draw the item and write it in every format."""
-    from harness.items import load, write_figure, write_table
     from hydra.utils import instantiate
+
+    from harness.items import load, write_figure, write_table
 
     item = cfg["item"]
     draw = instantiate(item["draw"])

@@ -1,5 +1,7 @@
 """Score the maps of one method by one family of metrics."""
 
+from typing import Any
+
 from harness import places
 from harness.job import Config, Paths, main
 
@@ -8,8 +10,9 @@ PARTS = ("model.classifier", "attribution", "metric", "device")
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write every metric of the family for every image."""
-    from harness.loading import instantiate_method, tidy, trained
     from hydra.utils import instantiate
+
+    from harness.loading import instantiate_method, tidy, trained
     from sparks.artifacts import load_tensors, save_table
     from sparks.data import ImageSet
 
@@ -24,7 +27,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         call["truth"] = images.diagnostic()
     if family["needs_method"]:
         call["method"] = instantiate_method(cfg["attribution"])
-    values = {}
+    values: dict[str, Any] = {}
     for metric in family["metrics"].values():
         values |= instantiate(metric)(**call)
     names = {**cfg.wildcards, "method": cfg["attribution"]["label"]}

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pandas import DataFrame
+
     from sparks.data import ImageSet
     from sparks.models import Classifier
 
@@ -21,6 +22,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from time import perf_counter
 
     import pandas as pd
+
     from harness.loading import classifier
     from sparks.artifacts import save_table
     from sparks.data import ImageSet
@@ -40,9 +42,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     parameters = sum(p.numel() for p in model.parameters())
     names = {key: cfg.wildcards[key] for key in ("dataset", "model")} | {"seed": cfg["seed"]}
     provenance = cfg.provenance()
-    save_table(
-        outputs["history"], history.assign(parameters=parameters, **names), provenance
-    )
+    save_table(outputs["history"], history.assign(parameters=parameters, **names), provenance)
     seconds = pd.DataFrame([names | {"value": perf_counter() - start}])
     save_table(outputs["time"], seconds, provenance)
     save_weights(model, outputs["weights"], provenance)
@@ -55,6 +55,7 @@ def _trained(
     """Train, and tell what happened: one row an epoch."""
     import pandas as pd
     from hydra.utils import instantiate
+
     from sparks.training import fit, holdout
 
     settings = instantiate(cfg["training"] | cfg["model.training"])

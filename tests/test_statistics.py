@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
+
 from sparks.errors import SparksError
 from sparks.statistics import Bootstrap, kendall_tau
 

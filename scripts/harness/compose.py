@@ -21,6 +21,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
 from sparks.errors import SparksError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,12 +11,11 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from harness.targets import exports, find, imports, module_file, tree
-
 
 # Modules that carry values to a job and back but change none: an edit there reruns nothing.
 CARRIERS = ("job", "compose", "validate", "targets", "digest", "grid", "places", "declared")
@@ -46,7 +45,7 @@ def targets_in(config: Any) -> Iterator[str]:
             yield from targets_in(value)
 
 
-@lru_cache(maxsize=None)
+@cache
 def closure(file: Path) -> frozenset[Path]:
     """Return the project's files that running `file` may read, itself included."""
     seen: set[Path] = set()
@@ -75,7 +74,7 @@ def _files_of(names: Iterable[str]) -> Iterator[Path]:
                 yield from _files_of([origin])
 
 
-@lru_cache(maxsize=None)
+@cache
 def source_digest(file: Path) -> str:
     """Hash the syntax tree of a file, docstrings left out."""
     module = ast.parse(file.read_text())

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any, NamedTuple
 
-from harness import places
 from omegaconf import DictConfig, OmegaConf
 
+from harness import places
 
 # What an item is written as: name → ending. The caption is text for the report.
 FORMATS = {

@@ -25,9 +25,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from omegaconf import DictConfig
+
 from harness.compose import CONFIG, OPTIONS, ROOT, part, register_options
 from harness.digest import code_digest
-from omegaconf import DictConfig
+from sparks.engine.memory import keep_freed_memory
 from sparks.errors import SparksError
 
 Paths = Mapping[str, Any]  # name → path, or list of paths
@@ -72,6 +74,7 @@ def main(
     snakemake: Any = None,
 ) -> None:
     """Run a script through the door it was called by; exit with status 1 on bad input."""
+    keep_freed_memory()
     if snakemake is None:
         _hydra_main(run, tuple(parts), inputs, outputs)
         return
@@ -110,9 +113,11 @@ def _wildcards(composed: DictConfig) -> dict[str, str]:
     """Name the options in hand as the workflow's wildcards do."""
     names = {group: str(composed[group].name) for group in OPTIONS if group in composed}
     names["method"] = names.pop("attribution")
-    return names | {"seed": str(composed.seed), "split": str(composed.split)} | {
-        "experiment": next(iter(composed.experiments))
-    }
+    return (
+        names
+        | {"seed": str(composed.seed), "split": str(composed.split)}
+        | {"experiment": next(iter(composed.experiments))}
+    )
 
 
 def _locate(templates: Templates, composed: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
@@ -185,7 +190,7 @@ def _commit() -> str:
         changed = subprocess.run([*git, "status", "--porcelain", "-uno"], **_QUIET).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return head + ("+" if changed else "")
+    return f"{head}+" if changed else str(head)
 
 
 _QUIET: dict[str, Any] = {"capture_output": True, "text": True, "check": True}

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hydra.utils import instantiate
+
 from sparks.artifacts import TIDY
 from sparks.errors import SparksError
 
 if TYPE_CHECKING:
     import pandas as pd
-    from sparks.models import Classifier
     from torch import Tensor
+
+    from sparks.models import Classifier
 
 
 def classifier(settings: Mapping[str, Any], seed: int) -> Classifier:

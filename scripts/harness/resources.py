@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def gpus(device: str) -> int:
-    """How many GPUs a job that can use one asks for: 1 with device=cuda, or auto and one is here."""
+    """Return the GPUs of a job that can use one: 1 with device=cuda, or auto where there is one."""
     if device == "auto":
         return int(Path("/dev/nvidia0").exists())
     return int(device.startswith("cuda"))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import sys
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from harness.compose import ROOT
@@ -29,13 +29,13 @@ class Definition:
     node: ast.ClassDef | ast.FunctionDef
 
 
-@lru_cache(maxsize=None)
+@cache
 def tree(file: Path) -> ast.Module:
     """Parse a source file, once."""
     return ast.parse(file.read_text(), str(file))
 
 
-@lru_cache(maxsize=None)
+@cache
 def module_file(module: str) -> Path | None:
     """Find the project's file of a dotted module name; None for installed packages."""
     if not module:
@@ -74,7 +74,7 @@ def find(target: str) -> Definition | None:
     return None
 
 
-@lru_cache(maxsize=None)
+@cache
 def exports(file: Path) -> dict[str, str]:
     """Names that a module takes from elsewhere → dotted origin.
 

@@ -12,11 +12,12 @@ from functools import lru_cache
 from typing import Any
 
 import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
 from harness import grid
 from harness.compose import ROOT
 from harness.targets import Definition, exports, find
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from sparks.errors import SparksError
 
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
@@ -93,7 +94,7 @@ def _check_target(path: str, node: Mapping[str, Any]) -> None:
     definition = find(target)
     if definition is None:
         if target.split(".")[0] == "sparks":
-            raise SparksError(f"{path}._target_={target}: the library has no such class or function")
+            raise SparksError(f"{path}._target_={target}: the library has no such name")
         return  # an installed package, or a module of the user's that only the job can see
     parameters, open_ended = arguments(definition)
     for key, value in node.items():
@@ -141,9 +142,12 @@ def _fields(definition: Definition) -> tuple[dict[str, ast.expr | None], bool]:
                 fields |= inherited
                 open_ended |= more
     for statement in definition.node.body:
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            if "ClassVar" not in ast.unparse(statement.annotation):
-                fields[statement.target.id] = statement.annotation
+        if (
+            isinstance(statement, ast.AnnAssign)
+            and isinstance(statement.target, ast.Name)
+            and "ClassVar" not in ast.unparse(statement.annotation)
+        ):
+            fields[statement.target.id] = statement.annotation
     return fields, open_ended
 
 
@@ -209,6 +213,6 @@ def _check_grid(config: DictConfig, name: str) -> None:
             able = sorted(m for m in config.models if config.models[m].kind in _ABLE[needs])
             raise SparksError(
                 f"experiments.{name}: method {job.method!r} cannot explain model {job.model!r}: it "
-                f"needs {' or '.join(_ABLE[needs])} and this one is {kind}; allowed: {able}. Take one "
+                f"needs {' or '.join(_ABLE[needs])}, this one is {kind}; allowed: {able}. Take one "
                 f"of them out, or add {{model: {job.model}, method: {job.method}}} to exclude"
             )

@@ -5,6 +5,7 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 import pytest
+
 from sparks.claims.sobol import AtLeastBlackBox, BeatsRise, TotalAtLeastFirst
 from sparks.claims.verdict import Outcome, above, all_of
 from sparks.statistics import Interval
@@ -96,9 +97,7 @@ def test_at_least_black_box_compares_with_the_best_rival_of_each_metric():
     worse = claim(scores(deletion | {"Occlusion": 0.1}, insertion, mufidelity, BUDGET))
     assert worse.outcome == Outcome.CONTRADICTED
     assert "Occlusion" in worse.measured
-    beaten_by_all_white = claim(
-        scores(deletion | {"Saliency": 0.1}, insertion, mufidelity, BUDGET)
-    )
+    beaten_by_all_white = claim(scores(deletion | {"Saliency": 0.1}, insertion, mufidelity, BUDGET))
     assert beaten_by_all_white.outcome == Outcome.CONTRADICTED
 
 

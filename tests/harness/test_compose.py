@@ -1,6 +1,7 @@
 """Composition: overrides reach what they name, and what cannot be is refused in one line."""
 
 import pytest
+
 from harness.compose import CONFIG, OPTIONS, compose, overrides_from, part
 from harness.validate import validate
 from sparks.errors import SparksError
@@ -38,7 +39,12 @@ def test_every_file_is_an_option_under_its_name():
 
 def test_snakemakes_config_becomes_overrides():
     given = {"scale": "smoke", "seed": 1, "overrides": ["experiment=sobol", "training.epochs=3"]}
-    assert overrides_from(given) == ["scale=smoke", "seed=1", "experiment=sobol", "training.epochs=3"]
+    assert overrides_from(given) == [
+        "scale=smoke",
+        "seed=1",
+        "experiment=sobol",
+        "training.epochs=3",
+    ]
     config = compose(overrides_from(given))
     assert (config.scale.name, config.seed, config.training.epochs) == ("smoke", 1, 3)
     assert list(config.experiments) == ["sobol"]
@@ -57,7 +63,9 @@ def test_an_override_changes_the_part_of_its_option_alone():
     def parts(*overrides):
         config = compose(["scale=smoke", *overrides])
         return {
-            name: part(config, ("attribution",), dataset="digits", model="convnet", attribution=name)
+            name: part(
+                config, ("attribution",), dataset="digits", model="convnet", attribution=name
+            )
             for name in config.attributions
         }
 

@@ -1,6 +1,7 @@
 """The code digest: what changes it, and what does not."""
 
 import pytest
+
 from harness import digest, targets
 
 

@@ -13,23 +13,18 @@ rule attribute:
         places.log("attribute", "dataset", "model", "seed", "method"),
     benchmark:
         places.benchmark("attribute", "dataset", "model", "seed", "method")
-    params:
-        cfg=cfg_of("attribute"),
-        code=code_of("attribute"),
+    conda:
+        "sparks"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=240,
         gpu=GPU,
+    params:
+        cfg=cfg_of("attribute"),
+        code=code_of("attribute"),
     script:
         "../../scripts/attribute.py"
-
-
-def weights_if_needed(wildcards):
-    """The model's weights, for the metrics that ask the model."""
-    if CFG.metrics[wildcards.metric].needs_model:
-        return {"weights": places.WEIGHTS.format(**wildcards)}
-    return {}
 
 
 # Score the maps of one method by one family of metrics.
@@ -44,14 +39,16 @@ rule score:
         places.log("score", "dataset", "model", "seed", "method", "metric"),
     benchmark:
         places.benchmark("score", "dataset", "model", "seed", "method", "metric")
-    params:
-        cfg=cfg_of("score"),
-        code=code_of("score"),
+    conda:
+        "sparks"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=120,
         gpu=GPU,
+    params:
+        cfg=cfg_of("score"),
+        code=code_of("score"),
     script:
         "../../scripts/score.py"
 
@@ -67,13 +64,15 @@ rule indices:
         places.log("indices", "dataset", "model", "seed"),
     benchmark:
         places.benchmark("indices", "dataset", "model", "seed")
-    params:
-        cfg=cfg_of("indices"),
-        code=code_of("indices"),
+    conda:
+        "sparks"
     threads: 1
     resources:
         mem_mb=3000,
         runtime=120,
         gpu=GPU,
+    params:
+        cfg=cfg_of("indices"),
+        code=code_of("indices"),
     script:
         "../../scripts/indices.py"

@@ -51,6 +51,43 @@ def code_of(script):
     return lambda wildcards: code_digest(path, resolve(wildcards))
 
 
+# What rules take from the grid, by their wildcards.
+
+
+def downloaded(wildcards):
+    """The note of a finished download, for the data sets that can be downloaded."""
+    if CFG.datasets[wildcards.dataset].download:
+        return [places.DOWNLOAD.format(dataset=wildcards.dataset)]
+    return []
+
+
+def weights_if_needed(wildcards):
+    """The model's weights, for the metrics that ask the model."""
+    if CFG.metrics[wildcards.metric].needs_model:
+        return {"weights": places.WEIGHTS.format(**wildcards)}
+    return {}
+
+
+def scores_of(wildcards):
+    """Everything an experiment measured."""
+    return grid.scores(CFG, wildcards.experiment)
+
+
+def item_inputs(wildcards):
+    """What a figure or table is drawn from."""
+    return grid.item_inputs(CFG, wildcards.item)
+
+
+def chapter(wildcards):
+    """The part of the thesis that a figure or table belongs to: its category in the report."""
+    return CFG["items"][wildcards.item].chapter
+
+
+def labels(wildcards):
+    """How a figure or table is named in the report."""
+    return {"item": wildcards.item, "title": CFG["items"][wildcards.item].title}
+
+
 wildcard_constraints:
     dataset="|".join(CFG.datasets),
     model="|".join(CFG.models),

@@ -1,13 +1,6 @@
 # Data: every split of every data set as one artifact, and the images that are explained.
 
 
-def downloaded(wildcards):
-    """The note of a finished download, for the data sets that can be downloaded."""
-    if CFG.datasets[wildcards.dataset].download:
-        return [places.DOWNLOAD.format(dataset=wildcards.dataset)]
-    return []
-
-
 # Fetch a data set. Needs a network, so it runs where Snakemake runs: on a cluster, the head node.
 rule download:
     output:
@@ -16,14 +9,16 @@ rule download:
         places.log("download", "dataset"),
     benchmark:
         places.benchmark("download", "dataset")
-    params:
-        cfg=cfg_of("download"),
-        code=code_of("download"),
+    localrule: True
+    conda:
+        "sparks"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=600,
-    localrule: True
+    params:
+        cfg=cfg_of("download"),
+        code=code_of("download"),
     script:
         "../../scripts/download.py"
 
@@ -38,13 +33,15 @@ rule data:
         places.log("data", "dataset", "split"),
     benchmark:
         places.benchmark("data", "dataset", "split")
-    params:
-        cfg=cfg_of("data"),
-        code=code_of("data"),
+    conda:
+        "sparks"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        cfg=cfg_of("data"),
+        code=code_of("data"),
     script:
         "../../scripts/data.py"
 
@@ -59,12 +56,14 @@ rule select_images:
         places.log("select_images", "dataset"),
     benchmark:
         places.benchmark("select_images", "dataset")
-    params:
-        cfg=cfg_of("select_images"),
-        code=code_of("select_images"),
+    conda:
+        "sparks"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        cfg=cfg_of("select_images"),
+        code=code_of("select_images"),
     script:
         "../../scripts/select_images.py"

@@ -13,14 +13,16 @@ rule train:
         places.log("train", "dataset", "model", "seed"),
     benchmark:
         places.benchmark("train", "dataset", "model", "seed")
-    params:
-        cfg=cfg_of("train"),
-        code=code_of("train"),
+    conda:
+        "sparks"
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=240,
         gpu=GPU,
+    params:
+        cfg=cfg_of("train"),
+        code=code_of("train"),
     script:
         "../../scripts/train.py"
 
@@ -36,13 +38,15 @@ rule evaluate:
         places.log("evaluate", "dataset", "model", "seed"),
     benchmark:
         places.benchmark("evaluate", "dataset", "model", "seed")
-    params:
-        cfg=cfg_of("evaluate"),
-        code=code_of("evaluate"),
+    conda:
+        "sparks"
     threads: 1
     resources:
         mem_mb=3000,
         runtime=60,
         gpu=GPU,
+    params:
+        cfg=cfg_of("evaluate"),
+        code=code_of("evaluate"),
     script:
         "../../scripts/evaluate.py"

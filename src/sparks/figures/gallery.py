@@ -50,9 +50,7 @@ class Gallery:
     rows: int = 4
     percentile: float = 99.5
 
-    def __call__(
-        self, images: Mapping[str, ImageSet], maps: Sequence[Explained]
-    ) -> Drawing:
+    def __call__(self, images: Mapping[str, ImageSet], maps: Sequence[Explained]) -> Drawing:
         """Draw the gallery: one block of rows for each data set and model."""
         blocks = list(dict.fromkeys((m.dataset, m.model) for m in maps))
         methods = list(dict.fromkeys(m.method for m in maps))
@@ -81,10 +79,11 @@ class Gallery:
     @staticmethod
     def _canvas(rows: int, columns: int) -> tuple[Any, NDArray[Any]]:
         from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
 
         width = PAGE * columns / 9
-        figure = Figure(figsize=(width, width * (rows + 1.3) / columns), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
+        layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
+        figure = Figure(figsize=(width, width * (rows + 1.3) / columns), layout=layout)
         axes = figure.subplots(rows, columns, squeeze=False)
         for axis in axes.flat:
             axis.set(xticks=[], yticks=[])

@@ -36,7 +36,7 @@ class Counting:
     def _seen(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
         self.forwards += len(output)
         if output.requires_grad:
-            output.register_hook(self._returned)
+            output.register_hook(self._returned)  # type: ignore[no-untyped-call]
 
     def _returned(self, gradient: Tensor) -> None:
         self.backwards += len(gradient)

@@ -30,7 +30,9 @@ class DataModels:
             history: one row an epoch and model, columns dataset, model, seed, epoch, images,
                 parameters and whatever else the training reports.
         """
-        right = scores[scores["metric"] == "Accuracy"].drop_duplicates([*KEYS, "condition", "image"])
+        right = scores[scores["metric"] == "Accuracy"].drop_duplicates(
+            [*KEYS, "condition", "image"]
+        )
         rows, texts = [], []
         for names, images in right.groupby([*KEYS, "condition"]):
             interval = self.bootstrap.mean(images["value"])

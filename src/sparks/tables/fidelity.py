@@ -77,13 +77,16 @@ class Fidelity:
         if published is None:
             return "fel2021sobol's own tables are not available to compare with."
         parts = []
-        theirs = published.set_index(["dataset", "metric", "method"])["value"]
+        theirs = {
+            (row["dataset"], row["metric"], row["method"]): float(row["value"])
+            for row in published.to_dict("records")
+        }
         for (dataset, model, metric), ours in numbers.groupby(["dataset", "model", "metric"]):
-            for other in sorted({key[0] for key in theirs.index if key[1] == metric}):
-                common = [m for m in ours["method"] if (other, metric, m) in theirs.index]
+            for other in sorted({key[0] for key in theirs if key[1] == metric}):
+                common = [m for m in ours["method"] if (other, metric, m) in theirs]
                 if len(common) < 3:
                     continue
                 mine = ours.set_index("method").loc[common, "mean"]
-                tau = kendall_tau(mine, theirs.loc[[(other, metric, m) for m in common]])
+                tau = kendall_tau(mine, [theirs[(other, metric, m)] for m in common])
                 parts.append(f"{metric} {model}/{dataset} with {other} τ = {tau:+.2f}")
         return f"Order of the methods beside {self.source}: {'; '.join(parts)}." if parts else ""

@@ -96,7 +96,9 @@ def pivot(
 ) -> pd.DataFrame:
     """Lay one number per row out as a table of text, columns in `order`, rows as they come."""
     texts = numbers.assign(_cell=[cell(record) for record in numbers.to_dict("records")])
-    wide = texts.pivot_table(index=rows, columns=column, values="_cell", aggfunc="first", sort=False)
+    wide = texts.pivot_table(
+        index=rows, columns=column, values="_cell", aggfunc="first", sort=False
+    )
     present = [name for name in order if name in wide.columns]
     return wide[present].fillna("–").reset_index().rename_axis(columns=None)
 
