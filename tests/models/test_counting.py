@@ -1,8 +1,9 @@
 """Counting of passes against counts known by hand."""
 
 import torch
-from sparks.models.counting import Counting
 from torch import nn
+
+from sparks.models.counting import Counting
 
 
 def test_counts_inputs_of_both_directions():

@@ -15,19 +15,14 @@ _PREFIX = "net."
 
 
 def normalised(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Check that `x` is (N, C, H, W) with the channels of `mean`, and return (x - mean) / std.
-
-    The result lies in memory with the channels last: convolutions follow, and run 1.2 to 1.4 times
-    faster so, on CPUs too.
-    """
+    """Check that `x` is (N, C, H, W) with the channels of `mean`, and return (x - mean) / std."""
     channels = mean.shape[0]
     if x.ndim != 4 or x.shape[1] != channels:
         raise SparksError(
             f"the model takes images of shape (N, {channels}, H, W), not {tuple(x.shape)}: "
             "check the data set's channels against the model's"
         )
-    scaled = (x - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)
-    return scaled.contiguous(memory_format=torch.channels_last)
+    return (x - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)
 
 
 # One node for torch.fx, so that the check is kept in the g of a split.

@@ -43,7 +43,7 @@ class Trace:
         returned = next(node for node in self.graph.nodes if node.op == "output").args[0]
         if not isinstance(returned, Node):
             raise SparksError(
-                f"{type(self.root).__name__} returns a {type(returned).__name__}, not one tensor "
+                f"{_name(self.root)} returns a {type(returned).__name__}, not one tensor "
                 "of logits: wrap it in a module that returns the logits alone"
             )
         return returned
@@ -61,14 +61,19 @@ def trace(net: nn.Module) -> Trace:
     try:
         return Trace(net, tracer.trace(net), tracer.outputs)
     except (torch.fx.proxy.TraceError, TypeError, RuntimeError) as error:
-        line = str(error).splitlines()[0]
+        reason = str(error).partition(". ")[0].replace("\n", " ")
         raise SparksError(
-            f"{type(net).__name__} cannot be traced by torch.fx ({line}), so it cannot be split at "
-            "a layer: avoid Python branches on tensor values in its forward"
+            f"{_name(net)} cannot be traced by torch.fx ({reason}), so it cannot be split at a "
+            "layer: avoid Python branches on the values of tensors in its forward"
         ) from error
     finally:
         for module, mode in modes.items():
             module.training = mode
+
+
+def _name(net: nn.Module) -> str:
+    """The class of a network, or of the one that a classifier wraps."""
+    return type(getattr(net, "net", net)).__name__
 
 
 class _Tracer(Tracer):

@@ -89,11 +89,9 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (N, T, dim) to tokens (N, T, dim)."""
-        # (N, T, 3 dim) -> 3 × (N, heads, T, dim / heads)
-        q, k, v = (
-            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for part in self.query_key_value(x).chunk(3, dim=-1)
-        )
+        q, k, v = self.query_key_value(x).chunk(3, dim=-1)
+        # (N, T, dim) -> (N, heads, T, dim / heads)
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (q, k, v))
         mixed = F.scaled_dot_product_attention(q, k, v)
         tokens: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return tokens

@@ -80,4 +80,4 @@ def augment(images: Tensor, flip: bool, shift: int, generator: torch.Generator) 
     image = torch.arange(b, device=images.device)[:, None, None]
     # Indexing around the channels puts them last.
     moved = images[image, :, rows[:, :, None], columns[:, None, :]]
-    return moved.permute(0, 3, 1, 2)
+    return moved.permute(0, 3, 1, 2).contiguous()
