@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -160,30 +161,31 @@ from sparks.models import MLP, Classifier, save_weights, seeded
 from sparks.training import Settings, fit
 sys.path.insert(0, sys.argv[1])
 from conftest import blobs
-with seeded(0):
-    model = Classifier(MLP(1, 3, 8, (16,), 0.3), 1)
 settings = Settings(epochs=100, batch_size=16, precision="fp32")
-fit(model, blobs.__wrapped__(), None, settings, 0, "cpu", sys.argv[2])
-save_weights(model, sys.argv[3])
+for checkpoint, out in zip(sys.argv[2::2], sys.argv[3::2]):
+    with seeded(0):
+        model = Classifier(MLP(1, 3, 8, (16,), 0.3), 1)
+    fit(model, blobs.__wrapped__(), None, settings, 0, "cpu", checkpoint)
+    save_weights(model, out)
 """
 
 
 def test_a_killed_process_goes_on_to_the_same_bits(tmp_path):
-    here = os.path.dirname(__file__)
-    state = tmp_path / "state.safetensors"
+    def command(*names):
+        paths = [str(tmp_path / name) for name in names]
+        return [sys.executable, "-c", KILLED, os.path.dirname(__file__), *paths]
 
-    def command(checkpoint, out):
-        return [sys.executable, "-c", KILLED, here, str(checkpoint), str(tmp_path / out)]
-
+    state = tmp_path / "state"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command(state, "killed"), env=environment)
+    process = subprocess.Popen(command("state", "killed"), env=environment)
     while not state.exists():
+        time.sleep(0.005)
         assert process.poll() is None, "training ended before it could be killed"
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "killed").exists()
-    subprocess.run(command(state, "resumed"), env=environment, check=True)
-    subprocess.run(command(tmp_path / "other.safetensors", "whole"), env=environment, check=True)
+    names = ("state", "resumed", "other state", "whole")
+    subprocess.run(command(*names), env=environment, check=True)
     resumed, whole = (load_tensors(tmp_path / name) for name in ("resumed", "whole"))
     assert identical(resumed, whole)
 
