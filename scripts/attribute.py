@@ -15,14 +15,14 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     import torch
 
-    from harness.loading import explained, instantiate_method, tidy, trained
+    from harness.loading import build_method, explained, tidy, trained
     from sparks.artifacts import save_table, save_tensors
     from sparks.models.counting import Counting
     from sparks.progress import progress
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     x, target = explained(inputs["images"], model, cfg["explain.target"])
-    method = instantiate_method(cfg["attribution"])
+    method = build_method(cfg["attribution"])
     counting = Counting(model)
     start = perf_counter()
     slices = zip(torch.split(x, SLICE), torch.split(target, SLICE), strict=True)

@@ -8,11 +8,10 @@ PARTS = ("dataset",)
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the split named by the job as one artifact."""
-    from hydra.utils import instantiate
-
+    from harness.loading import build
     from sparks.errors import SparksError
 
-    splits = instantiate(cfg["dataset"]["builder"])()
+    splits = build(cfg["dataset"]["builder"])()
     wanted = cfg.wildcards["split"]
     if wanted not in splits:
         raise SparksError(f"{cfg['dataset']['name']} has no split {wanted!r}: {sorted(splits)}")

@@ -10,11 +10,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Download, and leave a note that it was done."""
     import json
 
-    from hydra.utils import instantiate
-
+    from harness.loading import build
     from sparks.artifacts import atomic
 
-    instantiate(cfg["dataset"]["builder"]).download()
+    build(cfg["dataset"]["builder"]).download()
     with atomic(outputs["note"]) as temporary:
         temporary.write_text(json.dumps(cfg.provenance(), indent=2))
 

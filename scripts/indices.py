@@ -10,12 +10,12 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write both indices of every image and cell (`condition` numbers the cells)."""
     import pandas as pd
 
-    from harness.loading import explained, instantiate_method, tidy, trained
+    from harness.loading import build_method, explained, tidy, trained
     from sparks.artifacts import save_table
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     x, target = explained(inputs["images"], model, cfg["explain.target"])
-    indices = instantiate_method(cfg["attributions.sobol"]).indices(model, x, target)
+    indices = build_method(cfg["attributions.sobol"]).indices(model, x, target)
     names = {**cfg.wildcards, "method": cfg["attributions.sobol"]["label"]}
     cells = [
         tidy(names, {"FirstOrder": s, "TotalOrder": st}, condition=f"cell {cell}")

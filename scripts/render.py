@@ -8,12 +8,11 @@ PARTS = ("item", "scale.name")
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Draw the item and write it in every format."""
-    from hydra.utils import instantiate
-
     from harness.items import load, write_figure, write_table
+    from harness.loading import build
 
     item = cfg["item"]
-    draw = instantiate(item["draw"])
+    draw = build(item["draw"])
     result = draw(**{kind: load(kind, files) for kind, files in inputs.items()})
     scale = f"Scale: {cfg['scale.name']}."
     if item["kind"] == "figure":

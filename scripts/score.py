@@ -10,9 +10,7 @@ PARTS = ("model.classifier", "attribution", "metric", "device")
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write every metric of the family for every image."""
-    from hydra.utils import instantiate
-
-    from harness.loading import instantiate_method, tidy, trained
+    from harness.loading import build, build_method, tidy, trained
     from sparks.artifacts import load_tensors, save_table
     from sparks.data import ImageSet
 
@@ -26,10 +24,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     if family["needs_truth"]:
         call["truth"] = images.diagnostic()
     if family["needs_method"]:
-        call["method"] = instantiate_method(cfg["attribution"])
+        call["method"] = build_method(cfg["attribution"])
     values: dict[str, Any] = {}
     for metric in family["metrics"].values():
-        values |= instantiate(metric)(**call)
+        values |= build(metric)(**call)
     names = {**cfg.wildcards, "method": cfg["attribution"]["label"]}
     save_table(outputs["table"], tidy(names, values), cfg.provenance())
 

@@ -54,11 +54,11 @@ def _trained(
 ) -> "DataFrame":
     """Train, and tell what happened: one row an epoch."""
     import pandas as pd
-    from hydra.utils import instantiate
 
+    from harness.loading import build
     from sparks.training import fit, holdout
 
-    settings = instantiate(cfg["training"] | cfg["model.training"])
+    settings = build(cfg["training"] | cfg["model.training"])
     to_train, to_validate = holdout(train, settings.validation, cfg["seed"])
     history = fit(
         model, to_train, to_validate, settings, cfg["seed"], cfg["device"], checkpoint=checkpoint

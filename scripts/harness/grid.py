@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
@@ -137,6 +138,12 @@ def templates(kind: str) -> dict[str, str]:
     """Name the files that a "figure" or a "table" is rendered to, the item left open."""
     place = {"figure": places.FIGURE, "table": places.TABLE}[kind]
     return {n: place.format(item="{item}", suffix=end) for n, end in FORMATS[kind].items()}
+
+
+def captions(config: DictConfig) -> dict[str, str]:
+    """Read the captions of the items that are there: item → text."""
+    files = {item: Path(item_outputs(config, item)["caption"]) for item in items(config)}
+    return {item: file.read_text() for item, file in files.items() if file.is_file()}
 
 
 def summary(config: DictConfig, overrides: list[str]) -> dict[str, Any]:

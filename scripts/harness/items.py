@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,7 @@ def write_figure(drawing: Drawing, scale: str, outputs: Mapping[str, str]) -> No
 
     for suffix in ("pdf", "png"):
         save(drawing.figure, outputs[suffix])
-    _write(outputs["caption"], f"{drawing.caption} {scale}\n")
+    _write(outputs["caption"], _plain_rst(f"{drawing.caption} {scale}\n"))
 
 
 def write_table(table: Table, title: str, scale: str, outputs: Mapping[str, str]) -> None:
@@ -59,7 +60,12 @@ def write_table(table: Table, title: str, scale: str, outputs: Mapping[str, str]
     _write(outputs["md"], told.markdown())
     _write(outputs["tex"], told.latex())
     _write(outputs["html"], told.html(title))
-    _write(outputs["caption"], f"{told.caption}\n")
+    _write(outputs["caption"], _plain_rst(f"{told.caption}\n"))
+
+
+def _plain_rst(text: str) -> str:
+    """Escape what reStructuredText, which the report reads, would take for markup."""
+    return re.sub(r"([\\*_`|])", r"\\\1", text)
 
 
 def _write(path: str, text: str) -> None:

@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from sparks.models import Classifier
 
 
+def build(settings: Mapping[str, Any]) -> Any:
+    """Build the object that `_target_` names, its arguments as plain lists and dicts."""
+    return instantiate(settings, _convert_="all")
+
+
 def classifier(settings: Mapping[str, Any], seed: int) -> Classifier:
     """Build a model with seeded initial weights."""
     from sparks.models import seeded
 
     with seeded(seed):
-        model: Classifier = instantiate(settings)
+        model: Classifier = build(settings)
     return model
 
 
@@ -55,10 +60,10 @@ def explained(path: str, model: Classifier, target: str) -> tuple[Tensor, Tensor
     return x, predict(model, images, device=next(model.parameters()).device).argmax(1)
 
 
-def instantiate_method(settings: Mapping[str, Any]) -> Any:
+def build_method(settings: Mapping[str, Any]) -> Any:
     """Build an attribution method, its option's name in the errors."""
     try:
-        return instantiate(settings["method"])
+        return build(settings["method"])
     except Exception as error:
         raise SparksError(f"attribution {settings['name']} cannot be built: {error}") from error
 

@@ -72,7 +72,7 @@ def test_occlusion_is_captums():
 def test_rise_is_the_score_weighted_mean_of_its_masks():
     model, (x, target) = random_net(), images()
     for shift in (True, False):
-        method = RISE(grid=3, masks=20, shift=shift, seed=5)
+        method = RISE(grid=3, masks=20, shift=shift, centred=False, seed=5)
         domain = ShiftedGrid((3, 3), (8, 8)) if shift else Grid((3, 3), (8, 8), mode="bilinear")
         masks = method._design(domain)
         weighted, weight = torch.zeros(3, 8, 8), torch.zeros(8, 8)
@@ -85,12 +85,13 @@ def test_rise_is_the_score_weighted_mean_of_its_masks():
         torch.testing.assert_close(method(model, x, target), weighted / weight)
 
 
-def test_rise_does_not_change_its_order_with_a_constant_added_to_the_score():
+@pytest.mark.parametrize(("centred", "added"), [(True, 0), (False, 50)])
+def test_rise_does_not_change_its_order_with_a_constant_added_to_the_score(centred, added):
     model, (u, classes) = Linear(6), vectors()
-    method = RISE(masks=100)
+    method = RISE(masks=100, centred=centred)
     maps = method(model, u, classes)
     shifted = method(lambda z: model(z) + 50, u, classes)
-    torch.testing.assert_close(shifted, maps + 50, atol=1e-3, rtol=0)
+    torch.testing.assert_close(shifted, maps + added, atol=1e-3, rtol=0)
 
 
 def test_rise_refuses_too_few_masks():

@@ -14,7 +14,7 @@ rule attribute:
     benchmark:
         places.benchmark("attribute", "dataset", "model", "seed", "method")
     conda:
-        "sparks"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
@@ -40,7 +40,7 @@ rule score:
     benchmark:
         places.benchmark("score", "dataset", "model", "seed", "method", "metric")
     conda:
-        "sparks"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
@@ -65,7 +65,7 @@ rule indices:
     benchmark:
         places.benchmark("indices", "dataset", "model", "seed")
     conda:
-        "sparks"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=3000,

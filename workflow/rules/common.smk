@@ -21,8 +21,9 @@ try:
 except SparksError as error:
     raise WorkflowError(str(error)) from None
 
-# What the report's first page says of this run.
+# What the report says of this run: its first page, and the captions that came with the results.
 config["summary"] = grid.summary(CFG, OVERRIDES)
+config["captions"] = grid.captions(CFG)
 
 # 1 where jobs are to run on a GPU: the rules that can use one ask for it.
 GPU = gpus(CFG.device)

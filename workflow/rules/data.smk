@@ -11,7 +11,7 @@ rule download:
         places.benchmark("download", "dataset")
     localrule: True
     conda:
-        "sparks"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -34,7 +34,7 @@ rule data:
     benchmark:
         places.benchmark("data", "dataset", "split")
     conda:
-        "sparks"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=4000,
@@ -57,7 +57,7 @@ rule select_images:
     benchmark:
         places.benchmark("select_images", "dataset")
     conda:
-        "sparks"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -14,7 +14,7 @@ rule train:
     benchmark:
         places.benchmark("train", "dataset", "model", "seed")
     conda:
-        "sparks"
+        "../../environment.yml"
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
@@ -39,7 +39,7 @@ rule evaluate:
     benchmark:
         places.benchmark("evaluate", "dataset", "model", "seed")
     conda:
-        "sparks"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=3000,

@@ -13,7 +13,7 @@ rule collect:
         places.benchmark("collect", "experiment")
     localrule: True
     conda:
-        "sparks"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -44,7 +44,7 @@ rule figure:
         places.benchmark("figure", "item")
     localrule: True
     conda:
-        "sparks"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=3000,
@@ -72,7 +72,7 @@ rule table:
         places.benchmark("table", "item")
     localrule: True
     conda:
-        "sparks"
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -26,6 +26,8 @@ class RISE(BlackBox):
     Attributes:
         masks: n.
         probability: of keeping a cell.
+        centred: take the mean score off, so that 0 is a pixel that changes nothing when it is kept;
+            the paper's maps are all positive. The order of the pixels is the same.
         shift: move the grid of each mask at random by up to a cell (images only).
     """
 
@@ -33,12 +35,15 @@ class RISE(BlackBox):
     grid: int = 7
     probability: float = 0.5
     shift: bool = True
+    centred: bool = True
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Maps; see the package."""
         domain = self._domain(x)
         design = self._design(domain)
         scores = self.score(model, x, target, design, domain)
+        if self.centred:
+            scores = scores - scores.mean(1, keepdim=True)
         return elements_of(x).to_map(self.estimate(design, scores, domain))
 
     @staticmethod

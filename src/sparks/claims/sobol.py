@@ -163,7 +163,9 @@ class TotalAtLeastFirst:
         }
         smallest = min(by_model.values(), key=lambda interval: interval.mean)
         below = float(np.mean(gap.dropna() < 0))
-        each = "; ".join(f"{w}: {i.mean:.3f} [{i.low:.3f}, {i.high:.3f}]" for w, i in by_model.items())
+        each = "; ".join(
+            f"{w}: {i.mean:.3f} [{i.low:.3f}, {i.high:.3f}]" for w, i in by_model.items()
+        )
         return Verdict(
             all_of([above(interval, 0.0) for interval in by_model.values()]),
             smallest.mean,

@@ -83,7 +83,7 @@ class Gallery:
 
         width = PAGE * columns / 9
         layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
-        figure = Figure(figsize=(width, width * (rows + 1.3) / columns), layout=layout)
+        figure = Figure(figsize=(width, 0.86 * width * rows / columns + 1.3), layout=layout)
         axes = figure.subplots(rows, columns, squeeze=False)
         for axis in axes.flat:
             axis.set(xticks=[], yticks=[])

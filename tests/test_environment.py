@@ -1,0 +1,33 @@
+"""The environment files agree with their only source, and name no index."""
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+LOCK = (ROOT / "requirements.lock").read_text()
+
+
+def test_environment_yml_is_made_from_its_sources():
+    from make_environment_yml import environment
+
+    assert (ROOT / "environment.yml").read_text() == environment(), "run `make lock`"
+
+
+def test_every_dependency_is_locked():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    asked = [*project["dependencies"], *(name for extra in extras for name in extra)]
+    names = {re.match(r"[A-Za-z0-9-]+", line)[0].lower() for line in asked}
+    locked = set(re.findall(r"^([a-z0-9-]+)==", LOCK, flags=re.MULTILINE))
+    assert names <= locked, f"run `make lock`: {sorted(names - locked)} are not in the lock"
+
+
+def test_every_locked_file_has_a_hash_and_no_address_is_named():
+    entries = re.split(r"^(?=[a-z0-9])", LOCK, flags=re.MULTILINE)[1:]
+    assert len(entries) > 100
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert "http" not in LOCK
