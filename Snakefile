@@ -13,6 +13,10 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 
 
+onstart:
+    only_run()
+
+
 # What to make, and in which order it comes about.
 rule all:
     default_target: True

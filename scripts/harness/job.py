@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from omegaconf import DictConfig
@@ -101,7 +102,8 @@ def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Te
             resolved = part(composed, parts)
         except SparksError as error:
             _refuse(error)
-        config = Config(resolved, names, named, code_digest(script, resolved))
+        of_job = _of_job(names, outputs)
+        config = Config(resolved, of_job, named, code_digest(script, resolved))
         _run(run, config, _locate(outputs, composed, names))
 
     program.__module__ = "__main__"
@@ -111,13 +113,17 @@ def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Te
 
 def _wildcards(composed: DictConfig) -> dict[str, str]:
     """Name the options in hand as the workflow's wildcards do."""
-    names = {group: str(composed[group].name) for group in OPTIONS if group in composed}
+    names = {group: str(composed[group].name) for group in OPTIONS}
     names["method"] = names.pop("attribution")
-    return (
-        names
-        | {"seed": str(composed.seed), "split": str(composed.split)}
-        | {"experiment": next(iter(composed.experiments))}
-    )
+    names |= {"seed": str(composed.seed), "split": str(composed.split)}
+    return names | {"experiment": next(iter(composed.experiments))}
+
+
+def _of_job(names: Mapping[str, str], outputs: Templates) -> dict[str, str]:
+    """Keep the names that tell this job from others of its kind: those in its outputs' paths."""
+    paths = ["{item}"] if callable(outputs) else list(outputs.values())
+    used = {field for path in paths for _, field, _, _ in Formatter().parse(path)}
+    return {name: value for name, value in names.items() if name in used}
 
 
 def _locate(templates: Templates, composed: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:

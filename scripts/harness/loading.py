@@ -52,12 +52,14 @@ def explained(path: str, model: Classifier, target: str) -> tuple[Tensor, Tensor
     from sparks.training import predict
 
     images = ImageSet.load(path)
+    logits = predict(model, images, device=next(model.parameters()).device)
+    if wrong := (~logits.isfinite().all(1)).nonzero().flatten().tolist():
+        raise SparksError(
+            f"the model's output for image {wrong[0]} of {path} holds NaN or infinite values "
+            f"({len(wrong)} of {len(logits)} images): check its weights, or train it again"
+        )
     x = images.batch(range(len(images)))
-    if target == "label":
-        return x, images.labels
-    if target != "predicted":
-        raise SparksError(f"explain.target={target}: allowed are predicted and label")
-    return x, predict(model, images, device=next(model.parameters()).device).argmax(1)
+    return x, images.labels if target == "label" else logits.argmax(1)
 
 
 def build_method(settings: Mapping[str, Any]) -> Any:

@@ -57,9 +57,14 @@ def schema() -> dict[str, Any]:
 def _check_schema(tree: Any) -> None:
     from jsonschema import Draft202012Validator
 
-    errors = sorted(Draft202012Validator(schema()).iter_errors(tree), key=lambda e: e.json_path)
+    errors = sorted(Draft202012Validator(schema()).iter_errors(tree), key=_place)
     if errors:
         raise SparksError(_explain(errors[0]))
+
+
+def _place(error: Any) -> tuple[int, str]:
+    """Sort the errors outermost first: `seed` before what is made from it."""
+    return len(error.absolute_path), error.json_path
 
 
 def _explain(error: Any) -> str:

@@ -55,8 +55,9 @@ def test_a_part_holds_what_was_asked_with_the_options_in_hand():
     of_digits = part(config, ("model", "seed"), dataset="digits", model="mlp", seed="7")
     of_chimera = part(config, ("model", "seed"), dataset="chimera", model="mlp", seed="8")
     assert set(of_digits) == {"model", "seed"}
-    assert (of_digits["model"]["net"]["image_size"], of_digits["seed"]) == (8, 7)
-    assert (of_chimera["model"]["net"]["image_size"], of_chimera["seed"]) == (64, 8)
+    sizes = [of["model"]["classifier"]["net"]["image_size"] for of in (of_digits, of_chimera)]
+    assert sizes == [8, 64]
+    assert (of_digits["seed"], of_chimera["seed"]) == (7, 8)
 
 
 def test_an_override_changes_the_part_of_its_option_alone():

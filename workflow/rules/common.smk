@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from harness import grid, places
+from harness import grid, lock, places
 from harness.compose import compose, overrides_from, part
 from harness.declared import declared_parts
 from harness.digest import code_digest
@@ -50,6 +50,14 @@ def code_of(script):
     path = Path(workflow.basedir) / "scripts" / f"{script}.py"
     resolve = cfg_of(script)
     return lambda wildcards: code_digest(path, resolve(wildcards))
+
+
+def only_run():
+    """Refuse to start while another run is at work in this folder."""
+    try:
+        lock.hold(Path(".snakemake/run.lock"))
+    except SparksError as error:
+        raise WorkflowError(str(error)) from None
 
 
 # What rules take from the grid, by their wildcards.

@@ -1,0 +1,197 @@
+"""The workflow end to end, at scale smoke, from an empty folder; then what a change reruns."""
+
+import csv
+import re
+import subprocess
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+SMOKE = ("--cores", "2", "--config", "scale=smoke")
+
+
+@pytest.fixture(scope="module")
+def finished(make_project):
+    """A copy of the project in which the smoke run is done."""
+    project = make_project("smoke")
+    project.snakemake(*SMOKE)
+    return project
+
+
+def rows(project, table):
+    with (project.folder / f"results/tables/{table}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_item_is_there_in_every_format(finished):
+    results = finished.folder / "results"
+    for item in ("tab-data-models", "tab-training-time", "tab-fidelity", "tab-claims"):
+        for end in ("csv", "md", "tex", "html", "caption.rst"):
+            assert (results / f"tables/{item}.{end}").stat().st_size > 0
+    assert (results / "figures/fig-gallery.png").read_bytes().startswith(b"\x89PNG")
+    assert (results / "figures/fig-gallery.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_tables_cover_the_whole_grid(finished):
+    cells = {
+        (r["dataset"], r["model"], r["method"], r["metric"]) for r in rows(finished, "tab-fidelity")
+    }
+    assert {c[0] for c in cells} == {"digits", "chimera"}
+    methods = {c[2] for c in cells}
+    assert {"Saliency", "GradCAM", "Occlusion", "RISE", "Sobol", "Random"} <= methods
+    for method in methods:
+        assert ("chimera", "convnet", method, "Deletion") in cells
+        assert ("chimera", "convnet", method, "PointingGame") in cells
+        assert ("digits", "convnet", method, "PointingGame") not in cells  # parts are not known
+    claims = {r["name"]: r["outcome"] for r in rows(finished, "tab-claims")}
+    assert set(claims) >= {
+        "sobol-beats-rise-budget",
+        "sobol-at-least-blackbox",
+        "sobol-total-geq-first",
+    }
+
+
+def test_every_job_left_a_log_and_its_cost(finished):
+    for folder in ("logs", "benchmarks/results"):
+        rules = {path.name for path in (finished.folder / folder).iterdir()}
+        assert rules >= {"data", "select_images", "train", "evaluate", "attribute", "score"}
+        assert rules >= {"indices", "collect", "figure", "table"}
+
+
+def test_no_temporary_file_is_left(finished):
+    left = [p for p in (finished.folder / "results").rglob(".*") if p.is_file()]
+    left += list((finished.folder / "results").rglob("*.checkpoint"))
+    assert left == []
+
+
+def test_a_second_run_does_nothing(finished):
+    assert "Nothing to be done" in finished.snakemake(*SMOKE).stdout
+
+
+def test_report_is_one_page_with_every_item_and_no_address(finished):
+    finished.snakemake("--report", "report.html", *SMOKE)
+    page = (finished.folder / "report.html").read_text()
+    for item in ("fig-gallery", "tab-fidelity", "tab-data-models", "tab-claims"):
+        assert item in page
+    assert "What was run" in page
+    assert "One colour rule for all" in page  # a caption that came with its figure
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=[\"']https?:", page)
+
+
+NOT_DATA = {"train": 2, "evaluate": 2, "attribute": 18, "score": 27, "indices": 2}
+RESULTS = {"collect": 1, "figure": 1, "table": 2, "all": 1}  # of the experiment sobol
+
+
+@pytest.mark.parametrize(
+    ("override", "planned"),
+    [
+        (
+            "attributions.sobol.method.points=4",
+            {"attribute": 2, "score": 3, "indices": 2, **RESULTS},
+        ),
+        ("attributions.rise.method.masks=60", {"attribute": 2, "score": 3, **RESULTS}),
+        (
+            "metrics.localisation.metrics.pointing_game.seed=5",
+            {"score": 9, "collect": 1, "table": 2, "all": 1},
+        ),
+        ("training.epochs=3", {**NOT_DATA, "collect": 2, "figure": 1, "table": 4, "all": 1}),
+        ("items.tab-fidelity.title=Other", {"table": 1, "all": 1}),
+        ("claims.sobol-beats-rise-budget.check.ratio=0.7", {"table": 1, "all": 1}),
+        ("items.fig-gallery.draw.rows=3", {"figure": 1, "all": 1}),
+        (
+            "experiments.sobol.methods=[sobol,random]",
+            {"collect": 1, "figure": 1, "table": 2, "all": 1},
+        ),
+        ("statistics.level=0.9", {"table": 3, "all": 1}),
+        ("data_dir=elsewhere", {}),
+        ("experiments.sobol.title=Other", {}),
+    ],
+)
+def test_a_change_of_the_configuration_reruns_what_depends_on_it(finished, override, planned):
+    assert finished.planned("--config", "scale=smoke", f"overrides=[{override}]") == planned
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "planned"),
+    [
+        (
+            "src/sparks/metrics/pointing.py",
+            "\n\n\n@dataclass",
+            "\n\nX = 1\n\n\n@dataclass",
+            {"score": 9, "collect": 1, "table": 2, "all": 1},
+        ),
+        (
+            "src/sparks/attribution/sobol.py",
+            "\n\n\n@dataclass",
+            "\n\nX = 1\n\n\n@dataclass",
+            {"attribute": 2, "score": 3, "indices": 2, **RESULTS},
+        ),
+        (
+            "src/sparks/figures/gallery.py",
+            "\n\n\n@dataclass",
+            "\n\nX = 1\n\n\n@dataclass",
+            {"figure": 1, "all": 1},
+        ),
+        (
+            "src/sparks/tables/fidelity.py",
+            "\n\n\n@dataclass",
+            "\n\nX = 1\n\n\n@dataclass",
+            {"table": 1, "all": 1},
+        ),
+        ("src/sparks/engine/core.py", "\n\n\n@dataclass", "\n\n# Said.\n\n\n@dataclass", {}),
+        ("scripts/harness/grid.py", "\n\n\ndef", "\n\nX = 1\n\n\ndef", {}),
+        (
+            "config/attribution/rise.yaml",
+            "grid: 7",
+            "grid: 6",
+            {"attribute": 2, "score": 3, **RESULTS},
+        ),
+        ("config/attribution/rise.yaml", "grid: 7", "grid: 7 # said", {}),
+    ],
+)
+def test_an_edit_reruns_what_depends_on_it(finished, file, old, new, planned):
+    finished.edit(file, old, new)
+    try:
+        assert finished.planned("--config", "scale=smoke") == planned
+    finally:
+        finished.edit(file, new, old)
+
+
+def test_a_second_run_at_the_same_time_is_refused(finished):
+    lock = finished.folder / ".snakemake/run.lock"
+    holder = subprocess.Popen(["flock", str(lock), "sleep", "60"])
+    try:
+        while subprocess.run(["flock", "-n", str(lock), "true"], check=False).returncode == 0:
+            pass
+        done = finished.snakemake("--forcerun", "collect", *SMOKE, check=False)
+        assert done.returncode != 0
+        assert "another run is at work in this folder" in done.stdout
+    finally:
+        holder.kill()
+
+
+def test_refused_before_any_job_starts(finished):
+    done = finished.snakemake("--cores", "2", "--config", "scale=smoke", "seed=one", check=False)
+    assert done.returncode != 0
+    assert "seed='one'" in done.stdout
+    assert "rule " not in done.stdout
+
+
+SMALL = (
+    *SMOKE,
+    "overrides=[scale.datasets=[chimera],training.epochs=6,"
+    "experiments.sobol.methods=[saliency,sobol,random]]",
+)
+
+
+def test_killed_twice_and_resumed_gives_the_same_tables(make_project):
+    reference, killed = make_project("whole"), make_project("killed")
+    reference.snakemake(*SMALL)
+    # In the middle of training, then in the middle of explaining.
+    killed.kill_when("results/models/*/*/*/weights.safetensors.checkpoint", *SMALL)
+    assert not list(killed.folder.glob("results/models/*/*/*/weights.safetensors"))
+    killed.kill_when("results/attributions/*/*/*/*.safetensors", *SMALL)
+    killed.snakemake(*SMALL)
+    assert killed.tables() == reference.tables()
+    assert list(killed.folder.glob("results/models/*/*/*/*.checkpoint")) == []
