@@ -1,18 +1,16 @@
-"""What figures and tables read, and the formats they are written in."""
+"""What figures and tables are drawn from, and how their text is written."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparks.artifacts import atomic, load_table, load_tensors, tensor_provenance
 
 if TYPE_CHECKING:
-    from sparks.figures.gallery import Explained
-    from sparks.figures.style import Drawing
-    from sparks.tables.table import Table
+    from sparks.figures.explained import Explained
 
 
 def load(kind: str, files: Sequence[str]) -> Any:
@@ -35,39 +33,19 @@ def load(kind: str, files: Sequence[str]) -> Any:
 
 
 def _explained(file: str) -> Explained:
-    from sparks.figures.gallery import Explained
+    from sparks.figures.explained import Explained
 
     made = tensor_provenance(file)
     job, label = made["job"], made["config"]["attribution"]["label"]
     return Explained(job["dataset"], job["model"], label, **load_tensors(file, ["maps", "target"]))
 
 
-def write_figure(drawing: Drawing, scale: str, outputs: Mapping[str, str]) -> None:
-    """Write a figure as PDF and PNG, and its caption."""
-    from sparks.figures.style import save
-
-    for suffix in ("pdf", "png"):
-        save(drawing.figure, outputs[suffix])
-    _write(outputs["caption"], _plain_rst(f"{drawing.caption} {scale}\n"))
-
-
-def write_table(table: Table, title: str, scale: str, outputs: Mapping[str, str]) -> None:
-    """Write a table as CSV, Markdown, LaTeX and HTML, and its caption."""
-    from dataclasses import replace
-
-    told = replace(table, caption=f"{table.caption} {scale}")
-    _write(outputs["csv"], told.csv())
-    _write(outputs["md"], told.markdown())
-    _write(outputs["tex"], told.latex())
-    _write(outputs["html"], told.html(title))
-    _write(outputs["caption"], _plain_rst(f"{told.caption}\n"))
-
-
-def _plain_rst(text: str) -> str:
-    """Escape what reStructuredText, which the report reads, would take for markup."""
-    return re.sub(r"([\\*_`|])", r"\\\1", text)
-
-
-def _write(path: str, text: str) -> None:
+def write_text(path: str, text: str) -> None:
+    """Write a text file, whole or not at all."""
     with atomic(path) as temporary:
         temporary.write_text(text)
+
+
+def write_caption(path: str, caption: str) -> None:
+    """Write a caption for the report, which reads reStructuredText: escape its markup."""
+    write_text(path, re.sub(r"([\\*_`|])", r"\\\1", caption) + "\n")

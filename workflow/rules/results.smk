@@ -50,10 +50,10 @@ rule figure:
         mem_mb=3000,
         runtime=30,
     params:
-        cfg=cfg_of("render"),
-        code=code_of("render"),
+        cfg=cfg_of("figure"),
+        code=code_of("figure"),
     script:
-        "../../scripts/render.py"
+        "../../scripts/figure.py"
 
 
 # Make a table.
@@ -78,7 +78,7 @@ rule table:
         mem_mb=2000,
         runtime=30,
     params:
-        cfg=cfg_of("render"),
-        code=code_of("render"),
+        cfg=cfg_of("table"),
+        code=code_of("table"),
     script:
-        "../../scripts/render.py"
+        "../../scripts/table.py"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparks.errors import SparksError
+from sparks.figures.explained import Explained
 from sparks.figures.style import PAGE, SIGNED, Drawing, style
 
 if TYPE_CHECKING:
@@ -17,25 +18,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sparks.data import ImageSet
-
-
-@dataclass(frozen=True)
-class Explained:
-    """The maps of one method on one model.
-
-    Attributes:
-        dataset: name of the data set.
-        model: name of the model.
-        method: label of the method.
-        maps: (N, H, W), raw.
-        target: class explained of each image, (N,).
-    """
-
-    dataset: str
-    model: str
-    method: str
-    maps: Tensor
-    target: Tensor
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,29 @@
+"""Draw one figure from the artifacts it reads, with its caption."""
+
+from harness import grid
+from harness.job import Config, Paths, main
+
+PARTS = ("item", "scale.name")
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write the figure as PDF and PNG."""
+    from harness.items import load, write_caption
+    from harness.loading import build
+    from sparks.figures.style import save
+
+    draw = build(cfg["item"]["draw"])
+    drawing = draw(**{kind: load(kind, files) for kind, files in inputs.items()})
+    for suffix in ("pdf", "png"):
+        save(drawing.figure, outputs[suffix])
+    write_caption(outputs["caption"], f"{drawing.caption} Scale: {cfg['scale.name']}.")
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs=lambda config, names: grid.item_inputs(config, names["item"]),
+        outputs=lambda config, names: grid.item_outputs(config, names["item"]),
+        snakemake=globals().get("snakemake"),
+    )

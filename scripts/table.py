@@ -1,0 +1,33 @@
+"""Make one table from the artifacts it reads, with its caption."""
+
+from harness import grid
+from harness.job import Config, Paths, main
+
+PARTS = ("item", "scale.name")
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write the table as CSV, Markdown, LaTeX and HTML."""
+    from dataclasses import replace
+
+    from harness.items import load, write_caption, write_text
+    from harness.loading import build
+
+    make = build(cfg["item"]["draw"])
+    table = make(**{kind: load(kind, files) for kind, files in inputs.items()})
+    table = replace(table, caption=f"{table.caption} Scale: {cfg['scale.name']}.")
+    write_text(outputs["csv"], table.csv())
+    write_text(outputs["md"], table.markdown())
+    write_text(outputs["tex"], table.latex())
+    write_text(outputs["html"], table.html(cfg["item"]["title"]))
+    write_caption(outputs["caption"], table.caption)
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs=lambda config, names: grid.item_inputs(config, names["item"]),
+        outputs=lambda config, names: grid.item_outputs(config, names["item"]),
+        snakemake=globals().get("snakemake"),
+    )
