@@ -1,7 +1,7 @@
 """Intervals and comparisons: every reported number has one.
 
-All intervals are percentile bootstrap intervals over *units* (images for a score, folds or seeds
-for a trained model). Methods are compared on the same images (paired).
+Intervals are percentile bootstrap intervals over *units* (images for a score, folds or seeds for a
+trained model), and Wilson's for shares. Methods are compared on the same images (paired).
 """
 
 from __future__ import annotations
@@ -66,6 +66,21 @@ class Bootstrap:
         return np.concatenate(
             [units[generator.integers(units.size, size=(c, units.size))].mean(1) for c in counts]
         )
+
+
+def proportion(right: ArrayLike, level: float = 0.95) -> Interval:
+    """Return the share of ones among zeros and ones (n,), with Wilson's score interval.
+
+    A bootstrap interval of a share of 0 or 1 has no width, whatever n.
+    """
+    from scipy.stats import binomtest
+
+    units = np.asarray(right, dtype=float).ravel()
+    if units.size == 0:
+        raise SparksError("no value to average: nothing was counted")
+    test = binomtest(int(units.sum()), units.size)
+    interval = test.proportion_ci(confidence_level=level, method="wilson")
+    return Interval(float(units.mean()), float(interval.low), float(interval.high), units.size)
 
 
 def kendall_tau(first: ArrayLike, second: ArrayLike) -> float:

@@ -57,12 +57,16 @@ class Sobol(BlackBox):
         return features.to_map(indices(scores, self.points, self.order, self.estimator))
 
     def indices(self, model: Model, x: Tensor, target: Tensor | None) -> Indices:
-        """First-order and total indices of each feature, from one evaluation."""
+        """First-order and total indices of each feature, from one evaluation.
+
+        The total ones by `estimator`; the first-order ones by Saltelli et al. 2010, table 2 (b),
+        whose error shrinks with the index. Jansen's does not: at N = 32 it exceeds most indices.
+        """
         scores = self.evaluate(model, x, target).scores
-        first, total = (
-            indices(scores, self.points, order, self.estimator) for order in ("first", "total")
+        return Indices(
+            first=indices(scores, self.points, "first", "saltelli"),
+            total=indices(scores, self.points, "total", self.estimator),
         )
-        return Indices(first, total)
 
     def evaluate(self, model: Model, x: Tensor, target: Tensor | None) -> Evaluation:
         """Score the design: both orders, and intervals, come from one evaluation."""

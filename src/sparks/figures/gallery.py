@@ -50,11 +50,11 @@ class Gallery:
             self._legend(figure, axes)
         caption = (
             f"The first image of {self.rows} classes of each data set, the parts that decide its "
-            "class (outlined in the second column; unknown for digits) and the maps of every "
+            "class (outlined in the second column, where they are known) and the maps of every "
             "method for the class that the model predicts (named beside the image; a wrong one is "
             "marked ✗ with the true class). One colour rule for all: each map is divided by its "
             f"own {self.percentile} % quantile of |value|; red raises the score, blue lowers it, "
-            "white does nothing."
+            "white does nothing. Saliency, SmoothGrad and Sobol know no sign: red is how much."
         )
         return Drawing(figure, caption)
 
@@ -85,14 +85,16 @@ class Gallery:
             picture = images.batch([index])[0].permute(1, 2, 0).numpy()
             _show_image(axes[row, 0], picture)
             _name(axes[row, 0], images.classes, int(images.labels[index]), int(target[index]))
-            _show_image(axes[row, 1], 0.35 * picture + 0.65)
-            if truth is not None:
+            if truth is None:
+                _say(axes[row, 1], "unknown")
+            else:
+                _show_image(axes[row, 1], 0.35 * picture + 0.65)
                 axes[row, 1].contour(truth[index].numpy(), levels=[0.5], colors="k", linewidths=0.8)
             for axis, method in zip(axes[row, 2:], methods, strict=True):
                 if method in shown:
                     self._show_map(axis, shown[method].maps[index].numpy())
                 else:
-                    axis.text(0.5, 0.5, "n/a", ha="center", va="center", transform=axis.transAxes)
+                    _say(axis, "n/a")
 
     def _show_map(self, axis: Axes, values: NDArray[Any]) -> None:
         scale = np.nanpercentile(np.abs(values), self.percentile) if values.size else 0.0
@@ -126,6 +128,11 @@ def _one_of_each_class(labels: Tensor, count: int) -> list[int]:
 
 def _show_image(axis: Axes, picture: NDArray[Any]) -> None:
     axis.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=1)
+
+
+def _say(axis: Axes, text: str) -> None:
+    axis.set_aspect("equal")
+    axis.text(0.5, 0.5, text, ha="center", va="center", color="gray", transform=axis.transAxes)
 
 
 def _name(axis: Axes, classes: Sequence[str], label: int, predicted: int) -> None:

@@ -31,7 +31,8 @@ class MuFidelity:
     Attributes:
         subsets: number of subsets S; subsets + 1 forwards.
         share: |S| / d.
-        grid: cells a side that S is made of; None for pixels. Vectors have their coordinates.
+        grid: cells a side that S is made of, at most one per pixel; None for pixels. Vectors have
+            their coordinates. Better not the grid of a method: that favours it.
         correlation: "spearman" or "pearson".
         baseline: value of a removed feature.
         output: "logit", or "probability", which the score's name then tells.
@@ -53,7 +54,7 @@ class MuFidelity:
     ) -> dict[str, Tensor]:
         """Correlation per input, in [-1, 1]; see the package."""
         check_maps(x, maps)
-        features = elements_of(x) if self.grid is None else cells_of(x, self.grid)
+        features = self._features(x)
         at_once = max(1, MEMORY // (self.subsets * features.d))
         parts = [slice(i, i + at_once) for i in range(0, len(x), at_once)]
         scored = [self._score(model, x[p], target[p], maps[p], features) for p in parts]
@@ -61,6 +62,11 @@ class MuFidelity:
         name = "MuFidelity" + ("" if self.output == "logit" else f" ({self.output})")
         value = undefined_to_nan(value, has_nan(maps).cpu(), name, "their maps hold NaN")
         return {name: undefined_to_nan(value, flat, name, "no subset moves their scores").float()}
+
+    def _features(self, x: Tensor) -> Features:
+        if self.grid is None:
+            return elements_of(x)
+        return cells_of(x, min([self.grid, *x.shape[2:]]))
 
     def _score(
         self, model: Model, x: Tensor, target: Tensor, maps: Tensor, features: Features

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -31,9 +31,11 @@ class Claims:
     Attributes:
         claims: for each claim its number, name, paper, statement, criterion, published value,
             experiments, and `check`: tidy table → `Verdict`.
+        images: with fewer explained images, no claim counts as run.
     """
 
     claims: Sequence[Mapping[str, Any]]
+    images: int = 50
 
     def __call__(self, scores: pd.DataFrame) -> Table:
         """Make the table from the tidy scores of all experiments that were run."""
@@ -54,12 +56,15 @@ class Claims:
         shown = text[list(COLUMNS)].rename(columns=COLUMNS).astype(str)
         return Table(numbers, shown, caption)
 
-    @staticmethod
-    def _judge(claim: Mapping[str, Any], scores: pd.DataFrame) -> Verdict:
+    def _judge(self, claim: Mapping[str, Any], scores: pd.DataFrame) -> Verdict:
         relevant = scores[scores["experiment"].isin(list(claim["experiments"]))]
         if relevant.empty:
             return not_run(f"the experiment {', '.join(claim['experiments'])} was not run")
         verdict: Verdict = claim["check"](relevant)
+        images = relevant[relevant["method"] != ""]["image"].nunique()
+        if images < self.images:
+            few = f"only {images} images, of {self.images} needed; {verdict.measured}"
+            return replace(verdict, outcome=Outcome.NOT_RUN, measured=few)
         return verdict
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from sparks.statistics import Bootstrap
+from sparks.statistics import proportion
 from sparks.tables.table import Table, shown
 
 KEYS = ["dataset", "model", "seed"]
@@ -17,10 +17,10 @@ class DataModels:
     """Test accuracy of every trained model, with what its training took.
 
     Attributes:
-        bootstrap: of the accuracy, over test images.
+        level: coverage of the interval of the accuracy.
     """
 
-    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+    level: float = 0.95
 
     def __call__(self, scores: pd.DataFrame, history: pd.DataFrame) -> Table:
         """Make the table.
@@ -35,7 +35,7 @@ class DataModels:
         )
         rows, texts = [], []
         for names, images in right.groupby([*KEYS, "condition"]):
-            interval = self.bootstrap.mean(images["value"])
+            interval = proportion(images["value"], self.level)
             known = dict(zip([*KEYS, "split"], names, strict=True))
             of_run = history[(history[KEYS] == [known[key] for key in KEYS]).all(axis=1)]
             facts = {
@@ -51,8 +51,8 @@ class DataModels:
                 | {"accuracy %": shown(interval, 1, 100), "test images": f"{interval.n:,}"}
             )
         caption = (
-            f"Accuracy on test images with its {self.bootstrap.level:.0%} bootstrap interval over "
-            "images. Every model was trained here from its seed unless it came with weights of its "
-            "own (0 epochs). Training times: tab-training-time."
+            f"Accuracy on test images with Wilson's {self.level:.0%} interval. Every model was "
+            "trained here from its seed unless it came with weights of its own (0 epochs). "
+            "Training times: tab-training-time."
         )
         return Table(pd.DataFrame(rows), pd.DataFrame(texts).astype(str), caption)

@@ -8,11 +8,11 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.statistics import Bootstrap, Interval, kendall_tau
-from sparks.tables.table import INTERVAL, Table, pivot, shown
+from sparks.tables.table import Table, shown
 
 # metric → whether higher is better
 METRICS = {"Deletion": False, "Insertion": True, "MuFidelity": True, "PointingGame": True}
-ARROW = {True: "↑", False: "↓"}
+KEYS = ["dataset", "model", "method"]
 
 
 @dataclass(frozen=True)
@@ -39,25 +39,24 @@ class Fidelity:
         if rows.empty:
             raise SparksError("no fidelity score was computed: give the experiment the metrics")
         numbers = self._means(rows)
-        text = pivot(
-            numbers.replace({"metric": {m: f"{m} {ARROW[up]}" for m, up in METRICS.items()}}),
-            ["dataset", "model", "method"],
-            "metric",
-            lambda record: shown(Interval(**{key: record[key] for key in INTERVAL})),
-            [f"{m} {ARROW[up]}" for m, up in METRICS.items()],
+        if published is not None:
+            numbers = pd.concat([numbers, _agreement(numbers, published)], ignore_index=True)
+        images = ", ".join(
+            f"{n} of {d}" for d, n in rows.groupby("dataset")["image"].nunique().items()
         )
-        images = rows.groupby("dataset")["image"].nunique()
         caption = (
-            "Faithfulness of the explanations, mean over images with its "
-            f"{self.bootstrap.level:.0%} bootstrap interval ("
-            + ", ".join(f"{n} images of {name}" for name, n in images.items())
-            + "). Deletion and Insertion: area under the class probability as pixels are blackened "
-            "(or revealed) in the order of the map. The class explained is the model's own. "
+            f"Faithfulness of the explanations, mean over images ({images}) with its "
+            f"{self.bootstrap.level:.0%} bootstrap interval. Deletion and Insertion: area under "
+            "the class probability as pixels are blackened (or put back) in the order of the map; "
+            "MuFidelity: rank correlation, over random subsets of cells, of summed importance "
+            "and drop of the logit; PointingGame: the map's maximum lies on a true part. The class "
+            "explained is the model's own. fel2021sobol's own tables are not available; the rows "
+            f"τ give Kendall's rank correlation of our order of methods with {self.source}."
         )
-        return Table(numbers, text, caption + self._comparison(numbers, published))
+        return Table(numbers, self._shown(numbers), caption)
 
     def _means(self, rows: pd.DataFrame) -> pd.DataFrame:
-        keys = ["dataset", "model", "method", "metric"]
+        keys = [*KEYS, "metric"]
         means = [
             dict(zip(keys, names, strict=True)) | asdict(self.bootstrap.mean(group["value"]))
             for names, group in rows.groupby(keys)
@@ -72,21 +71,33 @@ class Fidelity:
             ["dataset", "model", "_rank", "method", "_metric"], ignore_index=True
         ).drop(columns=["_rank", "_metric"])
 
-    def _comparison(self, numbers: pd.DataFrame, published: pd.DataFrame | None) -> str:
-        """Say how our order of methods goes with the published one."""
-        if published is None:
-            return "fel2021sobol's own tables are not available to compare with."
-        parts = []
-        theirs = {
-            (row["dataset"], row["metric"], row["method"]): float(row["value"])
-            for row in published.to_dict("records")
-        }
-        for (dataset, model, metric), ours in numbers.groupby(["dataset", "model", "metric"]):
-            for other in sorted({key[0] for key in theirs if key[1] == metric}):
-                common = [m for m in ours["method"] if (other, metric, m) in theirs]
-                if len(common) < 3:
-                    continue
-                mine = ours.set_index("method").loc[common, "mean"]
-                tau = kendall_tau(mine, [theirs[(other, metric, m)] for m in common])
-                parts.append(f"{metric} {model}/{dataset} with {other} τ = {tau:+.2f}")
-        return f"Order of the methods beside {self.source}: {'; '.join(parts)}." if parts else ""
+    def _shown(self, numbers: pd.DataFrame) -> pd.DataFrame:
+        """Lay the numbers out for reading: a row a method, a column a metric."""
+        texts = []
+        for names, group in numbers.groupby(KEYS, sort=False):
+            cells = {
+                str(row["metric"]): f"{row['mean']:+.2f}"
+                if str(row["method"]).startswith("τ")
+                else shown(Interval(row["mean"], row["low"], row["high"], int(row["n"])))
+                for row in group.to_dict("records")
+            }
+            columns = {f"{m} {'↑' if up else '↓'}": cells.get(m, "–") for m, up in METRICS.items()}
+            texts.append(dict(zip(KEYS, names, strict=True)) | columns)
+        return pd.DataFrame(texts).sort_values(["dataset", "model"], kind="stable")
+
+
+def _agreement(numbers: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Compare our order of methods with each published one, metric by metric."""
+    theirs = {
+        (row["dataset"], row["metric"], row["method"]): float(row["value"])
+        for row in published.to_dict("records")
+    }
+    rows = []
+    for (dataset, model, metric), ours in numbers.groupby(["dataset", "model", "metric"]):
+        for other in sorted({key[0] for key in theirs if key[1] == metric}):
+            common = [m for m in ours["method"] if (other, metric, m) in theirs]
+            mine = ours.set_index("method").loc[common, "mean"]
+            tau = kendall_tau(mine, [theirs[(other, metric, m)] for m in common])
+            names = {"dataset": dataset, "model": model, "method": f"τ, {other}"}
+            rows.append(names | {"metric": metric, "mean": tau, "n": len(common)})
+    return pd.DataFrame(rows)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -81,26 +79,6 @@ def shown(interval: Interval, digits: int = 3, scale: float = 1.0) -> str:
     if math.isnan(interval.low):
         return mean
     return f"{mean} [{interval.low * scale:.{digits}f}, {interval.high * scale:.{digits}f}]"
-
-
-# The fields of an interval, as columns of a table of numbers.
-INTERVAL = ("mean", "low", "high", "n")
-
-
-def pivot(
-    numbers: pd.DataFrame,
-    rows: list[str],
-    column: str,
-    cell: Callable[[Mapping[Hashable, Any]], str],
-    order: list[str],
-) -> pd.DataFrame:
-    """Lay one number per row out as a table of text, columns in `order`, rows as they come."""
-    texts = numbers.assign(_cell=[cell(record) for record in numbers.to_dict("records")])
-    wide = texts.pivot_table(
-        index=rows, columns=column, values="_cell", aggfunc="first", sort=False
-    )
-    present = [name for name in order if name in wide.columns]
-    return wide[present].fillna("–").reset_index().rename_axis(columns=None)
 
 
 def _pipe(text: str) -> str:
