@@ -82,8 +82,19 @@ def scores(config: DictConfig, name: str) -> list[str]:
             for metric in grid["metrics"]
             if _has_truth(config, job.dataset, metric)
         ),
-        *(places.INDICES.format(**run._asdict()) for run in runs(config, name) if grid["indices"]),
+        *(
+            file
+            for study, tables in places.STUDIES.items()
+            for file in studied(config, name, study, *tables)
+        ),
     ]
+
+
+def studied(config: DictConfig, name: str, study: str, *templates: str) -> list[str]:
+    """List artifacts of a study, for each model on the data sets that the study is made on."""
+    datasets = experiment(config, name)["studies"].get(study, [])
+    chosen = [run for run in runs(config, name) if run.dataset in datasets]
+    return list(dict.fromkeys(t.format(**run._asdict()) for run in chosen for t in templates))
 
 
 def _has_truth(config: DictConfig, dataset: str, metric: str) -> bool:
@@ -121,6 +132,14 @@ def _reads(config: DictConfig, kind: str, names: list[str]) -> Iterator[str]:
                 yield from (places.HISTORY.format(**r._asdict()) for r in runs(config, name))
             case "time":
                 yield from (places.TRAINING_TIME.format(**r._asdict()) for r in runs(config, name))
+            case "cost":
+                yield from (places.COST.format(**j._asdict()) for j in explanations(config, name))
+            case "budget" | "samplers":
+                yield from studied(config, name, kind, *places.STUDIES[kind])
+            case "budget_cost":
+                yield from studied(config, name, "budget", places.BUDGET_COST)
+            case "walkthrough":
+                yield from studied(config, name, kind, places.WALKTHROUGH)
 
 
 def targets(config: DictConfig) -> list[str]:

@@ -13,8 +13,21 @@ EVALUATION = "results/models/{dataset}/{model}/{seed}/evaluation.parquet"
 
 MAPS = "results/attributions/{dataset}/{model}/{seed}/{method}.safetensors"
 COST = "results/attributions/{dataset}/{model}/{seed}/{method}.cost.parquet"
-INDICES = "results/indices/{dataset}/{model}/{seed}.parquet"
 SCORES = "results/scores/{dataset}/{model}/{seed}/{method}/{metric}.parquet"
+
+INDICES = "results/studies/indices/{dataset}/{model}/{seed}.parquet"
+BUDGET = "results/studies/budget/{dataset}/{model}/{seed}.parquet"
+BUDGET_COST = "results/studies/budget/{dataset}/{model}/{seed}.cost.parquet"
+SAMPLERS = "results/studies/samplers/{dataset}/{model}/{seed}.parquet"
+SAMPLERS_ANALYTIC = "results/studies/samplers/analytic.parquet"
+WALKTHROUGH = "results/studies/walkthrough/{dataset}/{model}/{seed}.safetensors"
+
+# What else an experiment may measure: study → its tables of numbers that are the same in every run.
+STUDIES = {
+    "indices": (INDICES,),
+    "budget": (BUDGET,),
+    "samplers": (SAMPLERS, SAMPLERS_ANALYTIC),
+}
 
 EXPERIMENT = "results/experiments/{experiment}.parquet"
 PUBLISHED = "config/published/{name}.csv"
