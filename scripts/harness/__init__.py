@@ -8,5 +8,7 @@ part. `job` gives every script its two doors: Snakemake's `script:` and a Hydra 
 import sys
 from pathlib import Path
 
-# The library of this very checkout, installed or not, before any other.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
+# The library of this very checkout, installed or not, before any other; and the modules of the
+# user's that lie beside it, for `_target_`s in the configuration.
+_ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(_ROOT / "src"), str(_ROOT)]

@@ -1,0 +1,79 @@
+"""The gallery from made-up maps."""
+
+import matplotlib.colors
+import numpy as np
+import pytest
+import torch
+
+from sparks.data import ImageSet
+from sparks.errors import SparksError
+from sparks.figures.explained import Explained
+from sparks.figures.gallery import Gallery
+from sparks.figures.style import save
+
+
+def images(with_parts):
+    generator = torch.Generator().manual_seed(0)
+    parts = torch.zeros(6, 8, 8, dtype=torch.uint8)
+    parts[:, 2:5, 2:5] = 1
+    return ImageSet(
+        labels=torch.tensor([0, 1, 2, 0, 1, 2]),
+        classes=("a", "b", "c"),
+        images=torch.randint(0, 256, (6, 3, 8, 8), dtype=torch.uint8, generator=generator),
+        truth={"parts": parts} if with_parts else {},
+        tables={"parts": ["p"], "class_parts": {"a": ["p"], "b": ["p"], "c": []}},
+    )
+
+
+def explained(method, scale, dataset="known"):
+    maps = scale * torch.linspace(-1, 1, 64).reshape(1, 8, 8).repeat(6, 1, 1)
+    return Explained(dataset, "net", method, maps, torch.tensor([0, 1, 0, 0, 1, 0]))
+
+
+@pytest.fixture
+def drawing():
+    sets = {"known": images(True), "unknown": images(False)}
+    maps = [explained("A", 1.0), explained("B", 100.0), explained("A", 1.0, "unknown")]
+    return Gallery(rows=3)(sets, maps)
+
+
+def test_one_row_an_image_and_one_column_a_method(drawing):
+    titles = [axis.get_title() for axis in drawing.figure.axes]
+    assert {"True parts", "A", "B", "known\nnet", "unknown\nnet"} <= set(titles)
+    assert len(drawing.figure.axes) == 6 * 4 + 1  # and the colour bar
+
+
+def test_maps_of_different_size_get_the_same_colours(drawing):
+    shown = [axis.images[0].get_array() for axis in drawing.figure.axes if axis.images]
+    maps = [np.asarray(a) for a in shown if a.shape == (8, 8) and a.min() < 0]
+    assert len(maps) == 3 * 3
+    for values in maps:
+        np.testing.assert_allclose(values, maps[0], rtol=1e-5)
+    norms = {
+        (axis.images[0].norm.vmin, axis.images[0].norm.vmax)
+        for axis in drawing.figure.axes
+        if axis.images and isinstance(axis.images[0].norm, matplotlib.colors.Normalize)
+    }
+    assert (-1, 1) in norms
+
+
+def test_wrong_predictions_and_missing_maps_are_said(drawing):
+    labels = [axis.get_ylabel() for axis in drawing.figure.axes]
+    assert "a ✗\n(c)" in labels
+    texts = [text.get_text() for axis in drawing.figure.axes for text in axis.texts]
+    assert texts.count("unknown") == 3
+    assert texts.count("n/a") == 3
+
+
+def test_same_maps_give_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        drawn = Gallery(rows=2)({"known": images(True)}, [explained("A", 1.0)])
+        for end in ("png", "pdf"):
+            save(drawn.figure, tmp_path / f"{name}.{end}")
+    for end in ("png", "pdf"):
+        assert (tmp_path / f"one.{end}").read_bytes() == (tmp_path / f"two.{end}").read_bytes()
+
+
+def test_no_map_is_refused():
+    with pytest.raises(SparksError, match="no map to show"):
+        Gallery()({}, [])
