@@ -1,5 +1,8 @@
 # Shortcuts for developers. Users need none of them: see README.md.
-.PHONY: check lock
+.PHONY: bench check lock
+
+bench: ## speed and memory as ratios: a table, benchmarks/results/bench.csv and a plot
+	./sparks python -m benchmarks.run
 
 check: ## format, lint and type check, as pre-commit does
 	./sparks ruff check
