@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config"
 
 # Groups whose options are all present at once, under the plural of the group's name.
-OPTIONS = ("dataset", "model", "attribution", "metric", "item", "claim")
+OPTIONS = ("dataset", "model", "attribution", "metric", "text", "item", "claim")
 
 
 def register_options(config_dir: Path = CONFIG) -> None:

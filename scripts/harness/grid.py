@@ -87,6 +87,7 @@ def scores(config: DictConfig, name: str) -> list[str]:
             for study, tables in places.STUDIES.items()
             for file in studied(config, name, study, *tables)
         ),
+        *(places.WORDS.format(text=t, seed=s) for t, s in product(grid["texts"], grid["seeds"])),
     ]
 
 
@@ -167,7 +168,7 @@ def captions(config: DictConfig) -> dict[str, str]:
 
 def summary(config: DictConfig, overrides: list[str]) -> dict[str, Any]:
     """Say what is run, for the first page of the report."""
-    told = ("title", "datasets", "models", "seeds", "methods", "metrics")
+    told = ("title", "datasets", "models", "texts", "seeds", "methods", "metrics")
     grids = [{"name": name} | experiment(config, name) for name in config.experiments]
     return {
         "scale": config.scale.name,

@@ -29,6 +29,10 @@ STUDIES = {
     "samplers": (SAMPLERS, SAMPLERS_ANALYTIC),
 }
 
+TEXTS = "results/words/{text}/{seed}/test.safetensors"
+TEXT_WEIGHTS = "results/words/{text}/{seed}/weights.safetensors"
+WORDS = "results/words/{text}/{seed}/scores.parquet"
+
 EXPERIMENT = "results/experiments/{experiment}.parquet"
 PUBLISHED = "config/published/{name}.csv"
 FIGURE = "results/figures/{item}.{suffix}"

@@ -199,6 +199,7 @@ _ABLE = {
     "relu": ("conv", "dense"),
 }
 _LISTS = {"datasets": "dataset", "models": "model", "methods": "attribution", "metrics": "metric"}
+_LISTS |= {"texts": "text"}
 
 
 def _check_grid(config: DictConfig, name: str) -> None:

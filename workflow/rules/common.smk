@@ -30,7 +30,7 @@ GPU = gpus(CFG.device)
 
 # Wildcards → names of the option in hand.
 GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution"}
-GROUPS |= {"metric": "metric", "item": "item", "seed": "seed"}
+GROUPS |= {"metric": "metric", "text": "text", "item": "item", "seed": "seed"}
 
 
 def cfg_of(script):
@@ -102,6 +102,7 @@ wildcard_constraints:
     model="|".join(CFG.models),
     method="|".join(CFG.attributions),
     metric="|".join(CFG.metrics),
+    text="|".join(CFG.texts),
     experiment="|".join(CFG.experiments),
     item="|".join(CFG["items"]),
     seed=r"\d+",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sparks.attribution.rise import RISE
     from sparks.attribution.shap import KernelSHAP
     from sparks.attribution.sobol import Sobol
+    from sparks.attribution.words import OnEmbeddings
 
 _MODULES = {
     "Captum": "captum",
@@ -44,6 +45,7 @@ _MODULES = {
     "KernelSHAP": "shap",
     "LIME": "lime",
     "Occlusion": "occlusion",
+    "OnEmbeddings": "words",
     "RISE": "rise",
     "Random": "control",
     "Saliency": "gradient",
@@ -66,6 +68,7 @@ __all__ = [
     "IntegratedGradients",
     "KernelSHAP",
     "Occlusion",
+    "OnEmbeddings",
     "Random",
     "Saliency",
     "SmoothGrad",

@@ -1,8 +1,8 @@
 """Data sets behind one interface: images in [0, 1], labels and, where known, the truth.
 
 Every builder is a frozen dataclass. Calling it gives its splits, `{"train": ImageSet, "test":
-ImageSet}`; `download()` fetches what it needs, where that is possible. Names are imported on first
-use, so that `import sparks.data` costs nothing.
+ImageSet}`, or `TextSet`s; `download()` fetches what it needs, where that is possible. Names are
+imported on first use, so that `import sparks.data` costs nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from sparks.data.human import human_ceiling, human_maps
     from sparks.data.imagenet import ImageNet, Imagenette
     from sparks.data.imageset import ImageSet
+    from sparks.data.imdb import Imdb
+    from sparks.data.reviews import Reviews
+    from sparks.data.texts import TextSet
     from sparks.data.torchvision_sets import CIFAR10, MNIST, EuroSAT, FashionMNIST
 
 _MODULES = {
@@ -31,7 +34,10 @@ _MODULES = {
     "ImageNet": "imagenet",
     "ImageSet": "imageset",
     "Imagenette": "imagenet",
+    "Imdb": "imdb",
     "MNIST": "torchvision_sets",
+    "Reviews": "reviews",
+    "TextSet": "texts",
     "human_ceiling": "human",
     "human_maps": "human",
 }
@@ -48,6 +54,9 @@ __all__ = [
     "ImageNet",
     "ImageSet",
     "Imagenette",
+    "Imdb",
+    "Reviews",
+    "TextSet",
     "human_ceiling",
     "human_maps",
 ]

@@ -71,6 +71,11 @@ class ImageSet:
         """Number of colour channels; files are decoded to RGB."""
         return 3 if self.images is None else self.images.shape[1]
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether a batch costs no reading of files."""
+        return self.images is not None
+
     def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
         """Images as float32 in [0, 1], shape (B, C, H, W).
 
@@ -120,6 +125,13 @@ class ImageSet:
             for part in self.tables["class_parts"][name]:
                 is_diagnostic[label, names.index(part) + 1] = True
         return is_diagnostic[self.labels[:, None, None], parts.long()]
+
+    def content(self) -> Mapping[str, Tensor]:
+        """Tensors that determine every batch."""
+        if self.images is not None:
+            return {"labels": self.labels, "images": self.images}
+        where = [str(self.root), str(self.size), *(self.files or ())]
+        return {"labels": self.labels, "files": _pack(where)}
 
     def save(self, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
         """Write the set to one safetensors file; `load` reads it.

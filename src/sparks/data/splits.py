@@ -1,12 +1,16 @@
-"""Stratified, seeded choices of images: every class keeps its share."""
+"""Stratified, seeded choices of images (or texts): every class keeps its share."""
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from sparks.data.imageset import ImageSet
+from sparks.data.labelled import Labelled
 from sparks.errors import SparksError
+
+Data = TypeVar("Data", bound=Labelled)
 
 
 def stratified_order(labels: Tensor, seed: int) -> Tensor:
@@ -31,14 +35,14 @@ def stratified_order(labels: Tensor, seed: int) -> Tensor:
     return shuffled[place[shuffled].argsort(stable=True)]
 
 
-def stratified_subset(images: ImageSet, n: int | None, seed: int) -> ImageSet:
+def stratified_subset(images: Data, n: int | None, seed: int) -> Data:
     """At most `n` images (None: all), in their old order, each class with its share."""
     if n is None or n >= len(images):
         return images
     return images.subset(stratified_order(images.labels, seed)[:n].sort().values)
 
 
-def stratified_split(images: ImageSet, test_share: float, seed: int) -> dict[str, ImageSet]:
+def stratified_split(images: Data, test_share: float, seed: int) -> dict[str, Data]:
     """Split into "train" and "test", each class with its share in both.
 
     Raises:

@@ -4,7 +4,7 @@
     x       images in [0, 1] (N, C, H, W), or vectors (N, d)
     target  class explained, int64 (N,)
     maps    (N, H, W), or (N, d)
-    truth   bool (N, H, W), the pixels that matter; None where unknown
+    truth   bool like the maps, the pixels (or words) that matter; None where unknown
     values  float32 (N,) on the CPU, NaN (with a warning) where a score does not exist
 
 Random numbers, ties among them, belong to the seed and to the input's content: an input's score

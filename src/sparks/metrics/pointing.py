@@ -15,6 +15,8 @@ from sparks.metrics.maps import check_maps, descending_ranks, has_nan, undefined
 class PointingGame:
     """1 where the maximum of the map lies in the true mask, else 0 (Zhang et al. 2018).
 
+    On texts: whether the most important word is a true keyword.
+
     "PointingChance", the area of the mask, is what random maps reach.
 
     Attributes:
@@ -38,7 +40,7 @@ class PointingGame:
                 "leave it out, or use a data set with parts or boxes"
             )
         check_maps(x, maps)
-        if maps.ndim != 3 or truth.shape != maps.shape:
+        if truth.shape != maps.shape:
             raise SparksError(
                 f"true masks {tuple(truth.shape)} do not fit maps {tuple(maps.shape)}"
             )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sparks.data.imageset import ImageSet
+from sparks.data.labelled import Labelled
 from sparks.data.splits import stratified_split
 
 Batch = tuple[Tensor, Tensor]
+Data = TypeVar("Data", bound=Labelled)
 
 
 def derive(seed: int, *keys: int) -> int:
@@ -21,8 +23,8 @@ def derive(seed: int, *keys: int) -> int:
     return int(state[0]) >> 1
 
 
-def holdout(train: ImageSet, share: float, seed: int) -> tuple[ImageSet, ImageSet | None]:
-    """Split training images into those to train on and those to validate on, class by class.
+def holdout(train: Data, share: float, seed: int) -> tuple[Data, Data | None]:
+    """Split training inputs into those to train on and those to validate on, class by class.
 
     With `share` 0, all are to train on.
     """
@@ -37,15 +39,15 @@ def steps_per_epoch(n: int, batch_size: int) -> int:
     return max(1, n // batch_size)
 
 
-def epoch_batches(data: ImageSet, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
-    """One epoch of (images (B, C, H, W) in [0, 1], labels (B,)), in the order of (seed, epoch).
+def epoch_batches(data: Labelled, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
+    """One epoch of (inputs (B, ...), labels (B,)), in the order of (seed, epoch).
 
     The next batch is decoded in a thread while this one is computed on.
     """
     generator = torch.Generator().manual_seed(derive(seed, epoch))
     order = torch.randperm(len(data), generator=generator)
     chunks = torch.split(order, batch_size)[: steps_per_epoch(len(data), batch_size)]
-    if data.images is not None:
+    if data.in_memory:
         yield from ((data.batch(chunk), data.labels[chunk]) for chunk in chunks)
         return
     with ThreadPoolExecutor(1) as pool:

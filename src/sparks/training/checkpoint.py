@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
-from sparks.data.imageset import ImageSet
+from sparks.data.labelled import Labelled
 from sparks.errors import SparksError
 from sparks.training.settings import Settings
 
@@ -24,13 +24,13 @@ State = dict[str, Tensor]
 
 
 def fingerprint(
-    model: nn.Module, sets: tuple[ImageSet | None, ...], settings: Settings, seed: int, device: str
+    model: nn.Module, sets: tuple[Labelled | None, ...], settings: Settings, seed: int, device: str
 ) -> str:
     """A digest of all that determines a run, so that no run goes on from another's checkpoint.
 
     Args:
         model: with its initial weights.
-        sets: training and validation images.
+        sets: training and validation inputs.
         settings: of the run.
         seed: of the run.
         device: type of the device, as its arithmetic differs.
@@ -43,11 +43,8 @@ def fingerprint(
         if data is None:
             digest.update(b"no set")
             continue
-        _add(digest, "labels", data.labels)
-        if data.images is not None:
-            _add(digest, "images", data.images)
-        else:
-            digest.update(json.dumps([data.root, data.size, data.files]).encode())
+        for name, tensor in data.content().items():
+            _add(digest, name, tensor)
     return digest.hexdigest()
 
 

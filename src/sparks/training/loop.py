@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sparks.data.imageset import ImageSet
+from sparks.data.labelled import Labelled
 from sparks.errors import SparksError
 from sparks.models.device import autocast, resolve_device
 from sparks.progress import progress
@@ -50,8 +50,8 @@ class History:
 
 def fit(
     model: nn.Module,
-    train: ImageSet,
-    validation: ImageSet | None,
+    train: Labelled,
+    validation: Labelled | None,
     settings: Settings,
     seed: int = 0,
     device: str | torch.device = "auto",
@@ -64,7 +64,7 @@ def fit(
     called again with the same `checkpoint`.
 
     Args:
-        model: images (N, C, H, W) in [0, 1] to logits; build it with `seeded(seed)`.
+        model: inputs (N, ...), such as images in [0, 1], to logits; build it with `seeded(seed)`.
         train: what to train on.
         validation: what to choose the epoch and stop early on (see `holdout`), or None.
         settings: of the optimiser, schedule and so on.
@@ -134,7 +134,7 @@ def build_optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimiz
     )
 
 
-def _check(train: ImageSet, validation: ImageSet | None, settings: Settings) -> None:
+def _check(train: Labelled, validation: Labelled | None, settings: Settings) -> None:
     if len(train) == 0:
         raise SparksError("there is no image to train on: check the data set and its share")
     if (validation is None or not len(validation)) and (
@@ -149,7 +149,7 @@ def _check(train: ImageSet, validation: ImageSet | None, settings: Settings) -> 
 def _train_epoch(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    train: ImageSet,
+    train: Labelled,
     settings: Settings,
     seed: int,
     epoch: int,
@@ -206,7 +206,7 @@ def _dropout_seed(seed: int, device: torch.device) -> Iterator[None]:
 
 def _validate(
     model: nn.Module,
-    validation: ImageSet,
+    validation: Labelled,
     settings: Settings,
     device: torch.device,
     history: History,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sparks.data.imageset import ImageSet
+from sparks.data.labelled import Labelled
 from sparks.models.device import autocast, resolve_device
 
 
@@ -26,7 +26,7 @@ def evaluating(model: nn.Module) -> Iterator[nn.Module]:
 
 def predict(
     model: nn.Module,
-    images: ImageSet | Tensor,
+    images: Labelled | Tensor,
     batch_size: int = 256,
     device: str | torch.device = "cpu",
     precision: str = "fp32",
@@ -35,7 +35,7 @@ def predict(
 
     Args:
         model: moved to `device`.
-        images: a set, or a tensor (N, C, H, W) in [0, 1].
+        images: a set of images or texts, or a tensor of a model's inputs (N, ...).
         batch_size: images at a time; bounds the memory, not the result.
         device: as in `resolve_device`.
         precision: "fp32", "bf16" or "auto".
@@ -55,7 +55,7 @@ def predict(
 
 def score(
     model: nn.Module,
-    images: ImageSet,
+    images: Labelled,
     batch_size: int = 256,
     device: str | torch.device = "cpu",
     precision: str = "fp32",
@@ -68,7 +68,7 @@ def score(
 
 def accuracy(
     model: nn.Module,
-    images: ImageSet,
+    images: Labelled,
     batch_size: int = 256,
     device: str | torch.device = "cpu",
     precision: str = "fp32",

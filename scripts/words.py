@@ -1,0 +1,60 @@
+"""Explain some test texts by every method, and score the importance of their words."""
+
+from typing import Any
+
+from harness import places
+from harness.job import Config, Paths, main
+
+PARTS = (
+    "words.classifier",
+    "words.methods",
+    "words.metrics",
+    "words.keyword_metrics",
+    "words.n",
+    "words.name",
+    "explain.target",
+    "seed",
+    "device",
+)
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write the scores of every method and text, and whether each test text is classified right."""
+    import pandas as pd
+
+    from harness.loading import build, tidy, trained
+    from sparks.artifacts import save_table
+    from sparks.data import TextSet
+    from sparks.data.splits import stratified_order
+    from sparks.metrics.words import score_words
+    from sparks.progress import progress
+    from sparks.training import predict
+
+    model: Any = trained(cfg["words.classifier"], inputs["weights"], cfg["device"])
+    test = TextSet.load(inputs["texts"])
+    predicted = predict(model, test, device=cfg["device"]).argmax(1)
+    names = {**cfg.wildcards, "dataset": cfg.wildcards["text"], "model": cfg["words.name"]}
+    tables = [tidy(names, {"Accuracy": (predicted == test.labels).double()}, condition="test")]
+
+    chosen = stratified_order(test.labels, cfg["seed"])[: cfg["words.n"]]
+    texts = test.subset(chosen)
+    target = texts.labels if cfg["explain.target"] == "label" else predicted[chosen]
+    settings = dict(cfg["words.metrics"])
+    if texts.keywords is not None:
+        settings |= cfg["words.keyword_metrics"]
+    metrics = [build(metric) for metric in settings.values()]
+    methods = list(cfg["words.methods"].items())
+    for label, method in progress(methods, unit="method", description="explain"):
+        values = score_words(model, texts, target, build(method), metrics)
+        tables.append(tidy(names | {"method": label}, values))
+    save_table(outputs["table"], pd.concat(tables, ignore_index=True), cfg.provenance())
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={"texts": places.TEXTS, "weights": places.TEXT_WEIGHTS},
+        outputs={"table": places.WORDS},
+        snakemake=globals().get("snakemake"),
+    )

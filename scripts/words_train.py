@@ -1,0 +1,35 @@
+"""Make a text set and train its classifier; a killed training resumes from its last epoch."""
+
+from harness import places
+from harness.job import Config, Paths, main
+
+PARTS = ("text", "words.classifier", "words.training", "training", "seed", "device")
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write the test texts and the classifier's weights, with the history of its training."""
+    from pathlib import Path
+
+    from harness.loading import build, classifier
+    from sparks.models import save_weights
+    from sparks.training import fit, holdout
+
+    texts = build(cfg["text"]["builder"])()
+    model = classifier(cfg["words.classifier"], cfg["seed"])
+    settings = build(cfg["training"] | cfg["words.training"])
+    train, validation = holdout(texts["train"], settings.validation, cfg["seed"])
+    checkpoint = Path(f"{outputs['weights']}.checkpoint")
+    history = fit(model, train, validation, settings, cfg["seed"], cfg["device"], checkpoint)
+    texts["test"].save(outputs["texts"], cfg.provenance())
+    save_weights(model, outputs["weights"], cfg.provenance(history=history.epochs))
+    checkpoint.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={},
+        outputs={"texts": places.TEXTS, "weights": places.TEXT_WEIGHTS},
+        snakemake=globals().get("snakemake"),
+    )

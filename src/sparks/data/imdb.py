@@ -1,0 +1,82 @@
+"""IMDB movie reviews (Maas et al. 2011), from the folder that the authors' archive unpacks to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from sparks.data.splits import stratified_subset
+from sparks.data.texts import TextSet, encode, split_words, vocabulary_of
+from sparks.errors import SparksError
+
+CLASSES = {"negative": "neg", "positive": "pos"}  # class → folder
+
+
+@dataclass(frozen=True)
+class Imdb:
+    """Builder of IMDB: 25,000 training and 25,000 test reviews, two classes.
+
+    Attributes:
+        root: folder with train/neg, train/pos, test/neg and test/pos, a text file a review.
+        vocabulary: at most so many words are known, the most frequent ones of the training texts
+            and the two special ones.
+        length: words at most; longer texts are cut.
+        n_train: at most so many training texts, classes in their proportions; None for all.
+        n_test: the same for the test texts.
+        seed: of that choice.
+    """
+
+    root: str
+    vocabulary: int = 20000
+    length: int = 256
+    n_train: int | None = None
+    n_test: int | None = None
+    seed: int = 0
+
+    def __call__(self) -> dict[str, TextSet]:
+        """Build the splits "train" and "test".
+
+        Raises:
+            SparksError: when a folder is missing or holds no text.
+        """
+        texts = {split: self._read(split) for split in ("train", "test")}
+        known = vocabulary_of((words for words, _ in texts["train"]), self.vocabulary)
+        wanted = {"train": self.n_train, "test": self.n_test}
+        return {
+            split: stratified_subset(self._encoded(read, known), wanted[split], self.seed)
+            for split, read in texts.items()
+        }
+
+    def _read(self, split: str) -> list[tuple[list[str], int]]:
+        """Words and label of each text of a split, in the order of the files' names."""
+        found = []
+        for label, name in enumerate(CLASSES.values()):
+            folder = Path(self.root).expanduser() / split / name
+            files = sorted(folder.glob("*.txt"))
+            if not files:
+                raise SparksError(
+                    f"imdb: there is no text in {folder}: unpack aclImdb_v1.tar.gz "
+                    f"(ai.stanford.edu/~amaas/data/sentiment) so that {self.root} holds "
+                    "train/neg, train/pos, test/neg and test/pos"
+                )
+            found += [(split_words(_text(file)), label) for file in files]
+        return found
+
+    def _encoded(self, texts: list[tuple[list[str], int]], vocabulary: tuple[str, ...]) -> TextSet:
+        return TextSet(
+            tokens=encode([words for words, _ in texts], vocabulary, self.length),
+            labels=torch.tensor([label for _, label in texts]),
+            classes=tuple(CLASSES),
+            vocabulary=vocabulary,
+        )
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SparksError(
+            f"imdb: {file} cannot be read as UTF-8 text: unpack it again"
+        ) from error

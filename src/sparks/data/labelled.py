@@ -1,0 +1,34 @@
+"""What training, prediction and splits need of a data set, whatever its inputs are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol, Self
+
+from torch import Tensor
+
+
+class Labelled(Protocol):
+    """N inputs with labels: `ImageSet`, `TextSet`."""
+
+    @property
+    def labels(self) -> Tensor:
+        """int64 (N,)."""
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether a batch costs no reading of files."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
+        """Inputs of a model (B, ...)."""
+
+    def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All inputs in order, with their labels."""
+
+    def subset(self, indices: Tensor | Sequence[int] | slice) -> Self:
+        """The inputs at `indices`, in that order."""
+
+    def content(self) -> Mapping[str, Tensor]:
+        """Tensors that determine every batch, for a digest."""

@@ -1,0 +1,181 @@
+"""A labelled set of texts as token numbers, and what is known of it.
+
+Shapes: N texts, L tokens in the longest. A text is its words, then `PAD` up to L.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
+from sparks.errors import SparksError
+
+PAD, UNK = 0, 1
+# Stands for a word that is not in the vocabulary, and for one that an explanation removes.
+SPECIAL = ("<pad>", "<unk>")
+
+_KEY = "textset"  # under which the metadata stand in the provenance of the artifact
+_MARKUP = re.compile(r"<[^>]*>")
+_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
+
+
+@dataclass(frozen=True, eq=False)
+class TextSet:
+    """Texts, labels and, where known, the words that decide.
+
+    Attributes:
+        tokens: int32 (N, L), places in `vocabulary`; `PAD` behind the last word, at least one word.
+        labels: int64 (N,), indices into `classes`.
+        classes: names, all different.
+        vocabulary: the words, `SPECIAL` first.
+        keywords: bool (N, L), the words that decide the class; None where unknown.
+
+    Raises:
+        SparksError: when the fields contradict each other.
+    """
+
+    tokens: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+    vocabulary: tuple[str, ...]
+    keywords: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def in_memory(self) -> bool:
+        """Texts are always in memory."""
+        return True
+
+    @property
+    def lengths(self) -> Tensor:
+        """Words of each text, int64 (N,)."""
+        return (self.tokens != PAD).sum(1)
+
+    def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
+        """Token numbers, int64 (B, L)."""
+        return self.tokens[indices].long()
+
+    def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All texts in order, with their labels: (int64 (B, L), int64 (B,))."""
+        for tokens, labels in zip(
+            torch.split(self.tokens, batch_size), torch.split(self.labels, batch_size), strict=True
+        ):
+            yield tokens.long(), labels
+
+    def by_length(self) -> Iterator[Tensor]:
+        """Indices of the texts of each length, shortest first.
+
+        Explained together, and cut to their length, they have no padding that could be masked.
+        """
+        lengths = self.lengths
+        for length in torch.unique(lengths).tolist():
+            yield (lengths == length).nonzero()[:, 0]
+
+    def words(self, index: int) -> list[str]:
+        """The words of one text, as far as they are in the vocabulary."""
+        return [self.vocabulary[token] for token in self.tokens[index].tolist() if token != PAD]
+
+    def subset(self, indices: Tensor | Sequence[int] | slice) -> TextSet:
+        """The texts at `indices`, in that order, with their truth."""
+        return replace(
+            self,
+            tokens=self.tokens[indices],
+            labels=self.labels[indices],
+            keywords=None if self.keywords is None else self.keywords[indices],
+        )
+
+    def content(self) -> Mapping[str, Tensor]:
+        """Tensors that determine every batch."""
+        return {"tokens": self.tokens, "labels": self.labels}
+
+    def save(self, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
+        """Write the set to one safetensors file; `load` reads it.
+
+        Raises:
+            SparksError: when the file cannot be written.
+        """
+        tensors = {"tokens": self.tokens, "labels": self.labels}
+        if self.keywords is not None:
+            tensors["keywords"] = self.keywords
+        described = {"classes": list(self.classes), "vocabulary": list(self.vocabulary)}
+        save_tensors(path, tensors, {**(provenance or {}), _KEY: described})
+
+    @classmethod
+    def load(cls, path: str | Path) -> TextSet:
+        """Read a set written by `save`.
+
+        Raises:
+            SparksError: when the file is missing, truncated or no text set.
+        """
+        described = tensor_provenance(path).get(_KEY)
+        if described is None:
+            raise SparksError(f"{path} holds no text set: name a file made by the text step")
+        tensors = load_tensors(path)
+        return cls(
+            tokens=tensors["tokens"],
+            labels=tensors["labels"],
+            classes=tuple(described["classes"]),
+            vocabulary=tuple(described["vocabulary"]),
+            keywords=tensors.get("keywords"),
+        )
+
+
+def split_words(text: str) -> list[str]:
+    """Lower-case words and numbers of a text; markup and punctuation are left out."""
+    return _WORD.findall(_MARKUP.sub(" ", text.lower()))
+
+
+def vocabulary_of(texts: Iterable[Sequence[str]], size: int) -> tuple[str, ...]:
+    """`SPECIAL`, then the most frequent words, at most `size` in all; ties in alphabetical order."""
+    counts = Counter(word for words in texts for word in words)
+    ordered = sorted(counts, key=lambda word: (-counts[word], word))
+    return (*SPECIAL, *ordered[: size - len(SPECIAL)])
+
+
+def encode(texts: Sequence[Sequence[str]], vocabulary: Sequence[str], length: int) -> Tensor:
+    """Token numbers, int32 (N, L), of texts cut to their first `length` words.
+
+    Unknown words become `UNK`, and so does a text without a word.
+    """
+    number = {word: token for token, word in enumerate(vocabulary)}
+    rows = [[number.get(word, UNK) for word in words[:length]] or [UNK] for words in texts]
+    tokens = torch.full((len(rows), max(map(len, rows), default=1)), PAD, dtype=torch.int32)
+    for row, numbers in zip(tokens, rows, strict=True):
+        row[: len(numbers)] = torch.tensor(numbers, dtype=torch.int32)
+    return tokens
+
+
+def _check(texts: TextSet) -> None:
+    """Refuse fields that contradict each other."""
+    tokens, n = texts.tokens, len(texts.labels)
+    if texts.labels.ndim != 1 or texts.labels.dtype != torch.int64:
+        raise SparksError("a text set needs int64 labels of shape (N,)")
+    if tokens.ndim != 2 or tokens.dtype != torch.int32 or len(tokens) != n:
+        raise SparksError(f"a text set of {n} labels needs int32 tokens of shape ({n}, L)")
+    if texts.vocabulary[: len(SPECIAL)] != SPECIAL:
+        raise SparksError(f"a vocabulary begins with {SPECIAL}")
+    if n and not 0 <= int(texts.labels.min()) <= int(texts.labels.max()) < len(texts.classes):
+        raise SparksError(f"a text set of {len(texts.classes)} classes has a label outside them")
+    if n and not 0 <= int(tokens.min()) <= int(tokens.max()) < len(texts.vocabulary):
+        raise SparksError("a text set has a token outside its vocabulary")
+    behind = torch.arange(tokens.shape[1]) >= texts.lengths[:, None]
+    if bool(((tokens == PAD) != behind).any()) or bool((texts.lengths == 0).any()):
+        raise SparksError("every text has one word or more, and padding only behind the last")
+    keywords = texts.keywords
+    if keywords is not None and (
+        keywords.shape != tokens.shape or keywords.dtype != torch.bool or bool(keywords[behind].any())
+    ):
+        raise SparksError("keywords are bool, one for each token, and none is padding")

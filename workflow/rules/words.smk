@@ -1,0 +1,49 @@
+# Words: a text set with its classifier, and the scores of every method on its texts.
+
+
+# Make a text set and train its classifier.
+rule words_train:
+    output:
+        texts=places.TEXTS,
+        weights=places.TEXT_WEIGHTS,
+    log:
+        places.log("words_train", "text", "seed"),
+    benchmark:
+        places.benchmark("words_train", "text", "seed")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=120,
+        gpu=GPU,
+    params:
+        cfg=cfg_of("words_train"),
+        code=code_of("words_train"),
+    script:
+        "../../scripts/words_train.py"
+
+
+# Explain texts by every method, and score the importance of their words.
+rule words:
+    input:
+        texts=places.TEXTS,
+        weights=places.TEXT_WEIGHTS,
+    output:
+        table=places.WORDS,
+    log:
+        places.log("words", "text", "seed"),
+    benchmark:
+        places.benchmark("words", "text", "seed")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=240,
+        gpu=GPU,
+    params:
+        cfg=cfg_of("words"),
+        code=code_of("words"),
+    script:
+        "../../scripts/words.py"
