@@ -28,5 +28,6 @@ rule all:
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/attribution.smk"
+include: "workflow/rules/studies.smk"
 include: "workflow/rules/words.smk"
 include: "workflow/rules/results.smk"

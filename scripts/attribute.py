@@ -10,7 +10,7 @@ SLICE = 16
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
-    """Write the maps with the classes they explain, and the passes and seconds per image."""
+    """Write the maps with the classes they explain, and what they cost: passes, time, memory."""
     from time import perf_counter
 
     import torch
@@ -18,9 +18,11 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from harness.loading import build_method, explained, tidy, trained
     from sparks.artifacts import save_table, save_tensors
     from sparks.models.counting import Counting
+    from sparks.models.peak import PeakMemory
     from sparks.progress import progress
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
+    peak = PeakMemory(next(model.parameters()).device)
     x, target = explained(inputs["images"], model, cfg["explain.target"])
     method = build_method(cfg["attribution"])
     counting = Counting(model)
@@ -38,6 +40,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         "Forwards": each * counting.forwards,
         "Backwards": each * counting.backwards,
         "Seconds": each * seconds,
+        "PeakMemory": torch.tensor([peak.megabytes()]),
     }
     names = {**cfg.wildcards, "method": cfg["attribution"]["label"]}
     save_table(outputs["cost"], tidy(names, cost), cfg.provenance())

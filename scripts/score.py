@@ -16,13 +16,15 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     family = cfg["metric"]
     images = ImageSet.load(inputs["images"])
+    chosen = range(min(len(images), family["images"] or len(images)))
     explanation = load_tensors(inputs["maps"], ["maps", "target"])
+    explanation = {name: tensor[: len(chosen)] for name, tensor in explanation.items()}
     model = None
     if family["needs_model"]:
         model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
-    call = {"model": model, "x": images.batch(range(len(images))), **explanation}
+    call = {"model": model, "x": images.batch(chosen), **explanation}
     if family["needs_truth"]:
-        call["truth"] = images.diagnostic()
+        call["truth"] = images.subset(chosen).diagnostic()
     if family["needs_method"]:
         call["method"] = build_method(cfg["attribution"])
     values: dict[str, Any] = {}

@@ -78,3 +78,19 @@ def test_kendall_tau_by_counting_pairs():
     a, b = [1, 2, 3, 4], [1, 3, 2, 4]
     assert kendall_tau(a, b) == pytest.approx((5 - 1) / 6)
     assert math.isnan(kendall_tau([1, 2], [1, 2]))
+
+
+def test_median_agrees_with_scipy():
+    values = np.random.default_rng(4).exponential(size=60)
+    ours = Bootstrap(resamples=5000).median([*values, np.nan])
+    theirs = scipy.stats.bootstrap(
+        (values,), np.median, n_resamples=5000, method="percentile", rng=np.random.default_rng(2)
+    ).confidence_interval
+    assert (ours.mean, ours.n) == (np.median(values), 60)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.03)
+
+
+def test_median_of_nothing_is_refused_and_of_one_value_has_no_interval():
+    with pytest.raises(SparksError, match="no value"):
+        Bootstrap().median([np.nan])
+    assert math.isnan(Bootstrap().median([1.0]).low)

@@ -11,13 +11,15 @@ from sparks.artifacts import atomic, load_table, load_tensors, tensor_provenance
 
 if TYPE_CHECKING:
     from sparks.figures.explained import Explained
+    from sparks.figures.walkthrough import Steps
 
 
 def load(kind: str, files: Sequence[str]) -> Any:
     """Read the artifacts of one kind.
 
-    "images" gives data set → image set, "maps" a list of explanations, "published" the rows of the
-    papers' tables; every other kind is tables, put into one.
+    "images" gives data set → image set, "maps" a list of explanations, "walkthrough" one
+    of the steps of single explanations, "published" the rows of the papers' tables; every other
+    kind is tables, put into one.
     """
     import pandas as pd
 
@@ -27,6 +29,8 @@ def load(kind: str, files: Sequence[str]) -> Any:
         return {Path(file).stem: ImageSet.load(file) for file in files}
     if kind == "maps":
         return [_explained(file) for file in files]
+    if kind == "walkthrough":
+        return [_steps(file) for file in files]
     if kind == "published":
         return pd.concat([pd.read_csv(file) for file in files], ignore_index=True)
     return pd.concat([load_table(file) for file in files], ignore_index=True)
@@ -38,6 +42,14 @@ def _explained(file: str) -> Explained:
     made = tensor_provenance(file)
     job, label = made["job"], made["config"]["attribution"]["label"]
     return Explained(job["dataset"], job["model"], label, **load_tensors(file, ["maps", "target"]))
+
+
+def _steps(file: str) -> Steps:
+    from sparks.figures.walkthrough import Steps
+
+    made = tensor_provenance(file)
+    arrays = {name: tensor.numpy() for name, tensor in load_tensors(file).items()}
+    return Steps(made["job"]["dataset"], made["job"]["model"], made["explained"], arrays)
 
 
 def write_text(path: str, text: str) -> None:

@@ -6,6 +6,7 @@ trained model), and Wilson's for shares. Methods are compared on the same images
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from sparks.errors import SparksError
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and its bootstrap interval; `low` and `high` are NaN where there is one unit only."""
+    """A mean or median and its interval; `low` and `high` are NaN where there is one unit only."""
 
     mean: float
     low: float
@@ -57,6 +58,29 @@ class Bootstrap:
     def difference(self, first: ArrayLike, second: ArrayLike) -> Interval:
         """Return the mean of `first - second`, paired unit by unit, with its interval."""
         return self.mean(np.asarray(first, dtype=float) - np.asarray(second, dtype=float))
+
+    def median(self, values: ArrayLike) -> Interval:
+        """Return the median of `values` (n,), NaN left out, with its interval.
+
+        Raises:
+            SparksError: when no value is left.
+        """
+        units = np.asarray(values, dtype=float).ravel()
+        units = units[~np.isnan(units)]
+        if units.size == 0:
+            raise SparksError("no value to take a median of: every score is missing or NaN")
+        centre = float(np.median(units))
+        if units.size == 1:
+            return Interval(centre, np.nan, np.nan, 1)
+        medians = [np.median(units[which]) for which in self.draws(units.size)]
+        low, high = np.quantile(medians, [(1 - self.level) / 2, (1 + self.level) / 2])
+        return Interval(centre, float(low), float(high), int(units.size))
+
+    def draws(self, n: int) -> Iterator[NDArray[np.int64]]:
+        """Yield which of `n` units each resample holds, (n,) with repetitions."""
+        generator = np.random.default_rng(self.seed)
+        for _ in range(self.resamples):
+            yield generator.integers(n, size=n)
 
     def _means(self, units: NDArray[np.float64]) -> NDArray[np.float64]:
         """Draw the means of the resamples, a bounded number of units at once."""

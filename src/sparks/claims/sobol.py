@@ -28,6 +28,7 @@ class _Comparison:
 def _paired(table: pd.DataFrame, methods: Sequence[str]) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Yield (where, metric, images × methods) for every model and metric that has them all."""
     chosen = table[table["metric"].isin(list(SIGN)) & table["method"].isin(list(methods))]
+    chosen = chosen[chosen["condition"] == ""]
     for (dataset, model, metric), rows in chosen.groupby(["dataset", "model", "metric"]):
         wide = rows.pivot_table(index=["seed", "image"], columns="method", values="value")
         if set(methods) <= set(wide.columns):
@@ -79,7 +80,8 @@ class BeatsRise:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on a tidy table (columns as in `sparks.artifacts.TIDY`)."""
-        forwards = table[table["metric"] == "Forwards"].groupby("method")["value"].mean()
+        costs = table[(table["metric"] == "Forwards") & (table["condition"] == "")]
+        forwards = costs.groupby("method")["value"].mean()
         if not {"Sobol", "RISE"} <= set(forwards.index):
             return not_run("Sobol and RISE were not both run")
         ratio = forwards["Sobol"] / forwards["RISE"]
@@ -111,7 +113,7 @@ class AtLeastBlackBox:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on a tidy table (columns as in `sparks.artifacts.TIDY`)."""
-        present = set(table["method"].dropna())
+        present = set(table[table["condition"] == ""]["method"])
         rivals = [name for name in self.black_box if name in present]
         whites = [name for name in self.white_box if name in present]
         if "Sobol" not in present or not rivals or not whites:

@@ -26,27 +26,34 @@ class Gallery:
 
     Attributes:
         rows: images of each data set, the first of as many different classes.
+        columns: methods beside each other; more of them continue in a band below, with the same
+            images.
         percentile: of |map| that has full colour; each map is divided by its own.
     """
 
-    rows: int = 4
+    rows: int = 3
+    columns: int = 9
     percentile: float = 99.5
 
     def __call__(self, images: Mapping[str, ImageSet], maps: Sequence[Explained]) -> Drawing:
-        """Draw the gallery: one block of rows for each data set and model."""
+        """Draw the gallery: for each data set and model, bands of methods over the same images."""
         blocks = list(dict.fromkeys((m.dataset, m.model) for m in maps))
         methods = list(dict.fromkeys(m.method for m in maps))
         if not methods:
             raise SparksError("fig-gallery has no map to show: give the experiment a method")
+        width = -(-len(methods) // -(-len(methods) // self.columns))
+        bands = [methods[start : start + width] for start in range(0, len(methods), width)]
         with style():
-            figure, axes = self._canvas(len(blocks) * self.rows, len(methods) + 2)
-            for number, (dataset, model) in enumerate(blocks):
-                block = axes[number * self.rows : (number + 1) * self.rows]
+            figure, axes = self._canvas(len(blocks) * len(bands) * self.rows, width + 2)
+            waiting = iter(axes.reshape(-1, self.rows, width + 2))
+            for dataset, model in blocks:
                 shown = {m.method: m for m in maps if (m.dataset, m.model) == (dataset, model)}
-                self._block(block, images[dataset], shown, methods)
-                block[0, 0].set_title(f"{dataset}\n{model}", fontweight="bold")
-            for axis, name in zip(axes[0, 1:], ["True parts", *methods], strict=True):
-                axis.set_title(name, rotation=40, ha="left", va="bottom", x=0.3)
+                for band in bands:
+                    block = next(waiting)
+                    self._block(block, images[dataset], shown, band)
+                    block[0, 0].set_title(f"{dataset}\n{model}", fontweight="bold")
+                    for axis, name in zip(block[0, 1:], ["True parts", *band], strict=False):
+                        axis.set_title(name, rotation=40, ha="left", va="bottom", x=0.3)
             self._legend(figure, axes)
         caption = (
             f"The first image of {self.rows} classes of each data set, the parts that decide its "
@@ -54,7 +61,8 @@ class Gallery:
             "method for the class that the model predicts (named beside the image; a wrong one is "
             "marked ✗ with the true class). One colour rule for all: each map is divided by its "
             f"own {self.percentile} % quantile of |value|; red raises the score, blue lowers it, "
-            "white does nothing. Saliency, SmoothGrad and Sobol know no sign: red is how much."
+            "white does nothing. Methods that know no sign (Saliency, the squares and variances of "
+            "gradients, Sobol, HSIC) show how much in red."
         )
         return Drawing(figure, caption)
 
@@ -90,7 +98,7 @@ class Gallery:
             else:
                 _show_image(axes[row, 1], 0.35 * picture + 0.65)
                 axes[row, 1].contour(truth[index].numpy(), levels=[0.5], colors="k", linewidths=0.8)
-            for axis, method in zip(axes[row, 2:], methods, strict=True):
+            for axis, method in zip(axes[row, 2:], methods, strict=False):
                 if method in shown:
                     self._show_map(axis, shown[method].maps[index].numpy())
                 else:

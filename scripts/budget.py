@@ -1,0 +1,60 @@
+"""Explain some images by each black-box method at several budgets of forward passes."""
+
+from harness import places
+from harness.job import Config, Paths, main
+
+PARTS = ("model.classifier", "studies.budget", "explain.target", "device")
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write the scores of every method, budget and image, and the seconds each explanation took.
+
+    `condition` is the number of forward passes that an explanation took.
+    """
+    from time import perf_counter
+
+    import pandas as pd
+    import torch
+
+    from harness.loading import build, build_method, explained, tidy, trained
+    from sparks.artifacts import save_table
+    from sparks.attribution.budgets import within
+    from sparks.models.counting import Counting
+    from sparks.progress import progress
+
+    settings = cfg["studies.budget"]
+    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
+    x, target = explained(inputs["images"], model, cfg["explain.target"])
+    x, target = x[: settings["images"]], target[: settings["images"]]
+    metrics = [build(metric) for metric in settings["metrics"].values()]
+    # A budget that a method cannot use up, on small images, gives the settings of the one before.
+    planned = {
+        (option["label"], within(build_method(option), forwards, min(x.shape[2:]))): None
+        for option in settings["methods"].values()
+        for forwards in settings["forwards"]
+    }
+    scores, costs = [], []
+    for label, method in progress(list(planned), unit="budget", description="explain"):
+        start = perf_counter()
+        with Counting(model) as counting:
+            maps = method(model, x, target)
+        seconds = torch.full((1,), (perf_counter() - start) / len(x))
+        values: dict[str, torch.Tensor] = {}
+        for metric in metrics:
+            values |= metric(model, x, target, maps, None)
+        names = {**cfg.wildcards, "method": label}
+        spent = f"{counting.forwards // len(x)} forwards"
+        scores.append(tidy(names, values, spent))
+        costs.append(tidy(names, {"Seconds": seconds}, spent))
+    save_table(outputs["table"], pd.concat(scores, ignore_index=True), cfg.provenance())
+    save_table(outputs["cost"], pd.concat(costs, ignore_index=True), cfg.provenance())
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={"images": places.EXPLAINED, "weights": places.WEIGHTS},
+        outputs={"table": places.BUDGET, "cost": places.BUDGET_COST},
+        snakemake=globals().get("snakemake"),
+    )

@@ -1,0 +1,72 @@
+"""Estimate the total indices of images by every sequence and estimator, and compare them."""
+
+from typing import Any
+
+from harness import places
+from harness.job import Config, Paths, main
+
+PARTS = ("model.classifier", "studies.samplers", "explain.target", "seed", "device")
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write agreement with a large reference, and with the default, of every image.
+
+    `method` is the sequence, `variant` the estimator, `condition` the number of points.
+    """
+    from dataclasses import replace
+
+    import pandas as pd
+    import torch
+
+    from harness.loading import build_method, explained, tidy, trained
+    from sparks.artifacts import save_table
+    from sparks.progress import progress
+    from sparks.sensitivity.accuracy import SAMPLERS, agreement
+    from sparks.sensitivity.estimators import ESTIMATORS, indices
+
+    settings = cfg["studies.samplers"]
+    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
+    x, target = explained(inputs["images"], model, cfg["explain.target"])
+    x, target = x[: settings["images"]], target[: settings["images"]]
+    method = build_method(settings["method"])
+
+    def totals(points: int, shift: int, **how: Any) -> dict[str, torch.Tensor]:
+        """Total indices (N, d) by estimator, from a design of its own for each image."""
+        scores = []
+        for image in range(len(x)):
+            drawn = replace(method, points=points, seed=cfg["seed"] + shift + image, **how)
+            one = slice(image, image + 1)
+            scores.append(drawn.evaluate(model, x[one], target[one]).scores)
+        return {name: indices(torch.cat(scores), points, "total", name) for name in ESTIMATORS}
+
+    other = len(x)  # seeds that no image has
+    reference = totals(settings["reference"], shift=2 * other)["jansen"]
+    designs = [(s.label, 0, {"sequence": s.sequence, "scramble": s.scramble}) for s in SAMPLERS]
+    # The default once more: how well can any two designs of this size agree?
+    designs.insert(1, (f"{designs[0][0]}, another seed", other, designs[0][2]))
+    tables = []
+    for points in progress(settings["points"], unit="size", description="designs"):
+        default: dict[str, torch.Tensor] = {}
+        for label, shift, how in designs:
+            found = totals(points, shift, **how)
+            default = default or found
+            for estimator, total in found.items():
+                values = {
+                    "ReferenceSpearman": agreement(total, reference),
+                    "DefaultSpearman": agreement(total, default["jansen"]),
+                    "RelativeError": (total - reference).abs().mean(1) / reference.mean(1),
+                }
+                names = {**cfg.wildcards, "method": label}
+                table = tidy(names, values, f"{points} points")
+                tables.append(table.assign(variant=estimator))
+    save_table(outputs["table"], pd.concat(tables, ignore_index=True), cfg.provenance())
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={"images": places.EXPLAINED, "weights": places.WEIGHTS},
+        outputs={"table": places.SAMPLERS},
+        snakemake=globals().get("snakemake"),
+    )

@@ -1,0 +1,36 @@
+"""Explain one image by Sobol indices, and keep every step."""
+
+from harness import places
+from harness.job import Config, Paths, main
+
+PARTS = ("model.classifier", "studies.walkthrough", "explain.target", "seed", "device")
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write some masks and masked inputs, all scores, and both indices with their intervals."""
+    from dataclasses import replace
+
+    from harness.loading import build_method, explained, trained
+    from sparks.artifacts import save_tensors
+    from sparks.attribution.steps import steps
+    from sparks.data import ImageSet
+
+    settings = cfg["studies.walkthrough"]
+    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
+    x, target = explained(inputs["images"], model, cfg["explain.target"])
+    image = min(settings["image"], len(x) - 1)
+    one = slice(image, image + 1)
+    method = replace(build_method(settings["method"]), points=settings["points"])
+    name = ImageSet.load(inputs["images"]).classes[int(target[image])]
+    kept = steps(method, model, x[one], target[one])
+    save_tensors(outputs["steps"], kept, cfg.provenance(explained=name))
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={"images": places.EXPLAINED, "weights": places.WEIGHTS},
+        outputs={"steps": places.WALKTHROUGH},
+        snakemake=globals().get("snakemake"),
+    )

@@ -1,0 +1,51 @@
+"""Peak memory of a stretch of work."""
+
+from __future__ import annotations
+
+import re
+import resource
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+MEGABYTE = 2**20
+
+
+@dataclass
+class PeakMemory:
+    """What a stretch of work needed at most, from the making of this object on.
+
+    On a GPU, the memory that PyTorch allocated at most. On a CPU, the growth of the process's
+    resident memory to its peak; what was freed before, but kept by the process, is not counted.
+
+    Attributes:
+        device: where the work is done.
+    """
+
+    device: torch.device
+
+    def __post_init__(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+        with suppress(OSError):  # Linux: let the peak begin at what is resident now
+            Path("/proc/self/clear_refs").write_text("5")
+        self._before = _peak_resident()
+
+    def megabytes(self) -> float:
+        """Peak so far, in units of 2²⁰ bytes."""
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device) / MEGABYTE
+        return (_peak_resident() - self._before) / MEGABYTE
+
+
+def _peak_resident() -> int:
+    """Bytes the process had resident at most.
+
+    From /proc, as `ru_maxrss` starts at the peak of the parent process; that one elsewhere, where
+    (macOS) it is in bytes.
+    """
+    status = Path("/proc/self/status")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.is_file() else None
+    return int(found[1]) * 1024 if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,0 +1,106 @@
+"""How far estimated total indices are from the true ones, by sequence and estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sparks.sensitivity.designs import Replicated
+from sparks.sensitivity.estimators import ESTIMATORS, indices
+from sparks.sensitivity.functions import Additive, Ishigami, SobolG
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A sequence, scrambled or not.
+
+    Attributes:
+        sequence: see `sparks.sensitivity.sequences`.
+        scramble: see there.
+    """
+
+    sequence: str
+    scramble: bool
+
+    @property
+    def label(self) -> str:
+        """Its name in figures and tables."""
+        if self.sequence == "monte-carlo":
+            return self.sequence
+        return self.sequence + (", scrambled" if self.scramble else ", unscrambled")
+
+    @property
+    def random(self) -> bool:
+        """Whether two seeds give two designs."""
+        return self.scramble or self.sequence in ("monte-carlo", "latin-hypercube")
+
+
+SAMPLERS = (
+    Sampler("sobol", True),
+    Sampler("halton", True),
+    Sampler("latin-hypercube", True),
+    Sampler("monte-carlo", True),
+    Sampler("sobol", False),
+    Sampler("halton", False),
+    Sampler("latin-hypercube", False),
+)
+
+Function = Ishigami | SobolG | Additive
+
+FUNCTIONS: Mapping[str, Function] = {
+    "Ishigami, d = 3": Ishigami(),
+    "Sobol g, d = 8": SobolG(),
+    **{f"additive, d = {d}": Additive(torch.linspace(0.5, 1.5, d).tolist()) for d in (20, 64, 121)},
+}
+
+
+def estimates(
+    function: Function, sampler: Sampler, points: int, repeats: int, seed: int = 0
+) -> dict[str, Tensor]:
+    """Estimate the total indices of a function anew, `repeats` times, by every estimator.
+
+    Returns:
+        estimator → float64 (repeats, d); (1, d) for a design that no seed changes.
+    """
+    d = len(function.indices()[1])
+    outputs = torch.stack(
+        [
+            function(
+                Replicated.drawn(points, d, sampler.sequence, sampler.scramble, seed + r).rows()
+            )
+            for r in range(repeats if sampler.random else 1)
+        ]
+    )
+    return {name: indices(outputs, points, "total", name) for name in ESTIMATORS}
+
+
+def deviations(estimated: Tensor, true: Tensor) -> dict[str, Tensor]:
+    """Compare estimates (repeats, d) with the true indices (d,), in units of their mean.
+
+    Returns:
+        "RelativeError", the mean absolute deviation over the indices, of each repeat;
+        "RelativeBias", the mean signed deviation, of each repeat: its mean over repeats is the
+        bias of Σ ST; "IndexBias", the size of the mean deviation over repeats, averaged over the
+        indices, (1,): what no number of repeats takes away.
+    """
+    gaps = (estimated - true) / true.mean()
+    return {
+        "RelativeError": gaps.abs().mean(1),
+        "RelativeBias": gaps.mean(1),
+        "IndexBias": gaps.mean(0).abs().mean()[None],
+    }
+
+
+def agreement(first: Tensor, second: Tensor) -> Tensor:
+    """Spearman's rank correlation of the rows of two sets of indices, (N, d) → float64 (N,).
+
+    NaN where a row has no order (equal values, or NaN).
+    """
+    from scipy.stats import rankdata
+
+    a, b = (torch.from_numpy(rankdata(v.numpy(), axis=1)).double() for v in (first, second))
+    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
+    return (a * b).sum(1) / ((a**2).sum(1) * (b**2).sum(1)).sqrt()

@@ -1,0 +1,38 @@
+"""Studies: what an experiment measures besides scores, and who reads it."""
+
+from harness import grid
+from harness.compose import compose
+
+CONFIG = compose(["scale=smoke", "experiment=sobol", "scale.datasets=[chimera,digits]"])
+
+
+def test_a_study_is_made_on_its_data_sets_alone():
+    listed = grid.scores(CONFIG, "sobol")
+    studies = [path for path in listed if path.startswith("results/studies/")]
+    assert studies == [
+        "results/studies/indices/chimera/convnet/0.parquet",
+        "results/studies/indices/digits/convnet/0.parquet",
+        "results/studies/budget/chimera/convnet/0.parquet",
+        "results/studies/samplers/chimera/convnet/0.parquet",
+        "results/studies/samplers/analytic.parquet",
+    ]
+
+
+def test_measured_seconds_are_no_part_of_the_experiments_numbers_but_of_one_figure():
+    cost = "results/studies/budget/chimera/convnet/0.cost.parquet"
+    assert cost not in grid.scores(CONFIG, "sobol")
+    assert grid.item_inputs(CONFIG, "fig-sobol-budget") == {
+        "budget": ["results/studies/budget/chimera/convnet/0.parquet"],
+        "budget_cost": [cost],
+    }
+
+
+def test_an_experiment_without_studies_has_none():
+    config = compose(["scale=smoke", "experiment=models"])
+    assert not [path for path in grid.scores(config, "models") if "studies" in path]
+
+
+def test_cost_is_read_of_every_method():
+    files = grid.item_inputs(CONFIG, "tab-cost")["cost"]
+    assert len(files) == 2 * 18
+    assert "results/attributions/digits/convnet/0/hsic.cost.parquet" in files
