@@ -1,9 +1,12 @@
 """Words: methods on a linear bag of words, whose answers are exact, and on a trained classifier."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from torch import nn
 
 from sparks.attribution import (
@@ -25,6 +28,8 @@ from sparks.models import TextClassifier, seeded
 from sparks.sensitivity.sequences import draw
 from sparks.training import Settings, accuracy, fit
 
+CONFIG = Path(__file__).parents[2] / "config"
+WORDS = OmegaConf.load(CONFIG / "words" / "default.yaml")
 UNK = 1
 REMOVE = Token(UNK)
 
@@ -169,6 +174,25 @@ def test_word_dropout_is_only_in_training_and_seeded():
     assert torch.equal(model(tokens), first)
     assert not torch.allclose(first, still)
     assert len(first.unique(dim=0)) > 20  # each text loses its own words
+
+
+@pytest.mark.parametrize("name", WORDS.methods)
+def test_every_method_of_the_configuration_explains_words(name):
+    whole = {
+        "scale": OmegaConf.load(CONFIG / "scale" / "smoke.yaml"),
+        "engine": OmegaConf.load(CONFIG / "engine" / "default.yaml"),
+        "seed": 0,
+        "words": WORDS,
+    }
+    settings = OmegaConf.to_container(OmegaConf.create(whole), resolve=False)
+    settings["words"].pop("classifier")  # its size depends on the texts
+    resolved = OmegaConf.to_container(OmegaConf.create(settings), resolve=True)["words"]
+    tokens = torch.tensor([[3, 9, 4, 17, 5], [4, 4, 8, 2, 19]])
+    method = instantiate(resolved["methods"][name], _convert_="all")
+    maps = method(network(), tokens, torch.tensor([1, 0]))
+    assert maps.shape == (2, 5)
+    assert maps.isfinite().all()
+    assert resolved["removal"] == {"_target_": "sparks.engine.Token", "value": UNK}
 
 
 def test_wrong_inputs_and_models_are_refused():

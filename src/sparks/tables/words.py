@@ -53,9 +53,10 @@ class Words:
             "Explanations by the importance of words, mean over test texts with its "
             f"{self.bootstrap.level:.0%} interval ({sets}). Deletion and Insertion: area under the "
             "probability of the class as a text's words are replaced by <unk> (or put back), most "
-            "important first. Gradients are taken at the embeddings, less that of <unk>. Forwards "
-            "and backwards: texts through the network per explanation. fel2021sobol's own table "
-            "(1,000 IMDB reviews) is not available."
+            "important first. Gradients are taken at the embeddings, less that of <unk>. Sobol, "
+            "HSIC and Saliency have no sign: words that speak against the class rank with those "
+            "that speak for it. Forwards and backwards: texts through the network per "
+            "explanation. fel2021sobol's own table (1,000 IMDB reviews) is not available."
         )
         if not pd.isna(chance):
             caption += f" A random word is a keyword in {chance:.1%} of the cases."
