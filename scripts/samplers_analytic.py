@@ -3,7 +3,7 @@
 from harness import places
 from harness.job import Config, Paths, main
 
-PARTS = ("studies.samplers.analytic", "seed")
+PARTS = ("studies.functions", "seed")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -18,7 +18,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.progress import progress
     from sparks.sensitivity.accuracy import FUNCTIONS, SAMPLERS, deviations, estimates
 
-    settings = cfg["studies.samplers.analytic"]
+    settings = cfg["studies.functions"]
     tables = []
     for name, function in progress(FUNCTIONS.items(), unit="function", total=len(FUNCTIONS)):
         _, true = function.indices()

@@ -122,7 +122,7 @@ def test_samplers_tell_the_bias_of_unscrambled_designs_in_numbers():
     rows = [label.get_text() for label in matrix.get_yticklabels()]
     first = rows.index("sobol, unscrambled") * len(FUNCTIONS)
     assert set(texts[first : first + len(FUNCTIONS)]) == {"-80%"}
-    assert "additive, d = 64: -80% unscrambled, -3% scrambled" in drawing.caption
+    assert "additive, d = 64: -80% unscrambled, -1% scrambled" in drawing.caption
 
 
 def test_samplers_show_images_without_the_default_of_another_seed():

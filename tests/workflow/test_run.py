@@ -26,11 +26,13 @@ def rows(project, table):
 
 def test_every_item_is_there_in_every_format(finished):
     results = finished.folder / "results"
-    for item in ("tab-data-models", "tab-training-time", "tab-fidelity", "tab-claims"):
+    tables = ("tab-data-models", "tab-training-time", "tab-claims")
+    for item in (*tables, "tab-fidelity", "tab-pointing", "tab-cost", "tab-words"):
         for end in ("csv", "md", "tex", "html", "caption.rst"):
             assert (results / f"tables/{item}.{end}").stat().st_size > 0
-    assert (results / "figures/fig-gallery.png").read_bytes().startswith(b"\x89PNG")
-    assert (results / "figures/fig-gallery.pdf").read_bytes().startswith(b"%PDF")
+    for item in ("gallery", "sobol-walkthrough", "sobol-budget", "sobol-samplers"):
+        assert (results / f"figures/fig-{item}.png").read_bytes().startswith(b"\x89PNG")
+        assert (results / f"figures/fig-{item}.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_tables_cover_the_whole_grid(finished):
@@ -56,7 +58,7 @@ def test_every_job_left_a_log_and_its_cost(finished):
     for folder in ("logs", "benchmarks/results"):
         rules = {path.name for path in (finished.folder / folder).iterdir()}
         assert rules >= {"data", "select_images", "train", "evaluate", "attribute", "score"}
-        assert rules >= {"indices", "collect", "figure", "table"}
+        assert rules >= {"indices", "words_train", "words", "collect", "figure", "table"}
 
 
 def test_no_temporary_file_is_left(finished):
@@ -79,31 +81,39 @@ def test_report_is_one_page_with_every_item_and_no_address(finished):
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=[\"']https?:", page)
 
 
-NOT_DATA = {"train": 2, "evaluate": 2, "attribute": 18, "score": 27, "indices": 2}
-RESULTS = {"collect": 1, "figure": 1, "table": 2, "all": 1}  # of the experiment sobol
+# Two models, 18 methods on each; the pointing game on one of the data sets.
+STUDIES = {"budget": 1, "samplers": 1, "walkthrough": 1}
+TEXTS = {"words_train": 1, "words": 1}
+NOT_DATA = {"train": 2, "evaluate": 2, "attribute": 36, "score": 54, "indices": 2, **STUDIES}
+RESULTS = {"collect": 1, "figure": 4, "table": 4, "all": 1}  # of the experiment sobol
+SOBOL = {"attribute": 2, "score": 3, "indices": 2, **STUDIES, **RESULTS}
+RISE = {"attribute": 2, "score": 3, "budget": 1, **RESULTS, "figure": 2}
+POINTING = {"score": 18, "collect": 1, "table": 3, "all": 1}
 
 
 @pytest.mark.parametrize(
     ("override", "planned"),
     [
+        ("attributions.sobol.method.points=4", SOBOL),
+        ("attributions.rise.method.masks=60", RISE),
+        ("metrics.localisation.metrics.pointing_game.seed=5", POINTING),
         (
-            "attributions.sobol.method.points=4",
-            {"attribute": 2, "score": 3, "indices": 2, **RESULTS},
+            "training.epochs=3",
+            {**NOT_DATA, **TEXTS, "collect": 3, "figure": 4, "table": 7, "all": 1},
         ),
-        ("attributions.rise.method.masks=60", {"attribute": 2, "score": 3, **RESULTS}),
-        (
-            "metrics.localisation.metrics.pointing_game.seed=5",
-            {"score": 9, "collect": 1, "table": 2, "all": 1},
-        ),
-        ("training.epochs=3", {**NOT_DATA, "collect": 2, "figure": 1, "table": 4, "all": 1}),
+        ("words.methods.Sobol.points=4", {"words": 1, "collect": 1, "table": 2, "all": 1}),
         ("items.tab-fidelity.title=Other", {"table": 1, "all": 1}),
         ("claims.sobol-beats-rise-budget.check.ratio=0.7", {"table": 1, "all": 1}),
-        ("items.fig-gallery.draw.rows=3", {"figure": 1, "all": 1}),
+        ("items.fig-gallery.draw.rows=2", {"figure": 1, "all": 1}),
         (
             "experiments.sobol.methods=[sobol,random]",
-            {"collect": 1, "figure": 1, "table": 2, "all": 1},
+            {"collect": 1, "figure": 1, "table": 4, "all": 1},
         ),
-        ("statistics.level=0.9", {"table": 3, "all": 1}),
+        (
+            "studies.functions.repeats=3",
+            {"samplers_analytic": 1, "collect": 1, "figure": 1, "table": 3, "all": 1},
+        ),
+        ("statistics.level=0.9", {"figure": 2, "table": 5, "all": 1}),
         ("data_dir=elsewhere", {}),
         ("experiments.sobol.title=Other", {}),
     ],
@@ -119,13 +129,14 @@ def test_a_change_of_the_configuration_reruns_what_depends_on_it(finished, overr
             "src/sparks/metrics/pointing.py",
             "\n\n\n@dataclass",
             "\n\nX = 1\n\n\n@dataclass",
-            {"score": 9, "collect": 1, "table": 2, "all": 1},
+            {**POINTING, "words": 1, "collect": 2, "table": 4},
         ),
         (
             "src/sparks/attribution/sobol.py",
             "\n\n\n@dataclass",
             "\n\nX = 1\n\n\n@dataclass",
-            {"attribute": 2, "score": 3, "indices": 2, **RESULTS},
+            # And the first-order indices, and those of words.
+            {**SOBOL, "attribute": 4, "score": 6, "words": 1, "collect": 2, "table": 5},
         ),
         (
             "src/sparks/figures/gallery.py",
@@ -145,7 +156,7 @@ def test_a_change_of_the_configuration_reruns_what_depends_on_it(finished, overr
             "config/attribution/rise.yaml",
             "grid: 7",
             "grid: 6",
-            {"attribute": 2, "score": 3, **RESULTS},
+            RISE,
         ),
         ("config/attribution/rise.yaml", "grid: 7", "grid: 7 # said", {}),
     ],

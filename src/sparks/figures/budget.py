@@ -91,8 +91,9 @@ class Budget:
         for place, (method, line) in enumerate(lines):
             line = line.sort_values("forwards")
             shown = look(str(method))
-            # A little apart, as most methods spend exactly the same.
-            x = line[against] * APART ** (place - (len(lines) - 1) / 2)
+            # Most methods spend exactly as many passes: set them a little apart.
+            apart = APART ** (place - (len(lines) - 1) / 2) if against == "forwards" else 1
+            x = line[against] * apart
             axis.plot(x, line["mean"], label=str(method), ms=3, lw=1.2, **shown)
             axis.vlines(x, line["low"], line["high"], color=shown["color"], lw=0.7, alpha=0.7)
         axis.set_xscale("log")

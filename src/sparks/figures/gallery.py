@@ -119,7 +119,7 @@ class Gallery:
             orientation="horizontal",
             shrink=0.25,
             aspect=30,
-            pad=0.02,
+            pad=0.1,
         )
         bar.set_ticks([-1, 0, 1], labels=["lowers the score", "0", "raises it"])
 

@@ -61,7 +61,8 @@ class Claims:
         if relevant.empty:
             return not_run(f"the experiment {', '.join(claim['experiments'])} was not run")
         verdict: Verdict = claim["check"](relevant)
-        images = relevant[relevant["method"] != ""]["image"].nunique()
+        explained = relevant[(relevant["method"] != "") & (relevant["model"] != "")]
+        images = explained["image"].nunique()
         if images < self.images:
             few = f"only {images} images, of {self.images} needed; {verdict.measured}"
             return replace(verdict, outcome=Outcome.NOT_RUN, measured=few)
