@@ -101,6 +101,16 @@ def test_at_least_black_box_compares_with_the_best_rival_of_each_metric():
     assert beaten_by_all_white.outcome == Outcome.CONTRADICTED
 
 
+def test_scores_at_other_budgets_do_not_count():
+    same = {"Sobol": 0.2, "RISE": 0.2, "Saliency": 0.9}
+    table = scores(same, {**same, "Saliency": 0.1}, {**same, "Saliency": 0.1}, BUDGET)
+    bad = [rows("Sobol", metric, -9.0, condition="66 forwards") for metric in MARGINS]
+    more = pd.concat([table, *bad], ignore_index=True)
+    for claim in (BeatsRise(MARGINS), AtLeastBlackBox(MARGINS, ["RISE"], ["Saliency"])):
+        assert claim(more) == claim(table)
+        assert claim(table).outcome == Outcome.REPLICATED
+
+
 def test_total_at_least_first():
     def table(gap):
         return pd.concat(

@@ -149,7 +149,7 @@ class Walkthrough:
             f"interactions, on {side} × {side} cells with N = {points}; each cell with its 95% "
             f"bootstrap intervals. The indices sum to {total:.2f} (total) and {first:.2f} (first "
             f"order): {between:.2f} is due to interactions, counted once for each cell in them. "
-            "The paper's default is N = 32; more points are taken here for the difference to show."
+            "The paper's default is N = 32; the error of the difference shrinks with N."
         )
 
 
