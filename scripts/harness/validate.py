@@ -34,7 +34,8 @@ def validate(config: DictConfig) -> None:
     except OmegaConfBaseException as error:
         raise SparksError(f"the configuration cannot be resolved: {_one_line(error)}") from None
     _check_schema(tree)
-    for path, node in _with_targets(tree, ""):
+    # Outermost first: an option before what refers to it.
+    for path, node in sorted(_with_targets(tree, ""), key=lambda found: found[0].count(".")):
         _check_target(path, node)
     for name in config.experiments:
         _check_grid(config, name)

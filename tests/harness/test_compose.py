@@ -60,6 +60,14 @@ def test_a_part_holds_what_was_asked_with_the_options_in_hand():
     assert (of_digits["seed"], of_chimera["seed"]) == (7, 8)
 
 
+def test_the_seed_of_one_job_is_not_that_of_the_next():
+    config = compose(["scale=smoke"])
+    before = part(config, ("dataset", "seed"), dataset="chimera")
+    part(config, ("model", "seed"), dataset="digits", model="mlp", seed="7")
+    assert part(config, ("dataset", "seed"), dataset="chimera") == before
+    assert (config.seed, config.dataset.name, config.model.name) == (0, "digits", "convnet")
+
+
 def test_an_override_changes_the_part_of_its_option_alone():
     def parts(*overrides):
         config = compose(["scale=smoke", *overrides])

@@ -1,9 +1,10 @@
 # The only helpers: the composed configuration, and what a rule may ask of it.
 import sys
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+SCRIPTS = Path(workflow.basedir) / "scripts"
+sys.path.insert(0, str(SCRIPTS))
 
 from harness import grid, lock, places
 from harness.compose import compose, overrides_from, part
@@ -33,23 +34,28 @@ GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution"}
 GROUPS |= {"metric": "metric", "text": "text", "item": "item", "seed": "seed"}
 
 
+@cache
+def resolved(script, chosen):
+    """The part of the configuration that a script declares, with these options in hand."""
+    return part(CFG, declared_parts(SCRIPTS / f"{script}.py"), **dict(chosen))
+
+
+def in_hand(wildcards):
+    """The options that a job's wildcards name."""
+    return tuple(
+        (GROUPS[key], value) for key, value in wildcards.items() if key in GROUPS
+    )
+
+
 def cfg_of(script):
-    """The part of the configuration that a script declares, for a job's wildcards."""
-    path = Path(workflow.basedir) / "scripts" / f"{script}.py"
-    keys = declared_parts(path)
-
-    def resolve(wildcards):
-        chosen = {GROUPS[k]: v for k, v in wildcards.items() if k in GROUPS}
-        return part(CFG, keys, **chosen)
-
-    return resolve
+    """A job's part of the configuration."""
+    return lambda wildcards: resolved(script, in_hand(wildcards))
 
 
 def code_of(script):
     """A digest of the code that a job runs: the script, and all it imports or is configured with."""
-    path = Path(workflow.basedir) / "scripts" / f"{script}.py"
-    resolve = cfg_of(script)
-    return lambda wildcards: code_digest(path, resolve(wildcards))
+    path = SCRIPTS / f"{script}.py"
+    return lambda wildcards: code_digest(path, resolved(script, in_hand(wildcards)))
 
 
 def only_run():
