@@ -191,8 +191,11 @@ def test_refused_before_any_job_starts(finished):
 
 SMALL = (
     *SMOKE,
-    "overrides=[scale.datasets=[chimera],training.epochs=6,"
-    "experiments.sobol.methods=[saliency,sobol,random]]",
+    "overrides=[experiment=sobol,scale.datasets=[chimera],training.epochs=6,"
+    "experiments.sobol.methods=[saliency,sobol,random],"
+    "experiments.sobol.studies.budget=[],experiments.sobol.studies.samplers=[],"
+    "experiments.sobol.studies.walkthrough=[],"
+    "experiments.sobol.items=[tab-fidelity,tab-pointing,tab-claims,fig-gallery]]",
 )
 
 
