@@ -201,6 +201,7 @@ _ABLE = {
 }
 _LISTS = {"datasets": "dataset", "models": "model", "methods": "attribution", "metrics": "metric"}
 _LISTS |= {"texts": "text"}
+IMAGENET_CLASSES = 1000  # of torchvision's published weights
 
 
 def _check_grid(config: DictConfig, name: str) -> None:
@@ -213,6 +214,15 @@ def _check_grid(config: DictConfig, name: str) -> None:
                     f"experiments.{name}.{key} names {value!r}: there is no config/{group}/"
                     f"{value}.yaml; allowed: {sorted(options)}"
                 )
+    for run in grid.runs(config, name):
+        model, classes = config.models[run.model], config.datasets[run.dataset].num_classes
+        published = str(model.classifier.net["_target_"]).endswith(".torchvision_classifier")
+        if published and model.weights == "included" and classes != IMAGENET_CLASSES:
+            raise SparksError(
+                f"experiments.{name}: models.{run.model}.weights=included has {IMAGENET_CLASSES} "
+                f"classes, {run.dataset} has {classes}: its last layer would be untrained. Set "
+                f"models.{run.model}.weights=null to train it, or name a checkpoint"
+            )
     for job in grid.explanations(config, name):
         kind = config.models[job.model].kind
         needs = config.attributions[job.method].needs

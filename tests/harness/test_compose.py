@@ -118,6 +118,13 @@ def test_gradcam_on_a_dense_network_is_refused():
     assert "exclude" in message
 
 
+def test_published_weights_for_other_classes_are_refused():
+    message = refused("experiment=models", "scale.models=[resnet18]")
+    assert "models.resnet18.weights=null" in message
+    trained = ["experiment=models", "scale.models=[resnet18]", "models.resnet18.weights=null"]
+    validate(compose(trained))
+
+
 def test_excluded_combinations_are_fine():
     validate(compose(["experiment=sobol", "experiments.sobol.models=[mlp]"]))
 
