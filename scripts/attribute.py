@@ -26,6 +26,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     x, target = explained(inputs["images"], model, cfg["explain.target"])
     method = build_method(cfg["attribution"])
     counting = Counting(model)
+    # Imports and the search of the batch size happen on the first call: no cost of the method.
+    method(model, x[:1], target[:1])
     start = perf_counter()
     slices = zip(torch.split(x, SLICE), torch.split(target, SLICE), strict=True)
     with counting, progress(total=len(x), unit="image", description="explain") as bar:

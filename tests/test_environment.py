@@ -1,6 +1,8 @@
 """The environment files agree with their only source, and name no index."""
 
 import re
+import shutil
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -31,3 +33,21 @@ def test_every_locked_file_has_a_hash_and_no_address_is_named():
     assert len(entries) > 100
     assert all("--hash=sha256:" in entry for entry in entries)
     assert "http" not in LOCK
+
+
+def test_the_environment_to_be_replaced_is_not_the_one_that_makes_the_next(tmp_path):
+    """Activated, the old environment's Python comes first; it is deleted before the new is made."""
+    shutil.copy(ROOT / "sparks", tmp_path)
+    (tmp_path / "requirements.lock").write_text("changed")
+    folders = [tmp_path / ".venv/bin", tmp_path / "system"]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        # A Python that is of the right version (-c) and makes no environments (-m).
+        (folder / "python3.13").write_text('#!/bin/sh\n[ "$1" = -c ]\n')
+        (folder / "python3.13").chmod(0o755)
+    path = ":".join([*map(str, folders), "/usr/bin", "/bin"])
+    done = subprocess.run(
+        [tmp_path / "sparks", "true"], env={"PATH": path}, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert f"{folders[1]}/python3.13 cannot make virtual environments" in done.stderr
