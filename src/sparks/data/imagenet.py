@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from sparks.data.imageset import ImageSet
 from sparks.data.torchvision_sets import TorchvisionSet, from_files
+from sparks.errors import SparksError
 
 # Labels in ImageNet of the ten classes of Imagenette, in the order of their WordNet ids.
 IMAGENETTE_IN_IMAGENET = (0, 217, 482, 491, 497, 566, 569, 571, 574, 701)
@@ -21,9 +24,11 @@ class ImageNet(TorchvisionSet):
 
     Attributes:
         size: side in pixels to which the images are resized and cropped.
+        num_classes: how many of the 1,000 classes, chosen at random by `seed`; None for all.
     """
 
     size: int = 224
+    num_classes: int | None = None
 
     name = "imagenet"
 
@@ -49,8 +54,22 @@ class ImageNet(TorchvisionSet):
 
     def _convert(self, dataset: Any) -> ImageSet:
         names = _distinct([synonyms[0] for synonyms in dataset.classes], dataset.wnids)
-        tables = {"wnids": list(dataset.wnids)}
-        return from_files(dataset.samples, self.root, names, self.size, tables)
+        chosen = self._chosen(len(names))
+        place = {label: i for i, label in enumerate(chosen)}
+        samples = [(path, place[label]) for path, label in dataset.samples if label in place]
+        tables = {"wnids": [dataset.wnids[label] for label in chosen]}
+        return from_files(samples, self.root, [names[i] for i in chosen], self.size, tables)
+
+    def _chosen(self, available: int) -> list[int]:
+        """Labels of the classes that are kept, in their order; the same in both splits."""
+        if self.num_classes is None:
+            return list(range(available))
+        if not 2 <= self.num_classes <= available:
+            raise SparksError(
+                f"imagenet: num_classes is {self.num_classes}: use 2 to {available}"
+            )
+        generator = torch.Generator().manual_seed(self.seed)
+        return sorted(torch.randperm(available, generator=generator)[: self.num_classes].tolist())
 
     def _way_out(self) -> str:
         return (

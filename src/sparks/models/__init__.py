@@ -5,6 +5,7 @@ from sparks.models.convnet import ConvNet
 from sparks.models.device import autocast, resolve_device, resolve_precision
 from sparks.models.mlp import MLP
 from sparks.models.pretrained import torchvision_classifier
+from sparks.models.resnet import ResNet18
 from sparks.models.text import TextClassifier
 from sparks.models.vit import ViTTiny
 from sparks.models.weights import load_weights, save_weights, seeded
@@ -13,6 +14,7 @@ __all__ = [
     "MLP",
     "Classifier",
     "ConvNet",
+    "ResNet18",
     "TextClassifier",
     "ViTTiny",
     "autocast",

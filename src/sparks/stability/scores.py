@@ -1,0 +1,205 @@
+"""MeGe and ReCo of sets of distances, with intervals.
+
+S₌ holds the distances between the maps of two networks that are both right on an image, S≠ those
+where exactly one is; pairs that are both wrong count nowhere. Each score has two variants:
+
+- as computed: what reproduces the published tables. MeGe = 1 - mean S₌; the rates of ReCo are
+  shares of S₌ and of S≠ (then ReCo is Youden's index).
+- as printed (eq. 5 and 6 of the paper): MeGe = 1 / (1 + mean S₌), never below 1/2 for distances
+  up to 1; the rates of ReCo are shares of all distances below, or above, the threshold.
+
+ReCo tries every distance as threshold γ ("below" means ≤ γ), in O(n log n).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sparks.statistics import Bootstrap, Interval
+
+Floats = NDArray[np.float64]
+METRICS = ("MeGe", "MeGe (printed)", "ReCo", "ReCo (printed)", "ReCo-AUC")
+# Resampled distances held at a time: bounds memory only.
+MEMORY = 2**22
+
+
+class StabilityWarning(UserWarning):
+    """A score does not exist, or distances are left out of it."""
+
+
+def mege(equal: ArrayLike, printed: bool = False) -> float:
+    """Mean generalisability of distances S₌, higher is better; NaN with a warning if empty."""
+    return float(_at_once("MeGe" + " (printed)" * printed, equal, ())[0])
+
+
+def reco(equal: ArrayLike, unequal: ArrayLike, printed: bool = False) -> float:
+    """Relative consistency of S₌ and S≠: 1 where a threshold parts them, 0 where they are alike.
+
+    NaN, with a warning, where one of them is empty: it does not exist then.
+    """
+    return float(_at_once("ReCo" + " (printed)" * printed, equal, unequal)[0])
+
+
+def reco_auc(equal: ArrayLike, unequal: ArrayLike) -> float:
+    """Mean of TPR + TNR - 1 over the thresholds in S₌ ∪ S≠; NaN, with a warning, like `reco`."""
+    return float(_at_once("ReCo-AUC", equal, unequal)[0])
+
+
+def _at_once(metric: str, equal: ArrayLike, unequal: ArrayLike) -> Floats:
+    first, second = (np.asarray(values, dtype=float).ravel() for values in (equal, unequal))
+    pairs = Pairs(
+        np.concatenate([first, second]),
+        np.arange(len(first) + len(second)) < len(first),
+        np.zeros(len(first) + len(second), dtype=np.int64),
+    )
+    pairs.warn(metric)
+    return pairs.scores((metric,), np.ones((1, 1)))[metric]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The distances of one method under one condition: S₌ and S≠ together.
+
+    Attributes:
+        distance: (n,); NaN where a pair is left out.
+        equal: bool (n,), whether both networks are right; else exactly one is.
+        unit: int (n,), the image of each pair, as an index into the weights of `scores`.
+    """
+
+    distance: Floats
+    equal: NDArray[np.bool_]
+    unit: NDArray[np.int64]
+
+    def sizes(self) -> tuple[int, int, int]:
+        """Numbers of distances: in S₌, in S≠, and left out."""
+        kept = ~np.isnan(self.distance)
+        return int((kept & self.equal).sum()), int((kept & ~self.equal).sum()), int((~kept).sum())
+
+    def warn(self, metric: str) -> None:
+        """Say so where a score does not exist, or distances are left out."""
+        equal, unequal, left_out = self.sizes()
+        if equal == 0:
+            _warn(f"{metric} does not exist: no pair of networks is right on the same image")
+        elif unequal == 0 and metric.startswith("ReCo"):
+            _warn(f"{metric} does not exist: S≠ is empty, no image is told right by one of a pair")
+        if left_out:
+            _warn(f"{metric}: {left_out} of {len(self.distance)} distances are NaN and left out")
+
+    def scores(self, metrics: tuple[str, ...], weights: Floats) -> dict[str, Floats]:
+        """Score every reweighting of the images.
+
+        Args:
+            metrics: out of `METRICS`.
+            weights: (R, images), how often each image counts.
+
+        Returns:
+            metric → (R,), NaN where it does not exist.
+        """
+        order = np.argsort(self.distance, kind="stable")
+        order = order[: len(order) - int(np.isnan(self.distance).sum())]  # NaN comes last
+        distance, equal, unit = self.distance[order], self.equal[order], self.unit[order]
+        block = max(1, MEMORY // max(1, len(order)))
+        parts = [
+            _scores(metrics, distance, equal, weights[start : start + block][:, unit])
+            for start in range(0, len(weights), block)
+        ]
+        return {metric: np.concatenate([part[metric] for part in parts]) for metric in metrics}
+
+
+def _scores(
+    metrics: tuple[str, ...], distance: Floats, equal: NDArray[np.bool_], weights: Floats
+) -> dict[str, Floats]:
+    """Score sorted distances (n,) under weights (R, n)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = (weights * equal * distance).sum(1) / (weights * equal).sum(1)
+        found = {"MeGe": 1 - mean, "MeGe (printed)": 1 / (1 + mean)}
+        if not any(metric.startswith("ReCo") for metric in metrics):
+            return found
+        if not equal.any() or equal.all():
+            nothing = np.full(len(weights), np.nan)
+            return found | dict.fromkeys(METRICS[2:], nothing)
+        # Equal distances share a threshold: the last of them.
+        last = np.append(np.flatnonzero(np.diff(distance) > 0), len(distance) - 1)
+        below = np.cumsum(weights * equal, axis=1)[:, last], np.cumsum(weights * ~equal, 1)[:, last]
+        above = below[0][:, -1:] - below[0], below[1][:, -1:] - below[1]
+        youden = below[0] / below[0][:, -1:] + above[1] / below[1][:, -1:] - 1
+        found["ReCo"] = _largest(youden)
+        of_each = np.diff(below[0] + below[1], axis=1, prepend=0)  # distances at each threshold
+        found["ReCo-AUC"] = (youden * of_each).sum(1) / of_each.sum(1)
+        if "ReCo (printed)" in metrics:
+            printed = below[0] / (below[0] + below[1]) + above[1] / (above[0] + above[1]) - 1
+            # Where nothing lies above (or below) a threshold, one rate does not exist.
+            exists = ~np.isnan(youden[:, -1])
+            found["ReCo (printed)"] = np.where(exists, _largest(printed), np.nan)
+    return found
+
+
+def _largest(values: Floats) -> Floats:
+    """Largest value of each row that is not NaN; NaN where all are."""
+    largest = np.where(np.isnan(values), -np.inf, values).max(1)
+    return np.where(np.isinf(largest), np.nan, largest)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, StabilityWarning, stacklevel=4)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A score, and the same of every resample of the images."""
+
+    value: float
+    draws: Floats
+    n: int  # images
+    level: float
+
+    def interval(self) -> Interval:
+        """Percentile interval; without ends where the score exists in under half of the draws."""
+        known = self.draws[~np.isnan(self.draws)]
+        if np.isnan(self.value) or 2 * len(known) < len(self.draws):
+            return Interval(self.value, np.nan, np.nan, self.n)
+        low, high = np.quantile(known, [(1 - self.level) / 2, (1 + self.level) / 2])
+        return Interval(self.value, float(low), float(high), self.n)
+
+    def __sub__(self, other: Estimate) -> Estimate:
+        """Return the difference, paired: both were drawn from the same resamples of images."""
+        draws = self.draws - other.draws
+        return Estimate(self.value - other.value, draws, self.n, self.level)
+
+
+def resampled(strata: NDArray[np.int64], bootstrap: Bootstrap) -> Floats:
+    """Draw images with repetitions within their fold, as often as the fold has images.
+
+    Args:
+        strata: fold of each image, (N,).
+        bootstrap: number of resamples and seed.
+
+    Returns:
+        How often each image counts, (1 + resamples, N); the first row is the sample itself, 1.
+    """
+    generator = np.random.default_rng(bootstrap.seed)
+    weights = np.zeros((1 + bootstrap.resamples, len(strata)))
+    weights[0] = 1
+    for members in _groups(strata):
+        shares = np.full(len(members), 1 / len(members))
+        weights[1:, members] = generator.multinomial(len(members), shares, bootstrap.resamples)
+    return weights
+
+
+def _groups(strata: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    for value in np.unique(strata):
+        yield np.flatnonzero(strata == value)
+
+
+def estimates(
+    pairs: Pairs, metrics: tuple[str, ...], weights: Floats, level: float
+) -> dict[str, Estimate]:
+    """Score the sample (first row of `weights`) and its resamples (the others)."""
+    found = pairs.scores(metrics, weights)
+    n = weights.shape[1]
+    return {m: Estimate(float(found[m][0]), found[m][1:], n, level) for m in metrics}

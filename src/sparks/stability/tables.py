@@ -1,0 +1,171 @@
+"""Tables of the stability experiment: what a job writes, and what scores are made from.
+
+A *pair* table has a row an image and pair of networks, with all six distances. The tidy rows made
+from it hold one distance each, as metric "DistanceBothRight" (S₌) or "DistanceOneRight" (S≠).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sparks.artifacts import TIDY
+from sparks.stability.scores import Estimate, Floats, Pairs, estimates, resampled
+from sparks.statistics import Bootstrap
+
+if TYPE_CHECKING:
+    from sparks.stability.compare import Compared
+
+EQUAL, UNEQUAL = "DistanceBothRight", "DistanceOneRight"
+HELD_OUT = "HeldOutRight"  # per image: is the network that has not seen it right?
+FOLD_ACCURACY = "FoldAccuracy"  # per fold: accuracy on all its images
+KEYS = ["dataset", "model", "condition", "method"]
+
+
+def condition(kind: str, percent: int) -> str:
+    """Name a degradation as the papers' tables do; none at 0 %."""
+    return f"{kind} {percent}%" if percent else ""
+
+
+def pair_rows(shards: Iterable[Compared]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Lay shards out as tables.
+
+    Returns:
+        pairs: columns image, fold (that holds the image out), other (the network compared), right,
+            right_other, the six distances, flag; one row an image and other network.
+        metrics: columns image, fold, metric, value.
+    """
+    pairs, metrics = [], []
+    for shard in shards:
+        k, b = shard.right.shape
+        others = [j for j in range(k) if j != shard.fold]
+        image = shard.image.numpy()
+        for j in others:
+            columns = {name: values[:, j].numpy() for name, values in shard.distances.items()}
+            right = {"right": shard.right[shard.fold], "right_other": shard.right[j]}
+            named = {"image": image, "fold": [shard.fold] * b, "other": [j] * b}
+            named |= {name: values.numpy() for name, values in right.items()}
+            pairs.append(pd.DataFrame({**named, **columns}))
+        for name, values in shard.metrics.items():
+            row = {"image": image, "fold": shard.fold, "metric": name}
+            metrics.append(pd.DataFrame({**row, "value": values.double().numpy()}))
+    nothing = pd.DataFrame(columns=["image", "fold", "metric", "value"])
+    return pd.concat(pairs, ignore_index=True), pd.concat(metrics or [nothing], ignore_index=True)
+
+
+def tidy_pairs(pairs: pd.DataFrame, distance: str) -> pd.DataFrame:
+    """Make tidy rows of one distance; pairs that are both wrong are left out, as defined."""
+    right = pairs["right"].astype(int) + pairs["right_other"].astype(int)
+    rows = pairs[right > 0].assign(
+        metric=np.where(right[right > 0] == 2, EQUAL, UNEQUAL), value=pairs[distance]
+    )
+    variant = "fold " + rows["fold"].astype(str) + ", model " + rows["other"].astype(str)
+    return as_tidy(rows.assign(variant=variant))
+
+
+def held_out(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Make tidy rows of whether the network that has not seen an image is right on it."""
+    rows = pairs.drop_duplicates(["dataset", "model", "seed", "condition", "image"])
+    return as_tidy(
+        rows.assign(
+            metric=HELD_OUT,
+            method="",
+            value=rows["right"].astype(float),
+            variant="fold " + rows["fold"].astype(str),
+        )
+    )
+
+
+def tidy_metrics(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Make tidy rows of the metrics of the maps by networks that have not seen the image."""
+    return as_tidy(metrics.assign(variant="fold " + metrics["fold"].astype(str)))
+
+
+def fold_accuracy(history: pd.DataFrame) -> pd.DataFrame:
+    """Make tidy rows of the accuracy of each network on all images of its fold (`image`)."""
+    last = history.drop_duplicates(["dataset", "model", "seed", "switched", "fold"], keep="last")
+    named = [condition("labels switched", int(percent)) for percent in last["switched"]]
+    return as_tidy(
+        last.assign(
+            condition=named, method="", metric=FOLD_ACCURACY, image=last["fold"],
+            value=last["accuracy"], variant="fold " + last["fold"].astype(str),
+        )
+    )  # fmt: skip
+
+
+def as_tidy(rows: pd.DataFrame, **columns: Any) -> pd.DataFrame:
+    """Keep the columns of tidy tables; those that are not there are empty."""
+    rows = rows.assign(**columns)
+    empty = {name: "" for name in TIDY if name not in rows}
+    return rows.assign(**empty)[list(TIDY)].astype({"seed": "int64"})
+
+
+@dataclass(frozen=True)
+class Scored:
+    """MeGe and ReCo of every method under every condition, from an experiment's tidy rows.
+
+    Attributes:
+        table: tidy rows, several experiments and seeds allowed; seeds count as further images.
+        bootstrap: over images within folds; the same resamples for all that one model explains, so
+            that differences are paired.
+    """
+
+    table: pd.DataFrame
+    bootstrap: Bootstrap
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The distances."""
+        return self.table[self.table["metric"].isin([EQUAL, UNEQUAL])]
+
+    @cached_property
+    def images(self) -> Mapping[tuple[str, str], pd.DataFrame]:
+        """(data set, model) → its images, with columns seed, image and fold, each once."""
+        rows = self.table[self.table["metric"] == HELD_OUT]
+        rows = rows.drop_duplicates(["dataset", "model", "seed", "image"])
+        fold = rows["variant"].str.extract(r"fold (\d+)", expand=False).astype(int)
+        rows = rows.assign(fold=fold).sort_values(["seed", "fold", "image"])
+        grouped = rows[["dataset", "model", "seed", "image", "fold"]].groupby(["dataset", "model"])
+        return {(str(d), str(m)): images for (d, m), images in grouped}
+
+    @cached_property
+    def pairs(self) -> Mapping[tuple[str, str, str, str], Pairs]:
+        """(data set, model, condition, method) → its distances."""
+        found = {}
+        for names, rows in self.rows.groupby(KEYS, sort=False):
+            key = tuple(map(str, names))
+            place = self.images[(key[0], key[1])].set_index(["seed", "image"])
+            unit = place.assign(unit=range(len(place)))["unit"]
+            of_row = pd.MultiIndex.from_frame(rows[["seed", "image"]])
+            found[(key[0], key[1], key[2], key[3])] = Pairs(
+                rows["value"].to_numpy(dtype=float),
+                (rows["metric"] == EQUAL).to_numpy(),
+                unit.reindex(of_row).to_numpy(dtype=np.int64),
+            )
+        return found
+
+    @cached_property
+    def _weights(self) -> dict[tuple[str, str], Floats]:
+        return {
+            key: resampled((1000 * i["seed"] + i["fold"]).to_numpy(), self.bootstrap)
+            for key, i in self.images.items()
+        }
+
+    def of(
+        self, dataset: str, model: str, condition: str, method: str, metrics: tuple[str, ...]
+    ) -> dict[str, Estimate]:
+        """Score one method under one condition; NaN where a score does not exist."""
+        pairs = self.pairs[(dataset, model, condition, method)]
+        weights = self._weights[(dataset, model)]
+        return estimates(pairs, metrics, weights, self.bootstrap.level)
+
+    def conditions(self, kind: str) -> list[tuple[int, str]]:
+        """List the levels of a degradation that were run, in percent, 0 (none) first."""
+        names = self.rows["condition"].unique()
+        levels = [int(c.split()[-1].rstrip("%")) for c in names if c.startswith(kind)]
+        return [(p, condition(kind, p)) for p in sorted({0, *levels})]
