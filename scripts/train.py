@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from sparks.data import ImageSet
     from sparks.models import Classifier
 
-PARTS = ("model.classifier", "model.weights", "model.training", "training", "seed", "device")
+PARTS = (
+    "model.classifier",
+    "model.weights",
+    "model.training",
+    "model.loss",
+    "training",
+    "seed",
+    "device",
+)
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -59,9 +67,17 @@ def _trained(
     from sparks.training import fit, holdout
 
     settings = build(cfg["training"] | cfg["model.training"])
+    loss = build(cfg["model.loss"]) if cfg["model.loss"] else None
     to_train, to_validate = holdout(train, settings.validation, cfg["seed"])
     history = fit(
-        model, to_train, to_validate, settings, cfg["seed"], cfg["device"], checkpoint=checkpoint
+        model,
+        to_train,
+        to_validate,
+        settings,
+        cfg["seed"],
+        cfg["device"],
+        checkpoint=checkpoint,
+        loss=loss,
     )
     table = pd.DataFrame(history.epochs).assign(images=len(to_train), kept=history.kept)
     return table.assign(epoch=range(1, len(table) + 1))

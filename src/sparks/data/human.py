@@ -77,12 +77,15 @@ def human_ceiling(
         order = torch.rand(n, annotators, generator=generator).argsort(1)
         one = human_maps(clicks[rows, order[:, :half]], size, sigma)
         other = human_maps(clicks[rows, order[:, half : 2 * half]], size, sigma)
-        total += _spearman(one.flatten(1), other.flatten(1))
+        total += rank_correlation(one.flatten(1), other.flatten(1))
     return total / repeats
 
 
-def _spearman(one: Tensor, other: Tensor) -> Tensor:
-    """Spearman's rank correlation of the rows of two (N, d) tensors, ties at their mean rank."""
+def rank_correlation(one: Tensor, other: Tensor) -> Tensor:
+    """Spearman's rank correlation of the rows of two (N, d) tensors, ties at their mean rank.
+
+    0 where a row is constant, which has no ranks.
+    """
     from scipy.stats import rankdata
 
     ranks = [torch.from_numpy(rankdata(rows.numpy(), axis=1)) for rows in (one, other)]

@@ -1,13 +1,18 @@
-"""One training loop, its settings, and prediction over whole sets of images."""
+"""One training loop, its settings and losses, and prediction over whole sets of images."""
 
 from sparks.training.batches import derive, holdout
 from sparks.training.loop import History, fit
+from sparks.training.losses import CrossEntropy, Loss, OfLogits, Step
 from sparks.training.predict import accuracy, evaluating, predict, score
 from sparks.training.settings import Settings, learning_rate
 
 __all__ = [
+    "CrossEntropy",
     "History",
+    "Loss",
+    "OfLogits",
     "Settings",
+    "Step",
     "accuracy",
     "derive",
     "evaluating",

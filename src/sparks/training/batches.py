@@ -13,7 +13,7 @@ from torch import Tensor
 from sparks.data.labelled import Labelled
 from sparks.data.splits import stratified_split
 
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Tensor, Tensor, Tensor]
 Data = TypeVar("Data", bound=Labelled)
 
 
@@ -40,7 +40,7 @@ def steps_per_epoch(n: int, batch_size: int) -> int:
 
 
 def epoch_batches(data: Labelled, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
-    """One epoch of (inputs (B, ...), labels (B,)), in the order of (seed, epoch).
+    """One epoch of (inputs (B, ...), labels (B,), indices (B,)), in the order of (seed, epoch).
 
     The next batch is decoded in a thread while this one is computed on.
     """
@@ -48,7 +48,7 @@ def epoch_batches(data: Labelled, batch_size: int, seed: int, epoch: int) -> Ite
     order = torch.randperm(len(data), generator=generator)
     chunks = torch.split(order, batch_size)[: steps_per_epoch(len(data), batch_size)]
     if data.in_memory:
-        yield from ((data.batch(chunk), data.labels[chunk]) for chunk in chunks)
+        yield from ((data.batch(chunk), data.labels[chunk], chunk) for chunk in chunks)
         return
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(data.batch, chunks[0])
@@ -56,7 +56,7 @@ def epoch_batches(data: Labelled, batch_size: int, seed: int, epoch: int) -> Ite
             images = coming.result()
             if following is not None:
                 coming = pool.submit(data.batch, following)
-            yield images, data.labels[chunk]
+            yield images, data.labels[chunk], chunk
 
 
 def augment(images: Tensor, flip: bool, shift: int, generator: torch.Generator) -> Tensor:

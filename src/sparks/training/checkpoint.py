@@ -18,13 +18,17 @@ from torch import Tensor, nn
 from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
 from sparks.data.labelled import Labelled
 from sparks.errors import SparksError
+from sparks.training.losses import Loss, State
 from sparks.training.settings import Settings
-
-State = dict[str, Tensor]
 
 
 def fingerprint(
-    model: nn.Module, sets: tuple[Labelled | None, ...], settings: Settings, seed: int, device: str
+    model: nn.Module,
+    sets: tuple[Labelled | None, ...],
+    settings: Settings,
+    loss: Loss,
+    seed: int,
+    device: str,
 ) -> str:
     """A digest of all that determines a run, so that no run goes on from another's checkpoint.
 
@@ -32,10 +36,11 @@ def fingerprint(
         model: with its initial weights.
         sets: training and validation inputs.
         settings: of the run.
+        loss: what is minimised.
         seed: of the run.
         device: type of the device, as its arithmetic differs.
     """
-    described = [asdict(settings), seed, device, str(torch.__version__), str(model)]
+    described = [asdict(settings), str(loss), seed, device, str(torch.__version__), str(model)]
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     for name, tensor in model.state_dict().items():
         _add(digest, name, tensor)
@@ -45,6 +50,10 @@ def fingerprint(
             continue
         for name, tensor in data.content().items():
             _add(digest, name, tensor)
+        # Some of what the loss knows of the inputs: all of it may be files.
+        beside = loss.beside(data, torch.arange(min(16, len(data))))
+        if beside is not None:
+            _add(digest, "beside", beside)
     return digest.hexdigest()
 
 
@@ -59,22 +68,32 @@ def save_checkpoint(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     best: Mapping[str, Tensor],
+    memory: Mapping[str, Tensor],
     progress: Mapping[str, Any],
 ) -> None:
-    """Write weights, best weights so far and the optimiser's moments, with `progress` as JSON."""
+    """Write weights, the best so far, the optimiser's moments and what the loss remembers.
+
+    `progress` goes beside them as JSON.
+    """
     tensors = {f"model/{name}": tensor.clone() for name, tensor in model.state_dict().items()}
     tensors |= {f"best/{name}": tensor.clone() for name, tensor in best.items()}
+    tensors |= {f"loss/{name}": tensor.clone() for name, tensor in memory.items()}
     for index, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{key}": moment for key, moment in moments.items()}
     save_tensors(path, tensors, progress)
 
 
 def load_checkpoint(
-    path: str | Path, model: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: str
+    path: str | Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    memory: State,
+    fingerprint: str,
 ) -> tuple[dict[str, Any], State] | None:
-    """Restore model and optimiser; return `progress` and the best weights so far.
+    """Restore model, optimiser and what the loss remembers (`memory`, in place).
 
-    Returns None, and changes nothing, where there is no intact checkpoint of this very run.
+    Returns `progress` and the best weights so far, or None, and changes nothing, where there is no
+    intact checkpoint of this very run.
     """
     try:
         progress = tensor_provenance(path)
@@ -90,6 +109,8 @@ def load_checkpoint(
         moments.setdefault(int(index), {})[key] = tensor
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    for name, tensor in _below("loss/", tensors).items():
+        memory[name] = tensor.to(memory[name].device)
     return progress, _below("best/", tensors)
 
 

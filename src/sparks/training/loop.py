@@ -10,14 +10,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from sparks.data.labelled import Labelled
 from sparks.errors import SparksError
 from sparks.models.device import autocast, resolve_device
 from sparks.progress import progress
 from sparks.training.batches import augment, derive, epoch_batches, steps_per_epoch
-from sparks.training.checkpoint import State, fingerprint, load_checkpoint, save_checkpoint
+from sparks.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
+from sparks.training.losses import CrossEntropy, Loss, State, Step
 from sparks.training.predict import score
 from sparks.training.settings import Settings, learning_rate
 
@@ -57,8 +57,9 @@ def fit(
     device: str | torch.device = "auto",
     checkpoint: str | Path | None = None,
     description: str = "train",
+    loss: Loss | None = None,
 ) -> History:
-    """Train `model` in place, by cross-entropy.
+    """Train `model` in place, by cross-entropy unless another loss is given.
 
     On one machine, the same call gives the same weights bit by bit, also when it was killed and
     called again with the same `checkpoint`.
@@ -73,6 +74,7 @@ def fit(
         checkpoint: file written after every epoch, and continued from if it is of this very run.
             A finished run's is enough to end at once; delete it when the weights are saved.
         description: shown with the progress.
+        loss: what to minimise; None for cross-entropy with the settings' label smoothing.
 
     Raises:
         SparksError: when the loss is not finite, there is no image to train on, or `keep: best`
@@ -81,11 +83,13 @@ def fit(
     device = resolve_device(device)
     _check(train, validation, settings)
     model.to(device)
-    identity = fingerprint(model, (train, validation), settings, seed, device.type)
+    loss = loss or CrossEntropy(settings.label_smoothing)
+    memory = {name: tensor.to(device) for name, tensor in loss.start().items()}
+    identity = fingerprint(model, (train, validation), settings, loss, seed, device.type)
     optimizer = build_optimizer(model, settings)
     history, best = History(), State()
     if checkpoint is not None:
-        restored = load_checkpoint(checkpoint, model, optimizer, identity)
+        restored = load_checkpoint(checkpoint, model, optimizer, memory, identity)
         if restored is not None:
             state, best = restored
             history = History(**state["history"])
@@ -101,8 +105,14 @@ def fit(
         for epoch in range(done, settings.epochs):
             if history.stopped_early:
                 break
-            loss = _train_epoch(model, optimizer, train, settings, seed, epoch, device, bar)
-            history.epochs.append({"loss": loss})
+            objective = (loss, memory)
+            history.epochs.append(
+                {
+                    "loss": _train_epoch(
+                        model, objective, optimizer, train, settings, seed, epoch, device, bar
+                    )
+                }
+            )
             if validation is not None:
                 _validate(model, validation, settings, device, history)
                 if history.best() == epoch + 1 and settings.keep == "best":
@@ -111,7 +121,7 @@ def fit(
                 history.stopped_early = waited >= (settings.patience or settings.epochs)
             if checkpoint is not None:
                 state = {"fingerprint": identity, "history": vars(history)}
-                save_checkpoint(checkpoint, model, optimizer, best, state)
+                save_checkpoint(checkpoint, model, optimizer, best, memory, state)
             bar.set_postfix_str(_summary(epoch + 1, settings.epochs, history), refresh=False)
     history.kept = len(history.epochs)
     if settings.keep == "best":
@@ -148,6 +158,7 @@ def _check(train: Labelled, validation: Labelled | None, settings: Settings) -> 
 
 def _train_epoch(
     model: nn.Module,
+    objective: tuple[Loss, State],
     optimizer: torch.optim.Optimizer,
     train: Labelled,
     settings: Settings,
@@ -160,30 +171,53 @@ def _train_epoch(
     model.train()
     generator = torch.Generator().manual_seed(derive(seed, epoch, 1))
     steps = steps_per_epoch(len(train), settings.batch_size)
+    loss, memory = objective
+
+    def forward(x: Tensor) -> Tensor:
+        with autocast(settings.precision, device):
+            logits: Tensor = model(x)
+        return logits.float()
+
     total = 0.0
     with _dropout_seed(derive(seed, epoch, 2), device):
         batches = epoch_batches(train, settings.batch_size, derive(seed, 0), epoch)
-        for step, (images, labels) in enumerate(batches):
+        for step, (images, labels, chosen) in enumerate(batches):
             rate = learning_rate(epoch * steps + step, settings.epochs * steps, settings)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            images = augment(images.to(device), settings.flip, settings.shift, generator)
-            with autocast(settings.precision, device):
-                logits = model(images)
-            loss = F.cross_entropy(
-                logits.float(), labels.to(device), label_smoothing=settings.label_smoothing
-            )
-            value = _finite(loss, epoch, step, rate)
+            x, beside = _together(images, loss.beside(train, chosen), settings, generator, device)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            for term in loss.terms(Step(model, forward, x, labels.to(device), beside), memory):
+                total += _finite(term, epoch, step, rate)
+                term.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            total += value
             bar.update(len(labels))
     return total / steps
 
 
+def _together(
+    images: Tensor,
+    beside: Tensor | None,
+    settings: Settings,
+    generator: torch.Generator,
+    device: torch.device,
+) -> tuple[Tensor, Tensor | None]:
+    """Move inputs, and what goes beside them, to the device, augmented alike."""
+    if beside is not None and (len(beside), *beside.shape[2:]) != (len(images), *images.shape[2:]):
+        raise SparksError(
+            f"maps of shape {tuple(beside.shape)} do not fit inputs of shape "
+            f"{tuple(images.shape)}: make them as high and wide as the images"
+        )
+    same = torch.Generator()
+    same.set_state(generator.get_state())
+    x = augment(images.to(device), settings.flip, settings.shift, generator)
+    if beside is None:
+        return x, None
+    return x, augment(beside.to(device), settings.flip, settings.shift, same)
+
+
 def _finite(loss: Tensor, epoch: int, step: int, rate: float) -> float:
-    value = float(loss)
+    value = float(loss.detach())
     if value - value != 0:  # NaN or infinite
         raise SparksError(
             f"the loss is {value} at epoch {epoch + 1}, step {step + 1} (learning rate {rate:.2g}):"

@@ -1,0 +1,51 @@
+"""Models that look where people look: human maps, the harmonizer's loss, alignment scores.
+
+    human   maps of what people look at, float32 (N, H, W), not negative; constant where unknown
+    tokens  1 where an image has a human map, else 0, (N,)
+
+Source: Fel*, Felipe*, Linsley*, Serre 2022 (arXiv 2211.04533) and its released code. Names are
+imported on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sparks.alignment.features import revealed
+    from sparks.alignment.harmonizer import Harmonizer, harmonizer_loss
+    from sparks.alignment.maps import ClickMaps, FileMaps
+    from sparks.alignment.pyramid import gaussian_pyramid
+    from sparks.alignment.recipe import RECIPES, Recipe
+    from sparks.alignment.score import alignment
+
+_MODULES = {
+    "RECIPES": "recipe",
+    "ClickMaps": "maps",
+    "FileMaps": "maps",
+    "Harmonizer": "harmonizer",
+    "Recipe": "recipe",
+    "alignment": "score",
+    "gaussian_pyramid": "pyramid",
+    "harmonizer_loss": "harmonizer",
+    "revealed": "features",
+}
+
+__all__ = [
+    "RECIPES",
+    "ClickMaps",
+    "FileMaps",
+    "Harmonizer",
+    "Recipe",
+    "alignment",
+    "gaussian_pyramid",
+    "harmonizer_loss",
+    "revealed",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

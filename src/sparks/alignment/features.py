@@ -1,0 +1,59 @@
+"""How a model recognises: its accuracy when only what people look at is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from sparks.engine.running import Model, device_of, evaluating
+from sparks.errors import SparksError
+from sparks.metrics.maps import check_maps, descending_ranks
+
+
+def revealed(
+    model: Model,
+    x: Tensor,
+    labels: Tensor,
+    human: Tensor,
+    shares: Sequence[float],
+    baseline: float = 0.5,
+    batch_size: int = 256,
+    seed: int = 0,
+) -> Tensor:
+    """Whether each image is classified rightly when only a share of its pixels is shown.
+
+    The pixels shown are those with the highest values of the human map (the published idea of
+    "how": its data and its masks are not available).
+
+    Args:
+        model: images to logits.
+        x: images in [0, 1], (N, C, H, W).
+        labels: true classes (N,).
+        human: maps (N, H, W).
+        shares: of the pixels shown, each in [0, 1].
+        baseline: value of the others.
+        batch_size: images at a time.
+        seed: of the order of pixels that tie.
+
+    Returns:
+        float64 (N, len(shares)), 1 where right.
+
+    Raises:
+        SparksError: when maps and images do not fit, or a share is out of range.
+    """
+    check_maps(x, human)
+    if not all(0 <= share <= 1 for share in shares):
+        raise SparksError(f"shares {list(shares)} must lie in [0, 1]")
+    ranks = descending_ranks(x, human, seed).view(len(x), 1, *x.shape[2:])
+    pixels = x.shape[2] * x.shape[3]
+    right = torch.zeros(len(x), len(shares), dtype=torch.float64)
+    device = device_of(model, x)
+    with torch.inference_mode(), evaluating(model):
+        for column, share in enumerate(shares):
+            for part in torch.split(torch.arange(len(x)), batch_size):
+                seen = ranks[part] < round(share * pixels)
+                shown = torch.where(seen, x[part], baseline).to(device)
+                right[part, column] = (model(shown).argmax(1).cpu() == labels[part]).double()
+    return right

@@ -1,0 +1,192 @@
+"""The neural harmonizer's loss: a classifier's gradient shall look like a human map.
+
+Fel*, Felipe*, Linsley*, Serre 2022 (arXiv 2211.04533), by the equations of the released code:
+with saliency s_i = mean over channels of ∂ logit_y / ∂x_i, signed, and human map φ_i,
+
+    Z(h)   = ReLU((h - mean h) / (std h + ε))                                 standardise and cut
+    ψ_i    = Z(φ_i) / max Z(φ_i) · max Z(s_i)               the last maximum without its gradient
+    L_harm = mean over levels l, images i and pixels of t_i (P_l(Z(s_i)) - P_l(ψ_i))²
+    L      = classification loss + λ L_harm + decay Σ ‖v‖² / 2
+
+P is the Gaussian pyramid, t_i tells whether image i has a human map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from sparks.alignment.pyramid import gaussian_pyramid
+from sparks.alignment.recipe import RECIPES, Recipe
+from sparks.data.labelled import Labelled
+from sparks.errors import SparksError
+from sparks.training.losses import CrossEntropy, OfLogits, State, Step
+
+
+class MapSource(Protocol):
+    """Where human maps come from: `ClickMaps`, `FileMaps`."""
+
+    def __call__(self, data: Labelled, indices: Tensor) -> Tensor:
+        """Human maps float32 (B, H, W) of the inputs at `indices`; constant where unknown."""
+
+
+def has_map(human: Tensor) -> Tensor:
+    """Tokens (N,) of maps (N, H, W): a map that is the same everywhere tells nothing.
+
+    Raises:
+        SparksError: when a map holds NaN or infinite values.
+    """
+    flat = human.flatten(1)
+    if not bool(flat.isfinite().all()):
+        bad = int((~flat.isfinite().all(1)).nonzero()[0])
+        raise SparksError(f"human map {bad} of a batch holds NaN or infinite values: remove it")
+    return (flat.amax(1) > flat.amin(1)).to(human.dtype)
+
+
+def standardise(maps: Tensor, eps: float, bessel: bool = False) -> Tensor:
+    """Z: each map (N, H, W) less its mean, over its standard deviation; below 0 becomes 0."""
+    mean = maps.mean((1, 2), keepdim=True)
+    std = maps.std((1, 2), correction=int(bessel), keepdim=True)
+    return ((maps - mean) / (std + eps)).relu()
+
+
+def harmonizer_loss(
+    saliency: Tensor, human: Tensor, tokens: Tensor | None = None, recipe: Recipe | None = None
+) -> Tensor:
+    """L_harm of a batch, a differentiable scalar; 0 where no image has a map.
+
+    Args:
+        saliency: signed, (N, H, W).
+        human: maps of the same shape.
+        tokens: t, 1 or 0, (N,); found from the maps if not given.
+        recipe: which code base to follow; the released one if not given.
+
+    Raises:
+        SparksError: when shapes differ, a map is not finite, or the recipe knows no tokens and an
+            image has no map.
+    """
+    recipe = recipe or Recipe()
+    if saliency.ndim != 3 or human.shape != saliency.shape:
+        raise SparksError(
+            f"human maps of shape {tuple(human.shape)} do not fit saliency maps of shape "
+            f"{tuple(saliency.shape)}: both are (N, H, W)"
+        )
+    there = has_map(human)
+    tokens = there if tokens is None else tokens.to(saliency)
+    if not recipe.tokens and not bool(tokens.all()):
+        raise SparksError(
+            "this recipe of the harmonizer wants a human map for every image: leave images "
+            "without one out, or use the released recipe"
+        )
+    ours = standardise(saliency, recipe.eps_std, recipe.bessel)
+    theirs = standardise(human, recipe.eps_std, recipe.bessel)
+    top = ours.amax((1, 2), keepdim=True)
+    top = top.detach() if recipe.stop_gradient else top
+    highest = theirs.amax((1, 2), keepdim=True) + recipe.eps_human
+    theirs = theirs / highest * (top + recipe.eps_saliency)
+    pyramids = (gaussian_pyramid(h, recipe.levels, recipe.padding) for h in (ours, theirs))
+    gaps = [((p - q) ** 2).mean((1, 2)) for p, q in zip(*pyramids, strict=True)]
+    return (tokens * torch.stack(gaps).mean(0)).mean()
+
+
+def input_gradient(logits: Tensor, labels: Tensor, x: Tensor, create_graph: bool = True) -> Tensor:
+    """∂ Σ_i logit_{y_i} / ∂x, like x, ready to be differentiated again.
+
+    With batch normalisation in training mode, an image's gradient holds what it does to the others'
+    logits too, as in the released code.
+    """
+    chosen = logits.gather(1, labels[:, None]).sum()
+    (gradient,) = torch.autograd.grad(chosen, x, create_graph=create_graph)
+    return gradient
+
+
+def weight_penalty(model: nn.Module) -> Tensor:
+    """Σ ‖v‖² / 2 over weights; normalisations, embeddings and class tokens are spared."""
+    spared = {
+        id(parameter)
+        for module in model.modules()
+        if "norm" in type(module).__name__.lower() or isinstance(module, nn.Embedding)
+        for parameter in module.parameters(recurse=False)
+    }
+    kept = [
+        parameter
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+        and id(parameter) not in spared
+        and not any(word in name for word in ("position", "embedding", "class_token"))
+    ]
+    return torch.stack([(p**2).sum() for p in kept]).sum() / 2
+
+
+@dataclass(frozen=True)
+class Harmonizer:
+    """Classification loss + weight · L_harm (+ decay), for `sparks.training.fit`.
+
+    Without weight, or in a batch without human maps, it is the classification loss to the last bit.
+
+    Attributes:
+        maps: where human maps come from.
+        weight: λ.
+        classification: any loss of logits; hKR makes harmonized 1-Lipschitz networks.
+        recipe: a key of `sparks.alignment.RECIPES`.
+        micro_batch: images differentiated twice at a time, the bound on memory; None for all. The
+            gradients add up to those of the whole batch, but for batch normalisation (whose
+            statistics are then the part's) and classification losses that compare images.
+        decay: λ_w, of the penalty on weights. 0 where the optimiser decays them.
+    """
+
+    maps: MapSource
+    weight: float = 1.0
+    classification: OfLogits = field(default_factory=CrossEntropy)
+    recipe: str = "released"
+    micro_batch: int | None = None
+    decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.recipe not in RECIPES:
+            raise SparksError(f"harmonizer recipe {self.recipe!r}: use one of {list(RECIPES)}")
+        if self.weight < 0 or self.decay < 0:
+            raise SparksError("the harmonizer's weight and decay must be 0 or more")
+        if self.micro_batch is not None and self.micro_batch < 1:
+            raise SparksError(f"the harmonizer's micro_batch is {self.micro_batch}: at least 1")
+
+    def beside(self, data: Labelled, indices: Tensor) -> Tensor | None:
+        """Human maps (B, 1, H, W)."""
+        return self.maps(data, indices)[:, None] if self.weight else None
+
+    def start(self) -> State:
+        """What the classification loss remembers."""
+        return self.classification.start()
+
+    def terms(self, step: Step, state: State) -> Iterator[Tensor]:
+        """One term a part of the batch, and one for the decay."""
+        size = len(step.x)
+        for start in range(0, size, self.micro_batch or size):
+            part = slice(start, start + (self.micro_batch or size))
+            term = self._term(step, part, state)
+            yield term if self.micro_batch is None else term * (len(step.labels[part]) / size)
+        if self.decay:
+            yield self.decay * weight_penalty(step.model)
+
+    def _term(self, step: Step, part: slice, state: State) -> Tensor:
+        x, labels = step.x[part], step.labels[part]
+        human = None if step.beside is None else step.beside[part, 0].float()
+        if human is None or not bool(has_map(human).any()):
+            return self.classification.of_logits(step.forward(x), labels, state)
+        x = x.detach().requires_grad_()
+        with twice_differentiable():
+            logits = step.forward(x)
+        saliency = input_gradient(logits, labels, x).float().mean(1)
+        harm = harmonizer_loss(saliency, human, recipe=RECIPES[self.recipe])
+        return self.classification.of_logits(logits, labels, state) + self.weight * harm
+
+
+def twice_differentiable() -> AbstractContextManager[object]:
+    """Attention by plain matrix products: the fused kernels have no second derivative."""
+    return sdpa_kernel(SDPBackend.MATH)

@@ -1,0 +1,62 @@
+"""Gaussian pyramid of maps (Burt & Adelson 1983), as in the harmonizer."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from sparks.errors import SparksError
+
+# "same": TensorFlow's zero padding, uneven for even sizes; "symmetric": 2 zeros on every side;
+# "reflect": 2 mirrored pixels on every side, as image libraries do.
+PADDINGS = ("same", "symmetric", "reflect")
+_BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
+_TAPS, _STRIDE = 5, 2
+
+
+def gaussian_pyramid(maps: Tensor, levels: int, padding: str = "same") -> list[Tensor]:
+    """P_0 = maps; P_{l+1} = every second pixel of P_l convolved with outer(b, b) / 256.
+
+    b = [1, 4, 6, 4, 1]. The gradient flows through.
+
+    Args:
+        maps: (N, H, W), floating point.
+        levels: how many to return, the maps themselves included.
+        padding: one of `PADDINGS`.
+
+    Returns:
+        `levels` tensors (N, h, w), each side half the one before, rounded up.
+
+    Raises:
+        SparksError: when the padding is unknown, or the maps are too small for so many levels.
+    """
+    if padding not in PADDINGS:
+        raise SparksError(f"pyramid padding {padding!r} is unknown: use one of {PADDINGS}")
+    most = (min(maps.shape[-2:]) - 1).bit_length() + 1
+    most -= padding == "reflect"  # two pixels cannot be mirrored outwards by two
+    if not 1 <= levels <= most:
+        raise SparksError(
+            f"maps of {maps.shape[-2]} × {maps.shape[-1]} pixels have 1 to {most} pyramid levels, "
+            f"not {levels}"
+        )
+    row = torch.tensor(_BINOMIAL, dtype=maps.dtype, device=maps.device)
+    kernel = (torch.outer(row, row) / row.sum() ** 2)[None, None]
+    pyramid = [maps]
+    for _ in range(levels - 1):
+        padded = _pad(pyramid[-1][:, None], padding)
+        pyramid.append(F.conv2d(padded, kernel, stride=_STRIDE)[:, 0])
+    return pyramid
+
+
+def _pad(maps: Tensor, padding: str) -> Tensor:
+    """(N, 1, h, w) with a border, such that the convolution gives (N, 1, ⌈h/2⌉, ⌈w/2⌉)."""
+    if padding == "reflect":
+        return F.pad(maps, (2, 2, 2, 2), mode="reflect")
+    if padding != "same":
+        return F.pad(maps, (2, 2, 2, 2))
+    borders: list[int] = []
+    for side in reversed(maps.shape[-2:]):
+        total = (-(-side // _STRIDE) - 1) * _STRIDE + _TAPS - side
+        borders += [total // 2, total - total // 2]  # the odd one comes after
+    return F.pad(maps, borders)

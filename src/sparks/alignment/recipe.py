@@ -1,0 +1,41 @@
+"""What the published code bases of the harmonizer do differently, as named options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How human map and saliency are brought together. The defaults are the released version's.
+
+    Attributes:
+        levels: of the Gaussian pyramid that are compared, the full size included.
+        eps_std: added to a map's standard deviation.
+        eps_human: added to the human map's maximum, by which it is divided.
+        eps_saliency: added to the saliency's maximum, by which the human map is multiplied.
+        bessel: whether the standard deviation is that of a sample (n - 1), not of a population.
+        stop_gradient: whether the saliency's maximum counts as a constant.
+        padding: of the pyramid, one of `sparks.alignment.pyramid.PADDINGS`.
+        tokens: whether images without a human map are left out of the sum; if not, each needs one.
+    """
+
+    levels: int = 5
+    eps_std: float = 1e-5
+    eps_human: float = 1e-6
+    eps_saliency: float = 1e-6
+    bessel: bool = False
+    stop_gradient: bool = True
+    padding: str = "same"
+    tokens: bool = True
+
+
+# "released": serre-lab/Harmonization 0.0.9. "2022": the lab's first code (its pyramid came from a
+# library whose border is not known: mirrored here). "pytorch": the lab's port, Pseudo_ClickMe.
+RECIPES = {
+    "released": Recipe(),
+    "2022": Recipe(levels=6, eps_human=1e-4, eps_saliency=0.0, padding="reflect"),
+    "pytorch": Recipe(
+        eps_std=1e-6, bessel=True, stop_gradient=False, padding="symmetric", tokens=False
+    ),
+}

@@ -1,0 +1,67 @@
+"""Alignment of saliency maps with human maps: rank correlation, and overlap of what is highest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from sparks.data.human import rank_correlation
+from sparks.errors import SparksError
+from sparks.metrics.maps import check_maps, has_nan, undefined_to_nan
+
+# How a gradient (N, C, H, W) becomes a map: the released evaluation; the code of 2022; training.
+REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "max-abs": lambda gradient: gradient.abs().amax(1),
+    "abs-mean": lambda gradient: gradient.mean(1).abs(),
+    "mean": lambda gradient: gradient.mean(1),
+}
+
+# Mean correlation between people on ClickMe, as the released code has it: 100 % alignment.
+CLICKME_CEILING = 0.65753
+
+
+def alignment(maps: Tensor, human: Tensor, share: float = 0.1) -> dict[str, Tensor]:
+    """Compare each map with its human map.
+
+    "Spearman": rank correlation over pixels, not divided by the human ceiling. "Dice" and "IoU":
+    of the pixels in the top `share` of either map.
+
+    Args:
+        maps: (N, H, W).
+        human: (N, H, W).
+        share: of the pixels that count as highest, in (0, 1).
+
+    Returns:
+        float64 (N,) each; NaN, with a warning, where a map is constant or holds NaN.
+
+    Raises:
+        SparksError: when the shapes differ, or `share` is out of range.
+    """
+    check_maps(human[:, None], maps)
+    if not 0 < share < 1:
+        raise SparksError(f"the share of highest pixels is {share}: it must be in (0, 1)")
+    ours, theirs = maps.detach().cpu().double(), human.detach().cpu().double()
+    broken = has_nan(ours) | has_nan(theirs) | _constant(ours) | _constant(theirs)
+    ours, theirs = (m.flatten(1).masked_fill(broken[:, None], 0.0) for m in (ours, theirs))
+    a, b = _highest(ours, share), _highest(theirs, share)
+    both, size = (a & b).sum(1).double(), (a.sum(1) + b.sum(1)).double()
+    values = {
+        "Spearman": rank_correlation(ours, theirs),
+        "Dice": 2 * both / size,
+        "IoU": both / (size - both),
+    }
+    why = "a map is constant or holds NaN"
+    return {name: undefined_to_nan(v, broken, name, why) for name, v in values.items()}
+
+
+def _constant(maps: Tensor) -> Tensor:
+    flat = maps.flatten(1)
+    return flat.amax(1) == flat.amin(1)
+
+
+def _highest(flat: Tensor, share: float) -> Tensor:
+    """The top `share` of the pixels of each row, with all that tie with the lowest of them."""
+    count = max(1, round(share * flat.shape[1]))
+    return flat >= torch.topk(flat, count, dim=1).values[:, -1:]
