@@ -82,6 +82,8 @@ class Bench:
             call = partial(peer, self.x, self.target)
             for name, built in (("fp32", ours), ("chosen by the engine", fast)):
                 method = replace(built[label], **equal[label])
+                if hasattr(method, "batch_size"):
+                    method = replace(method, batch_size=self.forward_size)
                 if name != "fp32" and not hasattr(method, "engine"):
                     continue
                 explain = partial(method, self.model, self.x, self.target)

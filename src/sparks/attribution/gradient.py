@@ -89,7 +89,8 @@ class IntegratedGradients:
             method="riemann_trapezoid",
             internal_batch_size=self.batch_size,
         )
-        values = in_batches(model, x, target, self.batch_size, explain)
+        # All steps of an image in one batch where they fit: Captum repeats a step where it divides.
+        values = in_batches(model, x, target, max(1, self.batch_size // self.steps), explain)
         # The weights of Captum's trapezoid rule sum to (steps - 1) / steps, not to 1.
         return reduce_channels(values * self.steps / (self.steps - 1), self.channels)
 
@@ -154,7 +155,9 @@ def finite_outputs(model: Model) -> Iterator[None]:
 
 
 def reduce_channels(values: Tensor, how: str) -> Tensor:
-    """Maps (N, H, W) of values (N, C, H, W); vectors (N, d) have no channels, only a sign.
+    """Maps of values: (N, H, W) of (N, C, H, W), (N, d) of (N, d, L), whose channels are places.
+
+    Vectors (N, d) have no channels, only a sign.
 
     Args:
         values: one for each number of the input.
@@ -162,5 +165,8 @@ def reduce_channels(values: Tensor, how: str) -> Tensor:
     """
     if how not in REDUCTIONS:
         raise SparksError(f"channels {how!r} is unknown: choose one of {list(REDUCTIONS)}")
-    channelled = values if values.ndim == 4 else values.unsqueeze(1)
+    if values.ndim == 3:
+        channelled = values.movedim(2, 1)
+    else:
+        channelled = values if values.ndim == 4 else values.unsqueeze(1)
     return REDUCTIONS[how](channelled).float()

@@ -51,10 +51,9 @@ class _NoisyGradient:
             noise = [torch.randn(x.shape[1:], generator=generator) for _ in range(count)]
             shifts = self.deviation * torch.stack(noise).to(x.device)
             noisy = (shifts[:, None] + x).flatten(0, 1)
-            grads = gradient(model, noisy, target.repeat(count)).double()
-            grads = grads.reshape(count, *x.shape)
-            first += grads.sum(0)
-            second += (grads**2).sum(0)
+            grads = gradient(model, noisy, target.repeat(count)).reshape(count, *x.shape)
+            first += grads.sum(0, dtype=torch.float64)
+            second += grads.double().square_().sum(0)
         return self._statistic(first / self.samples, second / self.samples)
 
     def _statistic(self, mean: Tensor, square: Tensor) -> Tensor:
