@@ -1,0 +1,61 @@
+"""1-Lipschitz networks: hKR losses, measured bounds, certificates, attacks, counterfactuals.
+
+Source: Serrurier, Mamalet, Fel, Béthune, Boissin 2023 (arXiv 2206.06854). A function f is
+1-Lipschitz when |f(x) - f(x')| ≤ ‖x - x'‖₂. Names are imported on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sparks.lipschitz.attack import smallest_perturbation
+    from sparks.lipschitz.bound import body_bound, gradient_norms, largest_gradient, layer_norms
+    from sparks.lipschitz.certificate import certified_radius, class_margin
+    from sparks.lipschitz.counterfactual import counterfactuals
+    from sparks.lipschitz.export import plain
+    from sparks.lipschitz.losses import HKR, MulticlassHKR, SoftHKR
+    from sparks.lipschitz.snowflake import Points, koch, snowflakes
+
+_MODULES = {
+    "HKR": "losses",
+    "MulticlassHKR": "losses",
+    "Points": "snowflake",
+    "SoftHKR": "losses",
+    "body_bound": "bound",
+    "certified_radius": "certificate",
+    "class_margin": "certificate",
+    "counterfactuals": "counterfactual",
+    "gradient_norms": "bound",
+    "koch": "snowflake",
+    "largest_gradient": "bound",
+    "layer_norms": "bound",
+    "plain": "export",
+    "smallest_perturbation": "attack",
+    "snowflakes": "snowflake",
+}
+
+__all__ = [
+    "HKR",
+    "MulticlassHKR",
+    "Points",
+    "SoftHKR",
+    "body_bound",
+    "certified_radius",
+    "class_margin",
+    "counterfactuals",
+    "gradient_norms",
+    "koch",
+    "largest_gradient",
+    "layer_norms",
+    "plain",
+    "smallest_perturbation",
+    "snowflakes",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

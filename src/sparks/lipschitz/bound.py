@@ -1,0 +1,156 @@
+"""The Lipschitz constant, measured: from above by operator norms, from below by search."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sparks.errors import SparksError
+from sparks.lipschitz.export import plain
+
+# Layers that never stretch a distance.
+_CONTRACTIONS = frozenset(["ReLU", "GroupSort2", "Flatten", "PixelUnshuffle", "Identity"])
+
+# Below this number of entries a layer's matrix is written down and decomposed.
+DENSE = 2**21
+
+
+def layer_norms(model: nn.Module, shape: tuple[int, ...]) -> dict[str, float]:
+    """Exact operator norm (largest singular value) of every linear layer of a chain of layers.
+
+    Computed in float64 on the layer's own input size, borders included; batch normalisation in
+    evaluation mode is linear too. Their product bounds the Lipschitz constant from above.
+
+    Args:
+        model: layers that are applied one after the other; a `Classifier` counts with its std.
+        shape: of one input, such as (C, H, W).
+
+    Returns:
+        layer → norm, from input to output; "input" is the normalisation of a `Classifier`.
+
+    Raises:
+        SparksError: when a layer is none of those known.
+    """
+    copied = plain(model).double()
+    norms: dict[str, float] = {}
+    std = getattr(copied, "std", None)
+    if isinstance(std, Tensor):
+        norms["input"] = float(1 / std.min())
+    names = {module: name for name, module in copied.named_modules()}
+    called: list[tuple[nn.Module, torch.Size]] = []
+    hooks = [
+        module.register_forward_pre_hook(lambda m, args: called.append((m, args[0].shape[1:])))
+        for module in copied.modules()
+        if not list(module.children())
+    ]
+    device = next(copied.parameters()).device
+    with torch.no_grad():
+        copied(torch.zeros(1, *shape, dtype=torch.float64, device=device))
+    for hook in hooks:
+        hook.remove()
+    for module, size in called:
+        if type(module).__name__ not in _CONTRACTIONS:
+            norms[names[module]] = _norm(module, size)
+    return norms
+
+
+def body_bound(model: nn.Module, shape: tuple[int, ...]) -> float:
+    """Product of the norms of all layers but the last linear one."""
+    norms = layer_norms(model, shape)
+    return math.prod(list(norms.values())[:-1])
+
+
+def _norm(module: nn.Module, shape: torch.Size) -> float:
+    if isinstance(module, nn.BatchNorm2d):
+        assert module.running_var is not None
+        gain = module.weight.detach() / (module.running_var + module.eps).sqrt()
+        return float(gain.abs().max())
+    if isinstance(module, nn.Linear):
+        return float(torch.linalg.matrix_norm(module.weight.detach(), 2))
+    if not isinstance(module, nn.Conv2d):
+        raise SparksError(
+            f"the operator norm of a {type(module).__name__} is not known: the bound is for chains "
+            "of convolutions, dense layers, batch normalisations and sorting or ReLU"
+        )
+    return _map_norm(module, shape)
+
+
+def _map_norm(module: nn.Conv2d, shape: torch.Size) -> float:
+    """Largest singular value of a convolution on inputs of `shape`, its bias left out."""
+    from torch.nn import functional as F
+
+    def apply(x: Tensor) -> Tensor:
+        w = module.weight
+        return F.conv2d(x, w, None, module.stride, module.padding, module.dilation, module.groups)
+
+    zero = torch.zeros(1, *shape, dtype=torch.float64, device=module.weight.device)
+    inputs, outputs = zero.numel(), apply(zero).numel()
+    with torch.no_grad():
+        if inputs * outputs <= DENSE:
+            basis = torch.eye(inputs, dtype=torch.float64, device=zero.device)
+            matrix = apply(basis.view(inputs, *shape)).flatten(1)
+            return float(torch.linalg.matrix_norm(matrix, 2))
+    from scipy.sparse.linalg import LinearOperator, svds
+
+    def forward(v: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            x = torch.from_numpy(np.ascontiguousarray(v).reshape(1, *shape)).to(zero)
+            return apply(x).flatten().cpu().numpy()
+
+    def backward(v: np.ndarray) -> np.ndarray:
+        x = zero.clone().requires_grad_()
+        y = apply(x)
+        (g,) = torch.autograd.grad(y, x, torch.from_numpy(v.reshape(y.shape).copy()).to(zero))
+        return g.flatten().cpu().numpy()
+
+    operator = LinearOperator((outputs, inputs), matvec=forward, rmatvec=backward, dtype=np.float64)
+    start = np.random.default_rng(0).standard_normal(min(inputs, outputs))
+    (value,) = svds(operator, k=1, tol=1e-10, v0=start, return_singular_vectors=False)
+    return float(value)
+
+
+def gradient_norms(model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
+    """‖∂ logit of `target` / ∂x‖₂ of each input, (N,) like x."""
+    norms: Tensor = _gradient(model, x, target).flatten(1).norm(dim=1)
+    return norms
+
+
+def _gradient(model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
+    x = x.detach().requires_grad_()
+    chosen = model(x).gather(1, target[:, None]).sum()
+    (gradient,) = torch.autograd.grad(chosen, x)
+    return gradient
+
+
+def largest_gradient(
+    model: nn.Module, x: Tensor, target: Tensor, rounds: int = 30, seed: int = 0
+) -> Tensor:
+    """The largest gradient norm found near each input by random steps that are kept if they climb.
+
+    The networks here are linear in pieces, so the norm has no slope to follow. Steps shrink and
+    grow in turn from 1/1000 to 1 (standard deviation per pixel, images in [0, 1]).
+
+    Args:
+        model: in evaluation mode.
+        x: where to start, (N, ...).
+        target: logit of each (N,).
+        rounds: steps tried at each input.
+        seed: of the steps.
+
+    Returns:
+        (N,), at least the norm at x.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    best, here = gradient_norms(model, x, target), x.clone()
+    for turn in range(rounds):
+        size = 10.0 ** (-3 * ((turn % 7) / 6))
+        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
+        tried = here + size * noise
+        norms = gradient_norms(model, tried, target)
+        better = norms > best
+        here = torch.where(better.view(-1, *[1] * (x.ndim - 1)), tried, here)
+        best = torch.where(better, norms, best)
+    return best.detach()

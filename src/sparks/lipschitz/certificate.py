@@ -1,0 +1,73 @@
+"""Radii within which a Lipschitz network cannot change its mind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from sparks.errors import SparksError
+from sparks.lipschitz.bound import body_bound
+
+Margin = Callable[[Tensor, Tensor], Tensor]
+
+
+def class_margin(model: Callable[[Tensor], Tensor]) -> Margin:
+    """How far each input is from another class: (x, class) → (N,), 0 or less once changed.
+
+    With one logit, ±f for classes 1 and 0; else the class's logit minus the highest other one.
+    """
+
+    def margin(x: Tensor, kept: Tensor) -> Tensor:
+        logits = model(x)
+        if logits.shape[1] == 1:
+            return (2 * kept - 1).to(logits) * logits[:, 0]
+        own = logits.gather(1, kept[:, None])
+        others = logits.scatter(1, kept[:, None], -torch.inf)
+        return own[:, 0] - others.amax(1)
+
+    return margin
+
+
+def certified_radius(model: nn.Module, x: Tensor) -> Tensor:
+    """A Euclidean distance within which no input is classified otherwise than x.
+
+    |f(x)| of a 1-Lipschitz f with one logit. With several, the smallest over k of
+    (f_y - f_k) / ‖w_y - w_k‖ for the rows w of the last layer. Both are divided by the measured
+    Lipschitz bound of the layers before, so the radius holds for any network, tight or not.
+
+    Args:
+        model: a chain of layers that ends in `head`, or a `Classifier` with such a `net`.
+        x: (N, ...), in float64 for a certificate that rounding does not break.
+
+    Returns:
+        (N,), not negative, like the logits.
+    """
+    from sparks.lipschitz.export import plain
+
+    bound = body_bound(model, tuple(x.shape[1:]))
+    copied = plain(model).to(x)
+    weight = last_weight(copied)
+    with torch.no_grad():
+        logits = copied(x)
+        if logits.shape[1] == 1:
+            radius: Tensor = logits[:, 0].abs() / (bound * weight.norm())
+            return radius
+        kept = logits.argmax(1)
+        gaps = logits.gather(1, kept[:, None]) - logits
+        reach = bound * (weight[kept][:, None] - weight).norm(dim=2)
+        radii: Tensor = (gaps / reach).scatter(1, kept[:, None], torch.inf)
+        return radii.amin(1)
+
+
+def last_weight(model: nn.Module) -> Tensor:
+    """The matrix of the layer `head`, (classes, d).
+
+    Raises:
+        SparksError: when the network has no dense layer of that name.
+    """
+    head = getattr(getattr(model, "net", model), "head", None)
+    if not isinstance(head, nn.Linear):
+        raise SparksError("a certificate needs a network whose last layer is a dense one, `head`")
+    return head.weight.detach()

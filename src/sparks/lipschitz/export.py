@@ -1,0 +1,28 @@
+"""1-Lipschitz networks as plain layers."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from torch import nn
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def plain(model: Model) -> Model:
+    """A copy in evaluation mode whose constrained layers are `nn.Conv2d` and `nn.Linear`.
+
+    The outputs are the same; the copy needs no projection of its weights, and can be converted to
+    float64. A network without constrained layers is just copied.
+    """
+    from copy import deepcopy
+
+    from deel.torchlip import vanilla_model
+
+    modes = {module: module.training for module in model.modules()}
+    try:
+        copied: Model = vanilla_model(deepcopy(model).eval(), in_place=True)
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+    return copied.eval()

@@ -1,0 +1,98 @@
+"""Two concentric Koch snowflakes: the toy problem of the paper's second figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sparks.errors import SparksError
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Labelled points of a plane, for `sparks.training.fit`.
+
+    Attributes:
+        points: float32 (N, 2).
+        labels: int64 (N,), 0 or 1.
+    """
+
+    points: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def in_memory(self) -> bool:
+        """Always."""
+        return True
+
+    def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
+        """Points (B, 2)."""
+        return self.points[indices]
+
+    def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All points in order, with their labels."""
+        for start in range(0, len(self), batch_size):
+            part = slice(start, start + batch_size)
+            yield self.points[part], self.labels[part]
+
+    def subset(self, indices: Tensor | Sequence[int] | slice) -> Points:
+        """The points at `indices`."""
+        return Points(self.points[indices], self.labels[indices])
+
+    def content(self) -> Mapping[str, Tensor]:
+        """Points and labels."""
+        return {"points": self.points, "labels": self.labels}
+
+
+def koch(radius: float, order: int) -> NDArray[np.float64]:
+    """Corners of a Koch snowflake around the origin, (3 · 4^order, 2), anticlockwise.
+
+    Args:
+        radius: distance of the three first corners.
+        order: how often each side's middle third is replaced by two sides of a triangle.
+    """
+    if order < 0 or radius <= 0:
+        raise SparksError(f"a snowflake needs a positive radius and order 0 or more: {radius=}")
+    corners = radius * np.exp(1j * (np.pi / 2 + 2 * np.pi * np.arange(3) / 3))
+    for _ in range(order):
+        side = np.roll(corners, -1) - corners
+        tip = corners + side / 3 + side / 3 * np.exp(-1j * np.pi / 3)
+        corners = np.stack(
+            [corners, corners + side / 3, tip, corners + 2 * side / 3], axis=1
+        ).ravel()
+    return np.stack([corners.real, corners.imag], axis=1)
+
+
+def snowflakes(
+    n: int, inner: float = 1.0, outer: float = 2.0, order: int = 3, seed: int = 0
+) -> Points:
+    """Points on two concentric snowflakes, uniform along the curves.
+
+    Args:
+        n: points of each.
+        inner: radius of label 1.
+        outer: radius of label 0.
+        order: of both.
+        seed: of the points.
+    """
+    rng = np.random.default_rng(seed)
+    points = [_along(koch(radius, order), rng.random(n)) for radius in (inner, outer)]
+    labels = torch.arange(2).flip(0).repeat_interleave(n)
+    return Points(torch.from_numpy(np.concatenate(points)).float(), labels)
+
+
+def _along(corners: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points at these shares of a closed curve whose sides all have one length."""
+    place = share * len(corners)
+    index = place.astype(int)
+    start, end = corners[index], corners[(index + 1) % len(corners)]
+    found: NDArray[np.float64] = start + (place - index)[:, None] * (end - start)
+    return found

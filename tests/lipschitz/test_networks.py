@@ -1,0 +1,194 @@
+"""1-Lipschitz networks: the bound holds, the certificate stands, the export is the network."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sparks.attribution import GradCAM
+from sparks.errors import SparksError
+from sparks.lipschitz import (
+    body_bound,
+    certified_radius,
+    class_margin,
+    counterfactuals,
+    gradient_norms,
+    largest_gradient,
+    layer_norms,
+    plain,
+    smallest_perturbation,
+)
+from sparks.lipschitz.counterfactual import one_step_error
+from sparks.models.lipschitz import GroupSort2, LipschitzConvNet, LipschitzMLP
+
+EVERY = [("conv", True), ("conv", False), ("dense", True), ("dense", False)]
+
+
+@pytest.mark.parametrize("which", EVERY)
+def test_the_export_has_plain_layers_and_identical_outputs(networks, images, which):
+    model = networks[which]
+    exported = plain(model)
+    assert torch.equal(exported(images), model(images))
+    layers = {type(m).__name__ for m in exported.modules() if not list(m.children())}
+    assert layers <= {
+        "Conv2d",
+        "Linear",
+        "BatchNorm2d",
+        "ReLU",
+        "GroupSort2",
+        "Flatten",
+        "PixelUnshuffle",
+    }
+    assert not exported.training
+    same = plain(exported)
+    assert torch.equal(same(images), model(images))
+
+
+def test_sorting_pairs_is_torchlips():
+    import deel.torchlip as lip
+
+    for shape in [(3, 8), (2, 4, 5, 5)]:
+        x = torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+        assert torch.equal(GroupSort2()(x), lip.GroupSort2()(x))
+
+
+@pytest.mark.parametrize("which", EVERY)
+def test_no_pair_of_inputs_stretches_more_than_the_bound(networks, images, which):
+    model = plain(networks[which]).double()
+    norms = layer_norms(networks[which], (1, 8, 8))
+    bound = math.prod(norms.values())
+    x = images.double()
+    generator = torch.Generator().manual_seed(0)
+    for size in (1e-3, 0.1, 3.0):
+        other = x + size * torch.randn(x.shape, generator=generator, dtype=torch.float64)
+        stretch = (model(other) - model(x)).norm(dim=1) / (other - x).flatten(1).norm(dim=1)
+        assert float(stretch.detach().max()) <= bound
+    if which[1]:  # torchlip's projection keeps its promise, layer by layer
+        assert all(norm <= 1 + 1e-4 for name, norm in norms.items() if not name.endswith("head"))
+        rows = model.net.head.weight.norm(dim=1)
+        torch.testing.assert_close(rows, torch.ones_like(rows), rtol=1e-5, atol=1e-5)
+        steepest = largest_gradient(model, x, model(x).argmax(1), rounds=10)
+        assert float(steepest.max()) <= body_bound(networks[which], (1, 8, 8))
+    else:
+        assert bound > 1.1
+
+
+@pytest.mark.parametrize(("size", "stride"), [((3, 6, 6), 1), ((2, 9, 8), 2)])
+def test_norms_of_convolutions_are_those_of_the_matrix_written_out(size, stride, monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    layer = nn.Conv2d(size[0], 4, 3, stride, padding=1, bias=False).double()
+    layer.weight.data = torch.randn(layer.weight.shape, generator=generator).double()
+    x = torch.randn(1, *size, generator=generator, dtype=torch.float64)
+    matrix = torch.autograd.functional.jacobian(lambda v: layer(v).flatten(), x)
+    wanted = np.linalg.svd(matrix.flatten(1).numpy(), compute_uv=False)[0]
+    net = nn.Sequential(layer, nn.Flatten())
+    assert layer_norms(net, size)["0"] == pytest.approx(wanted, rel=1e-9)
+    monkeypatch.setattr("sparks.lipschitz.bound.DENSE", 0)  # by Lanczos, as for large layers
+    assert layer_norms(net, size)["0"] == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("which", EVERY)
+def test_no_attack_breaks_the_certificate(networks, images, which):
+    x = images.double()
+    model = plain(networks[which]).double()
+    kept = model(x).argmax(1)
+    radius = certified_radius(networks[which], x)
+    margin = class_margin(model)
+    delta = smallest_perturbation(lambda z: margin(z, kept), x, steps=40, restarts=2)
+    found = delta.flatten(1).norm(dim=1)
+    assert (model(x + delta).argmax(1) != kept).double().mean() > 0.9  # the attack does attack
+    assert (radius > 0).all()
+    assert (found >= radius).all()
+
+
+def test_the_attack_finds_the_distance_to_a_plane():
+    w = torch.tensor([3.0, 4.0], dtype=torch.float64)
+    x = torch.tensor([[1.0, 1.0], [0.0, 1.0], [-9.0, 0.0]], dtype=torch.float64)
+    delta = smallest_perturbation(lambda z: z @ w + 1, x, steps=30)
+    wanted = ((x @ w + 1) / 5).clamp(min=0)
+    torch.testing.assert_close(delta.norm(dim=1), wanted, rtol=1e-6, atol=1e-9)
+
+
+def test_the_attack_finds_a_corner_between_two_planes():
+    """Distance of the origin to the nearer of two planes, whose gradient at 0 points elsewhere."""
+
+    def margin(z):
+        return torch.minimum(2.0 - z[:, 0], 1.0 + 0.1 * z[:, 1])
+
+    delta = smallest_perturbation(margin, torch.zeros(1, 2, dtype=torch.float64), steps=60)
+    assert float(delta.norm()) == pytest.approx(2.0, rel=1e-3)
+
+
+def test_the_binary_certificate_is_the_size_of_the_output():
+    net = LipschitzMLP(2, 1, (8,)).eval()
+    x = torch.randn(5, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    radius = certified_radius(net, x)
+    value = plain(net).double()(x)[:, 0].abs()
+    torch.testing.assert_close(radius, value.detach(), rtol=1e-4, atol=1e-6)
+
+
+def test_a_step_ends_on_the_boundary_of_a_linear_function():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(4, 1))
+    net[1].weight.data = torch.tensor([[0.5, -0.5, 0.5, 0.5]])
+    x = torch.randn(6, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+    errors = one_step_error(net, x, torch.zeros(6, dtype=torch.int64))
+    torch.testing.assert_close(errors["GradientNorm"], torch.ones(6))
+    assert float(errors["BoundaryError"].max()) < 1e-4
+    walked, rival = counterfactuals(net, x, [0.0, 1.0, 2.0], torch.ones(6, dtype=torch.int64))
+    assert torch.equal(walked[0], x)
+    value = net(walked.flatten(0, 1)).view(3, 6).detach()
+    torch.testing.assert_close(value[1], torch.zeros(6), rtol=0, atol=1e-5)
+    torch.testing.assert_close(value[2], -value[0], rtol=1e-4, atol=1e-5)
+    assert not rival.any()
+
+
+def test_counterfactuals_go_towards_the_second_class(networks, images):
+    model = networks["conv", True]
+    logits = model(images)
+    kept = logits.argmax(1)
+    walked, rival = counterfactuals(model, images, [0.5], kept)
+    order = logits.argsort(1, descending=True)
+    assert torch.equal(rival, order[:, 1])
+
+    def gap(x):
+        scores = model(x)
+        return scores.gather(1, kept[:, None]) - scores.gather(1, rival[:, None])
+
+    assert (gap(walked[0]) < gap(images)).all()
+
+
+@pytest.mark.parametrize("constrained", [True, False])
+def test_networks_split_explain_and_have_even_widths(networks, images, constrained):
+    model = networks["conv", constrained]
+    g, h = model.split("stages")
+    assert torch.equal(h(g(images)), model(images))
+    maps = GradCAM("stages")(model, images, torch.zeros(12, dtype=torch.int64))
+    assert maps.shape == (12, 8, 8)
+    assert gradient_norms(model, images, torch.zeros(12).long()).shape == (12,)
+    with pytest.raises(SparksError, match="must be even"):
+        LipschitzConvNet(1, 2, 8, (3, 4), constrained=constrained)
+    with pytest.raises(SparksError, match="multiple of"):
+        LipschitzConvNet(1, 2, 10, (4, 4), constrained=constrained)
+
+
+def test_twins_have_the_same_widths(networks):
+    """The constrained head and hidden layers have the twin's shapes."""
+    for kind in ("conv", "dense"):
+        shapes = [
+            [
+                tuple(m.weight.shape)
+                for m in plain(networks[kind, c]).modules()
+                if isinstance(m, nn.Conv2d | nn.Linear)
+            ]
+            for c in (True, False)
+        ]
+        assert shapes[0] == shapes[1]
+
+
+def test_an_unknown_layer_has_no_bound():
+    with pytest.raises(SparksError, match="MaxPool2d"):
+        layer_norms(nn.Sequential(nn.Conv2d(1, 1, 1), nn.MaxPool2d(2)), (1, 4, 4))
+    with pytest.raises(SparksError, match="`head`"):
+        certified_radius(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), torch.zeros(1, 1, 2, 2))
