@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparks.engine.domains import Grid, Pixels, ShiftedGrid, Vector, cells_of, elements_of
+from sparks.engine.domains import Grid, Pixels, Rows, ShiftedGrid, Vector, cells_of, elements_of
 from sparks.errors import SparksError
 
 sides = st.integers(1, 9)
@@ -44,8 +44,9 @@ def test_a_shifted_grid_moves_by_up_to_a_cell():
 def test_features_follow_the_kind_of_input():
     assert cells_of(torch.rand(2, 3, 8, 10), 4) == Grid((4, 4), (8, 10))
     assert cells_of(torch.rand(2, 7), 4) == Vector(7)
+    assert cells_of(torch.rand(2, 7, 3), 4) == elements_of(torch.rand(2, 7, 3)) == Rows(7)
     assert elements_of(torch.rand(2, 3, 8, 10)) == Pixels((8, 10))
     with pytest.raises(SparksError, match="cannot be masked"):
-        cells_of(torch.rand(2, 3, 4), 4)
+        cells_of(torch.rand(2, 3, 4, 5, 6), 4)
     with pytest.raises(SparksError, match="grid 9x9 does not fit an image of 8x8"):
         cells_of(torch.rand(1, 1, 8, 8), 9)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sparks.engine.core import Engine
     from sparks.engine.designs import Design, OneOff, Ranked, Stored
-    from sparks.engine.domains import Domain, Features, Grid, Pixels, ShiftedGrid, Vector
+    from sparks.engine.domains import Domain, Features, Grid, Pixels, Rows, ShiftedGrid, Vector
     from sparks.engine.perturbations import Amplitude, Baseline, Blur, Noise, Perturbation, Token
 
 _MODULES = {
@@ -38,6 +38,7 @@ _MODULES = {
     "Perturbation": "perturbations",
     "Pixels": "domains",
     "Ranked": "designs",
+    "Rows": "domains",
     "ShiftedGrid": "domains",
     "Stored": "designs",
     "Token": "perturbations",
@@ -58,6 +59,7 @@ __all__ = [
     "Perturbation",
     "Pixels",
     "Ranked",
+    "Rows",
     "ShiftedGrid",
     "Stored",
     "Token",

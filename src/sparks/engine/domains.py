@@ -157,11 +157,31 @@ class Vector:
         return maps
 
 
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a matrix, each removed as a whole: a concept (N, d, L) at L places at once."""
+
+    d: int
+
+    def expand(self, masks: Tensor) -> Tensor:
+        """Shape masks (b, d) to (b, d, 1)."""
+        return masks.unsqueeze(2)
+
+    def to_map(self, importance: Tensor) -> Tensor:
+        """Importances (N, d) are the map."""
+        return importance.float()
+
+    def pool(self, maps: Tensor) -> Tensor:
+        """Maps (N, d) have one value a feature."""
+        return maps
+
+
 def cells_of(x: Tensor, grid: int, mode: str = "nearest", resize: str = "bicubic") -> Features:
-    """Choose the features of inputs: `grid` x `grid` cells of images, coordinates of vectors.
+    """Choose the features of inputs: `grid` x `grid` cells of images, rows of all else.
 
     Args:
-        x: images (N, C, H, W), or vectors or token numbers (N, d), where `grid` has no effect.
+        x: images (N, C, H, W); vectors or token numbers (N, d), or concepts at places (N, d, L),
+            where `grid` has no effect.
         grid: cells a side.
         mode: see `Grid`.
         resize: see `Grid`.
@@ -176,14 +196,14 @@ def elements_of(x: Tensor) -> Features:
     return Pixels((x.shape[2], x.shape[3])) if x.ndim == 4 else vector_of(x)
 
 
-def vector_of(x: Tensor) -> Vector:
-    """The coordinates of inputs (N, d)."""
-    if x.ndim != 2:
+def vector_of(x: Tensor) -> Vector | Rows:
+    """The coordinates of inputs (N, d), the rows of inputs (N, d, L)."""
+    if x.ndim not in (2, 3):
         raise SparksError(
             f"inputs of shape {tuple(x.shape)} cannot be masked: images are (N, C, H, W), "
-            "vectors and texts are (N, d)"
+            "vectors and texts are (N, d), concepts at places (N, d, L)"
         )
-    return Vector(x.shape[1])
+    return Vector(x.shape[1]) if x.ndim == 2 else Rows(x.shape[1])
 
 
 def _resize(values: Tensor, size: tuple[int, int], mode: str) -> Tensor:

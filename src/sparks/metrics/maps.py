@@ -17,7 +17,7 @@ class UndefinedScoreWarning(UserWarning):
 
 def check_maps(x: Tensor, maps: Tensor) -> None:
     """Refuse maps whose shape does not fit the inputs."""
-    wanted = (len(x), *x.shape[2:]) if x.ndim == 4 else tuple(x.shape)
+    wanted = (len(x), *x.shape[2:]) if x.ndim == 4 else tuple(x.shape[:2])
     if tuple(maps.shape) != wanted:
         raise SparksError(f"maps of shape {tuple(maps.shape)} do not fit inputs: expected {wanted}")
 

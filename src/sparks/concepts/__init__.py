@@ -1,0 +1,88 @@
+"""Concepts: dictionaries of activations, CRAFT, and the holistic framework.
+
+Notation, kept in this package:
+
+    g, h   a model cut at a layer, f = h ∘ g
+    a      an activation, p channels at each of L places: (L, p); A, many of them (n, p)
+    V      a dictionary: k atoms, (k, p); the papers write A ≈ U Vᵀ with atoms as columns
+    u      codes or coefficients: a ≈ u V + offset; (n, k), or (N, k, L) for images at all places
+    s(u)   the model from concepts on, h(u V)
+
+>>> from sparks.concepts import Craft, Layer
+>>> layer = Layer(model, "stages.1", images[:1])  # doctest: +SKIP
+>>> concepts = Craft().fit(layer, images)  # doctest: +SKIP
+>>> importance = Craft().rank(concepts, images, target=3).mean(0)  # doctest: +SKIP
+
+A coefficient at all places is one feature: attribution methods and metrics explain `concepts.head`
+as they explain any model of vectors. Names are imported on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sparks.concepts.classical import ICA, PCA, KMeans
+    from sparks.concepts.controls import Neurons, RandomAtoms
+    from sparks.concepts.craft import Concepts, Craft
+    from sparks.concepts.crops import GridCrops, RandomCrops
+    from sparks.concepts.dictionary import Dictionary, Method
+    from sparks.concepts.layer import ConceptHead, ConceptScores, Layer
+    from sparks.concepts.least_squares import nnls
+    from sparks.concepts.machine import Histograms
+    from sparks.concepts.mixed import ConvexNMF, SemiNMF
+    from sparks.concepts.nmf import NMF
+    from sparks.concepts.sae import SAE
+
+_MODULES = {
+    "ICA": "classical",
+    "NMF": "nmf",
+    "PCA": "classical",
+    "SAE": "sae",
+    "ConceptHead": "layer",
+    "ConceptScores": "layer",
+    "Concepts": "craft",
+    "ConvexNMF": "mixed",
+    "Craft": "craft",
+    "Dictionary": "dictionary",
+    "GridCrops": "crops",
+    "Histograms": "machine",
+    "KMeans": "classical",
+    "Layer": "layer",
+    "Method": "dictionary",
+    "Neurons": "controls",
+    "RandomAtoms": "controls",
+    "RandomCrops": "crops",
+    "SemiNMF": "mixed",
+    "nnls": "least_squares",
+}
+
+__all__ = [
+    "ICA",
+    "NMF",
+    "PCA",
+    "SAE",
+    "ConceptHead",
+    "ConceptScores",
+    "Concepts",
+    "ConvexNMF",
+    "Craft",
+    "Dictionary",
+    "GridCrops",
+    "Histograms",
+    "KMeans",
+    "Layer",
+    "Method",
+    "Neurons",
+    "RandomAtoms",
+    "RandomCrops",
+    "SemiNMF",
+    "nnls",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

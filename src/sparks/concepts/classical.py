@@ -1,0 +1,131 @@
+"""K-Means, PCA and ICA as dictionaries; scikit-learn fits them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from sparks.concepts.dictionary import Dictionary, Fit, Method, check, loss_of, zeros_like_row
+
+
+@dataclass(frozen=True, eq=False)
+class OneHot(Dictionary):
+    """Codes that name the nearest atom: not differentiable."""
+
+    def _codes(self, a: Tensor) -> Tensor:
+        nearest = torch.cdist(a.detach(), self.atoms.to(a)).argmin(1)
+        return one_hot(nearest, self.k).to(a)
+
+
+@dataclass(frozen=True, eq=False)
+class Linear(Dictionary):
+    """Codes that are linear in the activations.
+
+    Attributes:
+        filters: (p, k), u = (a - offset) filters.
+    """
+
+    filters: Tensor
+
+    def _codes(self, a: Tensor) -> Tensor:
+        return (a - self.offset.to(a)) @ self.filters.to(a)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KMeans(Method):
+    """Clusters, the concepts of ACE (Ghorbani et al. 2019): each code has a single one.
+
+    Attributes:
+        starts: the best of so many starts is kept.
+        iterations: bound on Lloyd's iterations.
+        tolerance: stop when the centres move by less than this share of the variance.
+    """
+
+    starts: int = 4
+    iterations: int = 300
+    tolerance: float = 1e-4
+
+    def fit(self, a: Tensor) -> Dictionary:
+        """Fit; see `Method`."""
+        from sklearn.cluster import KMeans as Clusters
+
+        a = check(a, self.concepts)
+        fitted = Clusters(
+            self.concepts,
+            n_init=self.starts,
+            max_iter=self.iterations,
+            tol=self.tolerance,
+            random_state=self.seed,
+        ).fit(a.cpu().numpy())
+        atoms = _tensor(fitted.cluster_centers_, a)
+        done = int(fitted.n_iter_)
+        rule = f"centres move by less than {self.tolerance:g} of the variance"
+        loss = float(fitted.inertia_) / 2
+        fit = Fit("KMeans", self.seed, done, done < self.iterations, rule, loss)
+        return OneHot(atoms, zeros_like_row(a), fit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PCA(Method):
+    """Principal components, the concepts of ICE's first variant: the best k-dimensional subspace.
+
+    Exact, so that the seed has no effect.
+    """
+
+    def fit(self, a: Tensor) -> Dictionary:
+        """Fit; see `Method`."""
+        from sklearn.decomposition import PCA as Components
+
+        a = check(a, self.concepts, min(a.shape))
+        fitted = Components(self.concepts, svd_solver="full").fit(a.double().cpu().numpy())
+        atoms, offset = _tensor(fitted.components_, a), _tensor(fitted.mean_, a)
+        loss = loss_of(a, (a - offset) @ atoms.T, atoms, offset)
+        fit = Fit("PCA", self.seed, 1, True, "exact", loss)
+        return Linear(atoms, offset, fit, atoms.T.contiguous())
+
+
+@dataclass(frozen=True, kw_only=True)
+class ICA(Method):
+    """Independent components of the k-dimensional principal subspace (FastICA, log cosh).
+
+    Attributes:
+        iterations: bound on iterations.
+        tolerance: stop when the unmixing rows turn by less than this.
+    """
+
+    iterations: int = 500
+    tolerance: float = 1e-4
+
+    def fit(self, a: Tensor) -> Dictionary:
+        """Fit; see `Method`."""
+        import warnings
+
+        from sklearn.decomposition import FastICA
+        from sklearn.exceptions import ConvergenceWarning
+
+        a = check(a, self.concepts, min(a.shape))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # told in the fit
+            fitted = FastICA(
+                self.concepts,
+                whiten="unit-variance",
+                max_iter=self.iterations,
+                tol=self.tolerance,
+                random_state=self.seed,
+            ).fit(a.double().cpu().numpy())
+        atoms, offset = _tensor(fitted.mixing_.T, a), _tensor(fitted.mean_, a)
+        filters = _tensor(fitted.components_.T, a)
+        done = int(fitted.n_iter_)
+        rule = f"unmixing rows turn by less than {self.tolerance:g}"
+        loss = loss_of(a, (a - offset) @ filters, atoms, offset)
+        fit = Fit("ICA", self.seed, done, done < self.iterations, rule, loss)
+        return Linear(atoms, offset, fit, filters)
+
+
+def _tensor(values: Any, like: Tensor) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values)).to(like)

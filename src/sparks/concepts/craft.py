@@ -1,0 +1,171 @@
+"""CRAFT (Fel et al. 2023): concepts of a class, their importance, their maps and sub-concepts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from sparks.attribution.sobol import Sobol
+from sparks.concepts.crops import Cropping, Crops, RandomCrops
+from sparks.concepts.dictionary import Dictionary, Method
+from sparks.concepts.layer import ConceptHead, ConceptScores, Layer
+from sparks.concepts.nmf import NMF
+from sparks.errors import SparksError
+
+
+@dataclass(frozen=True, eq=False)
+class Concepts:
+    """The concepts of a set of images at a layer.
+
+    Attributes:
+        layer: where the model is cut.
+        dictionary: its atoms are the concepts.
+        crops: of the images it was fitted on.
+        codes: how much of each concept each crop shows, (M, k).
+    """
+
+    layer: Layer
+    dictionary: Dictionary
+    crops: Crops
+    codes: Tensor
+
+    @property
+    def k(self) -> int:
+        """Number of concepts."""
+        return self.dictionary.k
+
+    def coefficients(self, x: Tensor) -> Tensor:
+        """Coefficients (N, k, L) of images at every place."""
+        return self.dictionary.encode(self.layer.activations(x)).mT
+
+    def maps(self, x: Tensor) -> Tensor:
+        """Coefficients (N, k, h, w) of images as maps, where places form a grid."""
+        if self.layer.map_size is None:
+            raise SparksError(f"the places of layer {self.layer.name!r} form no grid: no maps")
+        u = self.coefficients(x)
+        return u.reshape(*u.shape[:2], *self.layer.map_size)
+
+    @property
+    def head(self) -> ConceptHead:
+        """Coefficients → logits."""
+        return ConceptHead(self.layer, self.dictionary)
+
+    def scores(self, pool: bool = False) -> ConceptScores:
+        """Images → coefficients, for attribution methods to explain."""
+        return ConceptScores(self.layer, self.dictionary, pool)
+
+    def top(self, concept: int, count: int) -> Crops:
+        """The crops that show a concept most, at most one of each image."""
+        order = self.codes[:, concept].argsort(descending=True, stable=True)
+        seen: set[int] = set()
+        kept = []
+        for crop in order.tolist():
+            owner = int(self.crops.owner[crop])
+            if owner not in seen:
+                seen.add(owner)
+                kept.append(crop)
+            if len(kept) == count:
+                break
+        return self.crops[torch.tensor(kept, dtype=torch.int64)]
+
+
+@dataclass(frozen=True)
+class Node:
+    """Concepts, and the sub-concepts of those that were refined.
+
+    Attributes:
+        concepts: at this level.
+        children: concept → its sub-concepts, at an earlier layer.
+    """
+
+    concepts: Concepts
+    children: Mapping[int, Node]
+
+    def walk(self, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Concepts]]:
+        """Yield every node with the concepts that lead to it, parents first."""
+        yield path, self.concepts
+        for concept, child in self.children.items():
+            yield from child.walk((*path, concept))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Craft:
+    """How concepts are extracted and ranked.
+
+    Attributes:
+        dictionary: NMF in the paper.
+        crops: random ones in the paper, `GridCrops` in its code.
+        importance: total Sobol indices of the coefficients, one mask for all places of a concept.
+            As published: `Sobol(sequence="halton", scramble=False)`, N = 32.
+        quantile: of a concept's coefficients, above which crops are refined further.
+    """
+
+    dictionary: Method = field(default_factory=NMF)
+    crops: Cropping = field(default_factory=RandomCrops)
+    importance: Sobol = field(default_factory=Sobol)
+    quantile: float = 0.9
+
+    def fit(self, layer: Layer, images: Tensor) -> Concepts:
+        """Extract concepts from images (N, C, H, W) that the model predicts as one class.
+
+        The dictionary is fitted on the mean activations of crops, which are cut batch after batch.
+        """
+        return self.fit_crops(layer, images, self.crops(images))
+
+    def fit_crops(self, layer: Layer, images: Tensor, crops: Crops) -> Concepts:
+        """Extract concepts from given crops of images."""
+        pooled = torch.cat([layer.pooled(part) for part in crops.batches(images)])
+        dictionary = self.dictionary.fit(pooled)
+        return Concepts(layer, dictionary, crops, dictionary.encode(pooled))
+
+    def refine(self, concepts: Concepts, concept: int, layer: Layer, images: Tensor) -> Concepts:
+        """Extract the sub-concepts of a concept at an earlier layer, from the crops that show it.
+
+        Args:
+            concepts: fitted on crops of `images`.
+            concept: which to refine.
+            layer: earlier than theirs.
+            images: of the crops.
+        """
+        codes = concepts.codes[:, concept]
+        chosen = (codes >= codes.quantile(self.quantile)).nonzero()[:, 0]
+        return self.fit_crops(layer, images, concepts.crops[chosen])
+
+    def tree(self, layers: Sequence[Layer], images: Tensor, width: int | None = None) -> Node:
+        """Extract concepts at the first layer, and sub-concepts of them at the next, to the end.
+
+        Args:
+            layers: late ones first; as many levels.
+            images: that the model predicts as one class.
+            width: refine the concepts with the largest mean coefficients, so many; None for all.
+        """
+        return self._grow(self.fit(layers[0], images), layers[1:], images, width)
+
+    def _grow(
+        self, concepts: Concepts, layers: Sequence[Layer], images: Tensor, width: int | None
+    ) -> Node:
+        if not layers:
+            return Node(concepts, {})
+        order = concepts.codes.mean(0).argsort(descending=True, stable=True)[:width].tolist()
+        children = {}
+        for concept in order:
+            finer = self.refine(concepts, concept, layers[0], images)
+            children[concept] = self._grow(finer, layers[1:], images, width)
+        return Node(concepts, children)
+
+    def rank(self, concepts: Concepts, x: Tensor, target: int) -> Tensor:
+        """Importance (N, k) of each concept for the logit of class `target`, for each image.
+
+        Their mean over images ranks the concepts of the class.
+        """
+        u = concepts.coefficients(x)
+        classes = torch.full((len(x),), target, dtype=torch.int64)
+        return self.importance(concepts.head, u, classes)
+
+
+def predicted_as(logits: Tensor, target: int, most: int | None = None) -> Tensor:
+    """Which images the model predicts as a class, the first `most` of them: int64 (n,)."""
+    return (logits.argmax(1) == target).nonzero()[:, 0][:most]

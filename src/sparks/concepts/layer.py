@@ -1,0 +1,131 @@
+"""A model cut at a layer, whatever its activations look like."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from sparks.concepts.dictionary import Dictionary
+from sparks.errors import SparksError
+from sparks.models.classifier import Classifier
+
+# Images in one forward pass; bounds memory only.
+BATCH = 128
+
+
+class Layer:
+    """f = h ∘ g at a layer: activations are (N, L, p), p channels at L places.
+
+    Feature maps (N, p, H, W) have L = H W places, tokens (N, L, p) are as they are, vectors (N, p)
+    have one place.
+
+    Args:
+        model: in evaluation mode.
+        name: of the layer; see `Classifier.split`.
+        example: one image (1, C, H, W), to learn the shape from.
+    """
+
+    def __init__(self, model: Classifier, name: str, example: Tensor) -> None:
+        self.name = name
+        self.g, self.h = model.split(name)
+        self.device = next(model.parameters()).device
+        with torch.inference_mode():
+            shape = self.g(example.to(self.device)).shape[1:]
+        if len(shape) not in (1, 2, 3):
+            raise SparksError(f"layer {name!r} gives activations of shape {tuple(shape)}: choose "
+                              "one with feature maps, tokens or vectors")  # fmt: skip
+        self.shape: tuple[int, ...] = tuple(shape)
+
+    @property
+    def channels(self) -> int:
+        """P."""
+        return self.shape[0] if len(self.shape) != 2 else self.shape[1]
+
+    @property
+    def map_size(self) -> tuple[int, int] | None:
+        """Height and width of the grid that places form; None where they form none."""
+        if len(self.shape) == 3:
+            return self.shape[1], self.shape[2]
+        side = math.isqrt(self.shape[0]) if len(self.shape) == 2 else 0
+        return (side, side) if side and side**2 == self.shape[0] else None
+
+    def flat(self, raw: Tensor) -> Tensor:
+        """(N, L, p) of what the layer returns."""
+        if len(self.shape) == 3:
+            return raw.flatten(2).mT
+        return raw if len(self.shape) == 2 else raw[:, None]
+
+    def raw(self, activations: Tensor) -> Tensor:
+        """What the layer would return, of (N, L, p)."""
+        if len(self.shape) == 3:
+            return activations.mT.reshape(len(activations), *self.shape)
+        return activations if len(self.shape) == 2 else activations[:, 0]
+
+    def activations(self, x: Tensor) -> Tensor:
+        """Activations (N, L, p) of images, on the CPU, batch after batch."""
+        return self._batched(x, lambda part: self.flat(self.g(part)))
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """Mean activations (N, p) over places."""
+        return self._batched(x, lambda part: self.flat(self.g(part)).mean(1))
+
+    def logits(self, activations: Tensor) -> Tensor:
+        """Logits (N, classes) of activations (N, L, p)."""
+        return self._batched(activations, lambda part: self.h(self.raw(part)))
+
+    @torch.inference_mode()
+    def _batched(self, x: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
+        parts = [compute(part.to(self.device)).float().cpu() for part in torch.split(x, BATCH)]
+        # Clones leave inference mode, so that autograd may use them.
+        return torch.cat(parts).clone()
+
+
+class ConceptHead(nn.Module):
+    """Coefficients (N, k, L) at every place → logits: the model from concepts on, s(u) = h(u V).
+
+    Any attribution method explains it, and any metric scores the explanations: a concept is a
+    feature with a number for each place.
+    """
+
+    def __init__(self, layer: Layer, dictionary: Dictionary) -> None:
+        super().__init__()
+        self.layer = layer
+        self.h = layer.h
+        self.dictionary = dictionary
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Logits (N, classes) of coefficients (N, k, L)."""
+        logits: Tensor = self.h(self.layer.raw(self.dictionary.decode(u.mT)))
+        return logits
+
+
+class ConceptScores(nn.Module):
+    """Images (N, C, H, W) → mean coefficients (N, k): a classifier whose classes are concepts.
+
+    Any attribution method explains where a concept is seen: its map. Derivatives pass through the
+    KKT conditions of the non-negative least squares (`sparks.concepts.nnls`), then through g. CAM
+    methods find the activation as layer "activation".
+
+    Args:
+        layer: where concepts are.
+        dictionary: of that layer.
+        pool: encode the mean activation, as the dictionary was fitted; else each place by itself.
+    """
+
+    def __init__(self, layer: Layer, dictionary: Dictionary, pool: bool = False) -> None:
+        super().__init__()
+        self.layer = layer
+        self.g = layer.g
+        self.activation = nn.Identity()
+        self.dictionary = dictionary
+        self.pool = pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mean coefficients (N, k)."""
+        activations = self.layer.flat(self.activation(self.g(x)))
+        if self.pool:
+            return self.dictionary.encode(activations.mean(1))
+        return self.dictionary.encode(activations).mean(1)

@@ -1,0 +1,127 @@
+"""Scores of dictionaries (Fel et al. 2023, A holistic approach): how well, how sparse, how stable.
+
+The paper's text on exact definitions was not available; each docstring says what is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from sparks.metrics.complexity import Sparseness
+
+# Codes below this share of the largest code count as zero.
+ZERO = 1e-6
+
+
+def relative_l2(a: Tensor, reconstructed: Tensor) -> Tensor:
+    """‖a - â‖ / (‖a‖ + 1e-6) of each activation: (n,). Lower is better."""
+    ratio: Tensor = (a - reconstructed).norm(dim=1) / (a.norm(dim=1) + 1e-6)
+    return ratio
+
+
+def sparsity(u: Tensor) -> Tensor:
+    """Share of zeros in each code (n, k): (n,). Higher is sparser."""
+    return (u.abs() <= ZERO * u.abs().max()).float().mean(1)
+
+
+def hoyer(u: Tensor) -> Tensor:
+    """(√k - ‖u‖₁/‖u‖₂) / (√k - 1) of each code: (n,), 1 for a single concept; NaN for no code."""
+    values: Tensor = Sparseness()(None, u, None, u)["Hoyer"]
+    return values
+
+
+def stability(dictionaries: Sequence[Tensor]) -> Tensor:
+    """Mean |cosine| of atoms matched one to one, for each pair of dictionaries (k, p).
+
+    The matching is the best one (Hungarian algorithm). A dead atom (all zero) has cosine 0 with
+    all. The sign of an atom of PCA or ICA is arbitrary, hence the absolute value.
+
+    Returns:
+        float64 (pairs,), in [0, 1]; higher is better.
+    """
+    values = [
+        matched_cosine(first, second).mean()
+        for i, first in enumerate(dictionaries)
+        for second in dictionaries[i + 1 :]
+    ]
+    return torch.stack(values)
+
+
+def matched_cosine(first: Tensor, second: Tensor) -> Tensor:
+    """|cosine| of each atom of the first dictionary with its partner in the second, float64."""
+    from scipy.optimize import linear_sum_assignment
+
+    one, two = (_unit(atoms.double()) for atoms in (first, second))
+    cosine = (one @ two.T).abs()
+    rows, columns = linear_sum_assignment(-cosine.cpu().numpy())
+    return cosine[torch.from_numpy(rows), torch.from_numpy(columns)]
+
+
+def _unit(atoms: Tensor) -> Tensor:
+    norm = atoms.norm(dim=1, keepdim=True)
+    return atoms / torch.where(norm > 0, norm, 1)
+
+
+def frechet(a: Tensor, b: Tensor) -> float:
+    """Fréchet distance of Gaussians fitted to two sets of activations, (n, p) and (m, p).
+
+    |μ₁ - μ₂|² + tr(Σ₁ + Σ₂ - 2 (Σ₁ Σ₂)^½), divided by tr Σ₁: 0 for equal, about 1 for a constant b.
+    """
+    a, b = a.double(), b.double()
+    one, two = (torch.cov(x.T).reshape(x.shape[1], -1) for x in (a, b))
+    root = _root(one)
+    cross = torch.linalg.eigvalsh(root @ two @ root).clamp(min=0).sqrt().sum()
+    gap = (a.mean(0) - b.mean(0)).square().sum()
+    distance = (gap + one.trace() + two.trace() - 2 * cross).clamp(min=0)
+    return float(distance / one.trace().clamp(min=torch.finfo(torch.float64).tiny))
+
+
+def _root(matrix: Tensor) -> Tensor:
+    values, vectors = torch.linalg.eigh(matrix)
+    root: Tensor = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    return root
+
+
+def sliced_wasserstein(a: Tensor, b: Tensor, directions: int = 64, seed: int = 0) -> float:
+    """Mean Wasserstein-1 distance of two equally large sets on random lines, in units of a's size.
+
+    The unit is the mean absolute deviation of `a` on the same lines.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    lines = _unit(torch.randn(directions, a.shape[1], generator=generator)).to(a).T
+    one, two = (a @ lines).sort(0).values, (b @ lines).sort(0).values
+    size = (one - one.mean(0)).abs().mean()
+    return float((one - two).abs().mean() / size.clamp(min=1e-12))
+
+
+def knn_distance(reference: Tensor, queries: Tensor, k: int = 5) -> Tensor:
+    """Distance of each query (m, p) to its k-th nearest reference (n, p): (m,).
+
+    Deep nearest neighbours (Sun et al. 2022) on activations of length one.
+    """
+    one, two = _unit(reference.double()), _unit(queries.double())
+    parts = [
+        torch.cdist(part, one).kthvalue(min(k, len(one)), dim=1).values
+        for part in torch.split(two, 1024)
+    ]
+    return torch.cat(parts)
+
+
+def out_of_distribution(
+    reference: Tensor, held_out: Tensor, reconstructed: Tensor, k: int = 5
+) -> Tensor:
+    """How much farther from `reference` reconstructions are than the activations they stand for.
+
+    Ratio of k-NN distances, (m,): 1 where a reconstruction is as much in distribution.
+
+    Args:
+        reference: activations (n, p).
+        held_out: other activations (m, p).
+        reconstructed: theirs.
+        k: of the nearest neighbours.
+    """
+    own = knn_distance(reference, held_out, k)
+    return knn_distance(reference, reconstructed, k) / own.mean().clamp(min=1e-12)

@@ -1,0 +1,196 @@
+"""Non-negative matrix factorisation on the device of the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sparks.concepts.dictionary import (
+    Dictionary,
+    Fit,
+    Method,
+    check,
+    loss_of,
+    refuse_negative,
+    zeros_like_row,
+)
+from sparks.concepts.least_squares import nnls
+from sparks.errors import SparksError
+
+Pair = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class NonNegative(Dictionary):
+    """A dictionary whose codes are those u >= 0 that fit best (NNLS, exact)."""
+
+    def _codes(self, a: Tensor) -> Tensor:
+        return nnls(a, self.atoms)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NMF(Method):
+    """min over U, V >= 0 of ‖A - U V‖² / 2 by hierarchical alternating least squares.
+
+    HALS (Cichocki & Phan 2009) updates one column of U, then of V, in closed form. As in Gillis &
+    Glineur 2012, each factor is swept several times while its products with A are at hand. Between
+    iterations both factors are extrapolated (Ang & Gillis 2019, algorithm 3); a step that does not
+    lower the loss is taken back. CRAFT uses scikit-learn's NMF: the same loss, no penalty.
+
+    Attributes:
+        start: "nndsvda" (Boutsidis & Gallopoulos 2008, zeros filled with the mean, as in
+            scikit-learn), or "random". Where concepts outnumber channels or rows it is random.
+        iterations: bound on iterations.
+        tolerance: stop when ten iterations together lower the loss by less than this share.
+        sweeps: of each factor in an iteration.
+    """
+
+    start: str = "nndsvda"
+    iterations: int = 500
+    tolerance: float = 1e-4
+    sweeps: int = 2
+
+    def fit(self, a: Tensor, start: Pair | None = None) -> Dictionary:
+        """Fit; see `Method`.
+
+        Args:
+            a: activations (n, p), none negative.
+            start: U (n, k) and V (k, p) to start from, instead of `self.start`.
+        """
+        a = check(a, self.concepts)
+        refuse_negative(a, "NMF")
+        _, v, fit = self.factorise(a, start)
+        return NonNegative(v, zeros_like_row(a), fit)
+
+    def factorise(self, a: Tensor, start: Pair | None = None) -> tuple[Tensor, Tensor, Fit]:
+        """U (n, k), V (k, p) and how the fit went."""
+        u, v = start or self._start(a)
+        # (k, n) and (k, p): a concept's row is contiguous.
+        left, right = u.T.to(a).contiguous().clone(), v.to(a).contiguous().clone()
+        transposed = a.T.contiguous()
+        losses = [loss_of(a, left.T, right)]
+        square = float(a.double().pow(2).sum())
+        momentum = Extrapolation()
+        near_left, near_right = left.clone(), right.clone()
+        done = 0
+        for _ in range(self.iterations):
+            new_left = sweep(
+                near_left, near_right @ transposed, near_right @ near_right.T, self.sweeps
+            )
+            ahead = momentum.beyond(new_left, left)
+            product, gram = ahead @ a, ahead @ ahead.T
+            new_right = sweep(near_right, product, gram, self.sweeps)
+            # With U ahead and V new; cheap, for the products are at hand.
+            fitted = ((gram @ new_right) * new_right).sum() - 2 * (product * new_right).sum()
+            loss = (square + float(fitted.double())) / 2
+            done += 1
+            if momentum.accept(loss):
+                near_left, near_right = ahead, momentum.beyond(new_right, right)
+                left, right = new_left, new_right
+                losses.append(loss)
+                if self._slow(losses):
+                    break
+            else:
+                near_left, near_right = left.clone(), right.clone()
+        left = sweep(left, right @ transposed, right @ right.T, self.sweeps)
+        rule = f"10 iterations lower the loss by less than {self.tolerance:g} of it"
+        end = loss_of(a, left.T, right)
+        fit = Fit("NMF", self.seed, done, self._slow(losses), rule, end)
+        return left.T, right, fit
+
+    def _slow(self, losses: list[float]) -> bool:
+        return len(losses) > 10 and losses[-11] - losses[-1] < self.tolerance * losses[-11]
+
+    def _start(self, a: Tensor) -> Pair:
+        if self.start not in ("nndsvda", "random"):
+            raise SparksError(f"start {self.start!r} is not 'nndsvda' or 'random'")
+        if self.start == "random" or self.concepts > min(a.shape):
+            return random_start(a, self.concepts, self.seed)
+        return nndsvda(a, self.concepts, self.seed)
+
+
+@dataclass
+class Extrapolation:
+    """The step ahead of Ang & Gillis 2019: longer while the loss falls, halved when it rises."""
+
+    beta: float = 0.5
+    bound: float = 1.0
+    last: float = float("inf")
+
+    def beyond(self, new: Tensor, old: Tensor) -> Tensor:
+        """Move on in the direction of the last step, staying non-negative."""
+        return (new + self.beta * (new - old)).clamp_(min=0)
+
+    def accept(self, loss: float) -> bool:
+        """Adapt the step to a loss; whether the loss fell."""
+        if loss <= self.last:
+            self.last = loss
+            self.beta = min(self.bound, 1.05 * self.beta)
+            self.bound = min(1.0, 1.01 * self.bound)
+            return True
+        self.bound, self.beta = self.beta, self.beta / 1.5
+        # The next loss is that of a step from the last accepted factors, and may be a bit higher.
+        self.last = float("inf") if self.beta < 1e-3 else self.last
+        return False
+
+
+def sweep(x: Tensor, product: Tensor, gram: Tensor, sweeps: int) -> Tensor:
+    """Coordinate descent for min over X >= 0 of tr(Xᵀ G X) / 2 - tr(Xᵀ P), a row at a time.
+
+    With P = V Aᵀ and G = V Vᵀ that is the loss as a function of X = Uᵀ; likewise for V.
+
+    Args:
+        x: X (k, n), where to start.
+        product: P (k, n).
+        gram: G (k, k).
+        sweeps: over all rows.
+
+    Returns:
+        A new (k, n).
+    """
+    x = x.clone()
+    diagonal = gram.diagonal().clamp(min=1e-12).tolist()
+    for _ in range(sweeps):
+        for row, entry in enumerate(diagonal):
+            change = torch.addmv(product[row], x.T, gram[row], alpha=-1)
+            x[row].add_(change, alpha=1 / entry).clamp_(min=0)
+    return x
+
+
+def random_start(a: Tensor, k: int, seed: int) -> Pair:
+    """|Gaussian| factors whose product has about the mean of `a`, as in scikit-learn."""
+    generator = torch.Generator().manual_seed(seed)
+    scale = float((a.mean() / k).clamp(min=0).sqrt())
+    u = scale * torch.randn(len(a), k, generator=generator).abs()
+    v = scale * torch.randn(k, a.shape[1], generator=generator).abs()
+    return u.to(a), v.to(a)
+
+
+def nndsvda(a: Tensor, k: int, seed: int) -> Pair:
+    """Non-negative double SVD, zeros replaced by the mean (Boutsidis & Gallopoulos 2008)."""
+    left, values, right = _leading(a, k, seed)
+    u, v = torch.zeros(len(a), k).to(a), torch.zeros(k, a.shape[1]).to(a)
+    u[:, 0], v[0] = values[0].sqrt() * left[:, 0].abs(), values[0].sqrt() * right[0].abs()
+    for i in range(1, k):
+        x, y = left[:, i], right[i]
+        pairs = [(x.clamp(min=0), y.clamp(min=0)), ((-x).clamp(min=0), (-y).clamp(min=0))]
+        one, other = max(pairs, key=lambda pair: float(pair[0].norm() * pair[1].norm()))
+        norms = one.norm(), other.norm()
+        scale = (values[i] * norms[0] * norms[1]).sqrt()
+        u[:, i] = scale * one / norms[0].clamp(min=1e-12)
+        v[i] = scale * other / norms[1].clamp(min=1e-12)
+    mean = a.mean()
+    return torch.where(u > 1e-6, u, mean), torch.where(v > 1e-6, v, mean)
+
+
+def _leading(a: Tensor, k: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The k leading singular triples, by a random projection (Halko et al. 2011)."""
+    generator = torch.Generator().manual_seed(seed)
+    count = min(k + 10, *a.shape)
+    q = torch.linalg.qr(a @ torch.randn(a.shape[1], count, generator=generator).to(a)).Q
+    for _ in range(7):
+        q = torch.linalg.qr(a @ torch.linalg.qr(a.T @ q).Q).Q
+    left, values, right = torch.linalg.svd(q.T @ a, full_matrices=False)
+    return (q @ left)[:, :k], values[:k], right[:k]

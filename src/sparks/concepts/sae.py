@@ -1,0 +1,129 @@
+"""Sparse autoencoders: codes by one layer and an activation, concepts by gradient descent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from sparks.concepts.dictionary import Dictionary, Fit, Method, check, loss_of
+from sparks.errors import SparksError
+
+KINDS = ("relu", "topk", "batchtopk")
+
+
+@dataclass(frozen=True, eq=False)
+class Sparse(Dictionary):
+    """Codes ψ((a - offset) filters + bias).
+
+    Attributes:
+        filters: (p, k).
+        bias: (k,).
+        active: concepts kept of each code (the largest), or None.
+        threshold: codes below it are zero.
+    """
+
+    filters: Tensor
+    bias: Tensor
+    active: int | None = None
+    threshold: float = 0.0
+
+    def _codes(self, a: Tensor) -> Tensor:
+        u = functional.relu((a - self.offset.to(a)) @ self.filters.to(a) + self.bias.to(a))
+        if self.active is not None:
+            u = top(u, self.active)
+        return u * (u > self.threshold)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SAE(Method):
+    """u = ψ(W (a - b) + c), atoms of length one, Adam on the squared error.
+
+    Attributes:
+        kind: "relu" (with an L1 penalty of the codes), "topk" (Gao et al. 2024: the `active`
+            largest of each code), "batchtopk" (Bussmann et al. 2024: the largest of a batch,
+            `active` a code on average; afterwards those above a threshold).
+        active: concepts of a code that may be non-zero, for "topk" and "batchtopk".
+        penalty: weight of the mean L1 norm of codes, for "relu", in units of the data's scale.
+        epochs: passes over the activations.
+        rate: of Adam.
+        batch_size: activations per step.
+    """
+
+    kind: str = "topk"
+    active: int = 3
+    penalty: float = 0.1
+    epochs: int = 60
+    rate: float = 5e-3
+    batch_size: int = 256
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise SparksError(f"SAE kind {self.kind!r} is unknown: choose one of {KINDS}")
+        if not 1 <= self.active <= self.concepts:
+            raise SparksError(f"active {self.active} must lie in 1 … {self.concepts} concepts")
+
+    def fit(self, a: Tensor) -> Dictionary:
+        """Fit; see `Method`."""
+        a = check(a, self.concepts)
+        mean = a.mean(0)
+        scale = (a - mean).norm(dim=1).mean().clamp(min=1e-12)
+        (filters, bias, atoms, centre), least, steps = self._train((a - mean) / scale)
+        sparse = Sparse(
+            atoms=atoms,
+            offset=mean + scale * centre,
+            fit=Fit(f"SAE {self.kind}", self.seed, steps, True, f"{self.epochs} epochs", 0.0),
+            filters=filters,
+            bias=bias * scale,
+            active=self.active if self.kind == "topk" else None,
+            threshold=float(least * scale) if self.kind == "batchtopk" else 0.0,
+        )
+        loss = loss_of(a, sparse.encode(a), atoms, sparse.offset)
+        return replace(sparse, fit=replace(sparse.fit, loss=loss))
+
+    def _train(self, x: Tensor) -> tuple[list[Tensor], Tensor, int]:
+        """Filters, bias, atoms and centre; the smallest code kept (a running mean); steps."""
+        generator = torch.Generator().manual_seed(self.seed)
+        drawn = torch.randn(self.concepts, x.shape[1], generator=generator)
+        atoms = functional.normalize(drawn, dim=1).to(x)
+        bias, centre = torch.zeros(self.concepts).to(x), torch.zeros(x.shape[1]).to(x)
+        weights = [w.requires_grad_() for w in (atoms.T.clone(), bias, atoms, centre)]
+        filters, bias, atoms, centre = weights
+        optimiser = torch.optim.Adam(weights, lr=self.rate)
+        least, steps = torch.zeros((), device=x.device), 0
+        for epoch in range(self.epochs):
+            optimiser.param_groups[0]["lr"] = self.rate * (1 - epoch / self.epochs)
+            order = torch.randperm(len(x), generator=generator).to(x.device)
+            for rows in torch.split(order, self.batch_size):
+                codes = self._select(functional.relu((x[rows] - centre) @ filters + bias))
+                loss = (x[rows] - centre - codes @ atoms).square().sum(1).mean()
+                if self.kind == "relu":
+                    loss = loss + self.penalty * codes.sum(1).mean()
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
+                with torch.no_grad():
+                    atoms.copy_(functional.normalize(atoms, dim=1))
+                    if self.kind == "batchtopk" and bool((codes > 0).any()):
+                        low = codes[codes > 0].min()
+                        least = torch.lerp(least, low, 0.01) if steps else low
+                steps += 1
+        return [w.detach() for w in weights], least, steps
+
+    def _select(self, codes: Tensor) -> Tensor:
+        if self.kind == "topk":
+            return top(codes, self.active)
+        if self.kind == "batchtopk":
+            kept = min(self.active * len(codes), codes.numel())
+            return top(codes.reshape(1, -1), kept).reshape(codes.shape)
+        return codes
+
+
+def top(codes: Tensor, count: int) -> Tensor:
+    """Keep the `count` largest entries of each row, and set the others to zero."""
+    if count >= codes.shape[1]:
+        return codes
+    values, places = codes.topk(count, dim=1)
+    return torch.zeros_like(codes).scatter(1, places, values)

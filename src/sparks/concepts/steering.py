@@ -1,0 +1,87 @@
+"""Steering: push activations along a direction, and see what becomes of logits and activations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from sparks.concepts.dictionary import Dictionary
+from sparks.concepts.layer import Layer
+from sparks.concepts.metrics import knn_distance
+
+
+def steer(
+    layer: Layer,
+    dictionary: Dictionary,
+    activations: Tensor,
+    direction: Tensor,
+    steps: Sequence[float],
+    target: int,
+    reference: Tensor,
+    concept: int | None = None,
+) -> list[dict[str, Tensor]]:
+    """A ← a + t v at every place, for each t.
+
+    Args:
+        layer: of the activations.
+        dictionary: of that layer, to watch the other concepts.
+        activations: (N, L, p).
+        direction: v (p,); taken to the mean length of an activation, so that t is relative to it.
+        steps: t.
+        target: class whose logit is watched.
+        reference: mean activations (n, p) of real images.
+        concept: whose direction it is; the other concepts are watched. None for a random one.
+
+    Returns:
+        For each t, name → (N,): "Logit", the change of the target's logit; "OtherLogits", the mean
+        absolute change of the others; "Nonlinearity", the distance of the change from t times the
+        derivative at 0, over the larger of both; "Distance", to the 5th neighbour in `reference`,
+        over the distance at t = 0; "OtherConcepts", the change of the other coefficients over
+        their size (ℓ1).
+    """
+    device = layer.device
+    a = activations.to(device)
+    size = a.norm(dim=2).mean()
+    v = functional.normalize(direction.to(device), dim=0) * size
+
+    def logits(x: Tensor) -> Tensor:
+        out: Tensor = layer.h(layer.raw(x))
+        return out
+
+    with torch.enable_grad():
+        leaf = a.detach().clone().requires_grad_()
+        out = logits(leaf)
+        (gradient,) = torch.autograd.grad(out[:, target].sum(), leaf)
+    before, slope = out.detach().cpu(), (gradient * v).sum((1, 2)).cpu()
+    codes = dictionary.encode(a).mean(1).cpu()
+    near = knn_distance(reference, a.mean(1).cpu()).clamp(min=1e-12)
+    others = [c for c in range(before.shape[1]) if c != target]
+    watched = [c for c in range(dictionary.k) if c != concept]
+    found = []
+    for t in steps:
+        moved = a + t * v
+        with torch.no_grad():
+            after = logits(moved).cpu()
+        change = (after - before)[:, target]
+        linear = t * slope
+        larger = torch.maximum(change.abs(), linear.abs()).clamp(min=1e-6)
+        new = dictionary.encode(moved).mean(1).cpu()
+        lost = (new - codes)[:, watched].abs().sum(1)
+        values = {
+            "Logit": change,
+            "OtherLogits": (after - before)[:, others].abs().mean(1),
+            "Nonlinearity": (change - linear).abs() / larger,
+            "Distance": (knn_distance(reference, moved.mean(1).cpu()) / near).float(),
+            "OtherConcepts": lost / codes[:, watched].abs().sum(1).clamp(min=1e-6),
+        }
+        found.append(values)
+    return found
+
+
+def random_direction(channels: int, seed: int) -> Tensor:
+    """A direction (p,) with no meaning, the control."""
+    generator = torch.Generator().manual_seed(seed)
+    return functional.normalize(torch.randn(channels, generator=generator), dim=0)

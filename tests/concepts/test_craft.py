@@ -1,0 +1,166 @@
+"""CRAFT: crops, activations, importance, maps and recursion."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn import functional
+
+from sparks.attribution import GradCAM, GradientInput, Occlusion, Saliency, Sobol
+from sparks.concepts import GridCrops, Layer, RandomCrops
+from sparks.concepts.craft import predicted_as
+from sparks.errors import SparksError
+from sparks.models import Classifier, ViTTiny, seeded
+from sparks.sensitivity.designs import Replicated
+from sparks.sensitivity.estimators import indices
+
+
+class TestCrops:
+    def test_random_crops_lie_inside_and_depend_on_the_image_alone(self, images):
+        crops = RandomCrops(side=0.5, number=5)(images)
+        assert len(crops) == 5 * len(images)
+        assert crops.side == 8
+        assert (crops.corner >= 0).all()
+        assert (crops.corner + crops.side <= 16).all()
+        assert len(crops.corner.unique(dim=0)) > 20
+        again = RandomCrops(side=0.5, number=5)(images.flip(0))
+        assert torch.equal(again.corner[:5], crops.corner[-5:])
+
+    def test_cut_is_a_crop_resized(self, images):
+        crops = RandomCrops(side=0.5, number=2)(images)
+        cut = crops.cut(images)
+        assert cut.shape == (48, 3, 16, 16)
+        row, column = crops.corner[7].tolist()
+        piece = images[3:4, :, row : row + 8, column : column + 8]
+        assert torch.allclose(cut[7:8], functional.interpolate(piece, (16, 16), mode="bilinear"))
+        assert torch.equal(crops[torch.tensor([7])].cut(images), cut[7:8])
+
+    def test_grid_covers_every_pixel(self, images):
+        crops = GridCrops(side=0.4, stride=0.8)(images[:2])
+        seen = torch.zeros(2, 16, 16)
+        for owner, (row, column) in zip(crops.owner, crops.corner, strict=True):
+            seen[owner, row : row + crops.side, column : column + crops.side] += 1
+        assert seen.min() >= 1
+
+    def test_the_whole_image_is_a_crop(self, images):
+        assert torch.equal(GridCrops(side=1.0)(images).cut(images), images)
+
+    def test_refused(self, images):
+        with pytest.raises(SparksError, match=r"side of 1.5 images"):
+            RandomCrops(side=1.5)(images)
+
+
+class TestLayer:
+    def test_g_then_h_is_the_model(self, model, layer, early, images):
+        with torch.no_grad():
+            expected = model(images)
+        for cut in (layer, early):
+            a = cut.activations(images)
+            assert a.shape == (24, cut.map_size[0] * cut.map_size[1], cut.channels)
+            assert torch.allclose(cut.logits(a), expected, atol=1e-5)
+            assert torch.allclose(cut.pooled(images), a.mean(1), atol=1e-6)
+
+    def test_tokens_and_vectors(self, model, images):
+        with seeded(0):
+            vit = Classifier(ViTTiny(3, 4, 16, dim=8, depth=1)).eval()
+        tokens = Layer(vit, "blocks", images[:1])
+        assert tokens.map_size == (8, 8)
+        with torch.no_grad():
+            assert torch.allclose(tokens.logits(tokens.activations(images)), vit(images), atol=1e-5)
+        vectors = Layer(model, "flatten", images[:1])
+        assert vectors.activations(images).shape == (24, 1, 12)
+        assert vectors.map_size is None
+
+    def test_predicted(self):
+        logits = torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, 0.0], [3.0, 1.0]])
+        assert predicted_as(logits, 0).tolist() == [0, 2, 3]
+        assert predicted_as(logits, 0, 2).tolist() == [0, 2]
+
+
+class TestConcepts:
+    def test_dictionary_is_of_pooled_crops(self, craft, concepts, layer, images):
+        pooled = layer.pooled(concepts.crops.cut(images))
+        assert torch.allclose(craft.dictionary.fit(pooled).atoms, concepts.dictionary.atoms)
+        assert torch.allclose(concepts.codes, concepts.dictionary.encode(pooled))
+
+    def test_coefficients_reconstruct_at_every_place(self, concepts, layer, images):
+        u = concepts.coefficients(images)
+        assert u.shape == (24, 4, 64)
+        assert concepts.maps(images).shape == (24, 4, 8, 8)
+        with torch.no_grad():
+            seen = concepts.head(u)
+        a = (u.mT @ concepts.dictionary.atoms).mT.reshape(24, 12, 8, 8)
+        with torch.no_grad():
+            assert torch.allclose(seen, layer.h(a), atol=1e-5)
+
+    def test_top_crops_are_of_different_images_in_order(self, concepts):
+        top = concepts.top(1, 5)
+        assert len(top) == len(top.owner.unique()) == 5
+        best = concepts.codes[:, 1].argmax()
+        assert torch.equal(top.corner[0], concepts.crops.corner[best])
+
+    def test_importance_is_the_total_index_of_masked_concepts(self, craft, concepts, images):
+        x = images[:3]
+        found = replace(craft, importance=Sobol(points=16)).rank(concepts, x, 2)
+        masks = Replicated.drawn(16, 4).rows()
+        u = concepts.coefficients(x)
+        with torch.no_grad():
+            scores = torch.stack([concepts.head(one * masks[:, :, None])[:, 2] for one in u])
+        assert torch.allclose(found, indices(scores, 16).float(), atol=1e-4)
+
+    def test_published_design_is_another_choice(self, craft, concepts, images):
+        halton = replace(craft, importance=Sobol(sequence="halton", scramble=False))
+        assert not torch.allclose(
+            halton.rank(concepts, images[:3], 2), craft.rank(concepts, images[:3], 2)
+        )
+
+    def test_a_concept_without_influence_has_no_importance(self, craft, concepts, images):
+        u = concepts.coefficients(images[:3])
+        u[:, 1] = 0
+        zero = torch.full((3,), 2)
+        assert (craft.importance(concepts.head, u, zero)[:, 1] == 0).all()
+
+
+class TestMaps:
+    @pytest.mark.parametrize("pool", [True, False])
+    def test_any_attribution_method_explains_a_concept(self, concepts, images, pool):
+        scores = concepts.scores(pool)
+        which = torch.tensor([0, 1, 2])
+        for method in (Saliency(), GradientInput(), Occlusion(grid=4), GradCAM("activation")):
+            maps = method(scores, images[:3], which)
+            assert maps.shape == (3, 16, 16)
+            assert torch.isfinite(maps).all()
+            assert maps.abs().sum() > 0
+
+    def test_derivative_of_coefficients_by_pixels(self, concepts, images):
+        """Against central differences along random directions, through NNLS and through g."""
+        scores = concepts.scores(pool=True).double()
+        generator = torch.Generator().manual_seed(1)
+        x = images[:4].double().requires_grad_()
+        value = scores(x)[:, 0]
+        assert (value > 0).any()
+        (slope,) = torch.autograd.grad(value.sum(), x)
+        step = 1e-5 * torch.randn(x.shape, generator=generator, dtype=torch.float64)
+        with torch.no_grad():
+            finite = (scores(x + step) - scores(x - step))[:, 0] / 2
+        concepts.layer.g.float(), concepts.layer.h.float()
+        assert torch.allclose((slope * step).flatten(1).sum(1), finite, rtol=1e-3, atol=1e-10)
+
+
+class TestRecursion:
+    def test_sub_concepts_are_of_the_top_decile(self, craft, concepts, early, images):
+        finer = craft.refine(concepts, 2, early, images)
+        chosen = concepts.codes[:, 2] >= concepts.codes[:, 2].quantile(0.9)
+        assert len(finer.crops) == int(chosen.sum())
+        assert torch.equal(finer.crops.corner, concepts.crops.corner[chosen])
+        assert finer.layer is early
+
+    def test_tree_of_three_levels(self, craft, model, layer, early, images):
+        stem = Layer(model, "stem", images[:1])
+        small = replace(craft, dictionary=replace(craft.dictionary, concepts=2), quantile=0.5)
+        tree = small.tree([layer, early, stem], images, width=1)
+        levels = list(tree.walk())
+        assert [len(path) for path, _ in levels] == [0, 1, 2]
+        assert [c.layer.name for _, c in levels] == ["stages.1", "stages.0", "stem"]
+        full = small.tree([layer, early], images)
+        assert sorted(full.children) == [0, 1]
