@@ -9,6 +9,7 @@ from sparks.statistics import Bootstrap
 from sparks.tables.claims import Claims
 from sparks.tables.data_models import DataModels
 from sparks.tables.fidelity import Fidelity
+from sparks.tables.maps import Maps
 from sparks.tables.table import Table
 from sparks.tables.training_time import TrainingTime
 
@@ -28,7 +29,7 @@ def test_csv_keeps_every_digit(table):
 def test_markup_of_each_format_is_escaped(table):
     assert r"a\|b" in table.markdown()
     assert r"50\% of x\_1 $<$script$>$" in table.latex()
-    assert "<script>" not in table.html("T")
+    assert "<script>" not in table.html("<script>")
     assert "&lt;script&gt;" in table.html("T")
 
 
@@ -47,6 +48,24 @@ def scores(values):
         for image, value in enumerate(column)
     ]
     return pd.DataFrame(rows)
+
+
+def test_maps_come_most_stable_first_with_what_was_measured_of_them():
+    ours = scores(
+        {
+            ("A", "AverageStability"): [0.5, 0.7],
+            ("B", "AverageStability"): [0.1, 0.1],
+            ("B", "JPEGSize"): [100, 103],
+            ("B", "Deletion"): [0.9, 0.9],
+        }
+    )
+    shown = Maps(Bootstrap(resamples=50))(ours).shown.set_index("method")
+    assert list(shown.index) == ["B", "A"]
+    assert shown.loc["A", "AverageStability ↓"].startswith("0.600")
+    assert shown.loc["B", "JPEG, bytes"].startswith("102 [")
+    assert shown.loc["A", "JPEG, bytes"] == "–"
+    with pytest.raises(SparksError, match="no property of maps"):
+        Maps()(ours[ours["metric"] == "Deletion"])
 
 
 def test_fidelity_shows_means_best_deletion_first_and_agreement_with_the_published():

@@ -27,7 +27,7 @@ def rows(project, table):
 def test_every_item_is_there_in_every_format(finished):
     results = finished.folder / "results"
     tables = ("tab-data-models", "tab-training-time", "tab-claims")
-    for item in (*tables, "tab-fidelity", "tab-pointing", "tab-cost", "tab-words"):
+    for item in (*tables, "tab-fidelity", "tab-pointing", "tab-maps", "tab-cost", "tab-words"):
         for end in ("csv", "md", "tex", "html", "caption.rst"):
             assert (results / f"tables/{item}.{end}").stat().st_size > 0
     for item in ("gallery", "sobol-walkthrough", "sobol-budget", "sobol-samplers"):
@@ -85,10 +85,10 @@ def test_report_is_one_page_with_every_item_and_no_address(finished):
 STUDIES = {"budget": 1, "samplers": 1, "walkthrough": 1}
 TEXTS = {"words_train": 1, "words": 1}
 NOT_DATA = {"train": 2, "evaluate": 2, "attribute": 36, "score": 54, "indices": 2, **STUDIES}
-RESULTS = {"collect": 1, "figure": 4, "table": 4, "all": 1}  # of the experiment sobol
+RESULTS = {"collect": 1, "figure": 4, "table": 5, "all": 1}  # of the experiment sobol
 SOBOL = {"attribute": 2, "score": 3, "indices": 2, **STUDIES, **RESULTS}
 RISE = {"attribute": 2, "score": 3, "budget": 1, **RESULTS, "figure": 2}
-POINTING = {"score": 18, "collect": 1, "table": 3, "all": 1}
+POINTING = {"score": 18, "collect": 1, "table": 4, "all": 1}
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ POINTING = {"score": 18, "collect": 1, "table": 3, "all": 1}
         ("metrics.localisation.metrics.pointing_game.seed=5", POINTING),
         (
             "training.epochs=3",
-            {**NOT_DATA, **TEXTS, "collect": 3, "figure": 4, "table": 7, "all": 1},
+            {**NOT_DATA, **TEXTS, "collect": 3, "figure": 4, "table": 8, "all": 1},
         ),
         ("words.methods.Sobol.points=4", {"words": 1, "collect": 1, "table": 2, "all": 1}),
         ("items.tab-fidelity.title=Other", {"table": 1, "all": 1}),
@@ -107,13 +107,13 @@ POINTING = {"score": 18, "collect": 1, "table": 3, "all": 1}
         ("items.fig-gallery.draw.rows=2", {"figure": 1, "all": 1}),
         (
             "experiments.sobol.methods=[sobol,random]",
-            {"collect": 1, "figure": 1, "table": 4, "all": 1},
+            {"collect": 1, "figure": 1, "table": 5, "all": 1},
         ),
         (
             "studies.functions.repeats=3",
-            {"samplers_analytic": 1, "collect": 1, "figure": 1, "table": 3, "all": 1},
+            {"samplers_analytic": 1, "collect": 1, "figure": 1, "table": 4, "all": 1},
         ),
-        ("statistics.level=0.9", {"figure": 2, "table": 5, "all": 1}),
+        ("statistics.level=0.9", {"figure": 2, "table": 6, "all": 1}),
         ("data_dir=elsewhere", {}),
         ("experiments.sobol.title=Other", {}),
     ],
@@ -129,14 +129,14 @@ def test_a_change_of_the_configuration_reruns_what_depends_on_it(finished, overr
             "src/sparks/metrics/pointing.py",
             "\n\n\n@dataclass",
             "\n\nX = 1\n\n\n@dataclass",
-            {**POINTING, "words": 1, "collect": 2, "table": 4},
+            {**POINTING, "words": 1, "collect": 2, "table": 5},
         ),
         (
             "src/sparks/attribution/sobol.py",
             "\n\n\n@dataclass",
             "\n\nX = 1\n\n\n@dataclass",
             # And the first-order indices, and those of words.
-            {**SOBOL, "attribute": 4, "score": 6, "words": 1, "collect": 2, "table": 5},
+            {**SOBOL, "attribute": 4, "score": 6, "words": 1, "collect": 2, "table": 6},
         ),
         (
             "src/sparks/figures/gallery.py",

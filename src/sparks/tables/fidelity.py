@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, Interval, kendall_tau
-from sparks.tables.table import Table, shown
+from sparks.statistics import Bootstrap, kendall_tau
+from sparks.tables.by_method import images, laid_out, means
+from sparks.tables.table import Table
 
 # metric → whether higher is better
 METRICS = {"Deletion": False, "Insertion": True, "MuFidelity": True, "PointingGame": True}
-KEYS = ["dataset", "model", "method"]
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,11 @@ class Fidelity:
         rows = scores[scores["metric"].isin(list(METRICS)) & (scores["condition"] == "")]
         if rows.empty:
             raise SparksError("no fidelity score was computed: give the experiment the metrics")
-        numbers = self._means(rows)
+        numbers = means(rows, METRICS, self.bootstrap)
         if published is not None:
             numbers = pd.concat([numbers, _agreement(numbers, published)], ignore_index=True)
-        images = ", ".join(
-            f"{n} of {d}" for d, n in rows.groupby("dataset")["image"].nunique().items()
-        )
         caption = (
-            f"Faithfulness of the explanations, mean over images ({images}) with its "
+            f"Faithfulness of the explanations, mean over images ({images(rows)}) with its "
             f"{self.bootstrap.level:.0%} bootstrap interval. Deletion and Insertion: area under "
             "the class probability as pixels are blackened (or put back) in the order of the map; "
             "MuFidelity: rank correlation, over random subsets of cells, of summed importance "
@@ -53,37 +50,8 @@ class Fidelity:
             "explained is the model's own. fel2021sobol's own tables are not available; the rows "
             f"τ give Kendall's rank correlation of our order of methods with {self.source}."
         )
-        return Table(numbers, self._shown(numbers), caption)
-
-    def _means(self, rows: pd.DataFrame) -> pd.DataFrame:
-        keys = [*KEYS, "metric"]
-        means = [
-            dict(zip(keys, names, strict=True)) | asdict(self.bootstrap.mean(group["value"]))
-            for names, group in rows.groupby(keys)
-        ]
-        order = {metric: place for place, metric in enumerate(METRICS)}
-        table = pd.DataFrame(means)
-        # Best Deletion first, the controls wherever they fall.
-        rank = table[table["metric"] == "Deletion"].set_index(keys[:3])["mean"]
-        table["_rank"] = [rank.get(tuple(row), 0.0) for row in table[keys[:3]].to_numpy()]
-        table["_metric"] = table["metric"].map(order)
-        return table.sort_values(
-            ["dataset", "model", "_rank", "method", "_metric"], ignore_index=True
-        ).drop(columns=["_rank", "_metric"])
-
-    def _shown(self, numbers: pd.DataFrame) -> pd.DataFrame:
-        """Lay the numbers out for reading: a row a method, a column a metric."""
-        texts = []
-        for names, group in numbers.groupby(KEYS, sort=False):
-            cells = {
-                str(row["metric"]): f"{row['mean']:+.2f}"
-                if str(row["method"]).startswith("τ")
-                else shown(Interval(row["mean"], row["low"], row["high"], int(row["n"])))
-                for row in group.to_dict("records")
-            }
-            columns = {f"{m} {'↑' if up else '↓'}": cells.get(m, "–") for m, up in METRICS.items()}
-            texts.append(dict(zip(KEYS, names, strict=True)) | columns)
-        return pd.DataFrame(texts).sort_values(["dataset", "model"], kind="stable")
+        columns = {m: f"{m} {'↑' if up else '↓'}" for m, up in METRICS.items()}
+        return Table(numbers, laid_out(numbers, columns), caption)
 
 
 def _agreement(numbers: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:

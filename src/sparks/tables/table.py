@@ -56,8 +56,8 @@ class Table:
             for row in self.shown.to_numpy().tolist()
         )
         return (
-            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-            f"<style>{_STYLE}</style></head>\n<body><h1>{html.escape(title)}</h1>\n"
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+            f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head>\n<body><h1>{html.escape(title)}</h1>\n"
             f"<table><thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table>\n"
             f"<p>{html.escape(self.caption)}</p></body></html>\n"
         )

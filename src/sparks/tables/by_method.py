@@ -1,0 +1,69 @@
+"""Means of metrics by data set, model and method: a row a method, a column a metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import pandas as pd
+
+from sparks.statistics import Bootstrap, Interval
+from sparks.tables.table import shown
+
+KEYS = ["dataset", "model", "method"]
+
+
+def means(scores: pd.DataFrame, metrics: Mapping[str, bool], bootstrap: Bootstrap) -> pd.DataFrame:
+    """Mean and interval of each metric over images; the best by the first metric come first.
+
+    Args:
+        scores: tidy scores of these metrics.
+        metrics: metric → whether higher is better, in the order of the columns.
+        bootstrap: of the means, over images.
+    """
+    keys = [*KEYS, "metric"]
+    rows = [
+        dict(zip(keys, names, strict=True)) | asdict(bootstrap.mean(group["value"]))
+        for names, group in scores.groupby(keys)
+    ]
+    table = pd.DataFrame(rows)
+    leading, higher = next(iter(metrics.items()))
+    rank = table[table["metric"] == leading].set_index(KEYS)["mean"] * (-1 if higher else 1)
+    table["_rank"] = [rank.get(tuple(row), 0.0) for row in table[KEYS].to_numpy()]
+    table["_metric"] = table["metric"].map({metric: i for i, metric in enumerate(metrics)})
+    return table.sort_values(
+        ["dataset", "model", "_rank", "method", "_metric"], ignore_index=True
+    ).drop(columns=["_rank", "_metric"])
+
+
+def laid_out(
+    numbers: pd.DataFrame, columns: Mapping[str, str], digits: Mapping[str, int] | None = None
+) -> pd.DataFrame:
+    """Lay means out for reading. Rows whose method starts with τ hold a correlation each.
+
+    Args:
+        numbers: what `means` returned.
+        columns: metric → its heading.
+        digits: metric → digits after the point, 3 unless told.
+    """
+    places = digits or {}
+    texts = []
+    for names, group in numbers.groupby(KEYS, sort=False):
+        cells = {
+            str(row["metric"]): f"{row['mean']:+.2f}"
+            if str(row["method"]).startswith("τ")
+            else shown(
+                Interval(row["mean"], row["low"], row["high"], int(row["n"])),
+                places.get(str(row["metric"]), 3),
+            )
+            for row in group.to_dict("records")
+        }
+        headed = {heading: cells.get(metric, "–") for metric, heading in columns.items()}
+        texts.append(dict(zip(KEYS, names, strict=True)) | headed)
+    return pd.DataFrame(texts).sort_values(["dataset", "model"], kind="stable")
+
+
+def images(scores: pd.DataFrame) -> str:
+    """How many images of which data sets were scored: "100 of chimera, 32 of digits"."""
+    counts = scores.groupby("dataset")["image"].nunique()
+    return ", ".join(f"{n} of {dataset}" for dataset, n in counts.items())
