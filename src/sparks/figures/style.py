@@ -25,6 +25,13 @@ _METHODS = {
     "Occlusion": ("#000000", "D"),
     "LIME": ("#CC79A7", "v"),
     "KernelSHAP": ("#E69F00", "P"),
+    "Saliency": ("#56B4E9", "p"),
+    "GradientInput": ("#AA4499", "*"),
+    "IntegratedGradients": ("#882255", "h"),
+    "SmoothGrad": ("#332288", "d"),
+    "GradCAM": ("#44AA99", ">"),
+    "GradCAM++": ("#999933", "<"),
+    "Input": ("#888888", "+"),
 }
 _OTHER = ("#999999", "x")
 

@@ -90,7 +90,8 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     cov = unbiased * (mean(a * b) - mean_a * mean_b)
     likeness = (2 * mean_a * mean_b + C1) * (2 * cov + C2)
     likeness = likeness / ((mean_a**2 + mean_b**2 + C1) * (var_a + var_b + C2))
-    return 1 - likeness.mean((1, 2, 3))
+    value: Tensor = 1 - likeness.mean((1, 2, 3))
+    return value
 
 
 def l1(a: Tensor, b: Tensor) -> Tensor:

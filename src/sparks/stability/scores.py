@@ -75,6 +75,11 @@ class Pairs:
     equal: NDArray[np.bool_]
     unit: NDArray[np.int64]
 
+    @classmethod
+    def none(cls) -> Pairs:
+        """Return no distances."""
+        return cls(np.empty(0), np.empty(0, dtype=bool), np.empty(0, dtype=np.int64))
+
     def sizes(self) -> tuple[int, int, int]:
         """Numbers of distances: in S₌, in S≠, and left out."""
         kept = ~np.isnan(self.distance)

@@ -1,0 +1,122 @@
+"""Claims of fel2022mege (WACV 2022) on 1-Lipschitz networks, and on the distances of maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from sparks.claims.stability import METRICS, SEVEN, judge, lead
+from sparks.claims.verdict import Outcome, Verdict, above, all_of, not_run
+from sparks.figures.map_distances import KINDS, NAMES, TOLERANCE, curves
+from sparks.stability.scores import Estimate
+from sparks.stability.tables import Scored
+from sparks.statistics import Bootstrap, Interval
+
+
+@dataclass(frozen=True)
+class LipschitzHigher:
+    """mege-lipschitz-higher: a 1-Lipschitz network scores higher than a plain one.
+
+    Attributes:
+        lipschitz: name of the 1-Lipschitz network.
+        plain: name of the network it is compared with.
+        enough: for how many of the seven methods each score must be higher.
+        bootstrap: over images within folds.
+    """
+
+    lipschitz: str
+    plain: str
+    enough: int = 6
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge the claim on tidy rows of the distances."""
+        scored = Scored(table, self.bootstrap)
+        datasets = [d for d, m in scored.images if m == self.lipschitz]
+        datasets = [d for d in datasets if (d, self.plain) in scored.images]
+        if not datasets:
+            return not_run(f"{self.lipschitz} and {self.plain} were not both trained on folds")
+        counts, told = [], []
+        for dataset in datasets:
+            for metric in METRICS:
+                gains = [
+                    scored.estimate(dataset, self.lipschitz, "", method, metric)
+                    - scored.estimate(dataset, self.plain, "", method, metric)
+                    for method in SEVEN
+                ]
+                higher = sum(gain.value > 0 for gain in gains)
+                drawn = np.sum([gain.draws > 0 for gain in gains], axis=0).astype(float)
+                count = Estimate(float(higher), drawn, gains[0].n, gains[0].level)
+                counts.append(count.interval())
+                told.append(f"{metric} on {dataset}: higher for {higher} of {len(SEVEN)}")
+        least = min(counts, key=lambda interval: interval.mean)
+        # Whole methods are counted: "at least 6" is "above 5.5".
+        outcomes = [above(interval, self.enough - 0.5) for interval in counts]
+        return Verdict(all_of(outcomes), least.mean, least.low, least.high, "; ".join(told))
+
+
+@dataclass(frozen=True)
+class SmoothGradBest:
+    """reco-lipschitz-smoothgrad-best: ReCo of SmoothGrad > RISE > Saliency > the other methods.
+
+    Attributes:
+        lipschitz: name of the 1-Lipschitz network.
+        bootstrap: over images within folds.
+    """
+
+    lipschitz: str
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge the claim on tidy rows of the distances."""
+        scored = Scored(table, self.bootstrap)
+        found = {}
+        for dataset in [d for d, m in scored.images if m == self.lipschitz]:
+            values = {
+                method: scored.estimate(dataset, self.lipschitz, "", method, "ReCo")
+                for method in SEVEN
+            }
+            found[f"SmoothGrad − RISE on {dataset}"] = values["SmoothGrad"] - values["RISE"]
+            found[f"RISE − Saliency on {dataset}"] = values["RISE"] - values["Saliency"]
+            rest = {m: e for m, e in values.items() if m not in ("SmoothGrad", "RISE")}
+            found[f"Saliency − the rest on {dataset}"] = lead(rest, ["Saliency"])
+        if not found:
+            return not_run(f"{self.lipschitz} was not trained on folds")
+        return judge(found, "difference of ReCo")
+
+
+@dataclass(frozen=True)
+class DistancesMonotone:
+    """mege-distances-monotone: six distances grow monotonically with a shift and with noise.
+
+    Attributes:
+        correlation: rank correlation with the amount that a curve must exceed.
+    """
+
+    correlation: float = 0.9
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge the claim on rows with metric "MapDistance"; only the noise in them is sampled."""
+        from scipy.stats import spearmanr
+
+        rows = curves(table)
+        if rows.empty:
+            return not_run("the distances were not measured")
+        outcomes, effects, failing = [], [], []
+        for (kind, name), curve in rows.groupby(["kind", "method"], sort=False):
+            rho = float(spearmanr(curve["amount"], curve["mean"]).statistic)
+            grows = bool((curve["mean"].diff().dropna() >= -TOLERANCE).all())
+            holds = grows and rho > self.correlation
+            outcomes.append(Outcome.REPLICATED if holds else Outcome.CONTRADICTED)
+            effects.append(rho)
+            if not holds:
+                told = "grows" if grows else "falls somewhere"
+                failing.append(
+                    f"{NAMES[str(name)]} against {KINDS[str(kind)]}: ρ {rho:.2f}, {told}"
+                )
+        lowest = Interval(min(effects), min(effects), min(effects), len(effects))
+        text = f"{len(effects) - len(failing)} of {len(effects)} curves grow monotonically"
+        text += f"; not {'; '.join(failing)}" if failing else ""
+        return Verdict(all_of(outcomes), lowest.mean, lowest.low, lowest.high, text)
