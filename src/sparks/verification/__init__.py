@@ -1,0 +1,39 @@
+"""Verification: sound bounds of a network's outputs over every input of a set.
+
+    >>> from sparks.verification import bounds
+    >>> low, high = bounds(model, x - 0.01, x + 0.01, "ibp+backward")  # doctest: +SKIP
+
+`layers` are the operations that have bounds, `graph` reads a network as a list of them, `regions`
+are the sets of inputs, `ibp`, `affine` and `crown` the three ways to bound, `bounding` puts them
+together, `rounding` allows for floating-point numbers, `attack` looks for the worst input from
+below. Names are imported on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sparks.verification.attack import Attack
+    from sparks.verification.bounding import bound_outputs, bounds
+    from sparks.verification.graph import Network, read
+    from sparks.verification.regions import Balls, Boxes
+
+_MODULES = {
+    "Attack": "attack",
+    "Balls": "regions",
+    "Boxes": "regions",
+    "Network": "graph",
+    "bound_outputs": "bounding",
+    "bounds": "bounding",
+    "read": "graph",
+}
+
+__all__ = ["Attack", "Balls", "Boxes", "Network", "bound_outputs", "bounds", "read"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

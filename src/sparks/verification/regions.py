@@ -1,0 +1,144 @@
+"""Where inputs may lie: boxes, and Euclidean balls, many at once.
+
+A region is a family of M sets. Linear functions of the input have an exact maximum over each, and
+that is all that bounds by linear forms need. Forms may belong to each set (M, s, d), or be one for
+all (1, s, d), where d counts the input's elements: the second is one matrix product for all sets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Protocol, Self
+
+import torch
+from torch import Tensor
+
+from sparks.errors import SparksError
+
+Shape = tuple[int, ...]
+
+
+class Region(Protocol):
+    """A family of M sets of inputs."""
+
+    @property
+    def shape(self) -> Shape:
+        """Of one input."""
+
+    def __len__(self) -> int:
+        """M."""
+
+    def __getitem__(self, which: slice) -> Self:
+        """Some of the sets."""
+
+    def hull(self) -> tuple[Tensor, Tensor]:
+        """Centre (1 or M, *shape) and radius (M, *shape) of the smallest box around each set."""
+
+    def maximum(self, weight: Tensor, bias: Tensor) -> Tensor:
+        """Largest values (M, s) of the forms ⟨weight, x⟩ + bias, (1 or M, s, d) and (1 or M, s)."""
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """centre ± radius, elementwise.
+
+    Attributes:
+        centre: (M, *shape), or (1, *shape) where all boxes have the same.
+        radius: (M, *shape), not negative.
+    """
+
+    centre: Tensor
+    radius: Tensor
+
+    @classmethod
+    def between(cls, lower: Tensor, upper: Tensor) -> Boxes:
+        """The boxes lower ≤ x ≤ upper, (M, *shape) each.
+
+        Raises:
+            SparksError: when a lower end is above its upper end, or one is not finite.
+        """
+        if lower.shape != upper.shape or not bool(
+            (lower <= upper).all() & lower.isfinite().all() & upper.isfinite().all()
+        ):
+            raise SparksError(
+                f"boxes from lower {tuple(lower.shape)} to upper {tuple(upper.shape)}: both need "
+                "one shape (M, ...), finite values, and lower ≤ upper"
+            )
+        return cls((lower + upper) / 2, (upper - lower) / 2)
+
+    @property
+    def shape(self) -> Shape:
+        """Of one input."""
+        return tuple(self.radius.shape[1:])
+
+    def __len__(self) -> int:
+        """M."""
+        return len(self.radius)
+
+    def __getitem__(self, which: slice) -> Boxes:
+        """Some of the boxes."""
+        centre = self.centre if len(self.centre) == 1 else self.centre[which]
+        return replace(self, centre=centre, radius=self.radius[which])
+
+    def hull(self) -> tuple[Tensor, Tensor]:
+        """Centre and radius."""
+        return self.centre, self.radius
+
+    def maximum(self, weight: Tensor, bias: Tensor) -> Tensor:
+        """Largest values of forms: ⟨w, centre⟩ + ⟨|w|, radius⟩ + bias."""
+        return bias + _products(weight, self.centre) + _products(weight.abs(), self.radius)
+
+
+@dataclass(frozen=True)
+class Balls:
+    """Euclidean balls around one input, in some of which some elements do not move.
+
+    Attributes:
+        centre: (1, *shape).
+        epsilon: radius.
+        free: 1 where an element moves, 0 where it does not, (M, *shape).
+    """
+
+    centre: Tensor
+    epsilon: float
+    free: Tensor
+
+    @property
+    def shape(self) -> Shape:
+        """Of one input."""
+        return tuple(self.free.shape[1:])
+
+    def __len__(self) -> int:
+        """M."""
+        return len(self.free)
+
+    def __getitem__(self, which: slice) -> Balls:
+        """Some of the balls."""
+        return replace(self, free=self.free[which])
+
+    def hull(self) -> tuple[Tensor, Tensor]:
+        """Centre and radius of the box around each ball."""
+        return self.centre, self.epsilon * self.free
+
+    def maximum(self, weight: Tensor, bias: Tensor) -> Tensor:
+        """Largest values of forms: ⟨w, centre⟩ + epsilon ‖w of free elements‖ + bias."""
+        squares = _products(weight**2, self.free)
+        # The derivative of a root at 0 is infinite.
+        norms = torch.where(squares > 0, squares, 1).sqrt() * (squares > 0)
+        return bias + _products(weight, self.centre) + self.epsilon * norms
+
+
+def minimum(region: Region, weight: Tensor, bias: Tensor) -> Tensor:
+    """Smallest values (M, s) of forms over each set of a region."""
+    return -region.maximum(-weight, -bias)
+
+
+def _products(weight: Tensor, point: Tensor) -> Tensor:
+    """⟨weight, point⟩ of forms (1 or M, s, d) at points (1 or M, *shape): (1 or M, s)."""
+    flat = point.reshape(len(point), prod(point.shape[1:]))
+    if len(weight) == 1:
+        return flat @ weight[0].T
+    if len(flat) == 1:
+        return weight @ flat[0]
+    return torch.bmm(weight, flat[:, :, None])[:, :, 0]

@@ -1,0 +1,105 @@
+"""Lines below and above a layer that is not affine, given the bounds of its input.
+
+    slope_below x + offset_below ≤ layer(x) ≤ slope_above x + offset_above
+
+ReLU: above, the chord from (l, 0) to (u, u); below, x or 0, whichever leaves the smaller area
+(Zhang et al. 2018, CROWN). MaxPool: above, the largest upper bound of the window; below, the
+element with the largest lower bound. Where this choice flips, a smaller box can get a looser line:
+that is why bounds of a box are intersected with those of the box around it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sparks.verification.layers import MaxPool
+
+Bounds = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Of ReLU: elementwise, (1 or M, *shape) each; its line below has no offset."""
+
+    below: Tensor
+    above: Tensor
+    offset: Tensor
+
+    def back(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Replace y by its upper lines in forms Σ rows · y: forms of x, and what is added.
+
+        Args:
+            rows: (1 or M, s, *shape).
+
+        Returns:
+            rows of x (1 or M, s, *shape), and an offset (1 or M, s).
+        """
+        positive = rows.clamp(min=0)
+        negative = rows - positive
+        above, below = self.above[:, None], self.below[:, None]
+        offset = (positive * self.offset[:, None]).flatten(2).sum(2)
+        return torch.addcmul(positive * above, negative, below), offset
+
+    def ahead(self, low: Bounds, high: Bounds) -> tuple[Bounds, Bounds]:
+        """Lower and upper forms of y from those of x: (weight (b, d, *shape), bias (b, *shape))."""
+        below = low[0] * self.below[:, None], low[1] * self.below
+        above = high[0] * self.above[:, None], high[1] * self.above + self.offset
+        return below, above
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Of MaxPool: which element is the line below, and the constant above.
+
+    Attributes:
+        place: of the element in its flattened channel, int64 (1 or M, C, h, w).
+        above: (1 or M, C, h, w).
+        shape: of the input, (C, H, W).
+    """
+
+    place: Tensor
+    above: Tensor
+    shape: tuple[int, ...]
+
+    def back(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """As for `Lines`."""
+        positive = rows.clamp(min=0)
+        offset = (positive * self.above[:, None]).flatten(2).sum(2)
+        sets = max(len(rows), len(self.place))
+        negative = (rows - positive).flatten(3).expand(sets, -1, -1, -1)
+        place = self.place[:, None].flatten(3).expand(sets, rows.shape[1], -1, -1)
+        channels, *size = self.shape
+        into = negative.new_zeros(*negative.shape[:2], channels, size[0] * size[1])
+        return torch.unflatten(into.scatter_add(3, place, negative), 3, size), offset
+
+    def ahead(self, low: Bounds, high: Bounds) -> tuple[Bounds, Bounds]:
+        """As for `Lines`."""
+        weight, bias = low
+        sets = max(len(weight), len(self.place))
+        place = self.place.flatten(2).expand(sets, -1, -1)
+        size = self.place.shape[2:]
+        spread = place[:, None].expand(-1, weight.shape[1], -1, -1)
+        weight = weight.flatten(3).expand(sets, -1, -1, -1).gather(3, spread)
+        bias = bias.flatten(2).expand(sets, -1, -1).gather(2, place)
+        weight, bias = torch.unflatten(weight, 3, size), torch.unflatten(bias, 2, size)
+        return (weight, bias), (torch.zeros_like(weight), self.above.expand(sets, -1, -1, -1))
+
+
+Relaxation = Lines | Windows
+
+
+def relu_lines(low: Tensor, high: Tensor) -> Lines:
+    """Lines of ReLU on low ≤ x ≤ high."""
+    up, down = high.clamp(min=0), low.clamp(max=0)
+    tiny = torch.finfo(up.dtype).tiny
+    above = up / (up - down).clamp(min=tiny)
+    below = (up > -down).to(up)
+    return Lines(below, above, -above * down)
+
+
+def pool_windows(pool: MaxPool, low: Tensor, high: Tensor) -> Windows:
+    """Lines of MaxPool on low ≤ x ≤ high."""
+    return Windows(pool.largest(low), pool(high), tuple(low.shape[1:]))

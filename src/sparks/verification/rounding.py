@@ -1,0 +1,54 @@
+"""How far floating-point numbers may be from exact ones, at every layer.
+
+A sum of n products, in any order, is off by at most n u times the sum of their absolute values
+(Higham 2002, chapter 3, first order in u, the unit roundoff); an error that comes in grows by |A|.
+Bounds are widened by `ALLOWANCE` times the resulting error: once for the evaluation of the network
+at a point, the rest for the arithmetic of the bounds themselves, whose terms are as large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from sparks.verification import ibp
+from sparks.verification.graph import Step
+from sparks.verification.layers import Add, Affine
+
+ALLOWANCE = 4.0
+
+
+def allowances(steps: Sequence[Step], hull: ibp.Interval) -> list[Tensor]:
+    """By how much to widen the bounds of every step, (M, *shape) each.
+
+    Args:
+        steps: of the network.
+        hull: box of inputs.
+    """
+    intervals = [hull]
+    unit = torch.finfo(hull[1].dtype).eps / 2
+    errors = [unit * _size(hull)]
+    for step in steps[1:]:
+        layer, inputs = step.layer, [intervals[i] for i in step.inputs]
+        assert layer is not None
+        after = ibp.propagate(layer, inputs)
+        error = errors[step.inputs[0]]
+        if isinstance(layer, Affine):
+            size = layer.absolute(_size(inputs[0]))
+            if layer.shift is not None:
+                size = size + layer.shift.abs()
+            error = layer.absolute(error) + layer.terms * unit * size
+        elif isinstance(layer, Add):
+            error = error + errors[step.inputs[1]] + unit * _size(after)
+        else:
+            error = layer(error)  # ReLU and MaxPool move no further than their input
+        intervals.append(after)
+        errors.append(error)
+    return [ALLOWANCE * error for error in errors]
+
+
+def _size(interval: ibp.Interval) -> Tensor:
+    """Largest absolute values."""
+    return interval[0].abs() + interval[1]
