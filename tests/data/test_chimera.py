@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from itertools import combinations, permutations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -304,3 +305,32 @@ def test_unknown_parts_and_splits_are_refused() -> None:
 def test_impossible_people_are_refused(fault: dict[str, float]) -> None:
     with pytest.raises(SparksError, match=next(iter(fault))):
         Annotators(**fault)
+
+
+def test_more_and_larger_parts_are_settings():
+    """Every image of the hard set has its parts, and they hide each other more than by default."""
+    hidden = []
+    for settings in ({}, {"distractors": 5, "radius": (0.18, 0.24)}):
+        chimera = Chimera(20, 20, 64, **settings)
+        scenes = [chimera.scene(i) for i in range(20)]
+        least, most = chimera.radius
+        assert all(least <= part.radius <= most for scene in scenes for part in scene.parts)
+        assert max(len(scene.parts) for scene in scenes) == 2 + chimera.distractors
+        painted = (chimera()["test"].truth["parts"] > 0).sum((1, 2)) / 64**2
+        areas = [sum(np.pi * part.radius**2 for part in scene.parts) for scene in scenes]
+        hidden.append(1 - float(painted.sum()) / sum(areas))
+    assert hidden[1] > hidden[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"distractors": 6}, "distractors is 6: use 1 to 5"),
+        ({"distractors": 0}, "distractors is 0"),
+        ({"radius": (0.3, 0.2)}, "least and the greatest"),
+        ({"radius": (0.1, 0.5)}, "least and the greatest"),
+    ],
+)
+def test_impossible_parts_are_refused(settings: dict[str, Any], told: str):
+    with pytest.raises(SparksError, match=told):
+        Chimera(20, 20, 32, **settings)

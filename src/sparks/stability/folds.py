@@ -6,6 +6,7 @@ from collections import Counter
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from sparks.errors import SparksError
 from sparks.training.batches import derive
@@ -106,6 +107,17 @@ def randomise_weights(model: nn.Module, share: float, noise: float, seed: int) -
         drawn = torch.randn(parameter.numel(), generator=generator) * noise
         drawn[chosen[round(share * parameter.numel()) :]] = 0
         parameter.add_(drawn.view_as(parameter).to(parameter))
+    for layer in layers:
+        _settle(layer)
+
+
+def _settle(layer: nn.Module) -> None:
+    """Compute a constrained weight anew: some constraints keep the last one of training mode."""
+    if parametrize.is_parametrized(layer, "weight"):
+        training = layer.training
+        layer.train()
+        layer.weight  # noqa: B018 - reading it computes it
+        layer.train(training)
 
 
 def _check_share(share: float) -> None:

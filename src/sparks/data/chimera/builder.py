@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +18,7 @@ from sparks.data.chimera.catalogue import (
     PART_NAMES,
 )
 from sparks.data.chimera.clicks import Annotators, simulate_clicks
-from sparks.data.chimera.scene import Scene, paint, sample_scene
+from sparks.data.chimera.scene import MAX_DISTRACTORS, RADIUS, Scene, paint, sample_scene
 from sparks.data.imageset import ImageSet
 from sparks.errors import SparksError
 
@@ -42,6 +42,9 @@ class Chimera:
             exists when bias > 0, is as biased as "train".
         seed: of everything.
         annotators: the simulated people whose clicks come with each image.
+        distractors: how many distractors an image shows at most.
+        radius: least and greatest radius of a part, in sides of the image; where parts are large
+            and many, they hide each other.
     """
 
     n_train: int
@@ -50,12 +53,22 @@ class Chimera:
     bias: float = 0.0
     seed: int = 0
     annotators: Annotators = field(default_factory=Annotators)
+    distractors: int = MAX_DISTRACTORS
+    radius: Sequence[float] = RADIUS
 
     def __post_init__(self) -> None:
         if not 0 <= self.bias <= 1:
             raise SparksError(f"chimera: bias is {self.bias}: it must lie between 0 and 1")
         if self.size < 32:
             raise SparksError(f"chimera: size is {self.size}: parts need at least 32 pixels a side")
+        if not 1 <= self.distractors <= len(DISTRACTORS):
+            raise SparksError(
+                f"chimera: distractors is {self.distractors}: use 1 to {len(DISTRACTORS)}"
+            )
+        if len(self.radius) != 2 or not 0 < self.radius[0] <= self.radius[1] < 0.5:
+            raise SparksError(
+                f"chimera: radius is {list(self.radius)}: use the least and the greatest, below 0.5"
+            )
         for name in ("n_train", "n_test"):
             if getattr(self, name) < len(CLASS_NAMES):
                 raise SparksError(
@@ -76,7 +89,9 @@ class Chimera:
     def scene(self, index: int, split: str = "test") -> Scene:
         """What stands where in image `index` of a split."""
         bias = 0.0 if split == "test" else self.bias
-        return sample_scene(self._rng(split, index, 0), index % len(CLASS_NAMES), bias)
+        least, most = self.radius
+        rng = self._rng(split, index, 0)
+        return sample_scene(rng, index % len(CLASS_NAMES), bias, self.distractors, (least, most))
 
     def render(self, index: int, split: str = "test", without: Collection[str] = ()) -> Tensor:
         """Paint image `index` of a split without some of its parts, all else equal.

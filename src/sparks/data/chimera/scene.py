@@ -24,7 +24,7 @@ from sparks.data.chimera.catalogue import (
 from sparks.data.chimera.shapes import SHAPE_FUNCTIONS
 from sparks.data.chimera.textures import COLOURS, TEXTURE_FUNCTIONS
 
-RADIUS = (0.125, 0.165)  # of a part
+RADIUS = (0.125, 0.165)  # of a part, least and most
 MAX_DISTRACTORS = 3
 OUTLINE = 0.12  # width of the dark outline, in radii
 _TRIES = 64  # places tried for a part
@@ -53,8 +53,14 @@ class Scene:
     parts: tuple[Part, ...]
 
 
-def sample_scene(rng: np.random.Generator, label: int, bias: float) -> Scene:
-    """A random scene of class `label`.
+def sample_scene(
+    rng: np.random.Generator,
+    label: int,
+    bias: float,
+    distractors: int = MAX_DISTRACTORS,
+    radius: tuple[float, float] = RADIUS,
+) -> Scene:
+    """A random scene of class `label`, with 1 to `distractors` distractors.
 
     With probability `bias` its background is the class's own, otherwise any, all equally likely.
     The number of draws does not depend on `bias`, so everything but the background's choice is the
@@ -62,9 +68,9 @@ def sample_scene(rng: np.random.Generator, label: int, bias: float) -> Scene:
     """
     own, other = rng.random() < bias, int(rng.integers(len(BACKGROUNDS)))
     crop = sample_crop(rng, label % len(BACKGROUNDS) if own else other)
-    distractors = rng.permutation(DISTRACTORS)[: rng.integers(1, MAX_DISTRACTORS + 1)]
-    present = rng.permutation([*CLASS_PARTS[label], *distractors])
-    radii = rng.uniform(*RADIUS, size=len(present))
+    others = rng.permutation(DISTRACTORS)[: rng.integers(1, distractors + 1)]
+    present = rng.permutation([*CLASS_PARTS[label], *others])
+    radii = rng.uniform(*radius, size=len(present))
     places = _place(rng, radii)
     angles = rng.uniform(0, 2 * np.pi, size=len(present))
     shades = rng.uniform(0.85, 1.0, size=len(present))
