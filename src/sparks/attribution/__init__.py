@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sparks.attribution.cam import GradCAM, GradCAMPlusPlus
     from sparks.attribution.captum import Captum
-    from sparks.attribution.control import Random
+    from sparks.attribution.control import Input, Random
+    from sparks.attribution.eva import EVA
     from sparks.attribution.gradient import GradientInput, IntegratedGradients, Saliency
+    from sparks.attribution.greedy import Greedy
     from sparks.attribution.hsic import HSIC
     from sparks.attribution.lime import LIME
     from sparks.attribution.noisy import SmoothGrad, SquareGrad, VarGrad
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from sparks.attribution.words import OnEmbeddings
 
 _MODULES = {
+    "EVA": "eva",
+    "Greedy": "greedy",
     "Captum": "captum",
     "DeconvNet": "rectified",
     "GradCAM": "cam",
@@ -41,6 +45,7 @@ _MODULES = {
     "GradientInput": "gradient",
     "GuidedBackprop": "rectified",
     "HSIC": "hsic",
+    "Input": "control",
     "IntegratedGradients": "gradient",
     "KernelSHAP": "shap",
     "LIME": "lime",
@@ -56,6 +61,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "EVA",
     "HSIC",
     "LIME",
     "RISE",
@@ -64,7 +70,9 @@ __all__ = [
     "GradCAM",
     "GradCAMPlusPlus",
     "GradientInput",
+    "Greedy",
     "GuidedBackprop",
+    "Input",
     "IntegratedGradients",
     "KernelSHAP",
     "Occlusion",

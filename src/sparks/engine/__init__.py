@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from sparks.engine.core import Engine
     from sparks.engine.designs import Design, OneOff, Ranked, Stored
     from sparks.engine.domains import Domain, Features, Grid, Pixels, Rows, ShiftedGrid, Vector
-    from sparks.engine.perturbations import Amplitude, Baseline, Blur, Noise, Perturbation, Token
+    from sparks.engine.perturbations import (
+        Amplitude,
+        Baseline,
+        Blur,
+        Noise,
+        Perturbation,
+        Token,
+        Uniform,
+    )
 
 _MODULES = {
     "Amplitude": "perturbations",
@@ -42,6 +50,7 @@ _MODULES = {
     "ShiftedGrid": "domains",
     "Stored": "designs",
     "Token": "perturbations",
+    "Uniform": "perturbations",
     "Vector": "domains",
 }
 
@@ -63,6 +72,7 @@ __all__ = [
     "ShiftedGrid",
     "Stored",
     "Token",
+    "Uniform",
     "Vector",
 ]
 

@@ -85,6 +85,24 @@ class Noise:
 
 
 @dataclass(frozen=True)
+class Uniform:
+    """x m + (1 - m) x0 with x0 uniform noise, one draw per input, the same for all its masks.
+
+    The random baseline of Hsieh et al. 2021: no value of a removed feature is anything's colour.
+    """
+
+    low: float = 0.0
+    high: float = 1.0
+    seed: int = 0
+
+    def __call__(self, x: Tensor, owner: Tensor, masks: Tensor) -> Tensor:
+        """Mask inputs."""
+        draws = [torch.rand(x.shape[1:], generator=g) for g in generators(x, self.seed)]
+        noise = torch.stack(draws).to(x.device) * (self.high - self.low) + self.low
+        return _blend(x, noise, owner, masks)
+
+
+@dataclass(frozen=True)
 class Amplitude:
     """Shift of the input by the mask, scaled by `sigma`.
 

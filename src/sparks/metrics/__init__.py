@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sparks.metrics.deletion import Deletion, Insertion, InsertionMinusDeletion
     from sparks.metrics.mufidelity import MuFidelity
     from sparks.metrics.pointing import PointingGame
+    from sparks.metrics.robustness import RobustnessSr
     from sparks.metrics.stability import AverageStability
 
 _MODULES = {
@@ -32,6 +33,7 @@ _MODULES = {
     "InsertionMinusDeletion": "deletion",
     "MuFidelity": "mufidelity",
     "PointingGame": "pointing",
+    "RobustnessSr": "robustness",
     "Sparseness": "complexity",
 }
 
@@ -43,6 +45,7 @@ __all__ = [
     "InsertionMinusDeletion",
     "MuFidelity",
     "PointingGame",
+    "RobustnessSr",
     "Sparseness",
 ]
 

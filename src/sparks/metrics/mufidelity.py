@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sparks.engine.core import Engine
 from sparks.engine.domains import Features, cells_of, elements_of
-from sparks.engine.perturbations import Baseline
+from sparks.engine.perturbations import Baseline, Perturbation
 from sparks.engine.running import Model
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
@@ -35,6 +35,7 @@ class MuFidelity:
             their coordinates. Better not the grid of a method: that favours it.
         correlation: "spearman" or "pearson".
         baseline: value of a removed feature.
+        perturbation: what removing means, if not the baseline.
         output: "logit", or "probability", which the score's name then tells.
         engine: how masked inputs are scored.
         seed: of the subsets, which are each input's own.
@@ -45,6 +46,7 @@ class MuFidelity:
     grid: int | None = 9
     correlation: str = "spearman"
     baseline: float = 0.0
+    perturbation: Perturbation | None = None
     output: str = "logit"
     engine: Engine = field(default_factory=Engine)
     seed: int = 0
@@ -75,9 +77,8 @@ class MuFidelity:
         removed = self._subsets(x, features.d)
         whole = torch.zeros(len(x), 1, features.d, dtype=torch.bool)
         design = ~torch.cat([whole, removed], 1)
-        scores = self.engine.score(
-            model, x, target, design, features, Baseline(self.baseline), self.output
-        ).cpu()
+        remove = self.perturbation or Baseline(self.baseline)
+        scores = self.engine.score(model, x, target, design, features, remove, self.output).cpu()
         drops = (scores[:, :1] - scores[:, 1:]).double()
         # Means over cells, not sums: cells at the border may be larger than others.
         importance = features.pool(maps.detach().cpu().double())

@@ -1,0 +1,65 @@
+"""Robustness-Sr: how small a change of the most important features flips the class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from sparks.engine.domains import elements_of
+from sparks.engine.running import Model
+from sparks.errors import SparksError
+from sparks.metrics.maps import check_maps, descending_ranks, has_nan, undefined_to_nan
+from sparks.verification.attack import Attack
+
+
+@dataclass(frozen=True, kw_only=True)
+class RobustnessSr:
+    """Smallest change of the features ranked first that flips the class: lower is better.
+
+    Hsieh et al. 2021 (Robustness-S_r), in the maximum norm: the attack may move the best `share`
+    of the features and nothing else. The mean over the shares is the area under their curve;
+    `largest` counts where no attack succeeds.
+
+    Attributes:
+        shares: of the features that may move.
+        largest: epsilon at which the search ends.
+        bisections: of 0 … largest.
+        attack: projected gradient descent; steps, clipping and batch size are its.
+        seed: of the order of ties.
+    """
+
+    shares: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5)
+    largest: float = 1.0
+    bisections: int = 7
+    attack: Attack = field(default_factory=Attack)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.shares or not all(0 < share <= 1 for share in self.shares):
+            raise SparksError(f"Robustness-Sr: shares {list(self.shares)} are not all in (0, 1]")
+
+    def __call__(
+        self, model: Model, x: Tensor, target: Tensor, maps: Tensor, truth: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Mean distance per input, in (0, largest]; see the package."""
+        name = "Robustness-Sr"
+        mean = self.curves(model, x, target, maps).mean(1).cpu()
+        return {name: undefined_to_nan(mean, has_nan(maps).cpu(), name, "their maps hold NaN")}
+
+    def curves(self, model: Model, x: Tensor, target: Tensor, maps: Tensor) -> Tensor:
+        """Distances (N, shares)."""
+        check_maps(x, maps)
+        features = elements_of(x)
+        ranks = descending_ranks(x, maps, self.seed).to(x.device)
+        columns = []
+        for share in self.shares:
+            free = features.expand((ranks < max(1, round(share * features.d))).to(x))
+            columns.append(
+                self.attack.distance(
+                    model, x, target, free.expand_as(x), self.largest, self.bisections
+                )
+            )
+        return torch.stack(columns, 1)
