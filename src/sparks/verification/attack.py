@@ -80,8 +80,8 @@ class Attack:
         todo = flips.nonzero()[:, 0]
         for _ in range(rounds):
             half = (low[todo] + high[todo]) / 2
-            rows = (t[todo.to(x.device)] for t in (x, target, free))
-            flipped = self(model, *rows, half.to(x.device)).cpu() > 0
+            at = todo.to(x.device)
+            flipped = self(model, x[at], target[at], free[at], half.to(x.device)).cpu() > 0
             high[todo] = torch.where(flipped, half, high[todo])
             low[todo] = torch.where(flipped, low[todo], half)
         return high.to(x.device)
