@@ -23,6 +23,7 @@ import pandas as pd
 import torch
 from scipy.stats import spearmanr
 
+from benchmarks import folds
 from benchmarks.cases import methods, network, peers
 from benchmarks.timing import bare_passes, best_size, ratio
 from sparks.engine.memory import keep_freed_memory
@@ -117,6 +118,10 @@ class Bench:
             )
             yield row("time per image / that of 1 image", "Sobol", f"{n} images", scaled)
 
+    def folds(self) -> Iterator[Row]:
+        """Time the training of the networks of all folds, alone and together."""
+        yield from folds.measure(self.repeats)
+
     def memory(self) -> Iterator[Row]:
         """Measure the peak memory of 16 times the masks, and of 16 times the images."""
         base = peak(528, 4)
@@ -166,7 +171,7 @@ def plot(table: pd.DataFrame, path: Path) -> None:
 
 def main() -> None:
     """Measure what was asked for."""
-    sections = ("overhead", "captum", "precision", "images", "memory")
+    sections = ("overhead", "captum", "precision", "images", "folds", "memory")
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -148,7 +148,7 @@ class Distances:
         """
         if a.shape != b.shape or a.ndim != 3:
             raise SparksError(f"maps {tuple(a.shape)} and {tuple(b.shape)} cannot be compared")
-        a, b = a.double().cpu(), b.double().cpu()
+        a, b = a.detach().double().cpu(), b.detach().double().cpu()
         broken = ~(a.flatten(1).isfinite().all(1) & b.flatten(1).isfinite().all(1))
         a, b = (torch.where(broken[:, None, None], 0, m) for m in (a, b))
         flat = (_constant(a) | _constant(b)) & ~broken
