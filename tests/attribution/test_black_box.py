@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
-from sparks.attribution import HSIC, LIME, RISE, KernelSHAP, Occlusion, Random, Sobol
+from sparks.attribution import HSIC, LIME, RISE, Input, KernelSHAP, Occlusion, Random, Sobol
 from sparks.engine import Baseline, Engine, Grid, Token, Vector
 from sparks.engine.domains import ShiftedGrid
 from sparks.errors import SparksError
@@ -278,6 +278,13 @@ def test_random_maps_differ_between_images_and_repeat_for_a_seed():
     maps = Random()(None, x, target)
     assert not torch.equal(maps[0], maps[1])
     assert torch.equal(Random()(None, x.flip(0), target), maps.flip(0))
+
+
+def test_the_input_as_a_map_is_the_same_for_every_model():
+    (x, target) = images()
+    maps = Input()(None, x, target)
+    assert torch.allclose(maps, x.sum(1))
+    assert torch.equal(Input()(None, x[:, 0, 0], target), x[:, 0, 0])  # vectors are their own map
 
 
 def test_a_design_is_the_same_for_images_and_vectors_of_as_many_features():

@@ -178,6 +178,23 @@ def test_imagenet_stays_files_with_distinct_names(tmp_path: Path) -> None:
     assert (batch * 255).round().flatten(1).amax(1).tolist() == [170, 50]
 
 
+def test_some_classes_of_imagenet_are_the_same_in_both_splits(tmp_path: Path) -> None:
+    write_imagenet(tmp_path)
+    every = ImageNet(root=str(tmp_path), size=24)()
+    splits = ImageNet(root=str(tmp_path), size=24, num_classes=2, seed=1)()
+    assert splits["train"].classes == splits["test"].classes
+    assert set(splits["train"].classes) < set(every["train"].classes)
+    assert torch.bincount(splits["train"].labels).tolist() == [3, 3]
+    for split, images in splits.items():
+        of_file = dict(zip(every[split].files, every[split].labels.tolist(), strict=True))
+        names = [every[split].classes[of_file[file]] for file in images.files]
+        assert names == [images.classes[label] for label in images.labels.tolist()]
+        wnids = [file.split("/")[-2] for file in images.files]
+        assert wnids == [images.tables["wnids"][label] for label in images.labels.tolist()]
+    with pytest.raises(SparksError, match="num_classes is 1: use 2 to"):
+        ImageNet(root=str(tmp_path), num_classes=1)()
+
+
 def test_imagenet_is_unpacked_from_its_archives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
