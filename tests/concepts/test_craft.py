@@ -154,6 +154,7 @@ class TestRecursion:
         assert len(finer.crops) == int(chosen.sum())
         assert torch.equal(finer.crops.corner, concepts.crops.corner[chosen])
         assert finer.layer is early
+        assert finer.k == 3
 
     def test_tree_of_three_levels(self, craft, model, layer, early, images):
         stem = Layer(model, "stem", images[:1])
@@ -162,5 +163,6 @@ class TestRecursion:
         levels = list(tree.walk())
         assert [len(path) for path, _ in levels] == [0, 1, 2]
         assert [c.layer.name for _, c in levels] == ["stages.1", "stages.0", "stem"]
+        assert [c.k for _, c in levels] == [2, 3, 3]
         full = small.tree([layer, early], images)
         assert sorted(full.children) == [0, 1]

@@ -189,9 +189,10 @@ class TestMachine:
         centres = torch.eye(6)
         groups = [torch.nn.functional.normalize(c + 0.05 * gaussian(8, 6, i), dim=1)
                   for i, c in enumerate(centres)]  # fmt: skip
-        assert intruder(groups, 20, 0).mean() == 1
+        others = [torch.cat(groups[:i] + groups[i + 1 :]) for i in range(6)]
+        assert intruder(groups, others, 20, 0).mean() == 1
         blur = [torch.nn.functional.normalize(gaussian(8, 6, i), dim=1) for i in range(6)]
-        answers = intruder(blur, 200, 0)
+        answers = intruder(blur, blur[1:] + blur[:1], 200, 0)
         assert len(answers) == 1200
         assert 0.1 < float(answers.mean()) < 0.4
 

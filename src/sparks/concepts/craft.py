@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -101,12 +101,14 @@ class Craft:
         importance: total Sobol indices of the coefficients, one mask for all places of a concept.
             As published: `Sobol(sequence="halton", scramble=False)`, N = 32.
         quantile: of a concept's coefficients, above which crops are refined further.
+        finer: sub-concepts of a concept.
     """
 
     dictionary: Method = field(default_factory=NMF)
     crops: Cropping = field(default_factory=RandomCrops)
     importance: Sobol = field(default_factory=Sobol)
     quantile: float = 0.9
+    finer: int = 3
 
     def fit(self, layer: Layer, images: Tensor) -> Concepts:
         """Extract concepts from images (N, C, H, W) that the model predicts as one class.
@@ -132,7 +134,8 @@ class Craft:
         """
         codes = concepts.codes[:, concept]
         chosen = (codes >= codes.quantile(self.quantile)).nonzero()[:, 0]
-        return self.fit_crops(layer, images, concepts.crops[chosen])
+        method = replace(self.dictionary, concepts=self.finer)
+        return replace(self, dictionary=method).fit_crops(layer, images, concepts.crops[chosen])
 
     def tree(self, layers: Sequence[Layer], images: Tensor, width: int | None = None) -> Node:
         """Extract concepts at the first layer, and sub-concepts of them at the next, to the end.

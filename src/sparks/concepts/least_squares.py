@@ -13,8 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sparks.errors import SparksError
-
 # Added to the diagonal of the scaled Gram matrix (ones) where atoms are linearly dependent: of all
 # solutions the shortest is meant then.
 RIDGE = 1e-7
@@ -22,8 +20,12 @@ RIDGE = 1e-7
 ZERO = 1e-11
 # Numbers held at a time: bounds memory only.
 MEMORY = 2**24
-# Rounds of exchanges; a dozen is usual.
-ROUNDS = 500
+# Rounds of exchanges; a dozen is usual, unless there are more atoms than channels.
+ROUNDS = 30
+# Sweeps of coordinate descent for rows whose exchanges did not end by then.
+SWEEPS = 300
+# Sweeps that guess which coordinates are free.
+GUESS = 10
 
 
 def nnls(a: Tensor, atoms: Tensor) -> Tensor:
@@ -35,9 +37,6 @@ def nnls(a: Tensor, atoms: Tensor) -> Tensor:
 
     Returns:
         u (n, k), of the dtype of `a`; computed in float64.
-
-    Raises:
-        SparksError: when the exchanges of a row do not end.
     """
     exact = atoms.detach().to(a.device, torch.float64)
     # Unit atoms: one tolerance serves them all. Dead atoms stay zero, and so does their code.
@@ -81,8 +80,10 @@ def pivot(gram: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         u (n, k) and which coordinates are free, bool (n, k).
     """
     n, k = b.shape
-    passive = torch.zeros(n, k, dtype=torch.bool, device=b.device)
-    u, y = torch.zeros_like(b), -b
+    # A guess saves rounds: each costs an inverse for each distinct set of free coordinates.
+    passive = descend(gram, b, torch.zeros_like(b), GUESS) > 0
+    u = _restricted(gram, b, passive)
+    y = u @ gram - b
     # Rounding grows with the condition of the matrix, which the ridge bounds.
     least = float(torch.linalg.eigvalsh(gram)[0])
     tolerance = ZERO / min(1.0, least) ** 0.5 * b.abs().amax(1, keepdim=True).clamp(min=1e-300)
@@ -104,10 +105,19 @@ def pivot(gram: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         passive[rows] ^= torch.where((chances[rows] < 0)[:, None], alone, wrong)
         u[rows] = _restricted(gram, b[rows], passive[rows])
         y[rows] = u[rows] @ gram - b[rows]
-    raise SparksError(
-        f"the non-negative least squares of {len(rows)} rows did not end: the atoms are close to "
-        "linearly dependent; ask for fewer concepts"
-    )
+    u[rows] = descend(gram, b[rows], u[rows].clamp(min=0), SWEEPS)
+    passive[rows] = u[rows] > 0
+    return u.clamp(min=0), passive
+
+
+def descend(gram: Tensor, b: Tensor, u: Tensor, sweeps: int) -> Tensor:
+    """Coordinate descent on the same problem: slower, but safe for dependent atoms."""
+    x, target = u.T.contiguous(), b.T.contiguous()
+    for _ in range(sweeps):
+        for row, entry in enumerate(gram.diagonal().tolist()):
+            change = torch.addmv(target[row], x.T, gram[row], alpha=-1)
+            x[row].add_(change, alpha=1 / max(entry, RIDGE)).clamp_(min=0)
+    return x.T
 
 
 def _restricted(gram: Tensor, b: Tensor, passive: Tensor) -> Tensor:

@@ -57,13 +57,14 @@ class Histograms:
         return (sums / sums.sum(1, keepdim=True).clamp(min=1e-12)).sqrt()
 
 
-def intruder(groups: Sequence[Tensor], trials: int, seed: int) -> Tensor:
+def intruder(groups: Sequence[Tensor], foreign: Sequence[Tensor], trials: int, seed: int) -> Tensor:
     """Find the crop that belongs to another concept, among five.
 
     The answer is the crop least similar to the other four on average.
 
     Args:
-        groups: embeddings (m, D) of the crops of each concept, m >= 4.
+        groups: embeddings (m, D) of the crops of each concept; those with m < 4 are left out.
+        foreign: for each of them, embeddings of crops of other concepts: the intruders.
         trials: for each concept.
         seed: of the crops that are shown.
 
@@ -72,14 +73,12 @@ def intruder(groups: Sequence[Tensor], trials: int, seed: int) -> Tensor:
     """
     generator = torch.Generator().manual_seed(seed)
     right = []
-    for own, group in enumerate(groups):
-        others = [g for i, g in enumerate(groups) if i != own]
-        if len(group) < CHOICES - 1 or not others:
+    for group, others in zip(groups, foreign, strict=True):
+        if len(group) < CHOICES - 1 or not len(others):
             continue
         for _ in range(trials):
             members = group[torch.randperm(len(group), generator=generator)[: CHOICES - 1]]
-            other = others[_draw(len(others), generator)]
-            shown = torch.cat([members, other[_draw(len(other), generator)][None]])
+            shown = torch.cat([members, others[_draw(len(others), generator)][None]])
             alike = shown @ shown.T
             right.append(float(alike.sum(1).argmin() == CHOICES - 1))
     return torch.tensor(right)

@@ -91,25 +91,25 @@ class SAE(Method):
         bias, centre = torch.zeros(self.concepts).to(x), torch.zeros(x.shape[1]).to(x)
         weights = [w.requires_grad_() for w in (atoms.T.clone(), bias, atoms, centre)]
         filters, bias, atoms, centre = weights
-        optimiser = torch.optim.Adam(weights, lr=self.rate)
+        moments = [(torch.zeros_like(w), torch.zeros_like(w)) for w in weights]
         least, steps = torch.zeros((), device=x.device), 0
         for epoch in range(self.epochs):
-            optimiser.param_groups[0]["lr"] = self.rate * (1 - epoch / self.epochs)
+            rate = self.rate * (1 - epoch / self.epochs)
             order = torch.randperm(len(x), generator=generator).to(x.device)
             for rows in torch.split(order, self.batch_size):
                 codes = self._select(functional.relu((x[rows] - centre) @ filters + bias))
                 loss = (x[rows] - centre - codes @ atoms).square().sum(1).mean()
                 if self.kind == "relu":
                     loss = loss + self.penalty * codes.sum(1).mean()
-                optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
+                gradients = torch.autograd.grad(loss, weights)
+                steps += 1
                 with torch.no_grad():
+                    for weight, gradient, moment in zip(weights, gradients, moments, strict=True):
+                        weight -= rate * _adam(gradient, moment, steps)
                     atoms.copy_(functional.normalize(atoms, dim=1))
                     if self.kind == "batchtopk" and bool((codes > 0).any()):
                         low = codes[codes > 0].min()
-                        least = torch.lerp(least, low, 0.01) if steps else low
-                steps += 1
+                        least = torch.lerp(least, low, 0.01) if steps > 1 else low
         return [w.detach() for w in weights], least, steps
 
     def _select(self, codes: Tensor) -> Tensor:
@@ -119,6 +119,17 @@ class SAE(Method):
             kept = min(self.active * len(codes), codes.numel())
             return top(codes.reshape(1, -1), kept).reshape(codes.shape)
         return codes
+
+
+def _adam(gradient: Tensor, moments: tuple[Tensor, Tensor], step: int) -> Tensor:
+    """The direction of Adam (Kingma & Ba 2015); the moments are updated in place.
+
+    By hand: the first step of `torch.optim` imports a compiler, longer than a fit takes.
+    """
+    first, second = moments
+    first.lerp_(gradient, 0.1)
+    second.lerp_(gradient**2, 0.001)
+    return first / (1 - 0.9**step) / ((second / (1 - 0.999**step)).sqrt() + 1e-8)
 
 
 def top(codes: Tensor, count: int) -> Tensor:

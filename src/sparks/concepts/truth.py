@@ -38,7 +38,7 @@ def shown_where(maps: Tensor, size: tuple[int, int], quantile: float = 0.9) -> T
         maps = torch.cat([maps, -maps], 1)
     large = functional.interpolate(maps.float(), size, mode="bilinear")
     flat = large.movedim(1, 0).flatten(1)
-    level = flat.sort(1).values[:, int(quantile * (flat.shape[1] - 1))]
+    level = flat.kthvalue(int(quantile * (flat.shape[1] - 1)) + 1, dim=1).values
     return (large >= level[:, None, None]) & (large > 0)
 
 

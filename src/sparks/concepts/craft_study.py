@@ -1,0 +1,314 @@
+"""What CRAFT's figures, tables and claims need of a model, class after class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from sparks.attribution.gradient import GradientInput
+from sparks.attribution.sobol import Sobol
+from sparks.concepts.craft import Concepts, Craft, predicted_as
+from sparks.concepts.dictionary import Method
+from sparks.concepts.implicit import derivative_errors
+from sparks.concepts.layer import Layer
+from sparks.concepts.machine import Histograms, forced_choice, intruder
+from sparks.concepts.numbers import Numbers
+from sparks.concepts.sanity import cascade
+from sparks.concepts.tcav import everywhere, tcav
+from sparks.concepts.truth import (
+    Scenes,
+    causal_agreement,
+    ceiling,
+    effects,
+    importance_of_parts,
+    recovery,
+    shown_where,
+)
+from sparks.data.imageset import ImageSet
+from sparks.engine.seeds import generators
+from sparks.metrics.deletion import Deletion, Insertion
+from sparks.models.classifier import Classifier
+from sparks.progress import progress
+from sparks.sensitivity.accuracy import agreement
+from sparks.training.predict import predict
+
+# Units that are no images (parts, trials) are numbered apart for each class.
+APART = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class OneClass:
+    """The images of one class, and the model cut at every layer.
+
+    Attributes:
+        target: the class.
+        name: its name.
+        fit: training images predicted as the class, (n, C, H, W).
+        x: test images predicted as the class, (N, C, H, W).
+        index: their numbers in the test set, (N,).
+        layers: late ones first.
+        parts: label maps of the test images (N, H, W), where known.
+        wanted: parts that decide the class, where known.
+        effect: causal effects of parts (N, P), where known.
+    """
+
+    target: int
+    name: str
+    fit: Tensor
+    x: Tensor
+    index: Tensor
+    layers: Sequence[Layer]
+    parts: Tensor | None = None
+    wanted: Sequence[int] = ()
+    effect: Tensor | None = None
+
+    @property
+    def classes(self) -> Tensor:
+        """The class of each test image."""
+        return torch.full((len(self.x),), self.target, dtype=torch.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CraftStudy:
+    """How much of everything.
+
+    Attributes:
+        craft: concepts of the last layer, their importance and sub-concepts.
+        published: importance by the published design.
+        banks: name → dictionary whose concepts are deleted and inserted.
+        dictionaries: name → dictionary compared with the true parts.
+        most: classes measured, the first ones; None for all.
+        fit_images: training images of each class.
+        images: test images of each class.
+        quantile: of a concept's map, above which it counts as shown.
+        crops: shown of each concept, and compared in the machine tests.
+        refined: concepts of each class that are refined.
+        trials: of the machine tests, for each concept.
+        checked: classes on which derivatives and randomised weights are checked.
+        seed: of rankings at random and of trials.
+    """
+
+    craft: Craft
+    published: Sobol
+    banks: Mapping[str, Method]
+    dictionaries: Mapping[str, Method]
+    most: int | None = None
+    fit_images: int = 200
+    images: int = 40
+    quantile: float = 0.95
+    crops: int = 10
+    refined: int = 3
+    trials: int = 20
+    checked: int = 2
+    seed: int = 0
+    embedding: Histograms = field(default_factory=Histograms)
+
+    def run(
+        self,
+        model: Classifier,
+        layers: Sequence[str],
+        train: ImageSet,
+        test: ImageSet,
+        scenes: Scenes | None,
+    ) -> Numbers:
+        """Measure every class that the model predicts for enough images.
+
+        Args:
+            model: in evaluation mode.
+            layers: names, from input to output.
+            train: images that concepts are extracted from.
+            test: images that they are judged on.
+            scenes: paints test images without a part, where that is possible.
+        """
+        numbers = Numbers()
+        classes = self.classes(model, layers, train, test, scenes)
+        for done, one in enumerate(islice(classes, self.most)):
+            concepts = self.craft.fit(one.layers[0], one.fit)
+            self.deletion(one, numbers)
+            self.truth(one, concepts, numbers)
+            self.coherence(one, concepts, numbers)
+            if done < self.checked:
+                self.derivatives(one, concepts, numbers)
+                self.sanity(model, one, concepts, numbers)
+        return numbers
+
+    def classes(
+        self,
+        model: Classifier,
+        layers: Sequence[str],
+        train: ImageSet,
+        test: ImageSet,
+        scenes: Scenes | None,
+    ) -> Iterator[OneClass]:
+        """Yield the classes one at a time: no more than one is held."""
+        device = next(model.parameters()).device
+        of_train, of_test = (predict(model, images, device=device) for images in (train, test))
+        cut = [Layer(model, name, test.batch([0])) for name in reversed(layers)]
+        for target in progress(range(len(test.classes)), unit="label", description="concepts"):
+            fit = predicted_as(of_train, target, self.fit_images)
+            index = predicted_as(of_test, target, self.images)
+            # Fewer crops than concepts, or too few images to speak of.
+            if len(fit) < 2 or len(index) < 2:
+                continue
+            one = OneClass(
+                target, test.classes[target], train.batch(fit), test.batch(index), index, cut
+            )
+            yield self._with_parts(model, one, test, scenes)
+
+    @staticmethod
+    def _with_parts(
+        model: Classifier, one: OneClass, test: ImageSet, scenes: Scenes | None
+    ) -> OneClass:
+        if scenes is None or "parts" not in test.truth:
+            return one
+        names = list(test.tables["parts"])
+        wanted = [names.index(part) for part in test.tables["class_parts"][one.name]]
+        parts = test.truth["parts"][one.index]
+        effect = effects(model, scenes, one.index.tolist(), parts, names, one.target)
+        return replace(one, parts=parts, wanted=wanted, effect=effect)
+
+    # --- importance of concepts ----------------------------------------------------------------
+
+    def rankings(self, one: OneClass, concepts: Concepts) -> dict[str, Tensor]:
+        """The importance (k,) of each concept of a class, by method: the mean over test images."""
+        u, head = concepts.coefficients(one.x), concepts.head
+        published = replace(self.craft, importance=self.published)
+        noise = torch.rand(concepts.k, generator=generators(u[:1], self.seed)[0])
+        return {
+            "Sobol": self.craft.rank(concepts, one.x, one.target).nanmean(0),
+            "Sobol, as published": published.rank(concepts, one.x, one.target).nanmean(0),
+            "TCAV": tcav(head, u, one.classes),
+            "TCAV, mean derivative": tcav(head, u, one.classes, "mean"),
+            "GradientInput": GradientInput()(head, u, one.classes).mean(0),
+            "Random": noise,
+        }
+
+    def deletion(self, one: OneClass, numbers: Numbers) -> None:
+        """C-Deletion and C-Insertion of each ranking, with each bank."""
+        for bank, method in self.banks.items():
+            concepts = replace(self.craft, dictionary=method).fit(one.layers[0], one.fit)
+            u = concepts.coefficients(one.x)
+            for ranking, importance in self.rankings(one, concepts).items():
+                maps = everywhere(importance, len(u))
+                for name, kind in (("C-Deletion", Deletion), ("C-Insertion", Insertion)):
+                    metric = kind(steps=concepts.k, output="logit", seed=self.seed)
+                    curves = metric.curves(concepts.head, u, one.classes, maps)
+                    area = torch.trapezoid(curves, dx=1 / concepts.k)
+                    numbers.add({name: area}, one.index, ranking, bank)
+                    for step, value in enumerate(curves.mean(0)):
+                        shown = {f"{name} curve": [float(value)]}
+                        numbers.add(shown, [one.target], ranking, bank, f"{step} concepts")
+
+    # --- truth ---------------------------------------------------------------------------------
+
+    def truth(self, one: OneClass, concepts: Concepts, numbers: Numbers) -> None:
+        """Each dictionary at each layer against the true parts, where they are known."""
+        if one.parts is None or one.effect is None:
+            return
+        units = [one.target * APART + part for part in one.wanted]
+        size = (one.x.shape[2], one.x.shape[3])
+        for layer in one.layers:
+            if layer.map_size is None:
+                continue
+            crops = self.craft.crops(one.fit)
+            pooled = torch.cat([layer.pooled(part) for part in crops.batches(one.fit)])
+            best = ceiling(one.parts, one.wanted, layer.map_size)
+            found = recovery(shown_where(best, size, self.quantile), one.parts, one.wanted)
+            numbers.add(_kept(found), units, "best possible", layer.name)
+            for name, method in self.dictionaries.items():
+                if method.concepts > layer.channels and name in ("PCA", "ICA", "Neurons"):
+                    continue
+                here = Concepts(layer, method.fit(pooled), crops, pooled[:0])
+                maps = here.maps(one.x)
+                found = recovery(shown_where(maps, size, self.quantile), one.parts, one.wanted)
+                numbers.add(_kept(found), units, name, layer.name)
+                gave = GradientInput()(here.head, maps.flatten(2), one.classes)
+                self._causes(one, name, layer.name, "GradientInput", gave, maps, numbers)
+        u = concepts.maps(one.x)
+        sobol = self.craft.rank(concepts, one.x, one.target).nan_to_num()
+        along = everywhere(tcav(concepts.head, u.flatten(2), one.classes), len(u))
+        last = one.layers[0].name
+        self._causes(one, "CRAFT", last, "Sobol", sobol, u, numbers)
+        self._causes(one, "CRAFT", last, "TCAV", along, u, numbers)
+
+    @staticmethod
+    def _causes(
+        one: OneClass, name: str, layer: str, how: str, gave: Tensor, maps: Tensor, numbers: Numbers
+    ) -> None:
+        assert one.parts is not None
+        assert one.effect is not None
+        given = importance_of_parts(gave, maps, one.parts, one.effect.shape[1])
+        values = causal_agreement(given, one.effect, one.wanted)
+        numbers.add(values, one.index, name, layer, how)
+
+    # --- machine tests -------------------------------------------------------------------------
+
+    def coherence(self, one: OneClass, concepts: Concepts, numbers: Numbers) -> None:
+        """Intruder and forced choice, of concepts and of sub-concepts one layer before."""
+        seen = [self._embedded(one, concepts, c) for c in range(concepts.k)]
+        foreign = [
+            torch.cat([g for i, g in enumerate(seen) if i != own]) for own in range(len(seen))
+        ]
+        answers = intruder(seen, foreign, self.trials, self.seed)
+        self._answers(one, "IntruderAccuracy", "concept", answers, numbers)
+        if len(one.layers) < 2:
+            return
+        order = concepts.codes.mean(0).argsort(descending=True, stable=True)[: self.refined]
+        groups, others, pairs = [], [], []
+        for concept in order.tolist():
+            codes = concepts.codes[:, concept]
+            if int((codes >= codes.quantile(self.craft.quantile)).sum()) < self.craft.finer:
+                continue
+            finer = self.craft.refine(concepts, concept, one.layers[1], one.fit)
+            for sub in range(finer.k):
+                groups.append(self._embedded(one, finer, sub))
+                others.append(foreign[concept])
+                pairs.append((groups[-1], seen[concept]))
+        answers = intruder(groups, others, self.trials, self.seed)
+        self._answers(one, "IntruderAccuracy", "sub-concept", answers, numbers)
+        chosen = forced_choice(pairs, self.trials, self.seed)
+        self._answers(one, "BinaryChoiceRate", "sub-concept", chosen, numbers)
+
+    def _embedded(self, one: OneClass, concepts: Concepts, concept: int) -> Tensor:
+        return self.embedding(concepts.top(concept, self.crops).cut(one.fit))
+
+    @staticmethod
+    def _answers(
+        one: OneClass, metric: str, variant: str, answers: Tensor, numbers: Numbers
+    ) -> None:
+        units = [one.target * APART + trial for trial in range(len(answers))]
+        numbers.add({metric: answers}, units, "machine", variant)
+
+    # --- checks --------------------------------------------------------------------------------
+
+    @staticmethod
+    def derivatives(one: OneClass, concepts: Concepts, numbers: Numbers) -> None:
+        """Errors of the derivative of coefficients, three ways, with NMF concepts."""
+        pooled = concepts.layer.pooled(one.x)
+        for name, error in derivative_errors(pooled, concepts.dictionary.atoms).items():
+            numbers.add({"DerivativeError": error}, one.index, name)
+
+    def sanity(
+        self, model: Classifier, one: OneClass, concepts: Concepts, numbers: Numbers
+    ) -> None:
+        """Rank correlation of maps and importances with those of randomised weights, bank kept."""
+        maps = concepts.maps(one.x).flatten(2)
+        ranks = self.craft.rank(concepts, one.x, one.target)
+        for share, broken in cascade(model, seed=self.seed):
+            layer = Layer(broken, concepts.layer.name, one.x[:1])
+            other = replace(concepts, layer=layer)
+            new = other.maps(one.x).flatten(2)
+            alike = agreement(maps.flatten(0, 1), new.flatten(0, 1)).reshape(maps.shape[:2])
+            # A map that is empty in either is no evidence for likeness.
+            values = {"MapSpearman": alike.nan_to_num().mean(1)}
+            order = agreement(ranks, self.craft.rank(other, one.x, one.target))
+            values["ImportanceSpearman"] = order.nan_to_num()
+            numbers.add(values, one.index, "CRAFT", condition=f"{share:.0%} random")
+
+
+def _kept(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value for name, value in found.items() if name != "Concept"}

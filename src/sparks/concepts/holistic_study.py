@@ -1,0 +1,284 @@
+"""What the figures, tables and claims of the holistic framework need of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from sparks.attribution.gradient import GradientInput
+from sparks.concepts.clusters import Strategies, plane
+from sparks.concepts.craft import Concepts, predicted_as
+from sparks.concepts.crops import Cropping
+from sparks.concepts.dictionary import Method
+from sparks.concepts.layer import Layer
+from sparks.concepts.metrics import (
+    frechet,
+    hoyer,
+    out_of_distribution,
+    relative_l2,
+    sliced_wasserstein,
+    sparsity,
+    stability,
+)
+from sparks.concepts.numbers import Numbers
+from sparks.concepts.steering import random_direction, steer
+from sparks.concepts.tcav import everywhere, tcav
+from sparks.data.imageset import ImageSet
+from sparks.metrics.deletion import Deletion, Insertion
+from sparks.metrics.mufidelity import MuFidelity
+from sparks.models.classifier import Classifier
+from sparks.progress import progress
+from sparks.training.predict import predict
+
+Explain = Callable[[torch.nn.Module, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class ClassData:
+    """One class: its number, images to fit on, images to judge on with their test numbers."""
+
+    target: int
+    fit: Tensor
+    x: Tensor
+    index: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class HolisticStudy:
+    """How much of everything.
+
+    Attributes:
+        dictionary: whose concepts are ranked, drawn and pushed.
+        dictionaries: name → dictionary that is judged.
+        crops: where crops are.
+        methods: label → attribution method applied to concepts.
+        sizes: numbers of concepts compared.
+        swept: classes on which they are.
+        folds: dictionaries compared for stability, each without a part of the images.
+        most: classes measured, the first ones; None for all.
+        fit_images: training images of each class.
+        images: test images of each class whose concepts are ranked.
+        cluster_images: test images of each class in the cluster graph.
+        mufidelity: C-MuFidelity.
+        steps: t of steering.
+        steered: classes whose first concepts are pushed.
+        seed: of all that is random.
+    """
+
+    dictionary: Method
+    dictionaries: Mapping[str, Method]
+    crops: Cropping
+    methods: Mapping[str, Explain]
+    sizes: Sequence[int]
+    mufidelity: MuFidelity
+    swept: int = 2
+    folds: int = 3
+    most: int | None = None
+    fit_images: int = 200
+    images: int = 8
+    cluster_images: int = 200
+    steps: Sequence[float] = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+    steered: int = 3
+    seed: int = 0
+
+    def run(
+        self, model: Classifier, layers: Sequence[str], train: ImageSet, test: ImageSet
+    ) -> Numbers:
+        """Measure every class; see `CraftStudy.run`."""
+        numbers = Numbers()
+        cut = [Layer(model, name, test.batch([0])) for name in layers]
+        logits = predict(model, test, device=next(model.parameters()).device)
+        classes = self.classes(model, train, test, logits)
+        for done, one in enumerate(islice(classes, self.most)):
+            pooled = self._pooled(cut[-1], one.fit)
+            for name, method in self.dictionaries.items():
+                self.judge(one, name, method, pooled, numbers, "last")
+            if done < self.swept:
+                self.sweep(one, pooled, numbers)
+            fitted = [self._fit(layer, one.fit) for layer in cut]
+            for concepts in fitted:
+                self.importance(one, concepts, numbers)
+                if done < self.steered:
+                    self.steering(one, concepts, numbers)
+            self.identities(one, fitted[-1], numbers)
+            self.clusters(one, fitted[-1], test, logits, numbers)
+        return numbers
+
+    def classes(
+        self, model: Classifier, train: ImageSet, test: ImageSet, logits: Tensor
+    ) -> Iterator[ClassData]:
+        """Yield the classes that the model predicts, one at a time."""
+        of_train = predict(model, train, device=next(model.parameters()).device)
+        for target in progress(range(len(test.classes)), unit="label", description="holistic"):
+            fit = predicted_as(of_train, target, self.fit_images)
+            index = predicted_as(logits, target, self.images)
+            if len(fit) >= 2 * self.folds and len(index):
+                yield ClassData(target, train.batch(fit), test.batch(index), index)
+
+    def _pooled(self, layer: Layer, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean activations of crops (M, p), and the image of each."""
+        crops = self.crops(images)
+        return torch.cat([layer.pooled(part) for part in crops.batches(images)]), crops.owner
+
+    def _fit(self, layer: Layer, images: Tensor) -> Concepts:
+        crops = self.crops(images)
+        pooled = torch.cat([layer.pooled(part) for part in crops.batches(images)])
+        dictionary = self.dictionary.fit(pooled)
+        return Concepts(layer, dictionary, crops, dictionary.encode(pooled))
+
+    # --- dictionaries --------------------------------------------------------------------------
+
+    def judge(
+        self,
+        one: ClassData,
+        name: str,
+        method: Method,
+        pooled: tuple[Tensor, Tensor],
+        numbers: Numbers,
+        variant: str,
+    ) -> None:
+        """All scores of one dictionary, on crops of images that each fold leaves out."""
+        a, owner = pooled
+        if method.concepts > a.shape[1] and name in ("PCA", "ICA"):
+            return
+        found: dict[str, list[float]] = {}
+        atoms = []
+        for fold in range(self.folds):
+            out = owner % self.folds == fold
+            dictionary = method.fit(a[~out])
+            atoms.append(dictionary.atoms)
+            codes = dictionary.encode(a[out])
+            back = dictionary.decode(codes)
+            values = {
+                "RelativeL2": float(relative_l2(a[out], back).mean()),
+                "Sparsity": float(sparsity(codes).mean()),
+                "FID": frechet(a[out], back),
+                "Wasserstein": sliced_wasserstein(a[out], back, seed=self.seed),
+                "OOD": float(out_of_distribution(a[~out], a[out], back).mean()),
+                "Active": float((codes.abs() > 0).float().sum(1).mean()),
+            }
+            some = codes[codes.abs().sum(1) > 0]
+            if len(some):
+                values["Hoyer"] = float(hoyer(some).mean())
+            for metric, value in values.items():
+                found.setdefault(metric, []).append(value)
+        scores = {metric: [sum(v) / len(v)] for metric, v in found.items()}
+        scores["Stability"] = [float(stability(atoms).mean())]
+        k = f"{method.concepts} concepts"
+        numbers.add(scores, [one.target], name, variant, k)
+
+    def sweep(self, one: ClassData, pooled: tuple[Tensor, Tensor], numbers: Numbers) -> None:
+        """The same against the number of concepts."""
+        for size in self.sizes:
+            for name, method in self.dictionaries.items():
+                active = getattr(method, "active", None)
+                more = {} if active is None else {"active": min(active, size)}
+                self.judge(
+                    one, name, replace(method, concepts=size, **more), pooled, numbers, "sweep"
+                )
+
+    # --- importance ----------------------------------------------------------------------------
+
+    def importance(self, one: ClassData, concepts: Concepts, numbers: Numbers) -> None:
+        """C-Deletion, C-Insertion and C-MuFidelity of every method at one layer."""
+        u, head = concepts.coefficients(one.x), concepts.head
+        target = torch.full((len(u),), one.target, dtype=torch.int64)
+        explained = {label: method(head, u, target) for label, method in self.methods.items()}
+        explained["TCAV"] = everywhere(tcav(head, u, target), len(u))
+        exact = GradientInput()(head, u, target)
+        explained["optimum at the last layer"] = exact
+        with torch.no_grad():
+            kept = head(u)[:, one.target] - one_logit(concepts, one)
+        numbers.add({"LogitGap": kept.abs()}, one.index, "NMF", concepts.layer.name)
+        for label, maps in explained.items():
+            values = {}
+            for name, kind in (("C-Deletion", Deletion), ("C-Insertion", Insertion)):
+                metric = kind(steps=concepts.k, output="logit", seed=self.seed)
+                values[name] = next(iter(metric(head, u, target, maps.nan_to_num()).values()))
+            fidelity = self.mufidelity(head, u, target, maps.nan_to_num())
+            values["C-MuFidelity"] = next(iter(fidelity.values()))
+            numbers.add(values, one.index, label, concepts.layer.name)
+
+    def identities(self, one: ClassData, concepts: Concepts, numbers: Numbers) -> None:
+        """How far each method is from the contributions u_i γ_i at the last layer."""
+        u, head = concepts.coefficients(one.x), concepts.head
+        target = torch.full((len(u),), one.target, dtype=torch.int64)
+        with torch.no_grad():
+            whole = head(u).gather(1, target[:, None])
+            parts = []
+            for concept in range(concepts.k):
+                without = u.clone()
+                without[:, concept] = 0
+                parts.append(whole - head(without).gather(1, target[:, None]))
+        contribution = torch.cat(parts, 1)
+        size = contribution.abs().amax(1).clamp(min=1e-12)
+        for label, method in self.methods.items():
+            found = method(head, u, target)
+            order = torch.stack([_spearman(f, c) for f, c in zip(found, contribution, strict=True)])
+            values = {
+                "IdentityError": (found - contribution).abs().amax(1) / size,
+                "IdentitySpearman": order,
+            }
+            numbers.add(values, one.index, label, concepts.layer.name)
+
+    # --- strategies and steering ---------------------------------------------------------------
+
+    def clusters(
+        self, one: ClassData, concepts: Concepts, test: ImageSet, logits: Tensor, numbers: Numbers
+    ) -> None:
+        """Which concept decides each test image of the class, and whether it is recognised."""
+        index = (test.labels == one.target).nonzero()[:, 0][: self.cluster_images]
+        u = concepts.coefficients(test.batch(index))
+        target = torch.full((len(u),), one.target, dtype=torch.int64)
+        gave = GradientInput()(concepts.head, u, target)
+        found = Strategies(gave, logits[index].argmax(1) == one.target)
+        placed = plane(gave, self.seed)
+        each = {
+            "ClusterX": placed[:, 0],
+            "ClusterY": placed[:, 1],
+            "Dominant": found.dominant.float(),
+            "Correct": found.correct.float(),
+        }
+        name = test.classes[one.target]
+        numbers.add(each, index, "NMF", "clusters", name)
+        of_concepts = {
+            "Prevalence": found.prevalence,
+            "Reliability": found.reliability,
+            "GlobalImportance": found.importance,
+            "Dominated": found.counts.float(),
+        }
+        numbers.add(of_concepts, range(concepts.k), "NMF", "strategies", name)
+
+    def steering(self, one: ClassData, concepts: Concepts, numbers: Numbers) -> None:
+        """Push along the class's first concept, and along a random direction."""
+        layer = concepts.layer
+        u = concepts.coefficients(one.x)
+        target = torch.full((len(u),), one.target, dtype=torch.int64)
+        first = int(GradientInput()(concepts.head, u, target).mean(0).argmax())
+        a, reference = layer.activations(one.x), layer.pooled(one.fit)
+        ways = {
+            "concept": (concepts.dictionary.atoms[first], first),
+            "random": (random_direction(layer.channels, self.seed + one.target), None),
+        }
+        for name, (direction, concept) in ways.items():
+            every = steer(
+                layer, concepts.dictionary, a, direction, self.steps, one.target, reference, concept
+            )
+            for t, values in zip(self.steps, every, strict=True):
+                named = {f"Steering{key}": value for key, value in values.items()}
+                numbers.add(named, one.index, name, layer.name, f"t = {t:g}")
+
+
+def one_logit(concepts: Concepts, one: ClassData) -> Tensor:
+    """The model's own logit of the class, (N,)."""
+    return concepts.layer.logits(concepts.layer.activations(one.x))[:, one.target]
+
+
+def _spearman(first: Tensor, second: Tensor) -> Tensor:
+    from sparks.sensitivity.accuracy import agreement
+
+    return agreement(first[None], second[None])[0]

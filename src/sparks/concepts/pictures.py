@@ -1,0 +1,151 @@
+"""What CRAFT's figures show of one class: crops, maps, importances, a mistake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from sparks.attribution.cam import GradCAM
+from sparks.attribution.gradient import GradientInput
+from sparks.concepts.craft import Concepts, predicted_as
+from sparks.concepts.craft_study import CraftStudy, OneClass
+from sparks.concepts.layer import Layer
+from sparks.data.imageset import ImageSet
+from sparks.models.classifier import Classifier
+from sparks.statistics import Bootstrap
+from sparks.training.predict import predict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """What is shown.
+
+    Attributes:
+        target: class of the first figures, one that has test images predicted as it.
+        concepts: the most important ones.
+        crops: of each.
+        images: with maps.
+        bootstrap: of importances, over images.
+    """
+
+    target: int = 0
+    concepts: int = 5
+    crops: int = 6
+    images: int = 4
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    def of_class(self, study: CraftStudy, one: OneClass) -> dict[str, Tensor]:
+        """Tensors for the figures of a class.
+
+        Returns:
+            "class.crops" (c, m, C, H, W); "class.images" (n, C, H, W); "class.maps" (n, c, H, W),
+            GradCAM of the concepts through the non-negative least squares; "class.importance",
+            "class.low", "class.high", "class.published" (k,), of all concepts; "class.order" (c,);
+            "recursion.parent" (m, C, H, W), "recursion.crops" (s, m, C, H, W).
+        """
+        concepts = study.craft.fit(one.layers[0], one.fit)
+        totals = study.craft.rank(concepts, one.x, one.target)
+        published = replace(study.craft, importance=study.published)
+        intervals = [self.bootstrap.mean(column) for column in totals.T.double()]
+        importance = torch.tensor([i.mean for i in intervals])
+        order = importance.argsort(descending=True, stable=True)[: self.concepts]
+        images = one.x[: self.images]
+        found = {
+            "importance": importance,
+            "low": torch.tensor([i.low for i in intervals]),
+            "high": torch.tensor([i.high for i in intervals]),
+            "published": published.rank(concepts, one.x, one.target).nanmean(0),
+            "order": order,
+            "crops": self._crops(concepts, order, one.fit),
+            "images": images,
+            "maps": concept_maps(concepts, images, order),
+        }
+        named = {f"class.{name}": value for name, value in found.items()}
+        if len(one.layers) > 1:
+            first = int(order[0])
+            finer = study.craft.refine(concepts, first, one.layers[1], one.fit)
+            every = torch.arange(finer.k)
+            named["recursion.parent"] = named["class.crops"][0].clone()
+            named["recursion.crops"] = self._crops(finer, every, one.fit)
+        return named
+
+    def of_image(
+        self, study: CraftStudy, model: Classifier, layer: Layer, train: ImageSet, x: Tensor
+    ) -> dict[str, Tensor]:
+        """Tensors that explain one image (1, C, H, W) by the concepts of the class it is given.
+
+        Returns:
+            "image" (C, H, W); "heat" (H, W), GradCAM of the class; "maps" (c, H, W); "crops"
+            (c, m, C, H, W); "share" (c,), of the positive contributions; "order" (c,);
+            "predicted" (1,).
+        """
+        device = next(model.parameters()).device
+        target = predict(model, x, device=device).argmax(1)
+        fit = predicted_as(predict(model, train, device=device), int(target), study.fit_images)
+        images = train.batch(fit)
+        concepts = study.craft.fit(layer, images)
+        gave = GradientInput()(concepts.head, concepts.coefficients(x), target)[0]
+        order = gave.argsort(descending=True, stable=True)[: self.concepts]
+        share = gave.clamp(min=0) / gave.clamp(min=0).sum().clamp(min=1e-12)
+        heat = GradCAM("activation")(_Whole(layer), x, target)[0]
+        return {
+            "image": x[0],
+            "heat": heat,
+            "maps": concept_maps(concepts, x, order)[0],
+            "crops": self._crops(concepts, order, images),
+            "share": share[order],
+            "order": order,
+            "predicted": target,
+        }
+
+    def _crops(self, concepts: Concepts, which: Tensor, images: Tensor) -> Tensor:
+        """Crops (c, m, C, H, W) that show concepts most; black where there are not so many."""
+        rows = []
+        for concept in which.tolist():
+            cut = concepts.top(concept, self.crops).cut(images)
+            missing = self.crops - len(cut)
+            rows.append(torch.cat([cut, cut.new_zeros(missing, *cut.shape[1:])]))
+        return torch.stack(rows)
+
+
+class _Whole(torch.nn.Module):
+    """The model with its activation at hand, for CAM methods."""
+
+    def __init__(self, layer: Layer) -> None:
+        super().__init__()
+        self.g, self.h = layer.g, layer.h
+        self.activation = torch.nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.h(self.activation(self.g(x)))
+        return logits
+
+
+def concept_maps(concepts: Concepts, x: Tensor, which: Tensor) -> Tensor:
+    """GradCAM of coefficients through NNLS, (N, c, H, W); mean coefficients without a grid."""
+    if concepts.layer.map_size is None:
+        u = concepts.coefficients(x)[:, which].mean(2)
+        return u[:, :, None, None].expand(-1, -1, *x.shape[2:])
+    scores = concepts.scores(pool=True)
+    maps = [
+        GradCAM("activation")(scores, x, torch.full((len(x),), int(c), dtype=torch.int64))
+        for c in which
+    ]
+    return torch.stack(maps, 1)
+
+
+def mistake(model: Classifier, test: ImageSet) -> tuple[int, bool]:
+    """The test image that the model gets wrong most confidently; without any, its closest call.
+
+    Returns:
+        Its number, and whether it is a mistake.
+    """
+    logits = predict(model, test, device=next(model.parameters()).device)
+    own = logits.gather(1, test.labels[:, None])[:, 0]
+    others = logits.scatter(1, test.labels[:, None], -torch.inf).amax(1)
+    margin = functional.logsigmoid(own - others)
+    worst = int(margin.argmin())
+    return worst, bool(others[worst] > own[worst])
