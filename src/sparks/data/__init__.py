@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sparks.data.blocks import BlockDigits
     from sparks.data.chimera.builder import Chimera
     from sparks.data.chimera.clicks import Annotators
     from sparks.data.digits import Digits
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "Annotators": "chimera.clicks",
+    "BlockDigits": "blocks",
     "CIFAR10": "torchvision_sets",
     "Chimera": "chimera.builder",
     "Digits": "digits",
@@ -46,6 +48,7 @@ __all__ = [
     "CIFAR10",
     "MNIST",
     "Annotators",
+    "BlockDigits",
     "Chimera",
     "Digits",
     "EuroSAT",

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from sparks.errors import SparksError
+from sparks.lipschitz.counterfactual import counterfactuals, one_step_error
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,3 +97,43 @@ def _along(corners: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[
     start, end = corners[index], corners[(index + 1) % len(corners)]
     found: NDArray[np.float64] = start + (place - index)[:, None] * (end - start)
     return found
+
+
+class OneLogit(nn.Module):
+    """Logit of class 1 less that of class 0: positive where a network of two logits says 1."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 1) of inputs (N, 2)."""
+        logits = self.net(x)
+        return logits[:, 1:] - logits[:, :1]
+
+
+def steps_and_levels(
+    function: nn.Module, data: Points, grid: int
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Where one step x - f(x) ∇f(x) ends, and f over the plane.
+
+    Args:
+        function: points (N, 2) to f (N, 1), positive for label 1.
+        data: the points.
+        grid: points a side of the plane.
+
+    Returns:
+        values of every point: "Accuracy", "GradientNorm", "BoundaryError" (see `one_step_error`);
+        and what is drawn: "levels" f on the grid, "axis" its coordinates, "ends" of the steps.
+    """
+    zero = torch.zeros(len(data), dtype=torch.int64)
+    values = one_step_error(function, data.points, zero)
+    with torch.no_grad():
+        values["Accuracy"] = ((function(data.points)[:, 0] > 0) == (data.labels == 1)).double()
+    reach = 1.1 * float(data.points.abs().max())
+    axis = torch.linspace(-reach, reach, grid)
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    with torch.no_grad():
+        levels = function(torch.stack([x, y], -1).view(-1, 2)).view(grid, grid)
+    ends = counterfactuals(function, data.points, [1.0], data.labels)[0][0]
+    return values, {"levels": levels, "axis": axis, "ends": ends}

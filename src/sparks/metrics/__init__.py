@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sparks.metrics.deletion import Deletion, Insertion, InsertionMinusDeletion
     from sparks.metrics.mufidelity import MuFidelity
     from sparks.metrics.pointing import PointingGame
+    from sparks.metrics.rank_stability import Stability
     from sparks.metrics.robustness import RobustnessSr
     from sparks.metrics.stability import AverageStability
 
@@ -35,6 +36,7 @@ _MODULES = {
     "PointingGame": "pointing",
     "RobustnessSr": "robustness",
     "Sparseness": "complexity",
+    "Stability": "rank_stability",
 }
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "PointingGame",
     "RobustnessSr",
     "Sparseness",
+    "Stability",
 ]
 
 

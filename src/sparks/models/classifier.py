@@ -35,8 +35,8 @@ class Classifier(nn.Module):
     Args:
         net: any network from normalised images to logits.
         channels: C.
-        mean: of each channel, of images in [0, 1]; 0 if not given.
-        std: of each channel; 1 if not given.
+        mean: of each channel, of images in [0, 1], or one for all; 0 if not given.
+        std: of each channel, or one for all; 1 if not given.
 
     Raises:
         SparksError: when `mean` or `std` do not fit the channels.
@@ -49,13 +49,12 @@ class Classifier(nn.Module):
         self,
         net: nn.Module,
         channels: int = 3,
-        mean: Sequence[float] | None = None,
-        std: Sequence[float] | None = None,
+        mean: Sequence[float] | float | None = None,
+        std: Sequence[float] | float | None = None,
     ) -> None:
         super().__init__()
         self.net = net
-        means = torch.tensor([0.0] * channels if mean is None else list(mean))
-        stds = torch.tensor([1.0] * channels if std is None else list(std))
+        means, stds = _of_channels(mean, 0.0, channels), _of_channels(std, 1.0, channels)
         if not len(means) == len(stds) == channels or not bool((stds > 0).all()):
             raise SparksError(
                 f"mean {means.tolist()} and std {stds.tolist()} must have one value for each of "
@@ -94,3 +93,10 @@ class Classifier(nn.Module):
             SparksError: when the layer does not exist, or does not alone determine the logits.
         """
         return split_at(trace(self), layer, _PREFIX)
+
+
+def _of_channels(values: Sequence[float] | float | None, default: float, channels: int) -> Tensor:
+    """One value a channel."""
+    if values is None or isinstance(values, int | float):
+        return torch.full((channels,), default if values is None else float(values))
+    return torch.tensor(list(values))

@@ -37,13 +37,13 @@ class GroupSort2(nn.Module):
 class LipschitzConvNet(nn.Module):
     """Stages of a 3 x 3 convolution and one of 2 x 2 with stride 2, then dense layers.
 
-    The image's places are first folded into channels (pixel unshuffle, an isometry) until each
-    stage's halving leads to maps of 2 × 2. Convolutions whose stride is their size lose no norm.
+    The image's places are first folded into channels (pixel unshuffle, an isometry), so far that
+    the stages' halvings lead to about 2 × 2. Convolutions whose stride is their size lose no norm.
 
     Args:
         in_channels: C of the images.
         num_classes: number of logits; each is 1-Lipschitz by itself.
-        image_size: H = W, a power of two or a multiple of one, at least 2 to the number of stages.
+        image_size: H = W, a multiple of 2 to the number of stages.
         widths: channels of each stage, even.
         hidden: units of each dense layer, even.
         constrained: whether the network is 1-Lipschitz; False for its twin.
@@ -61,6 +61,8 @@ class LipschitzConvNet(nn.Module):
         super().__init__()
         _check_even([*widths, *hidden])
         fold = 2 ** max(0, round(math.log2(image_size / LAST)) - len(widths))
+        while fold > 1 and image_size % (fold * 2 ** len(widths)):
+            fold //= 2
         if image_size % (fold * 2 ** len(widths)):
             raise SparksError(
                 f"image_size is {image_size}: {len(widths)} stages halve it to whole pixels only "

@@ -1,0 +1,69 @@
+"""Digits beside a null block: half of every image tells nothing about its class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from sparks.data.digits import Digits
+from sparks.data.imageset import ImageSet
+from sparks.errors import SparksError
+
+SIDE = 16  # two blocks of 8 rows
+
+
+@dataclass(frozen=True)
+class BlockDigits:
+    """Builder of images in the manner of BlockMNIST (Shah et al. 2021), 1 channel, 10 classes.
+
+    The upper or the lower half of an image (at random) holds a handwritten digit, the other half
+    the null block, a square with its diagonal, the same in every image. In truth, "null" is a bool
+    (N, 16, 16), True where the null block's half is. Made from scikit-learn's digits, offline.
+
+    Attributes:
+        test_share: share of every class that is held out.
+        seed: of the split and of the halves.
+    """
+
+    test_share: float = 0.2
+    seed: int = 0
+
+    def __call__(self) -> dict[str, ImageSet]:
+        """Build the splits "train" and "test".
+
+        Raises:
+            SparksError: when `test_share` is not between 0 and 1.
+        """
+        splits = Digits(8, self.test_share, self.seed)()
+        return {
+            name: self._with_blocks(images, place)
+            for place, (name, images) in enumerate(splits.items())
+        }
+
+    def _with_blocks(self, digits: ImageSet, stream: int) -> ImageSet:
+        if digits.images is None:
+            raise SparksError("digits are made in memory")
+        n = len(digits)
+        generator = torch.Generator().manual_seed(2 * self.seed + stream)
+        upper = torch.rand(n, generator=generator) < 0.5
+        blocks = torch.zeros(n, 2, 8, SIDE, dtype=torch.uint8)
+        rows = torch.arange(n)
+        blocks[rows, (~upper).long(), :, 4:12] = digits.images[:, 0]
+        blocks[rows, upper.long(), :, 4:12] = null_block()
+        null = torch.zeros(n, 2, 8, SIDE, dtype=torch.bool)
+        null[rows, upper.long()] = True
+        return replace(
+            digits,
+            images=blocks.view(n, 1, SIDE, SIDE),
+            truth={"null": null.view(n, SIDE, SIDE)},
+        )
+
+
+def null_block() -> Tensor:
+    """A square with its diagonal, uint8 (8, 8)."""
+    block = torch.zeros(8, 8, dtype=torch.uint8)
+    block[0] = block[-1] = block[:, 0] = block[:, -1] = 255
+    block.fill_diagonal_(255)
+    return block

@@ -1,0 +1,126 @@
+"""What is said of 1-Lipschitz networks, as numbers of any network: one value an input."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sparks.lipschitz.attack import smallest_perturbation
+from sparks.lipschitz.bound import largest_gradient, layer_norms
+from sparks.lipschitz.certificate import certified_radius, class_margin
+from sparks.lipschitz.counterfactual import counterfactuals, one_step_error
+from sparks.lipschitz.export import plain
+
+
+def geometry(
+    model: nn.Module,
+    x: Tensor,
+    target: Tensor,
+    steps: int = 100,
+    restarts: int = 3,
+    rounds: int = 30,
+    seed: int = 0,
+) -> dict[str, Tensor]:
+    """Gradient norms, bounds, certificates and attacks, in float64.
+
+    Args:
+        model: a chain of layers, in evaluation mode.
+        x: images (N, C, H, W).
+        target: the model's own class (N,).
+        steps: of the attack.
+        restarts: of the attack.
+        rounds: of the search for the largest gradient.
+        seed: of both searches.
+
+    Returns:
+        (N,) each: "GradientNorm" and "BoundaryError" (see `one_step_error`), "LargestGradient"
+        found nearby, "LipschitzBound" of all layers (N times the same), "CertifiedRadius",
+        "AttackNorm" of the smallest perturbation found (NaN for none), "AttackCosine" of that and
+        the direction of steepest descent of the class's margin.
+    """
+    exact, inputs = plain(model).double(), x.double()
+    margin = class_margin(exact)
+    norms = layer_norms(model, tuple(x.shape[1:]))
+    values = one_step_error(exact, inputs, target)
+    values["LargestGradient"] = largest_gradient(exact, inputs, target, rounds, seed)
+    values["LipschitzBound"] = torch.full((len(x),), math.prod(norms.values()))
+    values["CertifiedRadius"] = certified_radius(model, inputs)
+    delta = smallest_perturbation(lambda z: margin(z, target), inputs, steps, restarts, seed)
+    values["AttackNorm"] = delta.flatten(1).norm(dim=1)
+    start = inputs.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(margin(start, target).sum(), start)
+    cosine = torch.nn.functional.cosine_similarity(-slope.flatten(1), delta.flatten(1), dim=1)
+    values["AttackCosine"] = cosine
+    return {name: value.detach().double().cpu() for name, value in values.items()}
+
+
+def followed(
+    model: nn.Module,
+    judge: object,
+    x: Tensor,
+    target: Tensor,
+    steps: Sequence[float],
+) -> tuple[dict[float, dict[str, Tensor]], Tensor]:
+    """Whether the model, and an independent classifier, see the other class in counterfactuals.
+
+    Args:
+        model: in evaluation mode.
+        judge: a scikit-learn classifier of flattened images.
+        x: images (N, C, H, W).
+        target: the model's own class (N,).
+        steps: values of t.
+
+    Returns:
+        t → "CounterfactualChanged" (the model now says the rival) and "CounterfactualFollowed" (so
+        does the judge), (N,) of 0 and 1; and the images (T, N, C, H, W), cut to [0, 1].
+    """
+    walked, rival = counterfactuals(model, x, steps, target)
+    walked = walked.clamp(0, 1)
+    found = {}
+    for t, images in zip(steps, walked, strict=True):
+        with torch.no_grad():
+            changed = model(images).argmax(1) == rival
+        seen = torch.as_tensor(judge.predict(images.flatten(1).cpu().numpy()))  # type: ignore[attr-defined]
+        found[t] = {
+            "CounterfactualChanged": changed.double().cpu(),
+            "CounterfactualFollowed": (seen == rival.cpu()).double(),
+        }
+    return found, walked
+
+
+def null_shares(maps: Tensor, null: Tensor, tops: Sequence[float]) -> dict[float, Tensor]:
+    """Share of the highest pixels that lie in the null block, (N,) for each percentage.
+
+    Args:
+        maps: (N, H, W), by |value|.
+        null: where the null block is, bool (N, H, W).
+        tops: percent of the pixels that count as highest, in (0, 100].
+    """
+    order = maps.detach().flatten(1).abs().argsort(dim=1, descending=True, stable=True).cpu()
+    hits = null.flatten(1).gather(1, order).double()
+    count = hits.shape[1]
+    return {top: hits[:, : max(1, round(top * count / 100))].mean(1) for top in tops}
+
+
+def map_distances(one: Tensor, other: Tensor) -> dict[str, Tensor]:
+    """Distance of the maps of two methods: raw, of the maps scaled to norm 1, and in rank.
+
+    Args:
+        one: (N, H, W).
+        other: (N, H, W).
+
+    Returns:
+        "l2", "l2, scaled" and "1 - Spearman", (N,) each.
+    """
+    from sparks.data.human import rank_correlation
+
+    a, b = (maps.detach().cpu().flatten(1).double() for maps in (one, other))
+    unit = [m / m.norm(dim=1, keepdim=True).clamp(min=1e-12) for m in (a, b)]
+    return {
+        "l2": (a - b).norm(dim=1),
+        "l2, scaled": (unit[0] - unit[1]).norm(dim=1),
+        "1 - Spearman": 1 - rank_correlation(a, b),
+    }
