@@ -1,0 +1,108 @@
+"""Pictures of what a network looks for: MACO, and the baselines it is compared with.
+
+>>> from sparks.visualization import Ascent, image_statistics, logits
+>>> statistics = image_statistics(lambda: (x for x, _ in images.batches(256)))  # doctest: +SKIP
+>>> pictures = Ascent()(logits(model, range(10)), statistics, (64, 64))  # doctest: +SKIP
+
+Three parts are chosen one by one: what a picture is made of (`MACO`, `Fourier`, `CBR`, `Pixels`),
+what the network sees of it (`Crops`), and what is to be large (`logits`, `channels`, `neurons`,
+`directions`, `inversion`). Names are imported on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sparks.visualization.crops import Crops, named_crops, resize
+    from sparks.visualization.objectives import (
+        Objective,
+        channels,
+        directions,
+        inversion,
+        logits,
+        neurons,
+    )
+    from sparks.visualization.optimise import Ascent, Pictures, stretched, transparency
+    from sparks.visualization.parametrisation import CBR, MACO, Fourier, Pixels
+    from sparks.visualization.scores import (
+        concept_responses,
+        fid,
+        plausibility,
+        selective,
+        transferability,
+    )
+    from sparks.visualization.spectrum import (
+        ImageStatistics,
+        high_frequency_share,
+        image_statistics,
+        radial_power,
+        spectrum_distance,
+    )
+
+_MODULES = {
+    "CBR": "parametrisation",
+    "MACO": "parametrisation",
+    "Ascent": "optimise",
+    "Crops": "crops",
+    "Fourier": "parametrisation",
+    "ImageStatistics": "spectrum",
+    "Objective": "objectives",
+    "Pictures": "optimise",
+    "Pixels": "parametrisation",
+    "channels": "objectives",
+    "concept_responses": "scores",
+    "directions": "objectives",
+    "fid": "scores",
+    "high_frequency_share": "spectrum",
+    "image_statistics": "spectrum",
+    "inversion": "objectives",
+    "logits": "objectives",
+    "named_crops": "crops",
+    "neurons": "objectives",
+    "plausibility": "scores",
+    "radial_power": "spectrum",
+    "resize": "crops",
+    "selective": "scores",
+    "spectrum_distance": "spectrum",
+    "stretched": "optimise",
+    "transferability": "scores",
+    "transparency": "optimise",
+}
+
+__all__ = [
+    "CBR",
+    "MACO",
+    "Ascent",
+    "Crops",
+    "Fourier",
+    "ImageStatistics",
+    "Objective",
+    "Pictures",
+    "Pixels",
+    "channels",
+    "concept_responses",
+    "directions",
+    "fid",
+    "high_frequency_share",
+    "image_statistics",
+    "inversion",
+    "logits",
+    "named_crops",
+    "neurons",
+    "plausibility",
+    "radial_power",
+    "resize",
+    "selective",
+    "spectrum_distance",
+    "stretched",
+    "transferability",
+    "transparency",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

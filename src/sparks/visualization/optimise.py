@@ -1,0 +1,176 @@
+"""Gradient ascent on pictures, many at once: argmax E_τ f(τ(x))."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sparks.engine.running import device_of, evaluating
+from sparks.errors import SparksError
+from sparks.models.device import autocast
+from sparks.progress import progress
+from sparks.visualization.crops import PAPER, Crop, Crops
+from sparks.visualization.objectives import Objective
+from sparks.visualization.parametrisation import MACO, Parametrisation
+from sparks.visualization.spectrum import ImageStatistics
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Finished pictures, on the CPU.
+
+    Attributes:
+        images: (n, C, H, W) in [0, 1].
+        alpha: sum over steps of |∂f/∂x|, channels averaged, (n, H, W); see `transparency`.
+        history: objective of each picture at each step, mean over its crops, (steps, n).
+    """
+
+    images: Tensor
+    alpha: Tensor
+    history: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ascent:
+    """How pictures are optimised.
+
+    Attributes:
+        parametrisation: what pictures are made of.
+        crops: what the network sees of them in each step.
+        steps: of the ascent; 256 in the MACO paper.
+        batch_size: crops in one forward pass; bounds the memory together with the canvas.
+        precision: of the network, "fp32", "bf16" or "auto".
+    """
+
+    parametrisation: Parametrisation = field(default_factory=MACO)
+    crops: Crops = PAPER
+    steps: int = 256
+    batch_size: int = 64
+    precision: str = "fp32"
+
+    def __call__(
+        self,
+        objective: Objective,
+        statistics: ImageStatistics,
+        size: tuple[int, int],
+        seed: int = 0,
+        description: str = "pictures",
+    ) -> Pictures:
+        """Make a picture for each objective.
+
+        All pictures have the same start, crops and noise. The same call gives the same pictures,
+        and a picture does not depend on the others (up to rounding in the network).
+
+        Args:
+            objective: n objectives on one network.
+            statistics: of the data set, as large as the canvas is to be.
+            size: height and width of the network's input.
+            seed: of the start, the crops and the noise.
+            description: shown at the progress bar.
+
+        Raises:
+            SparksError: when a picture or its objective is no longer finite.
+        """
+        if self.steps < 1 or self.batch_size < 1 or not len(objective):
+            raise SparksError("pictures need an objective, a step and a batch of at least 1")
+        n = len(objective)
+        groups = [
+            objective.subset(range(start, min(n, start + self.batch_size)))
+            for start in range(0, n, self.batch_size)
+        ]
+        with (
+            evaluating(objective.network),
+            progress(total=self.steps * n, unit="step", description=description) as bar,
+        ):
+            parts = [self._group(part, statistics, size, seed, bar.update) for part in groups]
+        images, alpha = (torch.cat([part[i] for part in parts]) for i in (0, 1))
+        history = torch.cat([part[2] for part in parts], 1)
+        _check_finite(objective, images, history)
+        return Pictures(images, alpha, history)
+
+    def _group(
+        self,
+        objective: Objective,
+        statistics: ImageStatistics,
+        size: tuple[int, int],
+        seed: int,
+        done: Callable[[int], object],
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Images, alpha and history of at most `batch_size` pictures."""
+        n, channels = len(objective), statistics.channels
+        device = device_of(objective.network, statistics.magnitude)
+        canvas = self.parametrisation.start(statistics, n, seed, device)
+        generator = torch.Generator().manual_seed(_second(seed))
+        alpha = torch.zeros(n, *statistics.size, device=device)
+        history = torch.zeros(self.steps, n, device=device)
+        for step in range(self.steps):
+            share = step / max(self.steps - 1, 1)
+            crops = self.crops.draw(share, statistics.size, size, generator)
+            noise = self.crops.noise((self.crops.count, channels, *size), generator)
+            image = canvas.image()
+            history[step], gradient = self._gradient(objective, image.detach(), crops, noise)
+            alpha += gradient.abs().mean(1)
+            canvas.update(image, gradient, share)
+            done(n)
+        with torch.no_grad():
+            return canvas.image().cpu(), alpha.cpu(), history.cpu()
+
+    def _gradient(
+        self, objective: Objective, image: Tensor, crops: list[Crop], noise: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Mean over crops of each picture's objective (n,), and its gradient (n, C, H, W)."""
+        n = len(image)
+        image = image.requires_grad_()
+        noise = noise.to(image.device)[:, None]
+        total = torch.zeros_like(image)
+        scores = torch.zeros(n, device=image.device)
+        at_once = max(1, self.batch_size // n)
+        for start in range(0, len(crops), at_once):
+            part = crops[start : start + at_once]
+            x = torch.stack([crop(image) for crop in part]) + noise[start : start + at_once]
+            index = torch.arange(n, device=image.device).repeat(len(part))
+            with autocast(self.precision, image.device):
+                values = objective(x.flatten(0, 1), index) / len(crops)
+            total += torch.autograd.grad(values.sum(), image)[0]
+            scores += values.detach().view(len(part), n).sum(0)
+        return scores, total
+
+
+def transparency(alpha: Tensor, quantile: float = 0.8) -> Tensor:
+    """How opaque each pixel of a picture is to be drawn, (n, H, W) in [0, 1].
+
+    As in the released codes: clipped at a quantile of the picture, then divided by its largest.
+
+    Args:
+        alpha: of `Pictures`.
+        quantile: above which pixels are fully opaque.
+    """
+    top = alpha.flatten(1).quantile(quantile, 1)[:, None, None]
+    return alpha.minimum(top) / top.clamp(min=torch.finfo(alpha.dtype).tiny)
+
+
+def stretched(images: Tensor, low: float = 0.01, high: float = 0.99) -> Tensor:
+    """Pictures for showing: each from its quantile `low` (0) to `high` (1), as in the codes."""
+    ends = images.flatten(1).quantile(torch.tensor([low, high], dtype=images.dtype), 1)
+    dark, bright = ends.view(2, -1, 1, 1, 1)
+    shown: Tensor = ((images - dark) / (bright - dark).clamp(min=1e-6)).clamp(0, 1)
+    return shown
+
+
+def _second(seed: int) -> int:
+    """A seed for crops and noise, whose stream is not that of any start."""
+    return int(np.random.SeedSequence([seed, 1]).generate_state(1, np.uint64)[0])
+
+
+def _check_finite(objective: Objective, images: Tensor, history: Tensor) -> None:
+    fine = images.flatten(1).isfinite().all(1) & history.isfinite().all(0)
+    if not bool(fine.all()):
+        name = objective.names[int((~fine).nonzero()[0])]
+        raise SparksError(
+            f"the picture of {name} is no longer finite: the network answers NaN or infinity, or "
+            "the rate of the parametrisation is too high"
+        )

@@ -1,0 +1,275 @@
+"""How a picture is written down, and how it moves along a gradient: MACO and its baselines.
+
+A parametrisation starts n pictures at once, all from the same seeded state: a picture depends on
+its objective and the seed, never on the others of its batch. Notation as in `spectrum`: z are
+decorrelated colours, whose mean spectrum r is that of the data set.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from sparks.errors import SparksError
+from sparks.visualization.spectrum import ImageStatistics, mirrored, self_conjugate
+from sparks.visualization.variation import denoise
+
+_OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "nadam": torch.optim.NAdam,
+}
+
+
+class Canvas(Protocol):
+    """Pictures in the making."""
+
+    parameter: Tensor
+
+    def image(self) -> Tensor:
+        """Pictures (n, C, H, W) in [0, 1], differentiable in the parameter."""
+
+    def update(self, image: Tensor, gradient: Tensor, progress: float) -> None:
+        """Go one step up.
+
+        Args:
+            image: from `image`, in this step.
+            gradient: of each picture's objective with respect to it.
+            progress: from 0 at the first step to 1 at the last.
+        """
+
+
+class Parametrisation(Protocol):
+    """What pictures are made of."""
+
+    def start(self, statistics: ImageStatistics, n: int, seed: int, device: torch.device) -> Canvas:
+        """Start n equal pictures as large as the statistics."""
+
+
+class Ascending:
+    """A canvas whose parameter follows an optimiser of PyTorch."""
+
+    def __init__(
+        self, start: Tensor, decode: Callable[[Tensor], Tensor], optimiser: str, rate: float
+    ) -> None:
+        if optimiser not in _OPTIMISERS:
+            raise SparksError(
+                f"optimiser {optimiser!r} is unknown: choose one of {', '.join(_OPTIMISERS)}"
+            )
+        self.parameter = start.contiguous().requires_grad_()
+        self.decode = decode
+        kind: type = _OPTIMISERS[optimiser]
+        self.optimiser = kind([self.parameter], lr=rate)
+
+    def image(self) -> Tensor:
+        """Pictures (n, C, H, W)."""
+        return self.decode(self.parameter)
+
+    def update(self, image: Tensor, gradient: Tensor, progress: float) -> None:
+        """Go one step up, through the parametrisation."""
+        (self.parameter.grad,) = torch.autograd.grad(image, self.parameter, -gradient)
+        self.optimiser.step()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MACO:
+    """Phases, with the magnitude of every frequency fixed to the data set's (Fel et al. 2023).
+
+    z = F⁻¹(r e^{iφ}). The phase at -k is minus that at k, so |F(z)| = r holds exactly; the released
+    codes leave this out, and magnitudes there differ where rows of `rfft2` mirror each other.
+
+    Attributes:
+        standardise: scale z to standard deviation 1, as the released codes do; a constant.
+        rate: of the optimiser.
+        optimiser: "nadam" or "adam".
+    """
+
+    standardise: bool = False
+    rate: float = 1.0
+    optimiser: str = "nadam"
+
+    def start(
+        self, statistics: ImageStatistics, n: int, seed: int, device: torch.device
+    ) -> Ascending:
+        """Phases uniform in (-π, π), for each channel."""
+        generator = torch.Generator().manual_seed(seed)
+        phase = math.pi * (2 * torch.rand(statistics.magnitude.shape, generator=generator) - 1)
+        decode = _Decoder(statistics, self._gain(statistics), device)
+        return Ascending(_repeated(phase, n, device), decode, self.optimiser, self.rate)
+
+    def _gain(self, statistics: ImageStatistics) -> float:
+        if not self.standardise:
+            return 1.0
+        zero = torch.zeros(1, *statistics.magnitude.shape)
+        z = fixed_magnitude(zero, statistics.magnitude, statistics.size)
+        return float(1 / z.square().mean().sqrt())
+
+
+class _Decoder:
+    """Phases → images; constants are on the device once."""
+
+    def __init__(self, statistics: ImageStatistics, gain: float, device: torch.device) -> None:
+        self.statistics = statistics
+        self.magnitude = gain * statistics.magnitude.to(device)
+
+    def __call__(self, phase: Tensor) -> Tensor:
+        z = fixed_magnitude(phase, self.magnitude, self.statistics.size)
+        return self.statistics.colours.squash(z)
+
+
+def fixed_magnitude(phase: Tensor, magnitude: Tensor, size: tuple[int, int]) -> Tensor:
+    """Real z (n, C, H, W) with |rfft2(z)| = `magnitude`, and the phases asked for.
+
+    Where both k and -k are among the coefficients their phases are φ(k) - φ(-k) and its negative,
+    uniform for uniform φ; a frequency that is its own negative has phase 0.
+
+    Args:
+        phase: (n, C, H, W // 2 + 1).
+        magnitude: (C, H, W // 2 + 1), alike at k and -k.
+        size: H and W.
+    """
+    columns = list(self_conjugate(size[1]))
+    doubled = phase[..., columns]
+    odd = doubled - mirrored(doubled.mT).mT
+    parts = [odd[..., :1], phase[..., 1 : phase.shape[-1] - (len(columns) - 1)], odd[..., 1:]]
+    phase = torch.cat(parts, -1)
+    coefficients = torch.polar(magnitude.to(phase).expand_as(phase), phase)
+    z: Tensor = torch.fft.irfft2(coefficients, s=size)
+    return z
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fourier:
+    """All Fourier coefficients, scaled down by frequency^decay (Olah et al. 2017).
+
+    Attributes:
+        decay: 1 as published; 0.85 in Xplique, 1.5 in Horama.
+        std: of the coefficients at the start.
+        rate: of the optimiser; 0.05 in Xplique, 1 in Horama.
+        optimiser: "adam" (Xplique) or "nadam" (Horama).
+    """
+
+    decay: float = 1.0
+    std: float = 0.01
+    rate: float = 0.05
+    optimiser: str = "adam"
+
+    def start(
+        self, statistics: ImageStatistics, n: int, seed: int, device: torch.device
+    ) -> Ascending:
+        """Small normal coefficients."""
+        generator = torch.Generator().manual_seed(seed)
+        size = statistics.size
+        start = self.std * torch.randn(*statistics.magnitude.shape, 2, generator=generator)
+        scale = self._scale(size).to(device)
+
+        def decode(parameter: Tensor) -> Tensor:
+            coefficients = scale * torch.view_as_complex(parameter)
+            return statistics.colours.squash(torch.fft.irfft2(coefficients, s=size))
+
+        return Ascending(_repeated(start, n, device), decode, self.optimiser, self.rate)
+
+    def _scale(self, size: tuple[int, int]) -> Tensor:
+        height, width = size
+        radius = torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width))
+        scale: Tensor = radius.clamp(min=1 / max(size)) ** -self.decay
+        return scale * math.sqrt(height * width)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pixels:
+    """Pixels in decorrelated colours, nothing else: the control.
+
+    Attributes:
+        std: at the start.
+        rate: of the optimiser.
+        optimiser: "adam" or "nadam".
+    """
+
+    std: float = 0.01
+    rate: float = 0.05
+    optimiser: str = "adam"
+
+    def start(
+        self, statistics: ImageStatistics, n: int, seed: int, device: torch.device
+    ) -> Ascending:
+        """Start from small normal values."""
+        generator = torch.Generator().manual_seed(seed)
+        start = self.std * torch.randn(statistics.channels, *statistics.size, generator=generator)
+        return Ascending(
+            _repeated(start, n, device), statistics.colours.squash, self.optimiser, self.rate
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CBR:
+    """Center-bias regularization of pixels (Nguyen, Yosinski and Clune 2016), the paper's baseline.
+
+    Each step adds rate · g / mean|g|, and denoises by total variation. Towards the end only the
+    middle is drawn. It belongs with the crops "center-bias". Rates, strengths and shares are the
+    published stages', made smooth; 255 grey levels are 1.
+
+    Attributes:
+        rate: at the first and at the last step.
+        variation: strength of denoising (see `denoise`) at the first and at the last step.
+        iterations: of denoising.
+        middle: from which to which share of the steps only the middle is drawn.
+        margin: of the middle, relative to the canvas.
+        grey: mean of the first picture.
+        std: of its noise.
+    """
+
+    rate: tuple[float, float] = (11 / 255, 1 / 255)
+    variation: tuple[float, float] = (0.39, 0.002)
+    iterations: int = 20
+    middle: tuple[float, float] = (0.925, 0.98)
+    margin: float = 50 / 224
+    grey: float = 175 / 255
+    std: float = 8 / 255
+
+    def start(self, statistics: ImageStatistics, n: int, seed: int, device: torch.device) -> Canvas:
+        """Grey with a little noise."""
+        generator = torch.Generator().manual_seed(seed)
+        shape = (statistics.channels, *statistics.size)
+        start = (self.grey + self.std * torch.randn(*shape, generator=generator)).clamp(0, 1)
+        return _CentreBiased(self, _repeated(start, n, device))
+
+
+class _CentreBiased:
+    """A canvas of pixels that follow `CBR`."""
+
+    def __init__(self, settings: CBR, start: Tensor) -> None:
+        self.parameter = start
+        self.settings = settings
+
+    def image(self) -> Tensor:
+        return self.parameter
+
+    def update(self, image: Tensor, gradient: Tensor, progress: float) -> None:
+        settings = self.settings
+        if settings.middle[0] <= progress < settings.middle[1]:
+            gradient = gradient * _middle(settings.margin, gradient)
+        size = gradient.abs().mean((1, 2, 3), keepdim=True).clamp(min=1e-30)
+        moved = image.detach() + _between(settings.rate, progress) * gradient / size
+        strength = _between(settings.variation, progress)
+        self.parameter = denoise(moved.clamp(0, 1), strength, settings.iterations)
+
+
+def _middle(margin: float, like: Tensor) -> Tensor:
+    mask = torch.zeros_like(like[:1, :1])
+    top, left = (round(margin * side) for side in like.shape[2:])
+    mask[..., top : like.shape[2] - top, left : like.shape[3] - left] = 1
+    return mask
+
+
+def _between(ends: tuple[float, float], progress: float) -> float:
+    """Geometric interpolation."""
+    return float(ends[0] * (ends[1] / ends[0]) ** progress)
+
+
+def _repeated(start: Tensor, n: int, device: torch.device) -> Tensor:
+    return start.to(device).expand(n, *start.shape).clone()

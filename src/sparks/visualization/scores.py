@@ -1,0 +1,106 @@
+"""Scores of pictures: how much they look like data to a network, and whether they are about it.
+
+The MACO paper compares methods by plausibility, FID and transferability. Its networks, counts and
+exact definitions were not available: each docstring says what is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from sparks.concepts.craft import Concepts
+from sparks.concepts.metrics import frechet, out_of_distribution
+from sparks.errors import SparksError
+from sparks.training.predict import predict
+from sparks.visualization.crops import resize
+
+
+def plausibility(reference: Tensor, held_out: Tensor, pictures: Tensor, k: int = 5) -> Tensor:
+    """How much farther from real features pictures' features are than real ones', (n,).
+
+    Ratio of distances to the k-th nearest of `reference`, on features of length one: 1 where a
+    picture is as near to real images as they are to each other. Lower is better.
+
+    Args:
+        reference: features of real images (N, p), such as `Layer.pooled`.
+        held_out: of other real images (M, p).
+        pictures: of pictures (n, p).
+        k: of the nearest neighbours.
+    """
+    _check_features(reference, held_out, pictures)
+    return out_of_distribution(reference, held_out, pictures, k)
+
+
+def fid(real: Tensor, pictures: Tensor) -> float:
+    """Fréchet distance of Gaussians fitted to features, (N, p) and (n, p) (Heusel et al. 2017).
+
+    |μ₁ - μ₂|² + tr(Σ₁ + Σ₂ - 2 (Σ₁ Σ₂)^½). Lower is better. Comparable only between sets of equal
+    size: few pictures give a larger distance.
+    """
+    _check_features(real, pictures)
+    if min(len(real), len(pictures)) < 2:
+        raise SparksError("FID needs at least 2 real images and 2 pictures: it fits covariances")
+    return frechet(real, pictures) * float(torch.cov(real.double().T).trace())
+
+
+def transferability(
+    models: Mapping[str, nn.Module], images: Tensor, classes: Tensor, size: tuple[int, int]
+) -> dict[str, Tensor]:
+    """Whether other trained models see the class a picture was made for: name → (n,), 1 or 0.
+
+    Args:
+        models: classifiers of the same classes.
+        images: pictures (n, C, H, W), resized to the models' input.
+        classes: of each picture, int64 (n,).
+        size: height and width of the models' input.
+    """
+    x = resize(images, size)
+    found = {}
+    for name, model in models.items():
+        device = next(model.parameters()).device
+        logits = predict(model, x, device=device)
+        if not bool(logits.isfinite().all()):
+            raise SparksError(f"model {name!r} answers NaN or infinity: check its weights")
+        found[name] = (logits.argmax(1) == classes).float()
+    return found
+
+
+def concept_responses(
+    concepts: Concepts, pictures: Tensor, images: Tensor, size: tuple[int, int]
+) -> Tensor:
+    """How much each picture shows each concept, (n, k), in units of the concept's mean on images.
+
+    Coefficients of concepts have no common scale, hence the units. NaN for a concept that no
+    image shows.
+
+    Args:
+        concepts: of a class.
+        pictures: (n, C, H, W), resized to the model's input.
+        images: of the class, (N, C, h, w).
+        size: height and width of the model's input.
+    """
+    layer, dictionary = concepts.layer, concepts.dictionary
+    usual = dictionary.encode(layer.pooled(resize(images, size))).mean(0)
+    shown = dictionary.encode(layer.pooled(resize(pictures, size)))
+    return shown / torch.where(usual > 0, usual, torch.nan)
+
+
+def selective(responses: Tensor) -> Tensor:
+    """Whether picture i shows concept i more than any other concept, bool (k,), of (k, k).
+
+    A concept that no image shows (NaN) is no rival; its own picture does not pass.
+    """
+    if responses.ndim != 2 or responses.shape[0] != responses.shape[1]:
+        raise SparksError(f"one picture for each concept is needed, not {tuple(responses.shape)}")
+    own = responses.diagonal()
+    rivals = responses.nan_to_num(nan=-torch.inf).clone().fill_diagonal_(-torch.inf)
+    return own > rivals.max(1).values
+
+
+def _check_features(*features: Tensor) -> None:
+    widths = {x.shape[1] for x in features}
+    if len(widths) != 1 or not all(bool(x.isfinite().all()) for x in features):
+        raise SparksError(f"features must be finite and of one network; their widths are {widths}")

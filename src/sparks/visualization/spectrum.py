@@ -1,0 +1,263 @@
+"""What the images of a data set have in common: colours, and how much of each frequency.
+
+Fitted to the images that a model was trained on, in two passes over batches of any number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from sparks.errors import SparksError
+from sparks.visualization.colours import Colours
+from sparks.visualization.crops import resize
+
+
+@dataclass(frozen=True, eq=False)
+class ImageStatistics:
+    """Colours and mean spectrum of a set of images in [0, 1], (N, C, H, W).
+
+    Attributes:
+        colours: of all pixels.
+        magnitude: r = E|F(z)| of decorrelated images, each without its own mean, hence 0 at
+            frequency 0; (C, H, W // 2 + 1) as `torch.fft.rfft2` lays frequencies out.
+        width: W, which the magnitude alone does not tell.
+        frequencies: of `power`, in cycles per pixel, (B,).
+        power: mean radial power of the images x, (B,); see `radial_power`.
+        count: N.
+    """
+
+    colours: Colours
+    magnitude: Tensor
+    width: int
+    frequencies: Tensor
+    power: Tensor
+    count: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """H and W."""
+        return self.magnitude.shape[1], self.width
+
+    @property
+    def channels(self) -> int:
+        """C."""
+        return self.magnitude.shape[0]
+
+    def resized(self, size: tuple[int, int]) -> ImageStatistics:
+        """Those of a canvas of another size, of the same make: as much power at each frequency.
+
+        Bilinear in cycles per pixel; magnitudes grow with the root of the number of pixels.
+        """
+        if size == self.size:
+            return self
+        growth = (size[0] * size[1] / (self.size[0] * self.size[1])) ** 0.5
+        magnitude = growth * _resampled(self.magnitude, self.size, size)
+        return replace(self, magnitude=magnitude, width=size[1])
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All there is to keep in an artifact."""
+        return {
+            "mean": self.colours.mean,
+            "covariance": self.colours.covariance,
+            "magnitude": self.magnitude,
+            "width": torch.tensor(self.width),
+            "frequencies": self.frequencies,
+            "power": self.power,
+            "count": torch.tensor(self.count),
+        }
+
+    @staticmethod
+    def of_tensors(tensors: Mapping[str, Tensor]) -> ImageStatistics:
+        """Return what `tensors` was called on."""
+        return ImageStatistics(
+            colours=Colours(tensors["mean"], tensors["covariance"]),
+            magnitude=tensors["magnitude"],
+            width=int(tensors["width"]),
+            frequencies=tensors["frequencies"],
+            power=tensors["power"],
+            count=int(tensors["count"]),
+        )
+
+
+def image_statistics(
+    batches: Callable[[], Iterable[Tensor]], size: tuple[int, int] | None = None
+) -> ImageStatistics:
+    """Fit the statistics of a set of images, of which one batch at a time is in memory.
+
+    Args:
+        batches: called twice; returns batches (B, C, H, W) in [0, 1].
+        size: to which images are resized first (bilinear, antialiased); as they are if not given.
+
+    Raises:
+        SparksError: when there are no images, they hold NaN, differ in size or are all one colour.
+    """
+    colours = _fitted_colours(_checked(batches(), size))
+    count, magnitude, power = 0, torch.zeros(()), torch.zeros(())
+    for x in _checked(batches(), size):
+        z = colours.decorrelate(x)
+        z = z - z.mean((2, 3), keepdim=True)
+        count += len(x)
+        magnitude = magnitude + torch.fft.rfft2(z).abs().sum(0, dtype=torch.float64)
+        power = power + _power_of(x).sum(0, dtype=torch.float64)
+        width = x.shape[3]
+    magnitude = magnitude / count
+    magnitude[:, 0, 0] = 0
+    frequencies, rings = _rings((power / count)[None])
+    return ImageStatistics(
+        colours=Colours(colours.mean.float(), colours.covariance.float()),
+        magnitude=_symmetric(magnitude, width).float(),
+        width=width,
+        frequencies=frequencies,
+        power=rings[0].float(),
+        count=count,
+    )
+
+
+def _fitted_colours(batches: Iterable[Tensor]) -> Colours:
+    count, total, square = 0, torch.zeros(()), torch.zeros(())
+    for x in batches:
+        pixels = x.double().movedim(1, 0).flatten(1)
+        count, total, square = (
+            count + pixels.shape[1],
+            total + pixels.sum(1),
+            square + pixels @ pixels.T,
+        )
+    if count == 0:
+        raise SparksError("there are no images to take a spectrum of: the set is empty")
+    mean = total / count
+    covariance = square / count - mean[:, None] * mean
+    if not float(covariance.trace()) > 1e-12:
+        raise SparksError("all pixels have one colour: such images have no spectrum to draw with")
+    return Colours(mean, covariance)
+
+
+def radial_power(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean power |F|² / (H W) of images on rings of equal frequency, channels averaged.
+
+    White noise of variance σ² has power σ² everywhere. Rings are 1 / min(H, W) cycles per pixel
+    wide and go up to 0.5; an image's mean (frequency 0) is left out, and so are the corners.
+
+    Args:
+        images: (N, C, H, W).
+
+    Returns:
+        Frequencies (B,) in cycles per pixel, and power (N, B).
+    """
+    return _rings(_power_of(images))
+
+
+def high_frequency_share(images: Tensor, above: float = 0.2) -> Tensor:
+    """Share of each image's power (N,) at more than `above` cycles per pixel, its mean left out.
+
+    NaN for an image of one colour.
+    """
+    power = _power_of(images).flatten(1)
+    high = (_radius(*images.shape[2:]) > above).flatten().to(images.device)
+    share: Tensor = power[:, high].sum(1) / power.sum(1)
+    return share
+
+
+def spectrum_distance(images: Tensor, statistics: ImageStatistics) -> Tensor:
+    """How far the radial power of pictures is from that of the data set, (N,), in decades.
+
+    Root mean square over rings of the difference of log10 power, contrast left aside (the mean
+    difference is taken off): 0 for the same law of frequency. Lower is better.
+    """
+    frequencies, power = radial_power(images)
+    known = statistics.frequencies
+    if not len(frequencies) or frequencies[-1] < known[0]:
+        raise SparksError(f"pictures of {tuple(images.shape[2:])} pixels are too small to compare")
+    there = (frequencies >= known[0]) & (frequencies <= known[-1])
+    floor = torch.finfo(torch.float32).tiny
+    natural = _interpolated(frequencies[there], known, statistics.power.clamp(min=floor))
+    gap = power[:, there].clamp(min=floor).log10() - natural.log10().to(power)
+    distance: Tensor = (gap - gap.mean(1, keepdim=True)).square().mean(1).sqrt()
+    return distance
+
+
+def _interpolated(at: Tensor, frequencies: Tensor, power: Tensor) -> Tensor:
+    """Power at other frequencies: straight lines between logarithms of both."""
+    import numpy as np
+
+    lines = np.interp(at.log().numpy(), frequencies.log().numpy(), power.log().cpu().numpy())
+    return torch.from_numpy(lines).exp()
+
+
+def _power_of(images: Tensor) -> Tensor:
+    centred = images - images.mean((2, 3), keepdim=True)
+    power: Tensor = torch.fft.fft2(centred, norm="ortho").abs().square().mean(1)
+    return power
+
+
+def _rings(power: Tensor) -> tuple[Tensor, Tensor]:
+    """Frequencies (B,), and means over rings (N, B) of power (N, H, W) laid out as by `fft2`."""
+    height, width = power.shape[1:]
+    side = min(height, width)
+    ring = (_radius(height, width) * side).round().long().flatten().to(power.device)
+    sums = power.new_zeros(len(power), int(ring.max()) + 1)
+    sums = sums.index_add(1, ring, power.flatten(1))
+    sizes = torch.bincount(ring, minlength=sums.shape[1])
+    kept = slice(1, side // 2 + 1)
+    return torch.arange(sums.shape[1])[kept] / side, (sums / sizes)[:, kept]
+
+
+def _radius(height: int, width: int) -> Tensor:
+    """Frequency of each coefficient of `fft2` in cycles per pixel, (H, W), float64."""
+    down, across = (torch.fft.fftfreq(n, dtype=torch.float64) for n in (height, width))
+    return torch.hypot(down[:, None], across[None])
+
+
+def _checked(batches: Iterable[Tensor], size: tuple[int, int] | None) -> Iterable[Tensor]:
+    first: tuple[int, ...] | None = None
+    for x in batches:
+        if x.ndim != 4 or (first is not None and tuple(x.shape[1:]) != first):
+            raise SparksError(
+                f"images must all have one shape (C, H, W): {tuple(x.shape)}, {first}"
+            )
+        if not bool(x.isfinite().all()):
+            raise SparksError("an image holds NaN or infinite values: check how it is read")
+        first = tuple(x.shape[1:])
+        yield x if size is None else resize(x, size)
+
+
+def _resampled(magnitude: Tensor, old: tuple[int, int], new: tuple[int, int]) -> Tensor:
+    """Bilinear interpolation of (C, H, W // 2 + 1) in cycles per pixel, 0 at frequency 0."""
+    around = magnitude.clone()
+    # Frequencies below the lowest known one get its magnitude, not that of the mean.
+    around[:, 0, 0] = magnitude[:, [0, 1 % old[0], -1], [1 % magnitude.shape[2], 0, 0]].mean(1)
+    rows = torch.fft.fftshift(around, dim=1)
+    rows = torch.cat([rows, rows[:, :1]], 1)  # +½ is -½
+    down = torch.fft.fftfreq(new[0]) * old[0] + old[0] // 2
+    across = torch.fft.rfftfreq(new[1]) * old[1]
+    x = (2 * across / max(rows.shape[2] - 1, 1) - 1).expand(len(down), -1)
+    y = (2 * down / (rows.shape[1] - 1) - 1)[:, None].expand_as(x)
+    grid = torch.stack([x, y], -1)
+    found = functional.grid_sample(
+        rows[None], grid[None], padding_mode="border", align_corners=True
+    )[0]
+    found[:, 0, 0] = 0
+    return _symmetric(found, new[1])
+
+
+def _symmetric(magnitude: Tensor, width: int) -> Tensor:
+    """Make |F(k)| = |F(-k)| hold where both are among the coefficients, as for any real image."""
+    magnitude = magnitude.clone()
+    for column in self_conjugate(width):
+        values = magnitude[..., column]
+        magnitude[..., column] = (values + mirrored(values)) / 2
+    return magnitude
+
+
+def self_conjugate(width: int) -> tuple[int, ...]:
+    """Columns of `rfft2` that hold both k and -k: the first, and the last for an even width."""
+    return (0, width // 2) if width % 2 == 0 else (0,)
+
+
+def mirrored(column: Tensor) -> Tensor:
+    """The values at -k of a column (..., H) of values at k."""
+    return column.flip(-1).roll(1, -1)

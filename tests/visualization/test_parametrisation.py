@@ -1,0 +1,181 @@
+"""What pictures are made of: fixed magnitudes, starts, steps, denoising."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.restoration import denoise_tv_chambolle
+
+from sparks.errors import SparksError
+from sparks.visualization import CBR, MACO, Fourier, Pixels
+from sparks.visualization.parametrisation import fixed_magnitude
+from sparks.visualization.variation import denoise
+
+CPU = torch.device("cpu")
+ALL = [MACO(), Fourier(), Pixels(), CBR()]
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def unsquashed(image, colours):
+    """The z of an image, by inverting the sigmoid and the mixing of colours."""
+    mean = colours.mean.double()[:, None, None]
+    mixed = (image.double().logit() - mean.logit()) * mean * (1 - mean)
+    return torch.einsum("cd,ndhw->nchw", colours.mixing.double().inverse(), mixed)
+
+
+class TestMACO:
+    @settings(max_examples=40, deadline=None)
+    @given(st.integers(2, 17), st.integers(2, 17), st.integers(0, 1000))
+    def test_magnitude_is_fixed_whatever_the_phase(self, height, width, seed):
+        # The spectrum of some real image, hence possible, but with its mean.
+        size = (height, width)
+        x = torch.rand(3, *size, generator=generator(seed), dtype=torch.float64)
+        magnitude = torch.fft.rfft2(x).abs()
+        shape = (2, *magnitude.shape)
+        phase = 20 * torch.rand(shape, generator=generator(seed), dtype=torch.float64) - 10
+        z = fixed_magnitude(phase, magnitude, size)
+        assert z.shape == (2, 3, *size)
+        assert torch.allclose(torch.fft.rfft2(z).abs(), magnitude.expand(shape), atol=1e-9)
+
+    def test_phases_are_those_asked_for(self):
+        magnitude = torch.ones(1, 6, 4)
+        phase = 6 * torch.rand(1, 1, 6, 4, generator=generator()) - 3
+        found = torch.fft.rfft2(fixed_magnitude(phase, magnitude, (6, 6))).angle()
+        assert torch.allclose(found[..., 1:3], phase[..., 1:3], atol=1e-4)
+        # In the first and the last column only the odd part can be had.
+        assert torch.allclose(
+            found[0, 0, 2, 0].cos(), (phase[0, 0, 2, 0] - phase[0, 0, 4, 0]).cos()
+        )
+
+    def test_spectrum_before_squashing_after_steps(self, statistics):
+        canvas = MACO().start(statistics, 2, 0, CPU)
+        first = canvas.image().detach()
+        for step in range(5):
+            image = canvas.image()
+            canvas.update(image, torch.randn(image.shape, generator=generator(step)), step / 4)
+        image = canvas.image().detach()
+        assert float((image - first).abs().mean()) > 0.01
+        found = torch.fft.rfft2(unsquashed(image, statistics.colours)).abs()
+        assert torch.allclose(
+            found.float(), statistics.magnitude.expand_as(found), rtol=1e-2, atol=1e-3
+        )
+
+    def test_half_the_parameters_of_fourier(self, statistics):
+        phases, coefficients = (
+            parametrisation.start(statistics, 1, 0, CPU).parameter.numel()
+            for parametrisation in (MACO(), Fourier())
+        )
+        assert 2 * phases == coefficients
+
+    def test_standardised(self, statistics):
+        image = MACO(standardise=True).start(statistics, 1, 0, CPU).image()
+        z = unsquashed(image.detach(), statistics.colours)
+        assert float(z.square().mean()) == pytest.approx(1, abs=1e-3)
+
+
+class TestFourier:
+    @pytest.mark.parametrize("decay", [0.85, 1.0, 1.5])
+    def test_decay(self, statistics, decay):
+        canvas = Fourier(decay=decay).start(statistics, 1, 0, CPU)
+        with torch.no_grad():
+            canvas.parameter.zero_()
+            canvas.parameter[0, :, 0, 4, 0] = 1  # a cosine of 4 periods, alike in all channels
+        z = unsquashed(canvas.image().detach(), statistics.colours)
+        # irfft2 divides by H W and adds the conjugate; scale: f^-decay √(H W).
+        height = 2 * (4 / 16) ** -decay * 16 / 16**2
+        wave = height * np.cos(2 * math.pi * 4 * np.arange(16) / 16)
+        assert np.allclose(z[0, 1], np.tile(wave, (16, 1)), atol=1e-3)
+
+
+class TestAll:
+    @pytest.mark.parametrize("parametrisation", ALL, ids=lambda p: type(p).__name__)
+    def test_starts_alike_and_by_the_seed(self, statistics, parametrisation):
+        one = parametrisation.start(statistics, 3, 0, CPU).image()
+        assert one.shape == (3, 3, 16, 16)
+        assert 0 <= float(one.detach().min()) <= float(one.detach().max()) <= 1
+        assert torch.equal(one[0], one[2])
+        assert torch.equal(one, parametrisation.start(statistics, 3, 0, CPU).image())
+        assert not torch.equal(one, parametrisation.start(statistics, 3, 1, CPU).image())
+
+    @pytest.mark.parametrize("parametrisation", ALL, ids=lambda p: type(p).__name__)
+    def test_goes_up(self, statistics, parametrisation):
+        canvas = parametrisation.start(statistics, 2, 0, CPU)
+        weights = torch.nn.functional.interpolate(
+            torch.randn(2, 3, 4, 4, generator=generator()), (16, 16), mode="bilinear"
+        )
+        values = []
+        for step in range(25):
+            image = canvas.image()
+            values.append((weights * image.detach()).sum((1, 2, 3)))
+            canvas.update(image, weights, step / 24)
+        assert bool((values[-1] > values[0] + 1).all())
+
+    @pytest.mark.parametrize("kind", [MACO, Fourier, Pixels])
+    def test_unknown_optimiser(self, statistics, kind):
+        with pytest.raises(SparksError, match="choose one of adam, nadam"):
+            kind(optimiser="sgd").start(statistics, 1, 0, CPU)
+
+    @pytest.mark.parametrize("kind", [MACO, Fourier, Pixels])
+    def test_gradients(self, statistics, kind):
+        canvas = kind().start(statistics, 1, 0, CPU)
+        start = canvas.parameter.detach().double()
+        weights = torch.randn(3, 16, 16, generator=generator(), dtype=torch.float64)
+        along = torch.randn(start.shape, generator=generator(1), dtype=torch.float64)
+
+        def value(t):
+            return (weights * canvas.decode(start + t * along)).sum()
+
+        t = torch.zeros((), dtype=torch.float64, requires_grad=True)
+        (slope,) = torch.autograd.grad(value(t), t)
+        difference = (value(1e-5) - value(-1e-5)) / 2e-5
+        assert float(slope) == pytest.approx(float(difference), rel=1e-5)
+
+
+class TestCBR:
+    def test_step_without_denoising_is_the_published_one(self, statistics):
+        settings = CBR(variation=(1e-9, 1e-9))
+        canvas = settings.start(statistics, 1, 0, CPU)
+        image = canvas.image()
+        gradient = torch.randn(image.shape, generator=generator())
+        canvas.update(image, gradient, 0.0)
+        expected = (image + 11 / 255 * gradient / gradient.abs().mean()).clamp(0, 1)
+        assert torch.allclose(canvas.image(), expected, atol=1e-5)
+
+    def test_middle_only_towards_the_end(self, statistics):
+        canvas = CBR(variation=(1e-9, 1e-9)).start(statistics, 1, 0, CPU)
+        image = canvas.image()
+        canvas.update(image, torch.ones_like(image), 0.95)
+        moved = (canvas.image() - image).abs().sum((0, 1)) > 1e-4
+        expected = torch.zeros(16, 16, dtype=torch.bool)
+        expected[4:12, 4:12] = True  # 50 of 224 pixels are 4 of 16
+        assert torch.equal(moved, expected)
+
+
+class TestDenoise:
+    def test_step_in_closed_form(self):
+        # Two plateaus n pixels wide move towards each other by strength / n.
+        x = torch.zeros(1, 1, 6, 12)
+        x[..., 5:] = 1
+        found = denoise(x, 0.4, 3000)
+        assert torch.allclose(found[..., :5], torch.tensor(0.4 / 5), atol=1e-3)
+        assert torch.allclose(found[..., 5:], torch.tensor(1 - 0.4 / 7), atol=1e-3)
+
+    @settings(max_examples=10, deadline=None)
+    @given(st.floats(0.01, 1), st.integers(0, 100))
+    def test_keeps_means_and_flat_images(self, strength, seed):
+        x = torch.rand(2, 3, 7, 9, generator=generator(seed))
+        found = denoise(x, strength, 10)
+        assert torch.allclose(found.mean((2, 3)), x.mean((2, 3)), atol=1e-5)
+        flat = torch.full((1, 1, 5, 5), 0.3)
+        assert torch.allclose(denoise(flat, strength, 10), flat, atol=1e-6)
+
+    def test_against_skimage(self):
+        x = torch.rand(2, 1, 12, 10, generator=generator())
+        expected = [denoise_tv_chambolle(a[0].numpy(), 0.2, eps=0, max_num_iter=2000) for a in x]
+        assert np.allclose(denoise(x, 0.2, 2000)[:, 0], np.stack(expected), atol=2e-3)
