@@ -303,9 +303,10 @@ def _at_last(table: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, pd.DataFra
 def _shortfall(wide: pd.DataFrame, metric: str, method: str, bootstrap: Bootstrap) -> Interval:
     """How far a method is from the optimum, in standard deviations of the optimum over images."""
     best = wide["optimum at the last layer"]
-    size = float(best.std()) if metric != "C-MuFidelity" else 1.0
+    spread = float(best.std(ddof=0)) if metric != "C-MuFidelity" else 1.0
+    size = spread if spread > 0 else 1.0  # a single image has no spread
     sign = 1 if metric == "C-Deletion" else -1
-    return bootstrap.mean(sign * (wide[method] - best) / max(size, 1e-12))
+    return bootstrap.mean(sign * (wide[method] - best) / size)
 
 
 @dataclass(frozen=True)

@@ -68,10 +68,13 @@ class CraftTruth:
                     texts.append(named | other | {"_rank": -1.0})
         frame = pd.DataFrame(texts)
         frame = frame[(frame[[h for h, _ in METRICS.values()]] != "–").any(axis=1)]
-        ordered = frame.sort_values(
-            ["data", "model", "layer", "_rank"], ascending=[True, True, False, False], kind="stable"
+        # Layers as they were measured: the last one first.
+        depth = {layer: place for place, layer in enumerate(dict.fromkeys(frame["layer"]))}
+        keyed = frame.assign(_depth=frame["layer"].map(depth))
+        ordered = keyed.sort_values(
+            ["data", "model", "_depth", "_rank"], ascending=[True, True, True, False], kind="stable"
         )
-        return ordered.drop(columns="_rank").reset_index(drop=True)
+        return ordered.drop(columns=["_rank", "_depth"]).reset_index(drop=True)
 
     def _caption(self, scores: pd.DataFrame, numbers: pd.DataFrame) -> str:
         parts = scores[scores["metric"] == "IoU"]["image"].nunique()
