@@ -139,6 +139,8 @@ def _reads(config: DictConfig, kind: str, names: list[str]) -> Iterator[str]:
                 yield from studied(config, name, kind, *places.STUDIES[kind])
             case "budget_cost":
                 yield from studied(config, name, "budget", places.BUDGET_COST)
+            case "craft_pictures":
+                yield from studied(config, name, "craft", places.CRAFT_PICTURES)
             case "walkthrough":
                 yield from studied(config, name, kind, places.WALKTHROUGH)
 

@@ -11,6 +11,7 @@ from sparks.artifacts import atomic, load_table, load_tensors, tensor_provenance
 
 if TYPE_CHECKING:
     from sparks.figures.explained import Explained
+    from sparks.figures.shown import Shown
     from sparks.figures.walkthrough import Steps
 
 
@@ -31,6 +32,8 @@ def load(kind: str, files: Sequence[str]) -> Any:
         return [_explained(file) for file in files]
     if kind == "walkthrough":
         return [_steps(file) for file in files]
+    if kind == "craft_pictures":
+        return [_pictures(file) for file in files]
     if kind == "published":
         return pd.concat([pd.read_csv(file) for file in files], ignore_index=True)
     return pd.concat([load_table(file) for file in files], ignore_index=True)
@@ -42,6 +45,14 @@ def _explained(file: str) -> Explained:
     made = tensor_provenance(file)
     job, label = made["job"], made["config"]["attribution"]["label"]
     return Explained(job["dataset"], job["model"], label, **load_tensors(file, ["maps", "target"]))
+
+
+def _pictures(file: str) -> Shown:
+    from sparks.figures.shown import Shown
+
+    made = tensor_provenance(file)
+    arrays = {name: tensor.numpy() for name, tensor in load_tensors(file).items()}
+    return Shown(made["job"]["dataset"], made["job"]["model"], made["told"], arrays)
 
 
 def _steps(file: str) -> Steps:

@@ -62,6 +62,16 @@ def explained(path: str, model: Classifier, target: str) -> tuple[Tensor, Tensor
     return x, images.labels if target == "label" else logits.argmax(1)
 
 
+def concept_layers(known: Mapping[str, list[str]], model: str, layer: str | None) -> list[str]:
+    """List the layers at which a model's concepts are found, from input to output."""
+    layers = known.get(model) or ([layer] if layer else [])
+    if not layers:
+        raise SparksError(
+            f"model {model!r} has no layer with concepts: name some in studies.craft.layers.{model}"
+        )
+    return list(layers)
+
+
 def build_method(settings: Mapping[str, Any]) -> Any:
     """Build an attribution method, its option's name in the errors."""
     try:

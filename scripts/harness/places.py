@@ -20,6 +20,9 @@ BUDGET = "results/studies/budget/{dataset}/{model}/{seed}.parquet"
 BUDGET_COST = "results/studies/budget/{dataset}/{model}/{seed}.cost.parquet"
 SAMPLERS = "results/studies/samplers/{dataset}/{model}/{seed}.parquet"
 SAMPLERS_ANALYTIC = "results/studies/samplers/analytic.parquet"
+CRAFT = "results/studies/craft/{dataset}/{model}/{seed}.parquet"
+CRAFT_PICTURES = "results/studies/craft/{dataset}/{model}/{seed}.safetensors"
+HOLISTIC = "results/studies/holistic/{dataset}/{model}/{seed}.parquet"
 WALKTHROUGH = "results/studies/walkthrough/{dataset}/{model}/{seed}.safetensors"
 
 # What else an experiment may measure: study → its tables of numbers that are the same in every run.
@@ -27,6 +30,8 @@ STUDIES = {
     "indices": (INDICES,),
     "budget": (BUDGET,),
     "samplers": (SAMPLERS, SAMPLERS_ANALYTIC),
+    "craft": (CRAFT,),
+    "holistic": (HOLISTIC,),
 }
 
 TEXTS = "results/words/{text}/{seed}/test.safetensors"

@@ -1,0 +1,54 @@
+# Concepts: all classes of a data set in one job, one after the other.
+
+
+# Concepts of every class by CRAFT, against the parts that decide where these are known.
+rule craft:
+    input:
+        train=places.TRAIN,
+        test=places.TEST,
+        weights=places.WEIGHTS,
+    output:
+        table=places.CRAFT,
+        pictures=places.CRAFT_PICTURES,
+    log:
+        places.log("craft", "dataset", "model", "seed"),
+    benchmark:
+        places.benchmark("craft", "dataset", "model", "seed")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=480,
+        gpu=GPU,
+    params:
+        cfg=cfg_of("craft"),
+        code=code_of("craft"),
+    script:
+        "../../scripts/craft.py"
+
+
+# Dictionaries, importance methods and layers compared; strategies; steering.
+rule holistic:
+    input:
+        train=places.TRAIN,
+        test=places.TEST,
+        weights=places.WEIGHTS,
+    output:
+        table=places.HOLISTIC,
+    log:
+        places.log("holistic", "dataset", "model", "seed"),
+    benchmark:
+        places.benchmark("holistic", "dataset", "model", "seed")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=480,
+        gpu=GPU,
+    params:
+        cfg=cfg_of("holistic"),
+        code=code_of("holistic"),
+    script:
+        "../../scripts/holistic.py"
