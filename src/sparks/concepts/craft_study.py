@@ -125,6 +125,7 @@ class CraftStudy:
             scenes: paints test images without a part, where that is possible.
         """
         numbers = Numbers()
+        numbers.layers(layers)
         classes = self.classes(model, layers, train, test, scenes)
         for done, one in enumerate(islice(classes, self.most)):
             concepts = self.craft.fit(one.layers[0], one.fit)

@@ -90,6 +90,7 @@ class HolisticStudy:
     ) -> Numbers:
         """Measure every class; see `CraftStudy.run`."""
         numbers = Numbers()
+        numbers.layers(layers)
         cut = [Layer(model, name, test.batch([0])) for name in layers]
         logits = predict(model, test, device=next(model.parameters()).device)
         classes = self.classes(model, train, test, logits)

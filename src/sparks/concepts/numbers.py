@@ -46,6 +46,11 @@ class Numbers:
                 | {key: [value] * len(numbers) for key, value in known.items()}
             )
 
+    def layers(self, names: Sequence[str]) -> None:
+        """Note the depth of each layer, from the input to the output, for who sorts them."""
+        for depth, name in enumerate(names):
+            self.add({"LayerDepth": [depth]}, [0], variant=name)
+
     def table(self, dataset: str, model: str, seed: int) -> pd.DataFrame:
         """The tidy table of one model."""
         import pandas as pd

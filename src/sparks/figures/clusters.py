@@ -37,7 +37,7 @@ class Clusters:
 
             width = PAGE * columns / 4
             figure: Any = Figure(figsize=(width, 1.9 * lines + 0.1), layout="constrained")
-            axes = figure.subplots(lines, columns, squeeze=False).flat
+            axes = list(figure.subplots(lines, columns, squeeze=False).flat)
             for axis in axes:
                 axis.set_visible(False)
             for axis, name in zip(axes, names, strict=False):

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.figures.style import PAGE, Drawing, look, style
-from sparks.stability.tables import KINDS, Scored
+from sparks.stability.scored import KINDS, Scored
 from sparks.statistics import Bootstrap, Interval
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.figures.style import PAGE, Drawing, style
-from sparks.stability.tables import Scored
+from sparks.stability.scored import Scored
 from sparks.statistics import Bootstrap
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sparks.errors import SparksError
+from sparks.figures.shown import by_depth
 from sparks.figures.style import PAGE, Drawing, style
 from sparks.statistics import Bootstrap
 
@@ -38,7 +39,7 @@ class ImportanceLayers:
             raise SparksError("fig-importance-layers needs importances of concepts")
         dataset, model = rows[["dataset", "model"]].iloc[0]
         rows = rows[(rows["dataset"] == dataset) & (rows["model"] == model)]
-        layers = list(dict.fromkeys(rows["variant"]))
+        layers = by_depth(scores, rows["variant"])
         wide = rows.pivot_table(
             index=["metric", "variant", "seed", "image"], columns="method", values="value"
         )

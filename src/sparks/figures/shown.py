@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 # One colour a concept, in order of importance (Okabe & Ito).
@@ -41,6 +42,13 @@ class Shown:
             for key, value in self.arrays.items()
             if key.startswith(f"{name}.")
         }
+
+
+def by_depth(scores: pd.DataFrame, names: Iterable[str]) -> list[str]:
+    """Sort the layers among `names` from input to output, by the rows "LayerDepth"."""
+    rows = scores[scores["metric"] == "LayerDepth"]
+    depth = dict(zip(rows["variant"], rows["value"], strict=True))
+    return sorted(set(names), key=lambda name: (depth.get(name, -1.0), name))
 
 
 def picture(axis: Axes, image: NDArray[Any]) -> None:

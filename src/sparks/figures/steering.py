@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from sparks.errors import SparksError
+from sparks.figures.shown import by_depth
 from sparks.figures.style import PAGE, Drawing, style
 from sparks.statistics import Bootstrap
 
@@ -39,7 +40,7 @@ class Steering:
         dataset, model = rows[["dataset", "model"]].iloc[0]
         rows = rows[(rows["dataset"] == dataset) & (rows["model"] == model)]
         rows = rows.assign(t=rows["condition"].str.split().str[-1].astype(float))
-        layers = list(dict.fromkeys(rows["variant"]))
+        layers = by_depth(scores, rows["variant"])
         with style():
             from matplotlib.figure import Figure
 
@@ -70,8 +71,12 @@ class Steering:
                 x, [i.low for _, i in points], [i.high for _, i in points], color=colour, alpha=0.2,
                 linewidth=0,
             )  # fmt: skip
+        ticks = sorted(set(rows["t"]))[::2]
         axis.set_xscale("log")
+        axis.set_xticks(ticks, labels=[f"{t:g}" for t in ticks])
+        axis.set_xticks([], minor=True)
         axis.tick_params(labelsize=6)
+        axis.set_ylim(top=max(axis.get_ylim()[1], 0.1))  # rounding is no effect
 
     @staticmethod
     def _caption(rows: pd.DataFrame, dataset: str, model: str, layers: list[str]) -> str:

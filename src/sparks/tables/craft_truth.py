@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from sparks.errors import SparksError
+from sparks.figures.shown import by_depth
 from sparks.statistics import Bootstrap, Interval
 from sparks.tables.table import Table, shown
 
@@ -44,9 +45,9 @@ class CraftTruth:
             for names, group in rows.groupby([*KEYS, "metric"], sort=False)
             if group["value"].notna().any()
         )
-        return Table(numbers, self._shown(numbers), self._caption(scores, numbers))
+        return Table(numbers, self._shown(numbers, scores), self._caption(scores, numbers))
 
-    def _shown(self, numbers: pd.DataFrame) -> pd.DataFrame:
+    def _shown(self, numbers: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
         texts = []
         for names, group in numbers.groupby(["dataset", "model", "variant", "method"], sort=False):
             where = dict(zip(("data", "model", "layer", "dictionary"), names, strict=True))
@@ -68,8 +69,8 @@ class CraftTruth:
                     texts.append(named | other | {"_rank": -1.0})
         frame = pd.DataFrame(texts)
         frame = frame[(frame[[h for h, _ in METRICS.values()]] != "–").any(axis=1)]
-        # Layers as they were measured: the last one first.
-        depth = {layer: place for place, layer in enumerate(dict.fromkeys(frame["layer"]))}
+        order = by_depth(scores, frame["layer"])[::-1]  # the last one first
+        depth = {layer: place for place, layer in enumerate(order)}
         keyed = frame.assign(_depth=frame["layer"].map(depth))
         ordered = keyed.sort_values(
             ["data", "model", "_depth", "_rank"], ascending=[True, True, True, False], kind="stable"
