@@ -183,28 +183,32 @@ class EVA:
     # --- by samples ----------------------------------------------------------------------------
 
     def _points(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw changes of an input, uniform in the ball: (samples, ...)."""
+        """Draw changes of an input, uniform in the ball, the first of them none: (samples, ...)."""
         share = torch.rand(self.samples, *x.shape[1:], generator=generator).to(x)
         down, up = self._reach(x)
-        return torch.lerp(down, up, share)
+        moves = torch.lerp(down, up, share)
+        moves[0] = 0
+        return moves
 
     def _activations(
         self, first: nn.Module, x: Tensor, free: Tensor, generator: torch.Generator
     ) -> Region:
-        """Boxes around the activations of samples of each set; the first holds all others."""
+        """Boxes around the activations of samples of each set; the first holds all others.
+
+        A set with a frozen cell lies within the whole ball, so its box is cut to the ball's.
+        """
         moves = self._points(x, generator)
         low, high = [], []
         for one in free:
             activations = torch.cat([first(x + part * one) for part in torch.split(moves, 64)])
             low.append(activations.amin(0))
             high.append(activations.amax(0))
-        lower, upper = torch.stack(low), torch.stack(high)
-        lower[0], upper[0] = lower.amin(0), upper.amax(0)
         dtype = getattr(torch, self.precision)
-        return Boxes.between(lower.to(dtype), upper.to(dtype))
+        lower, upper = torch.stack(low).to(dtype), torch.stack(high).to(dtype)
+        return Boxes.between(torch.maximum(lower, lower[:1]), torch.minimum(upper, upper[:1]))
 
     def _sampled(self, model: nn.Module, x: Tensor, target: Tensor, free: Tensor) -> Tensor:
-        """Largest overlap of samples of each set, those of the smaller sets in the whole ball's."""
+        """Largest overlap of samples of each set; a smaller set's is at most the ball's."""
         found = []
         for image, c, generator in zip(x, target, generators(x, self.seed), strict=True):
             moves = self._points(image[None], generator)
@@ -213,8 +217,7 @@ class EVA:
             toward = None if self.toward is None else c.new_full((len(logits),), self.toward)
             most = margin(logits, c.expand(len(logits)), toward)
             most = most.view(len(free), self.samples).amax(1)
-            most[0] = most.amax()
-            found.append(most)
+            found.append(most.clamp(max=most[0]))
         return torch.stack(found)
 
 

@@ -54,12 +54,11 @@ class RobustnessSr:
         check_maps(x, maps)
         features = elements_of(x)
         ranks = descending_ranks(x, maps, self.seed).to(x.device)
-        columns = []
-        for share in self.shares:
-            free = features.expand((ranks < max(1, round(share * features.d))).to(x))
-            columns.append(
-                self.attack.distance(
-                    model, x, target, free.expand_as(x), self.largest, self.bisections
-                )
-            )
-        return torch.stack(columns, 1)
+        counts = torch.tensor([max(1, round(share * features.d)) for share in self.shares])
+        # All shares at once: an attack on many inputs takes hardly longer than on one.
+        chosen = (ranks[:, None] < counts[:, None].to(ranks)).to(x).flatten(0, 1)
+        times = len(self.shares)
+        rows, goals = x.repeat_interleave(times, 0), target.to(x.device).repeat_interleave(times)
+        free = features.expand(chosen).expand_as(rows)
+        found = self.attack.distance(model, rows, goals, free, self.largest, self.bisections)
+        return found.view(len(x), times)
