@@ -7,7 +7,7 @@ scripts at the shell to find the same files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -74,14 +74,7 @@ def scores(config: DictConfig, name: str) -> list[str]:
     """List the artifacts that hold one experiment's numbers."""
     grid = experiment(config, name)
     return [
-        *(places.EVALUATION.format(**run._asdict()) for run in runs(config, name)),
-        *(places.COST.format(**job._asdict()) for job in explanations(config, name)),
-        *(
-            places.SCORES.format(**job._asdict(), metric=metric)
-            for job in explanations(config, name)
-            for metric in grid["metrics"]
-            if _has_truth(config, job.dataset, metric)
-        ),
+        *(_of_folds(config, name) if grid.get("folds") else _of_runs(config, name)),
         *(
             file
             for study, tables in places.STUDIES.items()
@@ -89,6 +82,48 @@ def scores(config: DictConfig, name: str) -> list[str]:
         ),
         *(places.WORDS.format(text=t, seed=s) for t, s in product(grid["texts"], grid["seeds"])),
     ]
+
+
+def _of_runs(config: DictConfig, name: str) -> Iterator[str]:
+    """Yield the numbers of models trained once, on all training images."""
+    metrics = experiment(config, name)["metrics"]
+    yield from (places.EVALUATION.format(**run._asdict()) for run in runs(config, name))
+    yield from (places.COST.format(**job._asdict()) for job in explanations(config, name))
+    for job in explanations(config, name):
+        for metric in metrics:
+            if _has_truth(config, job.dataset, metric):
+                yield places.SCORES.format(**job._asdict(), metric=metric)
+
+
+def _of_folds(config: DictConfig, name: str) -> Iterator[str]:
+    """Yield the numbers of models trained once a fold (`folds: true` of an experiment)."""
+    for run in runs(config, name):
+        yield places.STABILITY_SCORES.format(**run._asdict(), experiment=name)
+
+
+def fold_weights(config: DictConfig, names: Mapping[str, str]) -> list[str]:
+    """List the weights of the networks of every fold, for one share of switched labels."""
+    folds = range(config.studies.stability.folds)
+    return [places.FOLD.format(**names, fold=fold) for fold in folds]
+
+
+def stability_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
+    """Name what one method is applied to: the images, and the networks by their labels."""
+    shares = [0, *config.studies.stability.switched]
+    weights = {f"labels_{p}": fold_weights(config, {**names, "switched": str(p)}) for p in shares}
+    return {"train": places.TRAIN.format(**names), **weights}
+
+
+def stability_scores_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]:
+    """Name what one model's folds gave: distances and metrics of every method, histories."""
+    run = Run(names["dataset"], names["model"], int(names["seed"]))
+    jobs = [job for job in explanations(config, names["experiment"]) if Run(*job[:3]) == run]
+    shares = [0, *config.studies.stability.switched]
+    return {
+        "pairs": [places.PAIRS.format(**job._asdict()) for job in jobs],
+        "metrics": [places.PAIR_METRICS.format(**job._asdict()) for job in jobs],
+        "history": [places.FOLD_HISTORY.format(**run._asdict(), switched=p) for p in shares],
+    }
 
 
 def studied(config: DictConfig, name: str, study: str, *templates: str) -> list[str]:
@@ -139,8 +174,6 @@ def _reads(config: DictConfig, kind: str, names: list[str]) -> Iterator[str]:
                 yield from studied(config, name, kind, *places.STUDIES[kind])
             case "budget_cost":
                 yield from studied(config, name, "budget", places.BUDGET_COST)
-            case "craft_pictures":
-                yield from studied(config, name, "craft", places.CRAFT_PICTURES)
             case "walkthrough":
                 yield from studied(config, name, kind, places.WALKTHROUGH)
 

@@ -115,13 +115,14 @@ def _wildcards(composed: DictConfig) -> dict[str, str]:
     """Name the options in hand as the workflow's wildcards do."""
     names = {group: str(composed[group].name) for group in OPTIONS}
     names["method"] = names.pop("attribution")
-    names |= {"seed": str(composed.seed), "split": str(composed.split)}
+    names |= {key: str(composed[key]) for key in ("seed", "split", "switched")}
     return names | {"experiment": next(iter(composed.experiments))}
 
 
 def _of_job(names: Mapping[str, str], outputs: Templates) -> dict[str, str]:
     """Keep the names that tell this job from others of its kind: those in its outputs' paths."""
-    paths = ["{item}"] if callable(outputs) else list(outputs.values())
+    paths = ["{item}"] if callable(outputs) else outputs.values()
+    paths = [path for path in paths if isinstance(path, str)]
     used = {field for path in paths for _, field, _, _ in Formatter().parse(path)}
     return {name: value for name, value in names.items() if name in used}
 

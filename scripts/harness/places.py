@@ -20,9 +20,12 @@ BUDGET = "results/studies/budget/{dataset}/{model}/{seed}.parquet"
 BUDGET_COST = "results/studies/budget/{dataset}/{model}/{seed}.cost.parquet"
 SAMPLERS = "results/studies/samplers/{dataset}/{model}/{seed}.parquet"
 SAMPLERS_ANALYTIC = "results/studies/samplers/analytic.parquet"
-CRAFT = "results/studies/craft/{dataset}/{model}/{seed}.parquet"
-CRAFT_PICTURES = "results/studies/craft/{dataset}/{model}/{seed}.safetensors"
-HOLISTIC = "results/studies/holistic/{dataset}/{model}/{seed}.parquet"
+FOLD = "results/models/{dataset}/{model}/{seed}/labels-{switched}/fold-{fold}.safetensors"
+FOLD_HISTORY = "results/models/{dataset}/{model}/{seed}/labels-{switched}/history.parquet"
+PAIRS = "results/stability/{dataset}/{model}/{seed}/{method}.pairs.parquet"
+PAIR_METRICS = "results/stability/{dataset}/{model}/{seed}/{method}.metrics.parquet"
+STABILITY_SCORES = "results/stability/{dataset}/{model}/{seed}/{experiment}.scores.parquet"
+MAP_DISTANCES = "results/studies/map_distances.parquet"
 WALKTHROUGH = "results/studies/walkthrough/{dataset}/{model}/{seed}.safetensors"
 
 # What else an experiment may measure: study → its tables of numbers that are the same in every run.
@@ -30,8 +33,7 @@ STUDIES = {
     "indices": (INDICES,),
     "budget": (BUDGET,),
     "samplers": (SAMPLERS, SAMPLERS_ANALYTIC),
-    "craft": (CRAFT,),
-    "holistic": (HOLISTIC,),
+    "map_distances": (MAP_DISTANCES,),
 }
 
 TEXTS = "results/words/{text}/{seed}/test.safetensors"

@@ -223,6 +223,8 @@ def _check_grid(config: DictConfig, name: str) -> None:
                 f"classes, {run.dataset} has {classes}: its last layer would be untrained. Set "
                 f"models.{run.model}.weights=null to train it, or name a checkpoint"
             )
+        if chosen.get("folds"):
+            _check_folds(config, name, run.model)
     for job in grid.explanations(config, name):
         kind = config.models[job.model].kind
         needs = config.attributions[job.method].needs
@@ -233,3 +235,18 @@ def _check_grid(config: DictConfig, name: str) -> None:
                 f"needs {' or '.join(_ABLE[needs])}, this one is {kind}; allowed: {able}. Take one "
                 f"of them out, or add {{model: {job.model}, method: {job.method}}} to exclude"
             )
+
+
+def _check_folds(config: DictConfig, name: str, model: str) -> None:
+    """Refuse what cannot be trained on folds, or degraded."""
+    settings = config.models[model]
+    if settings.weights is not None:
+        raise SparksError(
+            f"experiments.{name}: models.{model}.weights={settings.weights} may have seen every "
+            f"fold, and each fold trains its own: set models.{model}.weights=null"
+        )
+    if config.studies.stability.randomised and settings.kind == "dense":
+        raise SparksError(
+            f"experiments.{name}: {model!r} has no convolution whose weights could be randomised: "
+            "set studies.stability.randomised=[], or take it out"
+        )

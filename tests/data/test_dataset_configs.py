@@ -27,12 +27,14 @@ def test_all_sets_are_there() -> None:
     assert {path.stem for path in FILES} == {
         "chimera",
         "chimera_biased",
+        "chimera_hard",
         "cifar10",
         "digits",
         "eurosat",
         "fashion_mnist",
         "folder",
         "imagenet",
+        "imagenet50",
         "imagenette",
         "mnist",
     }
@@ -51,7 +53,7 @@ def test_the_builder_gets_every_setting(path: Path) -> None:
     assert hasattr(builder, "download") == downloaded
 
 
-@pytest.mark.parametrize("name", ["digits", "chimera", "chimera_biased"])
+@pytest.mark.parametrize("name", ["digits", "chimera", "chimera_biased", "chimera_hard"])
 def test_the_config_tells_the_shape_of_the_images(name: str) -> None:
     config = compose(next(path for path in FILES if path.stem == name))
     builder = instantiate(config.builder)

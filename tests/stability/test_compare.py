@@ -15,11 +15,11 @@ from sparks.errors import SparksError
 from sparks.metrics import MuFidelity
 from sparks.stability.compare import chosen_images, compare
 from sparks.stability.distances import Distances
+from sparks.stability.scored import Scored
 from sparks.stability.tables import (
     EQUAL,
     HELD_OUT,
     UNEQUAL,
-    Scored,
     held_out,
     pair_rows,
     tidy_pairs,

@@ -9,7 +9,7 @@ from sparks.errors import SparksError
 from sparks.figures.degradation import Degradation
 from sparks.figures.densities import Densities
 from sparks.figures.map_distances import MapDistances, curves
-from sparks.stability.tables import Scored
+from sparks.stability.scored import Scored
 from sparks.statistics import Bootstrap
 
 from .rows import published, scores

@@ -5,7 +5,8 @@ import pytest
 
 from sparks.artifacts import TIDY
 from sparks.errors import SparksError
-from sparks.stability.tables import Scored, fold_accuracy
+from sparks.stability.scored import Scored
+from sparks.stability.tables import fold_accuracy
 from sparks.statistics import Bootstrap
 from sparks.tables.stability import Stability, accuracies
 from sparks.tables.stability_lipschitz import StabilityLipschitz

@@ -27,10 +27,12 @@ def rows(project, table):
 def test_every_item_is_there_in_every_format(finished):
     results = finished.folder / "results"
     tables = ("tab-data-models", "tab-training-time", "tab-claims")
-    for item in (*tables, "tab-fidelity", "tab-pointing", "tab-maps", "tab-cost", "tab-words"):
+    for item in (*tables, "tab-fidelity", "tab-pointing", "tab-maps", "tab-cost", "tab-words", "tab-stability", "tab-stability-lipschitz"):
         for end in ("csv", "md", "tex", "html", "caption.rst"):
             assert (results / f"tables/{item}.{end}").stat().st_size > 0
-    for item in ("gallery", "sobol-walkthrough", "sobol-budget", "sobol-samplers"):
+    figures = ("gallery", "sobol-walkthrough", "sobol-budget", "sobol-samplers")
+    stability = tuple(f"stability-{n}" for n in ("degradation", "mufidelity", "densities", "distances"))
+    for item in (*figures, *stability):
         assert (results / f"figures/fig-{item}.png").read_bytes().startswith(b"\x89PNG")
         assert (results / f"figures/fig-{item}.pdf").read_bytes().startswith(b"%PDF")
 
@@ -84,6 +86,7 @@ def test_report_is_one_page_with_every_item_and_no_address(finished):
 # Two models, 18 methods on each; the pointing game on one of the data sets.
 STUDIES = {"budget": 1, "samplers": 1, "walkthrough": 1}
 TEXTS = {"words_train": 1, "words": 1}
+FOLDS = {"train_folds": 2, "stability": 3, "stability_scores": 1}
 NOT_DATA = {"train": 2, "evaluate": 2, "attribute": 36, "score": 54, "indices": 2, **STUDIES}
 RESULTS = {"collect": 1, "figure": 4, "table": 5, "all": 1}  # of the experiment sobol
 SOBOL = {"attribute": 2, "score": 3, "indices": 2, **STUDIES, **RESULTS}
@@ -99,7 +102,7 @@ POINTING = {"score": 18, "collect": 1, "table": 4, "all": 1}
         ("metrics.localisation.metrics.pointing_game.seed=5", POINTING),
         (
             "training.epochs=3",
-            {**NOT_DATA, **TEXTS, "collect": 3, "figure": 4, "table": 8, "all": 1},
+            {**NOT_DATA, **TEXTS, **FOLDS, "collect": 4, "figure": 8, "table": 10, "all": 1},
         ),
         ("words.methods.Sobol.points=4", {"words": 1, "collect": 1, "table": 2, "all": 1}),
         ("items.tab-fidelity.title=Other", {"table": 1, "all": 1}),
@@ -113,7 +116,7 @@ POINTING = {"score": 18, "collect": 1, "table": 4, "all": 1}
             "studies.functions.repeats=3",
             {"samplers_analytic": 1, "collect": 1, "figure": 1, "table": 4, "all": 1},
         ),
-        ("statistics.level=0.9", {"figure": 2, "table": 6, "all": 1}),
+        ("statistics.level=0.9", {"figure": 4, "table": 8, "all": 1}),
         ("data_dir=elsewhere", {}),
         ("experiments.sobol.title=Other", {}),
     ],

@@ -83,6 +83,16 @@ def weights_if_needed(wildcards):
     return {}
 
 
+def stability_inputs(wildcards):
+    """The networks of every fold and share of switched labels, and the images."""
+    return grid.stability_inputs(CFG, wildcards)
+
+
+def stability_scores_inputs(wildcards):
+    """What every method gave on the networks of one model's folds."""
+    return grid.stability_scores_inputs(CFG, wildcards)
+
+
 def scores_of(wildcards):
     """Everything an experiment measured."""
     return grid.scores(CFG, wildcards.experiment)
@@ -112,4 +122,5 @@ wildcard_constraints:
     experiment="|".join(CFG.experiments),
     item="|".join(CFG["items"]),
     seed=r"\d+",
+    switched=r"\d+",
     split="train|test|test_biased",

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from sparks.claims.verdict import Outcome, Verdict, above, all_of, not_run
+from sparks.stability.scored import KINDS, Scored
 from sparks.stability.scores import Estimate, Floats
-from sparks.stability.tables import KINDS, Scored
 from sparks.statistics import Bootstrap
 
 # Those of the paper; Random and the input are controls, Sobol and HSIC came later.

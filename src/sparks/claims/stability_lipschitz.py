@@ -9,9 +9,9 @@ import pandas as pd
 
 from sparks.claims.stability import METRICS, SEVEN, judge, lead
 from sparks.claims.verdict import Outcome, Verdict, above, all_of, not_run
-from sparks.figures.map_distances import KINDS, NAMES, TOLERANCE, curves
+from sparks.figures.map_distances import KINDS, NAMES, curves, falls
+from sparks.stability.scored import Scored
 from sparks.stability.scores import Estimate
-from sparks.stability.tables import Scored
 from sparks.statistics import Bootstrap, Interval
 
 
@@ -107,7 +107,7 @@ class DistancesMonotone:
         outcomes, effects, failing = [], [], []
         for (kind, name), curve in rows.groupby(["kind", "method"], sort=False):
             rho = float(spearmanr(curve["amount"], curve["mean"]).statistic)
-            grows = bool((curve["mean"].diff().dropna() >= -TOLERANCE).all())
+            grows = not falls(curve)
             holds = grows and rho > self.correlation
             outcomes.append(Outcome.REPLICATED if holds else Outcome.CONTRADICTED)
             effects.append(rho)

@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from sparks.errors import SparksError
+from sparks.stability.scored import Scored
 from sparks.stability.scores import METRICS
-from sparks.stability.tables import FOLD_ACCURACY, Scored
+from sparks.stability.tables import FOLD_ACCURACY
 from sparks.statistics import Bootstrap, Interval, kendall_tau
 from sparks.tables.table import Table, shown
 
@@ -76,7 +77,7 @@ class Stability:
             f"did not see the image. In brackets: published, {beside or 'none'} (other networks; "
             "n/a where a score does not exist). Rows τ: Kendall's correlation of our order of "
             "methods with each published one. " + accuracies(scores, self.tolerance)
-            + scored.undefined()
+            + scored.undefined("")
         )  # fmt: skip
 
 

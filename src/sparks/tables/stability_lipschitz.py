@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.stability.tables import METHODS, Scored
+from sparks.stability.scored import METHODS, Scored
 from sparks.statistics import Bootstrap, Interval
 from sparks.tables.stability import accuracies
 from sparks.tables.table import Table, shown
@@ -84,7 +84,7 @@ class StabilityLipschitz:
             f"them, with {self.bootstrap.level:.0%} bootstrap intervals over images within folds. "
             "The paper compares ResNet18 with a 1-Lipschitz network of another architecture; the "
             "unconstrained twin has that architecture without the constraint, so that the two can "
-            f"be told apart.{told} {accuracies(mine, self.tolerance)}{scored.undefined()}"
+            f"be told apart.{told} {accuracies(mine, self.tolerance)}{scored.undefined('')}"
         )
 
 

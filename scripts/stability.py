@@ -1,0 +1,102 @@
+"""Explain images by the networks of every fold and condition, and compare their maps."""
+
+from typing import TYPE_CHECKING, Any
+
+from harness import grid, places
+from harness.job import Config, Paths, main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sparks.models import Classifier
+
+PARTS = (
+    "model.classifier", "attribution", "studies.stability.explain", "studies.stability.folds",
+    "studies.stability.switched", "studies.stability.randomised", "studies.stability.noise",
+    "studies.stability.images", "studies.stability.target", "studies.stability.distances",
+    "studies.stability.metrics", "seed", "device",
+)  # fmt: skip
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write the distances of every pair of maps, and the metrics of the maps of unseen images."""
+    import pandas as pd
+
+    from harness.loading import build
+    from sparks.artifacts import save_table
+    from sparks.data import ImageSet
+    from sparks.progress import progress
+    from sparks.stability.compare import chosen_images, compare
+    from sparks.stability.folds import stratified_folds
+    from sparks.stability.tables import pair_rows
+
+    images = ImageSet.load(inputs["train"])
+    k, seed = cfg["studies.stability.folds"], cfg["seed"]
+    folds = stratified_folds(images.labels, k, seed)
+    chosen = chosen_images(images.labels, folds, cfg["studies.stability.images"], seed)
+    distances = build(cfg["studies.stability.distances"])
+    metrics = [build(metric) for metric in cfg["studies.stability.metrics"].values()]
+    names = {key: cfg.wildcards[key] for key in ("dataset", "model", "seed")}
+    names["method"] = cfg["attribution"]["label"]
+    methods, tables = _methods(cfg), []
+    conditions = 1 + sum(len(cfg[f"studies.stability.{key}"]) for key in ("switched", "randomised"))
+    total = conditions * len(chosen)
+    with progress(total=total, unit="image", description="compare") as bar:
+        for condition, models in _networks(cfg, inputs):
+            shards = compare(
+                models, methods, images, folds, chosen, distances, metrics,
+                cfg["studies.stability.target"],
+            )  # fmt: skip
+            rows = pair_rows(_counted(shards, bar))
+            tables.append([table.assign(**names, condition=condition) for table in rows])
+    for name, parts in zip(("pairs", "metrics"), zip(*tables, strict=True), strict=True):
+        save_table(outputs[name], pd.concat(parts, ignore_index=True), cfg.provenance())
+
+
+def _methods(cfg: Config) -> list[Any]:
+    """Build the method once a network, each with a seed of its own as in separate runs."""
+    from dataclasses import is_dataclass, replace
+
+    from harness.loading import build_method
+
+    settings = cfg["attribution"]["method"] | cfg["studies.stability.explain"]
+    method = build_method(cfg["attribution"] | {"method": settings})
+    folds = range(cfg["studies.stability.folds"])
+    if not is_dataclass(method) or not hasattr(method, "seed"):
+        return [method for _ in folds]
+    return [replace(method, seed=method.seed + fold) for fold in folds]  # type: ignore[type-var]
+
+
+def _networks(cfg: Config, inputs: Paths) -> "Iterator[tuple[str, list[Classifier]]]":
+    """Load the networks of one condition after the other."""
+    from harness.loading import trained
+    from sparks.stability.folds import randomise_weights
+    from sparks.stability.tables import condition
+    from sparks.training import derive
+
+    settings, device = cfg["model.classifier"], cfg["device"]
+    for percent in [0, *cfg["studies.stability.switched"]]:
+        files = inputs[f"labels_{percent}"]
+        yield condition("labels switched", percent), [trained(settings, f, device) for f in files]
+    for percent in cfg["studies.stability.randomised"]:
+        models = [trained(settings, file, device) for file in inputs["labels_0"]]
+        for fold, model in enumerate(models):
+            noise = cfg["studies.stability.noise"]
+            randomise_weights(model, percent / 100, noise, derive(cfg["seed"], fold))
+        yield condition("weights randomised", percent), models
+
+
+def _counted(shards: Any, bar: Any) -> Any:
+    for shard in shards:
+        yield shard
+        bar.update(len(shard.image))
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs=grid.stability_inputs,
+        outputs={"pairs": places.PAIRS, "metrics": places.PAIR_METRICS},
+        snakemake=globals().get("snakemake"),
+    )
