@@ -174,6 +174,10 @@ def _reads(config: DictConfig, kind: str, names: list[str]) -> Iterator[str]:
                 yield from studied(config, name, kind, *places.STUDIES[kind])
             case "budget_cost":
                 yield from studied(config, name, "budget", places.BUDGET_COST)
+            case "eva_cost":
+                yield from studied(config, name, "eva", places.EVA_COST)
+            case "eva_maps":
+                yield from studied(config, name, "eva", places.EVA_MAPS)
             case "walkthrough":
                 yield from studied(config, name, kind, places.WALKTHROUGH)
 

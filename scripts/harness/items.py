@@ -11,6 +11,7 @@ from sparks.artifacts import atomic, load_table, load_tensors, tensor_provenance
 
 if TYPE_CHECKING:
     from sparks.figures.explained import Explained
+    from sparks.figures.kept import Kept
     from sparks.figures.shown import Shown
     from sparks.figures.walkthrough import Steps
 
@@ -34,6 +35,8 @@ def load(kind: str, files: Sequence[str]) -> Any:
         return [_steps(file) for file in files]
     if kind == "craft_pictures":
         return [_pictures(file) for file in files]
+    if kind in ("eva_maps",):
+        return [_kept(file) for file in files]
     if kind == "published":
         return pd.concat([pd.read_csv(file) for file in files], ignore_index=True)
     return pd.concat([load_table(file) for file in files], ignore_index=True)
@@ -53,6 +56,15 @@ def _pictures(file: str) -> Shown:
     made = tensor_provenance(file)
     arrays = {name: tensor.numpy() for name, tensor in load_tensors(file).items()}
     return Shown(made["job"]["dataset"], made["job"]["model"], made["told"], arrays)
+
+
+def _kept(file: str) -> Kept:
+    from sparks.figures.kept import Kept
+
+    made = tensor_provenance(file)
+    arrays = {name: tensor.numpy() for name, tensor in load_tensors(file).items()}
+    job = made["job"]
+    return Kept(job.get("dataset", ""), job.get("model", ""), int(job.get("seed", 0)), made, arrays)
 
 
 def _steps(file: str) -> Steps:

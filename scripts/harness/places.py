@@ -27,12 +27,18 @@ PAIR_METRICS = "results/stability/{dataset}/{model}/{seed}/{method}.metrics.parq
 STABILITY_SCORES = "results/stability/{dataset}/{model}/{seed}/{experiment}.scores.parquet"
 MAP_DISTANCES = "results/studies/map_distances.parquet"
 WALKTHROUGH = "results/studies/walkthrough/{dataset}/{model}/{seed}.safetensors"
+EVA = "results/studies/eva/{dataset}/{model}/{seed}.parquet"
+EVA_COST = "results/studies/eva/{dataset}/{model}/{seed}.cost.parquet"
+EVA_MAPS = "results/studies/eva/{dataset}/{model}/{seed}.safetensors"
+EVA_OPTIMAL = "results/studies/eva/optimal.parquet"
 
 # What else an experiment may measure: study → its tables of numbers that are the same in every run.
 STUDIES = {
     "indices": (INDICES,),
     "budget": (BUDGET,),
     "samplers": (SAMPLERS, SAMPLERS_ANALYTIC),
+    "eva": (EVA,),
+    "eva_optimal": (EVA_OPTIMAL,),
     "map_distances": (MAP_DISTANCES,),
 }
 

@@ -1,0 +1,49 @@
+# EVA: every method of its paper on one network, and what verified bounds prove.
+
+
+# Explain images by EVA and its rivals, score the maps, attack and certify.
+rule eva:
+    input:
+        images=places.EXPLAINED,
+        weights=places.WEIGHTS,
+    output:
+        table=places.EVA,
+        cost=places.EVA_COST,
+        maps=places.EVA_MAPS,
+    log:
+        places.log("eva", "dataset", "model", "seed"),
+    benchmark:
+        places.benchmark("eva", "dataset", "model", "seed")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 5000 * attempt,
+        runtime=480,
+        gpu=GPU,
+    params:
+        cfg=cfg_of("eva"),
+        code=code_of("eva"),
+    script:
+        "../../scripts/eva.py"
+
+
+# EVA's subsets of the inputs of tiny networks against the best ones.
+rule eva_optimal:
+    output:
+        table=places.EVA_OPTIMAL,
+    log:
+        places.log("eva_optimal"),
+    benchmark:
+        places.benchmark("eva_optimal")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        cfg=cfg_of("eva_optimal"),
+        code=code_of("eva_optimal"),
+    script:
+        "../../scripts/eva_optimal.py"
