@@ -1,4 +1,4 @@
-"""A small model with the batch statistics of its images, and what the images have in common."""
+"""A small trained model, its images, and what they have in common."""
 
 import pytest
 import torch
@@ -11,20 +11,26 @@ from sparks.visualization import image_statistics
 
 @pytest.fixture(scope="session")
 def images():
+    """Of four classes in turn: with more red, more green, more blue, or none of them."""
     generator = torch.Generator().manual_seed(7)
     coarse = torch.rand(40, 3, 5, 5, generator=generator)
     fine = torch.rand(40, 3, 16, 16, generator=generator)
-    return 0.8 * functional.interpolate(coarse, (16, 16), mode="bilinear") + 0.2 * fine
+    x = 0.5 * functional.interpolate(coarse, (16, 16), mode="bilinear") + 0.2 * fine
+    for channel in range(3):
+        x[channel::4, channel] += 0.3
+    return x
 
 
 @pytest.fixture(scope="session")
 def model(images):
     with seeded(0):
-        net = ConvNet(3, 4, 16, widths=(6, 12))
-    classifier = Classifier(net).train()
-    with torch.no_grad():
-        for _ in range(20):
-            classifier(images)
+        classifier = Classifier(ConvNet(3, 4, 16, widths=(6, 12))).train()
+    optimiser = torch.optim.Adam(classifier.parameters(), lr=0.01)
+    for _ in range(30):
+        optimiser.zero_grad()
+        functional.cross_entropy(classifier(images), torch.arange(40) % 4).backward()
+        optimiser.step()
+    optimiser.zero_grad()
     return classifier.eval()
 
 

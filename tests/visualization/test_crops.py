@@ -57,6 +57,17 @@ class TestResampling:
         assert float(spot.sum()) == pytest.approx(1, abs=1e-4)
         assert float((spot * place**2).sum()) == pytest.approx(1.5**2, rel=0.02)
 
+    @settings(max_examples=20, deadline=None)
+    @given(SIZES, SIZES, st.sampled_from(sorted(CROPS)))
+    def test_adjoint(self, canvas, size, name):
+        # ⟨crop(x), y⟩ = ⟨x, adjoint(y)⟩, and the adjoint is added to what is there.
+        x = torch.rand(2, 3, *canvas, generator=generator(), dtype=torch.float64)
+        y = torch.rand(2, 3, *size, generator=generator(1), dtype=torch.float64)
+        for crop in named_crops(name, 3).draw(0.5, canvas, size, generator()):
+            total = torch.ones_like(x)
+            crop.add_adjoint(y, total)
+            assert torch.allclose((crop(x) * y).sum(), (x * (total - 1)).sum())
+
     def test_flip(self):
         x = torch.rand(1, 3, 8, 8, generator=generator())
         crops = Crops(count=20, size=(1, 1), spread=0, flip=True)

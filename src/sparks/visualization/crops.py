@@ -83,20 +83,17 @@ class Crops:
             start = torch.minimum((room / 2 + self.centre * steps[:, :2]).clamp(min=0), room)
         sigma = self.blur[0] + (self.blur[1] - self.blur[0]) * blur[:, 0]
         flipped = (blur[:, 1] < 0.5) & self.flip
-        crops = []
-        for i in range(self.count):
-            down, across = (
-                _axis(float(start[i, a]), float(share[i]), canvas[a], size[a], float(sigma[i]))
-                for a in (0, 1)
-            )
-            crops.append(Crop(down, across, bool(flipped[i])))
-        return crops
+        down, across = (
+            _axes(start[:, axis], share, canvas[axis], size[axis], sigma) for axis in (0, 1)
+        )
+        return [Crop(*box) for box in zip(down, across, flipped.tolist(), strict=True)]
 
     def noise(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
         """Noise for pixels."""
+        width = self.uniform_noise
         values = torch.zeros(*shape)
-        if self.uniform_noise:
-            values += self.uniform_noise * (2 * torch.rand(*shape, generator=generator) - 1)
+        if width:
+            values.uniform_(-width, width, generator=generator)
         if self.normal_noise:
             values += self.normal_noise * torch.randn(*shape, generator=generator)
         return values
@@ -161,7 +158,7 @@ class Axis:
 
 @dataclass(frozen=True, eq=False)
 class Crop:
-    """One crop of a canvas."""
+    """One crop of a canvas: a linear map."""
 
     down: Axis
     across: Axis
@@ -169,36 +166,62 @@ class Crop:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Crops (N, C, h, w) of images (N, C, H, W)."""
-        down, across = (axis.weights.to(images) for axis in (self.down, self.across))
-        if self.flip:
-            across = across.flip(0)
-        rows = slice(self.down.first, self.down.first + down.shape[1])
-        columns = slice(self.across.first, self.across.first + across.shape[1])
-        return down @ images[:, :, rows, columns] @ across.T
+        down, across = self._weights(images)
+        return down @ images[self._box] @ across.T
+
+    def add_adjoint(self, gradient: Tensor, total: Tensor) -> None:
+        """Add to `total` (N, C, H, W), in place, what the gradient of crops is for the images.
+
+        By hand, as autograd fills a canvas with zeros for each crop it has cut.
+        """
+        down, across = self._weights(gradient)
+        total[self._box] += down.T @ gradient @ across
+
+    def _weights(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        down, across = (axis.weights.to(like) for axis in (self.down, self.across))
+        return down, across.flip(0) if self.flip else across
+
+    @property
+    def _box(self) -> tuple[slice, ...]:
+        ends = (
+            slice(axis.first, axis.first + axis.weights.shape[1])
+            for axis in (self.down, self.across)
+        )
+        return (slice(None), slice(None), *ends)
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
     """Images (N, C, H, W) at another size: bilinear, antialiased where they shrink."""
     if tuple(images.shape[2:]) == tuple(size):
         return images
-    down, across = (_axis(0, 1, images.shape[2 + a], size[a], 0) for a in (0, 1))
+    zero, one = torch.zeros(1), torch.ones(1)
+    ends = zip(images.shape[2:], size, strict=True)
+    (down,), (across,) = (_axes(zero, one, source, target, zero) for source, target in ends)
     return Crop(down, across)(images)
 
 
-def _axis(start: float, share: float, source: int, target: int, sigma: float) -> Axis:
-    """Bilinear weights from a stretch of `source` pixels to `target` pixels.
+def _axes(start: Tensor, share: Tensor, source: int, target: int, sigma: Tensor) -> list[Axis]:
+    """Bilinear weights from stretches of `source` pixels to `target` pixels, and Gaussians.
 
-    Triangles as wide as an output pixel, or as an input pixel where that is wider; then a Gaussian.
+    Triangles as wide as an output pixel, or as an input pixel where that is wider.
+
+    Args:
+        start: of each stretch (K,), relative to the source.
+        share: its length, relative.
+        source: pixels.
+        target: pixels.
+        sigma: of each Gaussian (K,), in pixels of the source; 0 for none.
     """
-    scale = share * source / target
-    centres = start * source + (torch.arange(target) + 0.5) * scale - 0.5
+    scale = (share * source / target)[:, None, None]
+    centres = start[:, None, None] * source + (torch.arange(target)[:, None] + 0.5) * scale - 0.5
     pixels = torch.arange(source)
-    weights = (1 - (pixels - centres[:, None]).abs() / max(scale, 1.0)).clamp(min=0)
-    weights = weights / weights.sum(1, keepdim=True)
-    if sigma:
-        gaussian = torch.exp(-((pixels[:, None] - pixels) ** 2) / (2 * sigma**2))
+    weights = (1 - (pixels - centres).abs() / scale.clamp(min=1)).clamp(min=0)
+    weights = weights / weights.sum(2, keepdim=True)
+    if bool(sigma.any()):
+        distance = (pixels[:, None] - pixels) / sigma.clamp(min=1e-3)[:, None, None]
+        gaussian = torch.exp(-(distance**2) / 2)
         gaussian = gaussian.where(gaussian > 1e-4, 0)
-        weights = weights @ (gaussian / gaussian.sum(1, keepdim=True))
-    used = weights.any(0).nonzero()
-    first, last = int(used[0]), int(used[-1])
-    return Axis(first, weights[:, first : last + 1])
+        weights = weights @ (gaussian / gaussian.sum(2, keepdim=True))
+    used = weights.any(1).int()
+    first, last = used.argmax(1).tolist(), (source - used.flip(1).argmax(1)).tolist()
+    return [Axis(i, part[:, i:j]) for i, j, part in zip(first, last, weights, strict=True)]

@@ -124,7 +124,6 @@ class Ascent:
     ) -> tuple[Tensor, Tensor]:
         """Mean over crops of each picture's objective (n,), and its gradient (n, C, H, W)."""
         n = len(image)
-        image = image.requires_grad_()
         noise = noise.to(image.device)[:, None]
         total = torch.zeros_like(image)
         scores = torch.zeros(n, device=image.device)
@@ -132,10 +131,15 @@ class Ascent:
         for start in range(0, len(crops), at_once):
             part = crops[start : start + at_once]
             x = torch.stack([crop(image) for crop in part]) + noise[start : start + at_once]
+            x = x.flatten(0, 1).requires_grad_()
             index = torch.arange(n, device=image.device).repeat(len(part))
             with autocast(self.precision, image.device):
-                values = objective(x.flatten(0, 1), index) / len(crops)
-            total += torch.autograd.grad(values.sum(), image)[0]
+                values = objective(x, index) / len(crops)
+            (gradient,) = torch.autograd.grad(values.sum(), x)
+            for crop, own in zip(
+                part, gradient.view(len(part), n, *gradient.shape[1:]), strict=True
+            ):
+                crop.add_adjoint(own, total)
             scores += values.detach().view(len(part), n).sum(0)
         return scores, total
 

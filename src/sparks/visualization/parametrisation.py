@@ -137,7 +137,8 @@ def fixed_magnitude(phase: Tensor, magnitude: Tensor, size: tuple[int, int]) -> 
     odd = doubled - mirrored(doubled.mT).mT
     parts = [odd[..., :1], phase[..., 1 : phase.shape[-1] - (len(columns) - 1)], odd[..., 1:]]
     phase = torch.cat(parts, -1)
-    coefficients = torch.polar(magnitude.to(phase).expand_as(phase), phase)
+    magnitude = magnitude.to(phase)
+    coefficients = torch.complex(magnitude * phase.cos(), magnitude * phase.sin())
     z: Tensor = torch.fft.irfft2(coefficients, s=size)
     return z
 
