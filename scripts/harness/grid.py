@@ -126,6 +126,13 @@ def stability_scores_inputs(config: DictConfig, names: Mapping[str, str]) -> dic
     }
 
 
+def test_splits(config: DictConfig, names: Mapping[str, str]) -> list[str]:
+    """List the test splits of a data set, the unbiased one first."""
+    biased = config.datasets[names["dataset"]].builder.get("bias", 0) > 0
+    splits = ["test", "test_biased"] if biased else ["test"]
+    return [places.DATA.format(dataset=names["dataset"], split=split) for split in splits]
+
+
 def studied(config: DictConfig, name: str, study: str, *templates: str) -> list[str]:
     """List artifacts of a study, for each model on the data sets that the study is made on."""
     datasets = experiment(config, name)["studies"].get(study, [])
@@ -174,10 +181,18 @@ def _reads(config: DictConfig, kind: str, names: list[str]) -> Iterator[str]:
                 yield from studied(config, name, kind, *places.STUDIES[kind])
             case "budget_cost":
                 yield from studied(config, name, "budget", places.BUDGET_COST)
+            case "alignment_maps":
+                yield from studied(config, name, "alignment", places.ALIGNMENT_MAPS)
+            case "lipschitz_maps":
+                yield from studied(config, name, "lipschitz", places.LIPSCHITZ_MAPS)
+            case "snowflakes":
+                yield from studied(config, name, kind, places.SNOWFLAKES_DRAWN)
             case "eva_cost":
                 yield from studied(config, name, "eva", places.EVA_COST)
             case "eva_maps":
                 yield from studied(config, name, "eva", places.EVA_MAPS)
+            case "craft_pictures":
+                yield from studied(config, name, "craft", places.CRAFT_PICTURES)
             case "walkthrough":
                 yield from studied(config, name, kind, places.WALKTHROUGH)
 

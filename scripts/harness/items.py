@@ -20,8 +20,8 @@ def load(kind: str, files: Sequence[str]) -> Any:
     """Read the artifacts of one kind.
 
     "images" gives data set → image set, "maps" a list of explanations, "walkthrough" one
-    of the steps of single explanations, "published" the rows of the papers' tables; every other
-    kind is tables, put into one.
+    of the steps of single explanations, kinds of arrays a list of `Kept`, "published" the rows
+    of the papers' tables; every other kind is tables, put into one.
     """
     import pandas as pd
 
@@ -31,12 +31,12 @@ def load(kind: str, files: Sequence[str]) -> Any:
         return {Path(file).stem: ImageSet.load(file) for file in files}
     if kind == "maps":
         return [_explained(file) for file in files]
+    if kind in ("eva_maps", "alignment_maps", "lipschitz_maps", "snowflakes"):
+        return [_kept(file) for file in files]
     if kind == "walkthrough":
         return [_steps(file) for file in files]
     if kind == "craft_pictures":
         return [_pictures(file) for file in files]
-    if kind in ("eva_maps",):
-        return [_kept(file) for file in files]
     if kind == "published":
         return pd.concat([pd.read_csv(file) for file in files], ignore_index=True)
     return pd.concat([load_table(file) for file in files], ignore_index=True)
@@ -50,14 +50,6 @@ def _explained(file: str) -> Explained:
     return Explained(job["dataset"], job["model"], label, **load_tensors(file, ["maps", "target"]))
 
 
-def _pictures(file: str) -> Shown:
-    from sparks.figures.shown import Shown
-
-    made = tensor_provenance(file)
-    arrays = {name: tensor.numpy() for name, tensor in load_tensors(file).items()}
-    return Shown(made["job"]["dataset"], made["job"]["model"], made["told"], arrays)
-
-
 def _kept(file: str) -> Kept:
     from sparks.figures.kept import Kept
 
@@ -65,6 +57,14 @@ def _kept(file: str) -> Kept:
     arrays = {name: tensor.numpy() for name, tensor in load_tensors(file).items()}
     job = made["job"]
     return Kept(job.get("dataset", ""), job.get("model", ""), int(job.get("seed", 0)), made, arrays)
+
+
+def _pictures(file: str) -> Shown:
+    from sparks.figures.shown import Shown
+
+    made = tensor_provenance(file)
+    arrays = {name: tensor.numpy() for name, tensor in load_tensors(file).items()}
+    return Shown(made["job"]["dataset"], made["job"]["model"], made["told"], arrays)
 
 
 def _steps(file: str) -> Steps:

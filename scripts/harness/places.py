@@ -26,7 +26,16 @@ PAIRS = "results/stability/{dataset}/{model}/{seed}/{method}.pairs.parquet"
 PAIR_METRICS = "results/stability/{dataset}/{model}/{seed}/{method}.metrics.parquet"
 STABILITY_SCORES = "results/stability/{dataset}/{model}/{seed}/{experiment}.scores.parquet"
 MAP_DISTANCES = "results/studies/map_distances.parquet"
+CRAFT = "results/studies/craft/{dataset}/{model}/{seed}.parquet"
+CRAFT_PICTURES = "results/studies/craft/{dataset}/{model}/{seed}.safetensors"
+HOLISTIC = "results/studies/holistic/{dataset}/{model}/{seed}.parquet"
 WALKTHROUGH = "results/studies/walkthrough/{dataset}/{model}/{seed}.safetensors"
+ALIGNMENT = "results/studies/alignment/{dataset}/{model}/{seed}.parquet"
+ALIGNMENT_MAPS = "results/studies/alignment/{dataset}/{model}/{seed}.safetensors"
+LIPSCHITZ = "results/studies/lipschitz/{dataset}/{model}/{seed}.parquet"
+LIPSCHITZ_MAPS = "results/studies/lipschitz/{dataset}/{model}/{seed}.safetensors"
+SNOWFLAKES = "results/studies/snowflakes.parquet"
+SNOWFLAKES_DRAWN = "results/studies/snowflakes.safetensors"
 EVA = "results/studies/eva/{dataset}/{model}/{seed}.parquet"
 EVA_COST = "results/studies/eva/{dataset}/{model}/{seed}.cost.parquet"
 EVA_MAPS = "results/studies/eva/{dataset}/{model}/{seed}.safetensors"
@@ -37,9 +46,14 @@ STUDIES = {
     "indices": (INDICES,),
     "budget": (BUDGET,),
     "samplers": (SAMPLERS, SAMPLERS_ANALYTIC),
+    "craft": (CRAFT,),
+    "holistic": (HOLISTIC,),
     "eva": (EVA,),
     "eva_optimal": (EVA_OPTIMAL,),
     "map_distances": (MAP_DISTANCES,),
+    "alignment": (ALIGNMENT,),
+    "lipschitz": (LIPSCHITZ,),
+    "snowflakes": (SNOWFLAKES,),
 }
 
 TEXTS = "results/words/{text}/{seed}/test.safetensors"

@@ -25,10 +25,14 @@ def compose(path: Path, **override: Any) -> Any:
 
 def test_all_sets_are_there() -> None:
     assert {path.stem for path in FILES} == {
+        "block_digits",
+        "cat_dog",
+        "celeba",
         "chimera",
         "chimera_biased",
         "chimera_hard",
         "cifar10",
+        "clickme",
         "digits",
         "eurosat",
         "fashion_mnist",

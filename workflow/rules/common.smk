@@ -93,6 +93,11 @@ def stability_scores_inputs(wildcards):
     return grid.stability_scores_inputs(CFG, wildcards)
 
 
+def test_splits(wildcards):
+    """The test splits of a data set: one without its shortcut, and one with it."""
+    return grid.test_splits(CFG, wildcards)
+
+
 def scores_of(wildcards):
     """Everything an experiment measured."""
     return grid.scores(CFG, wildcards.experiment)

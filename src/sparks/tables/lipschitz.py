@@ -191,17 +191,17 @@ class LipschitzMore:
         )
         return (
             "1-Lipschitz networks and their unconstrained twins. Bound: product of the exact "
-            "operator norms of all layers; largest gradient of the class's logit found by search "
-            "around the images. Certified radius: the margin over the measured bound; smallest "
-            "attack: ℓ2 norm of the smallest perturbation that several starts of DDN find, not "
-            "clipped; a certificate is broken where that is below the radius. ‖∇f‖ = 1, error 0 "
-            "hold for the minimiser of hKR only. Counterfactuals x − t f ∇f, cut to [0, 1]: "
-            "whether the model's class, and that of an independent support-vector machine, becomes "
-            "the rival's. Robustness-Sr and JPEG size of Saliency. Null block: share of the "
-            "highest saliency in the half of the image that tells nothing (chance 50 %). Published, "
-            f"from a summary of the paper: accuracy on Fashion-MNIST {soft} % by the softmax-weighted "
-            f"loss, {earlier} % by one-vs-all, {plain} % unconstrained; null block, top 10 %: "
-            f"{null[0]} % unconstrained, {null[1]} % 1-Lipschitz."
+            "operator norms of all layers; largest gradient of the class's logit found by "
+            "search around the images. Certified radius: the margin over the measured bound; "
+            "smallest attack: ℓ2 norm of the smallest perturbation that several starts of DDN "
+            "find, not clipped; a certificate is broken where that is below the radius. ‖∇f‖ = "
+            "1 and error 0 hold for the minimiser of hKR only. Counterfactuals x − t f ∇f, cut "
+            "to [0, 1]: whether the model's class, and that of an independent support-vector "
+            "machine, becomes the rival's. Robustness-Sr and JPEG size of Saliency. Null block:"
+            " share of the highest saliency in the half of the image that tells nothing (chance"
+            f" 50 %). Published, from a summary of the paper: accuracy on Fashion-MNIST {soft} %"
+            f" by the softmax-weighted loss, {earlier} % by one-vs-all, {plain} % unconstrained;"
+            f" null block, top 10 %: {null[0]} % unconstrained, {null[1]} % 1-Lipschitz."
         )
 
 

@@ -1,0 +1,74 @@
+"""Measure on one network what is said of 1-Lipschitz networks."""
+
+from harness import places
+from harness.job import Config, Paths, main
+
+PARTS = ("model.classifier", "studies.lipschitz", "seed", "device")
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write metrics of maps, certificates, attacks and counterfactuals; keep what figures show."""
+    import pandas as pd
+    import torch
+    from sklearn.svm import SVC
+
+    from harness.loading import build, build_method, explained, tidy, trained
+    from sparks.artifacts import save_table, save_tensors
+    from sparks.data import ImageSet
+    from sparks.lipschitz.measure import followed, geometry, map_distances, null_shares
+
+    settings = cfg["studies.lipschitz"]
+    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
+    x, target = explained(inputs["images"], model, "predicted")
+    x, target = x[: settings["images"]], target[: settings["images"]]
+    images = ImageSet.load(inputs["images"])
+    device = next(model.parameters()).device
+    on = (x.to(device), target.to(device))
+    tables = []
+
+    def add(values: dict[str, torch.Tensor], condition: str = "", method: str = "") -> None:
+        tables.append(tidy({**cfg.wildcards, "method": method}, values, condition))
+
+    maps = {}
+    for option in settings["methods"].values():
+        method, label = build_method(option), option["label"]
+        maps[label] = method(model, x, target).float().cpu()
+        for asked in settings["metrics"].values():
+            again = {"method": method} if asked["again"] else {}
+            scored = build(asked["metric"])(
+                model=model, x=x, target=target, maps=maps[label], **again
+            )
+            add(scored, asked["condition"], label)
+        if "null" in images.truth:
+            null = images.truth["null"][: len(x)]
+            for top, share in null_shares(maps[label], null, settings["tops"]).items():
+                add({"NullBlockRate": share}, f"top {top:g}%", label)
+    for kind, distance in map_distances(maps["Saliency"], maps["SmoothGrad"]).items():
+        add({"SaliencySmoothGradDistance": distance}, kind, "Saliency")
+    add(geometry(model, *on, **settings["attack"], rounds=settings["rounds"], seed=cfg["seed"]))
+    train = ImageSet.load(inputs["train"])
+    pixels = train.batch(range(min(len(train), 5000))).flatten(1).numpy()
+    judge = SVC(random_state=cfg["seed"]).fit(pixels, train.labels[: len(pixels)].numpy())
+    changes, walked = followed(model, judge, *on, settings["steps"])
+    for t, values in changes.items():
+        add(values, f"t = {t:g}")
+    save_table(outputs["table"], pd.concat(tables, ignore_index=True), cfg.provenance())
+    few = slice(0, settings["kept"])
+    kept = {"images": x[few], "target": target[few], "labels": images.labels[: len(x)][few]}
+    kept |= {f"maps.{label}": m[few] for label, m in maps.items()}
+    kept["walked"] = walked[:, few]
+    with torch.no_grad():
+        logits = model(walked[:, few].flatten(0, 1).to(device))
+    kept["logits"] = logits.unflatten(0, walked[:, few].shape[:2])
+    told = cfg.provenance(classes=list(images.classes), steps=list(settings["steps"]))
+    save_tensors(outputs["maps"], kept, told)
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={"images": places.EXPLAINED, "train": places.TRAIN, "weights": places.WEIGHTS},
+        outputs={"table": places.LIPSCHITZ, "maps": places.LIPSCHITZ_MAPS},
+        snakemake=globals().get("snakemake"),
+    )

@@ -1,0 +1,48 @@
+"""Separate two Koch snowflakes by a 1-Lipschitz network and by its twin, and measure both."""
+
+from harness import places
+from harness.job import Config, Paths, main
+
+PARTS = ("studies.snowflakes",)
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write gradient norms and one-step errors at the points; keep level sets and steps."""
+    import pandas as pd
+    import torch
+
+    from harness.loading import build, tidy
+    from sparks.artifacts import save_table, save_tensors
+    from sparks.lipschitz import snowflakes
+    from sparks.lipschitz.snowflake import OneLogit, steps_and_levels
+    from sparks.models import seeded
+    from sparks.models.lipschitz import LipschitzMLP
+    from sparks.training import fit
+
+    settings = cfg["studies.snowflakes"]
+    radii = {name: settings[name] for name in ("inner", "outer", "order")}
+    data = snowflakes(settings["points"], **radii, seed=settings["seed"])
+    tables, kept = [], {"points": data.points, "labels": data.labels}
+    for name, constrained in (("hkr_dense", True), ("hkr_dense_twin", False)):
+        with seeded(settings["seed"]):
+            net = LipschitzMLP(2, 1 if constrained else 2, settings["hidden"], constrained)
+        loss = build(settings["loss"]) if constrained else None
+        fit(net, data, None, build(settings["training"]), settings["seed"], "cpu", loss=loss)
+        function = net.eval() if constrained else OneLogit(net.eval())
+        values, drawn = steps_and_levels(function, data, settings["grid"])
+        names = {"dataset": "snowflakes", "model": name, "seed": str(settings["seed"])}
+        tables.append(tidy(names, values))
+        kept |= {f"{name}.{key}": tensor for key, tensor in drawn.items()}
+    save_table(outputs["table"], pd.concat(tables, ignore_index=True), cfg.provenance())
+    kept = {key: torch.as_tensor(value) for key, value in kept.items()}
+    save_tensors(outputs["drawn"], kept, cfg.provenance(**radii))
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={},
+        outputs={"table": places.SNOWFLAKES, "drawn": places.SNOWFLAKES_DRAWN},
+        snakemake=globals().get("snakemake"),
+    )

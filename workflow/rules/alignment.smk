@@ -1,0 +1,76 @@
+# Alignment: models that look where people look, and 1-Lipschitz networks.
+
+
+# Accuracy with and without the shortcut, alignment with human maps, accuracy on human features.
+rule alignment:
+    input:
+        splits=test_splits,
+        weights=places.WEIGHTS,
+    output:
+        table=places.ALIGNMENT,
+        maps=places.ALIGNMENT_MAPS,
+    log:
+        places.log("alignment", "dataset", "model", "seed"),
+    benchmark:
+        places.benchmark("alignment", "dataset", "model", "seed")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=120,
+        gpu=GPU,
+    params:
+        cfg=cfg_of("alignment"),
+        code=code_of("alignment"),
+    script:
+        "../../scripts/alignment.py"
+
+
+# Metrics of maps, certificates, attacks and counterfactuals of one network.
+rule lipschitz:
+    input:
+        images=places.EXPLAINED,
+        train=places.TRAIN,
+        weights=places.WEIGHTS,
+    output:
+        table=places.LIPSCHITZ,
+        maps=places.LIPSCHITZ_MAPS,
+    log:
+        places.log("lipschitz", "dataset", "model", "seed"),
+    benchmark:
+        places.benchmark("lipschitz", "dataset", "model", "seed")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=240,
+        gpu=GPU,
+    params:
+        cfg=cfg_of("lipschitz"),
+        code=code_of("lipschitz"),
+    script:
+        "../../scripts/lipschitz.py"
+
+
+# Two Koch snowflakes, separated by a 1-Lipschitz network and by its twin.
+rule snowflakes:
+    output:
+        table=places.SNOWFLAKES,
+        drawn=places.SNOWFLAKES_DRAWN,
+    log:
+        places.log("snowflakes"),
+    benchmark:
+        places.benchmark("snowflakes")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        cfg=cfg_of("snowflakes"),
+        code=code_of("snowflakes"),
+    script:
+        "../../scripts/snowflakes.py"
