@@ -98,7 +98,13 @@ class ConceptHead(nn.Module):
 
     def forward(self, u: Tensor) -> Tensor:
         """Logits (N, classes) of coefficients (N, k, L)."""
-        logits: Tensor = self.h(self.layer.raw(self.dictionary.decode(u.mT)))
+        if len(self.layer.shape) == 3:
+            # Channels first, as feature maps are: no transposed copies, several times as fast.
+            atoms, offset = self.dictionary.atoms.to(u), self.dictionary.offset.to(u)
+            raw = (atoms.T @ u + offset[:, None]).reshape(len(u), *self.layer.shape)
+        else:
+            raw = self.layer.raw(self.dictionary.decode(u.mT))
+        logits: Tensor = self.h(raw)
         return logits
 
 
