@@ -27,6 +27,8 @@ def methods(engine: dict[str, Any]) -> dict[str, Any]:
     config = compose(["scale=laptop", "scale.rise_masks=2000"])
     built = {}
     for name in config.attributions:
+        if config.attributions[name].family == "verified":
+            continue  # these have a section of their own
         settings = part(
             config, ("attribution",), dataset="chimera", model="convnet", attribution=name
         )

@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 from scipy.stats import spearmanr
 
-from benchmarks import folds, pictures
+from benchmarks import eva, folds, pictures
 from benchmarks.cases import methods, network, peers
 from benchmarks.timing import bare_passes, best_size, ratio
 from sparks.engine.memory import keep_freed_memory
@@ -126,6 +126,10 @@ class Bench:
         """Time pictures of logits against the bare passes of their crops."""
         yield from pictures.measure(self.model, self.repeats)
 
+    def eva(self) -> Iterator[Row]:
+        """Time EVA by bound and network, against the bare pass and Greedy-AS."""
+        yield from eva.measure(self.repeats)
+
     def memory(self) -> Iterator[Row]:
         """Measure the peak memory of 16 times the masks, and of 16 times the images."""
         base = peak(528, 4)
@@ -175,7 +179,7 @@ def plot(table: pd.DataFrame, path: Path) -> None:
 
 def main() -> None:
     """Measure what was asked for."""
-    sections = ("overhead", "captum", "precision", "images", "folds", "pictures", "memory")
+    sections = ("overhead", "captum", "precision", "images", "folds", "eva", "pictures", "memory")
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
