@@ -108,7 +108,7 @@ class OneLogit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 1) of inputs (N, 2)."""
-        logits = self.net(x)
+        logits: Tensor = self.net(x)
         return logits[:, 1:] - logits[:, :1]
 
 
