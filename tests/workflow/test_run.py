@@ -27,11 +27,22 @@ def rows(project, table):
 def test_every_item_is_there_in_every_format(finished):
     results = finished.folder / "results"
     tables = ("tab-data-models", "tab-training-time", "tab-claims")
-    for item in (*tables, "tab-fidelity", "tab-pointing", "tab-maps", "tab-cost", "tab-words", "tab-stability", "tab-stability-lipschitz"):
+    for item in (
+        *tables,
+        "tab-fidelity",
+        "tab-pointing",
+        "tab-maps",
+        "tab-cost",
+        "tab-words",
+        "tab-stability",
+        "tab-stability-lipschitz",
+    ):
         for end in ("csv", "md", "tex", "html", "caption.rst"):
             assert (results / f"tables/{item}.{end}").stat().st_size > 0
     figures = ("gallery", "sobol-walkthrough", "sobol-budget", "sobol-samplers")
-    stability = tuple(f"stability-{n}" for n in ("degradation", "mufidelity", "densities", "distances"))
+    stability = tuple(
+        f"stability-{n}" for n in ("degradation", "mufidelity", "densities", "distances")
+    )
     for item in (*figures, *stability):
         assert (results / f"figures/fig-{item}.png").read_bytes().startswith(b"\x89PNG")
         assert (results / f"figures/fig-{item}.pdf").read_bytes().startswith(b"%PDF")
