@@ -43,8 +43,7 @@ CASES = (
     Case("MACO", "convnet", 32, 3),
     Case("MACO", "convnet", 6, 8, canvas=128),
     Case("Fourier", "convnet", 6, 8, law="olah", parametrisation=Fourier()),
-    Case("MACO", "ResNet18, 26 filters", 6, 2),
-    Case("MACO", "ResNet18, 26 filters", 6, 2, canvas=128),
+    Case("MACO", "ResNet18, 26 filters", 6, 1),
 )
 
 
