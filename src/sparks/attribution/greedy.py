@@ -69,6 +69,8 @@ class Greedy:
             owner = torch.arange(len(x), device=x.device).repeat_interleave(self.subsets)
             value = self._value(model, x[owner], target.to(x.device)[owner], spread)
             score = _fit(joins & ~chosen[:, None], value.view(len(x), self.subsets).cpu())
+            # Where no set flips the class all cells are equal: in random order then.
+            score += 1e-6 * torch.stack([torch.rand(d, generator=g) for g in draws])
             score[chosen] = -torch.inf
             best = torch.argsort(score, dim=1, descending=True, stable=True)[:, :many]
             # Earlier rounds above later ones; within a round by rank.
