@@ -49,6 +49,7 @@ def test_stability_shows_ours_beside_the_published_and_compares_orders():
     assert shown.loc["τ, EuroSAT", "MeGe ↑"] == "-1.00"
     assert list(shown.index)[:4] == list(METHODS)
     assert "12 images of digits (6 distances in S₌, 6 in S≠)" in made.caption
+    assert "published, Fashion-MNIST beside digits" in made.caption
     assert "WARNING" not in made.caption
     assert made.latex()
     assert made.html("x")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.figures.style import PAGE, Drawing, look, style
-from sparks.stability.scored import KINDS, Scored
+from sparks.stability.scored import KINDS, METHODS, Scored
 from sparks.statistics import Bootstrap, Interval
 
 if TYPE_CHECKING:
@@ -65,8 +65,9 @@ class Degradation:
                 for axis in axes.flat
                 for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
             }
+            order = sorted(handles, key=lambda m: (METHODS.index(m) if m in METHODS else 99, m))
             figure.legend(
-                list(handles.values()), list(handles), loc="outside lower center", ncols=6,
+                [handles[method] for method in order], order, loc="outside lower center", ncols=6,
                 frameon=False,
             )  # fmt: skip
         return Drawing(figure, self._caption(scored, [name for name, _ in rows]))
@@ -131,7 +132,9 @@ class Degradation:
         if "MuFidelity" in self.metrics:
             told += " MuFidelity is that of the network that did not see the image."
         else:
-            told += " MeGe and ReCo as the paper's tables compute them." + scored.undefined()
+            told += " MeGe and ReCo as the paper's tables compute them. Where S≠ (or, for networks"
+            told += " near chance, S₌) is small, ReCo exceeds 0 by chance: compare with Random."
+            told += scored.undefined()
         if any(name.startswith("published") for name in rows):
             told += " Rows named published: the paper's curves (digitised, ±0.01), of other"
             told += " data and networks."

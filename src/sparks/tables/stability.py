@@ -74,7 +74,8 @@ class Stability:
             f"{_sizes(scored)}; {self.bootstrap.level:.0%} bootstrap intervals over images within "
             "folds. MeGe, ReCo: as the paper's tables compute them; (printed): by its equations 5 "
             "and 6. MuFidelity: rank correlation over random subsets of cells, of the network that "
-            f"did not see the image. In brackets: published, {beside or 'none'} (other networks; "
+            "did not see the image. ReCo is a maximum: with few distances it exceeds 0 by "
+            f"chance, see Random. In brackets: published, {beside or 'none'} (other networks; "
             "n/a where a score does not exist). Rows τ: Kendall's correlation of our order of "
             "methods with each published one. " + accuracies(scores, self.tolerance)
             + scored.undefined("")
