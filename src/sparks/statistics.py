@@ -6,6 +6,7 @@ trained model), and Wilson's for shares. Methods are compared on the same images
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,6 +24,21 @@ class Interval:
     low: float
     high: float
     n: int
+
+    def __neg__(self) -> Interval:
+        """Turn the sign, ends swapped."""
+        return Interval(-self.mean, -self.high, -self.low, self.n)
+
+
+def shown(interval: Interval, digits: int = 3, scale: float = 1.0, sign: str = "") -> str:
+    """Write a mean with its interval: `0.123 [0.100, 0.150]`; `sign` "+" shows plus signs."""
+    if math.isnan(interval.mean):
+        return "n/a"
+    mean, low, high = (
+        f"{value * scale:{sign}.{digits}f}"
+        for value in (interval.mean, interval.low, interval.high)
+    )
+    return mean if math.isnan(interval.low) else f"{mean} [{low}, {high}]"
 
 
 @dataclass(frozen=True)

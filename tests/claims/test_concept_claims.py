@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sparks.claims import concepts
+from sparks.claims import craft, holistic
 from sparks.claims.verdict import Outcome
 
 GENERATOR = np.random.default_rng(0)
@@ -34,7 +34,7 @@ def deleted(sobol, tcav, noise=0.01):
     [(deleted(1, 2), YES), (deleted(2, 1), NO), (deleted(1, 1.01, noise=1), OPEN)],
 )
 def test_sobol_beats_tcav(table, outcome):
-    verdict = concepts.SobolBeatsTcav()(table)
+    verdict = craft.SobolBeatsTcav()(table)
     assert verdict.outcome == outcome
     assert "ICA bank" in verdict.measured
 
@@ -63,7 +63,7 @@ def coherence(concept, sub, choice, n=2000):
     ],
 )
 def test_sub_concepts(table, outcome):
-    assert concepts.SubConceptsCoherent()(table).outcome == outcome
+    assert craft.SubConceptsCoherent()(table).outcome == outcome
 
 
 def derivatives(exact, wrong):
@@ -73,7 +73,7 @@ def derivatives(exact, wrong):
 
 @pytest.mark.parametrize(("exact", "wrong", "outcome"), [(1e-9, 5, YES), (0.5, 5, NO), (0, 0, NO)])
 def test_implicit_gradient(exact, wrong, outcome):
-    assert concepts.ImplicitGradient()(derivatives(exact, wrong)).outcome == outcome
+    assert craft.ImplicitGradient()(derivatives(exact, wrong)).outcome == outcome
 
 
 @pytest.mark.parametrize(("last", "outcome"), [(0.1, YES), (0.8, NO)])
@@ -85,7 +85,7 @@ def test_randomised_weights(last, outcome):
             for share, value in (("25%", 0.9), ("100%", last))
         ]
     )
-    assert concepts.SanityRandomisation()(table).outcome == outcome
+    assert craft.SanityRandomisation()(table).outcome == outcome
 
 
 def ranked(method, short, layer="late"):
@@ -99,7 +99,7 @@ def ranked(method, short, layer="late"):
     return pd.concat(tables)
 
 
-def holistic(rise=0.0, blind=1.0, early=0.5, error=1e-7):
+def at_layers(rise=0.0, blind=1.0, early=0.5, error=1e-7):
     best = ("GradientInput", "IntegratedGradients", "Occlusion", "optimum at the last layer")
     blinds = ("Saliency", "SmoothGrad", "TCAV", "Sobol", "HSIC")
     return pd.concat(
@@ -115,26 +115,26 @@ def holistic(rise=0.0, blind=1.0, early=0.5, error=1e-7):
 
 @pytest.mark.parametrize(("rise", "outcome"), [(0.001, YES), (0.5, NO)])
 def test_optimal_at_the_last_layer(rise, outcome):
-    verdict = concepts.OptimalAtLastLayer()(holistic(rise=rise))
+    verdict = holistic.OptimalAtLastLayer()(at_layers(rise=rise))
     assert verdict.outcome == outcome
     assert "RISE" in verdict.measured
 
 
 @pytest.mark.parametrize(("blind", "outcome"), [(0.5, YES), (-0.5, NO)])
 def test_sign_blind(blind, outcome):
-    assert concepts.SignBlindSuboptimal()(holistic(blind=blind)).outcome == outcome
+    assert holistic.SignBlindSuboptimal()(at_layers(blind=blind)).outcome == outcome
 
 
 @pytest.mark.parametrize(("error", "outcome"), [(1e-7, YES), (0.1, NO)])
 def test_the_same_at_the_last_layer(error, outcome):
-    assert concepts.SameAtLastLayer()(holistic(error=error)).outcome == outcome
+    assert holistic.SameAtLastLayer()(at_layers(error=error)).outcome == outcome
 
 
 @pytest.mark.parametrize(("early", "outcome"), [(0.9, YES), (0.0, NO)])
 def test_most_faithful_at_the_last_layer(early, outcome):
     # The late mean is that of exact and blind methods, the early one of exact methods alone.
-    table = holistic(early=early, blind=0.5)
-    assert concepts.LastLayerMostFaithful()(table).outcome == outcome
+    table = at_layers(early=early, blind=0.5)
+    assert holistic.LastLayerMostFaithful()(table).outcome == outcome
 
 
 def extraction(pca, nmf, kmeans):
@@ -154,7 +154,7 @@ def extraction(pca, nmf, kmeans):
 
 @pytest.mark.parametrize(("errors", "outcome"), [((0.1, 0.2, 0.4), YES), ((0.3, 0.2, 0.4), NO)])
 def test_extraction(errors, outcome):
-    assert concepts.ExtractionTradeoff()(extraction(*errors)).outcome == outcome
+    assert holistic.ExtractionTradeoff()(extraction(*errors)).outcome == outcome
 
 
 def strategies(prevalence, reliability):
@@ -171,7 +171,7 @@ def strategies(prevalence, reliability):
 def test_prevalence_and_reliability():
     often = np.linspace(0.05, 0.9, 40)
     unrelated = GENERATOR.permutation(np.linspace(0.2, 0.99, 40))
-    claim = concepts.PrevalenceReliability()
+    claim = holistic.PrevalenceReliability()
     assert claim(strategies(often, unrelated)).outcome == YES
     assert claim(strategies(often, often)).outcome == NO
     assert claim(strategies(often, np.ones(40))).outcome == Outcome.NOT_RUN
@@ -180,16 +180,16 @@ def test_prevalence_and_reliability():
 @pytest.mark.parametrize(
     "claim",
     [
-        concepts.SobolBeatsTcav(),
-        concepts.SubConceptsCoherent(),
-        concepts.ImplicitGradient(),
-        concepts.SanityRandomisation(),
-        concepts.SameAtLastLayer(),
-        concepts.OptimalAtLastLayer(),
-        concepts.SignBlindSuboptimal(),
-        concepts.LastLayerMostFaithful(),
-        concepts.ExtractionTradeoff(),
-        concepts.PrevalenceReliability(),
+        craft.SobolBeatsTcav(),
+        craft.SubConceptsCoherent(),
+        craft.ImplicitGradient(),
+        craft.SanityRandomisation(),
+        holistic.SameAtLastLayer(),
+        holistic.OptimalAtLastLayer(),
+        holistic.SignBlindSuboptimal(),
+        holistic.LastLayerMostFaithful(),
+        holistic.ExtractionTradeoff(),
+        holistic.PrevalenceReliability(),
     ],
     ids=lambda c: type(c).__name__,
 )

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from scipy.stats import spearmanr
 
 from sparks.metrics import AverageStability
 from sparks.metrics.maps import UndefinedScoreWarning
@@ -87,3 +88,23 @@ def test_neither_neighbours_nor_order_matter():
     metric, order = AverageStability(), torch.tensor([2, 0])
     part = metric(steady, X[order], TARGET[order], X[order][:, 0], method=identity)
     torch.testing.assert_close(part["AverageStability"], values[order])
+
+
+def test_the_rank_variant_is_one_minus_spearman_over_pixels():
+    found = []
+
+    def spy(model, x, target):
+        found.append(x[:, 0])
+        return x[:, 0]
+
+    maps = X[:, 0]
+    values = AverageStability(neighbours=3)(steady, X, TARGET, maps, method=spy)
+    for i, value in enumerate(values["AverageStabilityRank"]):
+        slow = [1 - spearmanr(maps[i].flatten(), near[i].flatten()).statistic for near in found]
+        assert value == pytest.approx(sum(slow) / 3, abs=1e-6)
+
+
+def test_the_rank_of_a_constant_map_is_undefined():
+    with pytest.warns(UndefinedScoreWarning, match="AverageStabilityRank"):
+        values = score(lambda model, x, target: torch.ones(len(x), 6, 6))
+    assert values["AverageStabilityRank"].isnan().all()

@@ -80,7 +80,7 @@ def test_metrics_of_maps_stand_beside_the_published_ones():
     scores = pd.concat(
         [
             rows("net", "MuFidelity", [0.1, 0.3], "baseline Zero", "Saliency"),
-            rows("net", "Stability", [0.5, 0.7], "", "Saliency"),
+            rows("net", "AverageStabilityRank", [0.5, 0.7], "", "Saliency"),
             rows("net", "Accuracy", [1, 1], "test"),
         ]
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sparks.claims.verdict import Verdict, above, all_of, not_run
+from sparks.claims.verdict import Verdict, above, judged, not_run
 from sparks.errors import SparksError
 from sparks.statistics import Bootstrap, Interval
 from sparks.tables.alignment import of_networks
@@ -53,7 +53,7 @@ class ImprovesBoth:
         if worst is None:
             return not_run("no network was trained both with and without human maps")
         sentence = f"{'; '.join(told)} ({worst.n} seeds; simulated people, unbiased test images)"
-        return Verdict(all_of(outcomes), worst.mean, worst.low, worst.high, sentence)
+        return judged(outcomes, worst, sentence)
 
 
 def _seeds(rows: pd.DataFrame, metric: str, condition: str) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sparks.claims.sobol import SIGN
-from sparks.claims.verdict import Verdict, above, all_of, not_run
+from sparks.claims.verdict import Verdict, above, judged, not_run
 from sparks.statistics import Bootstrap, Interval
 
 
@@ -57,11 +57,9 @@ class FewerForwards:
             ratios[told] = Interval(ratio, float(low), float(high), len(scores.values))
         smallest = min(ratios.values(), key=lambda interval: interval.mean)
         each = "; ".join(f"{w} {i.mean:.1f} [{i.low:.1f}, {i.high:.1f}]" for w, i in ratios.items())
-        return Verdict(
-            all_of([above(interval, self.several) for interval in ratios.values()]),
-            smallest.mean,
-            smallest.low,
-            smallest.high,
+        return judged(
+            [above(interval, self.several) for interval in ratios.values()],
+            smallest,
             f"forward passes of the best rival over HSIC's, {smallest.n} images: {each}",
         )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from sparks.claims.verdict import Outcome, Verdict, above, all_of, not_run
+from sparks.claims.verdict import Outcome, Verdict, above, all_of, judged, not_run
 from sparks.statistics import Bootstrap, Interval, kendall_tau, proportion
 
 # 1 where higher is better.
@@ -112,7 +112,7 @@ class Ranks:
                     )
         if not outcomes:
             return not_run("none of its networks was run with these methods")
-        return Verdict(all_of(outcomes), worst.mean, worst.low, worst.high, "; ".join(told))
+        return judged(outcomes, worst, "; ".join(told))
 
 
 @dataclass(frozen=True)

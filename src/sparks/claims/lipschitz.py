@@ -7,14 +7,10 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sparks.claims.verdict import Outcome, Verdict, above, all_of, not_run
-from sparks.statistics import Bootstrap, Interval
+from sparks.claims.verdict import Outcome, Verdict, above, judged, not_run
+from sparks.statistics import Bootstrap, Interval, shown
 
 TWIN = "_twin"
-
-
-def _text(interval: Interval, digits: int = 3) -> str:
-    return f"{interval.mean:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
 
 
 def _with_twins(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
@@ -65,13 +61,11 @@ class TwinDifference:
         if not gains:
             return not_run(f"{self.metric} was not measured on a network and its twin")
         worst = min(gains.values(), key=lambda gain: gain.mean)
-        told = "; ".join(f"{where}: {_text(gain)}" for where, gain in gains.items())
+        told = "; ".join(f"{where}: {shown(gain)}" for where, gain in gains.items())
         better = "1-Lipschitz minus twin" if self.higher else "twin minus 1-Lipschitz"
-        return Verdict(
-            all_of([above(gain, 0.0) for gain in gains.values()]),
-            worst.mean,
-            worst.low,
-            worst.high,
+        return judged(
+            [above(gain, 0.0) for gain in gains.values()],
+            worst,
             f"{self.metric}, {better}: {told}",
         )
 
@@ -100,11 +94,11 @@ class BoundaryInOneStep:
                 minus = Interval(-far.mean, -far.high, -far.low, far.n)
                 outcomes.append(above(minus, -self.tolerance))
                 what = "| ‖∇f‖ − 1 |" if centre else "|f| left"
-                told.append(f"{where}: {what} {_text(far)}, twin {other.mean:.3f}")
+                told.append(f"{where}: {what} {shown(far)}, twin {other.mean:.3f}")
                 worst = far if worst is None or far.mean > worst.mean else worst
         if worst is None:
             return not_run("gradients of a network and its twin were not measured")
-        return Verdict(all_of(outcomes), worst.mean, worst.low, worst.high, "; ".join(told))
+        return judged(outcomes, worst, "; ".join(told))
 
 
 @dataclass(frozen=True)
@@ -134,12 +128,12 @@ class CertificateHolds:
             ratio = float((wide["AttackNorm"] / wide["CertifiedRadius"]).median())
             told.append(
                 f"{where}: {broken} of {len(wide)} certificates broken, the smallest attack is "
-                f"{ratio:.1f} radii (median), cosine {_text(ours, 2)}, twin {found[1].mean():.2f}"
+                f"{ratio:.1f} radii (median), cosine {shown(ours, 2)}, twin {found[1].mean():.2f}"
             )
             worst = ours if worst is None or ours.mean < worst.mean else worst
         if worst is None:
             return not_run("no network was attacked")
-        return Verdict(all_of(outcomes), worst.mean, worst.low, worst.high, "; ".join(told))
+        return judged(outcomes, worst, "; ".join(told))
 
 
 @dataclass(frozen=True)
@@ -170,8 +164,8 @@ class SoftmaxLoss:
             for rival, threshold in rivals:
                 gain = self.bootstrap.difference(values[self.soft], values[rival])
                 outcomes.append(above(gain, threshold))
-                told.append(f"{dataset}, minus {rival}: {_text(gain)}")
+                told.append(f"{dataset}, minus {rival}: {shown(gain)}")
                 worst = gain if worst is None or gain.mean < worst.mean else worst
         if worst is None:
             return not_run("the loss variants were not all trained")
-        return Verdict(all_of(outcomes), worst.mean, worst.low, worst.high, "; ".join(told))
+        return judged(outcomes, worst, "; ".join(told))

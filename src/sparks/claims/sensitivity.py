@@ -7,14 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from sparks.claims.verdict import Verdict, above, all_of, not_run
-from sparks.statistics import Bootstrap, Interval
+from sparks.claims.verdict import Verdict, above, judged, not_run
+from sparks.statistics import Bootstrap, shown
 
 DEFAULT = ("sobol, scrambled", "jansen")
-
-
-def _text(interval: Interval) -> str:
-    return f"{interval.mean:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
 
 
 @dataclass(frozen=True)
@@ -53,13 +49,11 @@ class EstimatorInsensitive:
         }
         compared = estimators | samplers
         lowest = min(compared.values(), key=lambda interval: interval.mean)
-        told = "; ".join(f"{name} {_text(interval)}" for name, interval in compared.items())
-        ceiling = f"; the default with another seed {_text(again)}" if again else ""
-        return Verdict(
-            all_of([above(interval, self.threshold) for interval in compared.values()]),
-            lowest.mean,
-            lowest.low,
-            lowest.high,
+        told = "; ".join(f"{name} {shown(interval, 2)}" for name, interval in compared.items())
+        ceiling = f"; the default with another seed {shown(again, 2)}" if again else ""
+        return judged(
+            [above(interval, self.threshold) for interval in compared.values()],
+            lowest,
             f"median rank correlation with {estimator} on {sampler} points at N = {self.points} "
             f"({lowest.n} images): {told}{ceiling}",
         )
@@ -95,14 +89,12 @@ class QuasiMonteCarloConverges:
             released[where] = float(np.nanmean(self._gain(group, self.published)))
         smallest = min(gains.values(), key=lambda interval: interval.mean)
         told = "; ".join(
-            f"{where} {_text(gain)} (as released {released[where]:.2f})"
+            f"{where} {shown(gain, 2)} (as released {released[where]:.2f})"
             for where, gain in gains.items()
         )
-        return Verdict(
-            all_of([above(gain, 0.0) for gain in gains.values()]),
-            smallest.mean,
-            smallest.low,
-            smallest.high,
+        return judged(
+            [above(gain, 0.0) for gain in gains.values()],
+            smallest,
             f"log2 of the error of Monte Carlo over that of {self.sampler} points, mean over N: "
             f"{told}",
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from sparks.claims.verdict import Outcome, Verdict, above, all_of, not_run
+from sparks.claims.verdict import Outcome, Verdict, above, all_of, judged, not_run
 from sparks.statistics import Bootstrap, Interval
 
 # Deletion is better when lower; the others when higher.
@@ -54,11 +54,9 @@ def _worst(
     ]
     text = "; ".join(_sentence(c) for c in failing or [worst])
     label = "not shown for" if failing else "worst case"
-    return Verdict(
-        all_of(outcomes),
-        worst.gain.mean,
-        worst.gain.low,
-        worst.gain.high,
+    return judged(
+        outcomes,
+        worst.gain,
         f"{prefix}; {len(comparisons) - len(failing)} of {len(comparisons)} comparisons hold; "
         f"{label} {text}",
     )
@@ -168,10 +166,8 @@ class TotalAtLeastFirst:
         each = "; ".join(
             f"{w}: {i.mean:.3f} [{i.low:.3f}, {i.high:.3f}]" for w, i in by_model.items()
         )
-        return Verdict(
-            all_of([above(interval, 0.0) for interval in by_model.values()]),
-            smallest.mean,
-            smallest.low,
-            smallest.high,
+        return judged(
+            [above(interval, 0.0) for interval in by_model.values()],
+            smallest,
             f"mean ST − S over cells, {each}; estimated ST < S in {below:.1%} of the cells",
         )

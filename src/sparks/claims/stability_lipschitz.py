@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sparks.claims.stability import METRICS, SEVEN, judge, lead
-from sparks.claims.verdict import Outcome, Verdict, above, all_of, not_run
+from sparks.claims.verdict import Outcome, Verdict, above, judged, not_run
 from sparks.figures.map_distances import KINDS, NAMES, curves, falls
 from sparks.stability.scored import Scored
 from sparks.stability.scores import Estimate
@@ -54,7 +54,7 @@ class LipschitzHigher:
         least = min(counts, key=lambda interval: interval.mean)
         # Whole methods are counted: "at least 6" is "above 5.5".
         outcomes = [above(interval, self.enough - 0.5) for interval in counts]
-        return Verdict(all_of(outcomes), least.mean, least.low, least.high, "; ".join(told))
+        return judged(outcomes, least, "; ".join(told))
 
 
 @dataclass(frozen=True)
@@ -119,4 +119,4 @@ class DistancesMonotone:
         lowest = Interval(min(effects), min(effects), min(effects), len(effects))
         text = f"{len(effects) - len(failing)} of {len(effects)} curves grow monotonically"
         text += f"; not {'; '.join(failing)}" if failing else ""
-        return Verdict(all_of(outcomes), lowest.mean, lowest.low, lowest.high, text)
+        return judged(outcomes, lowest, text)

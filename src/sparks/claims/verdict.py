@@ -38,6 +38,11 @@ class Verdict:
     measured: str
 
 
+def judged(outcomes: Sequence[Outcome], effect: Interval, measured: str) -> Verdict:
+    """Judge a claim that says several things (`all_of`), with the effect that decides it."""
+    return Verdict(all_of(outcomes), effect.mean, effect.low, effect.high, measured)
+
+
 def not_run(reason: str) -> Verdict:
     """Return the verdict of a claim whose numbers are not there."""
     return Verdict(Outcome.NOT_RUN, math.nan, math.nan, math.nan, reason)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sparks.claims.verdict import Verdict, above, all_of, not_run
-from sparks.statistics import Bootstrap, Interval
+from sparks.claims.verdict import Verdict, above, judged, not_run
+from sparks.statistics import Bootstrap, shown
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,6 @@ class CarriesOverToWords:
                 gains[f"{rival} on {name}"] = gain
         of_rivals = [gain for pair, gain in gains.items() if not pair.startswith(self.control)]
         worst = min(of_rivals, key=lambda gain: gain.mean)
-        listed = "; ".join(f"{pair}: {_shown(gain)}" for pair, gain in gains.items())
+        listed = "; ".join(f"{pair}: {shown(gain, sign='+')}" for pair, gain in gains.items())
         measured = f"word Deletion of the other method minus that of Sobol, {listed}"
-        return Verdict(all_of(outcomes), worst.mean, worst.low, worst.high, measured)
-
-
-def _shown(interval: Interval) -> str:
-    return f"{interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+        return judged(outcomes, worst, measured)

@@ -6,8 +6,9 @@ Source: Serrurier, Mamalet, Fel, Béthune, Boissin 2023 (arXiv 2206.06854). A fu
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
     from sparks.lipschitz.attack import smallest_perturbation
@@ -55,7 +56,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = on_first_use(__name__, _MODULES)

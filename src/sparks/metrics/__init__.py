@@ -14,15 +14,15 @@ Names are imported on first use.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
     from sparks.metrics.complexity import Complexity, Sparseness
     from sparks.metrics.deletion import Deletion, Insertion, InsertionMinusDeletion
     from sparks.metrics.mufidelity import MuFidelity
     from sparks.metrics.pointing import PointingGame
-    from sparks.metrics.rank_stability import Stability
     from sparks.metrics.robustness import RobustnessSr
     from sparks.metrics.stability import AverageStability
 
@@ -36,7 +36,6 @@ _MODULES = {
     "PointingGame": "pointing",
     "RobustnessSr": "robustness",
     "Sparseness": "complexity",
-    "Stability": "rank_stability",
 }
 
 __all__ = [
@@ -49,11 +48,7 @@ __all__ = [
     "PointingGame",
     "RobustnessSr",
     "Sparseness",
-    "Stability",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = on_first_use(__name__, _MODULES)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from sparks.data.human import rank_correlation
 from sparks.engine.core import Engine
 from sparks.engine.running import Model, device_of, evaluating
 from sparks.engine.seeds import generators
@@ -21,8 +22,8 @@ class AverageStability:
     Bhatt et al. 2020. Noise is uniform in [-radius, radius], so that brightness stays; copies
     that the model classifies otherwise do not count. "AverageStability" is the Euclidean
     distance of the maps over the norm of the input's map (else methods with small values would
-    look stable), "AverageStabilityL2" the bare distance, "StabilityKept" the share of copies
-    that count.
+    look stable), "AverageStabilityL2" the bare distance, "AverageStabilityRank" 1 - Spearman's rank
+    correlation over pixels (Serrurier et al. 2023), "StabilityKept" the share of copies that count.
 
     Attributes:
         neighbours: noisy copies of each input.
@@ -46,25 +47,28 @@ class AverageStability:
         *,
         method: Callable[[Model, Tensor, Tensor], Tensor],
     ) -> dict[str, Tensor]:
-        """Values per input; NaN where no copy counts, or (relative) the map is zero."""
+        """Values per input; NaN where no copy counts, or the map is zero (in rank: constant)."""
         check_maps(x, maps)
         original = maps.detach().flatten(1).double().cpu()
         predicted = self._classes(model, x)
         draws = generators(x, self.seed)
-        total, kept = torch.zeros(len(x), dtype=torch.float64), torch.zeros(len(x))
+        total, rank = torch.zeros(2, len(x), dtype=torch.float64)
+        kept = torch.zeros(len(x))
         for _ in range(self.neighbours):
             noise = torch.stack([torch.rand(x.shape[1:], generator=g) for g in draws])
             near = x + (2 * noise - 1).to(x) * self.radius
             same = self._classes(model, near) == predicted
-            distance = (method(model, near, target).flatten(1).double().cpu() - original).norm(
-                dim=1
-            )
-            total += torch.where(same, distance, 0)
+            found = method(model, near, target).flatten(1).double().cpu()
+            total += torch.where(same, (found - original).norm(dim=1), 0)
+            rank += torch.where(same, 1 - rank_correlation(original, found), 0)
             kept += same
         l2 = total / kept
         relative = l2 / original.norm(dim=1)
-        why = "no noisy copy keeps their class, or maps hold NaN or are zero everywhere"
+        constant = original.amax(1) == original.amin(1)
+        rank = (rank / kept).masked_fill(constant | ~l2.isfinite(), torch.nan)
+        why = "no noisy copy keeps their class, or maps hold NaN or are constant"
         named = {"AverageStability": relative, "AverageStabilityL2": l2}
+        named["AverageStabilityRank"] = rank
         values = {k: undefined_to_nan(v.float(), ~v.isfinite(), k, why) for k, v in named.items()}
         return {**values, "StabilityKept": kept / self.neighbours}
 

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, Interval
-from sparks.tables.table import Table, shown
+from sparks.statistics import Bootstrap, Interval, shown
+from sparks.tables.table import Table
 
 # Column of the table → metric, condition, factor for display, digits.
 COLUMNS: Mapping[str, tuple[str, str, float, int]] = {

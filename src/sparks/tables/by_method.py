@@ -7,8 +7,7 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from sparks.statistics import Bootstrap, Interval
-from sparks.tables.table import shown
+from sparks.statistics import Bootstrap, Interval, shown
 
 KEYS = ["dataset", "model", "method"]
 

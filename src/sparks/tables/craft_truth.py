@@ -10,8 +10,8 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.figures.shown import by_depth
-from sparks.statistics import Bootstrap, Interval
-from sparks.tables.table import Table, shown
+from sparks.statistics import Bootstrap, Interval, shown
+from sparks.tables.table import Table
 
 # metric → heading, digits
 METRICS = {

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from sparks.statistics import proportion
-from sparks.tables.table import Table, shown
+from sparks.statistics import proportion, shown
+from sparks.tables.table import Table
 
 KEYS = ["dataset", "model", "seed"]
 

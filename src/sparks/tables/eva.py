@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, kendall_tau
-from sparks.tables.table import Table, shown
+from sparks.statistics import Bootstrap, kendall_tau, shown
+from sparks.tables.table import Table
 
 # metric → (whether higher is better, decimals)
 METRICS = {

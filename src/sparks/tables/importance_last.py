@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, Interval
-from sparks.tables.table import Table, shown
+from sparks.statistics import Bootstrap, Interval, shown
+from sparks.tables.table import Table
 
 METRICS = ("IdentitySpearman", "C-Deletion", "C-Insertion", "C-MuFidelity")
 HEADINGS = {

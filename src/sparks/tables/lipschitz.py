@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, Interval, proportion
-from sparks.tables.table import Table, shown
+from sparks.statistics import Bootstrap, Interval, proportion, shown
+from sparks.tables.table import Table
 
 KEYS = ["dataset", "model"]
 
@@ -18,7 +18,7 @@ KEYS = ["dataset", "model"]
 METRICS = {
     ("MuFidelity", "baseline Uniform"): ("MuFidelity, uniform ↑", 3),
     ("MuFidelity", "baseline Zero"): ("MuFidelity, zero ↑", 3),
-    ("Stability", ""): ("Stability (1 − ρ) ↓", 3),
+    ("AverageStabilityRank", ""): ("Stability (1 − ρ) ↓", 3),
     ("SaliencySmoothGradDistance", "1 - Spearman"): ("to SmoothGrad (1 − ρ) ↓", 3),
     ("SaliencySmoothGradDistance", "l2"): ("to SmoothGrad (ℓ2) ↓", 3),
     ("Deletion", ""): ("Deletion ↓", 3),
@@ -74,13 +74,13 @@ class Lipschitz:
         return Table(pd.DataFrame(rows), shown_table, self._caption(scores))
 
     def _caption(self, scores: pd.DataFrame) -> str:
-        images = scores[scores["metric"] == "Stability"]["image"].nunique()
+        images = scores[scores["metric"] == "AverageStabilityRank"]["image"].nunique()
         return (
             "Maps of 1-Lipschitz networks trained by hKR and of their unconstrained twins (same "
             f"widths), the class explained is the model's own, {images} test images, with "
             f"{self.bootstrap.level:.0%} bootstrap intervals over images. Removed cells take the "
             "value 0 or uniform noise. Stability: 1 − Spearman between a map and those of copies "
-            "with uniform noise in [0, 0.1]. MuFidelity compares each network with itself: its "
+            "with uniform noise in ±0.1. MuFidelity compares each network with itself: its "
             "scores have another scale on each. Published values (serrurier2023lipschitz) come "
             "from a summary of the paper: other data and networks, trends count, not digits; their "
             "distance to SmoothGrad does not tell its kind or scale."
@@ -96,7 +96,7 @@ def _heading(row: dict[Any, Any]) -> str:
     if row["metric"] == "MuFidelity":
         return METRICS["MuFidelity", row["condition"]][0]
     if row["metric"] == "Stability":
-        return METRICS["Stability", ""][0]
+        return METRICS["AverageStabilityRank", ""][0]
     return METRICS["SaliencySmoothGradDistance", "l2"][0]
 
 

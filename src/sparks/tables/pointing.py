@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Interval, proportion
-from sparks.tables.table import Table, shown
+from sparks.statistics import Interval, proportion, shown
+from sparks.tables.table import Table
 
 KEYS = ["dataset", "model", "method"]
 

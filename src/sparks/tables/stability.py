@@ -12,8 +12,8 @@ from sparks.errors import SparksError
 from sparks.stability.scored import Scored
 from sparks.stability.scores import METRICS
 from sparks.stability.tables import FOLD_ACCURACY
-from sparks.statistics import Bootstrap, Interval, kendall_tau
-from sparks.tables.table import Table, shown
+from sparks.statistics import Bootstrap, Interval, kendall_tau, shown
+from sparks.tables.table import Table
 
 COLUMNS = ("MuFidelity", *METRICS)
 COMPARED = ("MuFidelity", "MeGe", "ReCo")  # what the paper prints

@@ -10,9 +10,9 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.stability.scored import METHODS, Scored
-from sparks.statistics import Bootstrap, Interval
+from sparks.statistics import Bootstrap, Interval, shown
 from sparks.tables.stability import accuracies
-from sparks.tables.table import Table, shown
+from sparks.tables.table import Table
 
 METRICS = ("MeGe", "ReCo")
 

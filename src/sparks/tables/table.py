@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import html
-import math
 from dataclasses import dataclass
 
 import pandas as pd
-
-from sparks.statistics import Interval
 
 
 @dataclass(frozen=True)
@@ -69,16 +66,6 @@ _STYLE = (
     "th{text-align:left;border-bottom:2px solid #333}td,th{padding:.3rem .8rem;vertical-align:top}"
     "tbody tr:nth-child(even){background:#f5f5f5}p{max-width:60rem}"
 )
-
-
-def shown(interval: Interval, digits: int = 3, scale: float = 1.0) -> str:
-    """Write a mean with its interval: `0.123 [0.100, 0.150]`."""
-    if math.isnan(interval.mean):
-        return "n/a"
-    mean = f"{interval.mean * scale:.{digits}f}"
-    if math.isnan(interval.low):
-        return mean
-    return f"{mean} [{interval.low * scale:.{digits}f}, {interval.high * scale:.{digits}f}]"
 
 
 def _pipe(text: str) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, Interval, proportion
-from sparks.tables.table import Table, shown
+from sparks.statistics import Bootstrap, Interval, proportion, shown
+from sparks.tables.table import Table
 
 # metric → heading
 METRICS = {

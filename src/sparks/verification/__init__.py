@@ -11,8 +11,9 @@ below. Names are imported on first use.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
     from sparks.verification.attack import Attack
@@ -33,7 +34,4 @@ _MODULES = {
 __all__ = ["Attack", "Balls", "Boxes", "Network", "bound_outputs", "bounds", "read"]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = on_first_use(__name__, _MODULES)

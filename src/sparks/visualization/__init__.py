@@ -11,8 +11,9 @@ what the network sees of it (`Crops`), and what is to be large (`logits`, `chann
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
     from sparks.visualization.crops import Crops, named_crops, resize
@@ -102,7 +103,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = on_first_use(__name__, _MODULES)
