@@ -4,6 +4,7 @@ DOWNLOAD = "results/downloads/{dataset}.json"
 DATA = "results/data/{dataset}/{split}.safetensors"
 TRAIN = "results/data/{dataset}/train.safetensors"
 TEST = "results/data/{dataset}/test.safetensors"
+SPECTRUM = "results/spectra/{dataset}.safetensors"
 EXPLAINED = "results/explained/{dataset}.safetensors"
 
 WEIGHTS = "results/models/{dataset}/{model}/{seed}/weights.safetensors"

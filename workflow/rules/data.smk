@@ -46,6 +46,29 @@ rule data:
         "../../scripts/data.py"
 
 
+# What training images have in common: colours and mean spectrum, for pictures of features.
+rule spectrum:
+    input:
+        train=places.TRAIN,
+    output:
+        spectrum=places.SPECTRUM,
+    log:
+        places.log("spectrum", "dataset"),
+    benchmark:
+        places.benchmark("spectrum", "dataset")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=480,
+    params:
+        cfg=cfg_of("spectrum"),
+        code=code_of("spectrum"),
+    script:
+        "../../scripts/spectrum.py"
+
+
 # Choose the test images that are explained.
 rule select_images:
     input:

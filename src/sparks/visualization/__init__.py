@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         logits,
         neurons,
     )
+    from sparks.visualization.of_concepts import concept_pictures
     from sparks.visualization.optimise import Ascent, Pictures, stretched, transparency
     from sparks.visualization.parametrisation import CBR, MACO, Fourier, Pixels
     from sparks.visualization.scores import (
@@ -53,6 +54,7 @@ _MODULES = {
     "Pictures": "optimise",
     "Pixels": "parametrisation",
     "channels": "objectives",
+    "concept_pictures": "of_concepts",
     "concept_responses": "scores",
     "directions": "objectives",
     "fid": "scores",
@@ -83,6 +85,7 @@ __all__ = [
     "Pictures",
     "Pixels",
     "channels",
+    "concept_pictures",
     "concept_responses",
     "directions",
     "fid",

@@ -41,6 +41,7 @@ class Ascent:
     Attributes:
         parametrisation: what pictures are made of.
         crops: what the network sees of them in each step.
+        canvas: side of the pictures, relative to that of the statistics.
         steps: of the ascent; 256 in the MACO paper.
         batch_size: crops in one forward pass; bounds the memory together with the canvas.
         precision: of the network, "fp32", "bf16" or "auto".
@@ -48,6 +49,7 @@ class Ascent:
 
     parametrisation: Parametrisation = field(default_factory=MACO)
     crops: Crops = PAPER
+    canvas: float = 1.0
     steps: int = 256
     batch_size: int = 64
     precision: str = "fp32"
@@ -67,7 +69,7 @@ class Ascent:
 
         Args:
             objective: n objectives on one network.
-            statistics: of the data set, as large as the canvas is to be.
+            statistics: of the data set.
             size: height and width of the network's input.
             seed: of the start, the crops and the noise.
             description: shown at the progress bar.
@@ -77,7 +79,10 @@ class Ascent:
         """
         if self.steps < 1 or self.batch_size < 1 or not len(objective):
             raise SparksError("pictures need an objective, a step and a batch of at least 1")
+        if not self.canvas > 0:
+            raise SparksError(f"a canvas has a positive side, not {self.canvas} times the images'")
         n = len(objective)
+        statistics = statistics.resized(self.size(statistics))
         groups = [
             objective.subset(range(start, min(n, start + self.batch_size)))
             for start in range(0, n, self.batch_size)
@@ -91,6 +96,11 @@ class Ascent:
         history = torch.cat([part[2] for part in parts], 1)
         _check_finite(objective, images, history)
         return Pictures(images, alpha, history)
+
+    def size(self, statistics: ImageStatistics) -> tuple[int, int]:
+        """Height and width of the pictures."""
+        height, width = (max(2, round(self.canvas * side)) for side in statistics.size)
+        return height, width
 
     def _group(
         self,
