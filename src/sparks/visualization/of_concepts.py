@@ -48,7 +48,7 @@ def concept_pictures(
         made.images[alive], made.alpha[alive] = found.images, found.alpha
         made.history[:, alive] = found.history
     whole = (made.images, made.alpha, made.history.T)
-    images, alpha, history = (part.split([len(bank) for bank in banks]) for part in whole)
+    images, alpha, history = (torch.split(part, [len(bank) for bank in banks]) for part in whole)
     return [Pictures(i, a, h.T) for i, a, h in zip(images, alpha, history, strict=True)]
 
 
