@@ -43,6 +43,15 @@ class TestMACO:
         assert z.shape == (2, 3, *size)
         assert torch.allclose(torch.fft.rfft2(z).abs(), magnitude.expand(shape), atol=1e-9)
 
+    @pytest.mark.parametrize("size", [(4, 6), (5, 7)])
+    def test_adjoint_by_hand(self, size):
+        x = torch.rand(2, *size, generator=generator(), dtype=torch.float64)
+        magnitude = torch.fft.rfft2(x).abs()
+        phase = torch.rand(2, *magnitude.shape, generator=generator(1), dtype=torch.float64)
+        assert torch.autograd.gradcheck(
+            lambda p: fixed_magnitude(p, magnitude, size), phase.requires_grad_()
+        )
+
     def test_phases_are_those_asked_for(self):
         magnitude = torch.ones(1, 6, 4)
         phase = 6 * torch.rand(1, 1, 6, 4, generator=generator()) - 3

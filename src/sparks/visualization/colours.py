@@ -47,8 +47,9 @@ class Colours:
 
         To first order it is μ + Σ^½ z: the sigmoid has value μ and slope 1 at z = 0.
         """
-        mean = self.mean.to(z).clamp(MARGIN, 1 - MARGIN)[:, None, None]
-        return torch.sigmoid(mean.logit() + _mixed(self.mixing, z) / (mean * (1 - mean)))
+        mean = self.mean.to(z).clamp(MARGIN, 1 - MARGIN)[:, None]
+        slope = (self.mixing.to(z) / (mean * (1 - mean))).expand(len(z), -1, -1)
+        return torch.baddbmm(mean.logit(), slope, z.flatten(2)).sigmoid().view_as(z)
 
 
 def _mixed(matrix: Tensor, images: Tensor) -> Tensor:

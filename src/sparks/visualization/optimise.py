@@ -140,8 +140,9 @@ class Ascent:
         at_once = max(1, self.batch_size // n)
         for start in range(0, len(crops), at_once):
             part = crops[start : start + at_once]
-            x = torch.stack([crop(image) for crop in part]) + noise[start : start + at_once]
-            x = x.flatten(0, 1).requires_grad_()
+            own_noise = noise[start : start + at_once]
+            cut = [crop(image).add_(own) for crop, own in zip(part, own_noise, strict=True)]
+            x = torch.cat(cut).requires_grad_()
             index = torch.arange(n, device=image.device).repeat(len(part))
             with autocast(self.precision, image.device):
                 values = objective(x, index) / len(crops)

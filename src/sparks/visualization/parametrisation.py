@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from sparks.errors import SparksError
 from sparks.visualization.spectrum import ImageStatistics, mirrored, self_conjugate
@@ -132,15 +133,38 @@ def fixed_magnitude(phase: Tensor, magnitude: Tensor, size: tuple[int, int]) -> 
         magnitude: (C, H, W // 2 + 1), alike at k and -k.
         size: H and W.
     """
-    columns = list(self_conjugate(size[1]))
-    doubled = phase[..., columns]
-    odd = doubled - mirrored(doubled.mT).mT
-    parts = [odd[..., :1], phase[..., 1 : phase.shape[-1] - (len(columns) - 1)], odd[..., 1:]]
-    phase = torch.cat(parts, -1)
-    magnitude = magnitude.to(phase)
-    coefficients = torch.complex(magnitude * phase.cos(), magnitude * phase.sin())
-    z: Tensor = torch.fft.irfft2(coefficients, s=size)
+    z: Tensor = _FixedMagnitude.apply(phase, magnitude.to(phase), size)  # type: ignore[no-untyped-call]
     return z
+
+
+class _FixedMagnitude(torch.autograd.Function):
+    """`fixed_magnitude`, with its adjoint by hand: autograd takes twice as long."""
+
+    @staticmethod
+    def forward(ctx: Any, phase: Tensor, magnitude: Tensor, size: tuple[int, int]) -> Tensor:
+        columns = list(self_conjugate(size[1]))
+        angle = phase.clone()
+        angle[..., columns] = _odd(phase[..., columns])
+        coefficients = torch.complex(magnitude * angle.cos(), magnitude * angle.sin())
+        ctx.save_for_backward(coefficients)
+        ctx.columns = columns
+        z: Tensor = torch.fft.irfft2(coefficients, s=size)
+        return z
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        # dz = Re Σ_k i c_k dφ_k e^{ikx} / (H W), where most k stand for themselves and for -k.
+        (coefficients,) = ctx.saved_tensors
+        slope = (coefficients.conj() * torch.fft.rfft2(gradient)).imag
+        slope *= 2 / (gradient.shape[-2] * gradient.shape[-1])
+        slope[..., ctx.columns] = _odd(slope[..., ctx.columns]) / 2
+        return slope, None, None
+
+
+def _odd(columns: Tensor) -> Tensor:
+    """What is at k less what is at -k, of columns (..., H, B). It is its own adjoint."""
+    return columns - mirrored(columns.mT).mT
 
 
 @dataclass(frozen=True, kw_only=True)
