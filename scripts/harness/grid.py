@@ -126,6 +126,20 @@ def stability_scores_inputs(config: DictConfig, names: Mapping[str, str]) -> dic
     }
 
 
+def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
+    """Name what pictures of a model are made of, and the other models that judge them."""
+    judges = [judge.split("/") for judge in config.scale.maco_judges]
+    paths = [places.WEIGHTS.format(dataset=names["dataset"], model=m, seed=s) for m, s in judges]
+    own = places.WEIGHTS.format(**names)
+    return {
+        "train": places.TRAIN.format(**names),
+        "test": places.TEST.format(**names),
+        "spectrum": places.SPECTRUM.format(**names),
+        "weights": own,
+        "judges": [path for path in paths if path != own],
+    }
+
+
 def test_splits(config: DictConfig, names: Mapping[str, str]) -> list[str]:
     """List the test splits of a data set, the unbiased one first."""
     biased = config.datasets[names["dataset"]].builder.get("bias", 0) > 0
@@ -138,6 +152,25 @@ def studied(config: DictConfig, name: str, study: str, *templates: str) -> list[
     datasets = experiment(config, name)["studies"].get(study, [])
     chosen = [run for run in runs(config, name) if run.dataset in datasets]
     return list(dict.fromkeys(t.format(**run._asdict()) for run in chosen for t in templates))
+
+
+def lens_tables(config: DictConfig) -> list[str]:
+    """List the numbers of the atlases that the Lens site shows, whatever experiments are chosen."""
+    settings: Any = OmegaConf.to_container(config.studies.lens, resolve=True)
+    pairs = product(settings["datasets"], settings["models"])
+    return [
+        places.LENS.format(dataset=dataset, model=model, seed=config.seed)
+        for dataset, model in pairs
+        if not _excluded(settings, dataset=dataset, model=model)
+    ]
+
+
+def lens_pages() -> list[str]:
+    """List the templates, styles and scripts of the Lens site: a change makes it anew."""
+    folder = Path("src/sparks/lens")
+    return sorted(
+        str(file) for kind in ("templates", "static") for file in (folder / kind).iterdir()
+    )
 
 
 def _has_truth(config: DictConfig, dataset: str, metric: str) -> bool:
@@ -193,6 +226,8 @@ def _reads(config: DictConfig, kind: str, names: list[str]) -> Iterator[str]:
                 yield from studied(config, name, "eva", places.EVA_MAPS)
             case "craft_pictures":
                 yield from studied(config, name, "craft", places.CRAFT_PICTURES)
+            case "maco_pictures":
+                yield from studied(config, name, "maco", places.MACO_PICTURES)
             case "walkthrough":
                 yield from studied(config, name, kind, places.WALKTHROUGH)
 

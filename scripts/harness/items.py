@@ -31,7 +31,7 @@ def load(kind: str, files: Sequence[str]) -> Any:
         return {Path(file).stem: ImageSet.load(file) for file in files}
     if kind == "maps":
         return [_explained(file) for file in files]
-    if kind in ("eva_maps", "alignment_maps", "lipschitz_maps", "snowflakes"):
+    if kind in ("eva_maps", "alignment_maps", "lipschitz_maps", "snowflakes", "maco_pictures"):
         return [_kept(file) for file in files]
     if kind == "walkthrough":
         return [_steps(file) for file in files]

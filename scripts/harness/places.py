@@ -30,6 +30,10 @@ MAP_DISTANCES = "results/studies/map_distances.parquet"
 CRAFT = "results/studies/craft/{dataset}/{model}/{seed}.parquet"
 CRAFT_PICTURES = "results/studies/craft/{dataset}/{model}/{seed}.safetensors"
 HOLISTIC = "results/studies/holistic/{dataset}/{model}/{seed}.parquet"
+LENS = "results/studies/lens/{dataset}/{model}/{seed}.parquet"
+LENS_ATLAS = "results/studies/lens/{dataset}/{model}/{seed}"
+MACO = "results/studies/maco/{dataset}/{model}/{seed}.parquet"
+MACO_PICTURES = "results/studies/maco/{dataset}/{model}/{seed}.safetensors"
 WALKTHROUGH = "results/studies/walkthrough/{dataset}/{model}/{seed}.safetensors"
 ALIGNMENT = "results/studies/alignment/{dataset}/{model}/{seed}.parquet"
 ALIGNMENT_MAPS = "results/studies/alignment/{dataset}/{model}/{seed}.safetensors"
@@ -49,6 +53,8 @@ STUDIES = {
     "samplers": (SAMPLERS, SAMPLERS_ANALYTIC),
     "craft": (CRAFT,),
     "holistic": (HOLISTIC,),
+    "lens": (LENS,),
+    "maco": (MACO,),
     "eva": (EVA,),
     "eva_optimal": (EVA_OPTIMAL,),
     "map_distances": (MAP_DISTANCES,),
@@ -63,6 +69,7 @@ WORDS = "results/words/{text}/{seed}/scores.parquet"
 
 EXPERIMENT = "results/experiments/{experiment}.parquet"
 PUBLISHED = "config/published/{name}.csv"
+LENS_SITE = "results/lens"
 FIGURE = "results/figures/{item}.{suffix}"
 TABLE = "results/tables/{item}.{suffix}"
 

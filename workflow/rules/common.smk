@@ -93,6 +93,11 @@ def stability_scores_inputs(wildcards):
     return grid.stability_scores_inputs(CFG, wildcards)
 
 
+def maco_inputs(wildcards):
+    """What pictures of a model are made of, and the models that judge them."""
+    return grid.maco_inputs(CFG, wildcards)
+
+
 def test_splits(wildcards):
     """The test splits of a data set: one without its shortcut, and one with it."""
     return grid.test_splits(CFG, wildcards)

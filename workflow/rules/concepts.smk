@@ -52,3 +52,28 @@ rule holistic:
         code=code_of("holistic"),
     script:
         "../../scripts/holistic.py"
+
+
+# What a network looks for, by MACO and other methods, judged by other networks.
+rule maco:
+    input:
+        unpack(maco_inputs),
+    output:
+        table=places.MACO,
+        pictures=places.MACO_PICTURES,
+    log:
+        places.log("maco", "dataset", "model", "seed"),
+    benchmark:
+        places.benchmark("maco", "dataset", "model", "seed")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=1440,
+        gpu=GPU,
+    params:
+        cfg=cfg_of("maco"),
+        code=code_of("maco"),
+    script:
+        "../../scripts/maco.py"

@@ -48,10 +48,15 @@ class Strategies:
         return torch.where(self.counts > 0, right / self.counts.clamp(min=1), torch.nan)
 
     @property
+    def shares(self) -> Tensor:
+        """Share of each concept in the positive contributions to each image, (N, k)."""
+        positive = self.contributions.clamp(min=0)
+        return positive / positive.sum(1, keepdim=True).clamp(min=1e-12)
+
+    @property
     def importance(self) -> Tensor:
         """Mean share of each concept in the positive contributions, (k,); sums to 1."""
-        positive = self.contributions.clamp(min=0)
-        return (positive / positive.sum(1, keepdim=True).clamp(min=1e-12)).mean(0)
+        return self.shares.mean(0)
 
     @property
     def strategies(self) -> int:

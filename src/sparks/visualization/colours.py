@@ -51,6 +51,13 @@ class Colours:
         slope = (self.mixing.to(z) / (mean * (1 - mean))).expand(len(z), -1, -1)
         return torch.baddbmm(mean.logit(), slope, z.flatten(2)).sigmoid().view_as(z)
 
+    def unsquash(self, images: Tensor) -> Tensor:
+        """Decorrelated colours (N, C, H, W) that `squash` makes these images of."""
+        tiny = torch.finfo(torch.float32).eps
+        mean = self.mean.to(images).clamp(MARGIN, 1 - MARGIN)[:, None, None]
+        inner = images.clamp(tiny, 1 - tiny).logit() - mean.logit()
+        return _mixed(self.whitening, inner * mean * (1 - mean))
+
 
 def _mixed(matrix: Tensor, images: Tensor) -> Tensor:
     return (matrix.to(images) @ images.flatten(2)).view_as(images)

@@ -133,7 +133,7 @@ def fixed_magnitude(phase: Tensor, magnitude: Tensor, size: tuple[int, int]) -> 
         magnitude: (C, H, W // 2 + 1), alike at k and -k.
         size: H and W.
     """
-    z: Tensor = _FixedMagnitude.apply(phase, magnitude.to(phase), size)  # type: ignore[no-untyped-call]
+    z: Tensor = _FixedMagnitude.apply(phase, magnitude.to(phase), size)
     return z
 
 

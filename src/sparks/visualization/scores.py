@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sparks.concepts.craft import Concepts
+from sparks.concepts.machine import Histograms
 from sparks.concepts.metrics import frechet, out_of_distribution
 from sparks.errors import SparksError
 from sparks.training.predict import predict
@@ -98,6 +99,39 @@ def selective(responses: Tensor) -> Tensor:
     own = responses.diagonal()
     rivals = responses.nan_to_num(nan=-torch.inf).clone().fill_diagonal_(-torch.inf)
     return own > rivals.max(1).values
+
+
+def observer_choices(
+    pictures: Tensor,
+    queries: Tensor,
+    responses: Tensor,
+    trials: int,
+    generator: torch.Generator,
+    size: tuple[int, int],
+) -> Tensor:
+    """Whether an observer picks the image that a feature responds to more, (n, trials), 1 or 0.
+
+    The task given to people, answered by a machine that knows nothing of the network: of two real
+    images, one among the tenth that a feature responds to most and one among the tenth it responds
+    to least, it picks the one whose histograms of colours and edges are more like the picture's.
+    Chance is 1/2.
+
+    Args:
+        pictures: of n features, (n, C, H, W), resized to `size`.
+        queries: real images (N, C, h, w).
+        responses: of the features to them, (N, n).
+        trials: for each feature.
+        generator: of the pairs.
+        size: height and width of real images.
+    """
+    embed = Histograms()
+    seen, known = embed(resize(pictures, size)), embed(resize(queries, size))
+    tenth = max(1, len(queries) // 10)
+    order = responses.argsort(dim=0, descending=True, stable=True)
+    picks = torch.randint(tenth, (2, trials), generator=generator)
+    most, least = order[:tenth][picks[0]], order[-tenth:][picks[1]]  # (trials, n)
+    alike = seen @ known.T  # (n, N)
+    return (alike.gather(1, most.T) > alike.gather(1, least.T)).float()
 
 
 def _check_features(*features: Tensor) -> None:

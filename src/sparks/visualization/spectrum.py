@@ -180,6 +180,21 @@ def spectrum_distance(images: Tensor, statistics: ImageStatistics) -> Tensor:
     return distance
 
 
+def magnitude_error(images: Tensor, statistics: ImageStatistics) -> Tensor:
+    """‖|F(z)| - r‖ / ‖r‖ of each picture before it was squashed, (N,): 0 where it has r exactly.
+
+    Args:
+        images: (N, C, H, W) in (0, 1).
+        statistics: of the data set, taken to the size of the pictures.
+    """
+    there = statistics.resized((images.shape[2], images.shape[3]))
+    z = there.colours.unsquash(images.double())
+    found = torch.fft.rfft2(z - z.mean((2, 3), keepdim=True)).abs()
+    wanted = there.magnitude.to(found)
+    error: Tensor = (found - wanted).flatten(1).norm(dim=1) / wanted.norm()
+    return error
+
+
 def _interpolated(at: Tensor, frequencies: Tensor, power: Tensor) -> Tensor:
     """Power at other frequencies: straight lines between logarithms of both."""
     import numpy as np
