@@ -1,0 +1,69 @@
+"""Survey every class of one model for Lens: concepts, what they count, where and how they look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness import places
+from harness.job import Config, Paths, main
+
+if TYPE_CHECKING:
+    from sparks.lens.atlas import Draw
+
+PARTS = (
+    "model.classifier",
+    "model.layer",
+    "model.name",
+    "studies.lens.surveyor",
+    "studies.lens.alike",
+    "maco",
+    "seed",
+    "device",
+)
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write one file a class, and the numbers of all of them."""
+    from harness.loading import build, concept_layers, trained
+    from sparks.artifacts import save_table
+    from sparks.data import ImageSet
+    from sparks.lens import write_atlas
+
+    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
+    (layer,) = concept_layers({}, cfg["model.name"], cfg["model.layer"])
+    surveyor = build(cfg["studies.lens.surveyor"])
+    train = ImageSet.load(inputs["train"])
+    classes = surveyor.survey(model, layer, train, drawing(cfg, inputs["spectrum"]))
+    numbers = write_atlas(outputs["atlas"], classes, build(cfg["studies.lens.alike"]))
+    names = cfg.wildcards
+    table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
+    save_table(outputs["table"], table, cfg.provenance())
+
+
+def drawing(cfg: Config, spectrum: str) -> Draw:
+    """Draw concepts by MACO, their opacity as the last channel."""
+    import torch
+
+    from harness.loading import build
+    from sparks.artifacts import load_tensors
+    from sparks.visualization import ImageStatistics, concept_pictures, stretched, transparency
+
+    statistics = ImageStatistics.of_tensors(load_tensors(spectrum))
+    ascent = build(cfg["maco"])
+
+    def draw(concepts: Any) -> torch.Tensor:
+        bank = concepts.dictionary.atoms
+        (made,) = concept_pictures(concepts.layer, [bank], statistics, ascent, int(cfg["seed"]))
+        return torch.cat([stretched(made.images), transparency(made.alpha)[:, None]], 1)
+
+    return draw
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={"train": places.TRAIN, "weights": places.WEIGHTS, "spectrum": places.SPECTRUM},
+        outputs={"table": places.LENS, "atlas": places.LENS_ATLAS},
+        snakemake=globals().get("snakemake"),
+    )

@@ -1,0 +1,247 @@
+"""What Lens shows of one class: its concepts, how much they count, and where they are seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
+from sparks.attribution.gradient import GradientInput
+from sparks.concepts.clusters import IMPORTANT, Strategies, plane
+from sparks.concepts.craft import Concepts, Craft, predicted_as
+from sparks.concepts.dictionary import Method
+from sparks.concepts.layer import Layer
+from sparks.concepts.mixed import SemiNMF
+from sparks.concepts.pictures import concept_maps
+from sparks.data.imageset import ImageSet
+from sparks.errors import SparksError
+from sparks.lens.links import class_vectors, cosines, in_plane
+from sparks.models.classifier import Classifier
+from sparks.progress import progress
+from sparks.statistics import Bootstrap
+from sparks.training.predict import predict
+
+# Makes pictures (k, C + 1, H, W) in [0, 1] of the concepts of a class; the last channel is opacity.
+Draw = Callable[[Concepts], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class ClassAtlas:
+    """One class. Concepts are sorted: the first is the most important.
+
+    Attributes:
+        target: number of the class.
+        name: its name.
+        tensors: "atoms" (k, p) and "offset" (p,), the dictionary; "importance", "low", "high"
+            (k,), mean share of the logit in [0, 1] with its interval; "prevalence", "reliability",
+            "counts" (k,), see `Strategies`; "strategies" (), concepts that dominate ten images;
+            "cosine" (k, k) and "place" (k, 2), concepts beside each other; "aligned",
+            "aligned_cosine" (k, a), classes with the nearest vectors, and "own_cosine" (k,);
+            "plane" (N, 2), "dominant", "correct", "index" (N,) and uint8 "thumbnails"
+            (N, C, t, t), the images; uint8 "crops" (k, m, C, s, s), those that show a concept
+            most, "crops_found" (k,), how many there are, "crop_activations" (k, m, p); uint8
+            "mapped" (n, C, s, s) and "maps" (n, k, s, s), images with concept maps; uint8
+            "pictures" (k, C + 1, q, q), where they were drawn, with opacity.
+    """
+
+    target: int
+    name: str
+    tensors: Mapping[str, Tensor]
+
+    @property
+    def k(self) -> int:
+        """Number of concepts."""
+        return len(self.tensors["importance"])
+
+    def save(self, path: str | Path) -> None:
+        """Write the class to one file."""
+        save_tensors(path, self.tensors, {"target": self.target, "name": self.name})
+
+    @staticmethod
+    def load(path: str | Path) -> ClassAtlas:
+        """Read what `save` wrote."""
+        told = tensor_provenance(path)
+        if not {"target", "name"} <= set(told):
+            raise SparksError(f"{path} is no class of a Lens atlas: make the atlas again")
+        return ClassAtlas(int(told["target"]), str(told["name"]), load_tensors(path))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surveyor:
+    """How the classes of a model are surveyed.
+
+    Attributes:
+        craft: how concepts are found; its importance is not used, since a concept's share of the
+            logit is exact at the last layer (Fel et al. 2023, holistic, section 4).
+        signed: dictionary for layers whose activations go below zero.
+        most: classes, the first ones; None for all.
+        images: training images of each class that the model predicts as it, at most.
+        crops: shown of each concept.
+        side: of crops and images shown, in pixels, at most.
+        thumbnail: side of the images shown on hover, in pixels.
+        mapped: images shown with maps of every concept.
+        aligned: classes listed beside each concept.
+        bootstrap: of importances, over images.
+        seed: of the plane.
+    """
+
+    craft: Craft = field(default_factory=Craft)
+    signed: Method = field(default_factory=SemiNMF)
+    most: int | None = None
+    images: int = 500
+    crops: int = 10
+    side: int = 96
+    thumbnail: int = 40
+    mapped: int = 4
+    aligned: int = 5
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+    seed: int = 0
+
+    def survey(
+        self, model: Classifier, layer: str, train: ImageSet, draw: Draw | None = None
+    ) -> Iterator[ClassAtlas]:
+        """Yield the classes one after the other: no more than one is held.
+
+        Classes for which the model predicts fewer than two images are left out.
+
+        Args:
+            model: in evaluation mode.
+            layer: where concepts are found.
+            train: images that concepts are found in and shown with.
+            draw: makes pictures of the concepts of a class.
+        """
+        logits = predict(model, train, device=next(model.parameters()).device)
+        found = logits.argmax(1)
+        counts = found.bincount(minlength=len(train.classes))
+        seen = [c for c in range(len(train.classes)) if counts[c] >= 2]
+        if not seen:
+            raise SparksError("the model predicts no class for two images: there is nothing to see")
+        cut = Layer(model, layer, train.batch([0]))
+        some = torch.stack([(found == c).nonzero()[0, 0] for c in seen[:16]])
+        vectors = class_vectors(cut, train.batch(some))
+        for target in progress(list(islice(seen, self.most)), unit="label", description="lens"):
+            index = predicted_as(logits, target, self.images)
+            correct = train.labels[index] == target
+            yield self.of_class(cut, train, target, index, correct, vectors, draw)
+
+    def of_class(
+        self,
+        layer: Layer,
+        train: ImageSet,
+        target: int,
+        index: Tensor,
+        correct: Tensor,
+        vectors: Tensor,
+        draw: Draw | None = None,
+    ) -> ClassAtlas:
+        """Survey one class.
+
+        Args:
+            layer: where concepts are found.
+            train: images.
+            target: the class.
+            index: numbers of the images that are predicted as it.
+            correct: whether each is of the class.
+            vectors: of all classes (classes, p), see `class_vectors`.
+            draw: see `survey`.
+        """
+        x = train.batch(index)
+        concepts = self._fit(layer, x)
+        classes = torch.full((len(x),), target, dtype=torch.int64)
+        gave = GradientInput()(concepts.head, concepts.coefficients(x), classes)
+        order = Strategies(gave, correct).importance.argsort(descending=True, stable=True)
+        concepts, gave = _reordered(concepts, order), gave[:, order]
+        tensors = {"atoms": concepts.dictionary.atoms.cpu()}
+        tensors["offset"] = concepts.dictionary.offset.cpu()
+        tensors |= self._numbers(gave, correct) | self._relations(concepts, vectors, target)
+        tensors |= self._pixels(concepts, x)
+        tensors |= {"index": index, "correct": correct, "plane": plane(gave, self.seed)}
+        if draw is not None:
+            tensors["pictures"] = as_bytes(draw(concepts))
+        return ClassAtlas(target, train.classes[target], tensors)
+
+    def _fit(self, layer: Layer, x: Tensor) -> Concepts:
+        low = float(layer.activations(x[:16]).min())
+        craft = self.craft if low >= 0 else replace(self.craft, dictionary=self.signed)
+        crops = craft.crops(x)
+        if len(crops) < craft.dictionary.concepts:
+            craft = replace(craft, dictionary=replace(craft.dictionary, concepts=len(crops)))
+        return craft.fit_crops(layer, x, crops)
+
+    def _numbers(self, gave: Tensor, correct: Tensor) -> dict[str, Tensor]:
+        found = Strategies(gave, correct)
+        intervals = [self.bootstrap.mean(column) for column in found.shares.T.double()]
+        return {
+            "importance": torch.tensor([i.mean for i in intervals]),
+            "low": torch.tensor([i.low for i in intervals]),
+            "high": torch.tensor([i.high for i in intervals]),
+            "prevalence": found.prevalence,
+            "reliability": found.reliability,
+            "counts": found.counts,
+            "dominant": found.dominant,
+            "strategies": torch.tensor(found.strategies),
+        }
+
+    def _relations(self, concepts: Concepts, vectors: Tensor, target: int) -> dict[str, Tensor]:
+        atoms = concepts.dictionary.atoms.cpu()
+        near = cosines(atoms, vectors)
+        best = near.topk(min(self.aligned, len(vectors)), dim=1)
+        cosine = cosines(atoms, atoms)
+        return {
+            "aligned": best.indices,
+            "aligned_cosine": best.values,
+            "own_cosine": near[:, target].clone(),
+            "cosine": cosine,
+            "place": in_plane(1 - cosine),
+        }
+
+    def _pixels(self, concepts: Concepts, x: Tensor) -> dict[str, Tensor]:
+        tops = [concepts.top(concept, self.crops) for concept in range(concepts.k)]
+        # Images with one crop each: fewer than `crops` where the class has fewer images.
+        cut = torch.stack([_padded(top.cut(x), self.crops) for top in tops])
+        seen = torch.stack([_padded(concepts.layer.pooled(top.cut(x)), self.crops) for top in tops])
+        crops = as_bytes(resized(cut.flatten(0, 1), self.side))
+        every = torch.arange(concepts.k)
+        some = x[: self.mapped]
+        maps = concept_maps(concepts, some, every).clamp(min=0)
+        size = maps.flatten(2).amax(2).clamp(min=1e-12)[..., None, None]
+        return {
+            "thumbnails": as_bytes(resized(x, self.thumbnail)),
+            "crops": crops.reshape(*cut.shape[:2], *crops.shape[1:]),
+            "crops_found": torch.tensor([len(top) for top in tops]),
+            "crop_activations": seen.half(),
+            "mapped": as_bytes(resized(some, self.side)),
+            "maps": as_bytes(resized(maps / size, self.side)),
+        }
+
+
+def _reordered(concepts: Concepts, order: Tensor) -> Concepts:
+    dictionary = replace(concepts.dictionary, atoms=concepts.dictionary.atoms[order])
+    return replace(concepts, dictionary=dictionary, codes=concepts.codes[:, order])
+
+
+def _padded(rows: Tensor, count: int) -> Tensor:
+    return torch.cat([rows, rows.new_zeros(count - len(rows), *rows.shape[1:])])
+
+
+def resized(x: Tensor, side: int) -> Tensor:
+    """Images (N, C, H, W) whose shorter side is at most `side` pixels."""
+    scale = side / min(x.shape[2:])
+    if scale >= 1:
+        return x
+    height, width = (max(1, round(scale * length)) for length in x.shape[2:])
+    return functional.interpolate(x, (height, width), mode="bilinear", antialias=True)
+
+
+def as_bytes(x: Tensor) -> Tensor:
+    """Values in [0, 1] as uint8."""
+    return (x.clamp(0, 1) * 255).round().byte()
+
+
+__all__ = ["IMPORTANT", "ClassAtlas", "Draw", "Surveyor", "as_bytes", "resized"]

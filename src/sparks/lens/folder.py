@@ -1,0 +1,143 @@
+"""Atlases on disk: a folder with one file a class, and what classes have in common."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from sparks.artifacts import load_table, save_table
+from sparks.concepts.numbers import Numbers
+from sparks.errors import SparksError
+from sparks.lens.atlas import ClassAtlas
+from sparks.lens.links import Alike
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CLASSES, _ALIKE = "classes.parquet", "alike.parquet"
+
+
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path` that takes its place when the block succeeds.
+
+    A killed or failed block leaves `path` as it was.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)
+        old = temporary.with_name(temporary.name + ".old")
+        if path.exists():
+            path.rename(old)
+        temporary.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise SparksError(
+                f"cannot write {path}: {error}. Free some space or choose another folder, then "
+                "run the same command again; nothing half-written was left."
+            ) from error
+        raise
+
+
+def write_atlas(
+    path: str | Path, classes: Iterable[ClassAtlas], alike: Alike | None = None
+) -> Numbers:
+    """Write classes to a folder, as they come, and return the numbers of their statistics.
+
+    Rows "ConceptImportance", "Prevalence", "Reliability", "Dominated", "OwnCosine" and
+    "OwnAligned" are of concepts (column image: rank), "Strategies", "Images" and "SimilarConcepts"
+    of classes (column image: class); the condition names the class.
+
+    Raises:
+        SparksError: when the folder cannot be written.
+    """
+    import pandas as pd
+
+    numbers, known, atoms = Numbers(), [], []
+    with whole_folder(path) as folder:
+        for one in classes:
+            one.save(folder / _file(one.target))
+            known.append((one.target, one.name, one.k, int(one.tensors["strategies"])))
+            atoms.append(one.tensors["atoms"])
+            _count(one, numbers)
+        columns = ["target", "name", "concepts", "strategies"]
+        save_table(folder / _CLASSES, pd.DataFrame(known, columns=columns))
+        links = (alike or Alike())([row[0] for row in known], atoms)
+        save_table(folder / _ALIKE, links)
+    similar = links.groupby("target").size()
+    for target, name, *_ in known:
+        found = {"SimilarConcepts": [float(similar.get(target, 0))]}
+        numbers.add(found, [target], "CRAFT", "class", name)
+    return numbers
+
+
+def _count(one: ClassAtlas, numbers: Numbers) -> None:
+    tensors = one.tensors
+    of_concepts = {
+        "ConceptImportance": tensors["importance"],
+        "Prevalence": tensors["prevalence"],
+        "Reliability": tensors["reliability"],
+        "Dominated": tensors["counts"],
+        "OwnCosine": tensors["own_cosine"],
+        "OwnAligned": (tensors["aligned"][:, 0] == one.target).float(),
+    }
+    numbers.add(of_concepts, range(1, one.k + 1), "CRAFT", "concept", one.name)
+    of_class: dict[str, Tensor | list[float]] = {
+        "Strategies": tensors["strategies"][None],
+        "Images": [float(len(tensors["dominant"]))],
+    }
+    numbers.add(of_class, [one.target], "CRAFT", "class", one.name)
+
+
+def _file(target: int) -> str:
+    return f"class-{target:05d}.safetensors"
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """An atlas on disk; classes are read one at a time.
+
+    Attributes:
+        path: its folder.
+        dataset: name of the data set.
+        model: name of the model.
+    """
+
+    path: Path
+    dataset: str
+    model: str
+
+    @cached_property
+    def classes(self) -> pd.DataFrame:
+        """Columns target, name, concepts and strategies."""
+        return load_table(self.path / _CLASSES)
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """Number → name of the classes that are here."""
+        return {int(row["target"]): str(row["name"]) for _, row in self.classes.iterrows()}
+
+    @cached_property
+    def alike(self) -> pd.DataFrame:
+        """Similar concepts of other classes; see `Alike`."""
+        return load_table(self.path / _ALIKE)
+
+    def load(self, target: int) -> ClassAtlas:
+        """Read one class."""
+        return ClassAtlas.load(self.path / _file(target))

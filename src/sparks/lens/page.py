@@ -1,0 +1,145 @@
+"""What the pages of a class show: numbers and charts for the template, images as files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sparks.lens import charts
+from sparks.lens.images import COLUMNS, lit, save_webp, sheet
+
+if TYPE_CHECKING:
+    from sparks.lens.atlas import ClassAtlas
+    from sparks.lens.folder import Atlas
+
+# Similar concepts listed of each concept, and concepts of each model in a comparison.
+LISTED, COMPARED = 5, 4
+
+
+def class_page(folder: Path, place: str, atlas: Atlas, target: int) -> dict[str, Any]:
+    """Write the images of a class's page, and return what its template shows.
+
+    Args:
+        folder: of the site.
+        place: of the model's pages below it.
+        atlas: where the class is.
+        target: the class.
+    """
+    one = atlas.load(target)
+    images = f"class-{target:05d}"
+    sprite = _images(folder / place / images, one)
+    tensors = {name: tensor.numpy() for name, tensor in one.tensors.items()}
+    found = {
+        "clusters": charts.clusters(
+            tensors["plane"], tensors["dominant"], f"{images}/thumbnails.webp", sprite
+        ),
+        "importance": charts.bars(tensors["importance"], tensors["low"], tensors["high"]),
+        "similarity": charts.similarity(tensors["place"], tensors["importance"]),
+    }
+    return {
+        "one": one,
+        "images": images,
+        "concepts": concepts(one, atlas),
+        "count": len(tensors["dominant"]),
+        "strategies": int(tensors["strategies"]),
+        "cosine": tensors["cosine"],
+        "charts": found,
+        "size": sizes(one),
+    }
+
+
+def compare_page(seen: Mapping[str, Atlas], target: int) -> dict[str, Any]:
+    """Return what the page of one class under several models shows.
+
+    Args:
+        seen: place of a model's pages → its atlas.
+        target: the class.
+    """
+    name = ""
+    models: list[dict[str, Any]] = []
+    importance: dict[str, Any] = {}
+    for place, atlas in seen.items():
+        one = atlas.load(target)
+        name = one.name
+        importance[atlas.model] = one.tensors["importance"].numpy()
+        models.append(
+            {
+                "name": atlas.model,
+                "page": f"{place}/class-{target:05d}",
+                "strategies": int(one.tensors["strategies"]),
+                "count": len(one.tensors["dominant"]),
+                "correct": float(one.tensors["correct"].float().mean()),
+                "three": float(one.tensors["importance"][:3].sum()),
+                "concepts": concepts(one, atlas)[:COMPARED],
+                "size": sizes(one),
+            }
+        )
+    chart = charts.by_rank(importance)
+    dataset = next(iter(seen.values())).dataset
+    return {"name": name, "dataset": dataset, "models": models, "charts": {"ranks": chart}}
+
+
+def concepts(one: ClassAtlas, atlas: Atlas) -> list[dict[str, Any]]:
+    """List what is said of each concept of a class, the most important first."""
+    similar = atlas.alike[atlas.alike["target"] == one.target]
+    columns = ("importance", "low", "high", "prevalence", "reliability", "counts", "own_cosine")
+    numbers = {name: one.tensors[name].tolist() for name in columns}
+    near = zip(one.tensors["aligned"].tolist(), one.tensors["aligned_cosine"].tolist(), strict=True)
+    names = atlas.names
+    listed = []
+    for number, (classes, values) in enumerate(near):
+        rows = similar[similar["concept"] == number].head(LISTED)
+        others = zip(rows["other"], rows["other_concept"], rows["cosine"], strict=True)
+        listed.append(
+            {name: column[number] for name, column in numbers.items()}
+            | {
+                "number": number + 1,
+                "reliable": not math.isnan(numbers["reliability"][number]),
+                "certain": not math.isnan(numbers["low"][number]),
+                "drawn": "pictures" in one.tensors,
+                "found": int(one.tensors["crops_found"][number]),
+                "aligned": [
+                    (c, names.get(c, f"class {c}"), c in names, v)
+                    for c, v in zip(classes, values, strict=True)
+                ],
+                "alike": [(c, names[c], int(i) + 1, float(v)) for c, i, v in others],
+            }
+        )
+    return listed
+
+
+def sizes(one: ClassAtlas) -> dict[str, tuple[int, int]]:
+    """Width and height of the images of a page, so that it does not jump when they come."""
+    h, w = one.tensors["crops"].shape[3:]
+    m, n = one.tensors["crops"].shape[1], len(one.tensors["mapped"])
+    high, wide = one.tensors["mapped"].shape[2:]
+    across = min(n, COLUMNS)
+    found: dict[str, tuple[int, int]] = {
+        "crops": (w * min(m, COLUMNS), h * math.ceil(m / COLUMNS)),
+        "maps": (wide * across, high * math.ceil(n / across)),
+    }
+    if "pictures" in one.tensors:
+        found["picture"] = (one.tensors["pictures"].shape[3], one.tensors["pictures"].shape[2])
+    return found
+
+
+def _images(folder: Path, one: ClassAtlas) -> tuple[int, int]:
+    """Write the images of a class; return columns and side of the sheet of thumbnails."""
+    folder.mkdir(parents=True)
+    tensors = one.tensors
+    thumbnails = tensors["thumbnails"]
+    columns = max(1, math.ceil(math.sqrt(len(thumbnails))))
+    save_webp(folder / "thumbnails.webp", sheet(thumbnails, columns), quality=60)
+    mapped = tensors["mapped"]
+    for concept in range(one.k):
+        number = concept + 1
+        crops = tensors["crops"][concept]
+        save_webp(folder / f"crops-{number}.webp", sheet(crops, min(len(crops), COLUMNS)))
+        shown = lit(mapped, tensors["maps"][:, concept])
+        save_webp(folder / f"maps-{number}.webp", sheet(shown, min(len(shown), COLUMNS)))
+        if "pictures" in tensors:
+            picture = tensors["pictures"][concept].permute(1, 2, 0).numpy()
+            save_webp(folder / f"picture-{number}.webp", picture)
+    return columns, thumbnails.shape[3]
