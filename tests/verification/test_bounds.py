@@ -276,11 +276,11 @@ def test_an_older_library_finds_the_same_bounds(seed, method, theirs, sizes):
         "auto_LiRPA", reason="auto_LiRPA's release does not import with the locked NumPy and torch"
     )
     _, _, model = dense(seed, sizes)
-    model = model.float()
-    centre, radius = torch.rand(2, 3, generator=torch.Generator().manual_seed(seed)), 0.2
+    generator = torch.Generator().manual_seed(seed)
+    centre, radius = torch.rand(2, 3, generator=generator, dtype=torch.float64), 0.2
     bounded = lirpa.BoundedModule(model, centre)
     ball = lirpa.PerturbationLpNorm(norm=torch.inf, eps=radius)
     other = bounded.compute_bounds(x=(lirpa.BoundedTensor(centre, ball),), method=theirs)
     ours = bounds(model, centre - radius, centre + radius, method)
     for a, b in zip(ours, other, strict=True):
-        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(a, b, atol=1e-9, rtol=1e-9)
