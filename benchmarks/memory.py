@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import resource
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -11,11 +12,26 @@ from benchmarks.cases import network
 from sparks.engine import Engine, Grid
 
 
-def peak_megabytes() -> float:
-    """Peak resident memory of this process so far; on a GPU, peak memory allocated there."""
+def peak_rise(work: Callable[[], object]) -> float:
+    """By how many MB the work raises the memory of this process; on a GPU, what it allocates there.
+
+    The start of a process has a peak of its own, which may be higher: Linux forgets it on request.
+    """
     if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        work()
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _resident("VmRSS")
+    work()
+    return (_resident("VmHWM") - before) / 2**10
+
+
+def _resident(entry: str) -> int:
+    """Read the resident memory of this process, now or at its peak, in kB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(entry)).split()[1])
 
 
 def main() -> None:
@@ -28,9 +44,7 @@ def main() -> None:
     grid = Grid((8, 8), (64, 64))
     engine = Engine(batch_size=64)
     engine.score(model, x[:1], target[:1], torch.rand(64, 64), grid)  # libraries load their parts
-    before = peak_megabytes()
-    engine.score(model, x, target, torch.rand(masks, 64), grid)
-    print(peak_megabytes() - before)
+    print(peak_rise(lambda: engine.score(model, x, target, torch.rand(masks, 64), grid)))
 
 
 if __name__ == "__main__":
