@@ -63,3 +63,28 @@ def test_bounds_are_listed_in_the_papers_order():
     assert table.shown.loc[3, "Tightness, paper"] == "1.55"
     with pytest.raises(SparksError, match="no score"):
         ByBound()(scores.assign(condition=""), BOUNDS)
+
+
+def test_an_attack_with_more_steps_is_compared_on_the_same_images():
+    ours = {"EVA": (0.1, 0.3), "RISE": (0.2, 0.4), "Random": (0.5, 0.9)}
+    stronger = {
+        "EVA": 0.1,
+        "RISE": 0.05,
+        "Random": 0.4,
+    }  # of the first image alone; two change places
+    metrics = ("Deletion", "Insertion", "MuFidelity")
+    scores = pd.DataFrame(
+        [row(metric, 0.5, method) for metric in metrics for method in ours]
+        + [
+            row("Robustness-Sr", value, method, image=i)
+            for method, values in ours.items()
+            for i, value in enumerate(values)
+        ]
+        + [
+            row("Robustness-Sr", value, method, "attack of 50 steps")
+            for method, value in stronger.items()
+        ]
+    )
+    cost = pd.DataFrame([row("Seconds", 0.02, method) for method in ours])
+    caption = Benchmark({}, (), Bootstrap(resamples=20))(scores, cost, PUBLISHED).caption
+    assert "attack of 50 steps on digits with mlp: τ +0.33, 0.150" in caption
