@@ -36,3 +36,10 @@ def test_cost_is_read_of_every_method():
     files = grid.item_inputs(CONFIG, "tab-cost")["cost"]
     assert len(files) == 2 * 18
     assert "results/attributions/digits/convnet/0/hsic.cost.parquet" in files
+
+
+def test_a_network_does_not_judge_its_own_pictures():
+    config = compose(["scale=laptop", "experiment=maco", "scale.maco_judges=[convnet/0,mlp/3]"])
+    found = grid.maco_inputs(config, {"dataset": "chimera", "model": "convnet", "seed": "0"})
+    assert found["weights"] == "results/models/chimera/convnet/0/weights.safetensors"
+    assert found["judges"] == ["results/models/chimera/mlp/3/weights.safetensors"]

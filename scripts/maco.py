@@ -1,0 +1,55 @@
+"""Draw what a network looks for, by MACO and other methods, and score the pictures."""
+
+from harness import grid, places
+from harness.job import Config, Paths, main
+
+PARTS = (
+    "model.classifier",
+    "model.layer",
+    "model.name",
+    "studies.maco",
+    "seed",
+    "device",
+)
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write the scores of all pictures, and keep some for the figures."""
+    from harness.loading import build, trained
+    from sparks.artifacts import load_tensors, save_table, save_tensors, tensor_provenance
+    from sparks.concepts.layer import Layer
+    from sparks.data import ImageSet
+    from sparks.visualization import ImageStatistics
+    from sparks.visualization.judges import Judge
+    from sparks.visualization.study import Subject
+
+    settings = cfg["studies.maco"]
+    train, test = ImageSet.load(inputs["train"]), ImageSet.load(inputs["test"])
+    known, example = settings["layers"], test.batch([0])
+    judges = []
+    for weights in inputs["judges"]:
+        made = tensor_provenance(weights)
+        name = made["job"]["model"]
+        judge = trained(made["config"]["model.classifier"], weights, cfg["device"])
+        label = f"{name}, seed {made['job']['seed']}"
+        judges.append(Judge(label, judge, Layer(judge, known[name], example)))
+    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
+    layer = Layer(model, known.get(cfg["model.name"], cfg["model.layer"]), example)
+    statistics = ImageStatistics.of_tensors(load_tensors(inputs["spectrum"]))
+    study = build(settings["study"])
+
+    numbers, kept, told = study.run(Subject(model, layer, train, test, statistics), judges)
+    names = cfg.wildcards
+    table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
+    save_table(outputs["table"], table, cfg.provenance())
+    save_tensors(outputs["pictures"], kept, cfg.provenance(**told))
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs=grid.maco_inputs,
+        outputs={"table": places.MACO, "pictures": places.MACO_PICTURES},
+        snakemake=globals().get("snakemake"),
+    )

@@ -1,0 +1,140 @@
+"""Other networks and real images, that pictures are judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sparks.concepts.layer import Layer
+from sparks.concepts.numbers import Numbers
+from sparks.data.imageset import ImageSet
+from sparks.models.classifier import Classifier
+from sparks.statistics import Bootstrap
+from sparks.training.predict import accuracy
+from sparks.visualization.crops import resize
+from sparks.visualization.scores import fid, plausibility, transferability
+from sparks.visualization.spectrum import (
+    ImageStatistics,
+    high_frequency_share,
+    magnitude_error,
+    radial_power,
+    spectrum_distance,
+)
+
+# What real images are called beside methods.
+NATURAL = "natural images"
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """A network, and the layer whose mean activations are its features."""
+
+    name: str
+    model: Classifier
+    layer: Layer
+
+
+@dataclass(frozen=True, eq=False)
+class Jury:
+    """All that judges pictures.
+
+    Features are those of a network that the pictures were not made for, where there is one: the
+    one they were made for can be fooled by them, which is how they are made.
+
+    Attributes:
+        own: the network that the pictures are made for.
+        judges: others.
+        known: features of training images, (N, p).
+        real: features of test images, (M, p).
+        statistics: of the training images.
+        bootstrap: of the Fréchet distance, over pictures.
+        test: test images.
+    """
+
+    own: Judge
+    judges: Sequence[Judge]
+    known: Tensor
+    real: Tensor
+    statistics: ImageStatistics
+    bootstrap: Bootstrap
+    test: ImageSet
+
+    @staticmethod
+    def of(
+        train: ImageSet,
+        test: ImageSet,
+        statistics: ImageStatistics,
+        own: Judge,
+        judges: Sequence[Judge],
+        references: int,
+        bootstrap: Bootstrap,
+    ) -> Jury:
+        """Take the features of at most so many real images of each set."""
+        layer = (*judges, own)[0].layer
+        known, real = (_features(layer, images, references) for images in (train, test))
+        return Jury(own, judges, known, real, statistics, bootstrap, test)
+
+    @property
+    def features(self) -> Layer:
+        """Whose mean activations are features."""
+        return (*self.judges, self.own)[0].layer
+
+    def natural(self, count: int, numbers: Numbers) -> None:
+        """Score real images as if they were pictures, `count` of them where the number matters."""
+        units = range(len(self.real))
+        numbers.add({"Plausibility": plausibility(self.known, self.real, self.real)}, units,
+                    NATURAL, "logit")  # fmt: skip
+        self._distance(NATURAL, self.known[:count], numbers)
+        for judge in (self.own, *self.judges):
+            device = next(judge.model.parameters()).device
+            share = accuracy(judge.model, self.test, device=device)
+            numbers.add({"Transferability": [share]}, [0], NATURAL, "logit", judge.name)
+        images = self.test.batch(range(min(len(self.test), 256)))
+        self._spectrum(NATURAL, "logit", images, numbers)
+
+    def likeness(self, name: str, kind: str, images: Tensor, numbers: Numbers) -> None:
+        """How much pictures are like real images, to a network and in their spectrum."""
+        features = self.features.pooled(resize(images, self.statistics.size))
+        scores = plausibility(self.known, self.real, features)
+        numbers.add({"Plausibility": scores}, range(len(scores)), name, kind)
+        if kind == "logit":
+            self._distance(name, features, numbers)
+        self._spectrum(name, kind, images, numbers)
+
+    def classes(self, name: str, images: Tensor, classes: Tensor, numbers: Numbers) -> None:
+        """Which networks see the class that each picture was made for."""
+        models = {judge.name: judge.model for judge in (self.own, *self.judges)}
+        found = transferability(models, images, classes, self.statistics.size)
+        for judge, right in found.items():
+            numbers.add({"Transferability": right}, range(len(right)), name, "logit", judge)
+
+    @staticmethod
+    def power(images: Tensor) -> tuple[Tensor, Tensor]:
+        """Frequencies, and the mean radial power of pictures."""
+        frequencies, power = radial_power(images)
+        return frequencies, power.mean(0)
+
+    def _distance(self, name: str, features: Tensor, numbers: Numbers) -> None:
+        """Fréchet distance, of all pictures and of resamples: the same ones for every method."""
+        if len(features) < 2:
+            return
+        numbers.add({"FID": [fid(self.real, features)]}, [0], name, "logit")
+        draws = self.bootstrap.draws(len(features))
+        resampled = [fid(self.real, features[torch.from_numpy(which)]) for which in draws]
+        numbers.add({"FID resampled": resampled}, range(len(resampled)), name, "logit")
+
+    def _spectrum(self, name: str, kind: str, images: Tensor, numbers: Numbers) -> None:
+        scores = {
+            "SpectrumDistance": spectrum_distance(images, self.statistics),
+            "HighFrequencyShare": high_frequency_share(images),
+            "MagnitudeError": magnitude_error(images, self.statistics),
+        }
+        numbers.add(scores, range(len(images)), name, kind)
+
+
+def _features(layer: Layer, images: ImageSet, most: int) -> Tensor:
+    some = images.subset(slice(0, most)) if len(images) > most else images
+    return torch.cat([layer.pooled(x) for x, _ in some.batches(256)])
