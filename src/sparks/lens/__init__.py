@@ -1,10 +1,11 @@
-"""Lens: what a model sees of every class, as a static site class by class.
+"""Lens: what a model sees of every class, as a static site and for an image of one's own.
 
     atlas     what is known of a class: concepts, their importance, crops, maps, strategies
     links     what classes have in common: aligned classes, similar concepts
     folder    atlases on disk, one file a class
     site      pages made from atlases, class after class
     charts    the charts of a page
+    explain   one image by the concepts of the class it is given
 
 >>> from sparks.lens import Surveyor
 >>> for one in Surveyor().survey(model, "stages.1", train):  # doctest: +SKIP
@@ -19,17 +20,19 @@ from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
     from sparks.lens.atlas import ClassAtlas, Surveyor
+    from sparks.lens.explain import Explainer
     from sparks.lens.folder import Atlas, write_atlas
     from sparks.lens.site import build_site
 
 _MODULES = {
     "Atlas": "folder",
     "ClassAtlas": "atlas",
+    "Explainer": "explain",
     "Surveyor": "atlas",
     "build_site": "site",
     "write_atlas": "folder",
 }
 
-__all__ = ["Atlas", "ClassAtlas", "Surveyor", "build_site", "write_atlas"]
+__all__ = ["Atlas", "ClassAtlas", "Explainer", "Surveyor", "build_site", "write_atlas"]
 
 __getattr__ = on_first_use(__name__, _MODULES)

@@ -36,7 +36,7 @@ def clusters(plane: Array, dominant: Array, sprite: str, grid: tuple[int, int]) 
     columns, side = grid
     place = np.arange(len(plane))
     names = [f"concept {c + 1}" for c in dominant]
-    data = {
+    data: dict[str, Any] = {
         "x": plane[:, 0].astype(np.float32),
         "y": plane[:, 1].astype(np.float32),
         "left": (place % columns * side).astype(np.int32),

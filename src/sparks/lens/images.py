@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ COLUMNS = 5
 Bytes = NDArray[np.uint8]
 
 
-def save_webp(path: Path, pixels: Bytes, quality: int = 75) -> None:
+def save_webp(path: Path | BinaryIO, pixels: Bytes, quality: int = 75) -> None:
     """Write pixels (H, W, C) with C in 1 to 4: grey or colour, the even ones with opacity."""
     from PIL import Image
 
@@ -42,4 +42,5 @@ def lit(images: Any, maps: Any) -> Bytes:
     pixels = np.asarray(images, np.float32)
     light = np.asarray(maps, np.float32)[:, None] / 255
     dim = pixels.mean(1, keepdims=True) * 0.3 + 20
-    return (light * pixels + (1 - light) * dim).round().clip(0, 255).astype(np.uint8)
+    mixed: Bytes = (light * pixels + (1 - light) * dim).round().clip(0, 255).astype(np.uint8)
+    return mixed

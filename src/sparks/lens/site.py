@@ -178,6 +178,8 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # Bokeh reads objects in the order they were written in.
+    made.policies["json.dumps_kwargs"] = {"sort_keys": False}
     made.filters["percent"] = lambda share, digits=0: f"{100 * share:.{digits}f} %"
     return made
 
