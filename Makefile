@@ -1,5 +1,5 @@
 # Shortcuts for developers. Users need none of them: see README.md.
-.PHONY: bench check lock
+.PHONY: bench check lens-serve lock
 
 bench: ## speed and memory as ratios: a table, benchmarks/results/bench.csv and a plot
 	./sparks python -m benchmarks.run
@@ -10,6 +10,9 @@ check: ## format, lint and type check, as pre-commit does
 	./sparks snakefmt --check Snakefile workflow
 	./sparks mypy
 	./sparks snakemake --lint
+
+lens-serve: ## a local page that explains an image of yours, by the model that `snakemake lens` has surveyed
+	./sparks python scripts/lens_serve.py dataset=chimera model=convnet
 
 lock: ## make requirements.lock and environment.yml from pyproject.toml
 	./sparks uv pip compile pyproject.toml --all-extras --generate-hashes --universal \
