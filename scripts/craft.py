@@ -9,6 +9,7 @@ PARTS = (
     "model.name",
     "dataset.builder",
     "studies.craft",
+    "maco",
     "seed",
     "device",
 )
@@ -17,10 +18,11 @@ PARTS = (
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what was measured of every class, and what the figures show of one class and image."""
     from harness.loading import build, concept_layers, trained
-    from sparks.artifacts import save_table, save_tensors
+    from sparks.artifacts import load_tensors, save_table, save_tensors
     from sparks.concepts.layer import Layer
     from sparks.concepts.pictures import mistake
     from sparks.data import ImageSet
+    from sparks.visualization import ImageStatistics, concept_pictures, stretched
 
     settings = cfg["studies.craft"]
     study, pictures = build(settings["study"]), build(settings["pictures"])
@@ -51,6 +53,12 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
             f"{name}_label": test.classes[int(test.labels[image])],
         }
         tensors |= {f"{name}.{key}": value for key, value in found.items()}
+    statistics = ImageStatistics.of_tensors(load_tensors(inputs["spectrum"]))
+    parts = ("class", "unified", "mistake")
+    banks = [tensors[f"{part}.atoms"] for part in parts]
+    made = concept_pictures(layer, banks, statistics, build(cfg["maco"]), cfg["seed"])
+    drawn = zip(parts, made, strict=True)
+    tensors |= {f"{part}.maco": stretched(found.images) for part, found in drawn}
     save_tensors(outputs["pictures"], tensors, cfg.provenance(told=told))
 
 
@@ -58,7 +66,12 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"train": places.TRAIN, "test": places.TEST, "weights": places.WEIGHTS},
+        inputs={
+            "train": places.TRAIN,
+            "test": places.TEST,
+            "spectrum": places.SPECTRUM,
+            "weights": places.WEIGHTS,
+        },
         outputs={"table": places.CRAFT, "pictures": places.CRAFT_PICTURES},
         snakemake=globals().get("snakemake"),
     )

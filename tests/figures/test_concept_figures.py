@@ -34,6 +34,7 @@ def shown(wrong=True, recursion=True):
     rand = GENERATOR.random
     arrays = {
         "class.crops": rand((2, 3, 3, 8, 8)),
+        "class.maco": rand((2, 3, 16, 16)),
         "class.images": rand((2, 3, 8, 8)),
         "class.maps": rand((2, 2, 8, 8)),
         "class.importance": np.array([0.1, 0.6, 0.2]),
@@ -51,6 +52,7 @@ def shown(wrong=True, recursion=True):
             f"{name}.heat": rand((8, 8)),
             f"{name}.maps": np.stack([rand((8, 8)), np.zeros((8, 8))]),
             f"{name}.crops": rand((2, 3, 3, 8, 8)),
+            f"{name}.maco": rand((2, 3, 16, 16)),
             f"{name}.share": np.array([0.75, 0.25]),
             f"{name}.order": np.array([4, 0]),
         }

@@ -6,6 +6,7 @@ rule craft:
     input:
         train=places.TRAIN,
         test=places.TEST,
+        spectrum=places.SPECTRUM,
         weights=places.WEIGHTS,
     output:
         table=places.CRAFT,

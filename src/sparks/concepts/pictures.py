@@ -43,7 +43,8 @@ class Pictures:
         Returns:
             "class.crops" (c, m, C, H, W); "class.images" (n, C, H, W); "class.maps" (n, c, H, W),
             GradCAM of the concepts through the non-negative least squares; "class.importance",
-            "class.low", "class.high", "class.published" (k,), of all concepts; "class.order" (c,);
+            "class.low", "class.high", "class.published" (k,), of all concepts; "class.order" (c,),
+            "class.atoms" (c, p), of those shown;
             "recursion.parent" (m, C, H, W), "recursion.crops" (s, m, C, H, W).
         """
         concepts = study.craft.fit(one.layers[0], one.fit)
@@ -59,6 +60,7 @@ class Pictures:
             "high": torch.tensor([i.high for i in intervals]),
             "published": published.rank(concepts, one.x, one.target).nanmean(0),
             "order": order,
+            "atoms": concepts.dictionary.atoms[order],
             "crops": self._crops(concepts, order, one.fit),
             "images": images,
             "maps": concept_maps(concepts, images, order),
@@ -80,7 +82,7 @@ class Pictures:
         Returns:
             "image" (C, H, W); "heat" (H, W), GradCAM of the class; "maps" (c, H, W); "crops"
             (c, m, C, H, W); "share" (c,), of the positive contributions; "order" (c,);
-            "predicted" (1,).
+            "atoms" (c, p); "predicted" (1,).
         """
         device = next(model.parameters()).device
         target = predict(model, x, device=device).argmax(1)
@@ -98,6 +100,7 @@ class Pictures:
             "crops": self._crops(concepts, order, images),
             "share": share[order],
             "order": order,
+            "atoms": concepts.dictionary.atoms[order],
             "predicted": target,
         }
 

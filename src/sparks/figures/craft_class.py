@@ -27,7 +27,7 @@ class CraftClass:
         with style():
             figure, upper, bars, lower = self._canvas(arrays)
             for row, concept in enumerate(arrays["order"]):
-                strip(upper[row], arrays["crops"][row])
+                strip(upper[row], [arrays["maco"][row], *arrays["crops"][row]])
                 label = f"concept {int(concept)}"
                 upper[row, 0].set_ylabel(
                     label,
@@ -37,6 +37,8 @@ class CraftClass:
                     va="center",
                     fontweight="bold",
                 )
+            upper[0, 0].set_title("MACO")
+            upper[0, 1].set_title("crops", loc="left")
             self._bars(bars, arrays)
             for column, image in enumerate(arrays["images"]):
                 picture(lower[column, 0], image)
@@ -64,7 +66,7 @@ class CraftClass:
             2, 1, height_ratios=[0.62 * concepts + 0.4, 0.85 * images + 0.3]
         )
         left, right = top.subfigures(1, 2, width_ratios=[1.5, 1])
-        upper = left.subplots(concepts, crops, squeeze=False)
+        upper = left.subplots(concepts, 1 + crops, squeeze=False)
         return figure, upper, right.subplots(), bottom.subplots(images, concepts + 1, squeeze=False)
 
     @staticmethod
@@ -94,9 +96,9 @@ class CraftClass:
         return (
             f"The class {shown.told['shown']} of {shown.dataset} as {shown.model} sees it, by "
             "CRAFT. "
-            f"Above, the crops that show each of its {len(arrays['order'])} most important "
-            "concepts "
-            "most (one of an image, images the model predicts as the class), and the importance of "
+            f"Above, its {len(arrays['order'])} most important concepts: a picture of each by "
+            "MACO (from the 1st to the 99th percentile), the crops that show it most (one of an "
+            "image, images the model predicts as the class), and the importance of "
             f"all {len(ours)}: mean total Sobol index over test images with 95% bootstrap "
             "intervals. "
             "Diamonds: the authors' design, whose points are not scrambled; its indices sum to "

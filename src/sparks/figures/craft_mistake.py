@@ -30,7 +30,7 @@ class CraftMistake:
         caption = (
             f"{what}. The heat map says where it looks; the concepts of the class it predicts say "
             "what it takes that for: share of the positive contributions to the logit, map of the "
-            "concept, and crops of training images that show the concept most. The paper's example "
-            "is an astronaut predicted as a shovel, because of dirt and ski pants."
+            "concept, its picture by MACO, and crops of training images that show it most. The "
+            "paper's example is an astronaut predicted as a shovel, because of dirt and ski pants."
         )
         return Drawing(figure, caption)

@@ -63,8 +63,8 @@ def bare(axis: Axes) -> None:
     axis.spines[:].set_visible(False)
 
 
-def strip(axes: Sequence[Axes], crops: NDArray[Any]) -> None:
-    """Draw crops (m, C, H, W), one an axis."""
+def strip(axes: Sequence[Axes], crops: Sequence[NDArray[Any]] | NDArray[Any]) -> None:
+    """Draw pictures (C, H, W), one an axis."""
     for axis, crop in zip(axes, crops, strict=True):
         picture(axis, crop)
 

@@ -31,7 +31,8 @@ def explain_image(arrays: dict[str, NDArray[Any]], predicted: str) -> Any:
     heat = arrays["heat"] / max(float(arrays["heat"].max()), 1e-12)
     where[1].imshow(heat, cmap="inferno", alpha=0.55, vmin=0, vmax=1)
     where[1].set_title("where (GradCAM)")
-    axes = right.subplots(count, crops + 2, squeeze=False, width_ratios=[1.4, 1.4] + [1] * crops)
+    ratios = [1.4, 1.4, 1.4] + [1] * crops
+    axes = right.subplots(count, crops + 3, squeeze=False, width_ratios=ratios)
     for row in range(count):
         share, colour = float(arrays["share"][row]), COLOURS[row]
         axes[row, 0].barh([0], [share], color=colour)
@@ -43,10 +44,12 @@ def explain_image(arrays: dict[str, NDArray[Any]], predicted: str) -> Any:
             color=colour, fontweight="bold",
         )  # fmt: skip
         concept_map(axes[row, 1], arrays["image"], arrays["maps"][row], colour)
-        strip(axes[row, 2:], arrays["crops"][row])
+        picture(axes[row, 2], arrays["maco"][row])
+        strip(axes[row, 3:], arrays["crops"][row])
     axes[0, 0].set_title("how much")
     axes[0, 1].set_title("where")
-    axes[0, 2].set_title("what", loc="left")
+    axes[0, 2].set_title("what (MACO)")
+    axes[0, 3].set_title("what (crops)", loc="left")
     return figure
 
 
@@ -64,7 +67,7 @@ class Unified:
             f"{shown.told['unified_predicted']}, explained as a whole: where the model looks "
             "(GradCAM of the logit), how much each of its first concepts contributes (share of the "
             "positive contributions to the logit, coefficient times derivative, exact at the last "
-            "layer), where the image shows it, and what it is: the crops of training images that "
-            "show it most. Pictures of concepts by MACO join when that chapter is built."
+            "layer), where the image shows it, and what it is: a picture of it by MACO, and the "
+            "crops of training images that show it most."
         )
         return Drawing(figure, caption)
