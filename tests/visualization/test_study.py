@@ -74,6 +74,8 @@ def test_counts(found):
         assert len(of(table, "Plausibility", method)) == 4 * 2
         assert len(of(table, "Plausibility", method, "channel")) == 3
         assert len(of(table, "Selective", method, "concept")) == 2 * 3
+        assert len(of(table, "Selective", method, "concept, as seen")) == 2 * 3
+        assert len(of(table, "Transferability", method, "logit, as seen")) == 2 * 4 * 2
         assert len(of(table, "ObserverAccuracy", method, "channel")) == 3 * 4
         assert len(of(table, "FID resampled", method)) == 5
         seen = of(table, "Transferability", method)

@@ -26,6 +26,7 @@ _COLOURS = {
     NATURAL: "#000000",
     "MACO": "#0072B2",
     "Fourier": "#D55E00",
+    "MACO, crops of Fourier": "#56B4E9",
     "Fourier, crops of MACO": "#E69F00",
     "CBR": "#009E73",
     "Pixels": "#CC79A7",

@@ -19,7 +19,10 @@ COLUMNS = {
     "FID ↓": ("FID", "logit", 1, 1),
     "transferability % ↑": ("Transferability", "logit", 0, 100),
     "seen by itself % ↑": ("SeenByItself", "logit", 0, 100),
+    "crops seen by others % ↑": ("Transferability", "logit, as seen", 0, 100),
+    "crops seen by itself % ↑": ("SeenByItself", "logit, as seen", 0, 100),
     "own concept most % ↑": ("Selective", "concept", 0, 100),
+    "own concept most, crops % ↑": ("Selective", "concept, as seen", 0, 100),
     "machine observer % ↑": ("ObserverAccuracy", "channel", 0, 100),
     "spectrum distance ↓": ("SpectrumDistance", "logit", 3, 1),
     "power above 0.2": ("HighFrequencyShare", "logit", 3, 1),
@@ -54,7 +57,7 @@ class Maco:
                     found = self._interval(rows, metric, kind)
                     text[heading] = "–" if found is None else shown(found, digits, factor)
                     if found is not None:
-                        numbers.append(known | {"metric": metric} | asdict(found))
+                        numbers.append(known | {"metric": metric, "of": kind} | asdict(found))
                 texts.append(text)
         return Table(pd.DataFrame(numbers), pd.DataFrame(texts), _caption(drawn))
 
@@ -88,7 +91,10 @@ def _caption(scores: pd.DataFrame) -> str:
         f"other networks. Transferability: pictures that other networks ({'; '.join(judges)}) take "
         "for the class they were made for; for real images, their accuracy. Own concept most: "
         f"share of {count} pictures of concepts that show their concept more than the class's "
-        "other concepts (each in units of its mean on images of the class). Machine observer: "
+        "other concepts (each in units of its mean on images of the class). Pictures are shown to "
+        "networks whole; crops: as the ascent saw them, 8 of each by its own law of sizes, which "
+        "for MACO are a quarter of the picture, so that things in it are drawn smaller than in the "
+        "images. The rows that exchange crops tell the two apart. Machine observer: "
         "which of two test images a channel responds to more, told from the channel's picture by "
         "histograms of colours and edges; chance is 50 %, no person was asked. Spectrum distance: "
         "of log10 radial power from the training images'. Intervals: 95 %, over pictures; Wilson's "

@@ -14,7 +14,6 @@ from sparks.data.imageset import ImageSet
 from sparks.models.classifier import Classifier
 from sparks.statistics import Bootstrap
 from sparks.training.predict import accuracy
-from sparks.visualization.crops import resize
 from sparks.visualization.scores import fid, plausibility, transferability
 from sparks.visualization.spectrum import (
     ImageStatistics,
@@ -87,29 +86,39 @@ class Jury:
         units = range(len(self.real))
         numbers.add({"Plausibility": plausibility(self.known, self.real, self.real)}, units,
                     NATURAL, "logit")  # fmt: skip
-        self._distance(NATURAL, self.known[:count], numbers)
+        self._distance(NATURAL, "logit", self.known[:count], numbers)
         for judge in (self.own, *self.judges):
             device = next(judge.model.parameters()).device
             share = accuracy(judge.model, self.test, device=device)
             numbers.add({"Transferability": [share]}, [0], NATURAL, "logit", judge.name)
         images = self.test.batch(range(min(len(self.test), 256)))
-        self._spectrum(NATURAL, "logit", images, numbers)
+        self.spectrum(NATURAL, "logit", images, numbers)
 
-    def likeness(self, name: str, kind: str, images: Tensor, numbers: Numbers) -> None:
-        """How much pictures are like real images, to a network and in their spectrum."""
-        features = self.features.pooled(resize(images, self.statistics.size))
-        scores = plausibility(self.known, self.real, features)
+    def likeness(self, name: str, kind: str, views: Tensor, numbers: Numbers) -> None:
+        """How much pictures are like real images, to a network.
+
+        Args:
+            name: of the method.
+            kind: of the pictures, the variant of the rows.
+            views: of n pictures at the size of the networks' input, (v, n, C, h, w).
+            numbers: take the scores: plausibility is a mean over views, FID is of the first ones.
+        """
+        features = self.features.pooled(views.flatten(0, 1))
+        scores = plausibility(self.known, self.real, features).view(views.shape[:2]).mean(0)
         numbers.add({"Plausibility": scores}, range(len(scores)), name, kind)
-        if kind == "logit":
-            self._distance(name, features, numbers)
-        self._spectrum(name, kind, images, numbers)
+        if kind.startswith("logit"):
+            self._distance(name, kind, features[: len(scores)], numbers)
 
-    def classes(self, name: str, images: Tensor, classes: Tensor, numbers: Numbers) -> None:
-        """Which networks see the class that each picture was made for."""
+    def classes(
+        self, name: str, kind: str, views: Tensor, classes: Tensor, numbers: Numbers
+    ) -> None:
+        """Which networks see the class that each picture was made for: the share of its views."""
         models = {judge.name: judge.model for judge in (self.own, *self.judges)}
-        found = transferability(models, images, classes, self.statistics.size)
+        every, size = classes.repeat(len(views)), self.statistics.size
+        found = transferability(models, views.flatten(0, 1), every, size)
         for judge, right in found.items():
-            numbers.add({"Transferability": right}, range(len(right)), name, "logit", judge)
+            share = right.view(views.shape[:2]).mean(0)
+            numbers.add({"Transferability": share}, range(len(share)), name, kind, judge)
 
     @staticmethod
     def power(images: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,16 +126,17 @@ class Jury:
         frequencies, power = radial_power(images)
         return frequencies, power.mean(0)
 
-    def _distance(self, name: str, features: Tensor, numbers: Numbers) -> None:
+    def _distance(self, name: str, kind: str, features: Tensor, numbers: Numbers) -> None:
         """Fréchet distance, of all pictures and of resamples: the same ones for every method."""
         if len(features) < 2:
             return
-        numbers.add({"FID": [fid(self.real, features)]}, [0], name, "logit")
+        numbers.add({"FID": [fid(self.real, features)]}, [0], name, kind)
         draws = self.bootstrap.draws(len(features))
         resampled = [fid(self.real, features[torch.from_numpy(which)]) for which in draws]
-        numbers.add({"FID resampled": resampled}, range(len(resampled)), name, "logit")
+        numbers.add({"FID resampled": resampled}, range(len(resampled)), name, kind)
 
-    def _spectrum(self, name: str, kind: str, images: Tensor, numbers: Numbers) -> None:
+    def spectrum(self, name: str, kind: str, images: Tensor, numbers: Numbers) -> None:
+        """How the power of pictures, as large as they are, lies over frequencies."""
         scores = {
             "SpectrumDistance": spectrum_distance(images, self.statistics),
             "HighFrequencyShare": high_frequency_share(images),

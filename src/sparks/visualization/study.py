@@ -17,7 +17,7 @@ from sparks.errors import SparksError
 from sparks.models.classifier import Classifier
 from sparks.statistics import Bootstrap
 from sparks.training.predict import predict
-from sparks.visualization.crops import Crops
+from sparks.visualization.crops import Crops, resize
 from sparks.visualization.judges import NATURAL, Judge, Jury
 from sparks.visualization.objectives import Objective, channels, inversion, logits
 from sparks.visualization.of_concepts import concept_pictures
@@ -27,6 +27,8 @@ from sparks.visualization.spectrum import ImageStatistics
 
 # Concepts and trials are numbered apart for each class or channel.
 APART = 10_000
+# What is scored on crops, as an ascent draws them at its last step, is named so: so many of each.
+SEEN, VIEWS = ", as seen", 8
 # Test images, at most, that an observer is asked about.
 QUERIES = 1000
 
@@ -120,14 +122,19 @@ class MacoStudy:
             raise SparksError("no class has 2 training images predicted as it: train the model")
         images = self._to_invert(subject)
         kept |= {"inverted": images} | self._examples(subject, found)
+        size = subject.statistics.size
         for name, ascent in self.methods.items():
             made = self._pictures(subject, ascent, found, images)
             for kind, pictures in made.items():
                 kept |= self._shown(kind, name, pictures)
-                jury.likeness(name, kind, pictures.images, numbers)
-            jury.classes(name, made["logit"].images, classes.repeat(self.starts), numbers)
+                jury.spectrum(name, kind, pictures.images, numbers)
             kept |= _curve(name, *jury.power(made["logit"].images))
-            self._selective(subject, name, found, made["concept"], numbers)
+            for seen, views in self._views(ascent, made, size).items():
+                for kind, view in views.items():
+                    jury.likeness(name, kind + seen, view, numbers)
+                of_each = classes.repeat(self.starts)
+                jury.classes(name, f"logit{seen}", views["logit"], of_each, numbers)
+                self._selective(name, f"concept{seen}", found, views["concept"], numbers)
             self._observed(subject, name, made["channel"], numbers)
             start = ascent.parametrisation.start(subject.statistics, 1, 0, torch.device("cpu"))
             numbers.add({"FreeParameters": [start.parameter.numel()]}, [0], name)
@@ -199,20 +206,41 @@ class MacoStudy:
                 images = subject.train.batch(chosen)
                 yield target, self.craft.fit(subject.layer, images), images
 
+    def _views(
+        self, ascent: Ascent, made: Mapping[str, Pictures], size: tuple[int, int]
+    ) -> dict[str, dict[str, Tensor]]:
+        """What networks are shown of pictures: all of each; and crops, as the ascent saw them.
+
+        Returns:
+            "" and `SEEN` → kind → (v, n, C, h, w), at the size of the networks' input.
+        """
+        whole = {kind: resize(pictures.images, size)[None] for kind, pictures in made.items()}
+        generator = torch.Generator().manual_seed(self.seed)
+        law = replace(ascent.crops, count=VIEWS)
+        seen = {}
+        for kind in ("logit", "channel", "concept"):
+            images = made[kind].images
+            canvas = (images.shape[2], images.shape[3])
+            crops = law.draw(1.0, canvas, size, generator)
+            seen[kind] = torch.stack([crop(images) for crop in crops])
+        return {"": whole, SEEN: seen}
+
     def _selective(
         self,
-        subject: Subject,
         name: str,
+        kind: str,
         found: Sequence[tuple[int, Concepts, Tensor]],
-        pictures: Pictures,
+        views: Tensor,
         numbers: Numbers,
     ) -> None:
         """Whether each concept's picture shows it more than the class's other concepts."""
-        parts = torch.split(pictures.images, [concepts.k for _, concepts, _ in found])
+        parts = torch.split(views, [concepts.k for _, concepts, _ in found], 1)
+        size = (views.shape[3], views.shape[4])
         for (target, concepts, images), own in zip(found, parts, strict=True):
-            responses = concept_responses(concepts, own, images, subject.statistics.size)
+            responses = concept_responses(concepts, own.flatten(0, 1), images, size)
+            mean = responses.view(*own.shape[:2], concepts.k).mean(0)
             units = [target * APART + concept for concept in range(concepts.k)]
-            numbers.add({"Selective": selective(responses)}, units, name, "concept")
+            numbers.add({"Selective": selective(mean)}, units, name, kind)
 
     def _observed(self, subject: Subject, name: str, pictures: Pictures, numbers: Numbers) -> None:
         """Whether a machine tells from a channel's picture which image it responds to more."""
