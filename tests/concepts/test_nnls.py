@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy.optimize import nnls as reference
 
 from sparks.concepts import nnls
+from sparks.concepts.implicit import derivative_errors
 
 
 def problem(n, p, k, seed=0):
@@ -97,3 +98,14 @@ def test_keeps_the_dtype():
 def test_rows_do_not_depend_on_each_other(rows):
     a, atoms = problem(300, 8, 5)
     assert torch.allclose(nnls(a, atoms)[:rows], nnls(a[:rows], atoms), atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_both_implicit_derivatives_are_those_of_finite_differences(scale):
+    a, atoms = problem(30, 12, 10)
+    atoms = atoms * scale
+    atoms[3], atoms[7] = 0.5 * atoms[1] + atoms[2], 0  # a dependent atom, and a dead one
+    errors = derivative_errors(a, atoms)
+    assert errors["active set"].median() < 1e-6
+    assert errors["KKT system"].median() < 1e-6
+    assert errors["pseudo-inverse"].median() > 0.1

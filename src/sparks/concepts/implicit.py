@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sparks.concepts.least_squares import nnls
+from sparks.concepts.least_squares import nnls, normal
 
 
 def derivative_errors(a: Tensor, atoms: Tensor, seed: int = 0) -> dict[str, Tensor]:
@@ -55,17 +55,19 @@ def _along(a: Tensor, atoms: Tensor, step: Tensor) -> Tensor:
 def _kkt(a: Tensor, atoms: Tensor) -> Tensor:
     """∂u/∂a (k, p) from F(u, λ; a) = (V Vᵀ u - V a - λ, λ u) = 0 by the implicit function theorem.
 
-    Where u and λ both vanish the system is singular: its least-squares solution is taken.
+    Solved for unit atoms, as the coefficients are. Where u and λ both vanish the system is
+    singular: its least-squares solution is taken.
     """
-    u = nnls(a[None], atoms)[0]
-    gram = atoms @ atoms.T
-    multiplier = (gram @ u - atoms @ a) * (u == 0)
-    k = len(atoms)
-    eye = torch.eye(k).to(atoms)
+    unit, size, gram = normal(atoms)
+    u = nnls(a[None], atoms)[0] * size
+    # Rounding can leave a multiplier a hair below zero.
+    multiplier = ((gram @ u - unit @ a) * (u == 0)).clamp(min=0)
+    k = len(unit)
+    eye = torch.eye(k).to(unit)
     upper = torch.cat([gram, -eye], 1)
     # Each of these rows may be scaled: their right-hand side is zero.
-    size = (multiplier + u).clamp(min=1e-300)
-    lower = torch.cat([torch.diag(multiplier / size), torch.diag(u / size)], 1)
-    right = torch.cat([atoms, torch.zeros_like(atoms)])
+    row = (multiplier + u).clamp(min=1e-300)
+    lower = torch.cat([torch.diag(multiplier / row), torch.diag(u / row)], 1)
+    right = torch.cat([unit, torch.zeros_like(unit)])
     solved: Tensor = torch.linalg.lstsq(torch.cat([upper, lower]), right, driver="gelsd").solution
-    return solved[:k]
+    return solved[:k] / size[:, None]

@@ -38,16 +38,23 @@ def nnls(a: Tensor, atoms: Tensor) -> Tensor:
     Returns:
         u (n, k), of the dtype of `a`; computed in float64.
     """
-    exact = atoms.detach().to(a.device, torch.float64)
-    # Unit atoms: one tolerance serves them all. Dead atoms stay zero, and so does their code.
-    size = exact.norm(dim=1)
+    unit, size, gram = normal(atoms.detach().to(a.device, torch.float64))
+    scaled: Tensor = _Solve.apply(gram, a.double() @ unit.T)
+    return (scaled / size).to(a.dtype)
+
+
+def normal(atoms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Unit atoms (k, p), for which one tolerance serves, their sizes (k,) and Gram matrix (k, k).
+
+    Dead atoms stay zero, and so does their code. Dependent atoms get a ridge.
+    """
+    size = atoms.norm(dim=1)
     size = torch.where(size > 0, size, 1)
-    unit = exact / size[:, None]
+    unit = atoms / size[:, None]
     gram = unit @ unit.T
     if float(torch.linalg.eigvalsh(gram)[0]) < RIDGE:
         gram.diagonal().add_(RIDGE)
-    scaled: Tensor = _Solve.apply(gram, a.double() @ unit.T)
-    return (scaled / size).to(a.dtype)
+    return unit, size, gram
 
 
 class _Solve(torch.autograd.Function):
