@@ -14,6 +14,7 @@ from sparks.visualization import (
     directions,
     fid,
     named_crops,
+    observer_choices,
     plausibility,
     selective,
     transferability,
@@ -115,3 +116,17 @@ class TestConcepts:
         assert selective(responses).tolist() == [True, False, False]
         with pytest.raises(SparksError, match="one picture for each"):
             selective(torch.ones(2, 3))
+
+
+class TestObserver:
+    @pytest.mark.parametrize(("sign", "expected"), [(1, 1), (-1, 0)])
+    def test_is_right_where_pictures_look_like_what_the_feature_responds_to(self, sign, expected):
+        queries = torch.rand(40, 3, 16, 16, generator=torch.Generator().manual_seed(0)) / 2
+        queries[:20, 0] += 0.5  # red ones
+        pictures = torch.stack([queries[0], queries[30]])  # a red one, a dark one
+        redness = queries[:, 0].mean((1, 2))
+        responses = sign * torch.stack([redness, -redness], 1)
+        generator = torch.Generator().manual_seed(0)
+        found = observer_choices(pictures, queries, responses, 6, generator, SIZE)
+        assert found.shape == (2, 6)
+        assert bool((found == expected).all())

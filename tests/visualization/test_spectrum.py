@@ -14,6 +14,7 @@ from sparks.visualization import (
     ImageStatistics,
     high_frequency_share,
     image_statistics,
+    magnitude_error,
     radial_power,
     spectrum_distance,
 )
@@ -197,3 +198,22 @@ class TestResized:
         found = torch.fft.rfft2(fixed_magnitude(phase.double(), magnitude, size)).abs()
         assert magnitude.shape == (3, size[0], size[1] // 2 + 1)
         assert torch.allclose(found[0].float(), magnitude, rtol=1e-4, atol=1e-4)
+
+
+def test_unsquash_undoes_squash(statistics):
+    z = torch.randn(2, 3, 5, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    colours = statistics.colours
+    assert torch.allclose(colours.unsquash(colours.squash(z / 2)), z / 2, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (24, 20)])
+def test_magnitude_error(statistics, size):
+    there = statistics.resized(size)
+    phase = 6.3 * torch.rand(2, *there.magnitude.shape, generator=torch.Generator().manual_seed(0))
+    images = there.colours.squash(fixed_magnitude(phase.double(), there.magnitude, size))
+    assert float(magnitude_error(images, statistics).max()) < 1e-4
+    # Twice the magnitude is an error of all of it; a grey picture has none of it.
+    double = there.colours.squash(fixed_magnitude(phase.double(), 2 * there.magnitude, size))
+    flat = there.colours.mean[:, None, None].expand(1, -1, *size).double()
+    assert torch.allclose(magnitude_error(double, statistics), torch.ones(2).double(), atol=1e-3)
+    assert float(magnitude_error(flat, statistics)) == pytest.approx(1, abs=1e-4)
