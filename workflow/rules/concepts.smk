@@ -70,7 +70,7 @@ rule maco:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=6000,
+        mem_mb=12000,
         runtime=1440,
         gpu=GPU,
     params:
