@@ -1,14 +1,9 @@
 """Survey every class of one model for Lens: concepts, what they count, where and how they look."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness import places
 from harness.job import Config, Paths, main
-
-if TYPE_CHECKING:
-    from sparks.lens.atlas import Draw
 
 PARTS = (
     "model.classifier",
@@ -40,8 +35,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     save_table(outputs["table"], table, cfg.provenance())
 
 
-def drawing(cfg: Config, spectrum: str) -> Draw:
-    """Draw concepts by MACO, their opacity as the last channel."""
+def drawing(cfg: Config, spectrum: str) -> Any:
+    """Return what draws concepts by MACO, their opacity as the last channel."""
     import torch
 
     from harness.loading import build

@@ -11,7 +11,7 @@ function drawCharts() {
     const place = document.getElementById(source.dataset.chart);
     const text = source.textContent.replaceAll("#010203", ink).replaceAll("#040506", grid);
     place.replaceChildren();
-    Bokeh.embed.embed_item(JSON.parse(text), place.id);
+    Bokeh.embed.embed_item(JSON.parse(text), place.id).then(() => (place.dataset.drawn = "yes"));
   }
 }
 
