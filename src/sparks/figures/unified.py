@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sparks.figures.shown import COLOURS, Shown, bare, concept_map, picture, strip
 from sparks.figures.style import PAGE, Drawing, style
 
-ROWS = 3  # concepts shown
+ROWS, CROPS = 3, 4  # concepts shown, and crops of each
 
 
 def explain_image(arrays: dict[str, NDArray[Any]], predicted: str) -> Any:
@@ -20,7 +20,7 @@ def explain_image(arrays: dict[str, NDArray[Any]], predicted: str) -> Any:
     from matplotlib.figure import Figure
 
     count = min(ROWS, len(arrays["share"]))
-    crops = arrays["crops"].shape[1]
+    crops = min(CROPS, arrays["crops"].shape[1])
     figure: Any = Figure(figsize=(PAGE, 1.05 * count + 0.4), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=[1, 2.6])
     where = left.subplots(2, 1)
@@ -31,25 +31,25 @@ def explain_image(arrays: dict[str, NDArray[Any]], predicted: str) -> Any:
     heat = arrays["heat"] / max(float(arrays["heat"].max()), 1e-12)
     where[1].imshow(heat, cmap="inferno", alpha=0.55, vmin=0, vmax=1)
     where[1].set_title("where (GradCAM)")
-    ratios = [1.4, 1.4, 1.4] + [1] * crops
-    axes = right.subplots(count, crops + 3, squeeze=False, width_ratios=ratios)
+    axes = right.subplots(count, crops + 3, squeeze=False)
     for row in range(count):
         share, colour = float(arrays["share"][row]), COLOURS[row]
         axes[row, 0].barh([0], [share], color=colour)
         axes[row, 0].set(xlim=(0, 1), ylim=(-0.8, 0.8))
         axes[row, 0].text(share + 0.04, 0, f"{share:.0%}", va="center", fontsize=8)
         bare(axes[row, 0])
+        axes[row, 0].set_box_aspect(1)
         axes[row, 0].set_ylabel(
             f"concept {int(arrays['order'][row])}", rotation=0, ha="right", va="center",
             color=colour, fontweight="bold",
         )  # fmt: skip
         concept_map(axes[row, 1], arrays["image"], arrays["maps"][row], colour)
         picture(axes[row, 2], arrays["maco"][row])
-        strip(axes[row, 3:], arrays["crops"][row])
+        strip(axes[row, 3:], arrays["crops"][row, :crops])
     axes[0, 0].set_title("how much")
     axes[0, 1].set_title("where")
-    axes[0, 2].set_title("what (MACO)")
-    axes[0, 3].set_title("what (crops)", loc="left")
+    axes[0, 2].set_title("MACO")
+    axes[0, 3].set_title("crops", loc="left")
     return figure
 
 
