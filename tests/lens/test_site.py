@@ -113,7 +113,7 @@ def test_numbers_of_a_page_are_those_of_the_atlas(site, atlas):
     one = atlas.load(2)
     text = (site / "blobs/convnet/class-00002.html").read_text()
     for share in one.tensors["importance"].tolist():
-        assert f"<td>{100 * share:.1f} %</td>" in text
+        assert f"<td>{100 * share:.1f}\u00a0%</td>" in text
     assert f"<strong>{int(one.tensors['strategies'])} important concept" in text
 
 

@@ -19,6 +19,9 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00",
 MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle",
            "hex", "star", "plus", "x", "asterisk")  # fmt: skip
 
+# Side of an image shown on hover, in pixels, about.
+HOVER = 80
+
 Array = NDArray[Any]
 
 
@@ -34,6 +37,9 @@ def clusters(plane: Array, dominant: Array, sprite: str, grid: tuple[int, int]) 
     from bokeh.models import HoverTool
 
     columns, side = grid
+    # Small images are enlarged until they can be seen.
+    times = max(1, round(HOVER / side))
+    side *= times
     place = np.arange(len(plane))
     names = [f"concept {c + 1}" for c in dominant]
     data: dict[str, Any] = {
@@ -62,7 +68,8 @@ def clusters(plane: Array, dominant: Array, sprite: str, grid: tuple[int, int]) 
     _legend(figure)
     shown = (
         f'<div class="thumbnail" style="width:{side}px;height:{side}px;'
-        f'background:url({sprite}) -@{{left}}px -@{{top}}px"></div><div>@name</div>'
+        f"background:url({sprite}) -@{{left}}px -@{{top}}px / {columns * side}px auto"
+        '"></div><div>@name</div>'
     )
     figure.add_tools(HoverTool(tooltips=shown))
     _leads_to_concept(figure)

@@ -113,7 +113,8 @@ def concepts(one: ClassAtlas, atlas: Atlas) -> list[dict[str, Any]]:
 def sizes(one: ClassAtlas) -> dict[str, tuple[int, int]]:
     """Width and height of the images of a page, so that it does not jump when they come."""
     h, w = one.tensors["crops"].shape[3:]
-    m, n = one.tensors["crops"].shape[1], len(one.tensors["mapped"])
+    # As many of each concept: one of each image, up to a number.
+    m, n = max(1, int(one.tensors["crops_found"].max())), len(one.tensors["mapped"])
     high, wide = one.tensors["mapped"].shape[2:]
     across = min(n, COLUMNS)
     found: dict[str, tuple[int, int]] = {
@@ -136,6 +137,7 @@ def _images(folder: Path, one: ClassAtlas) -> tuple[int, int]:
     for concept in range(one.k):
         number = concept + 1
         crops = tensors["crops"][concept]
+        crops = crops[: max(1, int(tensors["crops_found"][concept]))]
         save_webp(folder / f"crops-{number}.webp", sheet(crops, min(len(crops), COLUMNS)))
         shown = lit(mapped, tensors["maps"][:, concept])
         save_webp(folder / f"maps-{number}.webp", sheet(shown, min(len(shown), COLUMNS)))

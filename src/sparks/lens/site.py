@@ -180,7 +180,7 @@ def environment() -> Environment:
     )
     # Bokeh reads objects in the order they were written in.
     made.policies["json.dumps_kwargs"] = {"sort_keys": False}
-    made.filters["percent"] = lambda share, digits=0: f"{100 * share:.{digits}f} %"
+    made.filters["percent"] = lambda share, digits=0: f"{100 * share:.{digits}f}\u00a0%"
     return made
 
 
