@@ -24,7 +24,9 @@ def kept():
         arrays[f"frequencies.{name}"] = np.array([0.1, 0.2, 0.4])
         arrays[f"power.{name}"] = generator.random(3) + 0.1
     told = {"classes": ["a+b", "c"], "channels": [0, 4, 9], "methods": METHODS}
-    return Kept("toy", "net", 0, told | {"concept_class": "c", "layer": "last"}, arrays)
+    return Kept(
+        "toy", "net", 0, told | {"concept_class": "c", "concepts": [7, 1], "layer": "last"}, arrays
+    )
 
 
 def scores():
@@ -45,7 +47,7 @@ def test_grid(kept):
     drawing = Grid()([kept])
     # Seven features, each as an example, by three methods, and once more on white.
     assert len(drawing.figure.axes) == 7 * 5
-    assert {"a+\nb", "4", "1"} <= set(titles(drawing.figure))
+    assert {"a+\nb", "4", "7"} <= set(titles(drawing.figure))
     assert "class c" in drawing.caption
 
 

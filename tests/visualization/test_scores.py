@@ -98,15 +98,16 @@ def concepts(layer, images):
 
 
 class TestConcepts:
-    def test_units_are_those_of_the_images(self, concepts, images):
-        found = concept_responses(concepts, images, images, SIZE)
+    def test_units_are_those_of_the_crops(self, concepts, images):
+        cut = concepts.crops.cut(images)
+        found = concept_responses(concepts, cut, SIZE)
         assert torch.allclose(found.mean(0), torch.ones(3), atol=1e-4)
 
     def test_pictures_show_their_own_concept(self, concepts, layer, statistics, images):
         ascent = Ascent(crops=named_crops("whole"), steps=60)
         objective = directions(layer, concepts.dictionary.atoms)
         pictures = ascent(objective, statistics, SIZE).images
-        found = concept_responses(concepts, pictures, images, SIZE)
+        found = concept_responses(concepts, pictures, SIZE)
         assert bool(selective(found).all())
 
     def test_selective(self):

@@ -53,14 +53,17 @@ class Spectrum:
             raise SparksError("fig-maco-spectrum needs the study maco: no model was drawn")
         rows = len(maco_pictures)
         with style():
-            figure: Any = Figure(figsize=(PAGE, 2.6 * rows), layout="constrained")
+            figure: Any = Figure(figsize=(PAGE, 2.5 * rows + 0.5), layout="constrained")
             axes = figure.subplots(rows, 2, squeeze=False, width_ratios=[1.5, 1])
             for (left, right), kept in zip(axes, maco_pictures, strict=True):
                 names = [NATURAL, *kept.told["methods"]]
                 self._curves(left, kept, names)
                 self._shares(right, _of(scores, kept), names)
                 left.set_title(f"{kept.model} on {kept.dataset}", loc="left")
-            axes[0, 0].legend(frameon=False)
+            figure.legend(
+                *axes[0, 0].get_legend_handles_labels(),
+                loc="outside lower center", ncols=4, frameon=False,
+            )  # fmt: skip
         caption = (
             "Power spectrum of pictures of class logits by each method, beside training images. "
             "Left: mean power |F|² / (H W) on rings of equal frequency, of pixels in [0, 1], "
@@ -90,7 +93,8 @@ class Spectrum:
                 axis.axvline(found.mean, color="k", ls="--", lw=0.8)
             ends = np.nan_to_num([[found.mean - found.low], [found.high - found.mean]])
             axis.errorbar(found.mean, place, xerr=ends, fmt="o", ms=4, color=_colour(name))
-        axis.set_yticks(range(len(names)), [_label(name) for name in names])
+        labels = [_label(name).replace(", ", ",\n") for name in names]
+        axis.set_yticks(range(len(names)), labels)
         axis.invert_yaxis()
         axis.set(xlabel="power above 0.2 cycles per pixel", xlim=(0, None))
 
@@ -107,11 +111,13 @@ class Grid:
         methods = list(kept.told["methods"])
         rows = ["example", methods[0], f"{methods[0]} + α", *methods[1:]]
         counts = [len(kept.arrays[f"{kind}.{methods[0]}"]) for kind in KINDS]
-        columns, width = sum(counts), PAGE - 0.9
+        columns, width = sum(counts), PAGE - 1.2
         with style():
             size = (PAGE, width / columns * len(rows) + 0.5)
             figure: Any = Figure(figsize=size, layout="constrained")
-            parts = figure.subfigures(1, len(KINDS), width_ratios=[c + 0.4 for c in counts])
+            # The first part has the labels of the rows beside it.
+            ratios = [count + (1.8 if i == 0 else 0.2) for i, count in enumerate(counts)]
+            parts = figure.subfigures(1, len(KINDS), width_ratios=ratios)
             for part, kind, count in zip(parts, KINDS, counts, strict=True):
                 axes = part.subplots(len(rows), count, squeeze=False)
                 for line, row in zip(axes, rows, strict=True):
@@ -130,7 +136,7 @@ class Grid:
             "transparency from the gradients accumulated over the ascent, on white. Each picture "
             "is shown from its 1st to its 99th percentile, as in the released codes. The paper's "
             "grids show ImageNet models; nothing here was chosen by its look: the first classes, "
-            "channels at equal distances, the first concepts."
+            "channels at equal distances, the commonest concepts."
         )
         return Drawing(figure, caption)
 
@@ -140,7 +146,7 @@ class Grid:
             return [name.replace("+", "+\n") for name in kept.told["classes"]]
         if kind == "channel":
             return [f"{channel}" for channel in kept.told["channels"]]
-        return [f"{i}" for i in range(len(kept.arrays["concept.example"]))]
+        return [f"{concept}" for concept in kept.told["concepts"]]
 
 
 @dataclass(frozen=True)
@@ -152,7 +158,7 @@ class Inversion:
         from matplotlib.figure import Figure
 
         kept = _first(maco_pictures, "fig-maco-inversion")
-        methods, first = list(kept.told["methods"]), kept.told["methods"][0]
+        methods, first = self._different(kept), kept.told["methods"][0]
         images = kept.arrays["inverted"]
         columns = ["image", first, "α", f"{first} + α", *methods[1:]]
         with style():
@@ -180,6 +186,16 @@ class Inversion:
             "percentile (white: used most). The paper shows inversions of ImageNet models."
         )
         return Drawing(figure, caption)
+
+    @staticmethod
+    def _different(kept: Kept) -> list[str]:
+        """Methods, less those whose pictures are another's: here they differ in crops alone."""
+        found: list[str] = []
+        for name in kept.told["methods"]:
+            own = kept.arrays[f"inversion.{name}"]
+            if not any(np.array_equal(own, kept.arrays[f"inversion.{other}"]) for other in found):
+                found.append(name)
+        return found
 
 
 def _row(kept: Kept, kind: str, row: str) -> NDArray[Any]:

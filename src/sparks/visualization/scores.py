@@ -69,30 +69,27 @@ def transferability(
     return found
 
 
-def concept_responses(
-    concepts: Concepts, pictures: Tensor, images: Tensor, size: tuple[int, int]
-) -> Tensor:
-    """How much each picture shows each concept, (n, k), in units of the concept's mean on images.
+def concept_responses(concepts: Concepts, pictures: Tensor, size: tuple[int, int]) -> Tensor:
+    """How much each picture shows each concept, (n, k), in units of its mean on its own crops.
 
-    Coefficients of concepts have no common scale, hence the units. NaN for a concept that no
-    image shows.
+    Coefficients of concepts have no common scale, hence the units: the mean over the crops that
+    the concepts were found in. (Whole images are no measure: a concept of crops may be hidden by
+    others in all of them.) NaN for a dead concept, which no crop shows.
 
     Args:
         concepts: of a class.
         pictures: (n, C, H, W), resized to the model's input.
-        images: of the class, (N, C, h, w).
         size: height and width of the model's input.
     """
-    layer, dictionary = concepts.layer, concepts.dictionary
-    usual = dictionary.encode(layer.pooled(resize(images, size))).mean(0)
-    shown = dictionary.encode(layer.pooled(resize(pictures, size)))
+    usual = concepts.codes.mean(0)
+    shown = concepts.dictionary.encode(concepts.layer.pooled(resize(pictures, size)))
     return shown / torch.where(usual > 0, usual, torch.nan)
 
 
 def selective(responses: Tensor) -> Tensor:
     """Whether picture i shows concept i more than any other concept, bool (k,), of (k, k).
 
-    A concept that no image shows (NaN) is no rival; its own picture does not pass.
+    A dead concept (NaN) is no rival; its own picture does not pass.
     """
     if responses.ndim != 2 or responses.shape[0] != responses.shape[1]:
         raise SparksError(f"one picture for each concept is needed, not {tuple(responses.shape)}")

@@ -126,7 +126,8 @@ class MacoStudy:
         for name, ascent in self.methods.items():
             made = self._pictures(subject, ascent, found, images)
             for kind, pictures in made.items():
-                kept |= self._shown(kind, name, pictures)
+                few = _commonest(found[0][1], self.kept) if kind == "concept" else None
+                kept |= self._shown(kind, name, pictures, few)
                 jury.spectrum(name, kind, pictures.images, numbers)
             kept |= _curve(name, *jury.power(made["logit"].images))
             for seen, views in self._views(ascent, made, size).items():
@@ -143,6 +144,7 @@ class MacoStudy:
             "classes": list(names[: self.kept]),
             "channels": self.drawn_channels(subject.layer, subject.test)[: self.kept],
             "concept_class": names[found[0][0]],
+            "concepts": _commonest(found[0][1], self.kept),
             "layer": subject.layer.name,
             "methods": list(self.methods),
         }
@@ -236,8 +238,8 @@ class MacoStudy:
         """Whether each concept's picture shows it more than the class's other concepts."""
         parts = torch.split(views, [concepts.k for _, concepts, _ in found], 1)
         size = (views.shape[3], views.shape[4])
-        for (target, concepts, images), own in zip(found, parts, strict=True):
-            responses = concept_responses(concepts, own.flatten(0, 1), images, size)
+        for (target, concepts, _), own in zip(found, parts, strict=True):
+            responses = concept_responses(concepts, own.flatten(0, 1), size)
             mean = responses.view(*own.shape[:2], concepts.k).mean(0)
             units = [target * APART + concept for concept in range(concepts.k)]
             numbers.add({"Selective": selective(mean)}, units, name, kind)
@@ -268,12 +270,14 @@ class MacoStudy:
             "channel.example": queries[responses[:, shown].argmax(0)],
         }
         for _, concepts, images in found[:1]:
-            few = range(min(self.kept, concepts.k))
-            kept["concept.example"] = torch.cat([concepts.top(i, 1).cut(images) for i in few])
+            most = [concepts.top(i, 1).cut(images) for i in _commonest(concepts, self.kept)]
+            kept["concept.example"] = torch.cat(most)
         return kept
 
-    def _shown(self, kind: str, name: str, pictures: Pictures) -> dict[str, Tensor]:
-        few = slice(0, self.inverted if kind == "inversion" else self.kept)
+    def _shown(
+        self, kind: str, name: str, pictures: Pictures, few: list[int] | None
+    ) -> dict[str, Tensor]:
+        few = few or list(range(self.inverted if kind == "inversion" else self.kept))
         return {
             f"{kind}.{name}": stretched(pictures.images[few]),
             f"{kind}.{name}.alpha": transparency(pictures.alpha[few]),
@@ -286,6 +290,12 @@ def _joined(parts: Sequence[Pictures]) -> Pictures:
         torch.cat([part.alpha for part in parts]),
         torch.cat([part.history for part in parts], 1),
     )
+
+
+def _commonest(concepts: Concepts, count: int) -> list[int]:
+    """The concepts that crops show most on average, in units of their largest coefficient."""
+    share = concepts.codes.mean(0) / concepts.codes.amax(0).clamp(min=1e-12)
+    return [int(c) for c in share.argsort(descending=True, stable=True)[:count]]
 
 
 def _curve(name: str, frequencies: Tensor, power: Tensor) -> dict[str, Tensor]:
