@@ -44,6 +44,7 @@ CASES = (
     Case("MACO", "convnet", 6, 8, canvas=128),
     Case("Fourier", "convnet", 6, 8, law="olah", parametrisation=Fourier()),
     Case("MACO", "ResNet18, 26 filters", 6, 1),
+    Case("MACO", "ResNet18, 26 filters", 6, 1, canvas=128),
 )
 
 
