@@ -3,7 +3,7 @@
 from harness import grid, places
 from harness.job import Config, Paths, main
 
-PARTS = ()
+PARTS = ("studies.lens.labels",)
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -14,7 +14,11 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.lens import Atlas, build_site
 
     files = [Path(path) for path in inputs["tables"]]
-    atlases = [Atlas(f.with_suffix(""), f.parts[-3], f.parts[-2]) for f in files]
+    labels = cfg["studies.lens.labels"]
+    atlases = [
+        Atlas(f.with_suffix(""), f.parts[-3], f.parts[-2], labels.get(f.parts[-2], ""))
+        for f in files
+    ]
     build_site(outputs["site"], atlases, workers=int(os.environ.get("OMP_NUM_THREADS", "1")))
 
 

@@ -84,6 +84,7 @@ class Surveyor:
         images: training images of each class that the model predicts as it, at most.
         crops: shown of each concept.
         side: of crops and images shown, in pixels, at most.
+        picture: side of the pictures of concepts, in pixels, at most.
         thumbnail: side of the images shown on hover, in pixels.
         mapped: images shown with maps of every concept.
         aligned: classes listed beside each concept.
@@ -97,6 +98,7 @@ class Surveyor:
     images: int = 500
     crops: int = 10
     side: int = 96
+    picture: int = 128
     thumbnail: int = 40
     mapped: int = 4
     aligned: int = 5
@@ -163,7 +165,7 @@ class Surveyor:
         tensors |= self._pixels(concepts, x)
         tensors |= {"index": index, "correct": correct, "plane": plane(gave, self.seed)}
         if draw is not None:
-            tensors["pictures"] = as_bytes(draw(concepts))
+            tensors["pictures"] = as_bytes(resized(draw(concepts), self.picture))
         return ClassAtlas(target, train.classes[target], tensors)
 
     def _fit(self, layer: Layer, x: Tensor) -> Concepts:

@@ -117,11 +117,18 @@ class Atlas:
         path: its folder.
         dataset: name of the data set.
         model: name of the model.
+        label: what is special about the model, as shown beside its name.
     """
 
     path: Path
     dataset: str
     model: str
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """The model, as shown."""
+        return f"{self.model} ({self.label})" if self.label else self.model
 
     @cached_property
     def classes(self) -> pd.DataFrame:

@@ -24,7 +24,7 @@ def save_webp(path: Path | BinaryIO, pixels: Bytes, quality: int = 75) -> None:
     image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels, modes[channels])
     if channels < 3:
         image = image.convert("RGB" if channels == 1 else "RGBA")
-    image.save(path, "WEBP", quality=quality, method=2)
+    image.save(path, "WEBP", quality=quality, alpha_quality=quality, method=2)
 
 
 def sheet(images: Any, columns: int) -> Bytes:
@@ -41,6 +41,6 @@ def lit(images: Any, maps: Any) -> Bytes:
     """Images (n, C, h, w), uint8, bright and in colour where maps (n, h, w), uint8, are high."""
     pixels = np.asarray(images, np.float32)
     light = np.asarray(maps, np.float32)[:, None] / 255
-    dim = pixels.mean(1, keepdims=True) * 0.3 + 20
+    dim = pixels.mean(1, keepdims=True) * 0.45 + 25
     mixed: Bytes = (light * pixels + (1 - light) * dim).round().clip(0, 255).astype(np.uint8)
     return mixed

@@ -63,10 +63,10 @@ def compare_page(seen: Mapping[str, Atlas], target: int) -> dict[str, Any]:
     for place, atlas in seen.items():
         one = atlas.load(target)
         name = one.name
-        importance[atlas.model] = one.tensors["importance"].numpy()
+        importance[atlas.title] = one.tensors["importance"].numpy()
         models.append(
             {
-                "name": atlas.model,
+                "name": atlas.title,
                 "page": f"{place}/class-{target:05d}",
                 "strategies": int(one.tensors["strategies"]),
                 "count": len(one.tensors["dominant"]),
@@ -143,5 +143,5 @@ def _images(folder: Path, one: ClassAtlas) -> tuple[int, int]:
         save_webp(folder / f"maps-{number}.webp", sheet(shown, min(len(shown), COLUMNS)))
         if "pictures" in tensors:
             picture = tensors["pictures"][concept].permute(1, 2, 0).numpy()
-            save_webp(folder / f"picture-{number}.webp", picture)
+            save_webp(folder / f"picture-{number}.webp", picture, quality=60)
     return columns, thumbnails.shape[3]

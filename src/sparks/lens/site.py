@@ -208,7 +208,7 @@ def _assets(folder: Path, shelves: Sequence[Shelf]) -> None:
     scripts = Path(bokeh.__file__).parent / "server" / "static" / "js"
     shutil.copy(scripts / "bokeh.min.js", assets)
     found = [
-        [name, f"{place}/class-{target:05d}.html", f"{atlas.model} on {atlas.dataset}"]
+        [name, f"{place}/class-{target:05d}.html", f"{atlas.title} on {atlas.dataset}"]
         for shelf in shelves
         for place, atlas in shelf.atlases.items()
         for target, name in atlas.names.items()
@@ -240,5 +240,5 @@ def _home(folder: Path, shelves: Sequence[Shelf]) -> None:
     total = sum(len(atlas.classes) for shelf in shelves for atlas in shelf.atlases.values())
     write_page(
         folder, "index.html", "home.html", shelves=shelves, samples=samples, total=total,
-        drawn=bool(drawn), model=atlas.model, dataset=atlas.dataset,
+        drawn=bool(drawn), model=atlas.title, dataset=atlas.dataset,
     )  # fmt: skip
