@@ -98,6 +98,6 @@ def _caption(scores: pd.DataFrame) -> str:
         "observer: which of two test images a channel responds to more, told from the channel's "
         "picture by histograms of colours and edges; chance is 50 %, no person was asked. "
         "Spectrum distance: of log10 radial power from the training images'. Intervals: 95 %, "
-        "over pictures; Wilson's for shares of concepts and of the observer. The paper compares on ImageNet models; the "
-        "values of its table and its exact definitions were not available."
+        "over pictures; Wilson's for shares of concepts and of the observer. The paper compares "
+        "on ImageNet models; the values of its table and its exact definitions were not available."
     )
