@@ -39,7 +39,9 @@ def test_cost_is_read_of_every_method():
 
 
 def test_a_network_does_not_judge_its_own_pictures():
-    config = compose(["scale=laptop", "experiment=maco", "scale.maco_judges=[convnet/0,mlp/3]"])
-    found = grid.maco_inputs(config, {"dataset": "chimera", "model": "convnet", "seed": "0"})
-    assert found["weights"] == "results/models/chimera/convnet/0/weights.safetensors"
-    assert found["judges"] == ["results/models/chimera/mlp/3/weights.safetensors"]
+    assert list(CONFIG.scale.maco_judges) == ["convnet/1"]
+    names = {"dataset": "chimera", "model": "convnet", "seed": "0"}
+    weights = "results/models/chimera/convnet/{}/weights.safetensors".format
+    found = grid.maco_inputs(CONFIG, names)
+    assert (found["weights"], found["judges"]) == (weights(0), [weights(1)])
+    assert grid.maco_inputs(CONFIG, names | {"seed": "1"})["judges"] == []
