@@ -21,7 +21,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.data import ImageSet
     from sparks.visualization import ImageStatistics
     from sparks.visualization.judges import Judge
-    from sparks.visualization.study import Subject
+    from sparks.visualization.subject import Subject
 
     settings = cfg["studies.maco"]
     train, test = ImageSet.load(inputs["train"]), ImageSet.load(inputs["test"])

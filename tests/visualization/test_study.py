@@ -19,7 +19,8 @@ from sparks.visualization import (
     transparency,
 )
 from sparks.visualization.judges import Judge
-from sparks.visualization.study import MacoStudy, Subject
+from sparks.visualization.study import MacoStudy
+from sparks.visualization.subject import Subject
 
 CROPS = named_crops("paper", 2)
 STUDY = MacoStudy(

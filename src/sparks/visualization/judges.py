@@ -22,6 +22,7 @@ from sparks.visualization.spectrum import (
     radial_power,
     spectrum_distance,
 )
+from sparks.visualization.subject import Subject
 
 # What real images are called beside methods.
 NATURAL = "natural images"
@@ -63,9 +64,7 @@ class Jury:
 
     @staticmethod
     def of(
-        train: ImageSet,
-        test: ImageSet,
-        statistics: ImageStatistics,
+        subject: Subject,
         own: Judge,
         judges: Sequence[Judge],
         references: int,
@@ -73,8 +72,8 @@ class Jury:
     ) -> Jury:
         """Take the features of at most so many real images of each set."""
         layer = (*judges, own)[0].layer
-        known, real = (_features(layer, images, references) for images in (train, test))
-        return Jury(own, judges, known, real, statistics, bootstrap, test)
+        known, real = (_features(layer, x, references) for x in (subject.train, subject.test))
+        return Jury(own, judges, known, real, subject.statistics, bootstrap, subject.test)
 
     @property
     def features(self) -> Layer:
