@@ -45,3 +45,10 @@ def test_a_network_does_not_judge_its_own_pictures():
     found = grid.maco_inputs(CONFIG, names)
     assert (found["weights"], found["judges"]) == (weights(0), [weights(1)])
     assert grid.maco_inputs(CONFIG, names | {"seed": "1"})["judges"] == []
+
+
+def test_maps_are_compared_with_parts_only_where_these_are_known():
+    listed = grid.scores(CONFIG, "sobol")
+    assert "results/scores/chimera/convnet/0/rise/localisation.parquet" in listed
+    assert "results/scores/digits/convnet/0/rise/fidelity.parquet" in listed
+    assert "results/scores/digits/convnet/0/rise/localisation.parquet" not in listed
