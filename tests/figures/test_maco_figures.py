@@ -47,7 +47,7 @@ def test_grid(kept):
     drawing = Grid()([kept])
     # Seven features, each as an example, by three methods, and once more on white.
     assert len(drawing.figure.axes) == 7 * 5
-    assert {"a+\nb", "4", "7"} <= set(titles(drawing.figure))
+    assert {"a+\nb", "\nc", "\n4", "\n7"} <= set(titles(drawing.figure))
     assert "class c" in drawing.caption
 
 

@@ -142,11 +142,15 @@ class Grid:
 
     @staticmethod
     def _titles(kept: Kept, kind: str) -> list[str]:
-        if kind == "logit":
-            return [name.replace("+", "+\n") for name in kept.told["classes"]]
-        if kind == "channel":
-            return [f"{channel}" for channel in kept.told["channels"]]
-        return [f"{concept}" for concept in kept.told["concepts"]]
+        """Titles of columns, with as many lines in every part: else rows would not be level."""
+        classes = [str(name).replace("+", "+\n") for name in kept.told["classes"]]
+        told = {
+            "logit": classes,
+            "channel": kept.told["channels"],
+            "concept": kept.told["concepts"],
+        }
+        lines = max(name.count("\n") for name in classes)
+        return ["\n" * (lines - str(title).count("\n")) + str(title) for title in told[kind]]
 
 
 @dataclass(frozen=True)
