@@ -69,7 +69,6 @@ def _ranks(axis: Any, group: pd.DataFrame, label: str, look: dict[str, Any]) -> 
         by_rank.columns, by_rank.min(), by_rank.max(), color=look["color"], alpha=0.1, lw=0
     )
     axis.set(xlabel="rank of the concept", ylabel="share of the logit, %", title="importance")
-    axis.set_ylim(bottom=0)
 
 
 def _strategies(axis: Any, group: pd.DataFrame, shift: float, colour: str, runs: int) -> None:
@@ -109,12 +108,15 @@ def _published(axes: Any, published: pd.DataFrame, runs: int) -> None:
         axes[2].plot([first], [prevalence.iloc[0]], "x", ms=7, mew=1.5, color="k")
     end = axes[2].get_xlim()[1]
     axes[2].plot([0, end], [0, end], ls=":", **black)
+    axes[0].set_ylim(0, None)
     for axis in axes[:2]:
         axis.xaxis.get_major_locator().set_params(integer=True)
 
 
 def _caption(told: list[str], rows: pd.DataFrame) -> str:
     images = rows[rows["metric"] == "Images"]["value"]
+    few, many = int(images.min()), int(images.max())
+    seen = f"{few}" if few == many else f"{few} to {many}"
     return (
         "Concepts of every class by CRAFT at the last layer. Left: mean importance, the share of "
         "the positive contributions to the logit, by rank; bands from the least to the greatest "
@@ -125,6 +127,6 @@ def _caption(told: list[str], rows: pd.DataFrame) -> str:
         "the most important and of the most prevalent concept; dotted: equal. Mean share of the "
         "first three concepts (published: 80 %), and classes in which the most prevalent "
         f"concept is the most important one (published: 97 %): {'; '.join(told)}. Classes here "
-        f"have {images.min():.0f} to {images.max():.0f} training images predicted as them "
+        f"have {seen} training images predicted as them "
         "(published: 101 to 484)."
     )

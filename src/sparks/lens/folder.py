@@ -62,7 +62,7 @@ def write_atlas(
 
     Rows "ConceptImportance", "Prevalence", "Reliability", "Dominated", "OwnCosine" and
     "OwnAligned" are of concepts (column image: rank), "Strategies", "Images" and "SimilarConcepts"
-    of classes (column image: class); the condition names the class.
+    of classes (column image: class), "Dominant" of images; the condition names the class.
 
     Raises:
         SparksError: when the folder cannot be written.
@@ -103,6 +103,8 @@ def _count(one: ClassAtlas, numbers: Numbers) -> None:
         "Images": [float(len(tensors["dominant"]))],
     }
     numbers.add(of_class, [one.target], "CRAFT", "class", one.name)
+    of_images = {"Dominant": tensors["dominant"] + 1}
+    numbers.add(of_images, tensors["index"], "CRAFT", "image", one.name)
 
 
 def _file(target: int) -> str:
