@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from sklearn.decomposition import NMF as Theirs
 from torch import Tensor
 
 from benchmarks.cases import network
+from benchmarks.memory import peak_rise
 from benchmarks.timing import seconds
 from sparks.concepts import NMF, Craft, Layer, RandomCrops
 from sparks.concepts.nmf import nndsvda
@@ -59,9 +61,20 @@ def nmf() -> Iterator[Row]:
             method = NMF(concepts=k, iterations=iterations, tolerance=0.0)
             return method.factorise(a, start)[2].loss
 
+        def peer(iterations: int, a: Tensor = a, start: Any = start) -> float:
+            als = import_module("overcomplete.optimization.nmf").hierarchical_als
+            codes, atoms = (part.clone() for part in start)
+            codes, atoms = als(a, codes, atoms, max_iter=iterations, tol=0.0)
+            return float((a - codes @ atoms).square().sum() / 2)
+
         final = theirs(200)
         ours(2)
-        for name, solve in (("scikit-learn", theirs), ("ours", ours)):
+        solvers = {"scikit-learn": theirs, "ours": ours}
+        # Where its folder is on PYTHONPATH; it is no dependency.
+        if find_spec("overcomplete"):
+            solvers["overcomplete, HALS"] = peer
+            peer(2)
+        for name, solve in solvers.items():
             for iterations in (5, 10, 20, 40, 80, 160):
                 loss = solve(iterations)
                 spent = seconds(lambda solve=solve, i=iterations: solve(i))
@@ -112,18 +125,25 @@ def memory() -> Iterator[Row]:
         command = [sys.executable, "-m", "benchmarks.concepts", "--classes", str(classes)]
         done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
         peaks.append(float(done.stdout))
-        yield {"measure": "peak memory, MB", "what": f"{classes} classes", "median": peaks[-1]}
+        yield {"measure": "rise of memory, MB", "what": f"{classes} classes", "median": peaks[-1]}
     yield {"measure": "ratio", "what": "1,000 / 50 classes", "median": peaks[1] / peaks[0]}
 
 
 def simulate(classes: int) -> float:
-    """Fit the concepts of simulated classes one after the other; peak memory in MB."""
-    for target in range(classes):
+    """Fit the concepts of simulated classes one after the other; rise of the memory in MB."""
+
+    def fit(target: int) -> None:
         generator = torch.Generator().manual_seed(target)
         a = torch.rand(1000, 256, generator=generator)
         dictionary = NMF(concepts=10, iterations=20, start="random").fit(a)
         dictionary.encode(a).mean(0)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+    def all_of_them() -> None:
+        for target in range(classes):
+            fit(target)
+
+    fit(0)  # libraries load their parts
+    return peak_rise(all_of_them)
 
 
 def main() -> None:
