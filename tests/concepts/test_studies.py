@@ -1,0 +1,129 @@
+"""The studies of CRAFT and of the holistic framework, whole, on a small model and few images."""
+
+import pytest
+import torch
+
+from sparks.attribution import (
+    GradientInput,
+    IntegratedGradients,
+    Occlusion,
+    Random,
+    Saliency,
+    Sobol,
+)
+from sparks.concepts import NMF, PCA, Craft, RandomCrops
+from sparks.concepts.craft_study import CraftStudy
+from sparks.concepts.holistic_study import HolisticStudy
+from sparks.data import ImageSet
+from sparks.metrics import MuFidelity
+
+LAYERS = ("stages.0", "stages.1")
+
+
+@pytest.fixture(scope="module")
+def sets(model, images):
+    """The images twice, labelled as the model sees them, but every fifth wrongly."""
+    with torch.no_grad():
+        labels = model(images).argmax(1)
+    labels[::5] = (labels[::5] + 1) % 4
+    data = ImageSet(labels, ("a", "b", "c", "d"), (255 * images).round().to(torch.uint8))
+    return data, data
+
+
+def wide(table, metric, **known):
+    rows = table[table["metric"] == metric]
+    for column, value in known.items():
+        rows = rows[rows[column] == value]
+    assert len(rows), (metric, known)
+    return rows.pivot_table(index="image", columns="method", values="value")
+
+
+@pytest.fixture(scope="module")
+def holistic(model, sets):
+    study = HolisticStudy(
+        dictionary=NMF(concepts=3),
+        dictionaries={"NMF": NMF(concepts=3), "PCA": PCA(concepts=3)},
+        crops=RandomCrops(number=4),
+        methods={
+            "Saliency": Saliency(),
+            "GradientInput": GradientInput(),
+            "IntegratedGradients": IntegratedGradients(steps=4),
+            "Occlusion": Occlusion(),
+            "Random": Random(),
+        },
+        sizes=(2, 5),
+        mufidelity=MuFidelity(subsets=12, share=0.4, correlation="pearson"),
+        swept=1,
+        steps=(1.0, 2.0),
+        images=4,
+    )
+    return study.run(model, LAYERS, *sets).table("made-up", "convnet", 0)
+
+
+def test_three_methods_are_the_contributions_at_the_last_layer(holistic):
+    errors = wide(holistic, "IdentityError", variant="stages.1")
+    for method in ("GradientInput", "IntegratedGradients", "Occlusion"):
+        assert errors[method].max() < 1e-4
+    assert errors["Saliency"].max() > 0.01
+
+
+def test_no_ranking_is_better_than_that_of_contributions_at_the_last_layer(holistic):
+    for metric, sign in (("C-Deletion", 1), ("C-Insertion", -1)):
+        areas = wide(holistic, metric, variant="stages.1")
+        best = areas["optimum at the last layer"]
+        for method in areas:
+            assert (sign * (areas[method] - best) > -1e-4).all(), method
+
+
+def test_steering_is_linear_at_the_last_layer_and_not_before(holistic):
+    for condition, twice in (("t = 1", 2.0), ("t = 2", 1.0)):
+        change = wide(holistic, "SteeringLogit", variant="stages.1", condition=condition)
+        doubled = wide(holistic, "SteeringLogit", variant="stages.1", condition="t = 2")
+        assert (change * twice - doubled).abs().max().max() < 1e-4
+    assert wide(holistic, "SteeringNonlinearity", variant="stages.1").max().max() < 1e-4
+    assert wide(holistic, "SteeringNonlinearity", variant="stages.0").max().max() > 0.01
+
+
+def test_reliability_counts_the_images_that_the_model_gets_right(holistic, sets):
+    rows = holistic[holistic["variant"] == "strategies"]
+    for name, of_class in rows.groupby("condition"):
+        by = of_class.pivot_table(index="image", columns="metric", values="value")
+        images = int((sets[1].labels == sets[1].classes.index(name)).sum())
+        assert by["Dominated"].sum() == images
+        seen = by[by["Dominated"] > 0]
+        clusters = holistic[(holistic["variant"] == "clusters") & (holistic["condition"] == name)]
+        right = clusters[clusters["metric"] == "Correct"]["value"]
+        assert (seen["Reliability"] * seen["Dominated"]).sum() == pytest.approx(right.sum())
+
+
+@pytest.fixture(scope="module")
+def craft_numbers(model, sets):
+    study = CraftStudy(
+        craft=Craft(dictionary=NMF(concepts=3), crops=RandomCrops(number=4)),
+        published=Sobol(points=8),
+        banks={"NMF": NMF(concepts=3), "PCA": PCA(concepts=3)},
+        dictionaries={},
+        crops=5,
+        refined=1,
+        trials=4,
+        checked=1,
+    )
+    return study.run(model, LAYERS, *sets, None).table("made-up", "convnet", 0)
+
+
+def test_areas_are_those_of_the_curves_that_are_drawn(craft_numbers, model, sets):
+    with torch.no_grad():
+        predicted = model(sets[1].batch(range(len(sets[1])))).argmax(1)
+    areas = craft_numbers[craft_numbers["metric"] == "C-Insertion"]
+    curves = craft_numbers[craft_numbers["metric"] == "C-Insertion curve"]
+    for (method, bank, target), rows in curves.groupby(["method", "variant", "image"]):
+        values = rows.sort_values("condition")["value"].to_numpy()
+        area = (values[0] / 2 + values[1:-1].sum() + values[-1] / 2) / 3
+        of_bank = areas[(areas["method"] == method) & (areas["variant"] == bank)]
+        of_class = of_bank["image"].map(lambda image, t=target: int(predicted[image]) == t)
+        assert of_bank[of_class]["value"].mean() == pytest.approx(area, abs=1e-4)
+
+
+def test_without_known_parts_nothing_is_compared_with_them(craft_numbers):
+    assert not craft_numbers["metric"].isin(["IoU", "Purity", "Coverage"]).any()
+    assert {"IntruderAccuracy", "DerivativeError", "MapSpearman"} <= set(craft_numbers["metric"])
