@@ -50,9 +50,10 @@ def main() -> None:
         atlas = Atlas(folder, "generated", "none")
         rise = peak_rise(lambda: build_site(site, [atlas], chosen.workers))
         seconds = time.perf_counter() - start
-        worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10
-        print(f"site by {chosen.workers} processes: {seconds:.0f} s, {rise:.0f} MB above the "
-              f"start, {worker:.0f} MB the largest worker in all")  # fmt: skip
+        workers = resource.getrusage(resource.RUSAGE_CHILDREN)
+        worker, busy = workers.ru_maxrss / 2**10, workers.ru_utime + workers.ru_stime
+        print(f"site by {chosen.workers} processes: {seconds:.0f} s ({busy:.0f} s of their CPU), "
+              f"{rise:.0f} MB above the start, {worker:.0f} MB the largest worker")  # fmt: skip
         for line in weights(site):
             print(line)
         shown = seconds_to_show(site)
