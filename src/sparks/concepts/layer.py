@@ -76,11 +76,10 @@ class Layer:
         """Logits (N, classes) of activations (N, L, p)."""
         return self._batched(activations, lambda part: self.h(self.raw(part)))
 
-    @torch.inference_mode()
+    @torch.no_grad()  # Not inference mode: what comes out may be differentiated.
     def _batched(self, x: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
         parts = [compute(part.to(self.device)).float().cpu() for part in torch.split(x, BATCH)]
-        # Clones leave inference mode, so that autograd may use them.
-        return torch.cat(parts).clone()
+        return torch.cat(parts)
 
 
 class ConceptHead(nn.Module):

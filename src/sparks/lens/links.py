@@ -29,8 +29,7 @@ def class_vectors(layer: Layer, x: Tensor) -> Tensor:
         layer: where the model is cut.
         x: images (N, C, H, W) that the derivative is taken at.
     """
-    # A clone may be differentiated: activations come out of inference mode.
-    raw = layer.raw(layer.activations(x).clone()).to(layer.device).requires_grad_()
+    raw = layer.raw(layer.activations(x)).to(layer.device).requires_grad_()
     logits = layer.h(raw)
     rows = []
     for c in range(logits.shape[1]):
