@@ -1,0 +1,167 @@
+"""Utility-K and Utility, from accuracies of sessions.
+
+The paper's Table 1 follows from its own accuracies only if Utility-K divides by the baseline's mean
+over *all* sessions, and Utility is the plain mean of Utility-K: mean(accuracy) / mean(baseline). So
+this is `reference="mean"`, the default. The definition of Utility-K (section 3) divides by the
+baseline of the same session: `reference="session"`. `trapezoid` integrates Utility-K by the
+trapezoid rule; it fits Table 1 worse (claim utility-is-mean-ratio).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from sparks.errors import SparksError
+from sparks.statistics import Bootstrap, Interval
+from sparks.utility.answers import BASELINE
+
+Floats = NDArray[np.float64]
+Reference = Literal["mean", "session"]
+ALL = 0  # in the column `session` of a summary: all sessions together
+
+
+def utility_k(accuracy: ArrayLike, baseline: ArrayLike, reference: Reference = "mean") -> Floats:
+    """Divide the accuracy of every session by the baseline's.
+
+    Args:
+        accuracy: with explanations, (..., sessions), in [0, 1] or percent.
+        baseline: without, the same shape and unit.
+        reference: "mean" divides by the mean baseline of all sessions, "session" by each session's.
+
+    Returns:
+        (..., sessions); NaN where the baseline was never right.
+
+    Raises:
+        SparksError: when the two do not have the same sessions.
+    """
+    ours, theirs = np.asarray(accuracy, dtype=float), np.asarray(baseline, dtype=float)
+    if ours.shape != theirs.shape or ours.ndim == 0:
+        raise SparksError(
+            f"Utility-K: accuracies have shape {ours.shape}, those of the baseline {theirs.shape}: "
+            "both need the same sessions"
+        )
+    if reference == "mean":
+        theirs = theirs.mean(axis=-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio: Floats = np.where(theirs > 0, ours / theirs, np.nan)
+    return ratio
+
+
+def utility(accuracy: ArrayLike, baseline: ArrayLike, reference: Reference = "mean") -> Floats:
+    """Return the mean of Utility-K over the sessions: the area, every session equally wide."""
+    mean: Floats = utility_k(accuracy, baseline, reference).mean(axis=-1)
+    return mean
+
+
+def trapezoid(accuracy: ArrayLike, baseline: ArrayLike, reference: Reference = "session") -> Floats:
+    """Return the area under Utility-K by the trapezoid rule, divided by the range of K.
+
+    Sessions are equally far apart in K; the first and the last count half.
+    """
+    heights = utility_k(accuracy, baseline, reference)
+    if heights.shape[-1] < 2:
+        raise SparksError("the trapezoid rule needs two sessions at least")
+    area: Floats = np.trapezoid(heights, axis=-1) / (heights.shape[-1] - 1)
+    return area
+
+
+def summary(
+    sessions: pd.DataFrame,
+    baseline: str = BASELINE,
+    bootstrap: Bootstrap | None = None,
+    reference: Reference = "mean",
+) -> pd.DataFrame:
+    """Measure every condition of every scenario.
+
+    Intervals are percentile bootstrap intervals over participants, drawn anew within the condition
+    and, independently, within the baseline: the design is between subjects.
+
+    Args:
+        sessions: one row a participant and session, as `session_accuracies` gives. Participants
+            who did not take every session are left out.
+        baseline: the condition without explanations.
+        bootstrap: of the intervals.
+        reference: as for `utility_k`.
+
+    Returns:
+        Columns scenario, condition, metric, session, mean, low, high, n (participants). Metrics are
+        "MetaPredictorAccuracy" and "UtilityK" of every session; session 0 is all of them, where
+        the metrics are "MetaPredictorAccuracy" and "Utility". The baseline has accuracies only.
+
+    Raises:
+        SparksError: when a scenario has no baseline.
+    """
+    draw = bootstrap or Bootstrap()
+    rows = []
+    for scenario, table in sessions.groupby("scenario", sort=False):
+        grids = _grids(table)
+        if baseline not in grids:
+            raise SparksError(
+                f"{scenario} has no participant in the condition {baseline!r}: Utility compares "
+                "with it"
+            )
+        numbers = sorted(table["session"].unique())
+        for condition, grid in grids.items():
+            names = {"scenario": scenario, "condition": condition}
+            for metric, session, interval in _measured(
+                grid, None if condition == baseline else grids[baseline], numbers, draw, reference
+            ):
+                rows.append({**names, "metric": metric, "session": session, **vars(interval)})
+    return pd.DataFrame(rows)
+
+
+def _grids(table: pd.DataFrame) -> dict[str, Floats]:
+    """Condition → accuracies (participants, sessions) of those who took every session."""
+    return {
+        str(condition): rows.pivot(index="participant", columns="session", values="accuracy")
+        .reindex(columns=sorted(table["session"].unique()))
+        .dropna()
+        .to_numpy(dtype=float)
+        for condition, rows in table.groupby("condition", sort=False)
+    }
+
+
+def _measured(
+    grid: Floats, base: Floats | None, sessions: list[int], draw: Bootstrap, reference: Reference
+) -> Iterator[tuple[str, int, Interval]]:
+    """Yield metric, session and interval of one condition; `base` is the baseline's grid."""
+    for column, session in enumerate(sessions):
+        yield "MetaPredictorAccuracy", session, draw.mean(grid[:, column])
+    yield "MetaPredictorAccuracy", ALL, draw.mean(grid.mean(axis=1))
+    if base is None:
+        return
+    for column, session in enumerate(sessions):
+
+        def ratio(ours: Floats, theirs: Floats, column: int = column) -> Floats:
+            return utility_k(ours, theirs, reference)[..., column]
+
+        yield "UtilityK", session, between(grid, base, ratio, draw)
+    yield "Utility", ALL, between(grid, base, lambda a, b: utility(a, b, reference), draw)
+
+
+def between(
+    first: Floats, second: Floats, statistic: Callable[[Floats, Floats], Floats], draw: Bootstrap
+) -> Interval:
+    """Bootstrap a statistic of the mean accuracies of two independent groups of participants.
+
+    Args:
+        first: accuracies (participants, sessions).
+        second: the same of the other group, with as many sessions.
+        statistic: of the mean accuracies per session of both groups (..., sessions).
+        draw: its seed draws the first group, the next seed the second.
+    """
+    centre = float(statistic(first.mean(axis=0), second.mean(axis=0)))
+    if min(len(first), len(second)) < 2:
+        return Interval(centre, np.nan, np.nan, len(first))
+    other = replace(draw, seed=draw.seed + 1)
+    means = np.stack([first[which].mean(axis=0) for which in draw.draws(len(first))])
+    others = np.stack([second[which].mean(axis=0) for which in other.draws(len(second))])
+    values = statistic(means, others)
+    low, high = np.nanquantile(values, [(1 - draw.level) / 2, (1 + draw.level) / 2])
+    return Interval(centre, float(low), float(high), len(first))
