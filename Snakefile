@@ -25,6 +25,19 @@ rule all:
     localrule: True
 
 
+# Every figure, or every table: `snakemake --cores all figures -R figure` draws all of them again.
+rule figures:
+    input:
+        grid.targets(CFG, "figure"),
+    localrule: True
+
+
+rule tables:
+    input:
+        grid.targets(CFG, "table"),
+    localrule: True
+
+
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/attribution.smk"

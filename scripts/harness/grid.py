@@ -232,9 +232,15 @@ def _reads(config: DictConfig, kind: str, names: list[str]) -> Iterator[str]:
                 yield from studied(config, name, kind, places.WALKTHROUGH)
 
 
-def targets(config: DictConfig) -> list[str]:
-    """List the files of every figure and table that the chosen experiments ask for."""
-    return [file for item in items(config) for file in item_outputs(config, item).values()]
+def targets(config: DictConfig, kind: str | None = None) -> list[str]:
+    """List the files of every figure and table that the chosen experiments ask for.
+
+    Args:
+        config: the composed tree.
+        kind: "figure" or "table" alone.
+    """
+    chosen = [item for item in items(config) if kind in (None, config["items"][item].kind)]
+    return [file for item in chosen for file in item_outputs(config, item).values()]
 
 
 def item_outputs(config: DictConfig, item: str) -> dict[str, str]:
@@ -247,28 +253,3 @@ def templates(kind: str) -> dict[str, str]:
     """Name the files that a "figure" or a "table" is rendered to, the item left open."""
     place = {"figure": places.FIGURE, "table": places.TABLE}[kind]
     return {n: place.format(item="{item}", suffix=end) for n, end in FORMATS[kind].items()}
-
-
-def captions(config: DictConfig) -> dict[str, str]:
-    """Read the captions of the items that are there: item → text."""
-    files = {item: Path(item_outputs(config, item)["caption"]) for item in items(config)}
-    return {item: file.read_text() for item, file in files.items() if file.is_file()}
-
-
-def summary(config: DictConfig, overrides: list[str]) -> dict[str, Any]:
-    """Say what is run, for the first page of the report."""
-    told = ("title", "datasets", "models", "texts", "seeds", "methods", "metrics")
-    grids = [{"name": name} | experiment(config, name) for name in config.experiments]
-    return {
-        "scale": config.scale.name,
-        "seed": config.seed,
-        "device": config.device,
-        "overrides": ", ".join(overrides) or "none",
-        "experiments": [
-            {"name": g["name"]} | {key: _listed(g[key]) for key in told} for g in grids
-        ],
-    }
-
-
-def _listed(value: Any) -> str:
-    return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)

@@ -30,6 +30,7 @@ from omegaconf import DictConfig
 
 from harness.compose import CONFIG, OPTIONS, ROOT, part, register_options
 from harness.digest import code_digest
+from harness.resources import machine
 from sparks.engine.memory import keep_freed_memory
 from sparks.errors import SparksError
 
@@ -60,6 +61,7 @@ class Config:
             "job": dict(self.wildcards),
             "code": self.code,
             "commit": _commit(),
+            "machine": machine(),
             "python": sys.version.split()[0],
             "versions": {name: version(name) for name in VERSIONS},
             "inputs": {path: file_digest(path) for path in flatten(self.inputs.values())},

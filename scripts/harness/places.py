@@ -72,6 +72,7 @@ PUBLISHED = "config/published/{name}.csv"
 LENS_SITE = "results/lens"
 FIGURE = "results/figures/{item}.{suffix}"
 TABLE = "results/tables/{item}.{suffix}"
+BENCHMARKS = "benchmarks/results"
 
 
 def log(rule: str, *wildcards: str) -> str:
@@ -81,4 +82,4 @@ def log(rule: str, *wildcards: str) -> str:
 
 def benchmark(rule: str, *wildcards: str) -> str:
     """Path of a rule's time and memory, as Snakemake measures them."""
-    return "/".join(["benchmarks/results", rule, *(f"{{{name}}}" for name in wildcards)]) + ".tsv"
+    return "/".join([BENCHMARKS, rule, *(f"{{{name}}}" for name in wildcards)]) + ".tsv"

@@ -6,7 +6,7 @@ from pathlib import Path
 SCRIPTS = Path(workflow.basedir) / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from harness import grid, lock, places
+from harness import grid, lock, overview, places
 from harness.compose import compose, overrides_from, part
 from harness.declared import declared_parts
 from harness.digest import code_digest
@@ -23,8 +23,9 @@ except SparksError as error:
     raise WorkflowError(str(error)) from None
 
 # What the report says of this run: its first page, and the captions that came with the results.
-config["summary"] = grid.summary(CFG, OVERRIDES)
-config["captions"] = grid.captions(CFG)
+if any(argument.startswith("--report") for argument in sys.argv):
+    config["overview"] = overview.of(CFG, OVERRIDES)
+    config["captions"] = overview.captions(CFG)
 
 # 1 where jobs are to run on a GPU: the rules that can use one ask for it.
 GPU = gpus(CFG.device)

@@ -1,0 +1,96 @@
+"""What the report opens on: what was run, where, how long it took, and which claims held."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from harness import grid, places
+from sparks.artifacts import table_provenance
+
+TOLD = ("title", "datasets", "models", "texts", "seeds", "methods", "metrics")
+
+
+def of(config: DictConfig, overrides: list[str]) -> dict[str, Any]:
+    """Gather the overview from the configuration and from the results that are there."""
+    return {
+        "scale": config.scale.name,
+        "seed": config.seed,
+        "device": config.device,
+        "overrides": ", ".join(overrides) or "none",
+        "experiments": [_experiment(config, name) for name in config.experiments],
+        "machines": ", ".join(_machines(config)) or "unknown",
+        "time": _time(Path(places.BENCHMARKS).rglob("*.tsv")),
+        "claims": _claims(Path(grid.item_outputs(config, "tab-claims")["csv"])),
+    }
+
+
+def captions(config: DictConfig) -> dict[str, str]:
+    """Read the captions of the items that are there: item → text."""
+    files = {i: Path(grid.item_outputs(config, i)["caption"]) for i in grid.items(config)}
+    return {item: file.read_text() for item, file in files.items() if file.is_file()}
+
+
+def _experiment(config: DictConfig, name: str) -> dict[str, str]:
+    asked = grid.experiment(config, name)
+    return {"name": name} | {key: _listed(asked[key]) for key in TOLD}
+
+
+def _listed(value: Any) -> str:
+    return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
+
+
+def _machines(config: DictConfig) -> list[str]:
+    """The machines that the scores were computed on, as their artifacts tell."""
+    files = {file for name in config.experiments for file in grid.scores(config, name)}
+    present = sorted(file for file in files if Path(file).is_file())
+    found = {str(table_provenance(file).get("machine", "")) for file in present}
+    return sorted(found - {""})
+
+
+def _time(benchmarks: Iterable[Path]) -> dict[str, str]:
+    """Sum what Snakemake measured of every job that ran here."""
+    jobs, wall, cpu = 0, 0.0, 0.0
+    for file in benchmarks:
+        with file.open() as lines:
+            for row in csv.DictReader(lines, delimiter="\t"):
+                jobs += 1
+                wall += _seconds(row["s"])
+                cpu += _seconds(row["cpu_time"])
+    return {"jobs": f"{jobs:,}", "wall": f"{wall / 60:,.0f}", "cpu": f"{cpu / 60:,.0f}"}
+
+
+def _seconds(text: str) -> float:
+    """A cell of a benchmark; jobs too short to be measured have none."""
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def _claims(table: Path) -> dict[str, Any]:
+    """How many claims came to which verdict, and those that were judged, one by one."""
+    if not table.is_file():
+        return {"counts": "none was judged in this run", "judged": []}
+    with table.open() as lines:
+        rows = list(csv.DictReader(lines))
+    counts = Counter(row["outcome"] for row in rows)
+    return {
+        "counts": ", ".join(f"{n} {outcome}" for outcome, n in counts.most_common()),
+        "judged": [
+            {key: _plain(row[key]) for key in ("number", "statement", "outcome")}
+            for row in rows
+            if not row["outcome"].startswith("not run")
+        ],
+    }
+
+
+def _plain(text: str) -> str:
+    """Keep reStructuredText from reading markup into a sentence."""
+    return re.sub(r"([*_`|\\])", r"\\\1", text)
