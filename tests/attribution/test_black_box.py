@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
-from sparks.attribution import HSIC, LIME, RISE, Input, KernelSHAP, Occlusion, Random, Sobol
+from sparks.attribution import (
+    HSIC,
+    LIME,
+    RISE,
+    BottomUp,
+    Input,
+    KernelSHAP,
+    Occlusion,
+    Random,
+    Sobol,
+)
 from sparks.engine import Baseline, Engine, Grid, Token, Vector
 from sparks.engine.domains import ShiftedGrid
 from sparks.errors import SparksError
@@ -296,3 +306,19 @@ def test_a_design_is_the_same_for_images_and_vectors_of_as_many_features():
         maps = method(model, x, None)
         torch.testing.assert_close(maps.flatten(1), method(model, u, None), **CLOSE)
     assert Vector(16).d == Grid((4, 4), (4, 4)).d
+
+
+@pytest.mark.parametrize(("size", "place"), [(64, (10, 40)), (32, (20, 9)), (96, (70, 24))])
+def test_bottom_up_finds_the_odd_one_out_whatever_the_model(size, place):
+    row_of_stripes = torch.sin(2 * torch.pi * torch.arange(size) / 8)
+    image = 0.5 + 0.3 * row_of_stripes.repeat(size, 1)  # stripes are the same everywhere
+    row, column = place
+    image[row : row + 5, column : column + 5] = 1.0
+    images = torch.stack([image, image.flip(0), torch.full_like(image, 0.5)])[:, None]
+    maps = BottomUp()(None, images.expand(-1, 3, -1, -1), torch.zeros(3, dtype=torch.int64))
+    peak = divmod(int(maps[0].argmax()), size)
+    assert abs(peak[0] - row - 2) <= 3
+    assert abs(peak[1] - column - 2) <= 3
+    torch.testing.assert_close(maps[1], maps[0].flip(0), rtol=1e-2, atol=1e-3 * maps[0].max())
+    assert (maps >= 0).all()
+    assert maps.isfinite().all()

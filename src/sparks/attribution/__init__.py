@@ -22,7 +22,7 @@ from sparks.lazy import on_first_use
 if TYPE_CHECKING:
     from sparks.attribution.cam import GradCAM, GradCAMPlusPlus
     from sparks.attribution.captum import Captum
-    from sparks.attribution.control import Input, Random
+    from sparks.attribution.control import BottomUp, Input, Random
     from sparks.attribution.eva import EVA
     from sparks.attribution.gradient import GradientInput, IntegratedGradients, Saliency
     from sparks.attribution.greedy import Greedy
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sparks.attribution.words import OnEmbeddings
 
 _MODULES = {
+    "BottomUp": "control",
     "EVA": "eva",
     "Greedy": "greedy",
     "Captum": "captum",
@@ -66,6 +67,7 @@ __all__ = [
     "HSIC",
     "LIME",
     "RISE",
+    "BottomUp",
     "Captum",
     "DeconvNet",
     "GradCAM",

@@ -1,4 +1,4 @@
-"""Controls: random maps, which every method must beat, and the input itself."""
+"""Controls: random maps, which every method must beat, the input itself, what catches the eye."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from sparks.attribution.gradient import reduce_channels
 from sparks.engine.running import Model
@@ -42,3 +43,36 @@ class Input:
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
         return reduce_channels(x, self.channels).float() if x.ndim == 4 else x.float()
+
+
+@dataclass(frozen=True)
+class BottomUp:
+    """What stands out in an image by itself, the control of studies with people.
+
+    The spectral residual of Hou & Zhang (CVPR 2007): what the log amplitude spectrum has beyond its
+    local mean, back in the image with the phase unchanged, squared and smoothed. The model is not
+    looked at. colin2022utility does not say which bottom-up map its control was.
+
+    Attributes:
+        side: pixels to which larger images are made smaller first.
+        blur: standard deviation of the smoothing, in sides of the image.
+    """
+
+    side: int = 64
+    blur: float = 0.04
+
+    def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
+        """Maps (N, H, W), not negative, of images (N, C, H, W)."""
+        grey = x.float().mean(1, keepdim=True)
+        side = min(self.side, *x.shape[2:])
+        small = functional.interpolate(grey, size=(side, side), mode="bilinear", antialias=True)
+        spectrum = torch.fft.fft2(small)
+        amplitude = (spectrum.abs() + 1e-8).log()
+        around = functional.pad(amplitude, (1, 1, 1, 1), mode="circular")
+        residual = amplitude - functional.avg_pool2d(around, 3, stride=1)
+        kept = torch.fft.ifft2(torch.polar(residual.exp(), spectrum.angle())).abs().square()
+        frequency = torch.fft.fftfreq(side, 1 / side, device=x.device)  # periods a side
+        gaussian = (-2 * (torch.pi * self.blur * frequency).square()).exp()
+        smooth = torch.fft.ifft2(torch.fft.fft2(kept) * torch.outer(gaussian, gaussian)).real
+        sized = functional.interpolate(smooth, size=x.shape[2:], mode="bilinear", antialias=True)
+        return sized[:, 0].clamp(min=0)
