@@ -18,7 +18,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     table = replace(table, caption=f"{table.caption} Scale: {cfg['scale.name']}.")
     write_text(outputs["csv"], table.csv())
     write_text(outputs["md"], table.markdown())
-    write_text(outputs["tex"], table.latex())
+    write_text(outputs["tex"], table.latex(cfg["item"]["name"]))
     write_text(outputs["html"], table.html(cfg["item"]["title"]))
     write_caption(outputs["caption"], table.caption)
 

@@ -51,7 +51,7 @@ def test_stability_shows_ours_beside_the_published_and_compares_orders():
     assert "12 images of digits (6 distances in S₌, 6 in S≠)" in made.caption
     assert "published, Fashion-MNIST beside digits" in made.caption
     assert "WARNING" not in made.caption
-    assert made.latex()
+    assert made.latex("tab-x")
     assert made.html("x")
 
 

@@ -28,13 +28,13 @@ def test_csv_keeps_every_digit(table):
 
 def test_markup_of_each_format_is_escaped(table):
     assert r"a\|b" in table.markdown()
-    assert r"50\% of x\_1 $<$script$>$" in table.latex()
+    assert r"50\% of x\_1 $<$script$>$" in table.latex("tab-x")
     assert "<script>" not in table.html("<script>")
     assert "&lt;script&gt;" in table.html("T")
 
 
 def test_latex_columns_match_its_header(table):
-    lines = table.latex().splitlines()
+    lines = table.latex("tab-x").splitlines()
     assert r"\begin{tabular}{ll}" in lines
     assert r"name & value \\" in lines
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from sparks.tables.latex import latex
+
 
 @dataclass(frozen=True)
 class Table:
@@ -33,17 +35,9 @@ class Table:
         body = "\n".join("| " + " | ".join(_pipe(str(c)) for c in line) + " |" for line in lines)
         return f"{body}\n\n{self.caption}\n"
 
-    def latex(self) -> str:
-        """Return a `table` environment with `booktabs` rules."""
-        header, *rows = [list(self.shown.columns), *self.shown.to_numpy().tolist()]
-        lines = [" & ".join(_tex(str(cell)) for cell in row) + r" \\" for row in [header, *rows]]
-        body = "\n".join([r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"])
-        columns = "l" * len(header)
-        return (
-            "\\begin{table}\n\\centering\n"
-            f"\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}\n"
-            f"\\caption{{{_tex(self.caption)}}}\n\\end{{table}}\n"
-        )
+    def latex(self, label: str) -> str:
+        """Return LaTeX; see `sparks.tables.latex`."""
+        return latex(self.shown, self.caption, label)
 
     def html(self, title: str) -> str:
         """Return a page of its own, readable without a network."""
@@ -70,11 +64,3 @@ _STYLE = (
 
 def _pipe(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
-
-
-_TEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "≥": r"$\geq$", "−": "$-$"}
-_TEX |= {"–": "--", "±": r"$\pm$", "τ": r"$\tau$", "×": r"$\times$", "<": "$<$", ">": "$>$"}
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(character, character) for character in text)
