@@ -19,7 +19,7 @@ BOOTSTRAP = Bootstrap(resamples=20)
 
 def test_degradation_draws_every_score_at_every_level():
     table = scores()
-    draw = Degradation(["MeGe", "ReCo"], {"digits": "Fashion-MNIST"}, BOOTSTRAP)
+    draw = Degradation(["MeGe", "ReCo"], {"digits, convnet": "Fashion-MNIST"}, BOOTSTRAP)
     drawing = draw(table, published())
     panels = drawing.figure.axes
     assert len(panels) == 2 * 4  # ours, and the published row below

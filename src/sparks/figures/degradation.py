@@ -32,7 +32,8 @@ class Degradation:
 
     Attributes:
         metrics: which scores: MeGe, ReCo, MuFidelity.
-        counterparts: our data set → the published one drawn below it (the nearest in kind).
+        counterparts: "data set, network" of ours → published data set drawn below it (the
+            nearest in kind).
         bootstrap: over images within folds.
     """
 
@@ -90,7 +91,7 @@ class Degradation:
                 for method in scored.methods(dataset, model)
             }
             yield f"{dataset}\n{model}", lines
-            theirs = self.counterparts.get(dataset)
+            theirs = self.counterparts.get(f"{dataset}, {model}")
             if published is not None and theirs in set(published["dataset"]):
                 yield self._published(published[published["dataset"] == theirs])
 

@@ -24,7 +24,8 @@ class Stability:
     """Every score of undegraded networks with its interval, and the order of methods compared.
 
     Attributes:
-        counterparts: our data set → the published one shown beside it (the nearest in kind).
+        counterparts: "data set, network" of ours → published data set shown beside it (the
+            nearest in kind).
         tolerance: how far the accuracy of a fold may lie from the mean of all before the caption
             warns; the paper's is 3 %.
         bootstrap: over images within folds.
@@ -43,7 +44,7 @@ class Stability:
         numbers = pd.DataFrame(
             {"dataset": dataset, "model": model, "method": method, "metric": metric}
             | asdict(scored.estimate(dataset, model, "", method, metric).interval())
-            | {"published": theirs.get((self.counterparts.get(dataset, ""), metric, method))}
+            | {"published": theirs.get((self._beside(dataset, model), metric, method))}
             for dataset, model in scored.images
             for method in scored.methods(dataset, model)
             for metric in COLUMNS
@@ -51,6 +52,9 @@ class Stability:
         agreement = _agreement(numbers, theirs)
         table = pd.concat([numbers, agreement], ignore_index=True)
         return Table(table, self._shown(table), self._caption(scored, scores))
+
+    def _beside(self, dataset: str, model: str) -> str:
+        return self.counterparts.get(f"{dataset}, {model}", "")
 
     def _shown(self, table: pd.DataFrame) -> pd.DataFrame:
         """Lay the numbers out for reading: a row a method, a column a score."""
@@ -67,7 +71,7 @@ class Stability:
         beside = ", ".join(
             f"{theirs} beside {ours}"
             for ours, theirs in self.counterparts.items()
-            if ours in {dataset for dataset, _ in scored.images}
+            if ours in {", ".join(key) for key in scored.images}
         )
         return (
             "Explanations by networks trained on other folds (each without one of k), undegraded; "
