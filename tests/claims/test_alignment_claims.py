@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sparks.claims.alignment import ImprovesBoth
+from sparks.claims.alignment import (
+    GainOrder,
+    HowCurves,
+    ImprovesBoth,
+    LipschitzAligned,
+    OutsideHull,
+    Tradeoff,
+)
 from sparks.claims.lipschitz import (
     BoundaryInOneStep,
     CertificateHolds,
@@ -144,3 +151,105 @@ def test_harmonizing_must_raise_alignment_and_accuracy():
     assert best.outcome == Outcome.REPLICATED
     assert "λ = 10, alignment +50.0 points" in best.measured  # 0.3 of a ceiling of 0.6
     assert ImprovesBoth()(rows("net", "Accuracy", [1.0])).outcome == Outcome.NOT_RUN
+
+
+def network(model, aligned, accurate, seed=0, revealed=0.5):
+    """Numbers of one network: alignment over a human ceiling of .5, accuracies."""
+    return pd.concat(
+        [
+            rows(model, "Spearman", [aligned / 2], "max-abs", "Saliency", seed=seed),
+            rows(model, "HumanCeiling", [0.5], seed=seed),
+            rows(model, "Accuracy", [accurate], "test", seed=seed),
+            *(
+                rows(model, "RevealedAccuracy", [value], share, seed=seed)
+                for share, value in (("0", 0.0), ("0.1", revealed), ("0.4", revealed), ("1", 1.0))
+            ),
+        ]
+    )
+
+
+def networks(**gains):
+    """A baseline of alignment .1 and a harmonized network of each architecture, three seeds."""
+    return pd.concat(
+        network(f"{name}_lambda_{w}", 0.1 + (gain + 0.01 * seed if w else 0), 0.7, seed)
+        for name, gain in gains.items()
+        for w in (0, 5)
+        for seed in range(3)
+    )
+
+
+@pytest.mark.parametrize(
+    ("gains", "wanted", "effect"),
+    [
+        ({"vit": 0.4, "vgg": 0.3, "resnet": 0.1}, Outcome.REPLICATED, 0.1),
+        ({"vit": 0.4, "resnet": 0.1}, Outcome.REPLICATED, 0.3),
+        ({"vit": 0.2, "vgg": 0.3, "resnet": 0.1}, Outcome.CONTRADICTED, -0.1),
+        ({"vit": 0.2, "other": 0.3}, Outcome.NOT_RUN, None),
+    ],
+)
+def test_the_order_of_gains(gains, wanted, effect):
+    verdict = GainOrder(["vit", "vgg", "resnet"])(networks(**gains))
+    assert verdict.outcome == wanted
+    if effect is not None:
+        assert verdict.effect == pytest.approx(effect)
+
+
+def test_how_curves_are_compared_with_an_ideal_observer():
+    table = pd.concat(
+        network(f"net_lambda_{w}", 0.5 if w else 0.1, 0.7, seed, revealed)
+        for w, revealed in ((0, 0.4), (5, 0.9))
+        for seed in range(3)
+    )
+    verdict = HowCurves()(table)
+    # Shares 0 and 1 do not count: distances are 1 - .4 and 1 - .9.
+    assert verdict.effect == pytest.approx(0.6 - 0.1)
+    assert verdict.outcome == Outcome.REPLICATED
+    assert HowCurves()(rows("net", "M", [1.0])).outcome == Outcome.NOT_RUN
+
+
+@pytest.mark.parametrize(("sign", "wanted"), [(-1, "replicated"), (1, "contradicted")])
+def test_a_trade_off_needs_many_networks(sign, wanted):
+    table = pd.concat(
+        network(f"net{i}_lambda_0", 0.5 + sign * 0.03 * i, 0.6 + 0.02 * i) for i in range(12)
+    )
+    verdict = Tradeoff()(table)
+    assert verdict.outcome == wanted
+    assert verdict.effect == pytest.approx(sign)
+    few = table[table["model"].isin(["net0_lambda_0", "net1_lambda_0"])]
+    assert Tradeoff()(few).measured.startswith("2 architectures")
+
+
+@pytest.mark.parametrize(
+    ("lipschitz", "wanted"), [(0.5, Outcome.REPLICATED), (0.25, Outcome.CONTRADICTED)]
+)
+def test_lipschitz_networks_beside_all_others(lipschitz, wanted):
+    table = pd.concat(
+        network(f"{name}_lambda_0", value + 0.001 * seed, 0.7, seed)
+        for name, value in (("otnn", lipschitz), ("a", 0.3), ("b", 0.1))
+        for seed in range(3)
+    )
+    verdict = LipschitzAligned(["otnn"])(table)
+    assert verdict.outcome == wanted
+    assert verdict.effect == pytest.approx(lipschitz - 0.3)
+    assert LipschitzAligned(["none"])(table).outcome == Outcome.NOT_RUN
+
+
+def square(inside):
+    """Published points: a square of plain models, and one harmonized model."""
+    points = [("a", 0, 0), ("b", 10, 0), ("c", 10, 10), ("d", 0, 10)]
+    names = [(*point, "group: CNN") for point in points] + [("h", *inside, "harmonized")]
+    return pd.DataFrame(
+        {"item": "ClickMe figure", "model": m, "condition": c, "metric": metric, "value": value}
+        for m, x, y, c in names
+        for metric, value in (("Accuracy", x), ("Alignment", y))
+    )
+
+
+@pytest.mark.parametrize(
+    ("point", "wanted", "distance"),
+    [((5, 14), "replicated", 4), ((5, 9), "contradicted", -1), ((5, 10.1), "inconclusive", 0.1)],
+)
+def test_points_outside_a_hull(point, wanted, distance):
+    verdict = OutsideHull()(square(point))
+    assert verdict.outcome == wanted
+    assert verdict.effect == pytest.approx(distance)

@@ -30,20 +30,26 @@ class Claims:
 
     Attributes:
         claims: for each claim its number, name, paper, statement, criterion, published value,
-            experiments, and `check`: tidy table → `Verdict`.
+            experiments, and `check`: tidy table → `Verdict`. A claim of no experiment is arithmetic
+            on the papers' own numbers, and its `check` gets these.
         images: with fewer explained images, no claim counts as run.
     """
 
     claims: Sequence[Mapping[str, Any]]
     images: int = 50
 
-    def __call__(self, scores: pd.DataFrame) -> Table:
-        """Make the table from the tidy scores of all experiments that were run."""
+    def __call__(self, scores: pd.DataFrame, published: pd.DataFrame | None = None) -> Table:
+        """Make the table from the tidy scores of all experiments that were run.
+
+        Args:
+            scores: of these experiments.
+            published: rows of the papers' tables.
+        """
         rows = []
         for claim in sorted(self.claims, key=lambda claim: int(claim["number"])):
             told = {key: claim[key] for key in ("number", "name", "paper", "statement")}
             told |= {key: claim[key] for key in ("criterion", "published")}
-            rows.append(told | asdict(self._judge(claim, scores)))
+            rows.append(told | asdict(self._judge(claim, scores, published)))
         numbers = pd.DataFrame(rows)
         text = numbers.assign(interval=[_interval(row) for row in rows])
         counts = numbers["outcome"].value_counts()
@@ -51,12 +57,18 @@ class Claims:
         caption = (
             f"Claims of the papers, judged by code on the scores of this run: {verdicts}. "
             "A claim is replicated when the whole bootstrap interval of its effect meets the "
-            "criterion, contradicted when the whole interval fails it, inconclusive otherwise."
+            "criterion, contradicted when the whole interval fails it, inconclusive otherwise. "
+            "Where a criterion says arithmetic, the papers' own numbers were computed with."
         )
         shown = text[list(COLUMNS)].rename(columns=COLUMNS).astype(str)
         return Table(numbers, shown, caption)
 
-    def _judge(self, claim: Mapping[str, Any], scores: pd.DataFrame) -> Verdict:
+    def _judge(
+        self, claim: Mapping[str, Any], scores: pd.DataFrame, published: pd.DataFrame | None
+    ) -> Verdict:
+        if not claim["experiments"] and published is not None:
+            arithmetic: Verdict = claim["check"](published)
+            return arithmetic
         relevant = scores[scores["experiment"].isin(list(claim["experiments"]))]
         if relevant.empty:
             return not_run(f"the experiment {', '.join(claim['experiments'])} was not run")
