@@ -49,7 +49,8 @@ def runs(config: DictConfig, name: str) -> list[Run]:
     """List the trained models of an experiment."""
     grid = experiment(config, name)
     pairs = product(grid["datasets"], grid["models"], grid["seeds"])
-    return [Run(*run) for run in pairs if not _excluded(grid, dataset=run[0], model=run[1])]
+    listed = [Run(*run) for run in pairs]
+    return [run for run in listed if not _excluded(grid, **run._asdict())]
 
 
 def explanations(config: DictConfig, name: str) -> list[Explanation]:
@@ -59,11 +60,11 @@ def explanations(config: DictConfig, name: str) -> list[Explanation]:
         Explanation(*run, method)
         for run in runs(config, name)
         for method in grid["methods"]
-        if not _excluded(grid, dataset=run.dataset, model=run.model, method=method)
+        if not _excluded(grid, **run._asdict(), method=method)
     ]
 
 
-def _excluded(grid: dict[str, Any], **job: str) -> bool:
+def _excluded(grid: dict[str, Any], **job: Any) -> bool:
     """Whether a rule of `exclude` names nothing but what the job has."""
     return any(
         all(job.get(key) == value for key, value in rule.items()) for rule in grid["exclude"]

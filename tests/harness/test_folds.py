@@ -63,6 +63,8 @@ def test_the_paper_gets_its_architectures():
     pairs = {(run.dataset, run.model) for run in grid.runs(config, "stability")}
     assert pairs == {
         ("cifar10", "resnet18_32"),
+        ("cifar10", "hkr_convnet"),
+        ("cifar10", "hkr_convnet_twin"),
         ("eurosat", "resnet18_46"),
         ("fashion_mnist", "resnet18_26"),
         ("imagenet50", "resnet50_scratch"),

@@ -15,7 +15,7 @@ rule train:
         places.benchmark("train", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=240,
