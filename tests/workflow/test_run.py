@@ -87,6 +87,17 @@ def test_report_is_one_page_with_every_item_and_no_address(finished):
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=[\"']https?:", page)
 
 
+@pytest.mark.parametrize("name", ["where", "align", "what"])
+def test_a_notebook_runs_top_to_bottom(finished, name):
+    import nbformat
+    from nbclient import NotebookClient
+
+    file = finished.folder / "notebooks" / f"{name}.ipynb"
+    notebook = nbformat.read(file, as_version=4)
+    place = {"metadata": {"path": str(file.parent)}}
+    NotebookClient(notebook, timeout=300, resources=place).execute()
+
+
 # 18 methods on one model; the concepts' methods are those of pixels, so concepts are ranked again.
 STUDIES = {"budget": 1, "samplers": 1, "walkthrough": 1}
 NOT_DATA = {
