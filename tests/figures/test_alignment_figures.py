@@ -108,6 +108,14 @@ def test_networks_stand_beside_their_twins():
         Counterfactuals()(pair[:2])
 
 
+@pytest.mark.parametrize(("asked", "shown"), [("b", "b"), ("absent", "a"), ("", "a")])
+def test_the_network_asked_for_is_shown_where_it_was_measured(asked, shown):
+    pairs = [walked(name) for name in ("a", "a_twin", "b", "b_twin")]
+    figure = Counterfactuals(rows=1, model=asked)(pairs).figure
+    titles = [block.get_suptitle() for block in figure.subfigs]
+    assert titles == [shown, f"{shown}_twin"]
+
+
 def test_the_toy_draws_both_functions_and_their_zero():
     axis = np.linspace(-2, 2, 10)
     arrays = {"points": np.random.default_rng(0).random((8, 2))}

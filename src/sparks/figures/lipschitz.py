@@ -128,15 +128,18 @@ class Counterfactuals:
 
     Attributes:
         rows: images of each network.
+        model: the 1-Lipschitz network shown, where it was measured; else the first that was.
     """
 
     rows: int = 3
+    model: str = ""
 
     def __call__(self, lipschitz_maps: Sequence[Kept]) -> Drawing:
         """Draw the figure."""
         from matplotlib.figure import Figure
 
-        pair = _pairs(lipschitz_maps)[0]
+        pairs = _pairs(lipschitz_maps)
+        pair = next((pair for pair in pairs if pair[0].model == self.model), pairs[0])
         steps = pair[0].told["steps"]
         with style():
             columns = len(steps) * len(pair) + len(pair) - 1
@@ -156,7 +159,8 @@ class Counterfactuals:
             f"Test images of {pair[0].dataset} along x − t f(x) ∇f(x), cut to [0, 1]; f is half "
             "the difference of the logits of the model's class and of its closest rival. Below "
             "each image the class that the model sees and its logit; bold where it has changed. "
-            "For the minimiser of hKR, t = 1 ends on the boundary. serrurier2023lipschitz (Figs. 5 "
+            "For the minimiser of hKR, whose gradient has norm 1, t = 1 ends on the boundary; "
+            "tab-lipschitz-more has the norms of these networks. serrurier2023lipschitz (Figs. 5 "
             "and 6) shows the like; tab-lipschitz-more asks an independent classifier."
         )
         return Drawing(figure, caption)

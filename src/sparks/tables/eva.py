@@ -118,7 +118,7 @@ def _stronger(scores: pd.DataFrame) -> str:
     told = []
     for (dataset, model), group in rows.groupby(["dataset", "model"], sort=False):
         wide = group.pivot_table(index=["image", "method"], columns="condition", values="value")
-        for condition in (name for name in wide if name):
+        for condition in (name for name in map(str, wide) if name.startswith("attack")):
             means = wide[["", condition]].dropna().groupby("method").mean()
             tau = kendall_tau(means[""], means[condition])
             largest = float((means[""] - means[condition]).abs().max())
