@@ -18,6 +18,7 @@ COLUMNS: Mapping[str, tuple[str, str, float, int]] = {
     "accuracy %, biased": ("Accuracy", "test_biased", 100, 1),
     "alignment %": ("Alignment", "max-abs", 100, 1),
     "alignment %, abs-mean": ("Alignment", "abs-mean", 100, 1),
+    "alignment %, signed": ("Alignment", "mean", 100, 1),
     "Dice": ("Dice", "max-abs", 1, 3),
     "IoU": ("IoU", "max-abs", 1, 3),
 }
@@ -106,7 +107,8 @@ class Harmonized:
             "same recipe (λ = 0), on chimera with a background that gives nine of ten training "
             "images away. Unbiased test images stand on any background. Alignment: Spearman's "
             "correlation of the gradient of the true logit (largest absolute value over channels; "
-            "abs-mean: |mean|) with the human map, over the human ceiling; Dice and IoU of the top "
+            "abs-mean: |mean|; signed: mean, which is what training makes alike) with the human map, "
+            "over the human ceiling; Dice and IoU of the top "
             f"10 % of both maps; {images} unbiased images. The people are simulated: their clicks "
             "are drawn around the parts that decide. The ceiling is the correlation of two halves "
             "of them. Mean over seeds, in brackets its "
