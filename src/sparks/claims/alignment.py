@@ -254,4 +254,5 @@ def _seeds(rows: pd.DataFrame, metric: str, condition: str) -> pd.DataFrame:
 
 
 def _points(gain: Interval) -> str:
-    return f"{100 * gain.mean:+.1f} points [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+    told = "one seed" if gain.n == 1 else f"[{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+    return f"{100 * gain.mean:+.1f} points {told}"
