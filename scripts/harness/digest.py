@@ -18,7 +18,17 @@ from typing import Any
 from harness.targets import exports, find, imports, module_file, tree
 
 # Modules that carry values to a job and back but change none: an edit there reruns nothing.
-CARRIERS = ("job", "compose", "validate", "targets", "digest", "grid", "places", "declared")
+CARRIERS = (
+    "job",
+    "compose",
+    "validate",
+    "targets",
+    "digest",
+    "grid",
+    "places",
+    "declared",
+    "repair",
+)
 
 
 def code_digest(script: Path, config: Any = None) -> str:

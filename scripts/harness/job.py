@@ -30,6 +30,7 @@ from omegaconf import DictConfig
 
 from harness.compose import CONFIG, OPTIONS, ROOT, part, register_options
 from harness.digest import code_digest
+from harness.repair import note
 from harness.resources import machine
 from sparks.engine.memory import keep_freed_memory
 from sparks.errors import SparksError
@@ -152,6 +153,7 @@ def _run(run: Run, config: Config, outputs: Paths) -> None:
         run(config, config.inputs, outputs)
     except SparksError as error:
         _refuse(error, config.wildcards)
+    note(flatten(outputs.values()))
 
 
 def _refuse(error: SparksError, wildcards: Mapping[str, str] | None = None) -> None:

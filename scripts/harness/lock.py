@@ -15,6 +15,18 @@ from sparks.errors import SparksError
 _held: list[IO[str]] = []  # open for as long as this process lives
 
 
+def is_free(path: Path) -> bool:
+    """Whether no run holds the lock."""
+    if not path.exists():
+        return True
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+    return True
+
+
 def hold(path: Path) -> None:
     """Take the lock, until this process ends.
 

@@ -1,6 +1,7 @@
 """Where every artifact lies. Rules and scripts both take the names from here."""
 
 DOWNLOAD = "results/downloads/{dataset}.json"
+DOWNLOADED_WEIGHTS = "results/downloads/weights/{model}.json"
 DATA = "results/data/{dataset}/{split}.safetensors"
 TRAIN = "results/data/{dataset}/train.safetensors"
 TEST = "results/data/{dataset}/test.safetensors"

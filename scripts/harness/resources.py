@@ -9,10 +9,16 @@ from collections import Counter
 from pathlib import Path
 
 
-def gpus(device: str) -> int:
-    """Return the GPUs of a job that can use one: 1 with device=cuda, or auto where there is one."""
+def gpus(device: str, here: bool = True) -> int:
+    """Return the GPUs of a job that can use one: 1 with device=cuda, or auto where there is one.
+
+    Args:
+        device: of the configuration.
+        here: whether jobs run on this machine. A cluster's head node seldom has a GPU, so that
+            `auto` asks for one there; `device=cpu` does not.
+    """
     if device == "auto":
-        return int(Path("/dev/nvidia0").exists())
+        return int(not here or Path("/dev/nvidia0").exists())
     return int(device.startswith("cuda"))
 
 

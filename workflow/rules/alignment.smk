@@ -17,9 +17,9 @@ rule alignment:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        mem_mb=doubling(3000),
         runtime=120,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("alignment"),
         code=code_of("alignment"),
@@ -44,9 +44,9 @@ rule lipschitz:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        mem_mb=doubling(3000),
         runtime=240,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("lipschitz"),
         code=code_of("lipschitz"),
@@ -67,7 +67,7 @@ rule snowflakes:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=doubling(2000),
         runtime=60,
     params:
         cfg=cfg_of("snowflakes"),

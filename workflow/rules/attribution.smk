@@ -1,7 +1,7 @@
 # Attribution: one job per model and method, each over all images; then one per family of metrics.
 
 
-# Explain the chosen images by one method.
+# Explain the chosen images by one method. Shared by `--cache`, hence without a benchmark: see `cost`.
 rule attribute:
     input:
         images=places.EXPLAINED,
@@ -11,17 +11,17 @@ rule attribute:
         cost=places.COST,
     log:
         places.log("attribute", "dataset", "model", "seed", "method"),
-    benchmark:
-        places.benchmark("attribute", "dataset", "model", "seed", "method")
+    cache: True
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        mem_mb=doubling(3000),
         runtime=240,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("attribute"),
+        names=names_of,
         code=code_of("attribute"),
     script:
         "../../scripts/attribute.py"
@@ -43,9 +43,9 @@ rule score:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        mem_mb=doubling(3000),
         runtime=120,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("score"),
         code=code_of("score"),
@@ -68,9 +68,9 @@ rule indices:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=doubling(3000),
         runtime=120,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("indices"),
         code=code_of("indices"),

@@ -10,25 +10,32 @@ from harness import grid, lock, overview, places
 from harness.compose import compose, overrides_from, part
 from harness.declared import declared_parts
 from harness.digest import code_digest
+from harness.repair import repair
 from harness.resources import gpus
 from harness.validate import validate
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from sparks.errors import SparksError
+
+LOCK = Path(".snakemake/run.lock")
 
 try:
     OVERRIDES = overrides_from(config)
     CFG = compose(OVERRIDES)
-    validate(CFG)
+    if workflow.is_main_process:  # jobs on a cluster read the Snakefile again
+        validate(CFG)
 except SparksError as error:
     raise WorkflowError(str(error)) from None
+
+# Before Snakemake looks at what is there.
+if workflow.is_main_process and lock.is_free(LOCK):
+    for line in repair():
+        logger.warning(line)
 
 # What the report says of this run: its first page, and the captions that came with the results.
 if any(argument.startswith("--report") for argument in sys.argv):
     config["overview"] = overview.of(CFG, OVERRIDES)
     config["captions"] = overview.captions(CFG)
-
-# 1 where jobs are to run on a GPU: the rules that can use one ask for it.
-GPU = gpus(CFG.device)
 
 # Wildcards → names of the option in hand.
 GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution"}
@@ -53,16 +60,34 @@ def cfg_of(script):
     return lambda wildcards: resolved(script, in_hand(wildcards))
 
 
+def names_of(wildcards):
+    """A job's wildcards. A cache between checkouts knows a job by its parameters only."""
+    return dict(wildcards.items())
+
+
 def code_of(script):
     """A digest of the code that a job runs: the script, and all it imports or is configured with."""
     path = SCRIPTS / f"{script}.py"
     return lambda wildcards: code_digest(path, resolved(script, in_hand(wildcards)))
 
 
+# What jobs ask of the machine.
+
+
+def doubling(megabytes):
+    """Memory of a job: twice as much at every retry (`retries` of a profile)."""
+    return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
+
+
+def one_gpu(wildcards):
+    """1 where the jobs that can use a GPU are to run on one."""
+    return gpus(CFG.device, here=workflow.local_exec)
+
+
 def only_run():
     """Refuse to start while another run is at work in this folder."""
     try:
-        lock.hold(Path(".snakemake/run.lock"))
+        lock.hold(LOCK)
     except SparksError as error:
         raise WorkflowError(str(error)) from None
 
@@ -75,6 +100,11 @@ def downloaded(wildcards):
     if CFG.datasets[wildcards.dataset].download:
         return [places.DOWNLOAD.format(dataset=wildcards.dataset)]
     return []
+
+
+def published_weights(wildcards):
+    """The note of downloaded weights, for the models that come with published ones."""
+    return grid.published_weights(CFG, wildcards.model)
 
 
 def weights_if_needed(wildcards):

@@ -19,9 +19,9 @@ rule craft:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=doubling(4000),
         runtime=480,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("craft"),
         code=code_of("craft"),
@@ -45,9 +45,9 @@ rule holistic:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=doubling(4000),
         runtime=480,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("holistic"),
         code=code_of("holistic"),
@@ -70,9 +70,9 @@ rule maco:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=12000,
+        mem_mb=doubling(12000),
         runtime=1440,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("maco"),
         code=code_of("maco"),

@@ -1,26 +1,38 @@
 # Data: every split of every data set as one artifact, and the images that are explained.
 
 
-# Fetch a data set. Needs a network, so it runs where Snakemake runs: on a cluster, the head node.
+# Fetch all that is public and that the chosen experiments need, and say what the user must bring.
+# Once it is done, no job needs a network.
 rule download:
+    input:
+        grid.downloads(CFG),
+    localrule: True
+    params:
+        bring=grid.to_bring(CFG),
+    shell:
+        "printf 'to bring: %s\\n' {params.bring:q}"
+
+
+# Fetch a data set. Needs a network, so it runs where Snakemake runs: on a cluster, the head node.
+rule download_data:
     output:
         note=places.DOWNLOAD,
     log:
-        places.log("download", "dataset"),
+        places.log("download_data", "dataset"),
     benchmark:
-        places.benchmark("download", "dataset")
+        places.benchmark("download_data", "dataset")
     localrule: True
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=doubling(2000),
         runtime=600,
     params:
-        cfg=cfg_of("download"),
-        code=code_of("download"),
+        cfg=cfg_of("download_data"),
+        code=code_of("download_data"),
     script:
-        "../../scripts/download.py"
+        "../../scripts/download_data.py"
 
 
 # Generate a split, or read it from files.
@@ -37,7 +49,7 @@ rule data:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=doubling(4000),
         runtime=60,
     params:
         cfg=cfg_of("data"),
@@ -60,7 +72,7 @@ rule spectrum:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=doubling(2000),
         runtime=480,
     params:
         cfg=cfg_of("spectrum"),
@@ -83,7 +95,7 @@ rule select_images:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=doubling(2000),
         runtime=30,
     params:
         cfg=cfg_of("select_images"),

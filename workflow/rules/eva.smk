@@ -18,9 +18,9 @@ rule eva:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 5000 * attempt,
+        mem_mb=doubling(5000),
         runtime=480,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("eva"),
         code=code_of("eva"),
@@ -40,7 +40,7 @@ rule eva_optimal:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=doubling(2000),
         runtime=60,
     params:
         cfg=cfg_of("eva_optimal"),

@@ -18,9 +18,9 @@ rule lens_atlas:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=doubling(4000),
         runtime=1440,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("lens_atlas"),
         code=code_of("lens_atlas"),
@@ -43,7 +43,7 @@ rule lens:
         "../../environment.yml"
     threads: 2
     resources:
-        mem_mb=3000,
+        mem_mb=doubling(3000),
         runtime=120,
     params:
         cfg=cfg_of("lens"),

@@ -1,27 +1,51 @@
 # Models: trained from a seed (or taken ready-made), and measured.
 
 
-# Train a model. A killed training leaves a checkpoint beside its weights and resumes from it.
+# Fetch the published weights of a model, where there is a network; what is there already is checked.
+rule download_weights:
+    output:
+        note=places.DOWNLOADED_WEIGHTS,
+    log:
+        places.log("download_weights", "model"),
+    benchmark:
+        places.benchmark("download_weights", "model")
+    localrule: True
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=doubling(2000),
+        runtime=120,
+    params:
+        cfg=cfg_of("download_weights"),
+        code=code_of("download_weights"),
+    script:
+        "../../scripts/download_weights.py"
+
+
+# Train a model. A killed training leaves a checkpoint beside its weights and resumes from it. A rule
+# that `--cache` shares between checkouts may not have a benchmark: `time` says what it took.
 rule train:
     input:
         train=places.TRAIN,
+        published=published_weights,
     output:
         weights=places.WEIGHTS,
         history=places.HISTORY,
         time=places.TRAINING_TIME,
     log:
         places.log("train", "dataset", "model", "seed"),
-    benchmark:
-        places.benchmark("train", "dataset", "model", "seed")
+    cache: True
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=doubling(4000),
         runtime=240,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("train"),
+        names=names_of,
         code=code_of("train"),
     script:
         "../../scripts/train.py"
@@ -42,9 +66,9 @@ rule evaluate:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=doubling(3000),
         runtime=60,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("evaluate"),
         code=code_of("evaluate"),

@@ -16,7 +16,7 @@ rule collect:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=doubling(2000),
         runtime=30,
     params:
         cfg=cfg_of("collect"),
@@ -47,7 +47,7 @@ rule figure:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=doubling(3000),
         runtime=30,
     params:
         cfg=cfg_of("figure"),
@@ -75,7 +75,7 @@ rule table:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=doubling(2000),
         runtime=30,
     params:
         cfg=cfg_of("table"),

@@ -19,9 +19,9 @@ rule train_folds:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=doubling(4000),
         runtime=1440,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("train_folds"),
         code=code_of("train_folds"),
@@ -44,9 +44,9 @@ rule stability:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=doubling(4000),
         runtime=1440,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("stability"),
         code=code_of("stability"),
@@ -69,7 +69,7 @@ rule stability_scores:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=doubling(4000),
         runtime=30,
     params:
         cfg=cfg_of("stability_scores"),
@@ -90,7 +90,7 @@ rule map_distances:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=doubling(2000),
         runtime=30,
     params:
         cfg=cfg_of("map_distances"),

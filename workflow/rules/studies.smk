@@ -17,9 +17,9 @@ rule budget:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=doubling(4000),
         runtime=480,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("budget"),
         code=code_of("budget"),
@@ -42,9 +42,9 @@ rule samplers:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=doubling(3000),
         runtime=480,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("samplers"),
         code=code_of("samplers"),
@@ -64,7 +64,7 @@ rule samplers_analytic:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=doubling(3000),
         runtime=60,
     params:
         cfg=cfg_of("samplers_analytic"),
@@ -88,9 +88,9 @@ rule walkthrough:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=doubling(3000),
         runtime=30,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("walkthrough"),
         code=code_of("walkthrough"),

@@ -14,9 +14,9 @@ rule words_train:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        mem_mb=doubling(3000),
         runtime=120,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("words_train"),
         code=code_of("words_train"),
@@ -39,9 +39,9 @@ rule words:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        mem_mb=doubling(3000),
         runtime=240,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("words"),
         code=code_of("words"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from sparks.data.fetch import guarded
 from sparks.data.imageset import ImageSet
 from sparks.data.torchvision_sets import TorchvisionSet, from_files
 from sparks.errors import SparksError
@@ -36,7 +37,7 @@ class ImageNet(TorchvisionSet):
         """Unpack the archives put into `root`; the licence forbids programs to fetch them."""
         from torchvision.datasets import ImageNet as Dataset
 
-        with self._reading():
+        with self._reading(), guarded():
             for split in ("train", "val"):
                 Dataset(self.root, split=split)
 

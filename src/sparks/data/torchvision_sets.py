@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from sparks.data.fetch import guarded
 from sparks.data.imageset import ImageSet, require_every_class
 from sparks.data.splits import stratified_split, stratified_subset
 from sparks.errors import SparksError
@@ -100,7 +101,8 @@ class TorchvisionSet(ABC):
     @contextmanager
     def _downloading(self) -> Iterator[None]:
         try:
-            yield
+            with guarded():
+                yield
         except _READ_ERRORS as error:
             raise SparksError(
                 f"{self.name} cannot be downloaded to {self.root} ({_first_line(error)}): check "
@@ -159,9 +161,13 @@ class FashionMNIST(MNIST):
     folder = "FashionMNIST/raw"
 
     def _open(self, train: bool, download: bool = False) -> Any:
-        from torchvision.datasets import FashionMNIST as Dataset
+        from torchvision.datasets import FashionMNIST as Published
 
-        return Dataset(self.root, train=train, download=download)
+        # torchvision's own mirror has no https; its name stays that of the folder.
+        class FashionMNIST(Published):  # type: ignore[misc]
+            mirrors: ClassVar = ["https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/"]
+
+        return FashionMNIST(self.root, train=train, download=download)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""Any torchvision classifier by name, with or without its published weights. Never downloads."""
+"""Any torchvision classifier by name, with or without its published weights.
+
+Building never downloads: `download_weights` does, where there is a network.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from urllib.parse import urlparse
 import torch
 from torch import nn
 
+from sparks.data.fetch import guarded, has_digest
 from sparks.errors import SparksError
 from sparks.models.weights import check_fit, read_state
 
@@ -67,6 +71,38 @@ def torchvision_classifier(
     return _with_channels(net, in_channels)
 
 
+def download_weights(name: str, weights: bool | str, weights_dir: str | Path | None = None) -> Path:
+    """Fetch the published weights of a classifier; a file that is there and intact is kept.
+
+    Args:
+        name: as in `torchvision.models`.
+        weights: True for the default ones, or their name.
+        weights_dir: where to; PyTorch's own cache by default.
+
+    Returns:
+        the file, whose SHA-256 begins as its name says.
+
+    Raises:
+        SparksError: when they are unknown, cannot be fetched or are not the published ones.
+    """
+    import torchvision
+
+    entry = _weights_entry(torchvision, name, weights)
+    path = _weights_file(entry, weights_dir)
+    digest = path.stem.rpartition("-")[2]
+    if not has_digest(path, digest):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with guarded():
+                torch.hub.download_url_to_file(entry.url, str(path), digest, progress=False)
+        except (OSError, RuntimeError) as error:
+            raise SparksError(
+                f"the weights of {name} cannot be downloaded from {entry.url} ({error}): check the "
+                f"network, or put the file at {path}"
+            ) from error
+    return path
+
+
 def _weights_entry(torchvision: Any, name: str, weights: bool | str) -> Any:
     entries = torchvision.models.get_model_weights(name)
     wanted = "DEFAULT" if weights is True else weights
@@ -78,14 +114,18 @@ def _weights_entry(torchvision: Any, name: str, weights: bool | str) -> Any:
 
 
 def _local_file(name: str, entry: Any, weights_dir: str | Path | None) -> Path:
-    folder = Path(torch.hub.get_dir()) / "checkpoints" if weights_dir is None else Path(weights_dir)
-    path = folder / Path(urlparse(entry.url).path).name
+    path = _weights_file(entry, weights_dir)
     if not path.is_file():
         raise SparksError(
             f"the published weights of {name} are not on this machine: put {entry.url} at {path}, "
             "or set weights to false for random ones"
         )
     return path
+
+
+def _weights_file(entry: Any, weights_dir: str | Path | None) -> Path:
+    folder = Path(torch.hub.get_dir()) / "checkpoints" if weights_dir is None else Path(weights_dir)
+    return folder / Path(urlparse(entry.url).path).name
 
 
 def _replace(net: nn.Module, path: str, layer: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""Fetch a data set into the data folder (the only job that needs a network)."""
+"""Fetch a data set into the data folder; runs where there is a network, on the head node."""
 
 from harness import places
 from harness.job import Config, Paths, main

@@ -1,0 +1,31 @@
+"""Fetch the published weights of a model; runs where there is a network, on the head node."""
+
+from harness import places
+from harness.job import Config, Paths, main
+
+PARTS = (
+    "model.classifier.net.name", "model.classifier.net.weights",
+    "model.classifier.net.weights_dir",
+)  # fmt: skip
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Download, or check what is there, and leave a note that it was done."""
+    import json
+
+    from sparks.artifacts import atomic
+    from sparks.models.pretrained import download_weights
+
+    path = download_weights(*(cfg[part] for part in PARTS))
+    with atomic(outputs["note"]) as temporary:
+        temporary.write_text(json.dumps(cfg.provenance(file=str(path)), indent=2))
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={},
+        outputs={"note": places.DOWNLOADED_WEIGHTS},
+        snakemake=globals().get("snakemake"),
+    )
