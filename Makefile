@@ -1,8 +1,11 @@
 # Shortcuts for developers. Users need none of them: see README.md.
-.PHONY: bench check lens-serve lock
+.PHONY: bench chaos check lens-serve lock
 
 bench: ## speed and memory as ratios: a table, benchmarks/results/bench.csv and a plot
 	./sparks python -m benchmarks.run
+
+chaos: ## kill, cut, fill and remove at random moments; the tables must be those of a quiet run
+	./sparks python tests/workflow/chaos.py
 
 check: ## format, lint and type check, as pre-commit does
 	./sparks ruff check

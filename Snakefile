@@ -10,6 +10,10 @@ min_version("9.20")
 report: "workflow/report/workflow.rst"
 
 
+# Used with `--software-deployment-method apptainer` only; docs/cluster.md says how to make it.
+container: "sparks.sif"
+
+
 include: "workflow/rules/common.smk"
 
 
