@@ -6,7 +6,7 @@ from pathlib import Path
 SCRIPTS = Path(workflow.basedir) / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from harness import grid, lock, overview, places
+from harness import grid, lock, overview, places, plan
 from harness.compose import compose, overrides_from, part
 from harness.declared import declared_parts
 from harness.digest import code_digest
@@ -36,6 +36,10 @@ if workflow.is_main_process and lock.is_free(LOCK):
 if any(argument.startswith("--report") for argument in sys.argv):
     config["overview"] = overview.of(CFG, OVERRIDES)
     config["captions"] = overview.captions(CFG)
+
+# A dry run tells what all of it will take.
+if plan.asked(sys.argv):
+    logger.info(plan.summary(CFG))
 
 # Wildcards → names of the option in hand.
 GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution"}

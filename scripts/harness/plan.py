@@ -1,0 +1,174 @@
+"""What a run will take, told by a dry run: passes through networks, hours, and space on disk.
+
+Passes are counted from the configuration; hours are these over images a second as measured by
+`python -m benchmarks.rates`, on the machine that the file of rates names. Counted is what grows
+with the scale: training, explanations and what scores them. Decoding of files, and the chapters
+that search (EVA, CRAFT, MACO, Lens and others), are not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from omegaconf import DictConfig
+
+from harness import grid
+from harness.compose import ROOT, part
+
+# The last one that is there: rates of this machine, or those that come with the project.
+RATES = (ROOT / "benchmarks/results/rates.json", ROOT / "workflow/rates.json")
+
+# Training images of published sets, where the configuration takes all there are.
+IMAGES = {"imagenet": 1_281_167, "imagenet50": 64_058, "mnist": 60_000, "fashion_mnist": 60_000}
+IMAGES |= {"cifar10": 50_000, "eurosat": 21_600}
+
+COUNTED = ("train", "train_folds", "attribute", "score", "stability")
+
+KEYS = ("dataset.size", "dataset.builder", "model.weights", "model.training", "training")
+
+
+class Work(NamedTuple):
+    """Passes of one job: images that go forwards, and forwards and backwards."""
+
+    rule: str
+    network: str
+    forward: float
+    backward: float
+    megabytes: float
+
+
+def passes(method: dict[str, Any]) -> tuple[float, float]:
+    """Count the passes an image that a method takes: (forwards, forwards and backwards)."""
+    match method["_target_"].rpartition(".")[2]:
+        case "Sobol":
+            return method["points"] * (method["grid"] ** 2 + 2), 0
+        case "Occlusion":
+            return method["grid"] ** 2 + 1, 0
+        case "RISE" | "HSIC":
+            return method["masks"], 0
+        case "LIME" | "KernelSHAP":
+            return method["samples"], 0
+        case "IntegratedGradients":
+            return 0, method["steps"]
+        case "SmoothGrad" | "SquareGrad" | "VarGrad":
+            return 0, method["samples"]
+        case "Random" | "Input":
+            return 0, 0
+        case _:
+            return 0, 1
+
+
+def work(config: DictConfig) -> Iterator[Work]:
+    """Yield the work of all counted jobs of the chosen experiments, each job once."""
+    seen: set[Any] = set()
+    for name in config.experiments:
+        for found in (*_of_runs(config, name), *_of_folds(config, name)):
+            key, job = found
+            if key not in seen:
+                seen.add(key)
+                yield job
+
+
+def _of_runs(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
+    """Yield the work on models trained once."""
+    if grid.experiment(config, name).get("folds"):
+        return
+    scale, metrics = config.scale, grid.experiment(config, name)["metrics"]
+    curves = 4 * scale.curve_steps + scale.subsets if "fidelity" in metrics else 0
+    for run in grid.runs(config, name):
+        network, settings = f"{run.dataset}/{run.model}", _settings(config, run)
+        if settings["model.weights"] is None:
+            images = _epochs(settings) * _images(settings, run.dataset)
+            yield (run, "train"), Work("train", network, 0, images, 0)
+    for job in grid.explanations(config, name):
+        network = f"{job.dataset}/{job.model}"
+        settings = _settings(config, job)
+        method = part(config, ["attribution.method"], dataset=job.dataset, attribution=job.method)
+        forward, backward = passes(method["attribution.method"])
+        space = scale.n_explain * settings["dataset.size"] ** 2 * 4 / 1e6
+        n = scale.n_explain
+        yield (job, "map"), Work("attribute", network, n * forward, n * backward, space)
+        again = scale.stability_images * scale.stability_neighbours * ("stability" in metrics)
+        yield (
+            (job, "score", tuple(metrics)),
+            Work("score", network, n * curves + again * forward, again * backward, 0),
+        )
+
+
+def _of_folds(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
+    """Yield the work on models trained once a fold and a condition."""
+    if not grid.experiment(config, name).get("folds"):
+        return
+    scale = config.scale
+    for run in grid.runs(config, name):
+        network, settings = f"{run.dataset}/{run.model}", _settings(config, run)
+        networks = (1 + len(scale.switched)) * scale.folds
+        seen = _epochs(settings) * _images(settings, run.dataset) * (1 - 1 / scale.folds)
+        yield (run, "folds"), Work("train_folds", network, 0, networks * seen, 0)
+    maps = (1 + len(scale.switched) + len(scale.randomised)) * scale.folds * scale.fold_images
+    for job in grid.explanations(config, name):
+        wanted = ["attribution.method", "studies.stability.explain"]
+        chosen = part(config, wanted, dataset=job.dataset, attribution=job.method)
+        method = chosen["attribution.method"] | chosen["studies.stability.explain"]
+        forward, backward = passes(method)
+        scored = scale.fold_subsets / scale.folds  # by the network that has not seen the image
+        network = f"{job.dataset}/{job.model}"
+        yield (
+            (job, "pairs"),
+            Work("stability", network, maps * (forward + scored), maps * backward, 0),
+        )
+
+
+def _settings(config: DictConfig, run: Any) -> dict[str, Any]:
+    return part(config, KEYS, dataset=run.dataset, model=run.model)
+
+
+def _epochs(settings: dict[str, Any]) -> int:
+    return int((settings["training"] | settings["model.training"])["epochs"])
+
+
+def _images(settings: dict[str, Any], dataset: str) -> int:
+    limit = settings["dataset.builder"].get("n_train")
+    there = IMAGES.get(dataset)
+    return int(min(limit, there) if limit and there else limit or there or 0)
+
+
+def asked(arguments: list[str]) -> bool:
+    """Whether Snakemake's command line asks for a dry run: `-n`, `-np`, `--dry-run`."""
+    return any(a.startswith(("-n", "--dry")) for a in arguments)
+
+
+def summary(config: DictConfig) -> str:
+    """Say what the chosen experiments take, over all of their counted jobs."""
+    file = next((file for file in RATES if file.is_file()), None)
+    rates = json.loads(file.read_text()) if file else {"machine": "", "networks": {}}
+    rows: dict[str, list[float]] = {rule: [0.0, 0.0, 0.0, 0.0] for rule in COUNTED}
+    unknown: set[str] = set()
+    for job in work(config):
+        row = rows[job.rule]
+        row[0] += job.forward
+        row[1] += job.backward
+        row[3] += job.megabytes
+        if known := rates["networks"].get(job.network):
+            row[2] += (job.forward / known["forward"] + job.backward / known["backward"]) / 3600
+        elif job.forward or job.backward:
+            unknown.add(job.network)
+    told = [
+        f"{rule:12} {row[0]:9.2g} forwards {row[1]:9.2g} backwards {row[2]:9.2g} h"
+        for rule, row in rows.items()
+        if any(row)
+    ]
+    hours, space = (sum(row[i] for row in rows.values()) for i in (2, 3))
+    unit = "GPU-hours" if rates.get("device") == "cuda" else "core-hours"
+    lines = [
+        f"Planned for scale {config.scale.name}, all jobs, those done included:",
+        *told,
+        f"about {hours:,.1f} {unit} on {rates['machine'] or 'a machine that was not measured'}; "
+        f"maps of {space / 1000:,.1f} GB",
+    ]
+    if unknown:
+        lines.append(f"not in the rates, so not in the hours: {', '.join(sorted(unknown))}")
+    lines.append("not counted: reading files, metrics other than fidelity, and what other rules do")
+    return "\n".join(lines)

@@ -1,0 +1,79 @@
+"""Work counted by the plan, against counts by hand on grids of one cell."""
+
+import json
+
+import pytest
+
+from harness import plan
+from harness.compose import compose
+
+ONE = [
+    "scale=smoke",
+    "experiment=sobol",
+    "scale.datasets=[chimera]",
+    "scale.models=[convnet]",
+    "scale.metrics=[fidelity]",
+    "training.epochs=3",
+    "scale.n_train=200",
+    "scale.n_explain=10",
+]
+
+
+def planned(*overrides):
+    return {job.rule: job for job in plan.work(compose([*ONE, *overrides]))}
+
+
+def test_training_and_one_method():
+    jobs = planned("experiments.sobol.methods=[sobol]", "scale.grid=4", "scale.sobol_points=8")
+    assert jobs["train"].backward == 3 * 200
+    assert jobs["attribute"].forward == 10 * 8 * (4 * 4 + 2)
+    assert jobs["attribute"].backward == 0
+    # Deletion and insertion, each made twice (once for their difference), and MuFidelity.
+    assert jobs["score"].forward == 10 * (4 * 5 + 20)
+    assert jobs["attribute"].megabytes == pytest.approx(10 * 64 * 64 * 4 / 1e6)
+
+
+@pytest.mark.parametrize(
+    ("method", "counted"),
+    [
+        ({"_target_": "sparks.attribution.Occlusion", "grid": 8}, (65, 0)),
+        ({"_target_": "sparks.attribution.RISE", "masks": 70}, (70, 0)),
+        ({"_target_": "sparks.attribution.SmoothGrad", "samples": 9}, (0, 9)),
+        ({"_target_": "sparks.attribution.Saliency"}, (0, 1)),
+        ({"_target_": "sparks.attribution.Random"}, (0, 0)),
+    ],
+)
+def test_passes_of_methods(method, counted):
+    assert plan.passes(method) == counted
+
+
+def test_folds_are_trained_and_explained_for_every_condition():
+    config = compose(["scale=smoke", "experiment=stability", "training.epochs=3",
+                      "scale.fold_datasets=[chimera]", "scale.n_train=200"])  # fmt: skip
+    jobs = list(plan.work(config))
+    [trained] = [job for job in jobs if job.rule == "train_folds"]
+    # Two folds, labels right and 30 % wrong; each network sees half of the images.
+    assert trained.backward == 2 * 2 * 3 * 100
+    gradcam = max(jobs, key=lambda job: job.backward if job.rule == "stability" else 0)
+    # And 30 % of the weights noisy: 3 conditions × 2 folds × 10 images.
+    assert gradcam.backward == 3 * 2 * 10
+
+
+def test_hours_are_passes_over_measured_rates(tmp_path, monkeypatch):
+    rates = tmp_path / "rates.json"
+    networks = {"chimera/convnet": {"forward": 2.0, "backward": 1.0}}
+    text = {"machine": "a slow GPU", "device": "cuda", "networks": networks}
+    rates.write_text(json.dumps(text))
+    monkeypatch.setattr(plan, "RATES", (rates,))
+    told = plan.summary(compose([*ONE, "experiments.sobol.methods=[random]"]))
+    hours = (3 * 200 / 1.0 + 10 * 40 / 2.0) / 3600
+    assert f"about {hours:,.1f} GPU-hours on a slow GPU" in told
+    monkeypatch.setattr(plan, "RATES", ())
+    told = plan.summary(compose([*ONE, "experiments.sobol.methods=[random]"]))
+    assert "not in the rates, so not in the hours: chimera/convnet" in told
+
+
+@pytest.mark.parametrize(("words", "dry"), [(["-n"], True), (["-np"], True), (["--dryrun"], True),
+                                            (["--cores", "2"], False)])  # fmt: skip
+def test_a_dry_run_is_recognised(words, dry):
+    assert plan.asked(["snakemake", *words]) is dry
