@@ -8,14 +8,13 @@ scripts at the shell to find the same files.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import product, takewhile
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
 from harness import places
-from harness.compose import CONFIG, part
 
 # What an item is written as: name → ending. The caption is text for the report.
 FORMATS = {
@@ -140,48 +139,6 @@ def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
         "weights": own,
         "judges": [path for path in paths if path != own],
     }
-
-
-def downloads(config: DictConfig) -> list[str]:
-    """List the notes of all that the chosen experiments need and a program may fetch."""
-    datasets, models, _ = _used(config)
-    data = [places.DOWNLOAD.format(dataset=d) for d in datasets if config.datasets[d].download]
-    return data + [note for model in models for note in published_weights(config, model)]
-
-
-def published_weights(config: DictConfig, model: str) -> list[str]:
-    """Name the note of a model's downloaded weights, where it has published ones."""
-    net = config.models[model].classifier.net
-    known = str(net.get("_target_")).endswith(".torchvision_classifier") and net.get("weights")
-    return [places.DOWNLOADED_WEIGHTS.format(model=model)] if known else []
-
-
-def to_bring(config: DictConfig) -> list[str]:
-    """Say what the user must put where: the place, and the first lines of the option's file."""
-    datasets, _, texts = _used(config)
-    told = []
-    for group, names in (("dataset", datasets), ("text", texts)):
-        for name in names:
-            option = config[f"{group}s"][name]
-            if "root" in option.builder and not option.get("download"):
-                key = f"{group}.builder.root"
-                root = part(config, [key], **{group: name})[key]
-                told.append(f"{root}: {_opening(CONFIG / group / f'{name}.yaml')}")
-    return told
-
-
-def _used(config: DictConfig) -> tuple[list[str], list[str], list[str]]:
-    """Data sets, models and texts of the chosen experiments, each once."""
-    pairs = [run for name in config.experiments for run in runs(config, name)]
-    texts = [text for name in config.experiments for text in experiment(config, name)["texts"]]
-    names = ([run.dataset for run in pairs], [run.model for run in pairs], texts)
-    return tuple(list(dict.fromkeys(found)) for found in names)  # type: ignore[return-value]
-
-
-def _opening(file: Path) -> str:
-    """The comment that a file opens with, as one line."""
-    lines = takewhile(lambda line: line.startswith("#"), file.read_text().splitlines())
-    return " ".join(line.removeprefix("#").strip() for line in lines)
 
 
 def test_splits(config: DictConfig, names: Mapping[str, str]) -> list[str]:

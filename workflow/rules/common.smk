@@ -6,7 +6,7 @@ from pathlib import Path
 SCRIPTS = Path(workflow.basedir) / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from harness import grid, lock, overview, places, plan
+from harness import downloads, grid, lock, overview, places, plan
 from harness.compose import compose, overrides_from, part
 from harness.declared import declared_parts
 from harness.digest import code_digest
@@ -108,7 +108,7 @@ def downloaded(wildcards):
 
 def published_weights(wildcards):
     """The note of downloaded weights, for the models that come with published ones."""
-    return grid.published_weights(CFG, wildcards.model)
+    return downloads.published_weights(CFG, wildcards.model)
 
 
 def weights_if_needed(wildcards):

@@ -5,10 +5,10 @@
 # Once it is done, no job needs a network.
 rule download:
     input:
-        grid.downloads(CFG),
+        downloads.notes(CFG),
     localrule: True
     params:
-        bring=grid.to_bring(CFG),
+        bring=downloads.to_bring(CFG),
     shell:
         "printf 'to bring: %s\\n' {params.bring:q}"
 

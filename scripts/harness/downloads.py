@@ -1,0 +1,57 @@
+"""What chosen experiments need that is not in the project: what is fetched, what one must bring."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from harness import grid, places
+from harness.compose import CONFIG, part
+
+
+def notes(config: DictConfig) -> list[str]:
+    """List the notes of all that the chosen experiments need and a program may fetch."""
+    datasets, models, _ = _used(config)
+    data = [places.DOWNLOAD.format(dataset=d) for d in datasets if config.datasets[d].download]
+    return data + [note for model in models for note in published_weights(config, model)]
+
+
+def published_weights(config: DictConfig, model: str) -> list[str]:
+    """Name the note of a model's downloaded weights, where it has published ones."""
+    net = config.models[model].classifier.net
+    known = str(net.get("_target_")).endswith(".torchvision_classifier") and net.get("weights")
+    return [places.DOWNLOADED_WEIGHTS.format(model=model)] if known else []
+
+
+def to_bring(config: DictConfig) -> list[str]:
+    """Say what the user must put where: the place, and the first lines of the option's file."""
+    datasets, _, texts = _used(config)
+    told = []
+    for group, names in (("dataset", datasets), ("text", texts)):
+        for name in names:
+            option = config[f"{group}s"][name]
+            if "root" in option.builder and not option.get("download"):
+                key = f"{group}.builder.root"
+                root = part(config, [key], **{group: name})[key]
+                told.append(f"{root}: {_opening(CONFIG / group / f'{name}.yaml')}")
+    return told
+
+
+def _used(config: DictConfig) -> tuple[list[str], list[str], list[str]]:
+    """Data sets, models and texts of the chosen experiments, each once."""
+    pairs = [run for name in config.experiments for run in grid.runs(config, name)]
+    chosen = [grid.experiment(config, name) for name in config.experiments]
+    texts = [text for one in chosen for text in one["texts"]]
+    models = [run.model for run in pairs]
+    if any("maco" in one["studies"] for one in chosen):
+        models += [judge.split("/")[0] for judge in config.scale.maco_judges]
+    names = ([run.dataset for run in pairs], models, texts)
+    return tuple(list(dict.fromkeys(found)) for found in names)  # type: ignore[return-value]
+
+
+def _opening(file: Path) -> str:
+    """The comment that a file opens with, as one line."""
+    lines = takewhile(lambda line: line.startswith("#"), file.read_text().splitlines())
+    return " ".join(line.removeprefix("#").strip() for line in lines)
