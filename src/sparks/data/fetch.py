@@ -34,7 +34,7 @@ def guarded() -> Iterator[None]:
     try:
         yield
     finally:
-        urllib.request.install_opener(None)  # type: ignore[arg-type]
+        urllib.request.install_opener(None)
 
 
 def has_digest(path: Path, sha256: str) -> bool:
