@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.errors import InstantiationException
 
 from benchmarks.timing import seconds
 from harness import grid
@@ -61,7 +62,11 @@ def measure(config: Any, device: str) -> dict[str, dict[str, float]]:
         described = settings["model.classifier"]
         if "weights" in described["net"]:
             described["net"]["weights"] = None  # as fast with random ones
-        model = classifier(described, 0).to(device).eval()
+        try:
+            model = classifier(described, 0).to(device).eval()
+        except InstantiationException as error:
+            print(f"{dataset}/{name} cannot be built: {error.__cause__}", flush=True)
+            continue
         side, channels = settings["dataset.size"], settings["dataset.channels"]
         batch = (16 if side <= 64 else 2) * (32 if device == "cuda" else 1)
         x = torch.rand(batch, channels, side, side, device=device)

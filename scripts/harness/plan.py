@@ -143,7 +143,8 @@ def asked(arguments: list[str]) -> bool:
 def summary(config: DictConfig) -> str:
     """Say what the chosen experiments take, over all of their counted jobs."""
     file = next((file for file in RATES if file.is_file()), None)
-    rates = json.loads(file.read_text()) if file else {"machine": "", "networks": {}}
+    empty: dict[str, Any] = {"machine": "", "networks": {}}
+    rates = json.loads(file.read_text()) if file else empty
     rows: dict[str, list[float]] = {rule: [0.0, 0.0, 0.0, 0.0] for rule in COUNTED}
     unknown: set[str] = set()
     for job in work(config):

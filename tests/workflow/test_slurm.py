@@ -41,7 +41,7 @@ def ran(cluster, make_project):
     rule = "rule select_images:"
     before, after = (project.folder / "workflow/rules/data.smk").read_text().split(rule)
     assert "mem_mb=doubling(2000)" in after
-    small = after.replace("mem_mb=doubling(2000)", "mem_mb=doubling(220)", 1)
+    small = after.replace("mem_mb=doubling(2000)", "mem_mb=doubling(420)", 1)
     (project.folder / "workflow/rules/data.smk").write_text(before + rule + small)
     project.snakemake(*SLURM, *CONFIG)
     return project
@@ -63,7 +63,7 @@ def test_rules_that_can_use_a_gpu_get_one_each_and_others_none(ran, cluster):
 
 def test_a_job_that_outgrows_its_memory_is_tried_again_with_twice_as_much(ran, cluster):
     tries = [job for job in cluster.jobs() if job["rule"] == "select_images"]
-    assert [job["memory"] for job in tries] == ["220M", "440M", "880M"][: len(tries)]
+    assert [job["memory"] for job in tries] == ["420M", "840M", "1680M"][: len(tries)]
     assert len(tries) > 1
     assert [job["state"] for job in tries[:-1]] == ["FAILED"] * (len(tries) - 1)
     assert tries[-1]["state"] == "COMPLETED"

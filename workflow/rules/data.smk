@@ -6,11 +6,13 @@
 rule download:
     input:
         downloads.notes(CFG),
+    log:
+        places.log("download"),
     localrule: True
     params:
         bring=downloads.to_bring(CFG),
     shell:
-        "printf 'to bring: %s\\n' {params.bring:q}"
+        "printf 'to bring: %s\\n' {params.bring:q} | tee {log}"
 
 
 # Fetch a data set. Needs a network, so it runs where Snakemake runs: on a cluster, the head node.
