@@ -226,6 +226,7 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=0, help="of which injury when")
     parser.add_argument("--experiments", default="", help="some of them only, e.g. sobol,words")
+    parser.add_argument("--injuries", type=int, help="at most so many of the 23")
     chosen = parser.parse_args()
     overrides = f"overrides=[experiment=[{chosen.experiments}]]" if chosen.experiments else None
     command = ["--cores", "2", "--config", "scale=smoke", *([overrides] if overrides else [])]
@@ -239,8 +240,9 @@ def main() -> int:
         chaos = None
         try:
             kinds = [kind for kind, count in INJURIES.items() for _ in range(count)]
+            random.Random(chosen.seed).shuffle(kinds)
+            kinds = kinds[: chosen.injuries]
             chaos = Chaos(injured, command, chosen.seed, pace=max(2.0, 1.5 * seconds / len(kinds)))
-            chaos.random.shuffle(kinds)
             for number, kind in enumerate(kinds, start=1):
                 print(f"{number:2} {kind}: {chaos.injure(kind)}", flush=True)
                 if number == len(kinds) // 2:
