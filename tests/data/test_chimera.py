@@ -334,3 +334,53 @@ def test_more_and_larger_parts_are_settings():
 def test_impossible_parts_are_refused(settings: dict[str, Any], told: str):
     with pytest.raises(SparksError, match=told):
         Chimera(20, 20, 32, **settings)
+
+
+# --- classes by name -----------------------------------------------------------------------------
+
+
+def test_named_classes_show_their_parts_on_the_named_backgrounds():
+    classes = [["wavy ring"], ["dotted ring", "striped disc"]]
+    chimera = Chimera(40, 40, classes=classes, backgrounds=["grass", "brick"], distractors=6)
+    images = chimera()["test"]
+    assert images.classes == ("wavy ring", "dotted ring+striped disc")
+    assert images.tables["class_parts"] == dict(zip(images.classes, classes, strict=True))
+    deciding = {name for parts in classes for name in parts}
+    seen = set()
+    for label, parts in zip(images.labels.tolist(), images.truth["parts"], strict=True):
+        shown = {PART_NAMES[part - 1] for part in parts.unique().tolist() if part}
+        assert shown & deciding == set(classes[label])
+        seen |= shown
+    assert seen == set(PART_NAMES)  # a part that decides no class may stand anywhere
+    names = [images.tables["backgrounds"][index] for index in images.truth["background"]]
+    assert set(names) == {"grass", "brick"}
+
+
+def test_named_backgrounds_belong_to_the_classes_in_their_order():
+    classes = [["wavy ring"], ["dotted ring"]]
+    chimera = Chimera(20, 20, bias=1.0, classes=classes, backgrounds=["grass", "brick"])
+    images = chimera()["train"]
+    own = images.tables["class_background"]
+    assert own == {"wavy ring": "grass", "dotted ring": "brick"}
+    for label, index in zip(images.labels, images.truth["background"], strict=True):
+        assert images.tables["backgrounds"][index] == own[images.classes[label]]
+
+
+def test_naming_the_pairs_is_naming_nothing():
+    named = [[PART_NAMES[part] for part in parts] for parts in CLASS_PARTS]
+    assert digest(Chimera(10, 10, classes=named)()["test"]) == digest(Chimera(10, 10)()["test"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"classes": [["wavy ring"]]}, "two at least"),
+        ({"classes": [["wavy ring"], ["wavy ring"]]}, "all different"),
+        ({"classes": [["wavy ring"], []]}, "two at least"),
+        ({"classes": [["wavy ring"], ["wheel"]]}, "no part 'wheel'"),
+        ({"backgrounds": ["snow"]}, "no background 'snow'"),
+    ],
+)
+def test_impossible_classes_are_refused(settings, told):
+    with pytest.raises(SparksError, match=told):
+        Chimera(10, 10, **settings)

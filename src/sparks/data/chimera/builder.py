@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sparks.data.chimera.catalogue import (
-    BACKGROUND_NAMES,
-    CLASS_NAMES,
-    CLASS_PARTS,
-    DISTRACTORS,
-    PART_NAMES,
-)
+from sparks.data.chimera.catalogue import BACKGROUND_NAMES, PART_NAMES, Cast, read_cast
 from sparks.data.chimera.clicks import Annotators, simulate_clicks
 from sparks.data.chimera.scene import MAX_DISTRACTORS, RADIUS, Scene, paint, sample_scene
 from sparks.data.imageset import ImageSet
@@ -27,7 +22,7 @@ _SPLITS = {"train": 0, "test": 1, "test_biased": 2}
 
 @dataclass(frozen=True)
 class Chimera:
-    """Builder of scenes whose truth is known: RGB, 10 classes.
+    """Builder of scenes whose truth is known: RGB, 10 classes unless named.
 
     A class is a pair of diagnostic parts among distractors, on a photograph. Image i of a split
     depends on the seed, the split and i only: more images continue the same series. Labels cycle
@@ -45,6 +40,10 @@ class Chimera:
         distractors: how many distractors an image shows at most.
         radius: least and greatest radius of a part, in sides of the image; where parts are large
             and many, they hide each other.
+        classes: names of the parts of each class; empty for every pair of the diagnostic parts.
+            All other parts are distractors then.
+        backgrounds: names of the photographs, in the order of the classes they belong to; empty
+            for all ten.
     """
 
     n_train: int
@@ -55,25 +54,26 @@ class Chimera:
     annotators: Annotators = field(default_factory=Annotators)
     distractors: int = MAX_DISTRACTORS
     radius: Sequence[float] = RADIUS
+    classes: Sequence[Sequence[str]] = ()
+    backgrounds: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.bias <= 1:
             raise SparksError(f"chimera: bias is {self.bias}: it must lie between 0 and 1")
         if self.size < 32:
             raise SparksError(f"chimera: size is {self.size}: parts need at least 32 pixels a side")
-        if not 1 <= self.distractors <= len(DISTRACTORS):
-            raise SparksError(
-                f"chimera: distractors is {self.distractors}: use 1 to {len(DISTRACTORS)}"
-            )
+        most, classes = len(self.cast.distractors), len(self.cast.class_parts)
+        if not 1 <= self.distractors <= most:
+            raise SparksError(f"chimera: distractors is {self.distractors}: use 1 to {most}")
         if len(self.radius) != 2 or not 0 < self.radius[0] <= self.radius[1] < 0.5:
             raise SparksError(
                 f"chimera: radius is {list(self.radius)}: use the least and the greatest, below 0.5"
             )
         for name in ("n_train", "n_test"):
-            if getattr(self, name) < len(CLASS_NAMES):
+            if getattr(self, name) < classes:
                 raise SparksError(
                     f"chimera: {name} is {getattr(self, name)}, but every one of the "
-                    f"{len(CLASS_NAMES)} classes needs an image: ask for more"
+                    f"{classes} classes needs an image: ask for more"
                 )
 
     def __call__(self) -> dict[str, ImageSet]:
@@ -91,7 +91,13 @@ class Chimera:
         bias = 0.0 if split == "test" else self.bias
         least, most = self.radius
         rng = self._rng(split, index, 0)
-        return sample_scene(rng, index % len(CLASS_NAMES), bias, self.distractors, (least, most))
+        label = index % len(self.cast.class_parts)
+        return sample_scene(rng, label, bias, self.distractors, (least, most), self.cast)
+
+    @cached_property
+    def cast(self) -> Cast:
+        """The parts of the classes, the distractors and the backgrounds."""
+        return read_cast(self.classes, self.backgrounds)
 
     def render(self, index: int, split: str = "test", without: Collection[str] = ()) -> Tensor:
         """Paint image `index` of a split without some of its parts, all else equal.
@@ -131,33 +137,38 @@ class Chimera:
             scene = self.scene(i, split)
             labels[i], background[i] = scene.label, scene.crop.background
             images[i], parts[i] = paint(scene, size)
-            boxes[i] = _box(parts[i], scene.label)
-            clicks[i] = simulate_clicks(self._rng(split, i, 1), parts[i], scene.label, people)
+            diagnostic = self.cast.class_parts[scene.label]
+            boxes[i] = _box(parts[i], diagnostic)
+            clicks[i] = simulate_clicks(self._rng(split, i, 1), parts[i], diagnostic, people)
         truth = {"parts": parts, "boxes": boxes, "background": background, "clicks": clicks}
         return ImageSet(
             labels=torch.from_numpy(labels),
-            classes=CLASS_NAMES,
+            classes=self.cast.names(),
             images=torch.from_numpy(images),
             truth={name: torch.from_numpy(array) for name, array in truth.items()},
             tables=self._tables(),
         )
 
     def _tables(self) -> dict[str, object]:
+        cast = self.cast
         return {
             "parts": list(PART_NAMES),
             "class_parts": {
                 name: [PART_NAMES[part] for part in parts]
-                for name, parts in zip(CLASS_NAMES, CLASS_PARTS, strict=True)
+                for name, parts in zip(cast.names(), cast.class_parts, strict=True)
             },
-            "distractors": [PART_NAMES[part] for part in DISTRACTORS],
+            "distractors": [PART_NAMES[part] for part in cast.distractors],
             "backgrounds": list(BACKGROUND_NAMES),
-            "class_background": dict(zip(CLASS_NAMES, BACKGROUND_NAMES, strict=True)),
+            "class_background": {
+                name: BACKGROUND_NAMES[cast.own_background(label)]
+                for label, name in enumerate(cast.names())
+            },
             "human_maps": "simulated",
         }
 
 
-def _box(parts: NDArray[np.uint8], label: int) -> tuple[int, int, int, int]:
-    """The tight box x0, y0, x1, y1 (the last two exclusive) around the parts of class `label`."""
-    diagnostic = np.isin(parts, [part + 1 for part in CLASS_PARTS[label]])
+def _box(parts: NDArray[np.uint8], wanted: Sequence[int]) -> tuple[int, int, int, int]:
+    """The tight box x0, y0, x1, y1 (the last two exclusive) around the parts `wanted`."""
+    diagnostic = np.isin(parts, [part + 1 for part in wanted])
     rows, columns = np.flatnonzero(diagnostic.any(1)), np.flatnonzero(diagnostic.any(0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

@@ -8,7 +8,11 @@ texture alone tells that a diagnostic part is there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
+
+from sparks.errors import SparksError
 
 SHAPES = ("disc", "triangle", "star", "cross", "ring")
 TEXTURES = ("striped", "dotted", "checked", "shaded", "wavy")
@@ -40,3 +44,55 @@ BACKGROUNDS = (
     "rocket.jpg",
 )
 BACKGROUND_NAMES = tuple(name.split(".")[0].split("_")[0] for name in BACKGROUNDS)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Which parts make a class, which ones mean nothing, and what they stand on (all by index).
+
+    Attributes:
+        class_parts: the parts of each class.
+        distractors: the parts that may stand in any image.
+        backgrounds: the photographs; class k's own is the k-th, from the first again at their end.
+    """
+
+    class_parts: tuple[tuple[int, ...], ...] = CLASS_PARTS
+    distractors: tuple[int, ...] = DISTRACTORS
+    backgrounds: tuple[int, ...] = tuple(range(len(BACKGROUNDS)))
+
+    def own_background(self, label: int) -> int:
+        """The background of class `label`."""
+        return self.backgrounds[label % len(self.backgrounds)]
+
+    def names(self) -> tuple[str, ...]:
+        """Names of the classes: the shapes of the pairs, else all their parts."""
+        if self.class_parts == CLASS_PARTS:
+            return CLASS_NAMES
+        return tuple("+".join(PART_NAMES[part] for part in parts) for parts in self.class_parts)
+
+
+def read_cast(classes: Sequence[Sequence[str]], backgrounds: Sequence[str]) -> Cast:
+    """Read a cast from names; no class stands for every pair, no background for all of them.
+
+    Where classes are named, every part that decides none of them is a distractor.
+
+    Raises:
+        SparksError: when there is no such part or background, a class alone, or two alike.
+    """
+    parts = tuple(tuple(_index(name, PART_NAMES, "part") for name in names) for names in classes)
+    chosen = tuple(_index(name, BACKGROUND_NAMES, "background") for name in backgrounds)
+    if classes and (len(set(map(frozenset, parts))) < max(2, len(parts)) or not all(parts)):
+        raise SparksError(f"chimera: classes is {list(classes)}: name two at least, all different")
+    deciding = {part for names in parts for part in names}
+    others = tuple(part for part in range(len(PARTS)) if part not in deciding)
+    return Cast(
+        parts or CLASS_PARTS,
+        others if parts else DISTRACTORS,
+        chosen or tuple(range(len(BACKGROUNDS))),
+    )
+
+
+def _index(name: str, known: Sequence[str], kind: str) -> int:
+    if name not in known:
+        raise SparksError(f"chimera has no {kind} {name!r}: choose among {', '.join(known)}")
+    return known.index(name)

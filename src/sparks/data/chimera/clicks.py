@@ -6,12 +6,12 @@ noisy hand, and now and then clicks anywhere.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sparks.data.chimera.catalogue import CLASS_PARTS
 from sparks.errors import SparksError
 
 
@@ -45,21 +45,21 @@ class Annotators:
 
 
 def simulate_clicks(
-    rng: np.random.Generator, labels: NDArray[np.uint8], label: int, people: Annotators
+    rng: np.random.Generator, labels: NDArray[np.uint8], parts: Sequence[int], people: Annotators
 ) -> NDArray[np.float32]:
-    """Clicks of simulated annotators on one image of class `label`.
+    """Clicks of simulated annotators on one image.
 
     Args:
         rng: source of chance.
         labels: label map of the image's parts (H, W).
-        label: class of the image.
+        parts: the diagnostic parts of its class.
         people: who clicks.
 
     Returns:
         (annotators, clicks, 2), x and y in pixels, inside the image.
     """
     size, shape = len(labels), (people.number, people.clicks)
-    pixels = [np.argwhere(labels == part + 1) for part in CLASS_PARTS[label]]  # (y, x)
+    pixels = [np.argwhere(labels == part + 1) for part in parts]  # (y, x)
     preference = rng.dirichlet([2.0] * len(pixels), size=people.number).cumsum(axis=1)
     part = (rng.random(shape)[..., None] > preference[:, None, :-1]).sum(axis=2)
     place, stray, anywhere = rng.random(shape), rng.random(shape), rng.random((*shape, 2))

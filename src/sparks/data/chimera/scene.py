@@ -13,19 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparks.data.chimera.backgrounds import Crop, paint_crop, sample_crop
-from sparks.data.chimera.catalogue import (
-    BACKGROUNDS,
-    CLASS_PARTS,
-    DISTRACTORS,
-    PARTS,
-    SHAPES,
-    TEXTURES,
-)
+from sparks.data.chimera.catalogue import PARTS, SHAPES, TEXTURES, Cast
 from sparks.data.chimera.shapes import SHAPE_FUNCTIONS
 from sparks.data.chimera.textures import COLOURS, TEXTURE_FUNCTIONS
 
 RADIUS = (0.125, 0.165)  # of a part, least and most
 MAX_DISTRACTORS = 3
+PAIRS = Cast()  # every pair of diagnostic parts is a class
 OUTLINE = 0.12  # width of the dark outline, in radii
 _TRIES = 64  # places tried for a part
 
@@ -59,17 +53,18 @@ def sample_scene(
     bias: float,
     distractors: int = MAX_DISTRACTORS,
     radius: tuple[float, float] = RADIUS,
+    cast: Cast = PAIRS,
 ) -> Scene:
-    """A random scene of class `label`, with 1 to `distractors` distractors.
+    """A random scene of class `label` of `cast`, with 1 to `distractors` distractors.
 
     With probability `bias` its background is the class's own, otherwise any, all equally likely.
     The number of draws does not depend on `bias`, so everything but the background's choice is the
     same at every bias.
     """
-    own, other = rng.random() < bias, int(rng.integers(len(BACKGROUNDS)))
-    crop = sample_crop(rng, label % len(BACKGROUNDS) if own else other)
-    others = rng.permutation(DISTRACTORS)[: rng.integers(1, distractors + 1)]
-    present = rng.permutation([*CLASS_PARTS[label], *others])
+    own, other = rng.random() < bias, int(rng.integers(len(cast.backgrounds)))
+    crop = sample_crop(rng, cast.own_background(label) if own else cast.backgrounds[other])
+    others = rng.permutation(cast.distractors)[: rng.integers(1, distractors + 1)]
+    present = rng.permutation([*cast.class_parts[label], *others])
     radii = rng.uniform(*radius, size=len(present))
     places = _place(rng, radii)
     angles = rng.uniform(0, 2 * np.pi, size=len(present))
