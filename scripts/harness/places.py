@@ -46,6 +46,10 @@ EVA = "results/studies/eva/{dataset}/{model}/{seed}.parquet"
 EVA_COST = "results/studies/eva/{dataset}/{model}/{seed}.cost.parquet"
 EVA_MAPS = "results/studies/eva/{dataset}/{model}/{seed}.safetensors"
 EVA_OPTIMAL = "results/studies/eva/optimal.parquet"
+UTILITY = "results/studies/utility/{dataset}/{model}/{seed}.parquet"
+UTILITY_PROXIES = "results/studies/utility/{dataset}/{model}/{seed}.proxies.parquet"
+UTILITY_MAPS = "results/studies/utility/{dataset}/{model}/{seed}.safetensors"
+UTILITY_PUBLISHED = "results/studies/utility/published.parquet"
 
 # What else an experiment may measure: study → its tables of numbers that are the same in every run.
 STUDIES = {
@@ -62,6 +66,8 @@ STUDIES = {
     "alignment": (ALIGNMENT,),
     "lipschitz": (LIPSCHITZ,),
     "snowflakes": (SNOWFLAKES,),
+    "utility": (UTILITY, UTILITY_PROXIES),
+    "utility_published": (UTILITY_PUBLISHED,),
 }
 
 TEXTS = "results/words/{text}/{seed}/test.safetensors"
@@ -70,6 +76,11 @@ WORDS = "results/words/{text}/{seed}/scores.parquet"
 
 EXPERIMENT = "results/experiments/{experiment}.parquet"
 PUBLISHED = "config/published/{name}.csv"
+# What people's Utility is recomputed from.
+UTILITY_PRINTED = [
+    PUBLISHED.format(name=f"colin2022utility_{table}")
+    for table in ("table1", "stats", "correlations", "fig4", "fig5", "fig6")
+]
 LENS_SITE = "results/lens"
 FIGURE = "results/figures/{item}.{suffix}"
 TABLE = "results/tables/{item}.{suffix}"

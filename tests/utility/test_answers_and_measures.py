@@ -178,6 +178,9 @@ def test_correlation():
         abs(np.corrcoef(x[:12], rng.permutation(y[:12] - x[:12]))[0, 1]) for _ in range(4000)
     ]
     assert weak.p == pytest.approx(np.mean(np.array(shuffled) >= abs(weak.r)), abs=0.03)
-    assert np.isnan(correlation([1, 1, 1], [1, 2, 3]).r)
+    assert np.isnan(correlation([1, 1, 1, 1], [1, 2, 3, 4]).r)
+    around = 1.96 / np.sqrt(47)  # of the inverse hyperbolic tangent
+    assert found.low == pytest.approx(np.tanh(np.arctanh(found.r) - around), abs=1e-4)
+    assert found.high == pytest.approx(np.tanh(np.arctanh(found.r) + around), abs=1e-4)
     with pytest.raises(SparksError, match="NaN"):
         correlation([1, 2, np.nan], [1, 2, 3])

@@ -67,3 +67,22 @@ def session_accuracies(answers: pd.DataFrame) -> pd.DataFrame:
     keys = ["scenario", "condition", "participant", "session"]
     grouped = table.groupby(keys, sort=False)["correct"].agg(accuracy="mean", trials="size")
     return grouped.reset_index()[list(SESSIONS)]
+
+
+def sessions_of(table: pd.DataFrame) -> pd.DataFrame:
+    """Read the accuracies of participants from tidy rows "MetaPredictorAccuracy".
+
+    There `method` is the condition, `condition` the session ("session 2"), `image` the participant,
+    and the scenario is "model on data set".
+    """
+    rows = table[table["metric"] == "MetaPredictorAccuracy"]
+    return pd.DataFrame(
+        {
+            "scenario": rows["model"] + " on " + rows["dataset"],
+            "condition": rows["method"],
+            "participant": rows["seed"].astype(str) + "/" + rows["image"].astype(str),
+            "session": rows["condition"].str.extract(r"session (\d+)", expand=False).astype(int),
+            "accuracy": rows["value"],
+            "trials": 0,
+        }
+    )

@@ -37,11 +37,13 @@ class Anova:
 
 @dataclass(frozen=True)
 class Correlation:
-    """Correlation coefficient, its p-value (two-sided), and the number of points."""
+    """Pearson's coefficient, its p-value (two-sided), number of points, and Fisher's interval."""
 
     r: float
     p: float
     n: int
+    low: float
+    high: float
 
 
 def groups(sessions: pd.DataFrame, scenario: str) -> dict[str, np.ndarray]:
@@ -127,8 +129,8 @@ def tukey(sessions: pd.DataFrame, scenario: str, baseline: str = BASELINE) -> pd
     )
 
 
-def correlation(first: ArrayLike, second: ArrayLike) -> Correlation:
-    """Return Pearson's correlation of two lists (n,) and its p-value; NaN where one is constant.
+def correlation(first: ArrayLike, second: ArrayLike, level: float = 0.95) -> Correlation:
+    """Return Pearson's correlation of two lists (n,); NaN where one is constant, or n below 4.
 
     The paper prints ρ; Pearson's coefficient on the points of its figures gives the printed values.
 
@@ -142,7 +144,8 @@ def correlation(first: ArrayLike, second: ArrayLike) -> Correlation:
         raise SparksError(f"correlation: {a.shape} and {b.shape} are no two lists of one length")
     if np.isnan(a).any() or np.isnan(b).any():
         raise SparksError("correlation: a value is NaN; leave the point out and say so")
-    if a.size < 3 or a.std() == 0 or b.std() == 0:
-        return Correlation(np.nan, np.nan, a.size)
+    if a.size < 4 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return Correlation(np.nan, np.nan, a.size, np.nan, np.nan)
     test = pearsonr(a, b)
-    return Correlation(float(test.statistic), float(test.pvalue), a.size)
+    low, high = test.confidence_interval(level)
+    return Correlation(float(test.statistic), float(test.pvalue), a.size, float(low), float(high))

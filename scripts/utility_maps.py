@@ -1,0 +1,71 @@
+"""Explain the images of a Utility study by every method, and measure what needs no people."""
+
+from harness import places
+from harness.job import Config, Paths, main
+
+PARTS = (
+    "model.classifier",
+    "studies.utility.classes",
+    "studies.utility.pool",
+    "studies.utility.control",
+    "studies.utility.methods",
+    "studies.utility.deletion",
+    "studies.utility.complexity",
+    "seed",
+    "device",
+)
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write the chosen images with maps and the model's decisions, and proxies for every map."""
+    import pandas as pd
+    import torch
+
+    from harness.loading import build, build_method, tidy, trained
+    from sparks.artifacts import save_table, save_tensors
+    from sparks.data import ImageSet
+    from sparks.progress import progress
+    from sparks.training import predict
+    from sparks.utility.pool import pool
+    from sparks.utility.proxies import of_maps
+
+    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
+    test, name = ImageSet.load(inputs["test"]), cfg.wildcards["dataset"]
+    classes = cfg["studies.utility.classes"].get(name, [0, 1])
+    settings = dict(cfg["studies.utility.pool"])
+    balanced = name not in settings.pop("natural")
+    logits = predict(model, test, device=next(model.parameters()).device)
+    chosen = pool(logits, test.labels, classes, **settings, balanced=balanced, seed=cfg["seed"])
+    x = test.batch(chosen.explained)
+    target = torch.tensor(classes)[chosen.outputs[chosen.explained]]
+    measures = [build(cfg[f"studies.utility.{kind}"]) for kind in ("deletion", "complexity")]
+    right = (chosen.outputs == (test.labels == classes[1]).long()).double()
+    of_classes = torch.isin(test.labels, torch.tensor(classes))
+    told = {"ModelAccuracy": right[of_classes], "ShownWrong": torch.tensor([chosen.wrong])}
+    tables = [tidy(dict(cfg.wildcards), told)]
+    maps = {"Control": build_method(cfg["studies.utility.control"])(model, x, target)}
+    methods = cfg["studies.utility.methods"]
+    for option in progress(list(methods.values()), unit="method", description="explain"):
+        label = option["label"]
+        maps[label] = build_method(option)(model, x, target).float().cpu()
+        values = of_maps(*measures, model, x, target, maps[label])
+        tables.append(tidy({**cfg.wildcards, "method": label}, values))
+    kept = {
+        "explained": x,
+        "asked": test.batch(chosen.asked),
+        "outputs": chosen.outputs[chosen.explained],
+        "truth": chosen.outputs[chosen.asked],
+        **{f"maps/{label}": values for label, values in maps.items()},
+    }
+    save_tensors(outputs["maps"], kept, cfg.provenance())
+    save_table(outputs["table"], pd.concat(tables, ignore_index=True), cfg.provenance())
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={"test": places.TEST, "weights": places.WEIGHTS},
+        outputs={"maps": places.UTILITY_MAPS, "table": places.UTILITY_PROXIES},
+        snakemake=globals().get("snakemake"),
+    )

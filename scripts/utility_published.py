@@ -1,0 +1,29 @@
+"""Recompute Utility, statistics and correlations from what the paper prints."""
+
+from pathlib import Path
+
+from harness import places
+from harness.job import Config, Paths, main
+
+PARTS = ()
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write what is printed and what follows from it."""
+    import pandas as pd
+
+    from sparks.artifacts import save_table
+    from sparks.utility.published import recomputed
+
+    printed = {Path(path).stem.rpartition("_")[2]: pd.read_csv(path) for path in inputs["printed"]}
+    save_table(outputs["table"], recomputed(printed), cfg.provenance())
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={"printed": lambda *_: places.UTILITY_PRINTED},
+        outputs={"table": places.UTILITY_PUBLISHED},
+        snakemake=globals().get("snakemake"),
+    )

@@ -1,0 +1,178 @@
+"""Everything that figures, tables and claims say of Utility, from an experiment's tidy rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pandas as pd
+
+from sparks.errors import SparksError
+from sparks.statistics import Bootstrap, Interval
+from sparks.utility.answers import sessions_of
+from sparks.utility.comparisons import Anova, anova, correlation, tukey
+from sparks.utility.measures import ALL, summary
+from sparks.utility.proxies import PROXIES
+from sparks.utility.published import ALL_SCENARIOS, PRINTED, VARIANT
+
+# The paper's methods, in the order of its table.
+SIX = (
+    "Saliency", "GradientInput", "IntegratedGradients", "SmoothGrad", "GradCAM", "Occlusion",
+)  # fmt: skip
+# The paper's scenarios by what they ask.
+PEOPLE = {
+    "bias": "Husky vs Wolf",
+    "rule": "Leaves",
+    "hard": "ImageNet Kit fox vs Red fox",
+}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Utility of people (published) and of simulated participants.
+
+    Attributes:
+        table: tidy rows of the experiment `utility`.
+        bootstrap: over simulated participants.
+        scenarios: what a scenario asks ("bias", "rule", "hard") → our data set for it.
+    """
+
+    table: pd.DataFrame
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+    scenarios: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def simulated(self) -> pd.DataFrame:
+        """Rows of simulated participants and of the maps that they saw."""
+        return self.table[self.table["variant"] != VARIANT]
+
+    @cached_property
+    def people(self) -> pd.DataFrame:
+        """Rows of the paper's numbers, printed and recomputed."""
+        return self.table[self.table["variant"] == VARIANT]
+
+    @cached_property
+    def sessions(self) -> pd.DataFrame:
+        """Accuracies of simulated participants, a row a session, and their `kind`.
+
+        Raises:
+            SparksError: when nobody took part.
+        """
+        rows = self.simulated[self.simulated["metric"] == "MetaPredictorAccuracy"]
+        if rows.empty:
+            raise SparksError("no meta-predictor was simulated: run the experiment utility")
+        return sessions_of(rows).assign(kind=rows["variant"])
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of simulated participants."""
+        return list(dict.fromkeys(self.sessions["kind"]))
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The simulated scenarios, "model on data set", in the order of `scenarios`."""
+        found = list(dict.fromkeys(self.sessions["scenario"]))
+        order = list(self.scenarios.values())
+        return sorted(found, key=lambda n: order.index(_data(n)) if _data(n) in order else 99)
+
+    def named(self, role: str) -> str | None:
+        """Return the simulated scenario that asks what `role` says; None if it was not run."""
+        wanted = self.scenarios.get(role)
+        return next((name for name in self.names if _data(name) == wanted), None)
+
+    @cached_property
+    def measured(self) -> pd.DataFrame:
+        """`summary` of all kinds of learners together (`kind` "all"), and of each kind."""
+        kinds = {"all": self.sessions} | dict(list(self.sessions.groupby("kind", sort=False)))
+        return pd.concat(
+            [summary(s, bootstrap=self.bootstrap).assign(kind=kind) for kind, s in kinds.items()],
+            ignore_index=True,
+        )
+
+    def utility(self, name: str, condition: str, kind: str = "all") -> Interval:
+        """Return the Utility of a condition in a simulated scenario.
+
+        Raises:
+            SparksError: when nobody was in that condition.
+        """
+        rows = self.measured
+        rows = rows[
+            (rows["scenario"] == name)
+            & (rows["condition"] == condition)
+            & (rows["kind"] == kind)
+            & (rows["metric"] == "Utility")
+            & (rows["session"] == ALL)
+        ]
+        if rows.empty:
+            raise SparksError(f"{name} has no Utility of {condition!r}")
+        row = rows.iloc[0]
+        return Interval(row["mean"], row["low"], row["high"], int(row["n"]))
+
+    def anova(self, name: str) -> Anova:
+        """Analyse the variance of a simulated scenario."""
+        return anova(self.sessions, name)
+
+    def tukey(self, name: str) -> pd.Series:
+        """Return condition → Tukey's p against the baseline, in a simulated scenario."""
+        p: pd.Series = tukey(self.sessions, name).set_index("condition")["p"]
+        return p
+
+    @cached_property
+    def points(self) -> pd.DataFrame:
+        """Utility and proxies of the six methods: source, scenario, method, proxy, value, utility.
+
+        `source` is "people" (published points) or "simulated".
+        """
+        rows = []
+        for name in self.names:
+            model, data = name.split(" on ")
+            own = (self.simulated["dataset"] == data) & (self.simulated["model"] == model)
+            means = self.simulated[own].groupby(["method", "metric"])["value"].mean()
+            for method in SIX:
+                for proxy in PROXIES:
+                    value = means.get((method, proxy), float("nan"))
+                    utility = self.utility(name, method).mean
+                    rows.append(("simulated", name, method, proxy, value, utility))
+        printed = self.people[self.people["condition"] == PRINTED]
+        known = printed[printed["metric"] == "Utility"].set_index(["dataset", "method"])["value"]
+        of_proxies = self.people[self.people["metric"].isin(PROXIES)]
+        for row in of_proxies.to_dict("records"):
+            utility = known[(row["dataset"], row["method"])]
+            rows.append(
+                ("people", row["dataset"], row["method"], row["metric"], row["value"], utility)
+            )
+        columns = ["source", "scenario", "method", "proxy", "value", "utility"]
+        return pd.DataFrame(rows, columns=columns).dropna()
+
+    @cached_property
+    def correlations(self) -> pd.DataFrame:
+        """Proxies against Utility: source, proxy, scenario, r, p, n, low, high.
+
+        The methods are the units; "all three" takes the points of all scenarios together.
+        """
+        rows = []
+        for (source, proxy), points in self.points.groupby(["source", "proxy"], sort=False):
+            groups = dict(list(points.groupby("scenario", sort=False))) | {ALL_SCENARIOS: points}
+            for scenario, group in groups.items():
+                found = correlation(group["value"], group["utility"], self.bootstrap.level)
+                rows.append({"source": source, "proxy": proxy, "scenario": scenario, **vars(found)})
+        return pd.DataFrame(rows)
+
+    def related(self, source: str, proxy: str, scenario: str) -> pd.Series:
+        """Return one row of `correlations`.
+
+        Raises:
+            SparksError: when there is none.
+        """
+        rows = self.correlations
+        rows = rows[
+            (rows["source"] == source) & (rows["proxy"] == proxy) & (rows["scenario"] == scenario)
+        ]
+        if rows.empty:
+            raise SparksError(f"{scenario} ({source}) has no points of {proxy}")
+        return rows.iloc[0]
+
+
+def _data(name: str) -> str:
+    return name.split(" on ")[1]

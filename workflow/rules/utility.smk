@@ -1,0 +1,73 @@
+# Utility: simulated meta-predictors, and the published numbers of people.
+
+
+# Explain the images of a scenario by every method, and measure what needs no people.
+rule utility_maps:
+    input:
+        test=places.TEST,
+        weights=places.WEIGHTS,
+    output:
+        maps=places.UTILITY_MAPS,
+        table=places.UTILITY_PROXIES,
+    log:
+        places.log("utility_maps", "dataset", "model", "seed"),
+    benchmark:
+        places.benchmark("utility_maps", "dataset", "model", "seed")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=120,
+        gpu=GPU,
+    params:
+        cfg=cfg_of("utility_maps"),
+        code=code_of("utility_maps"),
+    script:
+        "../../scripts/utility_maps.py"
+
+
+# Let simulated participants study explanations and predict the model.
+rule utility:
+    input:
+        maps=places.UTILITY_MAPS,
+    output:
+        table=places.UTILITY,
+    log:
+        places.log("utility", "dataset", "model", "seed"),
+    benchmark:
+        places.benchmark("utility", "dataset", "model", "seed")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        cfg=cfg_of("utility"),
+        code=code_of("utility"),
+    script:
+        "../../scripts/utility.py"
+
+
+# Recompute Utility, statistics and correlations from what the paper prints.
+rule utility_published:
+    input:
+        printed=places.UTILITY_PRINTED,
+    output:
+        table=places.UTILITY_PUBLISHED,
+    log:
+        places.log("utility_published"),
+    benchmark:
+        places.benchmark("utility_published")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        cfg=cfg_of("utility_published"),
+        code=code_of("utility_published"),
+    script:
+        "../../scripts/utility_published.py"
