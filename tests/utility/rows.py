@@ -30,13 +30,15 @@ def experiment(accuracy, proxies=None, participants=30, noise=0.02, seed=0):
     rows = []
     for data, means in accuracy.items():
         names = {"dataset": data, "model": "net"}
+        # The same in every condition, so that means differ by what is asked for and nothing else.
+        luck = noise * rng.normal(size=(2 * participants, 3))
         for condition in ("Baseline", "Control", *SIX):
             mean = means.get(condition, 0.6)
             for person in range(2 * participants):
                 kind = "Exemplar" if person < participants else "Words"
                 for session in (1, 2, 3):
                     told = {"variant": kind, "condition": f"session {session}", "image": person}
-                    value = mean + noise * rng.normal()
+                    value = mean + luck[person, session - 1]
                     rows.append({**names, **told, "method": condition, "value": value})
         table = (proxies or {}).get(data, {})
         for method in SIX:

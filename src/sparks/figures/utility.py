@@ -156,10 +156,10 @@ class Proxies:
             if len(own):
                 found = scored.related(source, proxy, name)
                 short = name.split(" on ")[-1].replace("ImageNet ", "")
-                lines.append((f"{short}: r = {found['r']:+.2f}", colour))
+                lines.append((f"{short}: r = {_r(found['r'])}", colour))
         if len(names) > 1:
             together = scored.related(source, proxy, ALL_SCENARIOS)
-            lines.append((f"all: r = {together['r']:+.2f}", "k"))
+            lines.append((f"all: r = {_r(together['r'])}", "k"))
         for place, (text, colour) in enumerate(lines):
             axis.annotate(
                 text, (0, 1), xytext=(2, 30 - 9 * place), xycoords="axes fraction",
@@ -185,3 +185,7 @@ class Proxies:
             "in JPEG bytes a pixel, similarity of highlighted cells by features made by hand, "
             "not LPIPS."
         )
+
+
+def _r(value: float) -> str:
+    return "n/a" if pd.isna(value) else f"{value:+.2f}".replace("-", "−")

@@ -138,6 +138,8 @@ def _text(row: Mapping[str, Any], kinds: Sequence[str]) -> dict[str, str]:
 
 
 def _p(p: float) -> str:
+    if pd.isna(p):
+        return "n/a"
     return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
 
 

@@ -20,7 +20,7 @@ from sparks.artifacts import TIDY
 from sparks.errors import SparksError
 from sparks.utility.answers import BASELINE, COLUMNS, session_accuracies
 from sparks.utility.cells import CellFeatures, Floats, attention, standardised
-from sparks.utility.learners import Ints, Learner, answers
+from sparks.utility.learners import Evidence, Ints, Learner, answers
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,20 @@ class Scenario:
     outputs: Ints
     asked: Floats
     truth: Ints
+
+
+@dataclass(frozen=True)
+class Participant:
+    """A learner of some kind in one condition."""
+
+    condition: str
+    kind: str
+    number: int
+
+    @property
+    def name(self) -> str:
+        """Unlike that of anyone else in the scenario; the number comes last."""
+        return f"{self.condition} {self.kind} {self.number}"
 
 
 @dataclass(frozen=True)
@@ -118,11 +132,15 @@ class Simulation:
         tables = []
         for number, (kind, learner) in enumerate(self.learners.items()):
             evidence = learner.prepared(scenario.cells)
+            people = [
+                Participant(condition, kind, person)
+                for condition in scenario.attention
+                for person in range(self.participants)
+            ]
             rows = [
                 dict(zip(COLUMNS, row, strict=True))
-                for condition, shown in scenario.attention.items()
-                for person in range(self.participants)
-                for row in self._take_part(scenario, condition, shown, kind, person, evidence)
+                for who in people
+                for row in self._take_part(scenario, who, evidence)
             ]
             counted = session_accuracies(pd.DataFrame(rows))
             place = counted["participant"].str.rsplit(" ", n=1).str[1].astype(int)
@@ -137,11 +155,12 @@ class Simulation:
         return tidy[list(TIDY)]
 
     def _take_part(
-        self, scenario: Scenario, condition: str, shown: Floats, kind: str, person: int, evidence
+        self, scenario: Scenario, who: Participant, evidence: Evidence
     ) -> Iterator[tuple[object, ...]]:
         """Yield the answers of one participant, as `COLUMNS`."""
-        who = [crc32(name.encode()) for name in (scenario.name, condition, kind)]
-        rng = np.random.default_rng([self.seed, *who, person])
+        names = [crc32(name.encode()) for name in (scenario.name, who.condition, who.kind)]
+        rng = np.random.default_rng([self.seed, *names, who.number])
+        shown = scenario.attention[who.condition]
         examples = alternating(rng, scenario.outputs)
         questions = rng.permutation(len(scenario.asked))
         for session in range(1, self.sessions + 1):
@@ -152,9 +171,9 @@ class Simulation:
                 scenario.asked[new],
             )  # fmt: skip
             for trial, (answer, model) in enumerate(zip(given, scenario.truth[new], strict=True)):
-                name = f"{condition} {kind} {person}"
                 right = int(answer == model)
-                yield name, condition, scenario.name, session, trial, answer, model, right
+                asked = (scenario.name, session, trial)
+                yield who.name, who.condition, *asked, answer, model, right
 
 
 def alternating(rng: np.random.Generator, outputs: Ints) -> Ints:
