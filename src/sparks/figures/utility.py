@@ -57,9 +57,7 @@ class UtilityK:
                 if name is None:
                     axis.set_visible(False)
                 else:
-                    rows = scored.measured[
-                        (scored.measured["scenario"] == name) & (scored.measured["kind"] == "all")
-                    ]
+                    rows = scored.measured[scored.measured["scenario"] == name]
                     self._curves(axis, rows, self.training, name.split(" on ")[1])
                     axis.set_xlabel("K, examples seen")
             axes[0, 0].set_ylabel("people\nUtility-K")
@@ -97,7 +95,7 @@ class UtilityK:
         axis.set_title(title)
 
     def _caption(self, scored: Scored) -> str:
-        n = scored.measured[scored.measured["kind"] == "all"]["n"].min()
+        n = scored.measured["n"].min()
         return (
             "Utility-K: accuracy in predicting the model's output on new images after K explained "
             "examples, over the baseline's mean accuracy (dotted: no better than without "

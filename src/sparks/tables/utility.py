@@ -43,8 +43,7 @@ class Utility:
 
     def _simulated(self, scored: Scored, name: str) -> list[dict[str, Any]]:
         """Numbers of simulated participants in one scenario, every kind's Utility at the end."""
-        measured = scored.measured[scored.measured["scenario"] == name]
-        together = measured[measured["kind"] == "all"]
+        together = scored.measured[scored.measured["scenario"] == name]
         p = scored.tukey(name)
         conditions = [c for c in ORDER if c in set(together["condition"])]
         rows = []
@@ -57,7 +56,7 @@ class Utility:
             if condition != BASELINE:
                 utility = scored.utility(name, condition)
                 row |= {"utility": utility.mean, "low": utility.low, "high": utility.high}
-                row |= {k: scored.utility(name, condition, k).mean for k in scored.kinds}
+                row |= {k: scored.by_kind[name, condition, k] for k in scored.kinds}
                 row["p"] = p[condition]
             rows.append(row)
         test = scored.anova(name)

@@ -9,8 +9,8 @@ trapezoid rule; it fits Table 1 worse (claim utility-is-mean-ratio).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -107,11 +107,12 @@ def summary(
                 "with it"
             )
         numbers = sorted(table["session"].unique())
+        base = Resampled.of(grids[baseline], draw)
         for condition, grid in grids.items():
             names = {"scenario": scenario, "condition": condition}
-            for metric, session, interval in _measured(
-                grid, None if condition == baseline else grids[baseline], numbers, draw, reference
-            ):
+            # The next seed: people of one condition are not drawn with those of another.
+            own = base if condition == baseline else Resampled.of(grid, draw, shift=1)
+            for metric, session, interval in _measured(own, base, numbers, reference):
                 rows.append({**names, "metric": metric, "session": session, **vars(interval)})
     return pd.DataFrame(rows)
 
@@ -127,41 +128,51 @@ def _grids(table: pd.DataFrame) -> dict[str, Floats]:
     }
 
 
-def _measured(
-    grid: Floats, base: Floats | None, sessions: list[int], draw: Bootstrap, reference: Reference
-) -> Iterator[tuple[str, int, Interval]]:
-    """Yield metric, session and interval of one condition; `base` is the baseline's grid."""
-    for column, session in enumerate(sessions):
-        yield "MetaPredictorAccuracy", session, draw.mean(grid[:, column])
-    yield "MetaPredictorAccuracy", ALL, draw.mean(grid.mean(axis=1))
-    if base is None:
-        return
-    for column, session in enumerate(sessions):
+@dataclass(frozen=True)
+class Resampled:
+    """Mean accuracies of the sessions in one condition, and in resamples of its participants.
 
-        def ratio(ours: Floats, theirs: Floats, column: int = column) -> Floats:
-            return utility_k(ours, theirs, reference)[..., column]
-
-        yield "UtilityK", session, between(grid, base, ratio, draw)
-    yield "Utility", ALL, between(grid, base, lambda a, b: utility(a, b, reference), draw)
-
-
-def between(
-    first: Floats, second: Floats, statistic: Callable[[Floats, Floats], Floats], draw: Bootstrap
-) -> Interval:
-    """Bootstrap a statistic of the mean accuracies of two independent groups of participants.
-
-    Args:
-        first: accuracies (participants, sessions).
-        second: the same of the other group, with as many sessions.
-        statistic: of the mean accuracies per session of both groups (..., sessions).
-        draw: its seed draws the first group, the next seed the second.
+    Attributes:
+        mean: (sessions,).
+        means: (resamples, sessions); one participant cannot be resampled: NaN.
+        n: participants.
+        level: of intervals.
     """
-    centre = float(statistic(first.mean(axis=0), second.mean(axis=0)))
-    if min(len(first), len(second)) < 2:
-        return Interval(centre, np.nan, np.nan, len(first))
-    other = replace(draw, seed=draw.seed + 1)
-    means = np.stack([first[which].mean(axis=0) for which in draw.draws(len(first))])
-    others = np.stack([second[which].mean(axis=0) for which in other.draws(len(second))])
-    values = statistic(means, others)
-    low, high = np.nanquantile(values, [(1 - draw.level) / 2, (1 + draw.level) / 2])
-    return Interval(centre, float(low), float(high), len(first))
+
+    mean: Floats
+    means: Floats
+    n: int
+    level: float
+
+    @classmethod
+    def of(cls, grid: Floats, draw: Bootstrap, shift: int = 0) -> Resampled:
+        """Resample accuracies (participants, sessions); `shift` is added to the seed."""
+        n = len(grid)
+        generator = np.random.default_rng(draw.seed + shift)
+        which = generator.integers(n, size=(draw.resamples, n))
+        means = grid[which].mean(axis=1) if n > 1 else np.full((1, grid.shape[1]), np.nan)
+        return cls(grid.mean(axis=0), means, n, draw.level)
+
+    def interval(self, value: float, values: Floats) -> Interval:
+        """Return a value with the percentiles of what the resamples give."""
+        ends = [(1 - self.level) / 2, (1 + self.level) / 2]
+        low, high = np.quantile(values, ends)  # NaN stays NaN
+        return Interval(float(value), float(low), float(high), self.n)
+
+
+def _measured(
+    own: Resampled, base: Resampled, sessions: list[int], reference: Reference
+) -> Iterator[tuple[str, int, Interval]]:
+    """Yield metric, session and interval of one condition; of the baseline, accuracies only."""
+    metric = "MetaPredictorAccuracy"
+    for column, session in enumerate(sessions):
+        yield metric, session, own.interval(own.mean[column], own.means[:, column])
+    yield metric, ALL, own.interval(own.mean.mean(), own.means.mean(axis=1))
+    if own is base:
+        return
+    rows = min(len(own.means), len(base.means))
+    ratio = utility_k(own.mean, base.mean, reference)
+    ratios = utility_k(own.means[:rows], base.means[:rows], reference)
+    for column, session in enumerate(sessions):
+        yield "UtilityK", session, own.interval(ratio[column], ratios[:, column])
+    yield "Utility", ALL, own.interval(ratio.mean(), ratios.mean(axis=1))

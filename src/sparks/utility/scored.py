@@ -10,9 +10,9 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.statistics import Bootstrap, Interval
-from sparks.utility.answers import sessions_of
+from sparks.utility.answers import BASELINE, sessions_of
 from sparks.utility.comparisons import Anova, anova, correlation, tukey
-from sparks.utility.measures import ALL, summary
+from sparks.utility.measures import summary
 from sparks.utility.proxies import PROXIES
 from sparks.utility.published import ALL_SCENARIOS, PRINTED, VARIANT
 
@@ -83,14 +83,18 @@ class Scored:
 
     @cached_property
     def measured(self) -> pd.DataFrame:
-        """`summary` of all kinds of learners together (`kind` "all"), and of each kind."""
-        kinds = {"all": self.sessions} | dict(list(self.sessions.groupby("kind", sort=False)))
-        return pd.concat(
-            [summary(s, bootstrap=self.bootstrap).assign(kind=kind) for kind, s in kinds.items()],
-            ignore_index=True,
-        )
+        """`summary` of everyone who was simulated, whatever the kind."""
+        return summary(self.sessions, bootstrap=self.bootstrap)
 
-    def utility(self, name: str, condition: str, kind: str = "all") -> Interval:
+    @cached_property
+    def by_kind(self) -> pd.Series:
+        """Utility of each kind by itself, without interval: scenario, condition, kind → value."""
+        means = self.sessions.groupby(["scenario", "condition", "kind"])["accuracy"].mean()
+        base = means.xs(BASELINE, level="condition")
+        ratio: pd.Series = means / base.reindex(means.index.droplevel("condition")).to_numpy()
+        return ratio
+
+    def utility(self, name: str, condition: str) -> Interval:
         """Return the Utility of a condition in a simulated scenario.
 
         Raises:
@@ -100,9 +104,7 @@ class Scored:
         rows = rows[
             (rows["scenario"] == name)
             & (rows["condition"] == condition)
-            & (rows["kind"] == kind)
             & (rows["metric"] == "Utility")
-            & (rows["session"] == ALL)
         ]
         if rows.empty:
             raise SparksError(f"{name} has no Utility of {condition!r}")
