@@ -41,7 +41,7 @@ def repair() -> list[str]:
         if found.is_file() and not found.is_symlink() and found.stat().st_size != size:
             there = found.stat().st_size
             (ASIDE / path).parent.mkdir(parents=True, exist_ok=True)
-            found.replace(ASIDE / path)
+            shutil.move(found, ASIDE / path)  # results may lie on another disk
             told.append(f"{path} has {there} bytes, not {size}: moved to {ASIDE}, made again")
     for half in sorted(RESULTS.rglob(".*")):
         # Temporary names begin with a dot. A job of a killed run that still writes to one fails,

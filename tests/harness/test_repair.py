@@ -30,6 +30,20 @@ def test_a_truncated_artifact_is_moved_aside_and_named(folder):
     assert repair.repair() == []
 
 
+def test_an_artifact_on_another_disk_is_moved_as_well(folder, monkeypatch):
+    def refuse(*_):
+        raise OSError(18, "Invalid cross-device link")
+
+    cut = write(repair.RESULTS / "cut.parquet", 100)
+    repair.note([cut])
+    write(repair.RESULTS / "cut.parquet", 40)
+    for name in ("rename", "replace"):
+        monkeypatch.setattr(f"os.{name}", refuse)
+    assert len(repair.repair()) == 1
+    assert (repair.ASIDE / cut).stat().st_size == 40
+    assert not (folder / cut).exists()
+
+
 def test_the_last_note_of_a_file_counts(folder):
     path = write(repair.RESULTS / "a.parquet", 100)
     repair.note([path])

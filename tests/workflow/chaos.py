@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -73,15 +74,19 @@ class Chaos:
     def injure(self, kind: str) -> str:
         """Wait for a random moment, injure, and see that a run goes on."""
         time.sleep(self.random.uniform(0.2, 2 * self.pace))
-        if self.run.poll() == 0:  # all is made: begin again
-            for child in self.results.iterdir():  # the folder may be a mounted disk
-                shutil.rmtree(child)
         if self.run.poll() is not None:
-            self.start()
+            self.go_on()
         told = getattr(self, kind.replace(" ", "_"))()
         if self.run.poll() is not None:
             self.start()
         return told
+
+    def go_on(self) -> None:
+        """Start the run again; from nothing where all was made, so that there is work to injure."""
+        if self.run.poll() == 0:
+            for child in self.results.iterdir():  # the folder may be a mounted disk
+                shutil.rmtree(child)
+        self.start()
 
     def jobs(self) -> list[psutil.Process]:
         """Processes of jobs, those left by a killed run as well."""
@@ -100,16 +105,13 @@ class Chaos:
             if time.monotonic() > end:
                 raise TimeoutError("nothing to injure")
             if self.run.poll() is not None:
-                if self.run.poll() == 0:
-                    for child in self.results.iterdir():
-                        shutil.rmtree(child)
-                self.start()
+                self.go_on()
             time.sleep(0.05)
         return found
 
     def kill_a_job(self) -> str:
         victim = self.random.choice(self.wait_for(self.jobs))
-        name = Path(victim.cmdline()[1]).name.split(".", 1)[1] if victim.is_running() else "?"
+        name = Path(victim.info["cmdline"][1]).name.split(".", 1)[1]
         time.sleep(self.random.uniform(0, 4))
         try:
             victim.kill()
@@ -124,10 +126,11 @@ class Chaos:
 
     def kill_everything(self) -> str:
         jobs = self.jobs()
-        os.killpg(self.run.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self.run.pid, signal.SIGKILL)
         self.run.wait()
         for job in jobs:
-            if job.is_running():
+            with suppress(psutil.NoSuchProcess):
                 job.kill()
         return f"{len(jobs)} jobs with it"
 
