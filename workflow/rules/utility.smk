@@ -17,9 +17,9 @@ rule utility_maps:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=doubling(3000),
         runtime=120,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("utility_maps"),
         code=code_of("utility_maps"),
@@ -41,7 +41,7 @@ rule utility:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=doubling(2000),
         runtime=120,
     params:
         cfg=cfg_of("utility"),
@@ -64,7 +64,7 @@ rule utility_published:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=doubling(1000),
         runtime=30,
     params:
         cfg=cfg_of("utility_published"),
