@@ -110,7 +110,7 @@ class Display:
     def pictures(self, kind: str, name: str, made: Pictures) -> dict[str, Tensor]:
         """Pictures of one kind by one method, stretched, and how opaque they are."""
         few = {"concept": self._commonest(), "inversion": list(range(len(made.images)))}
-        shown = few.get(kind, list(range(self.count)))
+        shown = few.get(kind, list(range(min(self.count, len(made.images)))))
         return {
             f"{kind}.{name}": stretched(made.images[shown]),
             f"{kind}.{name}.alpha": transparency(made.alpha[shown]),
