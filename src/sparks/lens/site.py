@@ -166,13 +166,13 @@ def _done(jobs: Iterable[Job], workers: int) -> Iterator[None]:
 # --- the rest ------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=1)
-def environment() -> Environment:
-    """Templates, everything escaped."""
+@lru_cache
+def environment(templates: Path = HERE / "templates") -> Environment:
+    """Templates of a folder, everything escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+        loader=FileSystemLoader(templates),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
