@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig, OmegaConf
 
 from harness import places
+from sparks.study import Package
 
 # What an item is written as: name → ending. The caption is text for the report.
 FORMATS = {
@@ -174,6 +175,50 @@ def lens_pages() -> list[str]:
     )
 
 
+def study_tarballs(config: DictConfig) -> list[str]:
+    """List the packages that the page of a study is made with."""
+    settings: Any = OmegaConf.to_container(config.study.packages, resolve=True)
+    packages = [Package(**{k: v for k, v in made.items() if k != "_target_"}) for made in settings]
+    return [places.STUDY_TARBALL.format(tarball=package.tarball) for package in packages]
+
+
+def study_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
+    """Name what one scenario of a study is made from: images, a model, maps and concepts."""
+    settings = config.study
+    methods = [*settings.methods, *([settings.control] if settings.control else [])]
+    concepts = {"atlas": places.LENS.format(**names)} if settings.concepts else {}
+    return {
+        "test": places.TEST.format(**names),
+        "images": places.EXPLAINED.format(**names),
+        "weights": places.WEIGHTS.format(**names),
+        "maps": [places.MAPS.format(**names, method=method) for method in methods],
+        **concepts,
+    }
+
+
+def study_scenarios(config: DictConfig) -> list[str]:
+    """List the scenarios of a study."""
+    return [places.STUDY_SCENARIO.format(**run, seed=config.seed) for run in config.study.runs]
+
+
+def study_key(config: DictConfig) -> str:
+    """Name the key that answers are read with."""
+    return str(config.study.key or places.STUDY_KEY)
+
+
+def study_items(config: DictConfig) -> list[str]:
+    """List the figures and tables that are drawn from the answers to a study."""
+    drawn = [item for item, settings in config["items"].items() if "study" in settings.reads]
+    return [file for item in drawn for file in item_outputs(config, str(item)).values()]
+
+
+def study_files() -> list[str]:
+    """List the template, styles and script of a study's page: a change makes it anew."""
+    folder = Path("src/sparks/study")
+    own = [file for kind in ("templates", "static") for file in (folder / kind).iterdir()]
+    return sorted(str(file) for file in [*own, Path("src/sparks/lens/static/site.css")])
+
+
 def _has_truth(config: DictConfig, dataset: str, metric: str) -> bool:
     """Whether the data set knows what the metric compares with (the place of the parts)."""
     return bool(config.datasets[dataset].has_parts or not config.metrics[metric].needs_truth)
@@ -200,7 +245,8 @@ def _reads(config: DictConfig, kind: str, names: list[str]) -> Iterator[str]:
     for name in names:
         match kind:
             case "scores":
-                yield places.EXPERIMENT.format(experiment=name)
+                if scores(config, name):
+                    yield places.EXPERIMENT.format(experiment=name)
             case "images":
                 yield from (places.EXPLAINED.format(dataset=r.dataset) for r in runs(config, name))
             case "maps":
@@ -229,6 +275,8 @@ def _reads(config: DictConfig, kind: str, names: list[str]) -> Iterator[str]:
                 yield from studied(config, name, "craft", places.CRAFT_PICTURES)
             case "maco_pictures":
                 yield from studied(config, name, "maco", places.MACO_PICTURES)
+            case "study":
+                yield places.STUDY_MEASURES
             case "walkthrough":
                 yield from studied(config, name, kind, places.WALKTHROUGH)
 

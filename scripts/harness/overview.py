@@ -33,7 +33,7 @@ def of(config: DictConfig, overrides: list[str]) -> dict[str, Any]:
 
 def captions(config: DictConfig) -> dict[str, str]:
     """Read the captions of the items that are there: item → text."""
-    files = {i: Path(grid.item_outputs(config, i)["caption"]) for i in grid.items(config)}
+    files = {i: Path(grid.item_outputs(config, i)["caption"]) for i in config["items"]}
     return {item: file.read_text() for item, file in files.items() if file.is_file()}
 
 

@@ -82,6 +82,13 @@ UTILITY_PRINTED = [
     for table in ("table1", "stats", "correlations", "fig4", "fig5", "fig6")
 ]
 LENS_SITE = "results/lens"
+STUDY_TARBALL = "results/study/packages/{tarball}"
+STUDY_SCENARIO = "results/study/scenarios/{dataset}/{model}/{seed}.safetensors"
+STUDY_PAGE = "results/study/page"
+STUDY_KEY = "results/study/key.json"
+STUDY_ANSWERS = "results/study/answers.parquet"
+STUDY_REJECTED = "results/study/rejected.csv"
+STUDY_MEASURES = "results/study/measures.parquet"
 FIGURE = "results/figures/{item}.{suffix}"
 TABLE = "results/tables/{item}.{suffix}"
 BENCHMARKS = "benchmarks/results"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 import yaml
@@ -39,6 +40,7 @@ def validate(config: DictConfig) -> None:
         _check_target(path, node)
     for name in config.experiments:
         _check_grid(config, name)
+    _check_study(config)
 
 
 def _one_line(error: Exception) -> str:
@@ -226,15 +228,37 @@ def _check_grid(config: DictConfig, name: str) -> None:
         if chosen.get("folds"):
             _check_folds(config, name, run.model)
     for job in grid.explanations(config, name):
-        kind = config.models[job.model].kind
-        needs = config.attributions[job.method].needs
-        if kind not in _ABLE[needs]:
-            able = sorted(m for m in config.models if config.models[m].kind in _ABLE[needs])
+        way_out = f", or add {{model: {job.model}, method: {job.method}}} to exclude"
+        _check_able(config, f"experiments.{name}", job.model, job.method, way_out)
+
+
+def _check_able(config: DictConfig, where: str, model: str, method: str, way_out: str = "") -> None:
+    """Refuse a method that cannot explain a model."""
+    kind, needs = config.models[model].kind, config.attributions[method].needs
+    if kind not in _ABLE[needs]:
+        able = sorted(m for m in config.models if config.models[m].kind in _ABLE[needs])
+        raise SparksError(
+            f"{where}: method {method!r} cannot explain model {model!r}: it needs "
+            f"{' or '.join(_ABLE[needs])}, this one is {kind}; allowed: {able}. Take one of them "
+            f"out{way_out}"
+        )
+
+
+def _check_study(config: DictConfig) -> None:
+    """Refuse a study with people whose models or methods are not there."""
+    settings = config.study
+    methods = [*settings.methods, *([settings.control] if settings.control else [])]
+    wanted = [
+        ("runs", group, run[group]) for run in settings.runs for group in ("dataset", "model")
+    ]
+    for key, group, name in [*wanted, *(("methods", "attribution", m) for m in methods)]:
+        if name not in config[f"{group}s"]:
             raise SparksError(
-                f"experiments.{name}: method {job.method!r} cannot explain model {job.model!r}: it "
-                f"needs {' or '.join(_ABLE[needs])}, this one is {kind}; allowed: {able}. Take one "
-                f"of them out, or add {{model: {job.model}, method: {job.method}}} to exclude"
+                f"study.{key} names {name!r}: there is no config/{group}/{name}.yaml; allowed: "
+                f"{sorted(config[f'{group}s'])}"
             )
+    for run, method in product(settings.runs, methods):
+        _check_able(config, "study", run["model"], method)
 
 
 def _check_folds(config: DictConfig, name: str, model: str) -> None:

@@ -102,6 +102,12 @@ def test_an_override_changes_the_part_of_its_option_alone():
         ("experiments.sobol.datasets=[digit]", ["'digit'", "digits"]),
         ("attribution=sobol", ["attributions.NAME", "experiments.NAME.methods"]),
         ("dataset.size=16", ["datasets.NAME"]),
+        ("study.methods=[sobl]", ["study.methods", "'sobl'", "config/attribution"]),
+        ("study.control=nothing", ["'nothing'", "config/attribution"]),
+        ("study.runs=[{dataset:digit,model:mlp}]", ["study.runs", "'digit'", "digits"]),
+        ("study.runs=[{dataset:digits,model:mlp}]", ["study", "'gradcam'", "'mlp'"]),
+        ("study.runs=[{dataset:digits}]", ["study.runs.0", "model"]),
+        ("study.limits.fastest=3", ["study.limits", "fastest_ms"]),
     ],
 )
 def test_refusals_name_the_key_the_value_and_what_is_allowed(override, told):

@@ -47,6 +47,29 @@ def test_a_network_does_not_judge_its_own_pictures():
     assert grid.maco_inputs(CONFIG, names | {"seed": "1"})["judges"] == []
 
 
+def test_a_study_with_people_takes_maps_and_the_atlas_only_for_concepts():
+    names = {"dataset": "chimera", "model": "convnet", "seed": "0"}
+    found = grid.study_inputs(CONFIG, names)
+    assert "results/attributions/chimera/convnet/0/bottom_up.safetensors" in found["maps"]
+    assert len(found["maps"]) == 7
+    assert "atlas" not in found  # no concepts at this scale
+    shown = compose(["scale=smoke", "study.concepts=2", "study.control=null"])
+    found = grid.study_inputs(shown, names)
+    assert found["atlas"] == "results/studies/lens/chimera/convnet/0.parquet"
+    assert len(found["maps"]) == 6
+    assert grid.study_scenarios(shown) == ["results/study/scenarios/chimera/convnet/0.safetensors"]
+
+
+def test_the_answers_of_people_are_no_part_of_the_default_run():
+    assert not [item for item in grid.items(compose()) if "study" in item]
+    chosen = compose(["experiment=[models,study]"])
+    assert {"fig-study-k", "tab-study"} <= set(grid.items(chosen))
+    assert grid.item_inputs(chosen, "tab-study") == {"study": ["results/study/measures.parquet"]}
+    assert grid.item_inputs(chosen, "tab-claims")["scores"] == [
+        "results/experiments/models.parquet"
+    ]
+
+
 def test_maps_are_compared_with_parts_only_where_these_are_known():
     listed = grid.scores(CONFIG, "sobol")
     assert "results/scores/chimera/convnet/0/rise/localisation.parquet" in listed

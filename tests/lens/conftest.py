@@ -1,7 +1,4 @@
-"""A small model, its atlas with class names that are markup, the site, and a browser."""
-
-import importlib.util
-import shutil
+"""A small model, its atlas with class names that are markup, and the site."""
 
 import pytest
 import torch
@@ -79,64 +76,3 @@ def site(atlas, tmp_path_factory):
     folder = tmp_path_factory.mktemp("site") / "lens"
     build_site(folder, [atlas, Atlas(atlas.path, "blobs", "other <model>")])
     return folder
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """Debian's Chromium, driven by Playwright."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("no Chromium here: install Debian's package `chromium`")
-    if importlib.util.find_spec("playwright") is None:
-        pytest.skip("playwright drives the browser: install the extra `dev`")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        # Without a sandbox of its own it runs as root too, as in containers.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-class Watched:
-    """A page of the browser, and what went wrong on it."""
-
-    def __init__(self, browser, **options):
-        self.context = browser.new_context(**options)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(10_000)
-        self.errors, self.requests = [], []
-        self.page.on("console", self._console)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("dialog", self._dialog)
-        self.page.on("request", lambda request: self.requests.append(request.url))
-
-    def _console(self, message):
-        if message.type in ("error", "warning"):
-            self.errors.append(message.text)
-
-    def _dialog(self, dialog):
-        self.errors.append(f"a dialog: {dialog.message}")
-        dialog.dismiss()
-
-
-@pytest.fixture
-def watch(chromium):
-    """Open pages; what goes wrong on any of them fails the test."""
-    opened = []
-
-    def open_page(**options):
-        opened.append(Watched(chromium, **options))
-        return opened[-1]
-
-    yield open_page
-    errors = [error for watched in opened for error in watched.errors]
-    for watched in opened:
-        watched.context.close()
-    assert not errors
-
-
-@pytest.fixture(scope="session")
-def shots(tmp_path_factory):
-    """Folder of the screenshots; pytest keeps those of the last three runs."""
-    return tmp_path_factory.mktemp("screenshots")

@@ -1,13 +1,16 @@
 """The workflow end to end, at scale smoke, from an empty folder; then what a change reruns."""
 
 import csv
+import json
 import re
 import subprocess
 
 import pytest
+from study.people import answered  # tests/study
 
 from harness import grid
 from harness.compose import compose
+from sparks.study import Key
 
 pytestmark = pytest.mark.slow
 
@@ -199,6 +202,37 @@ def test_an_edit_reruns_what_depends_on_it(finished, file, old, new, planned):
         assert finished.planned("--config", "scale=smoke") == planned
     finally:
         finished.edit(file, new, old)
+
+
+def test_a_study_with_people_is_made_and_its_answers_are_read(finished):
+    ways = (*SMOKE, "overrides=[study.methods=[saliency],study.control=null]", "--")
+    fetched = finished.snakemake(*ways, "study_packages", check=False)
+    if fetched.returncode:
+        pytest.skip(f"jsPsych cannot be fetched: {fetched.stdout[-300:]}")
+    finished.snakemake(*ways, "study")
+    results = finished.folder / "results"
+    assert "jspsych-8" in (results / "study/page/index.html").read_text()
+    nobody = finished.snakemake(*ways, "study_results", check=False)
+    assert nobody.returncode
+    assert "there is no file of answers in data/study" in nobody.stdout
+    key = Key.load(results / "study/key.json")
+    answers = finished.folder / "data/study"
+    answers.mkdir(parents=True)
+    for number, condition in enumerate(["baseline", "saliency"] * 3):
+        content = answered(key, f"person {number}".replace(" ", "-"), condition, seed=number)
+        (answers / f"{{a file}} {number}.json").write_text(json.dumps(content))
+    (answers / "broken.json").write_text("{")
+    finished.snakemake(*ways, "study_results")
+    assert [
+        row["condition"] for row in rows(finished, "tab-study") if row["metric"] == "Utility"
+    ] == ["Saliency"]
+    assert (results / "figures/fig-study-k.png").stat().st_size > 0
+    assert "broken.json,it is not intact JSON" in (results / "study/rejected.csv").read_text()
+    for file in ("answers.parquet", "measures.parquet"):
+        assert b"person" not in (results / "study" / file).read_bytes()
+        assert b"a file" not in (results / "study" / file).read_bytes()
+    (answers / "broken.json").unlink()  # another folder: read again
+    assert "study_answers" in finished.snakemake(*ways, "-n", "study_results").stdout
 
 
 def test_a_second_run_at_the_same_time_is_refused(finished):

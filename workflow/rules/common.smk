@@ -16,6 +16,7 @@ from harness.validate import validate
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from sparks.errors import SparksError
+from sparks.study.answers import folder_digest
 
 LOCK = Path(".snakemake/run.lock")
 
@@ -131,6 +132,16 @@ def stability_scores_inputs(wildcards):
 def maco_inputs(wildcards):
     """What pictures of a model are made of, and the models that judge them."""
     return grid.maco_inputs(CFG, wildcards)
+
+
+def study_inputs(wildcards):
+    """What a scenario of the study with people is made from."""
+    return grid.study_inputs(CFG, wildcards)
+
+
+def study_answers_digest(wildcards):
+    """A digest of what participants sent: their files' names are no concern of any artifact."""
+    return folder_digest(CFG.study.answers)
 
 
 def test_splits(wildcards):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sparks.study.key import Key
     from sparks.study.packages import Package, fetch
     from sparks.study.page import Wording, build_page
+    from sparks.study.results import measure
     from sparks.study.scenario import Protocol, Scenario
 
 _MODULES = {
@@ -35,6 +36,7 @@ _MODULES = {
     "Wording": "page",
     "build_page": "page",
     "fetch": "packages",
+    "measure": "results",
     "read_answers": "answers",
 }
 
@@ -47,6 +49,7 @@ __all__ = [
     "Wording",
     "build_page",
     "fetch",
+    "measure",
     "read_answers",
 ]
 

@@ -101,10 +101,10 @@ class Protocol:
         enough &= tested[:, None] + tested >= questions
         if not enough.any():
             raise SparksError(
-                f"no two classes are predicted for {examples} of the {len(shown.predicted)} "
-                f"explained images and {questions} of the {len(asked.predicted)} test images, as the study "
-                "needs: raise explain.n, lower study.protocol.examples or sessions, or name more "
-                "classes in study.classes"
+                f"no two classes are predicted for {examples} of the explained images "
+                f"({len(shown.predicted)}) and {questions} of the test images "
+                f"({len(asked.predicted)}), as the study needs: raise explain.n, lower "
+                "study.protocol.examples or sessions, or name more classes in study.classes"
             )
         confused = torch.zeros(number, number, dtype=torch.int64)
         wrong = asked.predicted != asked.images.labels

@@ -1,0 +1,34 @@
+"""Make the page of a study with people: `snakemake study`."""
+
+from harness import grid, places
+from harness.job import Config, Paths, main
+
+PARTS = ("study.packages", "study.wording")
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write the page and its key."""
+    from pathlib import Path
+
+    from harness.loading import build
+    from sparks.study import Scenario, build_page
+
+    folder = Path(inputs["tarballs"][0]).parent
+    packages = [build(settings) for settings in cfg["study.packages"]]
+    scripts = {f"{Path(p.tarball).stem}.js": p.read_script(folder) for p in packages}
+    scenarios = [Scenario.load(path) for path in inputs["scenarios"]]
+    wording = build(cfg["study.wording"])
+    build_page(outputs["page"], outputs["key"], scenarios, wording, scripts)
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs=lambda config, names: {
+            "tarballs": grid.study_tarballs(config),
+            "scenarios": grid.study_scenarios(config),
+        },
+        outputs={"page": places.STUDY_PAGE, "key": places.STUDY_KEY},
+        snakemake=globals().get("snakemake"),
+    )

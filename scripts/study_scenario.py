@@ -1,0 +1,105 @@
+"""Choose the images that people see of one model on one data set, and explain the examples."""
+
+from typing import Any
+
+from harness import grid, places
+from harness.job import Config, Paths, main
+
+PARTS = (
+    "study.protocol",
+    "study.classes",
+    "study.concepts",
+    "study.crops",
+    "study.candidates",
+    "dataset.name",
+    "model.classifier",
+    "model.layer",
+    "model.name",
+    "seed",
+    "device",
+)
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write the scenario."""
+    from harness.loading import build, trained
+    from sparks.data import ImageSet
+    from sparks.data.splits import stratified_subset
+    from sparks.study import Scenario
+    from sparks.study.scenario import BASELINE, CONCEPTS, Seen
+    from sparks.training import predict
+
+    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
+    device = next(model.parameters()).device
+    shown, asked = (
+        Seen(images, predict(model, images, device=device).argmax(1))
+        for images in (
+            ImageSet.load(inputs["images"]),
+            stratified_subset(ImageSet.load(inputs["test"]), cfg["study.candidates"], cfg["seed"]),
+        )
+    )
+    dataset = cfg["dataset.name"]
+    plan = build(cfg["study.protocol"]).plan(shown, asked, cfg["study.classes"].get(dataset))
+    index = plan.examples.flatten()
+    conditions, explanations = maps(inputs["maps"], index, shown.predicted)
+    if cfg["study.concepts"]:
+        conditions |= {CONCEPTS: "Concepts"}
+        explanations |= concepts(cfg, model, inputs["atlas"], shown, index)
+    conditions = {BASELINE: "Baseline", **conditions}
+    name = f"{dataset}/{cfg['model.name']}"
+    scenario = Scenario.of_plan(name, plan, shown, asked, conditions, explanations)
+    scenario.save(outputs["scenario"], cfg.provenance())
+    right = scenario.tensors["right"].float().mean()
+    print(
+        f"{name}: {' or '.join(scenario.classes)}; the model is right on {right:.0%} of the images"
+    )
+
+
+def maps(files: Any, index: Any, predicted: Any) -> tuple[dict[str, str], dict[str, Any]]:
+    """Read the maps of the examples: name → label, and the tensors of a scenario."""
+    from pathlib import Path
+
+    from sparks.artifacts import load_tensors, tensor_provenance
+    from sparks.errors import SparksError
+    from sparks.study.explanations import shades
+
+    labels, found = {}, {}
+    for file in files:
+        tensors = load_tensors(file, ["maps", "target"])
+        if (tensors["target"][index] != predicted[index]).any():
+            raise SparksError(
+                f"{file} explains other classes than the model's own: people predict the model, so "
+                "set explain.target=predicted"
+            )
+        name = Path(file).stem
+        labels[name] = tensor_provenance(file)["config"]["attribution"]["label"]
+        found[f"map.{name}"] = shades(tensors["maps"][index])
+    return labels, found
+
+
+def concepts(cfg: Config, model: Any, table: str, shown: Any, index: Any) -> dict[str, Any]:
+    """Show the examples by the concepts of the Lens atlas that lies beside its table."""
+    from pathlib import Path
+
+    from harness.loading import concept_layers
+    from sparks.concepts.layer import Layer
+    from sparks.lens import Atlas, Explainer
+    from sparks.study.explanations import concept_views
+
+    (where,) = concept_layers({}, cfg["model.name"], cfg["model.layer"])
+    images = shown.images.batch(index)
+    atlas = Atlas(Path(table).with_suffix(""), cfg["dataset.name"], cfg["model.name"])
+    most, crops = cfg["study.concepts"], cfg["study.crops"]
+    layer = Layer(model, where, images[:1])
+    explain = Explainer(model, layer, atlas, shown.images.classes, most=most, crops=crops)
+    return concept_views(explain, images, shown.predicted[index].tolist(), most, crops)
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs=grid.study_inputs,
+        outputs={"scenario": places.STUDY_SCENARIO},
+        snakemake=globals().get("snakemake"),
+    )

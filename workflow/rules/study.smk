@@ -1,0 +1,108 @@
+# A study with people (`snakemake study`), and what their answers tell (`snakemake study_results`).
+
+
+# Fetch jsPsych. Needs a network, so it runs where Snakemake runs: on a cluster, the head node.
+rule study_packages:
+    output:
+        tarballs=grid.study_tarballs(CFG),
+    log:
+        places.log("study_packages"),
+    benchmark:
+        places.benchmark("study_packages")
+    localrule: True
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        cfg=cfg_of("study_packages"),
+        code=code_of("study_packages"),
+    script:
+        "../../scripts/study_packages.py"
+
+
+# Choose the images that people see of one model, and explain the examples from cached maps.
+rule study_scenario:
+    input:
+        unpack(study_inputs),
+    output:
+        scenario=places.STUDY_SCENARIO,
+    log:
+        places.log("study_scenario", "dataset", "model", "seed"),
+    benchmark:
+        places.benchmark("study_scenario", "dataset", "model", "seed")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=GPU,
+    params:
+        cfg=cfg_of("study_scenario"),
+        code=code_of("study_scenario"),
+    script:
+        "../../scripts/study_scenario.py"
+
+
+# The page, a folder that opens from the file system, and the key of its answers.
+rule study:
+    input:
+        tarballs=grid.study_tarballs(CFG),
+        scenarios=grid.study_scenarios(CFG),
+        files=grid.study_files(),
+    output:
+        page=directory(places.STUDY_PAGE),
+        key=places.STUDY_KEY,
+    log:
+        places.log("study"),
+    benchmark:
+        places.benchmark("study")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        cfg=cfg_of("study"),
+        code=code_of("study"),
+    script:
+        "../../scripts/study.py"
+
+
+# Check the files that participants saved, make a table without names, and measure.
+rule study_answers:
+    input:
+        key=grid.study_key(CFG),
+    output:
+        answers=places.STUDY_ANSWERS,
+        rejected=places.STUDY_REJECTED,
+        measures=places.STUDY_MEASURES,
+    log:
+        places.log("study_answers"),
+    benchmark:
+        places.benchmark("study_answers")
+    localrule: True
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        cfg=cfg_of("study_answers"),
+        code=code_of("study_answers"),
+        answers=study_answers_digest,
+    script:
+        "../../scripts/study_answers.py"
+
+
+# All that a study gives.
+rule study_results:
+    input:
+        places.STUDY_REJECTED,
+        grid.study_items(CFG),
+    localrule: True
