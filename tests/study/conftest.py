@@ -28,13 +28,20 @@ CONDITIONS = {
 }
 
 
+def patches(generator, *shape):
+    """Four patches in an image: WebP keeps them."""
+    small = torch.randint(0, 256, (*shape[:-2], 2, 2), generator=generator).byte()
+    return small.repeat_interleave(shape[-2] // 2, -2).repeat_interleave(shape[-1] // 2, -1)
+
+
 def seen(n, seed, wrong=0.4):
-    """Images of noise, on a share of which a model errs."""
+    """Images of four patches, on a share of which a model errs."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(n) % 3
-    images = torch.randint(0, 256, (n, 3, 16, 16), generator=generator).byte()
+    images = patches(generator, n, 3, 16, 16)
     erring = torch.rand(n, generator=generator) < wrong
-    predicted = torch.where(erring, (labels + 1) % 3, labels)
+    other = (labels + torch.randint(1, 3, (n,), generator=generator)) % 3
+    predicted = torch.where(erring, other, labels)
     return Seen(ImageSet(labels=labels, classes=NAMES, images=images), predicted)
 
 
@@ -43,7 +50,7 @@ def explanations(e, seed=0):
     generator = torch.Generator().manual_seed(seed)
 
     def noise(*shape):
-        return torch.randint(0, 256, shape, generator=generator).byte()
+        return patches(generator, *shape)
 
     share = torch.tensor([[0.6, 0.4]]).repeat(e, 1)
     share[-1] = torch.tensor([1.0, 0.0])
@@ -95,21 +102,20 @@ def scripts(packages, tarballs):
     }
 
 
-@pytest.fixture
-def wording():
-    return Wording(
-        title="<b>What</b> does it say?", consent=["You & <i>I</i> agree."], debrief=["The end."]
-    )
+WORDING = Wording(
+    title="<b>What</b> does it say?", consent=["You & <i>I</i> agree."], debrief=["The end."]
+)
 
 
-@pytest.fixture
-def page(scenario, wording, tmp_path):
-    """The page without jsPsych, and its key."""
-    build_page(tmp_path / "page", tmp_path / "key.json", [scenario], wording, {"j.js": b"//"})
-    return tmp_path / "page"
+@pytest.fixture(scope="session")
+def page(scenario, tmp_path_factory):
+    """The page without jsPsych, and its key beside it."""
+    folder = tmp_path_factory.mktemp("built")
+    build_page(folder / "page", folder / "key.json", [scenario], WORDING, {"j.js": b"//"})
+    return folder / "page"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def key(page):
     return Key.load(page.parent / "key.json")
 

@@ -171,7 +171,7 @@ def test_the_first_of_a_participant_counts_even_if_it_is_refused(key, folder):
     put(folder, late, "a-late.json")
     put(folder, answered(key, "ann", "baseline", seed=2), "b-early.json")
     copy = {**answered(key, "ann", "baseline", seed=2), "participant": "bob", "seed": 9}
-    put(folder, {**copy, "started": "2031-01-02T10:00:01.000Z"}, "copy.json")
+    put(folder, {**copy, "started": "2031-01-03T10:00:01.000Z"}, "copy.json")
     answers, rejected = read_answers(folder, key, LIMITS)
     assert set(answers["condition"]) == {"Baseline"}
     reasons = dict(rejected.itertuples(index=False))
@@ -242,7 +242,7 @@ JSON = st.recursive(
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_whatever_stands_in_a_file_is_a_reason_and_no_crash(data, key, folder):

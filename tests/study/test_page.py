@@ -13,7 +13,7 @@ from sparks.errors import SparksError
 from sparks.lens.images import lit
 from sparks.study import Key, Wording, build_page
 
-from .conftest import CONDITIONS, NAMES
+from .conftest import CONDITIONS, NAMES, WORDING
 
 
 def told(page):
@@ -33,13 +33,13 @@ def test_what_the_model_says_of_a_question_is_in_the_key_alone(page, key):
             assert set(example["shown"]) == set(CONDITIONS) - {"baseline"}
 
 
-def test_the_key_is_that_of_the_scenario(scenario, key, tmp_path):
+def test_the_key_is_that_of_the_scenario(scenario, key, page):
     (asked,) = key.scenarios.values()
     assert asked.classes == NAMES[:2]
     assert dict(asked.conditions) == CONDITIONS
     assert [image.says for image in asked.images.values()] == scenario.tensors["says"].tolist()
     assert [image.right for image in asked.images.values()] == scenario.tensors["right"].tolist()
-    assert Key.load(tmp_path / "key.json") == key
+    assert key.study == told(page)["id"]
 
 
 def test_pictures_are_those_of_the_scenario(page, scenario):
@@ -48,10 +48,10 @@ def test_pictures_are_those_of_the_scenario(page, scenario):
 
     first = told(page)["scenarios"]["blobs/convnet"]["sessions"][0]["examples"][0]
     image = scenario.tensors["images"][0].numpy()
-    assert np.abs(pixels(first["image"]) - image.transpose(1, 2, 0)).mean() < 40  # lossy, of noise
+    assert np.abs(pixels(first["image"]) - image.transpose(1, 2, 0)).mean() < 15
     dimmed = lit(image[None], scenario.tensors["map.saliency"][:1].numpy())[0].transpose(1, 2, 0)
     (part,) = first["shown"]["saliency"]
-    assert np.abs(pixels(part["pictures"][0]) - dimmed).mean() < 30
+    assert np.abs(pixels(part["pictures"][0]) - dimmed).mean() < 15
     assert len(first["shown"]["concepts"]) == 2
     assert [len(part["pictures"]) for part in first["shown"]["concepts"]] == [2, 2]
     last = told(page)["scenarios"]["blobs/convnet"]["sessions"][2]["examples"][-1]
@@ -84,30 +84,30 @@ def test_text_is_escaped_and_a_study_without_contact_says_so(page, scenario, tmp
     assert "Ada &lt;ada@example.org&gt;" in (tmp_path / "two" / "index.html").read_text()
 
 
-def test_the_same_scenario_gives_the_same_bytes(page, scenario, wording, tmp_path):
+def test_the_same_scenario_gives_the_same_bytes(page, scenario, tmp_path):
     def digest(folder):
         files = sorted(f for f in folder.rglob("*") if f.is_file())
         return [(f.name, hashlib.sha256(f.read_bytes()).hexdigest()) for f in files]
 
-    build_page(tmp_path / "again", tmp_path / "key2.json", [scenario], wording, {"j.js": b"//"})
+    build_page(tmp_path / "again", tmp_path / "key2.json", [scenario], WORDING, {"j.js": b"//"})
     assert digest(tmp_path / "again") == digest(page)
-    assert (tmp_path / "key2.json").read_bytes() == (tmp_path / "key.json").read_bytes()
+    assert (tmp_path / "key2.json").read_bytes() == (page.parent / "key.json").read_bytes()
 
 
-def test_grey_images_are_shown_grey(scenario, wording, tmp_path):
+def test_grey_images_are_shown_grey(scenario, tmp_path):
     tensors = {**scenario.tensors, "images": scenario.tensors["images"][:, :1]}
     tensors["concepts.crops"] = tensors["concepts.crops"][:, :, :, :1]
     grey = type(scenario)(scenario.name, scenario.classes, scenario.conditions, tensors)
-    build_page(tmp_path / "grey", tmp_path / "k.json", [grey], wording, {})
+    build_page(tmp_path / "grey", tmp_path / "k.json", [grey], WORDING, {})
     image = np.asarray(
         Image.open(io.BytesIO((tmp_path / "grey/images/0/e001.webp").read_bytes())).convert("RGB")
     )
     assert np.ptp(image.astype(int), axis=2).max() <= 8
 
 
-def test_a_study_without_scenario_is_refused(wording, tmp_path):
+def test_a_study_without_scenario_is_refused(tmp_path):
     with pytest.raises(SparksError, match=r"study\.runs"):
-        build_page(tmp_path / "p", tmp_path / "k.json", [], wording, {})
+        build_page(tmp_path / "p", tmp_path / "k.json", [], WORDING, {})
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "sparks-study-1"}', '{"format": 2}'])

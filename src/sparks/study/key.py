@@ -67,7 +67,7 @@ class Key:
 
     def save(self, path: str | Path) -> None:
         """Write it as JSON."""
-        text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1, sort_keys=True)
+        text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
         with atomic(path) as temporary:
             temporary.write_text(text + "\n")
 

@@ -17,12 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from sparks.errors import SparksError
 from sparks.lens import site
 from sparks.lens.folder import whole_folder
-from sparks.lens.images import lit, save_webp, sheet
+from sparks.lens.images import Bytes, lit, save_webp, sheet
 from sparks.study.key import FORMAT, Asked, Key, Question
 from sparks.study.scenario import BASELINE, CONCEPTS, Scenario
 
@@ -179,5 +177,5 @@ def _explained(
     return parts
 
 
-def _dimmed(path: Path, image: Tensor, shade: Tensor) -> None:
+def _dimmed(path: Path, image: Bytes, shade: Bytes) -> None:
     save_webp(path, lit(image[None], shade[None])[0].transpose(1, 2, 0), QUALITY)
