@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from simulated_people import answered
 
 from sparks.artifacts import save_table
 from sparks.errors import SparksError
@@ -17,7 +18,6 @@ from sparks.study.answers import COLUMNS, folder_digest
 from sparks.utility import session_accuracies
 
 from .conftest import CONDITIONS, NAMES
-from .people import answered
 
 LIMITS = Limits()
 

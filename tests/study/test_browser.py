@@ -35,6 +35,7 @@ def visit(built, watch):
 
     def open_page(query, **options):
         watched = watch(**({"viewport": {"width": 1100, "height": 900}} | options))
+        watched.page.set_default_timeout(30_000)  # also where all cores are busy
         watched.page.goto(f"{(built / 'page' / 'index.html').as_uri()}?{query}")
         opened.append(watched)
         return watched.page
@@ -46,7 +47,7 @@ def visit(built, watch):
 
 
 def heading(page):
-    page.wait_for_selector(f"h1:focus, {BUTTON}")
+    page.wait_for_selector(f"h1:focus, {BUTTON}, #download")
     return page.locator("h1").inner_text()
 
 

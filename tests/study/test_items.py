@@ -1,14 +1,13 @@
 """fig-study-k and tab-study, from the measures of a study."""
 
 import pytest
+from simulated_people import answered
 
 from sparks.errors import SparksError
 from sparks.figures.study_k import StudyK
 from sparks.statistics import Bootstrap
 from sparks.study import Limits, measure, read_answers
 from sparks.tables.study import Study
-
-from .people import answered
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def test_the_table_has_a_row_a_condition_and_the_tests(study):
 def test_the_figure_shows_what_the_measures_say(study):
     figure = StudyK()(study).figure
     (axis,) = figure.axes
-    assert axis.get_title() == "blobs/convnet"
+    assert axis.get_title() == "blobs\nconvnet"
     lines = {c.get_label(): c.lines[0].get_ydata() for c in axis.containers}
     rows = study[(study["metric"] == "UtilityK") & (study["condition"] == "Control")]
     assert list(lines["Control"]) == rows["mean"].tolist()

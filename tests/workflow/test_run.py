@@ -6,7 +6,7 @@ import re
 import subprocess
 
 import pytest
-from study.people import answered  # tests/study
+from simulated_people import answered
 
 from harness import grid
 from harness.compose import compose

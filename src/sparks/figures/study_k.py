@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from sparks.errors import SparksError
@@ -15,8 +16,8 @@ from sparks.utility.answers import BASELINE
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Between conditions at one K, in examples: intervals lie beside each other.
-STEP = 0.22
+# Share of the distance between two K that conditions at one K spread over, beside each other.
+SPREAD = 0.7
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class StudyK:
             axes = figure.subplots(down, across, squeeze=False, sharey=True)
             for axis, scenario in zip(axes.flat, scenarios, strict=False):
                 self._panel(axis, rows[rows["scenario"] == scenario], conditions)
-                axis.set_title(scenario)
+                axis.set_title(scenario.replace("/", "\n"))
                 axis.set_xlabel("K, examples seen")
             for axis in axes.flat[len(scenarios) :]:
                 axis.set_visible(False)
@@ -66,28 +67,31 @@ class StudyK:
         return Drawing(figure, self._caption(study))
 
     def _panel(self, axis: Axes, rows: pd.DataFrame, conditions: list[str]) -> None:
+        ticks = sorted(set(rows["k"]))
+        step = SPREAD * (min(np.diff(ticks)) if len(ticks) > 1 else 1) / len(conditions)
         for place, condition in enumerate(conditions):
             line = rows[rows["condition"] == condition].sort_values("k")
             if line.empty:
                 continue
-            x = line["k"] + STEP * (place - (len(conditions) - 1) / 2)
+            x = line["k"] + step * (place - (len(conditions) - 1) / 2)
             ends = (line["mean"] - line["low"], line["high"] - line["mean"])
             axis.errorbar(
                 x, line["mean"], yerr=ends, **look(condition), lw=1, ms=4, elinewidth=0.7,
                 label=condition,
             )  # fmt: skip
         axis.axhline(1, color="#333333", lw=0.8, ls="--", label=BASELINE)
-        axis.set_xticks(sorted(set(rows["k"])))
+        axis.set_xticks(ticks)
 
     @staticmethod
     def _caption(study: pd.DataFrame) -> str:
         shown = study[(study["metric"] == "MetaPredictorAccuracy") & (study["session"] == 0)]
-        groups = f"{shown['n'].min()} to {shown['n'].max()} people"
+        sizes = sorted({shown["n"].min(), shown["n"].max()})
+        groups = " to ".join(str(n) for n in sizes)
         return (
             "Answers of participants in this study: share of right predictions of the model's "
             "output after K examples with explanations, over that of the baseline group, which saw "
             "no explanation (its mean over sessions, as in the paper's Table 1). "
-            f"{groups} in each condition; 95% bootstrap intervals over people, drawn anew in both "
+            f"{groups} people in each condition; 95% bootstrap intervals over people, drawn anew in both "
             f"groups. Points at one K stand beside each other. {rejected(study)} Above 1, "
             "explanations help. colin2022utility (its figure 3) found that they do on biased "
             "Husky-Wolf and on leaves, and on hard ImageNet classes do not."

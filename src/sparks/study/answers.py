@@ -160,7 +160,8 @@ def _no_number(constant: str) -> None:
 def _check(content: Content, key: Key, limits: Limits) -> None:
     """Refuse answers to another study, incomplete ones, impossible times, and inattention."""
     if content["study"] != key.study:
-        raise _Refused(f"it answers another study ({content['study'][:16]}, not {key.study})")
+        other = content["study"][:16]
+        raise _Refused(f"it answers another study ({other}, not {key.study}): see study.key")
     asked = key.scenarios.get(content["scenario"])
     if asked is None or content["condition"] not in asked.conditions:
         raise _Refused("the study has no such scenario or condition")

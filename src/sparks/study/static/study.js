@@ -31,6 +31,7 @@
   const jsPsych = initJsPsych({
     display_element: home,
     show_progress_bar: true,
+    override_safe_mode: true, // from the file system: only sound and video would be at risk
     message_progress_bar: "Progress",
     on_trial_start: () => window.scrollTo(0, 0),
     on_finish: () => (agreed ? thank() : goodbye()),
