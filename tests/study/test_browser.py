@@ -135,11 +135,13 @@ def test_a_participant_goes_from_consent_to_the_table(visit, built, shots, tmp_p
 
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_each_condition_shows_its_own_explanation(visit, built, condition, shots, tmp_path):
-    page = visit(f"scenario=short&condition={condition}")
+    page = visit(f"scenario=short&condition={condition}&seed=1")
     begin(page)
     click(page, "Continue")
     figures = {"baseline": 0, "bottom_up": 1, "saliency": 1, "concepts": 2}[condition]
     page.wait_for_selector(".says strong")
+    if condition == "concepts" and question(page) == "e002":
+        figures = 1  # the last example has no second concept
     assert page.locator(".large figure.map, .large figure.concepts").count() == figures
     loaded = "[...document.querySelectorAll('img')].every(i => i.complete && i.naturalWidth)"
     assert page.evaluate(loaded)
@@ -185,15 +187,6 @@ def test_the_keyboard_is_enough_and_a_wrong_quiz_leads_back(visit, tmp_path):
     content = json.loads((tmp_path / "a.json").read_text())
     assert content["quiz"] == 2
     assert [row["answer"] for row in content["answers"]] == [1, 1]
-
-
-def drawn(page):
-    """Scenario and condition, from the file that a participant would save."""
-    begin(page)
-    click(page, "Continue")
-    for _ in range(3):
-        page.wait_for_selector(BUTTON)
-        click(page, "Continue")
 
 
 def test_seeds_in_a_row_fill_all_conditions_alike_and_repeat(visit):

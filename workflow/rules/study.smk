@@ -14,7 +14,7 @@ rule study_packages:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=doubling(2000),
         runtime=10,
     params:
         cfg=cfg_of("study_packages"),
@@ -37,9 +37,9 @@ rule study_scenario:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=doubling(4000),
         runtime=60,
-        gpu=GPU,
+        gpu=one_gpu,
     params:
         cfg=cfg_of("study_scenario"),
         code=code_of("study_scenario"),
@@ -64,7 +64,7 @@ rule study:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=doubling(3000),
         runtime=30,
     params:
         cfg=cfg_of("study"),
@@ -90,7 +90,7 @@ rule study_answers:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=doubling(2000),
         runtime=30,
     params:
         cfg=cfg_of("study_answers"),

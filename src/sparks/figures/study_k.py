@@ -91,8 +91,8 @@ class StudyK:
             "Answers of participants in this study: share of right predictions of the model's "
             "output after K examples with explanations, over that of the baseline group, which saw "
             "no explanation (its mean over sessions, as in the paper's Table 1). "
-            f"{groups} people in each condition; 95% bootstrap intervals over people, drawn anew in both "
-            f"groups. Points at one K stand beside each other. {rejected(study)} Above 1, "
+            f"{groups} people in each condition; 95% bootstrap intervals over people, drawn anew "
+            f"in both groups. Points at one K stand beside each other. {rejected(study)} Above 1, "
             "explanations help. colin2022utility (its figure 3) found that they do on biased "
             "Husky-Wolf and on leaves, and on hard ImageNet classes do not."
         )
