@@ -38,7 +38,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     chosen = pool(logits, test.labels, classes, **settings, balanced=balanced, seed=cfg["seed"])
     x = test.batch(chosen.explained)
     target = torch.tensor(classes)[chosen.outputs[chosen.explained]]
-    measures = [build(cfg[f"studies.utility.{kind}"]) for kind in ("deletion", "complexity")]
+    deletion, complexity = (
+        build(cfg[f"studies.utility.{kind}"]) for kind in ("deletion", "complexity")
+    )
     right = (chosen.outputs == (test.labels == classes[1]).long()).double()
     of_classes = torch.isin(test.labels, torch.tensor(classes))
     told = {"ModelAccuracy": right[of_classes], "ShownWrong": torch.tensor([chosen.wrong])}
@@ -48,7 +50,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     for option in progress(list(methods.values()), unit="method", description="explain"):
         label = option["label"]
         maps[label] = build_method(option)(model, x, target).float().cpu()
-        values = of_maps(*measures, model, x, target, maps[label])
+        values = of_maps(deletion, complexity, model, x, target, maps[label])
         tables.append(tidy({**cfg.wildcards, "method": label}, values))
     kept = {
         "explained": x,

@@ -52,9 +52,9 @@ class UtilityK:
             axes = figure.subplots(2, len(PEOPLE), squeeze=False, sharey="row")
             for axis, name in zip(axes[0], PEOPLE.values(), strict=True):
                 self._curves(axis, self._people(scored, name), PEOPLE_SESSION, name)
-            names = [*scored.names, *[None] * len(PEOPLE)][: len(PEOPLE)]
+            names = [*scored.names, *[""] * len(PEOPLE)][: len(PEOPLE)]
             for axis, name in zip(axes[1], names, strict=True):
-                if name is None:
+                if not name:
                     axis.set_visible(False)
                 else:
                     rows = scored.measured[scored.measured["scenario"] == name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +50,7 @@ class Utility:
         rows = []
         for condition in conditions:
             own = together[together["condition"] == condition]
-            row = {"who": "simulated", "scenario": name, "condition": condition}
+            row: dict[str, Any] = {"who": "simulated", "scenario": name, "condition": condition}
             accuracies = own[own["metric"] == "MetaPredictorAccuracy"].set_index("session")["mean"]
             row |= {f"session {s}": accuracies[s] for s in sorted(accuracies.index) if s != ALL}
             row["participants"] = int(own["n"].iloc[0])
@@ -137,7 +138,7 @@ def _text(row: Mapping[str, Any], kinds: Sequence[str]) -> dict[str, str]:
 
 
 def _p(p: float) -> str:
-    if pd.isna(p):
+    if math.isnan(p):
         return "n/a"
     return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
 

@@ -156,7 +156,9 @@ class Words:
         for output in (0, 1):
             count = counts[outputs == output].sum(0) + self.prior
             logs.append(np.log(count / count.sum()))
-        found: Floats = _words(new, centres, np.ones(new.shape[:2])) @ (logs[1] - logs[0])
+        found: Floats = _words(new, centres, np.ones(new.shape[:2], np.float32)) @ (
+            logs[1] - logs[0]
+        )
         return found
 
 

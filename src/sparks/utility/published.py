@@ -58,16 +58,17 @@ def _utilities(accuracies: pd.DataFrame, printed: pd.DataFrame) -> Iterator[Row]
     for row in printed[printed["metric"] == "Utility"].to_dict("records"):
         names = {"dataset": row["dataset"], "method": row["method"], "metric": "Utility"}
         yield {**names, "condition": PRINTED, "value": row["value"]}
-    for key, line in accuracies.iterrows():
-        dataset, method = key
+    sessions = [str(name) for name in accuracies.columns]
+    lines = dict(zip(accuracies.index, accuracies.to_numpy(dtype=float), strict=True))
+    for (dataset, method), ours in lines.items():
         names = {"dataset": dataset, "method": method}
-        ours, base = line.to_numpy(), accuracies.loc[(dataset, BASELINE)].to_numpy()
-        for session, value in line.items():
+        base = lines[dataset, BASELINE]
+        for session, value in zip(sessions, ours, strict=True):
             metric = "MetaPredictorAccuracy"
             yield {**names, "condition": session, "metric": metric, "value": value}
         if method == BASELINE:
             continue
-        for session, value in zip(line.index, utility_k(ours, base), strict=True):
+        for session, value in zip(sessions, utility_k(ours, base), strict=True):
             yield {**names, "condition": session, "metric": "UtilityK", "value": value}
         for how, rule in ((MEAN_RATIO, utility), (TRAPEZOID, trapezoid)):
             yield {
