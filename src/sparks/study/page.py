@@ -27,6 +27,8 @@ from sparks.study.scenario import BASELINE, CONCEPTS, Scenario
 HERE = Path(__file__).parent
 # Of pictures, which people look at for long.
 QUALITY = 92
+# Share of the output below which a concept is not shown: it would be said to count 0 %.
+LEAST = 0.005
 # Of the crops of a concept: four make a square.
 COLUMNS = 2
 
@@ -168,7 +170,7 @@ def _explained(
         return [{"pictures": [path], "text": "bright: counted, dark: did not"}]
     parts = []
     for rank, share in enumerate(tensors["concepts.share"][row].tolist()):
-        if share <= 0:
+        if share < LEAST:
             continue
         where, pieces = f"{place}-{rank}.webp", f"{place}-{rank}-pieces.webp"
         _dimmed(folder / where, image, tensors["concepts.seen"][row, rank])
