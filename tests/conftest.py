@@ -13,6 +13,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_collection_modifyitems(items):
+    """Put the longest first: one core runs the whole workflow while the other does the rest."""
+    items.sort(key=lambda item: (item.path.name != "test_run.py", "workflow" not in item.path.parts))
+
+
 @pytest.fixture(scope="session")
 def chromium():
     """Debian's Chromium, driven by Playwright."""
