@@ -15,7 +15,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 def pytest_collection_modifyitems(items):
     """Put the longest first: one core runs the whole workflow while the other does the rest."""
-    items.sort(key=lambda item: (item.path.name != "test_run.py", "workflow" not in item.path.parts))
+    items.sort(
+        key=lambda item: (item.path.name != "test_run.py", "workflow" not in item.path.parts)
+    )
 
 
 @pytest.fixture(scope="session")
