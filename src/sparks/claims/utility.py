@@ -102,6 +102,9 @@ class NoneHelps(_OnScenarios):
         best = max(found.values(), key=lambda interval: interval.mean)
         told = ", ".join(f"{m} {shown(interval, 2)}" for m, interval in found.items())
         spread = f"F({test.between}, {test.within}) = {test.f:.2f}, p = {test.p:.2g}"
+        rows = scored.simulated[scored.simulated["dataset"] == _short(names[0])]
+        right = rows[rows["metric"] == "ModelAccuracy"]["value"].mean()
+        spread += f"; the model is right on {right:.0%} of the two classes"
         return judged(outcomes, best, f"{_short(names[0])}: {told}; {spread}" + SIMULATED)
 
 
