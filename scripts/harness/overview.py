@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from harness import grid, places
-from sparks.artifacts import table_provenance
+from sparks.artifacts import load_table, table_provenance
 
 TOLD = ("title", "datasets", "models", "texts", "seeds", "methods", "metrics")
 
@@ -26,7 +26,7 @@ def of(config: DictConfig, overrides: list[str]) -> dict[str, Any]:
         "overrides": ", ".join(overrides) or "none",
         "experiments": [_experiment(config, name) for name in config.experiments],
         "machines": ", ".join(_machines(config)) or "unknown",
-        "time": _time(Path(places.BENCHMARKS).rglob("*.tsv")),
+        "time": _time(Path(places.BENCHMARKS).rglob("*.tsv")) | _training(config),
         "claims": _claims(Path(grid.item_outputs(config, "tab-claims")["csv"])),
     }
 
@@ -64,6 +64,14 @@ def _time(benchmarks: Iterable[Path]) -> dict[str, str]:
                 wall += _seconds(row["s"])
                 cpu += _seconds(row["cpu_time"])
     return {"jobs": f"{jobs:,}", "wall": f"{wall / 60:,.0f}", "cpu": f"{cpu / 60:,.0f}"}
+
+
+def _training(config: DictConfig) -> dict[str, str]:
+    """Sum the trainings, which `--cache` shares and Snakemake therefore does not measure."""
+    runs = {run for name in config.experiments for run in grid.runs(config, name)}
+    files = (Path(places.TRAINING_TIME.format(**run._asdict())) for run in runs)
+    seconds = sum(float(load_table(file)["value"].sum()) for file in files if file.is_file())
+    return {"training": f"{seconds / 60:,.0f}"}
 
 
 def _seconds(text: str) -> float:

@@ -23,6 +23,7 @@ def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         place = Path("results/models/digits") / model / "0" / "evaluation.parquet"
         place.parent.mkdir(parents=True)
         save_table(place, pd.DataFrame(columns=TIDY), {"machine": where})
+        save_table(place.with_name("time.parquet"), pd.DataFrame({"value": [60.0]}))
         timed = Path("benchmarks/results") / f"{model}.tsv"
         timed.parent.mkdir(parents=True, exist_ok=True)
         timed.write_text("s\th:m:s\tcpu_time\n90.0\t0:01:30\t150.0\n-\t-\t-\n")
@@ -39,7 +40,7 @@ def test_the_first_page_tells_machine_time_and_verdicts(finished: Path) -> None:
     config = compose([*asked, "scale.datasets=[digits]"])
     told = overview.of(config, asked)
     assert told["machines"] == "one, two"
-    assert told["time"] == {"jobs": "4", "wall": "3", "cpu": "5"}
+    assert told["time"] == {"jobs": "4", "wall": "3", "cpu": "5", "training": "2"}
     assert [row["number"] for row in told["claims"]["judged"]] == ["4"]
 
     snakemake = SimpleNamespace(config={"overview": told})
