@@ -238,7 +238,7 @@ def test_a_study_with_people_is_made_and_its_answers_are_read(finished):
         assert b"person" not in (results / "study" / file).read_bytes()
         assert b"a file" not in (results / "study" / file).read_bytes()
     (answers / "broken.json").unlink()  # another folder: read again
-    assert "study_answers" in finished.snakemake(*ways, "-n", "study_results").stdout
+    assert "study_answers" in finished.snakemake("-n", *ways, "study_results").stdout
 
 
 def test_a_second_run_at_the_same_time_is_refused(finished):
