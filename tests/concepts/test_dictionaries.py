@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import decomposition
 
@@ -107,6 +107,7 @@ def test_encoding_other_channels_is_refused():
     st.integers(30, 80), st.integers(5, 20), st.integers(2, 5), st.integers(0, 99), st.booleans()
 )
 def test_nmf_is_no_worse_than_scikit_learn_from_the_same_start(n, p, k, seed, double_svd):
+    assume(k < p)  # else A = U V exactly, and the losses tell only where near 0 each one stops
     generator = torch.Generator().manual_seed(seed)
     a = (torch.rand(n, k, generator=generator) @ torch.rand(k, p, generator=generator)) + (
         0.3 * torch.rand(n, p, generator=generator)
