@@ -54,7 +54,7 @@ def passes(method: dict[str, Any]) -> tuple[float, float]:
             return 0, method["steps"]
         case "SmoothGrad" | "SquareGrad" | "VarGrad":
             return 0, method["samples"]
-        case "Random" | "Input":
+        case "Random" | "Input" | "BottomUp":
             return 0, 0
         case _:
             return 0, 1

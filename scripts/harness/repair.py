@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +17,16 @@ from pathlib import Path
 NOTES = Path(".snakemake/outputs")
 ASIDE = Path(".snakemake/damaged")
 RESULTS = Path("results")
+
+# Files and folders that are not complete are called .NAME.abcdefgh.SUFFIX, as `tempfile` does.
+HALF = re.compile(r"\..+\.[a-z0-9_]{8}(\.\w+)?")
+# Snakemake's options that only look: nothing is moved or deleted then.
+LOOKS = ("-n", "--dry", "--lint", "--report", "--summary", "--dag", "--rulegraph", "--list")
+
+
+def wanted(arguments: Iterable[str]) -> bool:
+    """Whether a command line of Snakemake's is about to run jobs."""
+    return not any(argument.startswith(LOOKS) for argument in arguments)
 
 
 def note(outputs: Iterable[str]) -> None:
@@ -44,9 +55,8 @@ def repair() -> list[str]:
             shutil.move(found, ASIDE / path)  # results may lie on another disk
             told.append(f"{path} has {there} bytes, not {size}: moved to {ASIDE}, made again")
     for half in sorted(RESULTS.rglob(".*")):
-        # Temporary names begin with a dot. A job of a killed run that still writes to one fails,
-        # and is started again anyway.
-        if half.name.startswith(".snakemake"):
+        # A job of a killed run that still writes to one fails, and is started again anyway.
+        if not HALF.fullmatch(half.name):
             continue
         if half.is_dir():
             shutil.rmtree(half, ignore_errors=True)

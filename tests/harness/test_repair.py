@@ -69,13 +69,15 @@ def test_missing_files_folders_links_and_files_without_a_note_are_left_alone(fol
 
 
 def test_half_written_files_are_deleted_and_a_damaged_note_tells_nothing(folder):
-    half = folder / "results/models/.weights.k2j3h4.safetensors"
+    half = folder / "results/models/.weights.k2j3h4_x.safetensors"
     half.write_bytes(b"half")
-    folder_half = folder / "results/models/.lens.abc/classes.parquet"
+    folder_half = folder / "results/models/.lens.abcdefgh/classes.parquet"
     folder_half.parent.mkdir()
     folder_half.write_bytes(b"half")
     stamp = folder / "results/models/.snakemake_timestamp"
     stamp.touch()
+    own = folder / "results/.ipynb_checkpoints"  # somebody's, not a job's
+    own.mkdir()
     path = write(repair.RESULTS / "a.parquet", 100)
     repair.note([path])
     [note] = repair.NOTES.iterdir()
@@ -85,6 +87,7 @@ def test_half_written_files_are_deleted_and_a_damaged_note_tells_nothing(folder)
     assert not half.exists()
     assert not folder_half.parent.exists()
     assert stamp.exists()
+    assert own.exists()
     assert list(repair.NOTES.iterdir()) == []
 
 
@@ -97,3 +100,26 @@ def test_a_free_lock_is_free_and_a_held_one_is_not(folder):
         lock.fcntl.flock(file, lock.fcntl.LOCK_EX)
         assert not lock.is_free(path)
     assert lock.is_free(path)
+
+
+def test_the_name_of_what_an_artifact_is_written_to_is_known(folder):
+    from sparks.artifacts import atomic
+
+    with atomic(folder / "results/a.parquet") as temporary:
+        assert repair.HALF.fullmatch(temporary.name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "runs"),
+    [
+        (["--cores", "all"], True),
+        (["--cores", "2", "--config", "scale=smoke", "--", "lens"], True),
+        (["-n"], False),
+        (["-np", "lens"], False),
+        (["--cores", "1", "--dry-run"], False),
+        (["--lint"], False),
+        (["--report", "report.html"], False),
+    ],
+)
+def test_what_only_looks_moves_and_deletes_nothing(arguments, runs):
+    assert repair.wanted(arguments) == runs

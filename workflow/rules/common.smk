@@ -10,7 +10,7 @@ from harness import downloads, grid, lock, overview, places, plan
 from harness.compose import compose, overrides_from, part
 from harness.declared import declared_parts
 from harness.digest import code_digest
-from harness.repair import repair
+from harness.repair import repair, wanted
 from harness.resources import gpus
 from harness.validate import validate
 from snakemake.exceptions import WorkflowError
@@ -29,7 +29,7 @@ except SparksError as error:
     raise WorkflowError(str(error)) from None
 
 # Before Snakemake looks at what is there.
-if workflow.is_main_process and lock.is_free(LOCK):
+if workflow.is_main_process and wanted(sys.argv[1:]) and lock.is_free(LOCK):
     for line in repair():
         logger.warning(line)
 

@@ -32,20 +32,17 @@ class ImprovesBoth:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on accuracies (unbiased test images) and alignments."""
-        outcomes, told = [], []
-        worst: Interval | None = None
+        gains, told = [], []
         for name, rows in _architectures(table):
             best = _best_weight(rows)
             for what, asked in (("alignment", ALIGNMENT), ("accuracy", ACCURACY)):
                 wide = _seeds(rows, *asked)
-                gain = self.bootstrap.difference(wide[best], wide[0.0])
-                outcomes.append(above(gain, 0.0))
-                told.append(f"{name}, λ = {best:g}, {what} {_points(gain)}")
-                worst = gain if worst is None or gain.mean < worst.mean else worst
-        if worst is None:
+                gains.append(self.bootstrap.difference(wide[best], wide[0.0]))
+                told.append(f"{name}, λ = {best:g}, {what} {_points(gains[-1])}")
+        if not gains:
             return not_run("no network was trained both with and without human maps")
-        sentence = f"{'; '.join(told)} ({worst.n} seeds; simulated people, unbiased test images)"
-        return judged(outcomes, worst, sentence)
+        note = "simulated people, unbiased test images"
+        return _all_above(gains, f"{'; '.join(told)} ({{}} seeds; {note})")
 
 
 @dataclass(frozen=True)
@@ -76,12 +73,8 @@ class GainOrder:
             self.bootstrap.mean((gains[more] - gains[less]).dropna())
             for more, less in pairwise(known)
         ]
-        smallest = min(steps, key=lambda step: step.mean)
         told = ", ".join(f"{name} {100 * gains[name].mean():+.1f}" for name in known)
-        return judged(
-            [above(step, 0.0) for step in steps], smallest,
-            f"gains in alignment, points: {told} (simulated people)",
-        )  # fmt: skip
+        return _all_above(steps, f"gains in alignment, points: {told} (simulated people)")
 
 
 @dataclass(frozen=True)
@@ -100,8 +93,7 @@ class HowCurves:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on "RevealedAccuracy"; the condition is the share shown."""
-        outcomes, told = [], []
-        worst: Interval | None = None
+        gains, told = [], []
         for name, rows in _architectures(table):
             best = _best_weight(rows)
             curves = rows[rows["metric"] == "RevealedAccuracy"]
@@ -111,15 +103,13 @@ class HowCurves:
                 continue
             squares = curves.assign(value=(1 - curves["value"]) ** 2)
             far = squares.pivot_table(index="seed", columns="weight", values="value") ** 0.5
-            nearer = self.bootstrap.difference(far[0.0], far[best])
-            outcomes.append(above(nearer, 0.0))
+            gains.append(self.bootstrap.difference(far[0.0], far[best]))
             told.append(
                 f"{name}: distance {far[0.0].mean():.3f}, with λ = {best:g} {far[best].mean():.3f}"
             )
-            worst = nearer if worst is None or nearer.mean < worst.mean else worst
-        if worst is None:
+        if not gains:
             return not_run("accuracy on revealed human features was not measured with and without")
-        return judged(outcomes, worst, f"{'; '.join(told)} ({worst.n} seeds; ideal observer)")
+        return _all_above(gains, f"{'; '.join(told)} ({{}} seeds; ideal observer)")
 
 
 @dataclass(frozen=True)
@@ -221,6 +211,12 @@ class LipschitzAligned:
         least = min(ahead.values(), key=lambda interval: interval.mean)
         told = ", ".join(f"{name} {100 * wide[name].mean():.1f} %" for name in [*ours, *others])
         return judged([above(i, 0.0) for i in ahead.values()], least, f"{told} ({len(wide)} seeds)")
+
+
+def _all_above(gains: Sequence[Interval], told: str) -> Verdict:
+    """Judge "every gain is above 0" by the smallest, whose number of seeds `{}` in `told` is."""
+    smallest = min(gains, key=lambda gain: gain.mean)
+    return judged([above(gain, 0.0) for gain in gains], smallest, told.format(smallest.n))
 
 
 def _of_networks(table: pd.DataFrame) -> pd.DataFrame:

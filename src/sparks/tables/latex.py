@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pandas as pd
 
 # A table of more rows, or with sentences in its cells, is set over pages.
 ROWS, CELL = 40, 60
+
+# Where a long name may be broken: MuFidelity, convnet_lambda_10.
+BREAK = "\u200b"
 
 _MATHS = {
     "≥": r"\geq", "≤": r"\leq", "−": "-", "±": r"\pm", "×": r"\times", "<": "<", ">": ">",
@@ -22,6 +26,7 @@ _GREEK |= {"χ": "chi", "η": "eta", "θ": "theta", "π": "pi", "ω": "omega", "
 _TEXT = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "–": "--", "—": "---", "“": "``", "”": "''", "’": "'", "‘": "`", "…": r"\ldots{}",
+    BREAK: r"\allowbreak{}",
 } | {character: f"\\{character}" for character in "&%_#${}"}  # fmt: skip
 _ACCENTS = {
     "\u0301": "'",
@@ -78,7 +83,8 @@ def _columns(widest: list[int]) -> str:
 
 def escaped(text: str) -> str:
     """Write plain text so that any LaTeX engine prints it; an unknown character becomes "?"."""
-    return "".join(map(_character, text))
+    breakable = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=_)(?=\w)", BREAK, text)
+    return "".join(map(_character, breakable))
 
 
 def _character(character: str) -> str:
