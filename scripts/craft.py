@@ -9,7 +9,7 @@ PARTS = (
     "model.name",
     "dataset.builder",
     "studies.craft",
-    "maco",
+    "drawing",
     "seed",
     "device",
 )
@@ -22,7 +22,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.concepts.layer import Layer
     from sparks.concepts.pictures import mistake
     from sparks.data import ImageSet
-    from sparks.visualization import ImageStatistics, concept_pictures, stretched
+    from sparks.visualization import ImageStatistics, concept_pictures, on_white
 
     settings = cfg["studies.craft"]
     study, pictures = build(settings["study"]), build(settings["pictures"])
@@ -56,9 +56,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     statistics = ImageStatistics.of_tensors(load_tensors(inputs["spectrum"]))
     parts = ("class", "unified", "mistake")
     banks = [tensors[f"{part}.atoms"] for part in parts]
-    made = concept_pictures(layer, banks, statistics, build(cfg["maco"]), cfg["seed"])
+    made = concept_pictures(layer, banks, statistics, build(cfg["drawing"]), cfg["seed"])
     drawn = zip(parts, made, strict=True)
-    tensors |= {f"{part}.maco": stretched(found.images) for part, found in drawn}
+    tensors |= {f"{part}.maco": on_white(found) for part, found in drawn}
     save_tensors(outputs["pictures"], tensors, cfg.provenance(told=told))
 
 

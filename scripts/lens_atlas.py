@@ -11,7 +11,7 @@ PARTS = (
     "model.name",
     "studies.lens.surveyor",
     "studies.lens.alike",
-    "maco",
+    "drawing",
     "seed",
     "device",
 )
@@ -44,7 +44,7 @@ def drawing(cfg: Config, spectrum: str) -> Any:
     from sparks.visualization import ImageStatistics, concept_pictures, stretched, transparency
 
     statistics = ImageStatistics.of_tensors(load_tensors(spectrum))
-    ascent = build(cfg["maco"])
+    ascent = build(cfg["drawing"])
 
     def draw(concepts: Any) -> torch.Tensor:
         bank = concepts.dictionary.atoms

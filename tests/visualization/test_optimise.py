@@ -13,11 +13,13 @@ from sparks.visualization import (
     Ascent,
     Crops,
     Fourier,
+    Pictures,
     Pixels,
     directions,
     inversion,
     logits,
     named_crops,
+    on_white,
     stretched,
     transparency,
 )
@@ -153,3 +155,11 @@ class TestShowing:
         assert float(found.min()) == 0
         assert float(found.max()) == 1
         assert float(found.flatten()[150]) == pytest.approx(0.5, abs=0.01)
+
+    def test_on_white(self):
+        x = torch.linspace(0.4, 0.6, 300).view(1, 3, 10, 10)
+        alpha = torch.zeros(1, 10, 10)
+        alpha[:, :, 5:] = 2.0
+        found = on_white(Pictures(x, alpha, torch.zeros(1, 1)))
+        assert torch.equal(found[..., :5], torch.ones(1, 3, 10, 5))
+        assert torch.allclose(found[..., 5:], stretched(x)[..., 5:])

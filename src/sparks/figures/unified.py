@@ -67,7 +67,7 @@ class Unified:
             f"{shown.told['unified_predicted']}, explained as a whole: where the model looks "
             "(GradCAM of the logit), how much each of its first concepts contributes (share of the "
             "positive contributions to the logit, coefficient times derivative, exact at the last "
-            "layer), where the image shows it, and what it is: a picture of it by MACO, and the "
-            "crops of training images that show it most."
+            "layer), where the image shows it, and what it is: a picture of it by MACO (white "
+            "where its pixels matter little), and the crops of training images that show it most."
         )
         return Drawing(figure, caption)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         neurons,
     )
     from sparks.visualization.of_concepts import concept_pictures
-    from sparks.visualization.optimise import Ascent, Pictures, stretched, transparency
+    from sparks.visualization.optimise import Ascent, Pictures, on_white, stretched, transparency
     from sparks.visualization.parametrisation import CBR, MACO, Fourier, Pixels
     from sparks.visualization.scores import (
         concept_responses,
@@ -68,6 +68,7 @@ _MODULES = {
     "named_crops": "crops",
     "neurons": "objectives",
     "observer_choices": "scores",
+    "on_white": "optimise",
     "plausibility": "scores",
     "radial_power": "spectrum",
     "resize": "crops",
@@ -101,6 +102,7 @@ __all__ = [
     "named_crops",
     "neurons",
     "observer_choices",
+    "on_white",
     "plausibility",
     "radial_power",
     "resize",

@@ -176,6 +176,12 @@ def stretched(images: Tensor, low: float = 0.01, high: float = 0.99) -> Tensor:
     return shown
 
 
+def on_white(pictures: Pictures) -> Tensor:
+    """Pictures for showing (n, C, H, W): stretched, and white where they matter little."""
+    opacity = transparency(pictures.alpha)[:, None]
+    return stretched(pictures.images) * opacity + (1 - opacity)
+
+
 def _second(seed: int) -> int:
     """A seed for crops and noise, whose stream is not that of any start."""
     return int(np.random.SeedSequence([seed, 1]).generate_state(1, np.uint64)[0])
