@@ -7,8 +7,9 @@ import torch
 from torch.nn import functional
 
 from sparks.attribution import GradCAM, GradientInput, Occlusion, Saliency, Sobol
-from sparks.concepts import GridCrops, Layer, RandomCrops
+from sparks.concepts import NMF, PCA, GridCrops, Layer, RandomCrops
 from sparks.concepts.craft import predicted_as
+from sparks.engine import Baseline
 from sparks.errors import SparksError
 from sparks.models import Classifier, ViTTiny, seeded
 from sparks.sensitivity.designs import Replicated
@@ -107,6 +108,32 @@ class TestConcepts:
         with torch.no_grad():
             scores = torch.stack([concepts.head(one * masks[:, :, None])[:, 2] for one in u])
         assert torch.allclose(found, indices(scores, 16).float(), atol=1e-4)
+
+    @pytest.mark.parametrize("dictionary", [NMF(concepts=3), PCA(concepts=3)])
+    @pytest.mark.parametrize("place", ["stages.1", "stages.0", "flatten", "tokens"])
+    def test_importance_from_sums_of_terms_is_that_of_the_whole_head(
+        self, craft, model, images, dictionary, place, monkeypatch
+    ):
+        if place == "tokens":
+            with seeded(0):
+                model = Classifier(ViTTiny(3, 4, 16, dim=8, depth=2)).eval()
+            place, dictionary = "blocks.0", PCA(concepts=3)
+        layer = Layer(model, place, images[:1])
+        monkeypatch.setattr("sparks.concepts.layer.TERMS", 2 * 3 * layer.places * layer.channels)
+        method = replace(craft, dictionary=dictionary)
+        concepts = method.fit(layer, images)
+        u, classes = concepts.coefficients(images[:5]), torch.full((5,), 2)
+        expected = method.importance(concepts.head, u, classes)
+        found = method.rank(concepts, images[:5], 2)
+        assert expected.std() > 0.01
+        assert torch.allclose(found, expected, atol=1e-4)
+
+    def test_importance_with_a_baseline(self, craft, concepts, images):
+        half = replace(craft, importance=Sobol(perturbation=Baseline(0.5)))
+        u, classes = concepts.coefficients(images[:2]), torch.full((2,), 2)
+        expected = half.importance(concepts.head, u, classes)
+        assert torch.equal(half.rank(concepts, images[:2], 2), expected)
+        assert not torch.allclose(expected, craft.rank(concepts, images[:2], 2), atol=1e-3)
 
     def test_published_design_is_another_choice(self, craft, concepts, images):
         halton = replace(craft, importance=Sobol(sequence="halton", scramble=False))

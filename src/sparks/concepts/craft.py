@@ -11,8 +11,9 @@ from torch import Tensor
 from sparks.attribution.sobol import Sobol
 from sparks.concepts.crops import Cropping, Crops, RandomCrops
 from sparks.concepts.dictionary import Dictionary, Method
-from sparks.concepts.layer import ConceptHead, ConceptScores, Layer
+from sparks.concepts.layer import ConceptHead, ConceptScores, ConceptSum, Layer
 from sparks.concepts.nmf import NMF
+from sparks.engine.perturbations import Baseline, Sum
 from sparks.errors import SparksError
 
 
@@ -166,7 +167,14 @@ class Craft:
         """
         u = concepts.coefficients(x)
         classes = torch.full((len(x),), target, dtype=torch.int64)
-        return self.importance(concepts.head, u, classes)
+        if self.importance.perturbation != Baseline():
+            return self.importance(concepts.head, u, classes)
+        # Without a baseline, masked coefficients weigh the concepts' terms in u V.
+        head = ConceptSum(concepts.layer, concepts.dictionary)
+        engine = head.sized(self.importance.engine)
+        method = replace(self.importance, perturbation=Sum(), engine=engine)
+        parts = zip(*(torch.split(t, head.images) for t in (u, classes)), strict=True)
+        return torch.cat([method(head, head.terms(some), own) for some, own in parts])
 
 
 def predicted_as(logits: Tensor, target: int, most: int | None = None) -> Tensor:

@@ -151,11 +151,13 @@ def sweep(x: Tensor, product: Tensor, gram: Tensor, sweeps: int) -> Tensor:
         A new (k, n).
     """
     x = x.clone()
-    diagonal = gram.diagonal().clamp(min=1e-12).tolist()
+    columns, diagonal = x.T, gram.diagonal().clamp(min=1e-12).tolist()
+    # Views made once: looking a row up takes as long as the arithmetic on a small one.
+    rows = list(zip(x.unbind(), product.unbind(), gram.unbind(), diagonal, strict=True))
     for _ in range(sweeps):
-        for row, entry in enumerate(diagonal):
-            change = torch.addmv(product[row], x.T, gram[row], alpha=-1)
-            x[row].add_(change, alpha=1 / entry).clamp_(min=0)
+        for row, target, weights, entry in rows:
+            change = torch.addmv(target, columns, weights, alpha=-1)
+            row.add_(change, alpha=1 / entry).clamp_(min=0)
     return x
 
 
