@@ -38,7 +38,9 @@ class Layer:
         self.g, self.h = model.split(name)
         self.device = next(model.parameters()).device
         with torch.inference_mode():
-            shape = self.g(example.to(self.device)).shape[1:]
+            activation = self.g(example.to(self.device))
+            self.classes: int = self.h(activation).shape[1]
+        shape = activation.shape[1:]
         if len(shape) not in (1, 2, 3):
             raise SparksError(f"layer {name!r} gives activations of shape {tuple(shape)}: choose "
                               "one with feature maps, tokens or vectors")  # fmt: skip
@@ -48,6 +50,15 @@ class Layer:
     def channels(self) -> int:
         """P."""
         return self.shape[0] if len(self.shape) != 2 else self.shape[1]
+
+    def check_class(self, target: int) -> None:
+        """Refuse a class that the model does not know.
+
+        Raises:
+            SparksError: naming those it knows.
+        """
+        if not 0 <= target < self.classes:
+            raise SparksError(f"the model has no class {target}: choose 0 … {self.classes - 1}")
 
     @property
     def places(self) -> int:

@@ -61,6 +61,9 @@ class NMF(Method):
         """
         a = check(a, self.concepts)
         refuse_negative(a, "NMF")
+        shapes = [(len(a), self.concepts), (self.concepts, a.shape[1])]
+        if start and [tuple(factor.shape) for factor in start] != shapes:
+            raise SparksError(f"the start of U and V must have the shapes {shapes[0]}, {shapes[1]}")
         _, v, fit = self.factorise(a, start)
         return NonNegative(v, zeros_like_row(a), fit)
 
