@@ -7,8 +7,10 @@ import torch
 from torch.nn import functional
 
 from sparks.attribution import GradCAM, GradientInput, Occlusion, Saliency, Sobol
-from sparks.concepts import GridCrops, Layer, RandomCrops
+from sparks.concepts import NMF, PCA, GridCrops, Layer, RandomCrops
 from sparks.concepts.craft import predicted_as
+from sparks.concepts.steering import steer
+from sparks.engine import Baseline
 from sparks.errors import SparksError
 from sparks.models import Classifier, ViTTiny, seeded
 from sparks.sensitivity.designs import Replicated
@@ -108,6 +110,32 @@ class TestConcepts:
             scores = torch.stack([concepts.head(one * masks[:, :, None])[:, 2] for one in u])
         assert torch.allclose(found, indices(scores, 16).float(), atol=1e-4)
 
+    @pytest.mark.parametrize("dictionary", [NMF(concepts=3), PCA(concepts=3)])
+    @pytest.mark.parametrize("place", ["stages.1", "stages.0", "flatten", "tokens"])
+    def test_importance_from_sums_of_terms_is_that_of_the_whole_head(
+        self, craft, model, images, dictionary, place, monkeypatch
+    ):
+        if place == "tokens":
+            with seeded(0):
+                model = Classifier(ViTTiny(3, 4, 16, dim=8, depth=2)).eval()
+            place, dictionary = "blocks.0", PCA(concepts=3)
+        layer = Layer(model, place, images[:1])
+        monkeypatch.setattr("sparks.concepts.layer.TERMS", 2 * 3 * layer.places * layer.channels)
+        method = replace(craft, dictionary=dictionary)
+        concepts = method.fit(layer, images)
+        u, classes = concepts.coefficients(images[:5]), torch.full((5,), 2)
+        expected = method.importance(concepts.head, u, classes)
+        found = method.rank(concepts, images[:5], 2)
+        assert expected.std() > 0.01
+        assert torch.allclose(found, expected, atol=1e-4)
+
+    def test_importance_with_a_baseline(self, craft, concepts, images):
+        half = replace(craft, importance=Sobol(perturbation=Baseline(0.5)))
+        u, classes = concepts.coefficients(images[:2]), torch.full((2,), 2)
+        expected = half.importance(concepts.head, u, classes)
+        assert torch.equal(half.rank(concepts, images[:2], 2), expected)
+        assert not torch.allclose(expected, craft.rank(concepts, images[:2], 2), atol=1e-3)
+
     def test_published_design_is_another_choice(self, craft, concepts, images):
         halton = replace(craft, importance=Sobol(sequence="halton", scramble=False))
         assert not torch.allclose(
@@ -119,6 +147,58 @@ class TestConcepts:
         u[:, 1] = 0
         zero = torch.full((3,), 2)
         assert (craft.importance(concepts.head, u, zero)[:, 1] == 0).all()
+
+
+class TestRefused:
+    @pytest.mark.parametrize("crops", [RandomCrops(), GridCrops()])
+    def test_a_class_without_images(self, craft, concepts, layer, images, crops):
+        with pytest.raises(SparksError, match=r"no images to cut crops from.*another class"):
+            replace(craft, crops=crops).fit(layer, images[:0])
+        with pytest.raises(SparksError, match="no images to rank concepts for"):
+            craft.rank(concepts, images[:0], 2)
+
+    def test_classes_and_concepts_that_do_not_exist(self, craft, concepts, layer, images):
+        for target in (4, -1):
+            with pytest.raises(SparksError, match=f"no class {target}: choose 0 … 3"):
+                craft.rank(concepts, images[:2], target)
+        with pytest.raises(SparksError, match="no concept 4: choose 0 … 3"):
+            concepts.top(4, 2)
+        with pytest.raises(SparksError, match="no concept 4"):
+            craft.refine(concepts, 4, layer, images)
+
+    def test_an_image_with_nan_is_named(self, craft, concepts, layer, images):
+        broken = images.clone()
+        broken[2, 0, 3, 3] = torch.nan
+        with pytest.raises(SparksError, match=r"'stages.1' gives NaN.* image 2"):
+            craft.rank(concepts, broken, 2)
+        with pytest.raises(SparksError, match="holds NaN"):
+            craft.fit(layer, broken)
+
+    def test_too_few_crops(self, craft, concepts, layer, images):
+        with pytest.raises(SparksError, match="4 concepts of 3 activations"):
+            replace(craft, crops=RandomCrops(number=1)).fit(layer, images[:3])
+        with pytest.raises(SparksError, match="3 concepts of 1 activations"):
+            replace(craft, quantile=1.0).refine(concepts, 0, layer, images)
+
+    def test_settings(self, craft, images):
+        with pytest.raises(SparksError, match="0 crops of each image"):
+            RandomCrops(number=0)
+        with pytest.raises(SparksError, match="stride of 0 crops"):
+            GridCrops(stride=0)
+        with pytest.raises(SparksError, match="quantile 2 of crops"):
+            replace(craft, quantile=2)
+        with pytest.raises(SparksError, match="needs a layer for each level"):
+            craft.tree([], images)
+
+    def test_steering_out_of_the_layer(self, concepts, layer, images):
+        a, reference = layer.activations(images[:2]), layer.pooled(images)
+        atom, dictionary = concepts.dictionary.atoms[0], concepts.dictionary
+        with pytest.raises(SparksError, match="no class 7"):
+            steer(layer, dictionary, a, atom, [1.0], 7, reference)
+        with pytest.raises(SparksError, match=r"direction of shape \(5,\)"):
+            steer(layer, dictionary, a, atom[:5], [1.0], 0, reference)
+        with pytest.raises(SparksError, match="0 real activations"):
+            steer(layer, dictionary, a, atom, [1.0], 0, reference[:0])
 
 
 class TestMaps:

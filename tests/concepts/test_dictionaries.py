@@ -209,3 +209,23 @@ def test_settings_are_checked():
         SAE(concepts=10, active=12)
     with pytest.raises(SparksError, match="start 'zeros'"):
         NMF(start="zeros").fit(planted()[0])
+    with pytest.raises(SparksError, match=r"start of U and V .* \(400, 4\), \(4, 12\)"):
+        NMF(concepts=4).fit(planted()[0], (torch.rand(400, 3), torch.rand(3, 12)))
+    with pytest.raises(SparksError, match="0 iterations"):
+        SemiNMF(iterations=0)
+    with pytest.raises(SparksError, match="batches of 0"):
+        SAE(batch_size=0)
+
+
+@pytest.mark.filterwarnings("ignore")  # of scikit-learn, on clusters and variance
+@pytest.mark.parametrize("value", [0.0, 1.0])
+@pytest.mark.parametrize("method", EVERY, ids=lambda m: type(m).__name__ + getattr(m, "kind", ""))
+def test_activations_that_are_all_alike(method, value):
+    a = torch.full((30, 12), value)
+    if isinstance(method, ICA):
+        with pytest.raises(SparksError, match="all activations are alike"):
+            method.fit(a)
+        return
+    fitted = method.fit(a)
+    assert torch.isfinite(fitted.atoms).all()
+    assert torch.isfinite(fitted.decode(fitted.encode(a))).all()

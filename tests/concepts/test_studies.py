@@ -11,10 +11,12 @@ from sparks.attribution import (
     Saliency,
     Sobol,
 )
-from sparks.concepts import NMF, PCA, Craft, RandomCrops
+from sparks.concepts import NMF, PCA, Craft, Layer, RandomCrops
 from sparks.concepts.craft_study import CraftStudy
 from sparks.concepts.holistic_study import HolisticStudy
+from sparks.concepts.pictures import Pictures
 from sparks.data import ImageSet
+from sparks.errors import SparksError
 from sparks.metrics import MuFidelity
 
 LAYERS = ("stages.0", "stages.1")
@@ -122,6 +124,26 @@ def test_areas_are_those_of_the_curves_that_are_drawn(craft_numbers, model, sets
         of_bank = areas[(areas["method"] == method) & (areas["variant"] == bank)]
         of_class = of_bank["image"].map(lambda image, t=target: int(predicted[image]) == t)
         assert of_bank[of_class]["value"].mean() == pytest.approx(area, abs=1e-4)
+
+
+def test_a_model_that_predicts_no_class_often_enough(model, sets):
+    study = CraftStudy(craft=Craft(), published=Sobol(), banks={}, dictionaries={})
+    few = ImageSet(sets[0].labels[:1], sets[0].classes, sets[0].images[:1])
+    with pytest.raises(SparksError, match="no class has 2 training and 2 test images"):
+        study.run(model, LAYERS, sets[0], few, None)
+
+
+def test_an_image_of_a_class_that_no_training_image_is_given(model, sets):
+    data = sets[0]
+    with torch.no_grad():
+        given = model(data.batch(range(len(data)))).argmax(1)
+    own = given == given[0]
+    train = ImageSet(data.labels[~own], data.classes, data.images[~own])
+    layer, x = Layer(model, LAYERS[-1], data.batch([0])), data.batch([0])
+    study = CraftStudy(craft=Craft(), published=Sobol(), banks={}, dictionaries={})
+    name = data.classes[int(given[0])]
+    with pytest.raises(SparksError, match=f"no training image as '{name}'"):
+        Pictures().of_image(study, model, layer, train, x)
 
 
 def test_without_known_parts_nothing_is_compared_with_them(craft_numbers):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.ndimage import uniform_filter
 
-from sparks.engine.perturbations import Amplitude, Baseline, Blur, Noise, Token
+from sparks.engine.perturbations import Amplitude, Baseline, Blur, Noise, Sum, Token
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 
@@ -69,3 +69,12 @@ def test_generators_belong_to_the_content_and_the_seed():
     assert draw(X[1:], 0) == [b]
     assert a != b
     assert draw(X, 1) != [a, b]
+
+
+def test_terms_are_summed_by_their_masks():
+    terms = torch.rand(3, 5, 4, generator=torch.Generator().manual_seed(0))
+    masks = torch.rand(6, 5, 1, generator=torch.Generator().manual_seed(1))
+    owner = torch.tensor([0, 0, 1, 1, 1, 2])
+    torch.testing.assert_close(Sum()(terms, owner, masks), (terms[owner] * masks).sum(1))
+    alone = Sum()(terms[:1], owner[:2], masks[:2])
+    torch.testing.assert_close(alone, (terms[0] * masks[:2]).sum(1))

@@ -6,6 +6,7 @@ from torch import nn
 
 from sparks.errors import SparksError
 from sparks.models import MLP, Classifier, ConvNet, ViTTiny, seeded, torchvision_classifier
+from sparks.models.split import affine_start
 
 NETS = {
     "convnet": (lambda: ConvNet(3, 5, 32, (4, 8), 2), 3, 32),
@@ -39,6 +40,44 @@ def test_h_after_g_is_the_model_at_every_layer(name):
             before = activation.clone()
             torch.testing.assert_close(h(activation), logits, rtol=1e-5, atol=1e-6)
             assert torch.equal(activation, before), f"h changed its input at {layer}"
+
+
+@pytest.mark.parametrize("name", ["convnet", "mlp", "vit_tiny", "resnet18", "vgg11"])
+def test_h_is_rest_after_an_affine_start(name):
+    model, x = build(name)
+    with torch.no_grad():
+        for layer in model.layers():
+            g, h = model.split(layer)
+            start, rest = affine_start(h)
+            a, b = g(x)
+            pair, between = torch.stack([a, b]), (1.7 * a - 0.7 * b)[None]
+            torch.testing.assert_close(rest(start(pair)), h(pair))
+            one, other = start(pair)
+            expected = (1.7 * one - 0.7 * other)[None]
+            torch.testing.assert_close(start(between), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_how_far_h_is_affine():
+    model, x = build("convnet")
+    g, h = model.split("stages.1")
+    start, rest = affine_start(h)  # mean over places, linear head
+    assert torch.equal(start(g(x)), h(g(x)))
+    assert torch.equal(rest(x), x)
+    g, h = model.split("stages.0")
+    assert torch.equal(affine_start(h)[0](g(x)), g(x))
+
+
+def test_a_layer_of_another_type_is_not_taken_for_affine():
+    class Squared(nn.Linear):
+        def forward(self, input):
+            return super().forward(input) ** 2
+
+    net = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), Squared(72, 4), nn.Linear(4, 2))
+    model, x = Classifier(net).eval(), torch.rand(2, 3, 8, 8)
+    g, h = model.split("0")
+    start, rest = affine_start(h)
+    assert start(g(x)).shape == (2, 72)
+    torch.testing.assert_close(rest(start(g(x))), model(x))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from sparks.concepts.dictionary import Dictionary, Fit, Method, check, loss_of, zeros_like_row
+from sparks.errors import SparksError
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +110,9 @@ class ICA(Method):
         from sklearn.exceptions import ConvergenceWarning
 
         a = check(a, self.concepts, min(a.shape))
+        if bool((a == a[0]).all()):
+            raise SparksError("all activations are alike, and ICA divides by their spread: give "
+                              "other images, or choose another layer")  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # told in the fit
             fitted = FastICA(

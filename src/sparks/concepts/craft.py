@@ -11,8 +11,9 @@ from torch import Tensor
 from sparks.attribution.sobol import Sobol
 from sparks.concepts.crops import Cropping, Crops, RandomCrops
 from sparks.concepts.dictionary import Dictionary, Method
-from sparks.concepts.layer import ConceptHead, ConceptScores, Layer
+from sparks.concepts.layer import ConceptHead, ConceptScores, ConceptSum, Layer
 from sparks.concepts.nmf import NMF
+from sparks.engine.perturbations import Baseline, Sum
 from sparks.errors import SparksError
 
 
@@ -38,8 +39,25 @@ class Concepts:
         return self.dictionary.k
 
     def coefficients(self, x: Tensor) -> Tensor:
-        """Coefficients (N, k, L) of images at every place."""
-        return self.dictionary.encode(self.layer.activations(x)).mT
+        """Coefficients (N, k, L) of images at every place.
+
+        Raises:
+            SparksError: when an image's activations are not finite.
+        """
+        activations = self.layer.activations(x)
+        bad = (~activations.isfinite()).flatten(1).any(1).nonzero()
+        if len(bad):
+            raise SparksError(
+                f"layer {self.layer.name!r} gives NaN or infinite values for image {int(bad[0])}: "
+                "the model or this image holds such values"
+            )
+        return self.dictionary.encode(activations).mT
+
+    def codes_of(self, concept: int) -> Tensor:
+        """How much of one concept each crop shows, (M,)."""
+        if not 0 <= concept < self.k:
+            raise SparksError(f"there is no concept {concept}: choose 0 … {self.k - 1}")
+        return self.codes[:, concept]
 
     def maps(self, x: Tensor) -> Tensor:
         """Coefficients (N, k, h, w) of images as maps, where places form a grid."""
@@ -59,7 +77,7 @@ class Concepts:
 
     def top(self, concept: int, count: int) -> Crops:
         """The crops that show a concept most, at most one of each image."""
-        order = self.codes[:, concept].argsort(descending=True, stable=True)
+        order = self.codes_of(concept).argsort(descending=True, stable=True)
         seen: set[int] = set()
         kept = []
         for crop in order.tolist():
@@ -110,10 +128,17 @@ class Craft:
     quantile: float = 0.9
     finer: int = 3
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.quantile <= 1:
+            raise SparksError(f"quantile {self.quantile} of crops: choose one in [0, 1]")
+
     def fit(self, layer: Layer, images: Tensor) -> Concepts:
         """Extract concepts from images (N, C, H, W) that the model predicts as one class.
 
         The dictionary is fitted on the mean activations of crops, which are cut batch after batch.
+
+        Raises:
+            SparksError: without images, or when the dictionary refuses their activations.
         """
         return self.fit_crops(layer, images, self.crops(images))
 
@@ -132,7 +157,7 @@ class Craft:
             layer: earlier than theirs.
             images: of the crops.
         """
-        codes = concepts.codes[:, concept]
+        codes = concepts.codes_of(concept)
         chosen = (codes >= codes.quantile(self.quantile)).nonzero()[:, 0]
         method = replace(self.dictionary, concepts=self.finer)
         return replace(self, dictionary=method).fit_crops(layer, images, concepts.crops[chosen])
@@ -145,6 +170,8 @@ class Craft:
             images: that the model predicts as one class.
             width: refine the concepts with the largest mean coefficients, so many; None for all.
         """
+        if not layers:
+            raise SparksError("a tree of concepts needs a layer for each level, late ones first")
         return self._grow(self.fit(layers[0], images), layers[1:], images, width)
 
     def _grow(
@@ -163,10 +190,23 @@ class Craft:
         """Importance (N, k) of each concept for the logit of class `target`, for each image.
 
         Their mean over images ranks the concepts of the class.
+
+        Raises:
+            SparksError: without images, or for a class that the model does not know.
         """
+        if not len(x):
+            raise SparksError("no images to rank concepts for: give some of the class")
+        concepts.layer.check_class(target)
         u = concepts.coefficients(x)
         classes = torch.full((len(x),), target, dtype=torch.int64)
-        return self.importance(concepts.head, u, classes)
+        if self.importance.perturbation != Baseline():
+            return self.importance(concepts.head, u, classes)
+        # Without a baseline, masked coefficients weigh the concepts' terms in u V.
+        head = ConceptSum(concepts.layer, concepts.dictionary)
+        engine = head.sized(self.importance.engine)
+        method = replace(self.importance, perturbation=Sum(), engine=engine)
+        parts = zip(*(torch.split(t, head.images) for t in (u, classes)), strict=True)
+        return torch.cat([method(head, head.terms(some), own) for some, own in parts])
 
 
 def predicted_as(logits: Tensor, target: int, most: int | None = None) -> Tensor:

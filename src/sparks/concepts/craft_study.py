@@ -30,6 +30,7 @@ from sparks.concepts.truth import (
 )
 from sparks.data.imageset import ImageSet
 from sparks.engine.seeds import generators
+from sparks.errors import SparksError
 from sparks.metrics.deletion import Deletion, Insertion
 from sparks.models.classifier import Classifier
 from sparks.progress import progress
@@ -145,10 +146,15 @@ class CraftStudy:
         test: ImageSet,
         scenes: Scenes | None,
     ) -> Iterator[OneClass]:
-        """Yield the classes one at a time: no more than one is held."""
+        """Yield the classes one at a time: no more than one is held.
+
+        Raises:
+            SparksError: when the model predicts none for enough images.
+        """
         device = next(model.parameters()).device
         of_train, of_test = (predict(model, images, device=device) for images in (train, test))
         cut = [Layer(model, name, test.batch([0])) for name in reversed(layers)]
+        found = False
         for target in progress(range(len(test.classes)), unit="label", description="concepts"):
             fit = predicted_as(of_train, target, self.fit_images)
             index = predicted_as(of_test, target, self.images)
@@ -158,7 +164,11 @@ class CraftStudy:
             one = OneClass(
                 target, test.classes[target], train.batch(fit), test.batch(index), index, cut
             )
+            found = True
             yield self._with_parts(model, one, test, scenes)
+        if not found:
+            raise SparksError("no class has 2 training and 2 test images predicted as it: "
+                              "train the model, or give more images")  # fmt: skip
 
     @staticmethod
     def _with_parts(

@@ -75,6 +75,10 @@ class RandomCrops:
     number: int = 10
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if self.number < 1:
+            raise SparksError(f"{self.number} crops of each image: ask for 1 or more")
+
     def __call__(self, images: Tensor) -> Crops:
         """Crops; see `Cropping`."""
         side = pixels_of(self.side, images)
@@ -100,6 +104,10 @@ class GridCrops:
     side: float = 0.5
     stride: float = 0.8
 
+    def __post_init__(self) -> None:
+        if self.stride <= 0:
+            raise SparksError(f"crops have a stride of {self.stride} crops: choose one above 0")
+
     def __call__(self, images: Tensor) -> Crops:
         """Crops; see `Cropping`."""
         side = pixels_of(self.side, images)
@@ -117,6 +125,11 @@ def pixels_of(share: float, images: Tensor) -> int:
     """Side of a crop in pixels."""
     if images.ndim != 4:
         raise SparksError(f"crops are cut from images (N, C, H, W), not {tuple(images.shape)}")
+    if not len(images):
+        raise SparksError(
+            "no images to cut crops from: if the model predicts none as the class, "
+            "choose another class, or give more images"
+        )
     if not 0 < share <= 1:
         raise SparksError(f"crops have a side of {share} images: choose a share in (0, 1]")
     return max(1, round(share * min(images.shape[2:])))

@@ -28,6 +28,7 @@ from sparks.concepts.numbers import Numbers
 from sparks.concepts.steering import random_direction, steer
 from sparks.concepts.tcav import everywhere, tcav
 from sparks.data.imageset import ImageSet
+from sparks.errors import SparksError
 from sparks.metrics.deletion import Deletion, Insertion
 from sparks.metrics.mufidelity import MuFidelity
 from sparks.models.classifier import Classifier
@@ -112,13 +113,24 @@ class HolisticStudy:
     def classes(
         self, model: Classifier, train: ImageSet, test: ImageSet, logits: Tensor
     ) -> Iterator[ClassData]:
-        """Yield the classes that the model predicts, one at a time."""
+        """Yield the classes that the model predicts, one at a time.
+
+        Raises:
+            SparksError: when it predicts none for enough images.
+        """
         of_train = predict(model, train, device=next(model.parameters()).device)
+        found = False
         for target in progress(range(len(test.classes)), unit="label", description="holistic"):
             fit = predicted_as(of_train, target, self.fit_images)
             index = predicted_as(logits, target, self.images)
             if len(fit) >= 2 * self.folds and len(index):
+                found = True
                 yield ClassData(target, train.batch(fit), test.batch(index), index)
+        if not found:
+            raise SparksError(
+                f"no class has {2 * self.folds} training images and a test image predicted as it: "
+                "train the model, or give more images"
+            )
 
     def _pooled(self, layer: Layer, images: Tensor) -> tuple[Tensor, Tensor]:
         """Mean activations of crops (M, p), and the image of each."""

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from sparks.concepts.dictionary import Dictionary
+from sparks.engine.core import Engine
 from sparks.errors import SparksError
 from sparks.models.classifier import Classifier
+from sparks.models.split import affine_start
 
 # Images in one forward pass; bounds memory only.
 BATCH = 128
+# Numbers in the reconstructions of each concept alone, held at a time; bounds memory only.
+TERMS = 2**24
 
 
 class Layer:
@@ -33,7 +38,9 @@ class Layer:
         self.g, self.h = model.split(name)
         self.device = next(model.parameters()).device
         with torch.inference_mode():
-            shape = self.g(example.to(self.device)).shape[1:]
+            activation = self.g(example.to(self.device))
+            self.classes: int = self.h(activation).shape[1]
+        shape = activation.shape[1:]
         if len(shape) not in (1, 2, 3):
             raise SparksError(f"layer {name!r} gives activations of shape {tuple(shape)}: choose "
                               "one with feature maps, tokens or vectors")  # fmt: skip
@@ -43,6 +50,20 @@ class Layer:
     def channels(self) -> int:
         """P."""
         return self.shape[0] if len(self.shape) != 2 else self.shape[1]
+
+    def check_class(self, target: int) -> None:
+        """Refuse a class that the model does not know.
+
+        Raises:
+            SparksError: naming those it knows.
+        """
+        if not 0 <= target < self.classes:
+            raise SparksError(f"the model has no class {target}: choose 0 … {self.classes - 1}")
+
+    @property
+    def places(self) -> int:
+        """L."""
+        return math.prod(self.shape) // self.channels
 
     @property
     def map_size(self) -> tuple[int, int] | None:
@@ -105,6 +126,57 @@ class ConceptHead(nn.Module):
             raw = self.layer.raw(self.dictionary.decode(u.mT))
         logits: Tensor = self.h(raw)
         return logits
+
+
+class ConceptSum(nn.Module):
+    """`ConceptHead` as a function of a sum over concepts: s(u) = rest(c + Σ_i T u_i).
+
+    u V is a sum over concepts, and stays one as far as h is affine: to the logits, if h is a mean
+    over places and a linear layer. An image's terms T u_i are computed once, and each of its masks
+    is a sum of them (`engine.perturbations.Sum`), not a u V and a pass through all of h.
+
+    Args:
+        layer: where concepts are; its model in evaluation mode.
+        dictionary: of that layer.
+    """
+
+    def __init__(self, layer: Layer, dictionary: Dictionary) -> None:
+        super().__init__()
+        self.layer = layer
+        self.start, self.rest = affine_start(layer.h)
+        self.atoms = dictionary.atoms.to(layer.device)
+        nothing = torch.zeros(1, layer.places, layer.channels, device=layer.device)
+        self.origin = self._started(nothing)
+        self.constant = self._started(nothing + dictionary.offset.to(nothing))
+
+    @property
+    def images(self) -> int:
+        """How many images' terms to hold at a time."""
+        return max(1, TERMS // (len(self.atoms) * math.prod(self.layer.shape)))
+
+    def terms(self, u: Tensor) -> Tensor:
+        """T u_i, (N, k, D), of coefficients (N, k, L); without gradients."""
+        alone = u.to(self.atoms)[..., None] * self.atoms[:, None]
+        started = self._started(alone.flatten(0, 1)) - self.origin
+        return started.reshape(*u.shape[:2], -1).to(u)
+
+    def sized(self, engine: Engine) -> Engine:
+        """The engine with batches of as many numbers: sums are smaller than activations."""
+        if not isinstance(engine.batch_size, int):
+            return engine
+        times = max(1, math.prod(self.layer.shape) // self.constant.numel())
+        return replace(engine, batch_size=engine.batch_size * times)
+
+    def forward(self, sums: Tensor) -> Tensor:
+        """Logits (N, classes) of sums of terms (N, D)."""
+        logits: Tensor = self.rest(sums.reshape(-1, *self.constant.shape[1:]) + self.constant)
+        return logits
+
+    @torch.no_grad()
+    def _started(self, activations: Tensor) -> Tensor:
+        """What start makes of activations (N, L, p)."""
+        started: Tensor = self.start(self.layer.raw(activations))
+        return started
 
 
 class ConceptScores(nn.Module):

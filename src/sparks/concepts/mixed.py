@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sparks.concepts.dictionary import Dictionary, Fit, Method, check, loss_of, zeros_like_row
 from sparks.concepts.nmf import NonNegative, sweep
+from sparks.errors import SparksError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,10 @@ class _Alternating(Method):
     iterations: int = 500
     tolerance: float = 1e-4
     sweeps: int = 2
+
+    def __post_init__(self) -> None:
+        if self.iterations < 1:
+            raise SparksError(f"{self.iterations} iterations: ask for 1 or more")
 
     def fit(self, a: Tensor) -> Dictionary:
         """Fit; see `Method`. The start is K-Means, as in the paper."""
@@ -68,9 +73,10 @@ class SemiNMF(_Alternating):
         return self._improve(a, codes, codes)
 
     def _improve(self, a: Tensor, codes: Tensor, state: Tensor) -> Tensor:
-        gram = codes @ codes.T
+        # In float32 so small a ridge is lost, and concepts that are alike make the matrix singular.
+        gram = (codes @ codes.T).double()
         gram.diagonal().add_(1e-9 * float(gram.diagonal().mean()))
-        solved: Tensor = torch.linalg.solve(gram.double(), (codes @ a).double())
+        solved: Tensor = torch.linalg.solve(gram, (codes @ a).double())
         return solved.to(a)
 
     def _atoms(self, a: Tensor, state: Tensor) -> Tensor:

@@ -61,6 +61,9 @@ class NMF(Method):
         """
         a = check(a, self.concepts)
         refuse_negative(a, "NMF")
+        shapes = [(len(a), self.concepts), (self.concepts, a.shape[1])]
+        if start and [tuple(factor.shape) for factor in start] != shapes:
+            raise SparksError(f"the start of U and V must have the shapes {shapes[0]}, {shapes[1]}")
         _, v, fit = self.factorise(a, start)
         return NonNegative(v, zeros_like_row(a), fit)
 
@@ -151,11 +154,13 @@ def sweep(x: Tensor, product: Tensor, gram: Tensor, sweeps: int) -> Tensor:
         A new (k, n).
     """
     x = x.clone()
-    diagonal = gram.diagonal().clamp(min=1e-12).tolist()
+    columns, diagonal = x.T, gram.diagonal().clamp(min=1e-12).tolist()
+    # Views made once: looking a row up takes as long as the arithmetic on a small one.
+    rows = list(zip(x.unbind(), product.unbind(), gram.unbind(), diagonal, strict=True))
     for _ in range(sweeps):
-        for row, entry in enumerate(diagonal):
-            change = torch.addmv(product[row], x.T, gram[row], alpha=-1)
-            x[row].add_(change, alpha=1 / entry).clamp_(min=0)
+        for row, target, weights, entry in rows:
+            change = torch.addmv(target, columns, weights, alpha=-1)
+            row.add_(change, alpha=1 / entry).clamp_(min=0)
     return x
 
 

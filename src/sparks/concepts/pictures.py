@@ -14,6 +14,7 @@ from sparks.concepts.craft import Concepts, predicted_as
 from sparks.concepts.craft_study import CraftStudy, OneClass
 from sparks.concepts.layer import Layer
 from sparks.data.imageset import ImageSet
+from sparks.errors import SparksError
 from sparks.models.classifier import Classifier
 from sparks.statistics import Bootstrap
 from sparks.training.predict import predict
@@ -87,6 +88,10 @@ class Pictures:
         device = next(model.parameters()).device
         target = predict(model, x, device=device).argmax(1)
         fit = predicted_as(predict(model, train, device=device), int(target), study.fit_images)
+        if not len(fit):
+            raise SparksError(f"the model predicts no training image as "
+                              f"{train.classes[int(target)]!r}, as it does this one: there are no "
+                              "concepts to explain it by; choose another image")  # fmt: skip
         images = train.batch(fit)
         concepts = study.craft.fit(layer, images)
         gave = GradientInput()(concepts.head, concepts.coefficients(x), target)[0]

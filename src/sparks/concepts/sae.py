@@ -65,6 +65,11 @@ class SAE(Method):
         if not 1 <= self.active <= self.concepts:
             raise SparksError(f"active {self.active} must lie in 1 … {self.concepts} concepts")
 
+        if min(self.epochs, self.batch_size) < 1:
+            raise SparksError(
+                f"{self.epochs} epochs of batches of {self.batch_size}: ask for 1 or more of both"
+            )
+
     def fit(self, a: Tensor) -> Dictionary:
         """Fit; see `Method`."""
         a = check(a, self.concepts)

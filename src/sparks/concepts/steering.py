@@ -11,6 +11,7 @@ from torch.nn import functional
 from sparks.concepts.dictionary import Dictionary
 from sparks.concepts.layer import Layer
 from sparks.concepts.metrics import knn_distance
+from sparks.errors import SparksError
 
 
 def steer(
@@ -41,7 +42,16 @@ def steer(
         derivative at 0, over the larger of both; "Distance", to the 5th neighbour in `reference`,
         over the distance at t = 0; "OtherConcepts", the change of the other coefficients over
         their size (ℓ1).
+
+    Raises:
+        SparksError: when the class, the direction or the reference does not fit the layer.
     """
+    layer.check_class(target)
+    if direction.shape != (layer.channels,) or not len(reference):
+        raise SparksError(
+            f"a direction of shape {tuple(direction.shape)} and {len(reference)} real activations: "
+            f"layer {layer.name!r} needs ({layer.channels},), and one or more"
+        )
     device = layer.device
     a = activations.to(device)
     size = a.norm(dim=2).mean()

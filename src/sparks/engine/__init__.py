@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Blur,
         Noise,
         Perturbation,
+        Sum,
         Token,
         Uniform,
     )
@@ -50,6 +51,7 @@ _MODULES = {
     "Rows": "domains",
     "ShiftedGrid": "domains",
     "Stored": "designs",
+    "Sum": "perturbations",
     "Token": "perturbations",
     "Uniform": "perturbations",
     "Vector": "domains",
@@ -72,6 +74,7 @@ __all__ = [
     "Rows",
     "ShiftedGrid",
     "Stored",
+    "Sum",
     "Token",
     "Uniform",
     "Vector",

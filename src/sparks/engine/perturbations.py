@@ -53,6 +53,25 @@ class Baseline:
 
 
 @dataclass(frozen=True)
+class Sum:
+    """Σ_i m_i x_i, of inputs that are given as their d terms x_i.
+
+    Masks are weights of the terms, as under `Rows`, and the sum is one matrix product for each
+    input: no masked copies of the terms.
+    """
+
+    def __call__(self, x: Tensor, owner: Tensor, masks: Tensor) -> Tensor:
+        """Sum terms (k, d, D) by masks (b, d, 1) in the order of their owners: (b, D)."""
+        weights = masks.flatten(1)
+        if len(x) == 1:
+            return weights @ x[0]
+        counts = torch.bincount(owner, minlength=len(x)).tolist()
+        return torch.cat(
+            [w @ terms for w, terms in zip(torch.split(weights, counts), x, strict=True)]
+        )
+
+
+@dataclass(frozen=True)
 class Blur:
     """x m + (1 - m) x0 with x0 = x blurred by a `width` x `width` box (10 in the Sobol paper)."""
 

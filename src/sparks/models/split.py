@@ -135,6 +135,45 @@ def split_at(traced: Trace, layer: str, prefix: str = "") -> tuple[GraphModule, 
     return g, h
 
 
+# Affine in evaluation mode. A subclass may compute something else, so that it does not count.
+_AFFINE = (
+    nn.AdaptiveAvgPool2d,
+    nn.AvgPool2d,
+    nn.Conv2d,
+    nn.Dropout,
+    nn.Flatten,
+    nn.Identity,
+    nn.Linear,
+)
+_AFFINE_CALLS = ("clone", "contiguous", "flatten", torch.flatten)
+
+
+def affine_start(h: GraphModule) -> tuple[GraphModule, GraphModule]:
+    """Cut h, as `split_at` made it, where it stops being affine: h = rest ∘ start.
+
+    After the last stage of a convolutional network all of h is affine: the mean over places and
+    the linear head. Where h begins with anything else, start is the identity.
+
+    Returns:
+        start, affine in evaluation mode, and rest. Both share the modules of h.
+    """
+    traced = Trace(h, h.graph)
+    last = traced.input
+    while len(last.users) == 1:
+        (after,) = last.users
+        if after.all_input_nodes != [last] or not _affine(after, h):
+            break
+        last = after
+    start = _part(traced, traced.input, last, copy=True)
+    return start, _part(traced, last, traced.logits, copy=False)
+
+
+def _affine(node: Node, root: nn.Module) -> bool:
+    if node.op == "call_module":
+        return type(root.get_submodule(str(node.target))) in _AFFINE
+    return node.target in _AFFINE_CALLS
+
+
 def _refusal(traced: Trace, layer: str, points: dict[str, Node], prefix: str) -> str:
     possible = ", ".join(shortest_names(points))
     known = [
