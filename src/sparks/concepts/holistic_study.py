@@ -173,6 +173,8 @@ class HolisticStudy:
                 "Wasserstein": sliced_wasserstein(a[out], back, seed=self.seed),
                 "OOD": float(out_of_distribution(a[~out], a[out], back).mean()),
                 "Active": float((codes.abs() > 0).float().sum(1).mean()),
+                "Iterations": float(dictionary.fit.iterations),
+                "Converged": float(dictionary.fit.converged),
             }
             some = codes[codes.abs().sum(1) > 0]
             if len(some):

@@ -20,6 +20,8 @@ METRICS = {
     "FID": ("Fréchet ↓", 3),
     "Wasserstein": ("sliced W1 ↓", 3),
     "OOD": ("OOD ↓", 2),
+    "Iterations": ("iterations", 0),
+    "Converged": ("converged", 2),
 }
 KEYS = ["dataset", "model", "method"]
 
@@ -67,6 +69,8 @@ class Dictionaries:
             "over "
             "the trace of the covariance, and sliced Wasserstein-1 distance, of â from a. OOD: "
             "distance of â to its fifth neighbour among the activations fitted on, over that of a "
-            "(1 is in distribution). The paper's own numbers and exact definitions are unavailable."
+            "(1 is in distribution). Converged: share of fits that met their method's own rule "
+            "before its bound on iterations. The paper's own numbers and exact definitions are "
+            "unavailable."
         )
         return Table(numbers, ordered.drop(columns="_rank").reset_index(drop=True), caption)
