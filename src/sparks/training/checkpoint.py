@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def fingerprint(
     sets: tuple[Labelled | None, ...],
     settings: Settings,
     loss: Loss,
-    seed: int | Sequence[int],
+    seed: int | list[int],
     device: str,
 ) -> str:
     """A digest of all that determines a run, so that no run goes on from another's checkpoint.

@@ -138,7 +138,7 @@ def fit_together(
         raise SparksError(f"networks cannot be trained together: {reason}: train each by `fit`")
     stack = Stack([model.to(device) for model in models])
     loss = CrossEntropy(settings.label_smoothing)
-    identity = fingerprint(stack, tuple(trains), settings, loss, seeds, device.type)
+    identity = fingerprint(stack, tuple(trains), settings, loss, list(seeds), device.type)
     optimizer = build_optimizer(stack, settings, stacked=True)
     histories = [History() for _ in models]
     if checkpoint is not None:
