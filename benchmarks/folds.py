@@ -5,93 +5,92 @@ python -m benchmarks.folds NETWORKS    # trains so many, for timing a process fr
 
 from __future__ import annotations
 
-import copy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from types import MethodType
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.func import functional_call, stack_module_state
-from torch.nn import functional as F
+from torch import nn
 
 from benchmarks.timing import ratio
+from sparks.data import ImageSet
 from sparks.models import Classifier, ConvNet, seeded
-from sparks.training import Settings, fit
+from sparks.models.lipschitz import LipschitzConvNet
+from sparks.training import Settings, fit, fit_together
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDS = 5
-# Channels, side and batch: those of digits, and of chimera_hard, at scale laptop.
-SHAPES = {"8 × 8 grey": (1, 8, 16), "32 × 32 colour": (3, 32, 16)}
+SETTINGS = Settings(epochs=2, batch_size=16, precision="fp32", validation=0.0)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network and training images without one fold, of which only the shape matters here."""
+
+    channels: int
+    size: int
+    images: int
+    net: Callable[[int, int], nn.Module]
+
+    def networks(self, number: int) -> list[Classifier]:
+        """Networks with different initial weights."""
+
+        def one(seed: int) -> Classifier:
+            with seeded(seed):
+                return Classifier(self.net(self.channels, self.size), self.channels)
+
+        return [one(seed) for seed in range(number)]
+
+    def train(self) -> ImageSet:
+        """Images of ten classes."""
+        generator = torch.Generator().manual_seed(0)
+        shape = (self.images, self.channels, self.size, self.size)
+        pixels = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+        return ImageSet(torch.arange(self.images) % 10, tuple("abcdefghij"), images=pixels)
+
+
+def _convnet(channels: int, size: int) -> nn.Module:
+    return ConvNet(channels, 10, size, [16, 32])
+
+
+def _twin(channels: int, size: int) -> nn.Module:
+    return LipschitzConvNet(channels, 10, size, [16, 32, 32], [64], constrained=False)
+
+
+# What the default run trains on folds, where vmap can; hkr_convnet is re-parametrised.
+CASES = {
+    "digits, convnet": Case(1, 8, 1150, _convnet),
+    "digits, hkr_convnet_twin": Case(1, 8, 1150, _twin),
+    "chimera_hard, convnet": Case(3, 32, 480, _convnet),
+}
 
 
 def measure(repeats: int) -> Iterator[dict[str, Any]]:
     """Yield the rows of the table; a ratio above 1 says that the second way is faster."""
-    for name, (channels, size, batch) in SHAPES.items():
-        alone, together = steps(channels, size, batch)
-        found = ratio(alone, together, repeats)
-        what = f"{FOLDS} networks, {name}, batches of {batch}"
-        yield {"measure": "training step, one by one / vmap", "what": what, "work": "one step"} | (
-            asdict(found)
-        )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # those of the workflow's job
+    for name, case in CASES.items():
+        data = [case.train()] * FOLDS
+        found = ratio(partial(_alone, case, data), partial(_together, case, data), repeats)
+        what = f"{FOLDS} networks, {name}, {SETTINGS.epochs} epochs of {case.images} images"
+        yield _row("training, one by one / vectorised", what, found)
+    torch.set_num_threads(threads)
     found = ratio(partial(_processes, FOLDS, 1), partial(_processes, 1, FOLDS), min(3, repeats))
-    what = f"{FOLDS} networks, {name}, 2 epochs of 400 images"
-    yield {
-        "measure": "training, a process each / one process",
-        "what": what,
-        "work": "training",
-    } | (asdict(found))
+    what = f"{FOLDS} networks, {name}, {SETTINGS.epochs} epochs of {case.images} images"
+    yield _row("training, a process each / one process", what, found)
 
 
-def steps(channels: int, size: int, batch: int) -> tuple[Callable[[], None], Callable[[], None]]:
-    """A training step of every network: one after the other, and in one vectorised pass."""
-    generator = torch.Generator().manual_seed(0)
-    x = torch.rand(FOLDS, batch, channels, size, size, generator=generator)
-    y = torch.randint(10, (FOLDS, batch), generator=generator)
-    models = [_network(channels, size, seed) for seed in range(FOLDS)]
-    optimizers = [torch.optim.AdamW(model.parameters()) for model in models]
-
-    def alone() -> None:
-        for model, optimizer, images, labels in zip(models, optimizers, x, y, strict=True):
-            optimizer.zero_grad(set_to_none=True)
-            F.cross_entropy(model(images), labels).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-
-    stacked, buffers = stack_module_state(copy.deepcopy(models))  # type: ignore[arg-type]
-    base = _without_channels_last(copy.deepcopy(models[0]).to("meta"))
-    weights = {name: w.detach().requires_grad_() for name, w in stacked.items()}
-    optimizer = torch.optim.AdamW(weights.values())
-
-    def loss(weights: Any, buffers: Any, images: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(functional_call(base, (weights, buffers), (images,)), labels)
-
-    def together() -> None:
-        optimizer.zero_grad(set_to_none=True)
-        torch.vmap(loss)(weights, buffers, x, y).sum().backward()
-        optimizer.step()
-
-    return alone, together
+def _alone(case: Case, data: list[ImageSet]) -> None:
+    for seed, (model, train) in enumerate(zip(case.networks(FOLDS), data, strict=True)):
+        fit(model, train, None, SETTINGS, seed)
 
 
-def _without_channels_last(model: Classifier) -> Classifier:
-    """Leave out the change of memory layout, which vmap refuses."""
-
-    def forward(net: ConvNet, x: Tensor) -> Tensor:
-        logits: Tensor = net.head(net.flatten(net.pool(net.stages(net.stem(x)))))
-        return logits
-
-    model.net.forward = MethodType(forward, model.net)
-    return model
-
-
-def _network(channels: int, size: int, seed: int) -> Classifier:
-    with seeded(seed):
-        return Classifier(ConvNet(channels, 10, size, [16, 32]), channels)
+def _together(case: Case, data: list[ImageSet]) -> None:
+    fit_together(case.networks(FOLDS), data, SETTINGS, range(FOLDS))
 
 
 def _processes(processes: int, networks: int) -> None:
@@ -100,16 +99,16 @@ def _processes(processes: int, networks: int) -> None:
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
 
+def _row(measure: str, what: str, found: Any) -> dict[str, Any]:
+    return {"measure": measure, "what": what, "work": "training"} | asdict(found)
+
+
 def main() -> None:
     """Train networks one after the other."""
-    from sparks.data import ImageSet
-
-    channels, size, batch = SHAPES["32 × 32 colour"]
-    pixels = torch.zeros(400, channels, size, size, dtype=torch.uint8)
-    images = ImageSet(torch.arange(400) % 10, tuple("abcdefghij"), images=pixels)
-    settings = Settings(epochs=2, batch_size=batch, validation=0.0)
-    for seed in range(int(sys.argv[1])):
-        fit(_network(channels, size, seed), images, None, settings, seed)
+    case = CASES["chimera_hard, convnet"]
+    train = case.train()
+    for seed, model in enumerate(case.networks(int(sys.argv[1]))):
+        fit(model, train, None, SETTINGS, seed)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,16 @@ from harness import grid, places
 from harness.job import Config, Paths, main
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-    from torch import Tensor
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from sparks.data import ImageSet
+    from sparks.models import Classifier
+    from sparks.training import History
 
 PARTS = (
     "model.classifier", "model.training", "model.loss", "training", "studies.stability.training",
-    "studies.stability.folds", "seed", "device",
+    "studies.stability.folds", "studies.stability.together", "seed", "device",
 )  # fmt: skip
 
 
@@ -24,9 +26,12 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     import pandas as pd
 
+    from harness.loading import classifier
     from sparks.artifacts import save_table
     from sparks.data import ImageSet
+    from sparks.models import save_weights
     from sparks.stability.folds import stratified_folds, switch_labels
+    from sparks.training import accuracy, derive
 
     images = ImageSet.load(inputs["train"])
     k, seed = cfg["studies.stability.folds"], cfg["seed"]
@@ -35,41 +40,56 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     # Networks learn from the switched labels; whether they are right is asked of the true ones.
     switched = switch_labels(images.labels, share, len(images.classes), seed)
     noisy = replace(images, labels=switched)
+    trains = [noisy.subset((folds != fold).nonzero().flatten()) for fold in range(k)]
+    seeds = [derive(seed, fold) for fold in range(k)]
+    models = [classifier(cfg["model.classifier"], seed) for seed in seeds]
     weights = [Path(path) for path in outputs["weights"]]
-    history = [_train_fold(cfg, noisy, images, folds, f, path) for f, path in enumerate(weights)]
-    save_table(outputs["history"], pd.concat(history, ignore_index=True), cfg.provenance())
+    checkpoints = [Path(f"{path}.checkpoint") for path in weights]
+    histories = _train(cfg, models, trains, seeds, checkpoints)
+    names = {key: cfg.wildcards[key] for key in ("dataset", "model", "switched")}
+    tables = []
+    for fold, (model, path, history) in enumerate(zip(models, weights, histories, strict=True)):
+        held_out = images.subset((folds == fold).nonzero().flatten())
+        right = accuracy(model, held_out, device=cfg["device"])
+        save_weights(model, str(path), cfg.provenance())
+        table = pd.DataFrame(history.epochs).assign(**names, seed=seed, fold=fold)
+        epoch = range(1, len(table) + 1)
+        tables.append(table.assign(epoch=epoch, accuracy=right, images=len(held_out)))
+    save_table(outputs["history"], pd.concat(tables, ignore_index=True), cfg.provenance())
     # Kept until now: of a job that is killed, Snakemake deletes what it had written.
-    for path in weights:
-        Path(f"{path}.checkpoint").unlink(missing_ok=True)
+    for path in checkpoints:
+        path.unlink(missing_ok=True)
 
 
-def _train_fold(
-    cfg: Config, noisy: "ImageSet", images: "ImageSet", folds: "Tensor", fold: int, path: object
-) -> "DataFrame":
-    """Train the network of one fold; returns one row an epoch."""
-    import pandas as pd
-
-    from harness.loading import build, classifier
-    from sparks.models import save_weights
-    from sparks.training import accuracy, derive, fit
+def _train(
+    cfg: Config,
+    models: "Sequence[Classifier]",
+    trains: "Sequence[ImageSet]",
+    seeds: "Sequence[int]",
+    checkpoints: "Sequence[Path]",
+) -> "list[History]":
+    """Train the networks in place, together where that can be."""
+    from harness.loading import build
+    from sparks.training import fit, fit_together, why_apart
 
     # The images held out are for explanations: they choose no epoch.
     alone = {"validation": 0.0, "keep": "last", "patience": None}
     here = cfg["studies.stability.training"]
     settings = build(cfg["training"] | cfg["model.training"] | here | alone)
-    seed = derive(cfg["seed"], fold)
-    model = classifier(cfg["model.classifier"], seed)
-    train = noisy.subset((folds != fold).nonzero().flatten())
-    description = f"fold {fold + 1}"
-    checkpoint = f"{path}.checkpoint"
     loss = build(cfg["model.loss"]) if cfg["model.loss"] else None
-    history = fit(model, train, None, settings, seed, cfg["device"], checkpoint, description, loss)
-    held_out = images.subset((folds == fold).nonzero().flatten())
-    right = accuracy(model, held_out, device=cfg["device"])
-    save_weights(model, str(path), cfg.provenance())
-    names = {key: cfg.wildcards[key] for key in ("dataset", "model", "switched")}
-    table = pd.DataFrame(history.epochs).assign(**names, seed=cfg["seed"], fold=fold)
-    return table.assign(epoch=range(1, len(table) + 1), accuracy=right, images=len(held_out))
+    device = cfg["device"]
+    apart: str | None = "studies.stability.together is false"
+    if cfg["studies.stability.together"]:
+        apart = why_apart(models, trains, settings, device, loss)
+    if apart is None:
+        return fit_together(models, trains, settings, seeds, device, checkpoints[0], "folds")
+    print(f"Folds are trained one after the other: {apart}.", flush=True)
+    return [
+        fit(model, train, None, settings, seed, device, path, f"fold {fold}", loss)
+        for fold, (model, train, seed, path) in enumerate(
+            zip(models, trains, seeds, checkpoints, strict=True), 1
+        )
+    ]
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from torch import nn
 from sparks.artifacts import load_tensors
 from sparks.errors import SparksError
 from sparks.models import MLP, Classifier, ConvNet, seeded
-from sparks.training import Settings, accuracy, fit, holdout, learning_rate
+from sparks.training import Settings, accuracy, derive, fit, holdout, learning_rate
 from sparks.training import loop as training_loop
+from sparks.training.batches import epoch_batches
 
 SETTINGS = Settings(epochs=4, batch_size=16, lr=3e-3, precision="fp32")
 
@@ -33,9 +34,7 @@ def identical(a, b):
 
 
 def batches_of(data, settings, epoch, seed):
-    chunks = training_loop.epoch_batches(
-        data, settings.batch_size, training_loop.derive(seed, 0), epoch
-    )
+    chunks = epoch_batches(data, settings.batch_size, derive(seed, 0), epoch)
     return ((x, y) for x, y, _ in chunks)
 
 

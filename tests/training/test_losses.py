@@ -11,6 +11,7 @@ from sparks.models import Classifier, ConvNet, ViTTiny, seeded
 from sparks.training import Settings, fit
 from sparks.training import loop as training_loop
 from sparks.training.losses import OfLogits
+from sparks.training.step import augment_alike
 
 SETTINGS = Settings(epochs=2, batch_size=16, precision="fp32", flip=True, shift=1)
 
@@ -61,9 +62,7 @@ def test_maps_move_with_their_images():
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(8, 3, 16, 16, generator=generator)
     settings = Settings(epochs=1, flip=True, shift=3)
-    moved, beside = training_loop._together(
-        images, images[:, :1], settings, generator, torch.device("cpu")
-    )
+    moved, beside = augment_alike(images, images[:, :1], settings, generator, torch.device("cpu"))
     assert torch.equal(moved[:, :1], beside)
     assert not torch.equal(moved, images)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from sparks.errors import SparksError
@@ -62,7 +61,7 @@ class ConvNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, num_classes) of images (N, in_channels, H, W)."""
         # With the channels last in memory, training is 1.2 to 1.4 times faster, on CPUs too.
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = _channels_last(x)
         logits: Tensor = self.head(self.flatten(self.pool(self.stages(self.stem(x)))))
         return logits
 
@@ -96,6 +95,11 @@ class Block(nn.Module):
         branch = self.norm2(self.conv2(self.relu1(self.norm1(self.conv1(x)))))
         result: Tensor = self.relu2(branch + self.shortcut(x))
         return result
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """As `x.contiguous(memory_format=torch.channels_last)`, which `torch.vmap` refuses."""
+    return x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
 
 
 def _stem(in_channels: int, width: int, halvings: int) -> nn.Sequential:

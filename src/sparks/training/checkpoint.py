@@ -27,7 +27,7 @@ def fingerprint(
     sets: tuple[Labelled | None, ...],
     settings: Settings,
     loss: Loss,
-    seed: int,
+    seed: int | list[int],
     device: str,
 ) -> str:
     """A digest of all that determines a run, so that no run goes on from another's checkpoint.
@@ -37,7 +37,7 @@ def fingerprint(
         sets: training and validation inputs.
         settings: of the run.
         loss: what is minimised.
-        seed: of the run.
+        seed: of the run, or of each network that it trains.
         device: type of the device, as its arithmetic differs.
     """
     described = [asdict(settings), str(loss), seed, device, str(torch.__version__), str(model)]

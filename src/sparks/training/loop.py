@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +13,12 @@ from sparks.data.labelled import Labelled
 from sparks.errors import SparksError
 from sparks.models.device import autocast, resolve_device
 from sparks.progress import progress
-from sparks.training.batches import augment, derive, epoch_batches, steps_per_epoch
+from sparks.training.batches import derive, steps_per_epoch
 from sparks.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from sparks.training.losses import CrossEntropy, Loss, State, Step
 from sparks.training.predict import score
-from sparks.training.settings import Settings, learning_rate
+from sparks.training.settings import Settings
+from sparks.training.step import batches, build_optimizer, dropout_seed, finite, set_rate
 
 
 @dataclass
@@ -130,20 +129,6 @@ def fit(
     return history
 
 
-def build_optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """AdamW or SGD, with decay of matrices and kernels only."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    if settings.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=settings.lr)
-    return torch.optim.SGD(
-        groups, lr=settings.lr, momentum=settings.momentum, nesterov=settings.nesterov
-    )
-
-
 def _check(train: Labelled, validation: Labelled | None, settings: Settings) -> None:
     if len(train) == 0:
         raise SparksError("there is no image to train on: check the data set and its share")
@@ -169,7 +154,6 @@ def _train_epoch(
 ) -> float:
     """One pass over the training images; returns the mean loss of its steps."""
     model.train()
-    generator = torch.Generator().manual_seed(derive(seed, epoch, 1))
     steps = steps_per_epoch(len(train), settings.batch_size)
     loss, memory = objective
 
@@ -179,63 +163,17 @@ def _train_epoch(
         return logits.float()
 
     total = 0.0
-    with _dropout_seed(derive(seed, epoch, 2), device):
-        batches = epoch_batches(train, settings.batch_size, derive(seed, 0), epoch)
-        for step, (images, labels, chosen) in enumerate(batches):
-            rate = learning_rate(epoch * steps + step, settings.epochs * steps, settings)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            x, beside = _together(images, loss.beside(train, chosen), settings, generator, device)
+    with dropout_seed(derive(seed, epoch, 2), device):
+        coming = batches(train, settings, seed, epoch, device, loss)
+        for step, (x, labels, beside) in enumerate(coming):
+            rate = set_rate(optimizer, epoch * steps + step, settings.epochs * steps, settings)
             optimizer.zero_grad(set_to_none=True)
-            for term in loss.terms(Step(model, forward, x, labels.to(device), beside), memory):
-                total += _finite(term, epoch, step, rate)
+            for term in loss.terms(Step(model, forward, x, labels, beside), memory):
+                total += finite(term, "the loss", epoch, step, rate)
                 term.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             bar.update(len(labels))
     return total / steps
-
-
-def _together(
-    images: Tensor,
-    beside: Tensor | None,
-    settings: Settings,
-    generator: torch.Generator,
-    device: torch.device,
-) -> tuple[Tensor, Tensor | None]:
-    """Move inputs, and what goes beside them, to the device, augmented alike."""
-    if beside is not None and (len(beside), *beside.shape[2:]) != (len(images), *images.shape[2:]):
-        raise SparksError(
-            f"maps of shape {tuple(beside.shape)} do not fit inputs of shape "
-            f"{tuple(images.shape)}: make them as high and wide as the images"
-        )
-    same = torch.Generator()
-    same.set_state(generator.get_state())
-    x = augment(images.to(device), settings.flip, settings.shift, generator)
-    if beside is None:
-        return x, None
-    return x, augment(beside.to(device), settings.flip, settings.shift, same)
-
-
-def _finite(loss: Tensor, epoch: int, step: int, rate: float) -> float:
-    value = float(loss.detach())
-    if value - value != 0:  # NaN or infinite
-        raise SparksError(
-            f"the loss is {value} at epoch {epoch + 1}, step {step + 1} (learning rate {rate:.2g}):"
-            " lower training.lr, or raise training.warmup; with training.precision=bf16 try fp32"
-        )
-    return value
-
-
-@contextmanager
-def _dropout_seed(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed what layers draw from the global generators, and put these back afterwards."""
-    devices = [device] if device.type == "cuda" else []
-    with (
-        torch.random.fork_rng(devices=devices),
-        torch.backends.cudnn.flags(enabled=True, deterministic=True),
-    ):
-        torch.manual_seed(seed)
-        yield
 
 
 def _validate(

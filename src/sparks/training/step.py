@@ -1,0 +1,117 @@
+"""What one step of training needs, of one network or of several side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sparks.data.labelled import Labelled
+from sparks.errors import SparksError
+from sparks.training.batches import augment, derive, epoch_batches
+from sparks.training.losses import Loss
+from sparks.training.settings import Settings, learning_rate
+
+
+def build_optimizer(
+    model: nn.Module, settings: Settings, stacked: bool = False
+) -> torch.optim.Optimizer:
+    """AdamW or SGD, with decay of matrices and kernels only.
+
+    Args:
+        model: whose parameters are trained.
+        settings: of the optimiser.
+        stacked: whether the first axis of every parameter counts networks.
+    """
+    vector = 2 if stacked else 1
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {
+            "params": [p for p in parameters if p.ndim > vector],
+            "weight_decay": settings.weight_decay,
+        },
+        {"params": [p for p in parameters if p.ndim <= vector], "weight_decay": 0.0},
+    ]
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=settings.lr)
+    return torch.optim.SGD(
+        groups, lr=settings.lr, momentum=settings.momentum, nesterov=settings.nesterov
+    )
+
+
+def batches(
+    train: Labelled,
+    settings: Settings,
+    seed: int,
+    epoch: int,
+    device: torch.device,
+    loss: Loss,
+) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    """One epoch of augmented inputs (B, ...), labels (B,) and what the loss needs beside them.
+
+    Order and augmentation follow from (seed, epoch).
+    """
+    generator = torch.Generator().manual_seed(derive(seed, epoch, 1))
+    order = derive(seed, 0)
+    for images, labels, chosen in epoch_batches(train, settings.batch_size, order, epoch):
+        x, beside = augment_alike(images, loss.beside(train, chosen), settings, generator, device)
+        yield x, labels.to(device), beside
+
+
+def augment_alike(
+    images: Tensor,
+    beside: Tensor | None,
+    settings: Settings,
+    generator: torch.Generator,
+    device: torch.device,
+) -> tuple[Tensor, Tensor | None]:
+    """Move inputs, and what goes beside them, to the device, augmented alike."""
+    if beside is not None and (len(beside), *beside.shape[2:]) != (len(images), *images.shape[2:]):
+        raise SparksError(
+            f"maps of shape {tuple(beside.shape)} do not fit inputs of shape "
+            f"{tuple(images.shape)}: make them as high and wide as the images"
+        )
+    same = torch.Generator()
+    same.set_state(generator.get_state())
+    x = augment(images.to(device), settings.flip, settings.shift, generator)
+    if beside is None:
+        return x, None
+    return x, augment(beside.to(device), settings.flip, settings.shift, same)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, settings: Settings) -> float:
+    """Give the optimiser the learning rate of a step, counted from 0, out of `steps`."""
+    rate = learning_rate(step, steps, settings)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    return rate
+
+
+def finite(loss: Tensor, name: str, epoch: int, step: int, rate: float) -> float:
+    """The value of a loss.
+
+    Raises:
+        SparksError: when it is NaN or infinite; it names the loss, the epoch and the step.
+    """
+    value = float(loss.detach())
+    if value - value != 0:  # NaN or infinite
+        raise SparksError(
+            f"{name} is {value} at epoch {epoch + 1}, step {step + 1} (learning rate {rate:.2g}):"
+            " lower training.lr, or raise training.warmup; with training.precision=bf16 try fp32"
+        )
+    return value
+
+
+@contextmanager
+def dropout_seed(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed what layers draw from the global generators, and put these back afterwards."""
+    devices = [device] if device.type == "cuda" else []
+    with (
+        torch.random.fork_rng(devices=devices),
+        torch.backends.cudnn.flags(enabled=True, deterministic=True),
+    ):
+        torch.manual_seed(seed)
+        yield
