@@ -3,17 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import f_oneway
 
 from sparks.claims import utility as claims
 from sparks.claims.verdict import Outcome
 from sparks.errors import SparksError
 from sparks.figures.utility import Proxies, UtilityK
 from sparks.statistics import Bootstrap
+from sparks.tables.published import Published
 from sparks.tables.utility import Utility
 from sparks.utility.published import FROM_F, PRINTED
 from sparks.utility.scored import SIX, Scored
 
-from .rows import SCENARIOS, experiment, printed
+from .rows import PUBLISHED, SCENARIOS, experiment, printed
 
 DRAW = Bootstrap(resamples=200)
 FLAT = {"husky": {}, "leaves": {}, "foxes": {}}
@@ -194,3 +196,54 @@ def test_scenarios_are_in_the_order_of_the_paper():
     with pytest.raises(SparksError, match="no Utility"):
         scored.utility("net on husky", "LIME")
     assert isinstance(scored.points, pd.DataFrame)
+
+
+# --- published numbers beside ours ----------------------------------------------------------------
+
+
+def test_published_numbers_stand_beside_those_of_simulated_participants():
+    scores = experiment({"husky": HELPED, "leaves": HELPED, "foxes": {}}, {"husky": rising()})
+    tables = ("table1", "stats", "correlations")
+    theirs = pd.concat(pd.read_csv(PUBLISHED / f"colin2022utility_{n}.csv") for n in tables)
+    husky = {"paper": "colin2022utility", "dataset": "Husky vs Wolf"}
+    here = {"dataset": "husky", "model": "net"}
+    freedom = {**husky, "condition": "df 7,234"}
+    together = {"dataset": "all three", "model": ""}
+    numbers = Published(
+        [
+            {"experiment": "utility", "theirs": husky, "ours": here},
+            {"experiment": "utility", "theirs": freedom, "ours": {**here, "condition": None}},
+            {"experiment": "utility", "theirs": {"dataset": "all three"}, "ours": together},
+        ],
+        DRAW,
+    )(scores, theirs).numbers
+    found = numbers[numbers["metric"] == "Utility"].set_index("method")
+    rows = scores[(scores["dataset"] == "husky") & (scores["metric"] == "MetaPredictorAccuracy")]
+    means = rows.groupby("method")["value"].mean()
+    assert set(found.index) == {"Control", *SIX}
+    for method, ours in found["ours"].items():
+        assert ours == pytest.approx(means[method] / means["Baseline"])
+    assert found.loc["GradCAM", "published"] == 1.34
+    sessions = numbers[numbers["metric"] == "MetaPredictorAccuracy"]
+    assert len(sessions) == 3 * 8  # of every condition, the baseline too, in %
+    percent = sessions.groupby("method")["ours"].mean()
+    assert percent.to_dict() == pytest.approx((100 * means).to_dict())
+    value = numbers.groupby("metric")["ours"].first()
+    people = [
+        group.groupby("image")["value"].mean() for _, group in rows.groupby("method", sort=False)
+    ]
+    test = f_oneway(*people)
+    assert value["ANOVA F"] == pytest.approx(test.statistic)
+    assert value["EtaSquared"] == pytest.approx(1 / (1 + 472 / (7 * test.statistic)))
+    assert set(numbers[numbers["metric"] == "Tukey HSD p"]["method"]) == {
+        "GradCAM", "Occlusion", "SmoothGrad",
+    }  # fmt: skip
+    r = numbers[numbers["metric"] == "Correlation"].set_index("condition")["ours"]
+    assert r["Faithfulness vs Utility, n=6"] == pytest.approx(1)
+    proxies = scores[scores["metric"] == "PerceptualSimilarity"]
+    proxies = proxies[proxies["variant"] == ""].groupby(["dataset", "method"])["value"].mean()
+    accuracy = scores[scores["metric"] == "MetaPredictorAccuracy"]
+    accuracy = accuracy.groupby(["dataset", "method"])["value"].mean()
+    utility = [accuracy[d, m] / accuracy[d, "Baseline"] for d, m in proxies.index]
+    expected = np.corrcoef(proxies, utility)[0, 1]
+    assert r["PerceptualSimilarity vs Utility, n=18"] == pytest.approx(expected)

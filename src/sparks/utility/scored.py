@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
+from sparks.artifacts import TIDY
 from sparks.errors import SparksError
 from sparks.statistics import Bootstrap, Interval
 from sparks.utility.answers import BASELINE, sessions_of
@@ -160,6 +162,38 @@ class Scored:
                 found = correlation(group["value"], group["utility"], self.bootstrap.level)
                 rows.append({"source": source, "proxy": proxy, "scenario": scenario, **vars(found)})
         return pd.DataFrame(rows)
+
+    @cached_property
+    def as_published(self) -> pd.DataFrame:
+        """What was found with simulated participants, tidy, by the names of config/published.
+
+        Utility, analysis of variance, Tukey's test and correlations; of all scenarios together,
+        `dataset` is "all three" and `model` is empty.
+        """
+        rows = [row for name in self.names for row in self._tests(name)]
+        ours = self.correlations[self.correlations["source"] == "simulated"]
+        for row in ours.to_dict("records"):
+            together = row["scenario"] == ALL_SCENARIOS
+            model, data = ("", ALL_SCENARIOS) if together else row["scenario"].split(" on ")
+            names = {"dataset": data, "model": model, "method": ""}
+            names["condition"] = f"{row['proxy']} vs Utility, n={row['n']}"
+            rows.append({**names, "metric": "Correlation", "value": row["r"]})
+            rows.append({**names, "metric": "Correlation p", "value": row["p"]})
+        table = pd.DataFrame(rows).assign(experiment="", variant="", image=0, seed=0)
+        return table[list(TIDY)]
+
+    def _tests(self, name: str) -> Iterator[dict[str, Any]]:
+        """Yield Utility and the tests of one simulated scenario."""
+        model, data = name.split(" on ")
+        names = {"dataset": data, "model": model, "method": "", "condition": ""}
+        test = self.anova(name)
+        freedom = {**names, "condition": f"df {test.between},{test.within}"}
+        for metric, value in (("ANOVA F", test.f), ("ANOVA p", test.p), ("EtaSquared", test.eta2)):
+            yield {**freedom, "metric": metric, "value": value}
+        for condition, p in self.tukey(name).items():
+            of = {**names, "method": condition}
+            yield {**of, "metric": "Utility", "value": self.utility(name, str(condition)).mean}
+            yield {**of, "metric": "Tukey HSD p", "condition": "against Baseline", "value": p}
 
     def related(self, source: str, proxy: str, scenario: str) -> pd.Series:
         """Return one row of `correlations`.
