@@ -124,6 +124,32 @@ def test_complexity_in_the_bias_scenario_only():
     assert verdict.effect == pytest.approx(-1, abs=0.02)
 
 
+@pytest.mark.parametrize(
+    ("accuracies", "outcome", "effect"),
+    [
+        ((0.9, 0.7, 0.6), Outcome.REPLICATED, 0.7 / 0.6),
+        ((0.9, 0.7, 0.8), Outcome.CONTRADICTED, 0.8 / 0.6),  # in all three
+        ((0.9, 0.6, 0.3), Outcome.CONTRADICTED, 1.0),  # significantly worse is no help
+    ],
+)
+def test_concepts_help_in_two_of_three(accuracies, outcome, effect):
+    shown = dict(zip(FLAT, ({"Concepts": a} for a in accuracies), strict=True))
+    verdict = claims.ConceptsHelp(SCENARIOS, DRAW)(experiment(shown))
+    assert verdict.outcome == outcome
+    assert verdict.effect == pytest.approx(effect, abs=0.03)
+
+
+def test_concepts_not_shown_and_in_no_test_of_the_paper():
+    without = experiment(dict.fromkeys(FLAT, HELPED), noise=0.1)
+    beside = experiment(dict.fromkeys(FLAT, HELPED | {"Concepts": 0.9}), noise=0.1)
+    assert claims.ConceptsHelp(SCENARIOS, DRAW)(without).outcome == Outcome.NOT_RUN
+    paper, ours = (Scored(table, DRAW, SCENARIOS) for table in (without, beside))
+    assert ours.anova("net on husky") == paper.anova("net on husky")
+    p = paper.tukey("net on husky")
+    assert ours.tukey("net on husky")[p.index].to_dict() == p.to_dict()
+    assert ours.tukey("net on husky")["Concepts"] < 1e-6
+
+
 def test_mean_ratio():
     verdict = claims.MeanRatio()(printed())
     assert verdict.outcome == Outcome.REPLICATED
@@ -138,7 +164,7 @@ def test_mean_ratio():
     "claim",
     [
         claims.Helps, claims.NoneHelps, claims.ControlNoGain, claims.FaithfulnessNotPredictive,
-        claims.ComplexityBiasOnly, claims.Similarity,
+        claims.ComplexityBiasOnly, claims.Similarity, claims.ConceptsHelp,
     ],
 )  # fmt: skip
 def test_claims_that_were_not_run(claim):

@@ -14,7 +14,7 @@ from sparks.tables.table import Table
 from sparks.utility.answers import BASELINE, CONTROL
 from sparks.utility.measures import ALL
 from sparks.utility.published import FROM_F, MEAN_RATIO, PRINTED, TRAPEZOID
-from sparks.utility.scored import PEOPLE, SIX, Scored
+from sparks.utility.scored import CONCEPTS, PEOPLE, SIX, Scored
 
 ORDER = (BASELINE, CONTROL, *SIX)
 
@@ -46,7 +46,7 @@ class Utility:
         """Numbers of simulated participants in one scenario, every kind's Utility at the end."""
         together = scored.measured[scored.measured["scenario"] == name]
         p = scored.tukey(name)
-        conditions = [c for c in ORDER if c in set(together["condition"])]
+        conditions = [c for c in (*ORDER, CONCEPTS) if c in set(together["condition"])]
         rows = []
         for condition in conditions:
             own = together[together["condition"] == condition]
@@ -88,7 +88,8 @@ class Utility:
             f"kind: Utility of each) in each condition, {self.training} examples a session; no "
             "person took part. "
             f"{self.bootstrap.level:.0%} bootstrap intervals over participants. The models: "
-            f"{models}. Control: a bottom-up saliency map."
+            f"{models}. Control: a bottom-up saliency map. Concepts: CRAFT's, as one map "
+            "(Tukey's p among all conditions; in no other test)."
         )
 
 

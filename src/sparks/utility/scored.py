@@ -22,6 +22,8 @@ from sparks.utility.published import ALL_SCENARIOS, PRINTED, VARIANT
 SIX = (
     "Saliency", "GradientInput", "IntegratedGradients", "SmoothGrad", "GradCAM", "Occlusion",
 )  # fmt: skip
+# CRAFT in the same protocol (Fel et al. 2023): not among the conditions of the paper's tests.
+CONCEPTS = "Concepts"
 # The paper's scenarios by what they ask.
 PEOPLE = {
     "bias": "Husky vs Wolf",
@@ -113,13 +115,25 @@ class Scored:
         row = rows.iloc[0]
         return Interval(row["mean"], row["low"], row["high"], int(row["n"]))
 
+    @cached_property
+    def of_the_paper(self) -> pd.DataFrame:
+        """`sessions` of the paper's conditions: what is shown beside them changes no test."""
+        return self.sessions[self.sessions["condition"] != CONCEPTS]
+
     def anova(self, name: str) -> Anova:
-        """Analyse the variance of a simulated scenario."""
-        return anova(self.sessions, name)
+        """Analyse the variance of a simulated scenario, over the paper's conditions."""
+        return anova(self.of_the_paper, name)
 
     def tukey(self, name: str) -> pd.Series:
-        """Return condition → Tukey's p against the baseline, in a simulated scenario."""
-        p: pd.Series = tukey(self.sessions, name).set_index("condition")["p"]
+        """Return condition → Tukey's p against the baseline, in a simulated scenario.
+
+        That of concepts is from a test of all conditions, the others' of the paper's.
+        """
+        everyone, paper = (
+            tukey(rows, name).set_index("condition")["p"]
+            for rows in (self.sessions, self.of_the_paper)
+        )
+        p: pd.Series = paper.reindex(everyone.index).fillna(everyone)
         return p
 
     @cached_property
