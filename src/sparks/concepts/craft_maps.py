@@ -39,7 +39,7 @@ class CraftMaps:
         """
         layer = Layer(model, self.layer, x[:1])
         maps = torch.zeros(len(x), *x.shape[2:])
-        for number in target.unique().tolist():
+        for number in sorted(set(target.tolist())):
             chosen = (target == number).nonzero()[:, 0]
             summed = self._of_class(layer, x[chosen], number)
             sized = functional.interpolate(summed[:, None], x.shape[2:], mode="bilinear")
