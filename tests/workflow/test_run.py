@@ -175,7 +175,7 @@ def test_a_change_of_the_configuration_reruns_what_depends_on_it(finished, overr
             "src/sparks/attribution/sobol.py",
             "\n\n\n@dataclass",
             "\n\nX = 1\n\n\n@dataclass",
-            # And the first-order indices, and those of words and of concepts, which Utility shows too.
+            # And the first-order indices, and those of words and of concepts (in Utility too).
             {
                 **{**SOBOL, "attribute": 2, "score": 4, "words": 1, "craft": 1, "maco": 1},
                 **{"lens_atlas": 1, "utility_maps": 1, "utility": 1},
