@@ -182,6 +182,12 @@ def table():
     return experiment({"husky": HELPED, "leaves": {}, "foxes": {}}, participants=10)
 
 
+def test_where_all_answers_are_alike_the_table_says_that_nothing_was_tested():
+    shown = Utility(SCENARIOS, bootstrap=DRAW)(experiment(FLAT, noise=0)).shown
+    assert not shown.map(lambda text: "nan" in text).any(axis=None)
+    assert shown.iloc[-1][["condition", "Utility"]].tolist() == ["F(7, 472) n/a", "n/a"]
+
+
 def test_the_table_has_every_condition_of_every_scenario(table):
     made = Utility(SCENARIOS, bootstrap=DRAW)(table)
     numbers = made.numbers
@@ -196,6 +202,7 @@ def test_the_table_has_every_condition_of_every_scenario(table):
     assert people.loc["GradCAM", "printed"] == 1.34
     assert "no person took part" in made.caption
     assert made.shown.notna().all(axis=None)
+    assert "F = 9.19" in made.shown["condition"].tolist()
 
 
 def test_figures_show_all_scenarios(table):

@@ -150,7 +150,7 @@ class Proxies:
             for row in own.to_dict("records"):
                 marker = look(row["method"])["marker"]
                 axis.scatter(
-                    row["value"], row["utility"], marker=marker, color=colour, s=22, lw=0.8
+                    row["value"], row["utility"], marker=marker, color=colour, s=28, lw=0.8
                 )
             if len(own):
                 found = scored.related(source, proxy, name)

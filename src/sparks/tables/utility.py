@@ -127,8 +127,10 @@ def _text(row: Mapping[str, Any], kinds: Sequence[str]) -> dict[str, str]:
         cells[f"{session}"] = "" if value is None else f"{100 * value:.1f}"
     cells["Utility"] = ""
     if "f" in row:
-        cells["1"] = f"{row['f']:.2f}"
-        cells["Utility"] = f"η² {row['eta2']:.3f}" + _bracket(row.get("printed eta2"), 3)
+        known = not math.isnan(row["f"])  # all answers alike leave nothing to test
+        cells["condition"] += f" = {row['f']:.2f}" if known else " n/a"
+        cells["Utility"] = f"η² {row['eta2']:.3f}" if known else "n/a"
+        cells["Utility"] += _bracket(row.get("printed eta2"), 3)
     elif "utility" in row:
         interval = Interval(row["utility"], row["low"], row["high"], 0)
         cells["Utility"] = shown(interval, 2) + _bracket(row.get("printed"), 2)
