@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from sparks.attribution import GradCAM, GradientInput, Occlusion, Saliency, Sobol
-from sparks.concepts import NMF, PCA, GridCrops, Layer, RandomCrops
+from sparks.concepts import NMF, PCA, CraftMaps, GridCrops, Layer, RandomCrops
 from sparks.concepts.craft import predicted_as
 from sparks.concepts.steering import steer
 from sparks.engine import Baseline
@@ -246,3 +246,22 @@ class TestRecursion:
         assert [c.k for _, c in levels] == [2, 3, 3]
         full = small.tree([layer, early], images)
         assert sorted(full.children) == [0, 1]
+
+
+class TestOneMap:
+    def test_the_map_of_a_class_is_its_concepts_by_importance(self, craft, model, images):
+        target = torch.tensor([1, 3]).repeat(12)
+        maps = CraftMaps(layer="stages.1", craft=craft)(model, images, target)
+        assert maps.shape == (24, 16, 16)
+        own = images[1::2]  # explained as class 3: concepts are theirs alone
+        concepts = craft.fit(Layer(model, "stages.1", own[:1]), own)
+        importance = craft.rank(concepts, own, 3).mean(0)
+        expected = torch.zeros(12, 8, 8)
+        for share, u in zip(importance, concepts.maps(own).unbind(1), strict=True):
+            expected += share.clamp(min=0) * u / u.max()
+        sized = functional.interpolate(expected[:, None], (16, 16), mode="bilinear")[:, 0]
+        assert torch.allclose(maps[1::2], sized, atol=1e-6)
+
+    def test_a_layer_without_places_is_refused(self, craft, model, images):
+        with pytest.raises(SparksError, match="form no grid"):
+            CraftMaps(layer="flatten", craft=craft)(model, images, torch.zeros(24).long())

@@ -32,7 +32,7 @@ def experiment(accuracy, proxies=None, participants=30, noise=0.02, seed=0):
         names = {"dataset": data, "model": "net"}
         # The same in every condition, so that means differ by what is asked for and nothing else.
         luck = noise * rng.normal(size=(2 * participants, 3))
-        for condition in ("Baseline", "Control", *SIX):
+        for condition in dict.fromkeys(("Baseline", "Control", *SIX, *means)):
             mean = means.get(condition, 0.6)
             for person in range(2 * participants):
                 kind = "Exemplar" if person < participants else "Words"

@@ -3,17 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import f_oneway
 
 from sparks.claims import utility as claims
 from sparks.claims.verdict import Outcome
 from sparks.errors import SparksError
 from sparks.figures.utility import Proxies, UtilityK
 from sparks.statistics import Bootstrap
+from sparks.tables.published import Published
 from sparks.tables.utility import Utility
 from sparks.utility.published import FROM_F, PRINTED
 from sparks.utility.scored import SIX, Scored
 
-from .rows import SCENARIOS, experiment, printed
+from .rows import PUBLISHED, SCENARIOS, experiment, printed
 
 DRAW = Bootstrap(resamples=200)
 FLAT = {"husky": {}, "leaves": {}, "foxes": {}}
@@ -122,6 +124,32 @@ def test_complexity_in_the_bias_scenario_only():
     assert verdict.effect == pytest.approx(-1, abs=0.02)
 
 
+@pytest.mark.parametrize(
+    ("accuracies", "outcome", "effect"),
+    [
+        ((0.9, 0.7, 0.6), Outcome.REPLICATED, 0.7 / 0.6),
+        ((0.9, 0.7, 0.8), Outcome.CONTRADICTED, 0.8 / 0.6),  # in all three
+        ((0.9, 0.6, 0.3), Outcome.CONTRADICTED, 1.0),  # significantly worse is no help
+    ],
+)
+def test_concepts_help_in_two_of_three(accuracies, outcome, effect):
+    shown = dict(zip(FLAT, ({"Concepts": a} for a in accuracies), strict=True))
+    verdict = claims.ConceptsHelp(SCENARIOS, DRAW)(experiment(shown))
+    assert verdict.outcome == outcome
+    assert verdict.effect == pytest.approx(effect, abs=0.03)
+
+
+def test_concepts_not_shown_and_in_no_test_of_the_paper():
+    without = experiment(dict.fromkeys(FLAT, HELPED), noise=0.1)
+    beside = experiment(dict.fromkeys(FLAT, HELPED | {"Concepts": 0.9}), noise=0.1)
+    assert claims.ConceptsHelp(SCENARIOS, DRAW)(without).outcome == Outcome.NOT_RUN
+    paper, ours = (Scored(table, DRAW, SCENARIOS) for table in (without, beside))
+    assert ours.anova("net on husky") == paper.anova("net on husky")
+    p = paper.tukey("net on husky")
+    assert ours.tukey("net on husky")[p.index].to_dict() == p.to_dict()
+    assert ours.tukey("net on husky")["Concepts"] < 1e-6
+
+
 def test_mean_ratio():
     verdict = claims.MeanRatio()(printed())
     assert verdict.outcome == Outcome.REPLICATED
@@ -136,7 +164,7 @@ def test_mean_ratio():
     "claim",
     [
         claims.Helps, claims.NoneHelps, claims.ControlNoGain, claims.FaithfulnessNotPredictive,
-        claims.ComplexityBiasOnly, claims.Similarity,
+        claims.ComplexityBiasOnly, claims.Similarity, claims.ConceptsHelp,
     ],
 )  # fmt: skip
 def test_claims_that_were_not_run(claim):
@@ -154,6 +182,12 @@ def table():
     return experiment({"husky": HELPED, "leaves": {}, "foxes": {}}, participants=10)
 
 
+def test_where_all_answers_are_alike_the_table_says_that_nothing_was_tested():
+    shown = Utility(SCENARIOS, bootstrap=DRAW)(experiment(FLAT, noise=0)).shown
+    assert not shown.map(lambda text: "nan" in text).any(axis=None)
+    assert shown.iloc[-1][["condition", "Utility"]].tolist() == ["F(7, 472) n/a", "n/a"]
+
+
 def test_the_table_has_every_condition_of_every_scenario(table):
     made = Utility(SCENARIOS, bootstrap=DRAW)(table)
     numbers = made.numbers
@@ -168,6 +202,7 @@ def test_the_table_has_every_condition_of_every_scenario(table):
     assert people.loc["GradCAM", "printed"] == 1.34
     assert "no person took part" in made.caption
     assert made.shown.notna().all(axis=None)
+    assert "F = 9.19" in made.shown["condition"].tolist()
 
 
 def test_figures_show_all_scenarios(table):
@@ -194,3 +229,54 @@ def test_scenarios_are_in_the_order_of_the_paper():
     with pytest.raises(SparksError, match="no Utility"):
         scored.utility("net on husky", "LIME")
     assert isinstance(scored.points, pd.DataFrame)
+
+
+# --- published numbers beside ours ----------------------------------------------------------------
+
+
+def test_published_numbers_stand_beside_those_of_simulated_participants():
+    scores = experiment({"husky": HELPED, "leaves": HELPED, "foxes": {}}, {"husky": rising()})
+    tables = ("table1", "stats", "correlations")
+    theirs = pd.concat(pd.read_csv(PUBLISHED / f"colin2022utility_{n}.csv") for n in tables)
+    husky = {"paper": "colin2022utility", "dataset": "Husky vs Wolf"}
+    here = {"dataset": "husky", "model": "net"}
+    freedom = {**husky, "condition": "df 7,234"}
+    together = {"dataset": "all three", "model": ""}
+    numbers = Published(
+        [
+            {"experiment": "utility", "theirs": husky, "ours": here},
+            {"experiment": "utility", "theirs": freedom, "ours": {**here, "condition": None}},
+            {"experiment": "utility", "theirs": {"dataset": "all three"}, "ours": together},
+        ],
+        DRAW,
+    )(scores, theirs).numbers
+    found = numbers[numbers["metric"] == "Utility"].set_index("method")
+    rows = scores[(scores["dataset"] == "husky") & (scores["metric"] == "MetaPredictorAccuracy")]
+    means = rows.groupby("method")["value"].mean()
+    assert set(found.index) == {"Control", *SIX}
+    for method, ours in found["ours"].items():
+        assert ours == pytest.approx(means[method] / means["Baseline"])
+    assert found.loc["GradCAM", "published"] == 1.34
+    sessions = numbers[numbers["metric"] == "MetaPredictorAccuracy"]
+    assert len(sessions) == 3 * 8  # of every condition, the baseline too, in %
+    percent = sessions.groupby("method")["ours"].mean()
+    assert percent.to_dict() == pytest.approx((100 * means).to_dict())
+    value = numbers.groupby("metric")["ours"].first()
+    people = [
+        group.groupby("image")["value"].mean() for _, group in rows.groupby("method", sort=False)
+    ]
+    test = f_oneway(*people)
+    assert value["ANOVA F"] == pytest.approx(test.statistic)
+    assert value["EtaSquared"] == pytest.approx(1 / (1 + 472 / (7 * test.statistic)))
+    assert set(numbers[numbers["metric"] == "Tukey HSD p"]["method"]) == {
+        "GradCAM", "Occlusion", "SmoothGrad",
+    }  # fmt: skip
+    r = numbers[numbers["metric"] == "Correlation"].set_index("condition")["ours"]
+    assert r["Faithfulness vs Utility, n=6"] == pytest.approx(1)
+    proxies = scores[scores["metric"] == "PerceptualSimilarity"]
+    proxies = proxies[proxies["variant"] == ""].groupby(["dataset", "method"])["value"].mean()
+    accuracy = scores[scores["metric"] == "MetaPredictorAccuracy"]
+    accuracy = accuracy.groupby(["dataset", "method"])["value"].mean()
+    utility = [accuracy[d, m] / accuracy[d, "Baseline"] for d, m in proxies.index]
+    expected = np.corrcoef(proxies, utility)[0, 1]
+    assert r["PerceptualSimilarity vs Utility, n=18"] == pytest.approx(expected)

@@ -18,7 +18,7 @@ from sparks.statistics import Bootstrap, Interval, shown
 from sparks.utility.answers import CONTROL
 from sparks.utility.proxies import COMPLEXITY, FAITHFULNESS, SIMILARITY
 from sparks.utility.published import ALL_SCENARIOS, MEAN_RATIO, PRINTED, TRAPEZOID, VARIANT
-from sparks.utility.scored import PEOPLE, SIX, Scored
+from sparks.utility.scored import CONCEPTS, PEOPLE, SIX, Scored
 
 SIMULATED = "; simulated meta-predictors, no person"
 NOBODY = "no meta-predictor was simulated in the scenarios of this claim"
@@ -122,6 +122,26 @@ class ControlNoGain(_OnScenarios):
         worst = max(found.values(), key=lambda interval: interval.mean)
         told = ", ".join(f"{_short(name)} {shown(i, 2)}" for name, i in found.items())
         return judged(outcomes, worst, told + SIMULATED)
+
+
+@dataclass(frozen=True)
+class ConceptsHelp(_OnScenarios):
+    """craft-utility-two-of-three: concepts help significantly in two of the three scenarios."""
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge the claim on Utility of concepts, and Tukey's test against the baseline."""
+        scored, names = self._scored(table, tuple(PEOPLE))
+        if not names:
+            return not_run(NOBODY)
+        if not all(CONCEPTS in scored.tukey(name) for name in names):
+            return not_run("no simulated participant was shown concepts")
+        found = {name: scored.utility(name, CONCEPTS) for name in names}
+        p = {name: float(scored.tukey(name)[CONCEPTS]) for name in names}
+        helped = sum(found[name].mean > 1 and p[name] < P for name in names)
+        outcome = Outcome.REPLICATED if helped == 2 else Outcome.CONTRADICTED
+        told = ", ".join(f"{_short(n)} {shown(found[n], 2)} (p = {p[n]:.2g})" for n in names)
+        second = sorted(found.values(), key=lambda interval: interval.mean)[1]
+        return judged([outcome], second, f"significant in {helped} of 3: {told}" + SIMULATED)
 
 
 def _correlation(row: pd.Series) -> Interval:

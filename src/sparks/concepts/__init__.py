@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sparks.concepts.classical import ICA, PCA, KMeans
     from sparks.concepts.controls import Neurons, RandomAtoms
     from sparks.concepts.craft import Concepts, Craft
+    from sparks.concepts.craft_maps import CraftMaps
     from sparks.concepts.crops import GridCrops, RandomCrops
     from sparks.concepts.dictionary import Dictionary, Method
     from sparks.concepts.layer import ConceptHead, ConceptScores, Layer
@@ -46,6 +47,7 @@ _MODULES = {
     "Concepts": "craft",
     "ConvexNMF": "mixed",
     "Craft": "craft",
+    "CraftMaps": "craft_maps",
     "Dictionary": "dictionary",
     "GridCrops": "crops",
     "Histograms": "machine",
@@ -69,6 +71,7 @@ __all__ = [
     "Concepts",
     "ConvexNMF",
     "Craft",
+    "CraftMaps",
     "Dictionary",
     "GridCrops",
     "Histograms",

@@ -13,7 +13,7 @@ from sparks.statistics import Bootstrap
 from sparks.utility.answers import CONTROL
 from sparks.utility.proxies import COMPLEXITY, FAITHFULNESS, PROXIES, SIMILARITY
 from sparks.utility.published import ALL_SCENARIOS
-from sparks.utility.scored import PEOPLE, SIX, Scored
+from sparks.utility.scored import CONCEPTS, PEOPLE, SIX, Scored
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +63,7 @@ class UtilityK:
             axes[0, 0].set_ylabel("people\nUtility-K")
             axes[1, 0].set_ylabel("simulated\nUtility-K")
             figure.legend(
-                *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4,
+                *axes[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4,
                 frameon=False,
             )  # fmt: skip
         return Drawing(figure, self._caption(scored))
@@ -81,7 +81,7 @@ class UtilityK:
 
     def _curves(self, axis: Axes, rows: pd.DataFrame, step: int, title: str) -> None:
         rows = rows[rows["metric"] == "UtilityK"]
-        conditions = [c for c in (CONTROL, *SIX) if c in set(rows["condition"])]
+        conditions = [c for c in (CONTROL, *SIX, CONCEPTS) if c in set(rows["condition"])]
         for place, condition in enumerate(conditions):
             one = rows[rows["condition"] == condition].sort_values("session")
             shift = (place - len(conditions) / 2) * 0.045 * step  # else intervals cover each other
@@ -103,7 +103,8 @@ class UtilityK:
             "about 30 a condition; their answers are not public, so no interval. Below, simulated "
             f"meta-predictors ({', '.join(scored.kinds)}), {n} a condition, no person: "
             f"{self.bootstrap.level:.0%} bootstrap intervals over participants; points are moved "
-            "sideways to be seen. Control: a map that ignores the model."
+            "sideways to be seen. Control: a map that ignores the model. Concepts: CRAFT's, as one "
+            "map; people were not shown them there."
         )
 
 
@@ -149,7 +150,7 @@ class Proxies:
             for row in own.to_dict("records"):
                 marker = look(row["method"])["marker"]
                 axis.scatter(
-                    row["value"], row["utility"], marker=marker, color=colour, s=22, lw=0.8
+                    row["value"], row["utility"], marker=marker, color=colour, s=28, lw=0.8
                 )
             if len(own):
                 found = scored.related(source, proxy, name)

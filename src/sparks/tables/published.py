@@ -14,6 +14,7 @@ from sparks.stability.scores import METRICS as OF_FOLDS
 from sparks.statistics import Bootstrap, kendall_tau
 from sparks.tables.alignment import of_networks
 from sparks.tables.table import Table
+from sparks.utility.scored import Scored as Utility
 
 # What a published number is told by; the tidy table has the same columns.
 KEYS = ("dataset", "model", "variant", "condition", "method", "metric", "image")
@@ -58,7 +59,7 @@ class Published:
 
     Attributes:
         comparisons: which numbers stand beside which, settings of `Comparison`.
-        bootstrap: passed on to the scores of folds; no interval is shown.
+        bootstrap: passed on to the scores of folds and to Utility; no interval is shown.
     """
 
     comparisons: Sequence[Mapping[str, Any]]
@@ -105,7 +106,9 @@ class _Ours:
     """Our numbers, by experiment and key: means over images and seeds, and scores of folds."""
 
     def __init__(self, scores: pd.DataFrame, bootstrap: Bootstrap) -> None:
-        self.tables = {str(n): _aligned(rows) for n, rows in scores.groupby("experiment")}
+        self.tables = {
+            str(name): _completed(rows, bootstrap) for name, rows in scores.groupby("experiment")
+        }
         self.bootstrap = bootstrap
         self.folds: dict[str, Scored] = {}
 
@@ -127,6 +130,13 @@ class _Ours:
             return float("nan")
         names = ("dataset", "model", "condition", "method", "metric")
         return scored.estimate(*(str(key[name]) for name in names)).interval().mean
+
+
+def _completed(rows: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
+    """Add what papers print and our scores only imply: alignment, Utility and its statistics."""
+    if (rows["metric"] == "MetaPredictorAccuracy").any():
+        return pd.concat([rows, Utility(rows, bootstrap).as_published], ignore_index=True)
+    return _aligned(rows)
 
 
 def _aligned(rows: pd.DataFrame) -> pd.DataFrame:

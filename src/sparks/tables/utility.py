@@ -14,7 +14,7 @@ from sparks.tables.table import Table
 from sparks.utility.answers import BASELINE, CONTROL
 from sparks.utility.measures import ALL
 from sparks.utility.published import FROM_F, MEAN_RATIO, PRINTED, TRAPEZOID
-from sparks.utility.scored import PEOPLE, SIX, Scored
+from sparks.utility.scored import CONCEPTS, PEOPLE, SIX, Scored
 
 ORDER = (BASELINE, CONTROL, *SIX)
 
@@ -46,7 +46,7 @@ class Utility:
         """Numbers of simulated participants in one scenario, every kind's Utility at the end."""
         together = scored.measured[scored.measured["scenario"] == name]
         p = scored.tukey(name)
-        conditions = [c for c in ORDER if c in set(together["condition"])]
+        conditions = [c for c in (*ORDER, CONCEPTS) if c in set(together["condition"])]
         rows = []
         for condition in conditions:
             own = together[together["condition"] == condition]
@@ -88,7 +88,8 @@ class Utility:
             f"kind: Utility of each) in each condition, {self.training} examples a session; no "
             "person took part. "
             f"{self.bootstrap.level:.0%} bootstrap intervals over participants. The models: "
-            f"{models}. Control: a bottom-up saliency map."
+            f"{models}. Control: a bottom-up saliency map. Concepts: CRAFT's, as one map "
+            "(Tukey's p among all conditions; in no other test)."
         )
 
 
@@ -126,8 +127,10 @@ def _text(row: Mapping[str, Any], kinds: Sequence[str]) -> dict[str, str]:
         cells[f"{session}"] = "" if value is None else f"{100 * value:.1f}"
     cells["Utility"] = ""
     if "f" in row:
-        cells["1"] = f"{row['f']:.2f}"
-        cells["Utility"] = f"η² {row['eta2']:.3f}" + _bracket(row.get("printed eta2"), 3)
+        known = not math.isnan(row["f"])  # all answers alike leave nothing to test
+        cells["condition"] += f" = {row['f']:.2f}" if known else " n/a"
+        cells["Utility"] = f"η² {row['eta2']:.3f}" if known else "n/a"
+        cells["Utility"] += _bracket(row.get("printed eta2"), 3)
     elif "utility" in row:
         interval = Interval(row["utility"], row["low"], row["high"], 0)
         cells["Utility"] = shown(interval, 2) + _bracket(row.get("printed"), 2)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
+from sparks.artifacts import TIDY
 from sparks.errors import SparksError
 from sparks.statistics import Bootstrap, Interval
 from sparks.utility.answers import BASELINE, sessions_of
@@ -20,6 +22,8 @@ from sparks.utility.published import ALL_SCENARIOS, PRINTED, VARIANT
 SIX = (
     "Saliency", "GradientInput", "IntegratedGradients", "SmoothGrad", "GradCAM", "Occlusion",
 )  # fmt: skip
+# CRAFT in the same protocol (Fel et al. 2023): not among the conditions of the paper's tests.
+CONCEPTS = "Concepts"
 # The paper's scenarios by what they ask.
 PEOPLE = {
     "bias": "Husky vs Wolf",
@@ -111,13 +115,25 @@ class Scored:
         row = rows.iloc[0]
         return Interval(row["mean"], row["low"], row["high"], int(row["n"]))
 
+    @cached_property
+    def of_the_paper(self) -> pd.DataFrame:
+        """`sessions` of the paper's conditions: what is shown beside them changes no test."""
+        return self.sessions[self.sessions["condition"] != CONCEPTS]
+
     def anova(self, name: str) -> Anova:
-        """Analyse the variance of a simulated scenario."""
-        return anova(self.sessions, name)
+        """Analyse the variance of a simulated scenario, over the paper's conditions."""
+        return anova(self.of_the_paper, name)
 
     def tukey(self, name: str) -> pd.Series:
-        """Return condition → Tukey's p against the baseline, in a simulated scenario."""
-        p: pd.Series = tukey(self.sessions, name).set_index("condition")["p"]
+        """Return condition → Tukey's p against the baseline, in a simulated scenario.
+
+        That of concepts is from a test of all conditions, the others' of the paper's.
+        """
+        everyone, paper = (
+            tukey(rows, name).set_index("condition")["p"]
+            for rows in (self.sessions, self.of_the_paper)
+        )
+        p: pd.Series = paper.reindex(everyone.index).fillna(everyone)
         return p
 
     @cached_property
@@ -160,6 +176,38 @@ class Scored:
                 found = correlation(group["value"], group["utility"], self.bootstrap.level)
                 rows.append({"source": source, "proxy": proxy, "scenario": scenario, **vars(found)})
         return pd.DataFrame(rows)
+
+    @cached_property
+    def as_published(self) -> pd.DataFrame:
+        """What was found with simulated participants, tidy, by the names of config/published.
+
+        Utility, analysis of variance, Tukey's test and correlations; of all scenarios together,
+        `dataset` is "all three" and `model` is empty.
+        """
+        rows = [row for name in self.names for row in self._tests(name)]
+        ours = self.correlations[self.correlations["source"] == "simulated"]
+        for row in ours.to_dict("records"):
+            together = row["scenario"] == ALL_SCENARIOS
+            model, data = ("", ALL_SCENARIOS) if together else row["scenario"].split(" on ")
+            names = {"dataset": data, "model": model, "method": ""}
+            names["condition"] = f"{row['proxy']} vs Utility, n={row['n']}"
+            rows.append({**names, "metric": "Correlation", "value": row["r"]})
+            rows.append({**names, "metric": "Correlation p", "value": row["p"]})
+        table = pd.DataFrame(rows).assign(experiment="", variant="", image=0, seed=0)
+        return table[list(TIDY)]
+
+    def _tests(self, name: str) -> Iterator[dict[str, Any]]:
+        """Yield Utility and the tests of one simulated scenario."""
+        model, data = name.split(" on ")
+        names = {"dataset": data, "model": model, "method": "", "condition": ""}
+        test = self.anova(name)
+        freedom = {**names, "condition": f"df {test.between},{test.within}"}
+        for metric, value in (("ANOVA F", test.f), ("ANOVA p", test.p), ("EtaSquared", test.eta2)):
+            yield {**freedom, "metric": metric, "value": value}
+        for condition, p in self.tukey(name).items():
+            of = {**names, "method": condition}
+            yield {**of, "metric": "Utility", "value": self.utility(name, str(condition)).mean}
+            yield {**of, "metric": "Tukey HSD p", "condition": "against Baseline", "value": p}
 
     def related(self, source: str, proxy: str, scenario: str) -> pd.Series:
         """Return one row of `correlations`.
