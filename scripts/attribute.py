@@ -1,11 +1,20 @@
-"""Explain the chosen images by one method, and count what it cost."""
+"""Explain the chosen images, or a shard of them, by one method, and count what it cost."""
+
+from typing import TYPE_CHECKING
 
 from harness import places
 from harness.job import Config, Paths, main
 
-PARTS = ("model.classifier", "attribution", "explain.target", "seed", "device")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-# Images between two steps of the progress bar. Fixed: float sums depend on it.
+    from torch import Tensor
+
+PARTS = (
+    "model.classifier", "attribution", "explain.target", "explain.shard", "seed", "device",
+)  # fmt: skip
+
+# Images explained and written at a time. Fixed: float sums depend on it.
 SLICE = 16
 
 
@@ -15,29 +24,37 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     import torch
 
-    from harness.loading import build_method, explained, tidy, trained
-    from sparks.artifacts import save_table, save_tensors
+    from harness.loading import build_method, of_shard, targets, tidy, trained
+    from sparks.artifacts import save_rows, save_table
+    from sparks.data import ImageSet
     from sparks.models.counting import Counting
     from sparks.models.peak import PeakMemory
     from sparks.progress import progress
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     peak = PeakMemory(next(model.parameters()).device)
-    x, target = explained(inputs["images"], model, cfg["explain.target"])
+    images = ImageSet.load(inputs["images"])
+    shard = of_shard(len(images), cfg["explain.shard"], cfg.wildcards.get("shard"))
+    images = images.subset(shard)
+    target = targets(images, model, cfg["explain.target"], inputs["images"])
     method = build_method(cfg["attribution"])
-    counting = Counting(model)
-    # Imports and the search of the batch size happen on the first call: no cost of the method.
-    method(model, x[:1], target[:1])
-    start = perf_counter()
-    slices = zip(torch.split(x, SLICE), torch.split(target, SLICE), strict=True)
-    with counting, progress(total=len(x), unit="image", description="explain") as bar:
-        maps = []
-        for images, classes in slices:
-            maps.append(method(model, images, classes).float().cpu())
-            bar.update(len(images))
-    seconds = perf_counter() - start
-    save_tensors(outputs["maps"], {"maps": torch.cat(maps), "target": target}, cfg.provenance())
-    each = torch.ones(1, dtype=torch.float64) / len(x)
+    if len(images):
+        # Imports and the search of the batch size happen on the first call: no cost of the method.
+        method(model, images.batch([0]), target[:1])
+    counting, seconds = Counting(model), 0.0
+
+    def blocks() -> "Iterator[dict[str, Tensor]]":
+        nonlocal seconds
+        for (x, _), classes in zip(images.batches(SLICE), torch.split(target, SLICE), strict=True):
+            start = perf_counter()
+            maps = method(model, x, classes).float().cpu() if len(x) else x[:, 0]
+            seconds += perf_counter() - start
+            yield {"maps": maps, "target": classes}
+            bar.update(len(x))
+
+    with counting, progress(total=len(images), unit="image", description="explain") as bar:
+        save_rows(outputs["maps"], blocks(), len(images), cfg.provenance())
+    each = torch.ones(1, dtype=torch.float64) / max(1, len(images))
     cost = {
         "Forwards": each * counting.forwards,
         "Backwards": each * counting.backwards,

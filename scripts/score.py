@@ -5,33 +5,43 @@ from typing import Any
 from harness import places
 from harness.job import Config, Paths, main
 
-PARTS = ("model.classifier", "attribution", "metric", "device")
+PARTS = ("model.classifier", "attribution", "metric", "explain.shard", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write every metric of the family for every image."""
+    import torch
+
     from harness.loading import build, build_method, tidy, trained
     from sparks.artifacts import load_tensors, save_table
     from sparks.data import ImageSet
 
     family = cfg["metric"]
     images = ImageSet.load(inputs["images"])
-    chosen = range(min(len(images), family["images"] or len(images)))
-    explanation = load_tensors(inputs["maps"], ["maps", "target"])
-    explanation = {name: tensor[: len(chosen)] for name, tensor in explanation.items()}
+    n = min(len(images), family["images"] or len(images))
     model = None
     if family["needs_model"]:
         model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
-    call = {"model": model, "x": images.batch(chosen), **explanation}
-    if family["needs_truth"]:
-        call["truth"] = images.subset(chosen).diagnostic()
-    if family["needs_method"]:
-        call["method"] = build_method(cfg["attribution"])
-    values: dict[str, Any] = {}
-    for metric in family["metrics"].values():
-        values |= build(metric)(**call)
+    metrics = [build(metric) for metric in family["metrics"].values()]
+    scored: list[dict[str, Any]] = []
+    for rows in _in_turn(n, cfg["explain.shard"]):
+        explanation = load_tensors(inputs["maps"], ["maps", "target"], rows=rows)
+        call = {"model": model, "x": images.batch(rows), **explanation}
+        if family["needs_truth"]:
+            call["truth"] = images.subset(rows).diagnostic()
+        if family["needs_method"]:
+            call["method"] = build_method(cfg["attribution"])
+        scored.append({})
+        for metric in metrics:
+            scored[-1] |= metric(**call)
+    values = {name: torch.cat([part[name] for part in scored]) for name in scored[0]}
     names = {**cfg.wildcards, "method": cfg["attribution"]["label"]}
     save_table(outputs["table"], tidy(names, values), cfg.provenance())
+
+
+def _in_turn(n: int, size: int | None) -> list[slice]:
+    """Split n images into those that are in memory at a time."""
+    return [slice(start, min(n, start + (size or n))) for start in range(0, n, size or n)]
 
 
 if __name__ == "__main__":

@@ -1,19 +1,22 @@
-"""Choose the test images that are explained: the same number of each class, decoded."""
+"""Choose the test images that are explained: the same number of each class."""
 
 from harness import places
 from harness.job import Config, Paths, main
 
-PARTS = ("explain.n", "seed")
+PARTS = ("explain.n", "explain.shard", "seed")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
-    """Write the chosen images as one artifact."""
+    """Write the chosen images as one artifact: decoded, or as files where jobs take shards."""
     from sparks.data import ImageSet
     from sparks.data.splits import stratified_order
 
     images = ImageSet.load(inputs["test"])
     chosen = stratified_order(images.labels, cfg["seed"])[: cfg["explain.n"]]
-    images.subset(chosen).materialise().save(outputs["images"], cfg.provenance())
+    images = images.subset(chosen)
+    if cfg["explain.shard"] is None:
+        images = images.materialise()
+    images.save(outputs["images"], cfg.provenance())
 
 
 if __name__ == "__main__":

@@ -14,8 +14,10 @@ from hypothesis.extra import numpy as hnp
 
 from sparks.artifacts import (
     atomic,
+    count_rows,
     load_table,
     load_tensors,
+    save_rows,
     save_table,
     save_tensors,
     table_provenance,
@@ -46,6 +48,43 @@ def test_tensors_come_back_bit_by_bit(tmp_path_factory, arrays, made):
         assert back[name].dtype == tensor.dtype
         assert back[name].numpy().tobytes() == tensor.contiguous().numpy().tobytes()
     assert tensor_provenance(path) == {"made": made}
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    dtypes=st.dictionaries(
+        st.text("abc._", min_size=1),
+        st.sampled_from(["float32", "float16", "bfloat16", "int64", "uint8", "bool"]),
+        min_size=1,
+    ),
+    sizes=st.lists(st.integers(0, 3), min_size=1, max_size=4),
+    made=JSON,
+)
+def test_rows_written_block_by_block_are_the_same_bytes(tmp_path_factory, dtypes, sizes, made):
+    folder = tmp_path_factory.mktemp("rows")
+    shapes = [(), (2,), (3, 2)]
+    blocks = [
+        {
+            name: (torch.rand(n, *shapes[i % 3]) * 9).to(getattr(torch, dtype))
+            for i, (name, dtype) in enumerate(dtypes.items())
+        }
+        for n in sizes
+    ]
+    whole = {name: torch.cat([block[name] for block in blocks]) for name in dtypes}
+    save_tensors(folder / "whole.safetensors", whole, {"made": made})
+    save_rows(folder / "rows.safetensors", blocks, sum(sizes), {"made": made})
+    written = (folder / "rows.safetensors").read_bytes()
+    assert written == (folder / "whole.safetensors").read_bytes()
+    part = load_tensors(folder / "rows.safetensors", rows=slice(1, 3))
+    for name, tensor in whole.items():
+        assert count_rows(folder / "rows.safetensors", name) == len(tensor)
+        assert torch.equal(part[name], tensor[1:3])
+
+
+def test_too_few_rows_leave_no_file(tmp_path):
+    with pytest.raises(SparksError, match="2 rows came where 3 were announced"):
+        save_rows(tmp_path / "a.safetensors", [{"maps": torch.zeros(2, 4)}], 3)
+    assert not list(tmp_path.iterdir())
 
 
 @settings(max_examples=30, deadline=None)

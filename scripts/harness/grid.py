@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig, OmegaConf
 
 from harness import places
+from sparks.errors import SparksError
 from sparks.study import Package
 
 # What an item is written as: name → ending. The caption is text for the report.
@@ -126,6 +127,23 @@ def stability_scores_inputs(config: DictConfig, names: Mapping[str, str]) -> dic
         "metrics": [places.PAIR_METRICS.format(**job._asdict()) for job in jobs],
         "history": [places.FOLD_HISTORY.format(**run._asdict(), switched=p) for p in shares],
     }
+
+
+def shards(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]:
+    """Name what the shards of one method gave, in the order of the images.
+
+    A data set with fewer images than `explain.n` leaves the last shards empty: how many images
+    there are is known only when they are there.
+
+    Raises:
+        SparksError: when maps are not made in shards.
+    """
+    size = config.explain.shard
+    if size is None:
+        raise SparksError("explain.shard is null: attribute.py makes the maps of all images")
+    numbers = range(-(-config.explain.n // size))
+    templates = {"maps": places.SHARD, "costs": places.SHARD_COST}
+    return {kind: [t.format(**names, shard=i) for i in numbers] for kind, t in templates.items()}
 
 
 def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
+    from sparks.data import ImageSet
     from sparks.models import Classifier
 
 
@@ -49,17 +50,42 @@ def explained(path: str, model: Classifier, target: str) -> tuple[Tensor, Tensor
         target: "predicted" (the model's own class) or "label" (the true one).
     """
     from sparks.data import ImageSet
-    from sparks.training import predict
 
     images = ImageSet.load(path)
+    return images.batch(range(len(images))), targets(images, model, target, path)
+
+
+def targets(images: ImageSet, model: Classifier, target: str, path: str) -> Tensor:
+    """The class to explain of each image, int64 (N,); images are read batch by batch.
+
+    Args:
+        images: which are explained.
+        model: whose predictions are explained.
+        target: "predicted" (the model's own class) or "label" (the true one).
+        path: of the images, for an error.
+    """
+    from sparks.training import predict
+
+    if len(images) == 0:
+        return images.labels
     logits = predict(model, images, device=next(model.parameters()).device)
     if wrong := (~logits.isfinite().all(1)).nonzero().flatten().tolist():
         raise SparksError(
             f"the model's output for image {wrong[0]} of {path} holds NaN or infinite values "
             f"({len(wrong)} of {len(logits)} images): check its weights, or train it again"
         )
-    x = images.batch(range(len(images)))
-    return x, images.labels if target == "label" else logits.argmax(1)
+    return images.labels if target == "label" else logits.argmax(1)
+
+
+def of_shard(n: int, size: int | None, shard: str | None) -> slice:
+    """Rows of n images that a job explains: all of them, or those of one shard of `size` images.
+
+    A shard after the last image has none.
+    """
+    if size is None or shard is None:
+        return slice(0, n)
+    start = min(n, int(shard) * size)
+    return slice(start, min(n, start + size))
 
 
 def concept_layers(known: Mapping[str, list[str]], model: str, layer: str | None) -> list[str]:

@@ -15,6 +15,8 @@ EVALUATION = "results/models/{dataset}/{model}/{seed}/evaluation.parquet"
 
 MAPS = "results/attributions/{dataset}/{model}/{seed}/{method}.safetensors"
 COST = "results/attributions/{dataset}/{model}/{seed}/{method}.cost.parquet"
+SHARD = "results/attributions/{dataset}/{model}/{seed}/{method}/{shard}.safetensors"
+SHARD_COST = "results/attributions/{dataset}/{model}/{seed}/{method}/{shard}.cost.parquet"
 SCORES = "results/scores/{dataset}/{model}/{seed}/{method}/{metric}.parquet"
 
 INDICES = "results/studies/indices/{dataset}/{model}/{seed}.parquet"

@@ -22,7 +22,7 @@ RATES = (ROOT / "benchmarks/results/rates.json", ROOT / "workflow/rates.json")
 
 # Training images of published sets, where the configuration takes all there are.
 IMAGES = {"imagenet": 1_281_167, "imagenet50": 64_058, "mnist": 60_000, "fashion_mnist": 60_000}
-IMAGES |= {"cifar10": 50_000, "eurosat": 21_600}
+IMAGES |= {"cifar10": 50_000, "eurosat": 21_600, "celeba": 162_770, "cat_dog": 17_400}
 
 COUNTED = ("train", "train_folds", "attribute", "score", "stability")
 

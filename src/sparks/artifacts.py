@@ -8,10 +8,12 @@ digests of the inputs).
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,24 +100,105 @@ def save_tensors(
         save_file(contiguous, temporary, metadata={PROVENANCE: _to_json(provenance)})
 
 
+def save_rows(
+    path: str | Path,
+    blocks: Iterable[Mapping[str, torch.Tensor]],
+    rows: int,
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Write tensors whose rows come block by block, with no more than a block in memory.
+
+    The file is the one that `save_tensors` writes of the whole tensors, byte for byte.
+
+    Args:
+        path: where to; missing folders are made.
+        blocks: at least one; name → tensor (B, ...), all of a block with the same B. Names, dtypes
+            and the axes after the first are those of the first block.
+        rows: how many there are in all blocks together.
+        provenance: anything JSON can hold.
+
+    Raises:
+        SparksError: when the file cannot be written, or the blocks have not as many rows.
+    """
+    import torch
+
+    blocks = iter(blocks)
+    first = next(blocks)
+    header, places = _layout(first, rows, provenance)
+    done = 0
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        file.write(header)
+        for block in chain([first], blocks):
+            for name, tensor in block.items():
+                start, size = places[name]
+                file.seek(start + done * size)
+                file.write(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+            done += len(next(iter(block.values())))
+        if done != rows:
+            raise SparksError(f"{path}: {done} rows came where {rows} were announced")
+
+
+def _layout(
+    first: Mapping[str, torch.Tensor], rows: int, provenance: Mapping[str, Any] | None
+) -> tuple[bytes, dict[str, tuple[int, int]]]:
+    """Return a file's header, and of each tensor where it starts and the bytes of one row."""
+    from safetensors.torch import save
+
+    empty = {name: tensor.detach().cpu()[:0].contiguous() for name, tensor in first.items()}
+    made = save(empty, metadata={PROVENANCE: _to_json(provenance)})
+    described = json.loads(made[8 : 8 + int.from_bytes(made[:8], "little")])
+    places, end = {}, 0
+    for name, entry in described.items():  # in the order in which safetensors lays them out
+        if name == "__metadata__":
+            continue
+        size = math.prod(entry["shape"][1:]) * first[name].element_size()
+        entry["shape"] = [rows, *entry["shape"][1:]]
+        entry["data_offsets"] = [end, end + rows * size]
+        places[name], end = (end, size), end + rows * size
+    text = json.dumps(described, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    header = len(text).to_bytes(8, "little") + text
+    return header, {name: (len(header) + start, size) for name, (start, size) in places.items()}
+
+
+def count_rows(path: str | Path, name: str) -> int:
+    """Return the length of a tensor's first axis, without reading it.
+
+    Raises:
+        SparksError: as `load_tensors`.
+    """
+    with _open_tensors(path, "cpu") as file:
+        _require(path, file, [name])
+        return int(file.get_slice(name).get_shape()[0])
+
+
 def load_tensors(
-    path: str | Path, names: Iterable[str] | None = None, device: str = "cpu"
+    path: str | Path,
+    names: Iterable[str] | None = None,
+    device: str = "cpu",
+    rows: slice = slice(None),
 ) -> dict[str, torch.Tensor]:
-    """Read the tensors of a safetensors file, or those in `names` only.
+    """Read the tensors of a safetensors file, or those in `names` only, or some rows of them.
 
     Raises:
         SparksError: when the file is missing, truncated, of another format (a pickle is never
             opened), or lacks one of `names`.
     """
     with _open_tensors(path, device) as file:
-        present = set(file.keys())
-        wanted = sorted(present) if names is None else list(names)
-        if missing := [name for name in wanted if name not in present]:
-            raise SparksError(
-                f"{path} holds no tensor {missing[0]!r}, only {sorted(present)}: "
-                "it is another kind of artifact, or made by another version; delete it and rerun"
-            )
-        return {name: file.get_tensor(name) for name in wanted}
+        wanted = sorted(file.keys()) if names is None else list(names)
+        _require(path, file, wanted)
+        if rows == slice(None):
+            return {name: file.get_tensor(name) for name in wanted}
+        return {name: file.get_slice(name)[rows] for name in wanted}
+
+
+def _require(path: str | Path, file: Any, names: Iterable[str]) -> None:
+    present = set(file.keys())
+    if missing := [name for name in names if name not in present]:
+        raise SparksError(
+            f"{path} holds no tensor {missing[0]!r}, only {sorted(present)}: "
+            "it is another kind of artifact, or made by another version; delete it and rerun"
+        )
 
 
 def tensor_provenance(path: str | Path) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-# Attribution: one job per model and method, each over all images; then one per family of metrics.
+# Attribution: one job per model and method, over all images or one shard of them (`explain.shard`);
+# then one per family of metrics.
+SHARDED = CFG.explain.shard is not None
 
 
 # Explain the chosen images by one method. Shared by `--cache`, hence without a benchmark: see `cost`.
@@ -7,10 +9,12 @@ rule attribute:
         images=places.EXPLAINED,
         weights=places.WEIGHTS,
     output:
-        maps=places.MAPS,
-        cost=places.COST,
+        maps=places.SHARD if SHARDED else places.MAPS,
+        cost=places.SHARD_COST if SHARDED else places.COST,
     log:
-        places.log("attribute", "dataset", "model", "seed", "method"),
+        places.log(
+            "attribute", "dataset", "model", "seed", "method", *["shard"][:SHARDED]
+        ),
     cache: True
     conda:
         "../../environment.yml"
@@ -25,6 +29,32 @@ rule attribute:
         code=code_of("attribute"),
     script:
         "../../scripts/attribute.py"
+
+
+if SHARDED:
+
+    # Put the maps of all shards into one artifact, which is read as if one job had made it.
+    rule merge_shards:
+        input:
+            unpack(shards_of),
+        output:
+            maps=places.MAPS,
+            cost=places.COST,
+        log:
+            places.log("merge_shards", "dataset", "model", "seed", "method"),
+        benchmark:
+            places.benchmark("merge_shards", "dataset", "model", "seed", "method")
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=doubling(2000),
+            runtime=60,
+        params:
+            cfg=cfg_of("merge_shards"),
+            code=code_of("merge_shards"),
+        script:
+            "../../scripts/merge_shards.py"
 
 
 # Score the maps of one method by one family of metrics.

@@ -129,6 +129,11 @@ def stability_scores_inputs(wildcards):
     return grid.stability_scores_inputs(CFG, wildcards)
 
 
+def shards_of(wildcards):
+    """The maps of one method, shard by shard."""
+    return grid.shards(CFG, wildcards)
+
+
 def maco_inputs(wildcards):
     """What pictures of a model are made of, and the models that judge them."""
     return grid.maco_inputs(CFG, wildcards)
@@ -178,5 +183,6 @@ wildcard_constraints:
     experiment="|".join(CFG.experiments),
     item="|".join(CFG["items"]),
     seed=r"\d+",
+    shard=r"\d+",
     switched=r"\d+",
     split="train|test|test_biased",

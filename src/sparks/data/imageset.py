@@ -85,9 +85,21 @@ class ImageSet:
         return self._pixels(_as_index(indices, len(self))).float() / 255
 
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All images in order, with their labels: ((B, C, H, W) in [0, 1], int64 (B,))."""
-        for indices in torch.split(torch.arange(len(self)), batch_size):
-            yield self.batch(indices), self.labels[indices]
+        """All images in order, with their labels: ((B, C, H, W) in [0, 1], int64 (B,)).
+
+        Of files, the next batch is decoded in threads while this one is computed on.
+        """
+        chunks = torch.split(torch.arange(len(self)), batch_size)
+        if self.in_memory:
+            yield from ((self.batch(chunk), self.labels[chunk]) for chunk in chunks)
+            return
+        with ThreadPoolExecutor(1) as pool:
+            coming = pool.submit(self.batch, chunks[0])
+            for chunk, following in zip(chunks, (*chunks[1:], None), strict=True):
+                images = coming.result()
+                if following is not None:
+                    coming = pool.submit(self.batch, following)
+                yield images, self.labels[chunk]
 
     def subset(self, indices: Tensor | Sequence[int] | slice) -> ImageSet:
         """The images at `indices`, in that order, with their truth."""

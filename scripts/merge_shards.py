@@ -1,0 +1,57 @@
+"""Put the maps of all shards of the images into one artifact, a block at a time."""
+
+from typing import TYPE_CHECKING
+
+from harness import grid, places
+from harness.job import Config, Paths, main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+    from torch import Tensor
+
+PARTS = ("explain.shard",)
+
+# Images in memory at a time.
+BLOCK = 256
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write the maps of all images with the classes they explain, and what they cost together."""
+    from sparks.artifacts import count_rows, save_rows, save_table
+
+    rows = [count_rows(path, "target") for path in inputs["maps"]]
+    save_rows(outputs["maps"], _blocks(inputs["maps"], rows), sum(rows), cfg.provenance())
+    save_table(outputs["cost"], _cost(inputs["costs"], rows), cfg.provenance())
+
+
+def _blocks(paths: list[str], rows: list[int]) -> "Iterator[dict[str, Tensor]]":
+    from sparks.artifacts import load_tensors
+
+    for path, n in zip(paths, rows, strict=True):
+        for start in range(0, n, BLOCK):
+            yield load_tensors(path, ["maps", "target"], rows=slice(start, start + BLOCK))
+
+
+def _cost(paths: list[str], rows: list[int]) -> "pd.DataFrame":
+    """Average over all images what one cost; of memory, what the most demanding shard took."""
+    import pandas as pd
+
+    from sparks.artifacts import load_table
+
+    tables = [load_table(path) for path, n in zip(paths, rows, strict=True) if n]
+    values = pd.concat([table["value"] for table in tables], axis=1)
+    mean = (values * [n for n in rows if n]).sum(axis=1) / sum(rows)
+    memory = tables[0]["metric"] == "PeakMemory"
+    return tables[0].assign(value=mean.where(~memory, values.max(axis=1)))
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs=grid.shards,
+        outputs={"maps": places.MAPS, "cost": places.COST},
+        snakemake=globals().get("snakemake"),
+    )
