@@ -137,6 +137,13 @@ def test_most_faithful_at_the_last_layer(early, outcome):
     assert holistic.LastLayerMostFaithful()(table).outcome == outcome
 
 
+def test_methods_that_explain_earlier_layers_only_do_not_count():
+    claim = holistic.LastLayerMostFaithful()
+    table = at_layers(early=0.0, blind=0.5)
+    poor = ranked("GuidedBackprop", 10.0, "early")
+    assert claim(pd.concat([table, poor])).effect == claim(table).effect
+
+
 def extraction(pca, nmf, kmeans):
     scores = {
         "RelativeL2": (pca, nmf, kmeans),

@@ -5,6 +5,7 @@ import torch
 
 from sparks.attribution import (
     GradientInput,
+    GuidedBackprop,
     IntegratedGradients,
     Occlusion,
     Random,
@@ -50,6 +51,7 @@ def holistic(model, sets):
             "Saliency": Saliency(),
             "GradientInput": GradientInput(),
             "IntegratedGradients": IntegratedGradients(steps=4),
+            "GuidedBackprop": GuidedBackprop(),
             "Occlusion": Occlusion(),
             "Random": Random(),
         },
@@ -67,6 +69,12 @@ def test_three_methods_are_the_contributions_at_the_last_layer(holistic):
     for method in ("GradientInput", "IntegratedGradients", "Occlusion"):
         assert errors[method].max() < 1e-4
     assert errors["Saliency"].max() > 0.01
+
+
+def test_methods_that_change_relus_explain_layers_before_one(holistic):
+    for metric in ("C-Deletion", "C-Insertion", "C-MuFidelity"):
+        assert "GuidedBackprop" in wide(holistic, metric, variant="stages.0")
+        assert "GuidedBackprop" not in wide(holistic, metric, variant="stages.1")
 
 
 def test_no_ranking_is_better_than_that_of_contributions_at_the_last_layer(holistic):

@@ -14,7 +14,7 @@ from sparks.errors import SparksError
 
 
 @dataclass(frozen=True)
-class _RectifiedBackward:
+class RectifiedBackward:
     """A backward pass with another rule at every nn.ReLU of the model."""
 
     channels: str = "max-abs"
@@ -22,8 +22,7 @@ class _RectifiedBackward:
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
-        modules = model.modules() if isinstance(model, nn.Module) else ()
-        relus = [module for module in modules if isinstance(module, nn.ReLU)]
+        relus = relus_of(model)
         if not relus:
             raise SparksError(
                 f"{type(self).__name__} changes the backward pass of nn.ReLU modules, and the "
@@ -47,7 +46,7 @@ class _RectifiedBackward:
 
 
 @dataclass(frozen=True)
-class GuidedBackprop(_RectifiedBackward):
+class GuidedBackprop(RectifiedBackward):
     """Negative gradients stopped at each ReLU too (Springenberg et al. 2015)."""
 
     def _method(self, model: Model) -> Any:
@@ -57,10 +56,16 @@ class GuidedBackprop(_RectifiedBackward):
 
 
 @dataclass(frozen=True)
-class DeconvNet(_RectifiedBackward):
+class DeconvNet(RectifiedBackward):
     """Negative gradients alone stopped at each ReLU (Zeiler & Fergus 2014)."""
 
     def _method(self, model: Model) -> Any:
         from captum.attr import Deconvolution as Method
 
         return Method(model)
+
+
+def relus_of(model: Model) -> list[nn.ReLU]:
+    """Modules whose backward pass these methods change."""
+    modules = model.modules() if isinstance(model, nn.Module) else ()
+    return [module for module in modules if isinstance(module, nn.ReLU)]

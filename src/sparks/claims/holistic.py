@@ -156,6 +156,9 @@ class LastLayerMostFaithful:
             last = errors[of_run(errors, where)]["variant"]
             if last.empty:
                 continue
+            # Some methods explain earlier layers only.
+            there = group[group["variant"] == last.iloc[0]]["method"].unique()
+            group = group[group["method"].isin(there)]
             mean = group.pivot_table(index="image", columns="variant", values="value")
             by = group.pivot_table(index="variant", columns="method", values="value")
             spreads.append(

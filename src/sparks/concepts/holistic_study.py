@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sparks.attribution.gradient import GradientInput
+from sparks.attribution.rectified import RectifiedBackward, relus_of
 from sparks.concepts.clusters import Strategies, plane
 from sparks.concepts.craft import Concepts, predicted_as
 from sparks.concepts.crops import Cropping
@@ -202,7 +203,9 @@ class HolisticStudy:
         """C-Deletion, C-Insertion and C-MuFidelity of every method at one layer."""
         u, head = concepts.coefficients(one.x), concepts.head
         target = torch.full((len(u),), one.target, dtype=torch.int64)
-        explained = {label: method(head, u, target) for label, method in self.methods.items()}
+        explained = {
+            label: method(head, u, target) for label, method in self.methods_for(head).items()
+        }
         explained["TCAV"] = everywhere(tcav(head, u, target), len(u))
         exact = GradientInput()(head, u, target)
         explained["optimum at the last layer"] = exact
@@ -218,6 +221,14 @@ class HolisticStudy:
             values["C-MuFidelity"] = next(iter(fidelity.values()))
             numbers.add(values, one.index, label, concepts.layer.name)
 
+    def methods_for(self, head: torch.nn.Module) -> dict[str, Explain]:
+        """The methods that can explain it: some need a ReLU, and none follows the last layer."""
+        return {
+            label: method
+            for label, method in self.methods.items()
+            if not isinstance(method, RectifiedBackward) or relus_of(head)
+        }
+
     def identities(self, one: ClassData, concepts: Concepts, numbers: Numbers) -> None:
         """How far each method is from the contributions u_i γ_i at the last layer."""
         u, head = concepts.coefficients(one.x), concepts.head
@@ -231,7 +242,7 @@ class HolisticStudy:
                 parts.append(whole - head(without).gather(1, target[:, None]))
         contribution = torch.cat(parts, 1)
         size = contribution.abs().amax(1).clamp(min=1e-12)
-        for label, method in self.methods.items():
+        for label, method in self.methods_for(head).items():
             found = method(head, u, target)
             order = torch.stack([_spearman(f, c) for f, c in zip(found, contribution, strict=True)])
             values = {

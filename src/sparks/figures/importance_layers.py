@@ -80,9 +80,12 @@ class ImportanceLayers:
             sign = 1 if metric == "C-Deletion" else -1
             best = table[(sign * table[order].mean()).idxmin()]
         for method in order:
-            values = table[method] if best is None else (table[method] - best).abs()
+            if table[method].isna().all():  # it cannot explain this layer
+                found.append((np.nan, np.nan, np.nan))
+                continue
+            values = table[method]
             if best is not None:
-                values = (table[method] - best) * (1 if metric == "C-Deletion" else -1)
+                values = (values - best) * (1 if metric == "C-Deletion" else -1)
             interval = self.bootstrap.mean(values)
             found.append((interval.mean, interval.low, interval.high))
         return found
@@ -106,7 +109,7 @@ class ImportanceLayers:
             "its gap to the best method at that layer (0: the best), since each layer's "
             "reconstruction has its own logits. C-MuFidelity: correlation of summed importance and "
             f"drop of the logit. Mean error of the logit by reconstruction: {told}. Spread of "
-            f"C-MuFidelity over methods (standard deviation): {wide}. The paper shows the four "
-            "blocks "
-            "of ResNet50; its numbers are unavailable."
+            f"C-MuFidelity over methods (standard deviation): {wide}. GuidedBackprop and DeconvNet "
+            "need a ReLU after the layer. The paper shows the four blocks of ResNet50; its numbers "
+            "are unavailable."
         )
