@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
+import torch.fx
 from torch import Tensor, nn
 
 from sparks.errors import SparksError
@@ -61,7 +63,7 @@ class ConvNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, num_classes) of images (N, in_channels, H, W)."""
         # With the channels last in memory, training is 1.2 to 1.4 times faster, on CPUs too.
-        x = _channels_last(x)
+        x = channels_last(x)
         logits: Tensor = self.head(self.flatten(self.pool(self.stages(self.stem(x)))))
         return logits
 
@@ -97,9 +99,13 @@ class Block(nn.Module):
         return result
 
 
-def _channels_last(x: Tensor) -> Tensor:
+def channels_last(x: Tensor) -> Tensor:
     """As `x.contiguous(memory_format=torch.channels_last)`, which `torch.vmap` refuses."""
     return x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+
+
+# One node in a traced network: it changes where numbers lie, and no number.
+torch.fx.wrap("channels_last")
 
 
 def _stem(in_channels: int, width: int, halvings: int) -> nn.Sequential:

@@ -16,6 +16,7 @@ from torch.nn import functional
 from sparks.engine.running import evaluating
 from sparks.errors import SparksError
 from sparks.models.classifier import normalised
+from sparks.models.convnet import channels_last
 from sparks.models.split import Trace, trace
 from sparks.verification.layers import (
     Add,
@@ -337,6 +338,7 @@ def _normalised(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Laye
 
 _FUNCTIONS: dict[Any, Callable[..., Layer | None]] = {
     normalised: _normalised,
+    channels_last: _reshape,
     torch.relu: _relu,
     functional.relu: _relu,
     "relu": _relu,
