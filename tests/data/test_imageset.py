@@ -166,6 +166,17 @@ def test_files_are_resized_and_cropped_at_the_centre(tmp_path: Path) -> None:
         assert image[channel].mean().item() == pytest.approx(0.5, abs=0.01)
 
 
+@pytest.mark.parametrize("n", [0, 1, 5])
+def test_batches_of_files_come_in_order(tmp_path: Path, n: int) -> None:
+    names = [f"{value}.png" for value in range(n)]
+    for value, name in enumerate(names):
+        Image.new("RGB", (8, 8), (value, 0, 0)).save(tmp_path / name)
+    batches = list(files(tmp_path, *names).batches(2))
+    reds = torch.cat([batch[:, 0, 0, 0] * 255 for batch, _ in batches])
+    assert reds.tolist() == pytest.approx(list(range(n)))
+    assert sum(len(labels) for _, labels in batches) == n
+
+
 def test_grey_and_transparent_files_become_rgb_and_materialise(tmp_path: Path) -> None:
     Image.new("L", (8, 8), 51).save(tmp_path / "grey.png")
     Image.new("RGBA", (8, 8), (255, 0, 51, 255)).save(tmp_path / "clear.png")
