@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
+from sparks.data.ahead import loaded_ahead
 from sparks.errors import SparksError
 
 # The part of an image's shorter side that the centre crop keeps, as in evaluation on ImageNet.
@@ -93,13 +94,8 @@ class ImageSet:
         if self.in_memory:
             yield from ((self.batch(chunk), self.labels[chunk]) for chunk in chunks)
             return
-        with ThreadPoolExecutor(1) as pool:
-            coming = pool.submit(self.batch, chunks[0])
-            for chunk, following in zip(chunks, (*chunks[1:], None), strict=True):
-                images = coming.result()
-                if following is not None:
-                    coming = pool.submit(self.batch, following)
-                yield images, self.labels[chunk]
+        for chunk, images in loaded_ahead(self.batch, chunks):
+            yield images, self.labels[chunk]
 
     def subset(self, indices: Tensor | Sequence[int] | slice) -> ImageSet:
         """The images at `indices`, in that order, with their truth."""

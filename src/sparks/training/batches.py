@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from sparks.data.ahead import loaded_ahead
 from sparks.data.labelled import Labelled
 from sparks.data.splits import stratified_split
 
@@ -50,13 +50,8 @@ def epoch_batches(data: Labelled, batch_size: int, seed: int, epoch: int) -> Ite
     if data.in_memory:
         yield from ((data.batch(chunk), data.labels[chunk], chunk) for chunk in chunks)
         return
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(data.batch, chunks[0])
-        for chunk, following in zip(chunks, (*chunks[1:], None), strict=True):
-            images = coming.result()
-            if following is not None:
-                coming = pool.submit(data.batch, following)
-            yield images, data.labels[chunk], chunk
+    for chunk, images in loaded_ahead(data.batch, chunks):
+        yield images, data.labels[chunk], chunk
 
 
 def augment(images: Tensor, flip: bool, shift: int, generator: torch.Generator) -> Tensor:
