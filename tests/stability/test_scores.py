@@ -13,7 +13,7 @@ from sparks.stability.scores import (
     Estimate,
     Pairs,
     StabilityWarning,
-    estimates,
+    estimate,
     mege,
     reco,
     reco_auc,
@@ -79,7 +79,7 @@ def test_a_resample_scores_like_its_distances_written_out(
     generator = np.random.default_rng(seed)
     unit = generator.integers(3, size=len(distance))
     weights = np.vstack([np.ones(3), generator.integers(0, 3, size=(4, 3))])
-    found = Pairs(distance, is_equal, unit).scores(METRICS, weights.astype(float))
+    found = Pairs(distance, is_equal, unit).scores(list(METRICS), weights.astype(float))
     for row, weight in enumerate(weights):
         copies = weight[unit].astype(int)
         again = [np.repeat(distance[m], copies[m]) for m in (is_equal, ~is_equal)]
@@ -153,7 +153,7 @@ def test_the_interval_covers_as_often_as_it_says():
         of_image = generator.uniform(0, 1, 60)
         pairs = Pairs(of_image[unit], np.ones(240, dtype=bool), unit)
         weights = resampled(np.arange(60) % 3, Bootstrap(resamples=200, seed=seed))
-        interval = estimates(pairs, ("MeGe",), weights, 0.95)["MeGe"].interval()
+        interval = estimate(pairs, "MeGe", weights, 0.95).interval()
         covered += interval.low <= 0.5 <= interval.high
     assert covered >= 130  # 142.5 expected, 4.7 standard deviations below
 

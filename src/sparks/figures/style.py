@@ -27,7 +27,7 @@ _METHODS = {
     "KernelSHAP": ("#E69F00", "P"),
     "Saliency": ("#56B4E9", "p"),
     "GradientInput": ("#AA4499", "*"),
-    "IntegratedGradients": ("#882255", "h"),
+    "IntegratedGradients": ("#882255", "1"),
     "SmoothGrad": ("#332288", "d"),
     "GradCAM": ("#44AA99", ">"),
     "GradCAM++": ("#999933", "<"),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sparks.stability.scores import METRICS, Estimate, Floats, Pairs, estimates, resampled
+from sparks.stability.scores import METRICS, Estimate, Floats, Pairs, estimate, resampled
 from sparks.stability.tables import EQUAL, HELD_OUT, UNEQUAL, condition
 from sparks.statistics import Bootstrap
 
@@ -82,8 +82,7 @@ class Scored:
             weights = self._weights[(dataset, model)]
             if metric in METRICS:
                 pairs = self.pairs.get(key, Pairs.none())
-                found = estimates(pairs, METRICS, weights, self.bootstrap.level)
-                self._known.update({(*key, name): value for name, value in found.items()})
+                self._known[(*key, metric)] = estimate(pairs, metric, weights, self.bootstrap.level)
             else:
                 self._known[(*key, metric)] = self._mean(key, metric, weights)
         return self._known[(*key, metric)]

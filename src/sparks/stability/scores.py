@@ -14,8 +14,9 @@ ReCo tries every distance as threshold γ ("below" means ≤ γ), in O(n log n).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,9 +24,9 @@ from numpy.typing import ArrayLike, NDArray
 from sparks.statistics import Bootstrap, Interval
 
 Floats = NDArray[np.float64]
-METRICS = ("MeGe", "MeGe (printed)", "ReCo", "ReCo (printed)", "ReCo-AUC")
-# Resampled distances held at a time: bounds memory only.
-MEMORY = 2**22
+Score = Callable[["Pairs", Floats], Floats]
+# Resampled distances held at a time: few enough for a processor's cache.
+MEMORY = 2**18
 
 
 class StabilityWarning(UserWarning):
@@ -58,7 +59,7 @@ def _at_once(metric: str, equal: ArrayLike, unequal: ArrayLike) -> Floats:
         np.zeros(len(first) + len(second), dtype=np.int64),
     )
     pairs.warn(metric)
-    return pairs.scores((metric,), np.ones((1, 1)))[metric]
+    return pairs.scores([metric], np.ones((1, 1)))[metric]
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Pairs:
         if left_out:
             _warn(f"{metric}: {left_out} of {len(self.distance)} distances are NaN and left out")
 
-    def scores(self, metrics: tuple[str, ...], weights: Floats) -> dict[str, Floats]:
+    def scores(self, metrics: Sequence[str], weights: Floats) -> dict[str, Floats]:
         """Score every reweighting of the images.
 
         Args:
@@ -107,47 +108,99 @@ class Pairs:
         """
         order = np.argsort(self.distance, kind="stable")
         order = order[: len(order) - int(np.isnan(self.distance).sum())]  # NaN comes last
-        distance, equal, unit = self.distance[order], self.equal[order], self.unit[order]
-        block = max(1, MEMORY // max(1, len(order)))
-        parts = [
-            _scores(metrics, distance, equal, weights[start : start + block][:, unit])
-            for start in range(0, len(weights), block)
-        ]
-        return {metric: np.concatenate([part[metric] for part in parts]) for metric in metrics}
+        kept = Pairs(self.distance[order], self.equal[order], self.unit[order])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return {metric: METRICS[metric](kept, weights) for metric in metrics}
 
 
-def _scores(
-    metrics: tuple[str, ...], distance: Floats, equal: NDArray[np.bool_], weights: Floats
-) -> dict[str, Floats]:
-    """Score sorted distances (n,) under weights (R, n)."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = (weights * equal * distance).sum(1) / (weights * equal).sum(1)
-        found = {"MeGe": 1 - mean, "MeGe (printed)": 1 / (1 + mean)}
-        if not any(metric.startswith("ReCo") for metric in metrics):
+# What each score is of distances that are sorted and have no NaN: (R, images) weights → (R,).
+
+
+def _mege(pairs: Pairs, weights: Floats) -> Floats:
+    return 1 - _mean_equal(pairs, weights)
+
+
+def _mege_printed(pairs: Pairs, weights: Floats) -> Floats:
+    return 1 / (1 + _mean_equal(pairs, weights))
+
+
+def _mean_equal(pairs: Pairs, weights: Floats) -> Floats:
+    """Mean of S₌; summed image by image first, since pairs of an image count alike."""
+    unit, equal = pairs.unit[pairs.equal], pairs.distance[pairs.equal]
+    images = weights.shape[1]
+    total = weights @ np.bincount(unit, equal, images)
+    return np.asarray(total / (weights @ np.bincount(unit, minlength=images)))
+
+
+@dataclass(frozen=True)
+class _Reweighted:
+    """Sorted distances under weights of pairs, (R, n).
+
+    Attributes:
+        equal: bool (n,), in S₌ or else in S≠.
+        weights: how often each pair counts, (R, n).
+        last: of the distances that share a threshold, where the last is, (thresholds,).
+    """
+
+    equal: NDArray[np.bool_]
+    weights: Floats
+    last: NDArray[np.int64]
+
+    @cached_property
+    def sizes(self) -> tuple[Floats, Floats]:
+        """Of S₌ and of S≠, (R, 1)."""
+        return self.weights @ self.equal[:, None], self.weights @ ~self.equal[:, None]
+
+    def youden(self) -> Floats:
+        """TPR + TNR - 1 at each threshold, (R, thresholds): share of S₌ below less that of S≠."""
+        share = np.where(self.equal, 1 / self.sizes[0], -1 / self.sizes[1])
+        share *= self.weights
+        return np.asarray(np.cumsum(share, axis=1, out=share)[:, self.last])
+
+    def reco(self) -> Floats:
+        return np.asarray(self.youden().max(1))
+
+    def reco_auc(self) -> Floats:
+        of_each = np.add.reduceat(self.weights, np.append(0, self.last[:-1] + 1), axis=1)
+        return np.asarray((self.youden() * of_each).sum(1) / of_each.sum(1))
+
+    def reco_printed(self) -> Floats:
+        equal, unequal = (
+            np.cumsum(self.weights * part, axis=1)[:, self.last]
+            for part in (self.equal, ~self.equal)
+        )
+        below = equal / (equal + unequal)
+        above = (self.sizes[1] - unequal) / (self.sizes[0] + self.sizes[1] - equal - unequal)
+        # Where nothing lies above (or below) a threshold, one rate does not exist.
+        return np.asarray(np.fmax.reduce(below + above - 1, axis=1))
+
+
+def _thresholded(score: Callable[[_Reweighted], Floats]) -> Score:
+    """Make a score of pairs from one by thresholds; NaN wherever S₌ or S≠ is empty."""
+
+    def scored(pairs: Pairs, weights: Floats) -> Floats:
+        found = np.full(len(weights), np.nan)
+        if not pairs.equal.any() or pairs.equal.all():
             return found
-        if not equal.any() or equal.all():
-            nothing = np.full(len(weights), np.nan)
-            return found | dict.fromkeys(METRICS[2:], nothing)
-        # Equal distances share a threshold: the last of them.
-        last = np.append(np.flatnonzero(np.diff(distance) > 0), len(distance) - 1)
-        below = np.cumsum(weights * equal, axis=1)[:, last], np.cumsum(weights * ~equal, 1)[:, last]
-        above = below[0][:, -1:] - below[0], below[1][:, -1:] - below[1]
-        youden = below[0] / below[0][:, -1:] + above[1] / below[1][:, -1:] - 1
-        found["ReCo"] = _largest(youden)
-        of_each = np.diff(below[0] + below[1], axis=1, prepend=0)  # distances at each threshold
-        found["ReCo-AUC"] = (youden * of_each).sum(1) / of_each.sum(1)
-        if "ReCo (printed)" in metrics:
-            printed = below[0] / (below[0] + below[1]) + above[1] / (above[0] + above[1]) - 1
-            # Where nothing lies above (or below) a threshold, one rate does not exist.
-            exists = ~np.isnan(youden[:, -1])
-            found["ReCo (printed)"] = np.where(exists, _largest(printed), np.nan)
-    return found
+        last = np.append(np.flatnonzero(np.diff(pairs.distance) > 0), len(pairs.distance) - 1)
+        block = max(1, MEMORY // len(pairs.distance))
+        for start in range(0, len(weights), block):
+            rows = slice(start, start + block)
+            part = _Reweighted(pairs.equal, weights[rows][:, pairs.unit], last)
+            exists = np.minimum(*part.sizes)[:, 0] > 0
+            found[rows] = np.where(exists, score(part), np.nan)
+        return found
+
+    return scored
 
 
-def _largest(values: Floats) -> Floats:
-    """Largest value of each row that is not NaN; NaN where all are."""
-    largest = np.where(np.isnan(values), -np.inf, values).max(1)
-    return np.where(np.isinf(largest), np.nan, largest)
+METRICS: Mapping[str, Score] = {
+    "MeGe": _mege,
+    "MeGe (printed)": _mege_printed,
+    "ReCo": _thresholded(_Reweighted.reco),
+    "ReCo (printed)": _thresholded(_Reweighted.reco_printed),
+    "ReCo-AUC": _thresholded(_Reweighted.reco_auc),
+}
 
 
 def _warn(message: str) -> None:
@@ -201,10 +254,7 @@ def _groups(strata: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         yield np.flatnonzero(strata == value)
 
 
-def estimates(
-    pairs: Pairs, metrics: tuple[str, ...], weights: Floats, level: float
-) -> dict[str, Estimate]:
+def estimate(pairs: Pairs, metric: str, weights: Floats, level: float) -> Estimate:
     """Score the sample (first row of `weights`) and its resamples (the others)."""
-    found = pairs.scores(metrics, weights)
-    n = weights.shape[1]
-    return {m: Estimate(float(found[m][0]), found[m][1:], n, level) for m in metrics}
+    found = pairs.scores([metric], weights)[metric]
+    return Estimate(float(found[0]), found[1:], weights.shape[1], level)
