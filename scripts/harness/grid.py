@@ -249,10 +249,15 @@ def items(config: DictConfig) -> list[str]:
 
 
 def item_inputs(config: DictConfig, item: str) -> dict[str, list[str]]:
-    """List the files an item is drawn from, by kind (the kinds in its `reads`)."""
+    """List the files an item is drawn from, by kind (the kinds in its `reads`).
+
+    It shows those of its experiments that were chosen.
+    """
     settings = config["items"][item]
-    chosen = list(config.experiments)
-    names = chosen if settings.experiments == "all" else list(settings.experiments)
+    names = list(config.experiments)
+    if settings.experiments != "all":
+        own = list(settings.experiments)
+        names = [name for name in own if name in names] or own
     found = {kind: list(dict.fromkeys(_reads(config, kind, names))) for kind in settings.reads}
     if settings.published:
         found["published"] = [places.PUBLISHED.format(name=name) for name in settings.published]

@@ -36,6 +36,7 @@ def test_all_sets_are_there() -> None:
         "chimera_leaves",
         "cifar10",
         "clickme",
+        "coco2014",
         "digits",
         "eurosat",
         "fashion_mnist",
@@ -44,6 +45,7 @@ def test_all_sets_are_there() -> None:
         "imagenet50",
         "imagenette",
         "mnist",
+        "voc2007",
     }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from PIL import Image
+from photographs import SYNSETS, write_imagenet, write_jpeg
 from torchvision.datasets.utils import extract_archive
 
 from sparks.data import CIFAR10, MNIST, EuroSAT, FashionMNIST, ImageNet, Imagenette
@@ -19,12 +19,6 @@ from sparks.data.imagenet import IMAGENETTE_IN_IMAGENET
 from sparks.errors import SparksError
 
 RNG = np.random.default_rng(0)
-
-
-def write_jpeg(path: Path, grey: int, size: tuple[int, int] = (40, 30)) -> None:
-    """A JPEG of one grey, which survives the compression."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (grey, grey, grey)).save(path, format="JPEG")
 
 
 # --- MNIST and Fashion-MNIST: IDX files ----------------------------------------------------------
@@ -148,22 +142,6 @@ def test_eurosat_is_split_by_class(tmp_path: Path) -> None:
 
 
 # --- ImageNet: WordNet folders and meta.bin ------------------------------------------------------
-
-SYNSETS = {
-    "n02012849": ("crane",),
-    "n02100735": ("English setter",),
-    "n03126707": ("crane",),
-}
-
-
-def write_imagenet(root: Path) -> None:
-    torch.save((SYNSETS, list(SYNSETS)), root / "meta.bin")
-    for label, wnid in enumerate(SYNSETS):
-        for i in range(3):
-            write_jpeg(root / "train" / wnid / f"{wnid}_{i}.JPEG", grey=60 * label + 10 * i)
-        name = f"ILSVRC2012_val_{label + 1:08d}.JPEG"
-        write_jpeg(root / "val" / wnid / name, grey=60 * label + 50)
-
 
 def test_imagenet_stays_files_with_distinct_names(tmp_path: Path) -> None:
     write_imagenet(tmp_path)

@@ -13,6 +13,7 @@ from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
     from sparks.data.blocks import BlockDigits
+    from sparks.data.boxed import COCO2014, VOC2007
     from sparks.data.chimera.builder import Chimera
     from sparks.data.chimera.clicks import Annotators
     from sparks.data.digits import Digits
@@ -29,6 +30,7 @@ _MODULES = {
     "Annotators": "chimera.clicks",
     "BlockDigits": "blocks",
     "CIFAR10": "torchvision_sets",
+    "COCO2014": "boxed",
     "Chimera": "chimera.builder",
     "Digits": "digits",
     "EuroSAT": "torchvision_sets",
@@ -41,13 +43,16 @@ _MODULES = {
     "MNIST": "torchvision_sets",
     "Reviews": "reviews",
     "TextSet": "texts",
+    "VOC2007": "boxed",
     "human_ceiling": "human",
     "human_maps": "human",
 }
 
 __all__ = [
     "CIFAR10",
+    "COCO2014",
     "MNIST",
+    "VOC2007",
     "Annotators",
     "BlockDigits",
     "Chimera",

@@ -43,8 +43,9 @@ class ImageSet:
         size: side in pixels to which files are resized and cropped.
         truth: name → tensor whose first axis is N. "parts": uint8 (N, H, W), 0 where there is no
             part and p + 1 where part p of `tables["parts"]` is seen; "boxes": int16 (N, 4), x0, y0,
-            x1, y1, the last two exclusive; "background": int64 (N,); "clicks": float32
-            (N, annotators, clicks, 2), x and y in pixels.
+            x1, y1, the last two exclusive; "objects": int16 (N, M, 4), such boxes around the up to
+            M objects of the image's class, rows of 0 where there are fewer; "background": int64
+            (N,); "clicks": float32 (N, annotators, clicks, 2), x and y in pixels.
         tables: facts about the whole set that JSON can hold. "parts": names of the parts;
             "class_parts": class → names of its diagnostic parts.
 
@@ -120,10 +121,13 @@ class ImageSet:
         return replace(self, images=pixels, files=None, root=None, size=None)
 
     def diagnostic(self) -> Tensor | None:
-        """Where each image shows a part that is diagnostic of its class: bool (N, H, W).
+        """Where each image shows what decides its class: bool (N, H, W).
 
-        None when the parts of the images are not known.
+        Its diagnostic parts, or else boxes around objects of the class; None when neither is known.
         """
+        if "objects" in self.truth:
+            side = self.size if self.images is None else self.images.shape[-1]
+            return _inside(self.truth["objects"], int(side or 0))
         parts: Tensor | None = self.truth.get("parts")
         if parts is None or not {"parts", "class_parts"} <= set(self.tables):
             return None
@@ -226,12 +230,23 @@ def decode(path: Path, size: int) -> Tensor:
             "and rerun the data step"
         ) from error
     if image.size != (size, size):
-        scale = size / CROP / min(image.size)
-        width, height = (max(size, round(side * scale)) for side in image.size)
-        left, top = (width - size) // 2, (height - size) // 2
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
+        sides, left, top = placed(*image.size, size)
+        image = image.resize(sides, Image.Resampling.BILINEAR)
         image = image.crop((left, top, left + size, top + size))
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+
+
+def placed(width: int, height: int, size: int) -> tuple[tuple[int, int], int, int]:
+    """Where `decode` puts an image of width × height pixels.
+
+    Returns:
+        The sides it is resized to, and the left and the top of the crop in it, in pixels.
+    """
+    if (width, height) == (size, size):
+        return (size, size), 0, 0
+    scale = size / CROP / min(width, height)
+    wide, high = (max(size, round(side * scale)) for side in (width, height))
+    return (wide, high), (wide - size) // 2, (high - size) // 2
 
 
 def require_every_class(images: ImageSet, name: str) -> ImageSet:
@@ -268,6 +283,14 @@ def _check(images: ImageSet) -> None:
     sizes["images"] = len(images.files if images.images is None else images.images)  # type: ignore[arg-type]
     if wrong := {name: size for name, size in sizes.items() if size != n}:
         raise SparksError(f"an image set has {n} labels but {wrong}: they must be as many")
+
+
+def _inside(boxes: Tensor, size: int) -> Tensor:
+    """Which pixels lie in any of the boxes (N, M, 4) of an image: bool (N, size, size)."""
+    at = torch.arange(size)
+    x0, y0, x1, y1 = (side[..., None] for side in boxes.unbind(-1))
+    across, down = (at >= x0) & (at < x1), (at >= y0) & (at < y1)  # (N, M, size)
+    return torch.stack([(d[:, :, None] & a[:, None, :]).any(0) for d, a in zip(down, across)])
 
 
 def _as_index(indices: Tensor | Sequence[int] | slice, n: int) -> Tensor:

@@ -52,9 +52,10 @@ class Pointing:
         text["images"] = [str(n) for n in numbers["n"]]
         caption = (
             "Pointing game: the share of images where the map's maximum lies on a part that "
-            f"decides the class, with Wilson's {self.level:.0%} interval. The parts are known "
-            "because the images are drawn; chance is their mean area, what a random point hits. "
-            "The class explained is the model's own. fel2021sobol plays it on the boxes of VOC and "
-            "COCO; its table is not available."
+            f"decides the class, with Wilson's {self.level:.0%} interval. On chimera the parts are "
+            "known, because the images are drawn, and the class explained is the model's own; on "
+            "VOC and COCO they are boxes around the objects of a class, and every class in an "
+            "image is explained. Chance is their mean area, what a random point hits. fel2021sobol "
+            "plays it on VOC and COCO; its table is not available."
         )
         return Table(numbers, text, caption)

@@ -1,0 +1,192 @@
+"""Photographs with several objects in boxes, for the pointing game: VOC 2007 and COCO 2014.
+
+The pointing game (Zhang et al., arXiv 1608.00507) asks for a map of every class that an image
+shows. So each *image and class* is one row here: the same file comes once for each class in it, its
+label is that class, and its truth the boxes around the objects of that class. A classifier learns
+from the same rows, which makes its softmax a distribution over what is in the image.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from sparks.data.fetch import guarded
+from sparks.data.imageset import ImageSet, placed
+from sparks.data.torchvision_sets import TorchvisionSet, from_files
+
+# The publisher's server has no https; torchvision knows the digests of what this mirror serves.
+VOC_MIRROR = "https://pjreddie.com/media/files"
+VOC_CLASSES = (
+    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
+    "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train",
+    "tvmonitor",
+)  # fmt: skip
+
+
+class Shown(NamedTuple):
+    """One class in one image: x0, y0, x1, y1 of its objects in pixels of the file, x1, y1 exclusive."""
+
+    path: str
+    label: int
+    sides: tuple[int, int]  # width and height of the file
+    boxes: Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True)
+class _Boxed(TorchvisionSet):
+    """What both sets share.
+
+    Attributes:
+        size: side in pixels to which the images are resized and cropped; what is left of the boxes
+            is the truth. An image whose objects are all cropped away has none.
+    """
+
+    size: int = 224
+
+    def _read(self) -> dict[str, ImageSet]:
+        return {"train": self._split("train"), "test": self._split("test")}
+
+    def _split(self, split: str) -> ImageSet:
+        classes, rows = self._shown(split)
+        images = from_files([(r.path, r.label) for r in rows], self.root, classes, self.size)
+        truth = {"objects": _stacked([_on_crop(row, self.size) for row in rows])}
+        return ImageSet(
+            images.labels, images.classes, files=images.files, root=images.root, size=images.size,
+            truth=truth,
+        )  # fmt: skip
+
+    @abstractmethod
+    def _shown(self, split: str) -> tuple[Sequence[str], list[Shown]]:
+        """Names of the classes, and every class of every image of "train" or "test"."""
+
+
+@dataclass(frozen=True)
+class VOC2007(_Boxed):
+    """PASCAL VOC 2007, 20 classes: "train" is trainval (5,011 images), "test" test (4,952).
+
+    Objects that the annotators called difficult count like the others.
+    """
+
+    name = "voc2007"
+    folder = "VOCdevkit/VOC2007"
+
+    def download(self) -> None:
+        """Fetch both archives into `root` and unpack them; archives that are intact are kept."""
+        from torchvision.datasets.utils import download_and_extract_archive
+        from torchvision.datasets.voc import DATASET_YEAR_DICT
+
+        with self._downloading():
+            for part in ("2007", "2007-test"):
+                archive = DATASET_YEAR_DICT[part]
+                download_and_extract_archive(
+                    f"{VOC_MIRROR}/{archive['filename']}", self.root,
+                    filename=archive["filename"], md5=archive["md5"],
+                )  # fmt: skip
+
+    def _shown(self, split: str) -> tuple[Sequence[str], list[Shown]]:
+        from torchvision.datasets import VOCDetection
+
+        part = {"train": "trainval", "test": "test"}[split]
+        dataset = VOCDetection(self.root, year="2007", image_set=part)
+        files = zip(dataset.images, dataset.annotations, strict=True)
+        return VOC_CLASSES, [row for paths in files for row in self._of_image(*paths)]
+
+    @staticmethod
+    def _of_image(image: str, annotation: str) -> Iterator[Shown]:
+        from xml.etree.ElementTree import ParseError, parse
+
+        from torchvision.datasets import VOCDetection
+
+        try:
+            told = VOCDetection.parse_voc_xml(parse(annotation).getroot())["annotation"]
+        except ParseError as error:
+            raise ValueError(f"{annotation}: {error}") from error
+        boxes = defaultdict(list)
+        for thing in told["object"]:
+            x0, y0, x1, y1 = (float(thing["bndbox"][s]) for s in ("xmin", "ymin", "xmax", "ymax"))
+            boxes[thing["name"]].append((x0 - 1, y0 - 1, x1, y1))  # its pixels are counted from 1
+        sides = int(told["size"]["width"]), int(told["size"]["height"])
+        for name in sorted(boxes):
+            yield Shown(image, VOC_CLASSES.index(name), sides, boxes[name])
+
+
+@dataclass(frozen=True)
+class COCO2014(_Boxed):
+    """MS COCO 2014 (Lin et al., arXiv 1405.0312), 80 classes: train2014 and val2014 as "test".
+
+    Boxes around crowds count too: what lies in them is of the class.
+    """
+
+    name = "coco2014"
+    folder = "coco2014"
+
+    def download(self) -> None:
+        """Unpack the archives put into the folder; their publisher's server has no https."""
+        from torchvision.datasets.utils import extract_archive
+
+        with self._reading(), guarded():
+            for archive in ("train2014", "val2014", "annotations_trainval2014"):
+                extract_archive(str(self._where() / f"{archive}.zip"))
+
+    def _shown(self, split: str) -> tuple[Sequence[str], list[Shown]]:
+        part = {"train": "train2014", "test": "val2014"}[split]
+        told = self._annotations(self._where() / "annotations" / f"instances_{part}.json")
+        categories = sorted(told["categories"], key=lambda category: category["id"])
+        label = {category["id"]: place for place, category in enumerate(categories)}
+        boxes = defaultdict(list)
+        for thing in told["annotations"]:
+            x, y, width, height = thing["bbox"]
+            boxes[thing["image_id"], label[thing["category_id"]]].append(
+                (x, y, x + width, y + height)
+            )
+        files = {image["id"]: image for image in told["images"]}
+        rows = []
+        for (image, place), found in sorted(boxes.items()):
+            file = files[image]
+            path = str(self._where() / part / file["file_name"])
+            rows.append(Shown(path, place, (file["width"], file["height"]), found))
+        return [category["name"] for category in categories], rows
+
+    @staticmethod
+    def _annotations(path: Path) -> dict[str, Any]:
+        with path.open(encoding="utf-8") as file:
+            told = json.load(file)
+        if missing := {"images", "annotations", "categories"} - set(told):
+            raise ValueError(f"{path} has no {min(missing)}")
+        return dict(told)
+
+    def _way_out(self) -> str:
+        call = f"COCO2014(root={self.root!r}).download()"
+        return (
+            "put train2014.zip, val2014.zip and annotations_trainval2014.zip from cocodataset.org "
+            f"into {self._where()} and unpack them with: "
+            f'python -c "from sparks.data import COCO2014; {call}"'
+        )
+
+
+def _on_crop(row: Shown, size: int) -> Tensor:
+    """Boxes in pixels of the image as it is decoded, int16 (M, 4), without those cropped away."""
+    (wide, high), left, top = placed(*row.sides, size)
+    scale = torch.tensor([wide / row.sides[0], high / row.sides[1]]).repeat(2)
+    boxes = torch.tensor(row.boxes) * scale - torch.tensor([left, top, left, top])
+    boxes = torch.cat([boxes[:, :2].floor(), boxes[:, 2:].ceil()], dim=1).clamp(0, size)
+    seen = (boxes[:, :2] < boxes[:, 2:]).all(1)
+    return boxes[seen].to(torch.int16)
+
+
+def _stacked(boxes: Sequence[Tensor]) -> Tensor:
+    """Boxes of all images as int16 (N, M, 4), filled up with rows of 0."""
+    most = max(map(len, boxes), default=0)
+    stacked = torch.zeros(len(boxes), most, 4, dtype=torch.int16)
+    for place, own in enumerate(boxes):
+        stacked[place, : len(own)] = own
+    return stacked
