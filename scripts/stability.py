@@ -1,4 +1,4 @@
-"""Explain images by the networks of every fold and condition, and compare their maps."""
+"""Explain images, or a shard of them, by the networks of every fold; compare their maps."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +14,16 @@ PARTS = (
     "model.classifier", "attribution", "studies.stability.explain", "studies.stability.folds",
     "studies.stability.switched", "studies.stability.randomised", "studies.stability.noise",
     "studies.stability.images", "studies.stability.target", "studies.stability.distances",
-    "studies.stability.metrics", "seed", "device",
+    "studies.stability.metrics", "studies.stability.shard", "seed", "device",
 )  # fmt: skip
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the distances of every pair of maps, and the metrics of the maps of unseen images."""
     import pandas as pd
+    import torch
 
-    from harness.loading import build
+    from harness.loading import build, of_shard
     from sparks.artifacts import save_table
     from sparks.data import ImageSet
     from sparks.progress import progress
@@ -34,6 +35,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     k, seed = cfg["studies.stability.folds"], cfg["seed"]
     folds = stratified_folds(images.labels, k, seed)
     chosen = chosen_images(images.labels, folds, cfg["studies.stability.images"], seed)
+    size, shard = cfg["studies.stability.shard"], cfg.wildcards.get("shard")
+    mine = [chosen[folds[chosen] == fold] for fold in range(k)]
+    chosen = torch.cat([part[of_shard(len(part), size, shard)] for part in mine])
     distances = build(cfg["studies.stability.distances"])
     metrics = [build(metric) for metric in cfg["studies.stability.metrics"].values()]
     names = {key: cfg.wildcards[key] for key in ("dataset", "model", "seed")}

@@ -1,7 +1,12 @@
 """Put what one model's folds gave into a tidy table: distances of one kind, metrics, accuracies."""
 
+from typing import TYPE_CHECKING
+
 from harness import grid, places
 from harness.job import Config, Paths, main
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PARTS = ("studies.stability.distance",)
 
@@ -13,8 +18,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.artifacts import load_table, save_table
     from sparks.stability.tables import fold_accuracy, held_out, tidy_metrics, tidy_pairs
 
-    pairs = pd.concat([load_table(path) for path in inputs["pairs"]], ignore_index=True)
-    metrics = pd.concat([load_table(path) for path in inputs["metrics"]], ignore_index=True)
+    pairs, metrics = _read(inputs["pairs"]), _read(inputs["metrics"])
     history = pd.concat([load_table(path) for path in inputs["history"]], ignore_index=True)
     rows = [
         tidy_pairs(pairs, cfg["studies.stability.distance"]),
@@ -23,6 +27,18 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         fold_accuracy(history),
     ]
     save_table(outputs["table"], pd.concat(rows, ignore_index=True), cfg.provenance())
+
+
+def _read(paths: list[str]) -> "pd.DataFrame":
+    """Put tables into one, in an order that does not tell of shards; some of these are empty."""
+    import pandas as pd
+
+    from sparks.artifacts import load_table
+
+    tables = [load_table(path) for path in paths]
+    table = pd.concat([part for part in tables if len(part)] or tables[:1], ignore_index=True)
+    order = ["method", "condition", "fold", "image", "other", "metric"]
+    return table.sort_values([key for key in order if key in table], ignore_index=True)
 
 
 if __name__ == "__main__":

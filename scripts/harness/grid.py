@@ -123,10 +123,23 @@ def stability_scores_inputs(config: DictConfig, names: Mapping[str, str]) -> dic
     jobs = [job for job in explanations(config, names["experiment"]) if Run(*job[:3]) == run]
     shares = [0, *config.studies.stability.switched]
     return {
-        "pairs": [places.PAIRS.format(**job._asdict()) for job in jobs],
-        "metrics": [places.PAIR_METRICS.format(**job._asdict()) for job in jobs],
+        "pairs": [path for job in jobs for path in _compared(config, places.PAIRS, job)],
+        "metrics": [path for job in jobs for path in _compared(config, places.PAIR_METRICS, job)],
         "history": [places.FOLD_HISTORY.format(**run._asdict(), switched=p) for p in shares],
     }
+
+
+def _compared(config: DictConfig, whole: str, job: Explanation) -> list[str]:
+    """Name what one method gave on the networks of one model's folds, shard by shard.
+
+    A shard holds `studies.stability.shard` images of every fold.
+    """
+    study = config.studies.stability
+    if study.shard is None:
+        return [whole.format(**job._asdict())]
+    each = {places.PAIRS: places.PAIRS_SHARD, places.PAIR_METRICS: places.PAIR_METRICS_SHARD}[whole]
+    number = -(-(study.images // study.folds) // study.shard)
+    return [each.format(**job._asdict(), shard=shard) for shard in range(number)]
 
 
 def shards(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]:

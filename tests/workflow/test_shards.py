@@ -85,3 +85,35 @@ def test_shards_after_the_last_image_are_empty(made):
     lengths = [len(load_tensors(shard)["maps"]) for shard in shards]
     assert lengths == [256, there - 256, 0, 0]
     assert len(load_tensors(project.folder / f"{FOLDER}/random.safetensors")["maps"]) == there
+
+
+FOLDED = "results/stability/digits/convnet/0/stability.scores.parquet"
+# 20 images of each of two folds in shards of 16: the last one is smaller.
+FOLDS = (
+    "studies.stability.images=40",
+    "experiments.stability.methods=[smoothgrad,rise,random]",
+    "studies.stability.switched=[10]",
+    "studies.stability.randomised=[10]",
+)
+
+
+def test_distances_between_folds_are_those_of_one_job_to_the_last_bit(made):
+    project, _ = made
+    project.snakemake(*run(FOLDED, shard="null", other=FOLDS))
+    whole = load_table(project.folder / FOLDED)
+    arguments = run(FOLDED, shard="null", other=(*FOLDS, "studies.stability.shard=16"))
+    assert project.planned(*arguments[2:]) == {"stability": 6, "stability_scores": 1}
+    project.snakemake(*arguments)
+    assert load_table(project.folder / FOLDED).equals(whole)
+
+
+def test_shards_of_folds_after_the_last_image_are_empty(made):
+    project, _ = made
+    folds = (*FOLDS, "studies.stability.shard=256", "studies.stability.images=1600")
+    own = "experiments.stability.methods=[random]"
+    project.snakemake(*run(FOLDED, shard="null", other=(*folds, own)))
+    shards = sorted((project.folder / "results/stability/digits/convnet/0/random").glob("*.pairs*"))
+    sizes = [len(load_table(shard)) for shard in shards]
+    images = len(ImageSet.load(project.folder / "results/data/digits/train.safetensors"))
+    assert sum(sizes) == 3 * images  # conditions, of one other network each
+    assert sizes[-1] == 0

@@ -1,4 +1,5 @@
 # Stability: networks trained without one fold each, and how far their explanations are apart.
+OF_SHARDS = CFG.studies.stability.shard is not None
 
 
 # Train the networks of all folds on labels of which some are switched. In one job: a process costs
@@ -29,17 +30,22 @@ rule train_folds:
         "../../scripts/train_folds.py"
 
 
-# Explain images by one method and the networks of every fold and condition; compare the maps.
+# Explain images, or a shard of them, by one method and the networks of every fold and condition;
+# compare the maps.
 rule stability:
     input:
         unpack(stability_inputs),
     output:
-        pairs=places.PAIRS,
-        metrics=places.PAIR_METRICS,
+        pairs=places.PAIRS_SHARD if OF_SHARDS else places.PAIRS,
+        metrics=places.PAIR_METRICS_SHARD if OF_SHARDS else places.PAIR_METRICS,
     log:
-        places.log("stability", "dataset", "model", "seed", "method"),
+        places.log(
+            "stability", "dataset", "model", "seed", "method", *["shard"][:OF_SHARDS]
+        ),
     benchmark:
-        places.benchmark("stability", "dataset", "model", "seed", "method")
+        places.benchmark(
+            "stability", "dataset", "model", "seed", "method", *["shard"][:OF_SHARDS]
+        )
     conda:
         "../../environment.yml"
     threads: 1

@@ -49,8 +49,11 @@ def pair_rows(shards: Iterable[Compared]) -> tuple[pd.DataFrame, pd.DataFrame]:
         for name, values in shard.metrics.items():
             row = {"image": image, "fold": shard.fold, "metric": name}
             metrics.append(pd.DataFrame({**row, "value": values.double().numpy()}))
-    nothing = pd.DataFrame(columns=["image", "fold", "metric", "value"])
-    return pd.concat(pairs, ignore_index=True), pd.concat(metrics or [nothing], ignore_index=True)
+    of_pairs, of_metrics = (
+        pd.concat(parts or [pd.DataFrame(columns=["image", "fold", *own])], ignore_index=True)
+        for parts, own in ((pairs, ["other"]), (metrics, ["metric", "value"]))
+    )
+    return of_pairs, of_metrics
 
 
 def tidy_pairs(pairs: pd.DataFrame, distance: str) -> pd.DataFrame:
