@@ -8,24 +8,25 @@ PARTS = (
     "model.layer",
     "model.name",
     "studies.holistic",
+    "concepts.shard",
     "seed",
     "device",
 )
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
-    """Write what was measured of every class."""
-    from harness.loading import build, concept_layers, trained
+    """Write what was measured of every class, or of those of a shard."""
+    from harness.loading import build, classes_of_shard, classified, concept_layers, trained
     from sparks.artifacts import save_table
-    from sparks.data import ImageSet
 
     settings = cfg["studies.holistic"]
     study = build(settings["study"])
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
-    train, test = ImageSet.load(inputs["train"]), ImageSet.load(inputs["test"])
+    train, test = classified(inputs, "train"), classified(inputs, "test")
     layers = concept_layers(settings["layers"], cfg["model.name"], cfg["model.layer"])
     names = cfg.wildcards
-    numbers = study.run(model, layers, train, test)
+    part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
+    numbers = study.run(model, layers, train, test, part)
     table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
     save_table(outputs["table"], table, cfg.provenance())
 
@@ -34,7 +35,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"train": places.TRAIN, "test": places.TEST, "weights": places.WEIGHTS},
+        inputs=places.CLASSIFIED,
         outputs={"table": places.HOLISTIC},
         snakemake=globals().get("snakemake"),
     )

@@ -1,4 +1,4 @@
-"""Survey every class of one model for Lens: concepts, what they count, where and how they look."""
+"""Survey the classes of one model for Lens: concepts, what they count, where and how they look."""
 
 from typing import Any
 
@@ -12,25 +12,27 @@ PARTS = (
     "studies.lens.surveyor",
     "studies.lens.alike",
     "drawing",
+    "concepts.shard",
     "seed",
     "device",
 )
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
-    """Write one file a class, and the numbers of all of them."""
-    from harness.loading import build, concept_layers, trained
+    """Write one file a class, of all or of those of a shard, and their numbers."""
+    from harness.loading import build, classes_of_shard, classified, concept_layers, trained
     from sparks.artifacts import save_table
-    from sparks.data import ImageSet
     from sparks.lens import write_atlas
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     (layer,) = concept_layers({}, cfg["model.name"], cfg["model.layer"])
     surveyor = build(cfg["studies.lens.surveyor"])
-    train = ImageSet.load(inputs["train"])
-    classes = surveyor.survey(model, layer, train, drawing(cfg, inputs["spectrum"]))
+    train, names = classified(inputs, "train"), cfg.wildcards
+    part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
+    classes = surveyor.survey(model, layer, train, drawing(cfg, inputs["spectrum"]), part)
     numbers = write_atlas(outputs["atlas"], classes, build(cfg["studies.lens.alike"]))
-    names = cfg.wildcards
+    if "table" not in outputs:  # of a shard: the numbers are those of all classes together
+        return
     table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
     save_table(outputs["table"], table, cfg.provenance())
 
@@ -58,7 +60,12 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"train": places.TRAIN, "weights": places.WEIGHTS, "spectrum": places.SPECTRUM},
+        inputs={
+            "train": places.TRAIN,
+            "predicted": places.PREDICTED,
+            "weights": places.WEIGHTS,
+            "spectrum": places.SPECTRUM,
+        },
         outputs={"table": places.LENS, "atlas": places.LENS_ATLAS},
         snakemake=globals().get("snakemake"),
     )

@@ -159,6 +159,28 @@ def shards(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]
     return {kind: [t.format(**names, shard=i) for i in numbers] for kind, t in templates.items()}
 
 
+def shards_of_classes(config: DictConfig, study: str, names: Mapping[str, str]) -> list[str]:
+    """Name what the shards of the classes gave: tables of "craft" or "holistic", atlases of "lens".
+
+    How many classes a model predicts often enough is known only when it is there: the last shards
+    may be empty.
+
+    Raises:
+        SparksError: when classes are not split.
+    """
+    size, settings = config.concepts.shard, config.studies[study]
+    if size is None:
+        raise SparksError("concepts.shard is null: one job takes all classes")
+    most = (settings.surveyor if study == "lens" else settings.study).most
+    classes = config.datasets[names["dataset"]].num_classes
+    number = -(-min(classes, most or classes) // size)
+    place = {
+        "craft": places.CRAFT_SHARD, "holistic": places.HOLISTIC_SHARD, "lens": places.LENS_SHARD,
+    }[study]  # fmt: skip
+    known = {key: names[key] for key in ("dataset", "model", "seed")}
+    return [place.format(**known, shard=shard) for shard in range(number)]
+
+
 def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
     """Name what pictures of a model are made of, and the other models that judge them."""
     judges = [judge.split("/") for judge in config.scale.maco_judges]

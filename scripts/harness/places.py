@@ -11,6 +11,7 @@ EXPLAINED = "results/explained/{dataset}.safetensors"
 WEIGHTS = "results/models/{dataset}/{model}/{seed}/weights.safetensors"
 HISTORY = "results/models/{dataset}/{model}/{seed}/history.parquet"
 TRAINING_TIME = "results/models/{dataset}/{model}/{seed}/time.parquet"
+PREDICTED = "results/models/{dataset}/{model}/{seed}/predicted.safetensors"
 EVALUATION = "results/models/{dataset}/{model}/{seed}/evaluation.parquet"
 
 MAPS = "results/attributions/{dataset}/{model}/{seed}/{method}.safetensors"
@@ -33,10 +34,14 @@ PAIR_METRICS_SHARD = "results/stability/{dataset}/{model}/{seed}/{method}/{shard
 STABILITY_SCORES = "results/stability/{dataset}/{model}/{seed}/{experiment}.scores.parquet"
 MAP_DISTANCES = "results/studies/map_distances.parquet"
 CRAFT = "results/studies/craft/{dataset}/{model}/{seed}.parquet"
+CRAFT_SHARD = "results/studies/craft/{dataset}/{model}/{seed}/{shard}.parquet"
 CRAFT_PICTURES = "results/studies/craft/{dataset}/{model}/{seed}.safetensors"
+OF_CLASSES = "results/studies/{study}/{dataset}/{model}/{seed}.parquet"
 HOLISTIC = "results/studies/holistic/{dataset}/{model}/{seed}.parquet"
+HOLISTIC_SHARD = "results/studies/holistic/{dataset}/{model}/{seed}/{shard}.parquet"
 LENS = "results/studies/lens/{dataset}/{model}/{seed}.parquet"
 LENS_ATLAS = "results/studies/lens/{dataset}/{model}/{seed}"
+LENS_SHARD = "results/studies/lens-shards/{dataset}/{model}/{seed}/{shard}"
 MACO = "results/studies/maco/{dataset}/{model}/{seed}.parquet"
 MACO_PICTURES = "results/studies/maco/{dataset}/{model}/{seed}.safetensors"
 WALKTHROUGH = "results/studies/walkthrough/{dataset}/{model}/{seed}.safetensors"
@@ -54,6 +59,9 @@ UTILITY = "results/studies/utility/{dataset}/{model}/{seed}.parquet"
 UTILITY_PROXIES = "results/studies/utility/{dataset}/{model}/{seed}.proxies.parquet"
 UTILITY_MAPS = "results/studies/utility/{dataset}/{model}/{seed}.safetensors"
 UTILITY_PUBLISHED = "results/studies/utility/published.parquet"
+
+# What the chapters on concepts are made from: images, and the class that the model gives each.
+CLASSIFIED = {"train": TRAIN, "test": TEST, "predicted": PREDICTED, "weights": WEIGHTS}
 
 # What else an experiment may measure: study → its tables of numbers that are the same in every run.
 STUDIES = {

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from sparks.attribution import GradCAM, GradientInput, Occlusion, Saliency, Sobol
 from sparks.concepts import NMF, PCA, CraftMaps, GridCrops, Layer, RandomCrops
-from sparks.concepts.craft import predicted_as
+from sparks.concepts.classes import Classified
 from sparks.concepts.steering import steer
 from sparks.engine import Baseline
 from sparks.errors import SparksError
@@ -74,9 +74,9 @@ class TestLayer:
         assert vectors.map_size is None
 
     def test_predicted(self):
-        logits = torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, 0.0], [3.0, 1.0]])
-        assert predicted_as(logits, 0).tolist() == [0, 2, 3]
-        assert predicted_as(logits, 0, 2).tolist() == [0, 2]
+        given = Classified(None, torch.tensor([0, 1, 0, 0]))
+        assert given.of(0).tolist() == [0, 2, 3]
+        assert given.of(0, 2).tolist() == [0, 2]
 
 
 class TestConcepts:

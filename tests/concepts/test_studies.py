@@ -1,5 +1,8 @@
 """The studies of CRAFT and of the holistic framework, whole, on a small model and few images."""
 
+from dataclasses import replace
+
+import pandas as pd
 import pytest
 import torch
 
@@ -13,6 +16,7 @@ from sparks.attribution import (
     Sobol,
 )
 from sparks.concepts import NMF, PCA, Craft, Layer, RandomCrops
+from sparks.concepts.classes import Classified
 from sparks.concepts.craft_study import CraftStudy
 from sparks.concepts.holistic_study import HolisticStudy
 from sparks.concepts.pictures import Pictures
@@ -42,8 +46,13 @@ def wide(table, metric, **known):
 
 
 @pytest.fixture(scope="module")
-def holistic(model, sets):
-    study = HolisticStudy(
+def given(model, sets):
+    return [Classified.by(model, images) for images in sets]
+
+
+@pytest.fixture(scope="module")
+def holistic_study():
+    return HolisticStudy(
         dictionary=NMF(concepts=3),
         dictionaries={"NMF": NMF(concepts=3), "PCA": PCA(concepts=3)},
         crops=RandomCrops(number=4),
@@ -61,7 +70,11 @@ def holistic(model, sets):
         steps=(1.0, 2.0),
         images=4,
     )
-    return study.run(model, LAYERS, *sets).table("made-up", "convnet", 0)
+
+
+@pytest.fixture(scope="module")
+def holistic(holistic_study, model, given):
+    return holistic_study.run(model, LAYERS, *given).table("made-up", "convnet", 0)
 
 
 def test_three_methods_are_the_contributions_at_the_last_layer(holistic):
@@ -107,8 +120,8 @@ def test_reliability_counts_the_images_that_the_model_gets_right(holistic, sets)
 
 
 @pytest.fixture(scope="module")
-def craft_numbers(model, sets):
-    study = CraftStudy(
+def craft_study():
+    return CraftStudy(
         craft=Craft(dictionary=NMF(concepts=3), crops=RandomCrops(number=4)),
         published=Sobol(points=8),
         banks={"NMF": NMF(concepts=3), "PCA": PCA(concepts=3)},
@@ -118,7 +131,33 @@ def craft_numbers(model, sets):
         trials=4,
         checked=1,
     )
-    return study.run(model, LAYERS, *sets, None).table("made-up", "convnet", 0)
+
+
+@pytest.fixture(scope="module")
+def craft_numbers(craft_study, model, given):
+    return craft_study.run(model, LAYERS, *given, None).table("made-up", "convnet", 0)
+
+
+def test_parts_of_the_classes_give_the_rows_of_all(
+    craft_study, craft_numbers, holistic_study, holistic, model, given
+):
+    parts = [slice(0, 1), slice(1, 3), slice(3, 5)]
+    of_craft = [craft_study.run(model, LAYERS, *given, None, part) for part in parts]
+    of_holistic = [holistic_study.run(model, LAYERS, *given, part) for part in parts]
+    for whole, each in ((craft_numbers, of_craft), (holistic, of_holistic)):
+        tables = [numbers.table("made-up", "convnet", 0) for numbers in each]
+        assert len(tables[2]) == 0  # there are no more than two
+        assert pd.concat([part for part in tables if len(part)], ignore_index=True).equals(whole)
+    assert len(of_craft[1].blocks) > 0
+
+
+def test_no_more_classes_than_asked_for(holistic_study, model, given):
+    study = replace(holistic_study, most=1)
+    names = [set(study.run(model, LAYERS, *given, part).table("", "", 0)["condition"])
+             for part in (slice(0, None), slice(0, 3), slice(1, 3))]  # fmt: skip
+    assert names[0] == names[1]
+    assert len(names[0] & {"a", "b", "c", "d"}) == 1
+    assert names[2] == set()
 
 
 def test_areas_are_those_of_the_curves_that_are_drawn(craft_numbers, model, sets):
@@ -138,7 +177,7 @@ def test_a_model_that_predicts_no_class_often_enough(model, sets):
     study = CraftStudy(craft=Craft(), published=Sobol(), banks={}, dictionaries={})
     few = ImageSet(sets[0].labels[:1], sets[0].classes, sets[0].images[:1])
     with pytest.raises(SparksError, match="no class has 2 training and 2 test images"):
-        study.run(model, LAYERS, sets[0], few, None)
+        study.run(model, LAYERS, *(Classified.by(model, s) for s in (sets[0], few)), None)
 
 
 def test_an_image_of_a_class_that_no_training_image_is_given(model, sets):
@@ -151,7 +190,7 @@ def test_an_image_of_a_class_that_no_training_image_is_given(model, sets):
     study = CraftStudy(craft=Craft(), published=Sobol(), banks={}, dictionaries={})
     name = data.classes[int(given[0])]
     with pytest.raises(SparksError, match=f"no training image as '{name}'"):
-        Pictures().of_image(study, model, layer, train, x)
+        Pictures().of_image(study, model, layer, Classified.by(model, train), x)
 
 
 def test_without_known_parts_nothing_is_compared_with_them(craft_numbers):

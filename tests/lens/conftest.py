@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from sparks.concepts import NMF, Craft, RandomCrops
+from sparks.concepts.classes import Classified
 from sparks.data import ImageSet
 from sparks.lens import Atlas, Surveyor, write_atlas
 from sparks.lens.links import Alike
@@ -58,7 +59,7 @@ def draw(concepts):
 
 @pytest.fixture(scope="session")
 def surveyed(model, train):
-    return list(SURVEYOR.survey(model, "stages.1", train, draw))
+    return list(SURVEYOR.survey(model, "stages.1", Classified.by(model, train), draw))
 
 
 @pytest.fixture(scope="session")

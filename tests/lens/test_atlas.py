@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from sparks.concepts import NMF, Craft, Layer, RandomCrops
+from sparks.concepts.classes import Classified
 from sparks.errors import SparksError
 from sparks.lens import Atlas, ClassAtlas, write_atlas
 from sparks.lens.folder import whole_folder
@@ -56,7 +57,7 @@ def test_crops_are_of_the_images_that_are_shown(surveyed):
 
 
 def test_the_same_survey_gives_the_same_bytes(model, train, surveyed, tmp_path):
-    again = next(SURVEYOR.survey(model, "stages.1", train, draw))
+    again = next(SURVEYOR.survey(model, "stages.1", Classified.by(model, train), draw))
     for name, tensor in surveyed[0].tensors.items():
         assert torch.equal(again.tensors[name].nan_to_num(), tensor.nan_to_num()), name
 
@@ -67,7 +68,7 @@ def test_a_class_with_fewer_crops_than_concepts_has_fewer_concepts(model, train)
         images=2,
         craft=Craft(dictionary=NMF(concepts=10), crops=RandomCrops(number=2)),
     )
-    one = next(few.survey(model, "stages.1", train))
+    one = next(few.survey(model, "stages.1", Classified.by(model, train)))
     assert one.k == 4
     assert "pictures" not in one.tensors
     assert one.tensors["crops_found"].tolist() == [2] * 4
@@ -81,7 +82,7 @@ def test_layers_with_negative_activations_get_signed_concepts(train):
             torch.nn.Conv2d(3, 8, 3, 2), torch.nn.Flatten(), torch.nn.Linear(8 * 49, 3)
         )
     signed = Classifier(net).eval()
-    one = next(SURVEYOR.survey(signed, "0", train))
+    one = next(SURVEYOR.survey(signed, "0", Classified.by(signed, train)))
     assert float(one.tensors["atoms"].min()) < 0
 
 
@@ -151,3 +152,15 @@ def test_a_failed_folder_leaves_the_old_one(tmp_path):
         fail()
     assert (target / "page").read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_parts_of_the_classes_make_the_atlas_of_all(model, train, surveyed, atlas, tmp_path):
+    given = Classified.by(model, train)
+    for number, part in enumerate((slice(0, 2), slice(2, 4), slice(4, 6))):
+        write_atlas(tmp_path / str(number), SURVEYOR.survey(model, "stages.1", given, draw, part))
+    shards = [Atlas(tmp_path / str(number), "", "") for number in range(3)]
+    assert [len(shard.names) for shard in shards] == [2, len(surveyed) - 2, 0]
+    classes = (shard.load(target) for shard in shards for target in shard.names)
+    write_atlas(tmp_path / "all", classes, Alike(least=-1.0))
+    for file in sorted(atlas.path.iterdir()):
+        assert (tmp_path / "all" / file.name).read_bytes() == file.read_bytes(), file.name

@@ -117,3 +117,40 @@ def test_shards_of_folds_after_the_last_image_are_empty(made):
     images = len(ImageSet.load(project.folder / "results/data/digits/train.safetensors"))
     assert sum(sizes) == 3 * images  # conditions, of one other network each
     assert sizes[-1] == 0
+
+
+TABLES = [
+    f"results/studies/{study}/chimera/convnet/0.parquet" for study in ("craft", "holistic", "lens")
+]
+
+
+@pytest.fixture(scope="module")
+def of_classes(make_project):
+    """Concepts of all classes in one job, then of three classes a job, in the same folder."""
+    project = make_project("classes")
+    project.snakemake(*run(*TABLES, shard="null"))
+    whole = [load_table(project.folder / table) for table in TABLES]
+    atlas = (project.folder / TABLES[-1]).with_suffix("")
+    files = {file.name: file.read_bytes() for file in atlas.iterdir()}
+    project.snakemake(*run(*TABLES, shard="null", other=("concepts.shard=1",)))
+    return project, whole, files
+
+
+def test_concepts_of_shards_are_those_of_one_job(of_classes):
+    project, whole, files = of_classes
+    for table, before in zip(TABLES, whole, strict=True):
+        assert load_table(project.folder / table).equals(before), table
+    atlas = (project.folder / TABLES[-1]).with_suffix("")
+    assert {file.name for file in atlas.iterdir()} == set(files)
+    for name, content in files.items():
+        if name.startswith("class-"):
+            assert load_tensors(atlas / name).keys()
+            assert (atlas / name).read_bytes() == content
+
+
+def test_a_lost_shard_of_classes_is_made_again_alone(of_classes):
+    project, *_ = of_classes
+    (project.folder / TABLES[0]).unlink()
+    (project.folder / TABLES[0].replace("0.parquet", "0/1.parquet")).unlink()
+    planned = project.planned(*run(*TABLES, shard="null", other=("concepts.shard=1",))[2:])
+    assert planned == {"craft": 1, "merge_classes": 1}

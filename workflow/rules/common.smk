@@ -134,6 +134,16 @@ def shards_of(wildcards):
     return grid.shards(CFG, wildcards)
 
 
+def shards_of_classes(wildcards):
+    """What a study of concepts measured, shard by shard."""
+    return {"tables": grid.shards_of_classes(CFG, wildcards.study, wildcards)}
+
+
+def shards_of_atlas(wildcards):
+    """The classes that Lens shows of one model, shard by shard."""
+    return {"atlases": grid.shards_of_classes(CFG, "lens", wildcards)}
+
+
 def maco_inputs(wildcards):
     """What pictures of a model are made of, and the models that judge them."""
     return grid.maco_inputs(CFG, wildcards)

@@ -1,20 +1,18 @@
-# Concepts: all classes of a data set in one job, one after the other.
+# Concepts: all classes of a data set in one job, one after the other, or a shard of them
+# (`concepts.shard`).
+OF_CLASSES = CFG.concepts.shard is not None
 
 
 # Concepts of every class by CRAFT, against the parts that decide where these are known.
 rule craft:
     input:
-        train=places.TRAIN,
-        test=places.TEST,
-        spectrum=places.SPECTRUM,
-        weights=places.WEIGHTS,
+        **places.CLASSIFIED,
     output:
-        table=places.CRAFT,
-        pictures=places.CRAFT_PICTURES,
+        table=places.CRAFT_SHARD if OF_CLASSES else places.CRAFT,
     log:
-        places.log("craft", "dataset", "model", "seed"),
+        places.log("craft", "dataset", "model", "seed", *["shard"][:OF_CLASSES]),
     benchmark:
-        places.benchmark("craft", "dataset", "model", "seed")
+        places.benchmark("craft", "dataset", "model", "seed", *["shard"][:OF_CLASSES])
     conda:
         "../../environment.yml"
     threads: 1
@@ -29,18 +27,43 @@ rule craft:
         "../../scripts/craft.py"
 
 
+# What the figures of CRAFT show of one class, one image and one mistake.
+rule craft_pictures:
+    input:
+        **places.CLASSIFIED,
+        spectrum=places.SPECTRUM,
+    output:
+        pictures=places.CRAFT_PICTURES,
+    log:
+        places.log("craft_pictures", "dataset", "model", "seed"),
+    benchmark:
+        places.benchmark("craft_pictures", "dataset", "model", "seed")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=doubling(4000),
+        runtime=120,
+        gpu=one_gpu,
+    params:
+        cfg=cfg_of("craft_pictures"),
+        code=code_of("craft_pictures"),
+    script:
+        "../../scripts/craft_pictures.py"
+
+
 # Dictionaries, importance methods and layers compared; strategies; steering.
 rule holistic:
     input:
-        train=places.TRAIN,
-        test=places.TEST,
-        weights=places.WEIGHTS,
+        **places.CLASSIFIED,
     output:
-        table=places.HOLISTIC,
+        table=places.HOLISTIC_SHARD if OF_CLASSES else places.HOLISTIC,
     log:
-        places.log("holistic", "dataset", "model", "seed"),
+        places.log("holistic", "dataset", "model", "seed", *["shard"][:OF_CLASSES]),
     benchmark:
-        places.benchmark("holistic", "dataset", "model", "seed")
+        places.benchmark(
+            "holistic", "dataset", "model", "seed", *["shard"][:OF_CLASSES]
+        )
     conda:
         "../../environment.yml"
     threads: 1
@@ -53,6 +76,34 @@ rule holistic:
         code=code_of("holistic"),
     script:
         "../../scripts/holistic.py"
+
+
+if OF_CLASSES:
+
+    # Put the numbers of all classes into one table, the one that a job for all would have written.
+    rule merge_classes:
+        input:
+            unpack(shards_of_classes),
+        output:
+            table=places.OF_CLASSES,
+        log:
+            places.log("merge_classes", "study", "dataset", "model", "seed"),
+        benchmark:
+            places.benchmark("merge_classes", "study", "dataset", "model", "seed")
+        wildcard_constraints:
+            study="craft|holistic",
+        localrule: True
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=doubling(2000),
+            runtime=30,
+        params:
+            cfg=cfg_of("merge_classes"),
+            code=code_of("merge_classes"),
+        script:
+            "../../scripts/merge_classes.py"
 
 
 # What a network looks for, by MACO and other methods, judged by other networks.

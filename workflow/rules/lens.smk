@@ -1,19 +1,26 @@
 # Lens: what models see of every class, and the site that shows it (`snakemake lens`).
 
 
-# Survey every class of one model: one file a class, and the numbers of all of them.
+ATLAS = {"table": places.LENS, "atlas": directory(places.LENS_ATLAS)}
+ATLAS_SHARD = {"atlas": directory(places.LENS_SHARD)}
+
+
+# Survey every class of one model, or a shard of them (`concepts.shard`): one file a class, and the
+# numbers of all of them.
 rule lens_atlas:
     input:
         train=places.TRAIN,
+        predicted=places.PREDICTED,
         weights=places.WEIGHTS,
         spectrum=places.SPECTRUM,
     output:
-        table=places.LENS,
-        atlas=directory(places.LENS_ATLAS),
+        **(ATLAS_SHARD if OF_CLASSES else ATLAS),
     log:
-        places.log("lens_atlas", "dataset", "model", "seed"),
+        places.log("lens_atlas", "dataset", "model", "seed", *["shard"][:OF_CLASSES]),
     benchmark:
-        places.benchmark("lens_atlas", "dataset", "model", "seed")
+        places.benchmark(
+            "lens_atlas", "dataset", "model", "seed", *["shard"][:OF_CLASSES]
+        )
     conda:
         "../../environment.yml"
     threads: 1
@@ -26,6 +33,31 @@ rule lens_atlas:
         code=code_of("lens_atlas"),
     script:
         "../../scripts/lens_atlas.py"
+
+
+if OF_CLASSES:
+
+    # Put the classes of all shards into one atlas, class after class.
+    rule merge_atlas:
+        input:
+            unpack(shards_of_atlas),
+        output:
+            **ATLAS,
+        log:
+            places.log("merge_atlas", "dataset", "model", "seed"),
+        benchmark:
+            places.benchmark("merge_atlas", "dataset", "model", "seed")
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=doubling(2000),
+            runtime=120,
+        params:
+            cfg=cfg_of("merge_atlas"),
+            code=code_of("merge_atlas"),
+        script:
+            "../../scripts/merge_atlas.py"
 
 
 # The site, a folder that opens from the file system. Its numbers' tables stand for the atlases.

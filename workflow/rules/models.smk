@@ -51,6 +51,32 @@ rule train:
         "../../scripts/train.py"
 
 
+# The class that a model gives every image, for the chapters on concepts.
+rule predict:
+    input:
+        train=places.TRAIN,
+        test=places.TEST,
+        weights=places.WEIGHTS,
+    output:
+        predicted=places.PREDICTED,
+    log:
+        places.log("predict", "dataset", "model", "seed"),
+    benchmark:
+        places.benchmark("predict", "dataset", "model", "seed")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=doubling(3000),
+        runtime=120,
+        gpu=one_gpu,
+    params:
+        cfg=cfg_of("predict"),
+        code=code_of("predict"),
+    script:
+        "../../scripts/predict.py"
+
+
 # Accuracy on the test images.
 rule evaluate:
     input:

@@ -207,8 +207,3 @@ class Craft:
         method = replace(self.importance, perturbation=Sum(), engine=engine)
         parts = zip(*(torch.split(t, head.images) for t in (u, classes)), strict=True)
         return torch.cat([method(head, head.terms(some), own) for some, own in parts])
-
-
-def predicted_as(logits: Tensor, target: int, most: int | None = None) -> Tensor:
-    """Which images the model predicts as a class, the first `most` of them: int64 (n,)."""
-    return (logits.argmax(1) == target).nonzero()[:, 0][:most]

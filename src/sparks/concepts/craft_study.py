@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 import torch
 from torch import Tensor
 
 from sparks.attribution.gradient import GradientInput
 from sparks.attribution.sobol import Sobol
-from sparks.concepts.craft import Concepts, Craft, predicted_as
+from sparks.concepts.classes import EVERY, Classified, measurable, within
+from sparks.concepts.craft import Concepts, Craft
 from sparks.concepts.dictionary import Method
 from sparks.concepts.implicit import derivative_errors
 from sparks.concepts.layer import Layer
@@ -30,12 +30,10 @@ from sparks.concepts.truth import (
 )
 from sparks.data.imageset import ImageSet
 from sparks.engine.seeds import generators
-from sparks.errors import SparksError
 from sparks.metrics.deletion import Deletion, Insertion
 from sparks.models.classifier import Classifier
 from sparks.progress import progress
 from sparks.sensitivity.accuracy import agreement
-from sparks.training.predict import predict
 
 # Units that are no images (parts, trials) are numbered apart for each class.
 APART = 10_000
@@ -112,9 +110,10 @@ class CraftStudy:
         self,
         model: Classifier,
         layers: Sequence[str],
-        train: ImageSet,
-        test: ImageSet,
+        train: Classified,
+        test: Classified,
         scenes: Scenes | None,
+        part: slice = EVERY,
     ) -> Numbers:
         """Measure every class that the model predicts for enough images.
 
@@ -124,16 +123,22 @@ class CraftStudy:
             train: images that concepts are extracted from.
             test: images that they are judged on.
             scenes: paints test images without a part, where that is possible.
+            part: which of these classes. The rows of all parts, one after the other, are those of
+                one call for all.
+
+        Raises:
+            SparksError: when the model predicts no class for enough images.
         """
         numbers = Numbers()
-        numbers.layers(layers)
-        classes = self.classes(model, layers, train, test, scenes)
-        for done, one in enumerate(islice(classes, self.most)):
+        if part.start == 0:
+            numbers.layers(layers)
+        part = within(part, self.most)
+        for place, one in self.classes(model, layers, train, test, scenes, part):
             concepts = self.craft.fit(one.layers[0], one.fit)
             self.deletion(one, numbers)
             self.truth(one, concepts, numbers)
             self.coherence(one, concepts, numbers)
-            if done < self.checked:
+            if place < self.checked:
                 self.derivatives(one, concepts, numbers)
                 self.sanity(model, one, concepts, numbers)
         return numbers
@@ -142,33 +147,23 @@ class CraftStudy:
         self,
         model: Classifier,
         layers: Sequence[str],
-        train: ImageSet,
-        test: ImageSet,
+        train: Classified,
+        test: Classified,
         scenes: Scenes | None,
-    ) -> Iterator[OneClass]:
-        """Yield the classes one at a time: no more than one is held.
+        part: slice = EVERY,
+    ) -> Iterator[tuple[int, OneClass]]:
+        """Yield the classes with their places, one at a time: no more than one is held.
 
         Raises:
             SparksError: when the model predicts none for enough images.
         """
-        device = next(model.parameters()).device
-        of_train, of_test = (predict(model, images, device=device) for images in (train, test))
-        cut = [Layer(model, name, test.batch([0])) for name in reversed(layers)]
-        found = False
-        for target in progress(range(len(test.classes)), unit="label", description="concepts"):
-            fit = predicted_as(of_train, target, self.fit_images)
-            index = predicted_as(of_test, target, self.images)
-            # Fewer crops than concepts, or too few images to speak of.
-            if len(fit) < 2 or len(index) < 2:
-                continue
-            one = OneClass(
-                target, test.classes[target], train.batch(fit), test.batch(index), index, cut
-            )
-            found = True
-            yield self._with_parts(model, one, test, scenes)
-        if not found:
-            raise SparksError("no class has 2 training and 2 test images predicted as it: "
-                              "train the model, or give more images")  # fmt: skip
+        cut = [Layer(model, name, test.images.batch([0])) for name in reversed(layers)]
+        # Fewer crops than concepts, or too few images to speak of.
+        found = measurable(train, test, (self.fit_images, self.images), (2, 2), part)
+        for place, target, fit, index in progress(found, unit="label", description="concepts"):
+            name, x = test.images.classes[target], test.images.batch(index)
+            one = OneClass(target, name, train.images.batch(fit), x, index, cut)
+            yield place, self._with_parts(model, one, test.images, scenes)
 
     @staticmethod
     def _with_parts(

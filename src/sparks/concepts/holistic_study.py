@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import torch
 from torch import Tensor
 
 from sparks.attribution.gradient import GradientInput
 from sparks.attribution.rectified import RectifiedBackward, relus_of
+from sparks.concepts.classes import EVERY, Classified, measurable, within
 from sparks.concepts.clusters import Strategies, plane
-from sparks.concepts.craft import Concepts, predicted_as
+from sparks.concepts.craft import Concepts
 from sparks.concepts.crops import Cropping
 from sparks.concepts.dictionary import Method
 from sparks.concepts.layer import Layer
@@ -28,13 +28,10 @@ from sparks.concepts.metrics import (
 from sparks.concepts.numbers import Numbers
 from sparks.concepts.steering import random_direction, steer
 from sparks.concepts.tcav import everywhere, tcav
-from sparks.data.imageset import ImageSet
-from sparks.errors import SparksError
 from sparks.metrics.deletion import Deletion, Insertion
 from sparks.metrics.mufidelity import MuFidelity
 from sparks.models.classifier import Classifier
 from sparks.progress import progress
-from sparks.training.predict import predict
 
 Explain = Callable[[torch.nn.Module, Tensor, Tensor], Tensor]
 
@@ -88,50 +85,46 @@ class HolisticStudy:
     seed: int = 0
 
     def run(
-        self, model: Classifier, layers: Sequence[str], train: ImageSet, test: ImageSet
+        self,
+        model: Classifier,
+        layers: Sequence[str],
+        train: Classified,
+        test: Classified,
+        part: slice = EVERY,
     ) -> Numbers:
-        """Measure every class; see `CraftStudy.run`."""
+        """Measure every class, or a part of them; see `CraftStudy.run`."""
         numbers = Numbers()
-        numbers.layers(layers)
-        cut = [Layer(model, name, test.batch([0])) for name in layers]
-        logits = predict(model, test, device=next(model.parameters()).device)
-        classes = self.classes(model, train, test, logits)
-        for done, one in enumerate(islice(classes, self.most)):
+        if part.start == 0:
+            numbers.layers(layers)
+        cut = [Layer(model, name, test.images.batch([0])) for name in layers]
+        for place, one in self.classes(train, test, within(part, self.most)):
             pooled = self._pooled(cut[-1], one.fit)
             for name, method in self.dictionaries.items():
                 self.judge(one, name, method, pooled, numbers, "last")
-            if done < self.swept:
+            if place < self.swept:
                 self.sweep(one, pooled, numbers)
             fitted = [self._fit(layer, one.fit) for layer in cut]
             for concepts in fitted:
                 self.importance(one, concepts, numbers)
-                if done < self.steered:
+                if place < self.steered:
                     self.steering(one, concepts, numbers)
             self.identities(one, fitted[-1], numbers)
-            self.clusters(one, fitted[-1], test, logits, numbers)
+            self.clusters(one, fitted[-1], test, numbers)
         return numbers
 
     def classes(
-        self, model: Classifier, train: ImageSet, test: ImageSet, logits: Tensor
-    ) -> Iterator[ClassData]:
-        """Yield the classes that the model predicts, one at a time.
+        self, train: Classified, test: Classified, part: slice = EVERY
+    ) -> Iterator[tuple[int, ClassData]]:
+        """Yield the classes that the model predicts with their places, one at a time.
 
         Raises:
             SparksError: when it predicts none for enough images.
         """
-        of_train = predict(model, train, device=next(model.parameters()).device)
-        found = False
-        for target in progress(range(len(test.classes)), unit="label", description="holistic"):
-            fit = predicted_as(of_train, target, self.fit_images)
-            index = predicted_as(logits, target, self.images)
-            if len(fit) >= 2 * self.folds and len(index):
-                found = True
-                yield ClassData(target, train.batch(fit), test.batch(index), index)
-        if not found:
-            raise SparksError(
-                f"no class has {2 * self.folds} training images and a test image predicted as it: "
-                "train the model, or give more images"
-            )
+        least = (2 * self.folds, 1)
+        found = measurable(train, test, (self.fit_images, self.images), least, part)
+        for place, target, fit, index in progress(found, unit="label", description="holistic"):
+            x = test.images.batch(index)
+            yield place, ClassData(target, train.images.batch(fit), x, index)
 
     def _pooled(self, layer: Layer, images: Tensor) -> tuple[Tensor, Tensor]:
         """Mean activations of crops (M, p), and the image of each."""
@@ -254,14 +247,14 @@ class HolisticStudy:
     # --- strategies and steering ---------------------------------------------------------------
 
     def clusters(
-        self, one: ClassData, concepts: Concepts, test: ImageSet, logits: Tensor, numbers: Numbers
+        self, one: ClassData, concepts: Concepts, test: Classified, numbers: Numbers
     ) -> None:
         """Which concept decides each test image of the class, and whether it is recognised."""
-        index = (test.labels == one.target).nonzero()[:, 0][: self.cluster_images]
-        u = concepts.coefficients(test.batch(index))
+        index = (test.images.labels == one.target).nonzero()[:, 0][: self.cluster_images]
+        u = concepts.coefficients(test.images.batch(index))
         target = torch.full((len(u),), one.target, dtype=torch.int64)
         gave = GradientInput()(concepts.head, u, target)
-        found = Strategies(gave, logits[index].argmax(1) == one.target)
+        found = Strategies(gave, test.predicted[index] == one.target)
         placed = plane(gave, self.seed)
         each = {
             "ClusterX": placed[:, 0],
@@ -269,7 +262,7 @@ class HolisticStudy:
             "Dominant": found.dominant.float(),
             "Correct": found.correct.float(),
         }
-        name = test.classes[one.target]
+        name = test.images.classes[one.target]
         numbers.add(each, index, "NMF", "clusters", name)
         of_concepts = {
             "Prevalence": found.prevalence,

@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from sparks.attribution.cam import GradCAM
 from sparks.attribution.gradient import GradientInput
-from sparks.concepts.craft import Concepts, predicted_as
+from sparks.concepts.classes import Classified
+from sparks.concepts.craft import Concepts
 from sparks.concepts.craft_study import CraftStudy, OneClass
 from sparks.concepts.layer import Layer
 from sparks.data.imageset import ImageSet
@@ -76,7 +77,7 @@ class Pictures:
         return named
 
     def of_image(
-        self, study: CraftStudy, model: Classifier, layer: Layer, train: ImageSet, x: Tensor
+        self, study: CraftStudy, model: Classifier, layer: Layer, train: Classified, x: Tensor
     ) -> dict[str, Tensor]:
         """Tensors that explain one image (1, C, H, W) by the concepts of the class it is given.
 
@@ -85,14 +86,14 @@ class Pictures:
             (c, m, C, H, W); "share" (c,), of the positive contributions; "order" (c,);
             "atoms" (c, p); "predicted" (1,).
         """
-        device = next(model.parameters()).device
-        target = predict(model, x, device=device).argmax(1)
-        fit = predicted_as(predict(model, train, device=device), int(target), study.fit_images)
+        target = predict(model, x, device=next(model.parameters()).device).argmax(1)
+        fit = train.of(int(target), study.fit_images)
         if not len(fit):
-            raise SparksError(f"the model predicts no training image as "
-                              f"{train.classes[int(target)]!r}, as it does this one: there are no "
-                              "concepts to explain it by; choose another image")  # fmt: skip
-        images = train.batch(fit)
+            name = train.images.classes[int(target)]
+            raise SparksError(f"the model predicts no training image as {name!r}, as it does this "
+                              "one: there are no concepts to explain it by; choose another "
+                              "image")  # fmt: skip
+        images = train.images.batch(fit)
         concepts = study.craft.fit(layer, images)
         gave = GradientInput()(concepts.head, concepts.coefficients(x), target)[0]
         order = gave.argsort(descending=True, stable=True)[: self.concepts]

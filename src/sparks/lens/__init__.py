@@ -7,8 +7,9 @@
     charts    the charts of a page
     explain   one image by the concepts of the class it is given
 
+>>> from sparks.concepts.classes import Classified
 >>> from sparks.lens import Surveyor
->>> for one in Surveyor().survey(model, "stages.1", train):  # doctest: +SKIP
+>>> for one in Surveyor().survey(model, "stages.1", Classified.by(model, train)):  # doctest: +SKIP
 ...     one.save(f"{one.target:05d}.safetensors")
 """
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -13,8 +12,9 @@ from torch.nn import functional
 
 from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
 from sparks.attribution.gradient import GradientInput
+from sparks.concepts.classes import EVERY, Classified, within
 from sparks.concepts.clusters import IMPORTANT, Strategies, plane
-from sparks.concepts.craft import Concepts, Craft, predicted_as
+from sparks.concepts.craft import Concepts, Craft
 from sparks.concepts.dictionary import Method
 from sparks.concepts.layer import Layer
 from sparks.concepts.mixed import SemiNMF
@@ -25,7 +25,6 @@ from sparks.lens.links import class_vectors, cosines, in_plane
 from sparks.models.classifier import Classifier
 from sparks.progress import progress
 from sparks.statistics import Bootstrap
-from sparks.training.predict import predict
 
 # Makes pictures (k, C + 1, H, W) in [0, 1] of the concepts of a class; the last channel is opacity.
 Draw = Callable[[Concepts], Tensor]
@@ -106,7 +105,12 @@ class Surveyor:
     seed: int = 0
 
     def survey(
-        self, model: Classifier, layer: str, train: ImageSet, draw: Draw | None = None
+        self,
+        model: Classifier,
+        layer: str,
+        train: Classified,
+        draw: Draw | None = None,
+        part: slice = EVERY,
     ) -> Iterator[ClassAtlas]:
         """Yield the classes one after the other: no more than one is held.
 
@@ -117,20 +121,20 @@ class Surveyor:
             layer: where concepts are found.
             train: images that concepts are found in and shown with.
             draw: makes pictures of the concepts of a class.
+            part: which of these classes, by their place.
         """
-        logits = predict(model, train, device=next(model.parameters()).device)
-        found = logits.argmax(1)
-        counts = found.bincount(minlength=len(train.classes))
-        seen = [c for c in range(len(train.classes)) if counts[c] >= 2]
+        images = train.images
+        counts = train.predicted.bincount(minlength=len(images.classes))
+        seen = [c for c in range(len(images.classes)) if counts[c] >= 2]
         if not seen:
             raise SparksError("the model predicts no class for two images: there is nothing to see")
-        cut = Layer(model, layer, train.batch([0]))
-        some = torch.stack([(found == c).nonzero()[0, 0] for c in seen[:16]])
-        vectors = class_vectors(cut, train.batch(some))
-        for target in progress(list(islice(seen, self.most)), unit="label", description="lens"):
-            index = predicted_as(logits, target, self.images)
-            correct = train.labels[index] == target
-            yield self.of_class(cut, train, target, index, correct, vectors, draw)
+        cut = Layer(model, layer, images.batch([0]))
+        some = torch.cat([train.of(target, 1) for target in seen[:16]])
+        vectors = class_vectors(cut, images.batch(some))
+        for target in progress(seen[within(part, self.most)], unit="label", description="lens"):
+            index = train.of(target, self.images)
+            correct = images.labels[index] == target
+            yield self.of_class(cut, images, target, index, correct, vectors, draw)
 
     def of_class(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,9 +81,9 @@ def write_atlas(
         save_table(folder / _CLASSES, pd.DataFrame(known, columns=columns))
         links = (alike or Alike())([row[0] for row in known], atoms)
         save_table(folder / _ALIKE, links)
-    similar = links.groupby("target").size()
+    similar = Counter(links["target"])
     for target, name, *_ in known:
-        found = {"SimilarConcepts": [float(similar.get(target, 0))]}
+        found = {"SimilarConcepts": [float(similar[target])]}
         numbers.add(found, [target], "CRAFT", "class", name)
     return numbers
 

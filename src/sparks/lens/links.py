@@ -82,6 +82,9 @@ class Alike:
         """
         import pandas as pd
 
+        columns = ["target", "concept", "other", "other_concept", "cosine"]
+        if not atoms:
+            return pd.DataFrame(columns=columns)
         owner = torch.cat([torch.full((len(a),), t) for t, a in zip(targets, atoms, strict=True)])
         number = torch.cat([torch.arange(len(a)) for a in atoms])
         every = torch.cat(list(atoms))
@@ -98,5 +101,4 @@ class Alike:
                             (int(owner[here]), int(number[here]), int(owner[there]),
                              int(number[there]), value)
                         )  # fmt: skip
-        columns = ["target", "concept", "other", "other_concept", "cosine"]
         return pd.DataFrame(rows, columns=columns)

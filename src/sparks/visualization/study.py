@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sparks.concepts.craft import Concepts, Craft, predicted_as
+from sparks.concepts.classes import Classified
+from sparks.concepts.craft import Concepts, Craft
 from sparks.concepts.numbers import Numbers
 from sparks.errors import SparksError
 from sparks.statistics import Bootstrap
@@ -116,10 +117,10 @@ class MacoStudy:
         return numbers, kept, display.told() | {"methods": list(self.methods)}
 
     def _goals(self, subject: Subject) -> Goals:
-        given = subject.predicted(subject.train)
+        given = Classified(subject.train, subject.predicted(subject.train).argmax(1))
         found: list[tuple[int, Concepts, Tensor]] = []
         for target in range(len(subject.train.classes)):
-            chosen = predicted_as(given, target, self.fit_images)
+            chosen = given.of(target, self.fit_images)
             if len(chosen) >= 2 and len(found) < self.classes:
                 images = subject.train.batch(chosen)
                 found.append((target, self.craft.fit(subject.layer, images), images))

@@ -1,0 +1,61 @@
+"""Keep what the figures of CRAFT show of one class, of one image, and of one mistake."""
+
+from harness import places
+from harness.job import Config, Paths, main
+
+PARTS = (
+    "model.classifier",
+    "model.layer",
+    "model.name",
+    "studies.craft.study",
+    "studies.craft.pictures",
+    "studies.craft.layers",
+    "drawing",
+    "seed",
+    "device",
+)
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write crops, maps, importances and pictures of concepts."""
+    from harness.loading import build, classified, concept_layers, trained
+    from sparks.artifacts import load_tensors, save_tensors
+    from sparks.concepts.layer import Layer
+    from sparks.concepts.pictures import mistake
+    from sparks.visualization import ImageStatistics, concept_pictures, on_white
+
+    study, pictures = build(cfg["studies.craft.study"]), build(cfg["studies.craft.pictures"])
+    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
+    layers = concept_layers(cfg["studies.craft.layers"], cfg["model.name"], cfg["model.layer"])
+    train, test = classified(inputs, "train"), classified(inputs, "test")
+    every = (one for _, one in study.classes(model, layers, train, test, None))
+    shown = next(one for one in every if one.target >= pictures.target)
+    tensors = pictures.of_class(study, shown)
+    images = test.images
+    layer = Layer(model, layers[-1], images.batch([0]))
+    worst, wrong = mistake(model, images)
+    told = {"shown": shown.name, "wrong": wrong}
+    for name, image in (("unified", int(shown.index[0])), ("mistake", worst)):
+        found = pictures.of_image(study, model, layer, train, images.batch([image]))
+        told |= {
+            f"{name}_predicted": images.classes[int(found["predicted"])],
+            f"{name}_label": images.classes[int(images.labels[image])],
+        }
+        tensors |= {f"{name}.{key}": value for key, value in found.items()}
+    statistics = ImageStatistics.of_tensors(load_tensors(inputs["spectrum"]))
+    parts = ("class", "unified", "mistake")
+    banks = [tensors[f"{part}.atoms"] for part in parts]
+    made = concept_pictures(layer, banks, statistics, build(cfg["drawing"]), cfg["seed"])
+    drawn = zip(parts, made, strict=True)
+    tensors |= {f"{part}.maco": on_white(found) for part, found in drawn}
+    save_tensors(outputs["pictures"], tensors, cfg.provenance(told=told))
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={**places.CLASSIFIED, "spectrum": places.SPECTRUM},
+        outputs={"pictures": places.CRAFT_PICTURES},
+        snakemake=globals().get("snakemake"),
+    )

@@ -1,0 +1,46 @@
+"""Put the classes that shards surveyed for Lens into one atlas, class after class."""
+
+from typing import TYPE_CHECKING
+
+from harness import grid, places
+from harness.job import Config, Paths, main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sparks.lens import ClassAtlas
+
+PARTS = ("concepts.shard", "studies.lens.alike")
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write one file a class, and the numbers of all of them."""
+    from harness.loading import build
+    from sparks.artifacts import save_table
+    from sparks.lens import write_atlas
+
+    classes = _classes(inputs["atlases"])
+    numbers = write_atlas(outputs["atlas"], classes, build(cfg["studies.lens.alike"]))
+    names = cfg.wildcards
+    table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
+    save_table(outputs["table"], table, cfg.provenance())
+
+
+def _classes(paths: list[str]) -> "Iterator[ClassAtlas]":
+    from pathlib import Path
+
+    from sparks.lens import Atlas
+
+    for path in paths:
+        shard = Atlas(Path(path), "", "")
+        yield from (shard.load(target) for target in shard.names)
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs=lambda config, names: {"atlases": grid.shards_of_classes(config, "lens", names)},
+        outputs={"table": places.LENS, "atlas": places.LENS_ATLAS},
+        snakemake=globals().get("snakemake"),
+    )

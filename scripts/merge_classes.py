@@ -1,0 +1,28 @@
+"""Put what shards of the classes gave in a study of concepts into one table."""
+
+from harness import grid, places
+from harness.job import Config, Paths, main
+
+PARTS = ("concepts.shard",)
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write the rows of all classes, in their order."""
+    import pandas as pd
+
+    from sparks.artifacts import load_table, save_table
+
+    tables = [load_table(path) for path in inputs["tables"]]
+    table = pd.concat([part for part in tables if len(part)], ignore_index=True)
+    save_table(outputs["table"], table, cfg.provenance())
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        # At the shell: those of CRAFT.
+        inputs=lambda config, names: {"tables": grid.shards_of_classes(config, "craft", names)},
+        outputs={"table": places.CRAFT},
+        snakemake=globals().get("snakemake"),
+    )
