@@ -122,17 +122,19 @@ def test_shards_of_folds_after_the_last_image_are_empty(made):
 TABLES = [
     f"results/studies/{study}/chimera/convnet/0.parquet" for study in ("craft", "holistic", "lens")
 ]
+CLASSES = ("scale.concept_classes=3", "scale.lens_classes=3")
+SHARDS = (*CLASSES, "concepts.shard=2")
 
 
 @pytest.fixture(scope="module")
 def of_classes(make_project):
-    """Concepts of all classes in one job, then of three classes a job, in the same folder."""
+    """Concepts of all classes in one job, then of two classes a job, in the same folder."""
     project = make_project("classes")
-    project.snakemake(*run(*TABLES, shard="null"))
+    project.snakemake(*run(*TABLES, shard="null", other=CLASSES))
     whole = [load_table(project.folder / table) for table in TABLES]
     atlas = (project.folder / TABLES[-1]).with_suffix("")
     files = {file.name: file.read_bytes() for file in atlas.iterdir()}
-    project.snakemake(*run(*TABLES, shard="null", other=("concepts.shard=1",)))
+    project.snakemake(*run(*TABLES, shard="null", other=SHARDS))
     return project, whole, files
 
 
@@ -152,5 +154,5 @@ def test_a_lost_shard_of_classes_is_made_again_alone(of_classes):
     project, *_ = of_classes
     (project.folder / TABLES[0]).unlink()
     (project.folder / TABLES[0].replace("0.parquet", "0/1.parquet")).unlink()
-    planned = project.planned(*run(*TABLES, shard="null", other=("concepts.shard=1",))[2:])
+    planned = project.planned(*run(*TABLES, shard="null", other=SHARDS)[2:])
     assert planned == {"craft": 1, "merge_classes": 1}
