@@ -19,6 +19,7 @@ include: "workflow/rules/common.smk"
 
 onstart:
     only_run()
+    unlimited_rate()
 
 
 # What to make, and in which order it comes about.

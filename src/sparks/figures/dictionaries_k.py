@@ -63,9 +63,13 @@ class DictionariesK:
             figure.legend(handles, labels, ncols=5, loc="outside upper center", frameon=False)
         caption = (
             f"Dictionaries against their number of concepts, on the last layer of {model} on "
-            f"{dataset}, mean over {rows['image'].nunique()} classes; metrics as in "
+            f"{dataset}, {_classes(rows['image'].nunique())}; metrics as in "
             "tab-dictionaries. PCA and ICA cannot have more concepts than channels. The top "
             "3 coefficients of TopK- and BatchTopK-SAE are kept (all, where there are fewer). The "
             "paper compares such dictionaries; its curves are unavailable."
         )
         return Drawing(figure, caption)
+
+
+def _classes(n: int) -> str:
+    return "one class" if n == 1 else f"mean over {n} classes"
