@@ -62,8 +62,8 @@ class Scored:
             )
             unit = self._units(str(dataset), str(model), rows)
             each: dict[Any, Any] = rows.groupby(KEYS[2:], sort=False).indices
-            for (condition, method), at in each.items():
-                key = (str(dataset), str(model), str(condition), str(method))
+            for (degraded, method), at in each.items():
+                key = (str(dataset), str(model), str(degraded), str(method))
                 found[key] = Pairs(distance[at], equal[at], unit[at])
         return found
 
