@@ -94,6 +94,12 @@ def test_a_resample_scores_like_its_distances_written_out(
         assert found["ReCo (printed)"][row] == pytest.approx(printed, abs=1e-12, nan_ok=True)
 
 
+def test_sets_that_no_threshold_parts_have_reco_0_exactly():
+    generator = np.random.default_rng(0)
+    equal, unequal = 1 + generator.random(70), generator.random(13)  # all the wrong way round
+    assert reco(equal, unequal) == 0
+
+
 def test_separable_sets_have_reco_1_and_identical_ones_0():
     close, far = [0.1, 0.2, 0.2, 0.3], [0.4, 0.4, 0.9]
     for printed in (False, True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,13 +55,16 @@ class Scored:
     def pairs(self) -> Mapping[tuple[str, str, str, str], Pairs]:
         """(data set, model, condition, method) → its distances."""
         found = {}
-        for names, rows in self.rows.groupby(KEYS, sort=False):
-            key = tuple(map(str, names))
-            found[(key[0], key[1], key[2], key[3])] = Pairs(
+        for (dataset, model), rows in self.rows.groupby(KEYS[:2], sort=False):
+            distance, equal = (
                 rows["value"].to_numpy(dtype=float),
-                (rows["metric"] == EQUAL).to_numpy(),
-                self._units(key[0], key[1], rows),
+                rows["metric"].to_numpy() == EQUAL,
             )
+            unit = self._units(str(dataset), str(model), rows)
+            each: dict[Any, Any] = rows.groupby(KEYS[2:], sort=False).indices
+            for (degraded, method), at in each.items():
+                key = (str(dataset), str(model), str(degraded), str(method))
+                found[key] = Pairs(distance[at], equal[at], unit[at])
         return found
 
     @cached_property

@@ -155,7 +155,9 @@ class _Reweighted:
         """TPR + TNR - 1 at each threshold, (R, thresholds): share of S₌ below less that of S≠."""
         share = np.where(self.equal, 1 / self.sizes[0], -1 / self.sizes[1])
         share *= self.weights
-        return np.asarray(np.cumsum(share, axis=1, out=share)[:, self.last])
+        found: Floats = np.cumsum(share, axis=1, out=share)[:, self.last]
+        found[:, -1] = 0  # all of both lie below: exact, where the sum is rounded
+        return found
 
     def reco(self) -> Floats:
         return np.asarray(self.youden().max(1))
