@@ -83,3 +83,9 @@ def test_bad_layers_are_refused():
     x[2, 1] = torch.nan
     with pytest.raises(SparksError, match="input 2 holds NaN"):
         GradCAM("3")(model, x, target)
+
+
+def test_feature_maps_of_one_place_are_refused():
+    model = nn.Sequential(nn.Conv2d(2, 4, 8), nn.Flatten(), nn.Linear(4, 5))
+    with pytest.raises(SparksError, match=r"'0' have 1 x 1 places.*earlier layer"):
+        GradCAM("0")(model, *images())

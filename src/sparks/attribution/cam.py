@@ -48,6 +48,11 @@ class GradCAM:
                 f"layer {self.layer!r} gives no feature maps (N, K, h, w): "
                 f"{type(self).__name__} needs a convolutional layer, or one that keeps places"
             )
+        if activation.shape[2:].numel() == 1:
+            raise SparksError(
+                f"the feature maps of layer {self.layer!r} have 1 x 1 places, every map would be "
+                "constant: choose an earlier layer"
+            )
         score = logits.gather(1, target[:, None]).sum()
         (grads,) = torch.autograd.grad(score, activation)
         weights = self._weights(activation.detach(), grads)
