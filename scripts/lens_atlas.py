@@ -31,8 +31,6 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
     classes = surveyor.survey(model, layer, train, drawing(cfg, inputs["spectrum"]), part)
     numbers = write_atlas(outputs["atlas"], classes, build(cfg["studies.lens.alike"]))
-    if "table" not in outputs:  # of a shard: the numbers are those of all classes together
-        return
     table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
     save_table(outputs["table"], table, cfg.provenance())
 

@@ -19,7 +19,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.artifacts import save_table
     from sparks.lens import write_atlas
 
-    classes = _classes(inputs["atlases"])
+    classes = _classes(inputs["tables"])
     numbers = write_atlas(outputs["atlas"], classes, build(cfg["studies.lens.alike"]))
     names = cfg.wildcards
     table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
@@ -31,8 +31,8 @@ def _classes(paths: list[str]) -> "Iterator[ClassAtlas]":
 
     from sparks.lens import Atlas
 
-    for path in paths:
-        shard = Atlas(Path(path), "", "")
+    for path in paths:  # each table lies beside its atlas
+        shard = Atlas(Path(path).with_suffix(""), "", "")
         yield from (shard.load(target) for target in shard.names)
 
 
@@ -40,7 +40,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=lambda config, names: {"atlases": grid.shards_of_classes(config, "lens", names)},
+        inputs=lambda config, names: {"tables": grid.shards_of_classes(config, "lens", names)},
         outputs={"table": places.LENS, "atlas": places.LENS_ATLAS},
         snakemake=globals().get("snakemake"),
     )

@@ -160,7 +160,7 @@ def shards(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]
 
 
 def shards_of_classes(config: DictConfig, study: str, names: Mapping[str, str]) -> list[str]:
-    """Name what the shards of the classes gave: tables of "craft" or "holistic", atlases of "lens".
+    """Name what the shards of the classes gave: tables of "craft", "holistic" or "lens".
 
     How many classes a model predicts often enough is known only when it is there: the last shards
     may be empty.

@@ -150,8 +150,8 @@ def shards_of_classes(wildcards):
 
 
 def shards_of_atlas(wildcards):
-    """The classes that Lens shows of one model, shard by shard."""
-    return {"atlases": grid.shards_of_classes(CFG, "lens", wildcards)}
+    """What Lens measured of one model, shard by shard; each table lies beside its atlas."""
+    return {"tables": grid.shards_of_classes(CFG, "lens", wildcards)}
 
 
 def maco_inputs(wildcards):

@@ -2,7 +2,10 @@
 
 
 ATLAS = {"table": places.LENS, "atlas": directory(places.LENS_ATLAS)}
-ATLAS_SHARD = {"atlas": directory(places.LENS_SHARD)}
+ATLAS_SHARD = {
+    "table": places.LENS_SHARD,
+    "atlas": directory(places.LENS_SHARD_ATLAS),
+}
 
 
 # Survey every class of one model, or a shard of them (`concepts.shard`): one file a class, and the

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.figures.style import PAGE, Drawing, style
+from sparks.figures.style import PAGE, Drawing, mean_line, style
+from sparks.statistics import Bootstrap
 
 LOOK = {
     "Sobol": ("#0072B2", "-", "o"),
@@ -23,7 +24,13 @@ NAMES = {"C-Deletion": "C-Deletion ↓", "C-Insertion": "C-Insertion ↑"}
 
 @dataclass(frozen=True)
 class CraftDeletion:
-    """Mean curves over classes: a row a bank, a line a ranking."""
+    """Mean curves over classes: a column a bank, a line a ranking.
+
+    Attributes:
+        bootstrap: of the means, over classes.
+    """
+
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, scores: pd.DataFrame) -> Drawing:
         """Draw the figure from an experiment's tidy scores."""
@@ -59,13 +66,12 @@ class CraftDeletion:
         figure = Figure(figsize=(PAGE, 1.75 * rows + 0.6), layout="constrained")
         return figure, figure.subplots(rows, columns, squeeze=False, sharex=True)
 
-    @staticmethod
-    def _lines(axis: Any, rows: pd.DataFrame) -> None:
+    def _lines(self, axis: Any, rows: pd.DataFrame) -> None:
         for method, (colour, dashes, marker) in LOOK.items():
-            line = rows[rows["method"] == method].groupby("step")["value"].mean()
-            axis.plot(
-                line.index, line, dashes, color=colour, marker=marker, ms=2.5, lw=1.1, label=method
-            )
+            mean_line(
+                axis, rows[rows["method"] == method], "step", self.bootstrap, color=colour,
+                ls=dashes, marker=marker, ms=2.5, lw=1.1, label=method,
+            )  # fmt: skip
 
     @staticmethod
     def _caption(scores: pd.DataFrame) -> str:
@@ -80,13 +86,11 @@ class CraftDeletion:
         images = areas["image"].nunique()
         return (
             "The class's logit while the concepts of the last layer are set to zero (C-Deletion), "
-            "or "
-            "put in (C-Insertion), most important first; one order a class, mean over classes "
-            f"({images} test images). Banks: the dictionary whose concepts these are. TCAV ranks "
-            "by "
-            "the share of images whose logit grows along a concept; the paper does not say which "
-            "form it used, so the mean derivative is shown too. Random: an order at random. "
-            f"NMF bank, mean area over images: {told}. The paper's figure 6 has curves for more "
-            "than "
-            "100,000 images of ImageNet but no numbers."
+            "or put in (C-Insertion), most important first; one order a class, mean over classes "
+            f"with its 95% bootstrap interval over them ({images} test images). Banks: the "
+            "dictionary whose concepts these are. TCAV ranks by the share of images whose logit "
+            "grows along a concept; the paper does not say which form it used, so the mean "
+            "derivative is shown too. Random: an order at random. NMF bank, mean area over "
+            f"images: {told}. The paper's figure 6 has curves for more than 100,000 images of "
+            "ImageNet but no numbers."
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.figures.style import PAGE, Drawing, style
+from sparks.figures.style import PAGE, Drawing, mean_line, style
+from sparks.statistics import Bootstrap
 
 METRICS = {
     "RelativeL2": "relative ℓ2 ↓",
@@ -33,7 +34,13 @@ LOOK = {
 
 @dataclass(frozen=True)
 class DictionariesK:
-    """One panel a metric, one line a dictionary; the first data set and model."""
+    """One panel a metric, one line a dictionary; the first data set and model.
+
+    Attributes:
+        bootstrap: of the means, over classes.
+    """
+
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, scores: pd.DataFrame) -> Drawing:
         """Draw the figure from an experiment's tidy scores."""
@@ -52,8 +59,8 @@ class DictionariesK:
             for axis, (metric, title) in zip(axes.flat, METRICS.items(), strict=True):
                 for name, (colour, marker) in LOOK.items():
                     chosen = rows[(rows["metric"] == metric) & (rows["method"] == name)]
-                    line = chosen.groupby("k")["value"].mean()
-                    axis.plot(line.index, line, color=colour, marker=marker, ms=3, lw=1, label=name)
+                    look = {"color": colour, "marker": marker, "ms": 3, "lw": 1, "label": name}
+                    mean_line(axis, chosen, "k", self.bootstrap, **look)
                 axis.set(title=title, xscale="log", xticks=sorted(set(rows["k"])))
                 axis.xaxis.set_major_formatter(ScalarFormatter())
                 axis.xaxis.set_minor_formatter(NullFormatter())
@@ -72,4 +79,6 @@ class DictionariesK:
 
 
 def _classes(n: int) -> str:
-    return "one class" if n == 1 else f"mean over {n} classes"
+    if n == 1:
+        return "one class"
+    return f"mean over {n} classes with its 95% bootstrap interval over them"

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.figures.style import PAGE, Drawing, style
-from sparks.statistics import Bootstrap, Interval
+from sparks.figures.style import PAGE, Drawing, mean_line, style
+from sparks.statistics import Bootstrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,14 +94,8 @@ class Samplers:
     def _lines(self, axis: Axes, rows: pd.DataFrame, by: str) -> None:
         """Draw the mean against N, one line a sequence or estimator, with its interval."""
         for name, line in rows.groupby(by, sort=False):
-            means: list[tuple[Any, Interval]] = [
-                (n, self.bootstrap.mean(group["value"])) for n, group in line.groupby("points")
-            ]
-            x = [n for n, _ in means]
-            shown = _look(str(name))
-            axis.plot(x, [i.mean for _, i in means], label=str(name), lw=1.1, **shown)
-            low, high = ([getattr(i, end) for _, i in means] for end in ("low", "high"))
-            axis.fill_between(x, low, high, color=shown["color"], alpha=0.12, lw=0)
+            look = {"label": str(name), "lw": 1.1, **_look(str(name))}
+            mean_line(axis, line, "points", self.bootstrap, **look)
 
     def _on_images(self, axes: Sequence[Axes], images: pd.DataFrame) -> None:
         rows = images[images["metric"] == "ReferenceSpearman"]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.figures.shown import by_depth
-from sparks.figures.style import PAGE, Drawing, style
+from sparks.figures.style import PAGE, Drawing, mean_line, style
 from sparks.statistics import Bootstrap
 
 METRICS = {
@@ -61,15 +61,9 @@ class Steering:
 
     def _lines(self, axis: Any, rows: pd.DataFrame) -> None:
         for method, (colour, marker, dashes) in LOOK.items():
-            points = [
-                (t, self.bootstrap.mean(group["value"]))
-                for t, group in rows[rows["method"] == method].groupby("t")
-            ]
-            x, mean = [t for t, _ in points], [i.mean for _, i in points]
-            axis.plot(x, mean, dashes, color=colour, marker=marker, ms=3, lw=1, label=method)
-            axis.fill_between(
-                x, [i.low for _, i in points], [i.high for _, i in points], color=colour, alpha=0.2,
-                linewidth=0,
+            mean_line(
+                axis, rows[rows["method"] == method], "t", self.bootstrap, color=colour,
+                ls=dashes, marker=marker, ms=3, lw=1, label=method,
             )  # fmt: skip
         ticks = sorted(set(rows["t"]))[::2]
         axis.set_xscale("log")

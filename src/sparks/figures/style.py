@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from sparks.statistics import Bootstrap
 
 # Widths in inches, of one and of two columns of text.
 COLUMN, PAGE = 3.5, 7.2
@@ -77,6 +81,23 @@ def style() -> Iterator[None]:
     mpl.use("Agg")
     with mpl.rc_context(_RC):
         yield
+
+
+def mean_line(axis: Axes, rows: pd.DataFrame, by: str, bootstrap: Bootstrap, **look: Any) -> None:
+    """Draw the mean of the column "value" against the column `by`, its interval as a band.
+
+    Args:
+        axis: to draw on.
+        rows: a line each unit and place; nothing is drawn of none.
+        by: column of places.
+        bootstrap: of the means, over the rows of a place.
+        look: of the line, as for `plot`, with its colour.
+    """
+    found = [(place, bootstrap.mean(group["value"])) for place, group in rows.groupby(by)]
+    places: Any = [place for place, _ in found]
+    axis.plot(places, [i.mean for _, i in found], **look)
+    low, high = [i.low for _, i in found], [i.high for _, i in found]
+    axis.fill_between(places, low, high, color=look["color"], alpha=0.12, lw=0)
 
 
 def save(figure: Figure, path: str | Path) -> None:

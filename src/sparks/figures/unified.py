@@ -21,8 +21,8 @@ def explain_image(arrays: dict[str, NDArray[Any]], predicted: str) -> Any:
 
     count = min(ROWS, len(arrays["share"]))
     crops = min(CROPS, arrays["crops"].shape[1])
-    figure: Any = Figure(figsize=(PAGE, 1.05 * count + 0.4), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=[1, 2.6])
+    figure: Any = Figure(figsize=(PAGE, 0.8 * count + 0.35), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=[1, 4.8])
     where = left.subplots(2, 1)
     picture(where[0], arrays["image"])
     where[0].set_title(f"image: {predicted}")
