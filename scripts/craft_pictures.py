@@ -18,7 +18,8 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write crops, maps, importances and pictures of concepts."""
-    from harness.loading import build, classified, concept_layers, trained
+    from harness.classes import classified
+    from harness.loading import build, concept_layers, trained
     from sparks.artifacts import load_tensors, save_tensors
     from sparks.concepts.layer import Layer
     from sparks.concepts.pictures import mistake

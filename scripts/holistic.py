@@ -16,7 +16,8 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what was measured of every class, or of those of a shard."""
-    from harness.loading import build, classes_of_shard, classified, concept_layers, trained
+    from harness.classes import classes_of_shard, classified
+    from harness.loading import build, concept_layers, trained
     from sparks.artifacts import save_table
 
     settings = cfg["studies.holistic"]

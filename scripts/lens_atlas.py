@@ -20,7 +20,8 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one file a class, of all or of those of a shard, and their numbers."""
-    from harness.loading import build, classes_of_shard, classified, concept_layers, trained
+    from harness.classes import classes_of_shard, classified
+    from harness.loading import build, concept_layers, trained
     from sparks.artifacts import save_table
     from sparks.lens import write_atlas
 

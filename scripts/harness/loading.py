@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from sparks.concepts.classes import Classified
     from sparks.data import ImageSet
     from sparks.models import Classifier
 
@@ -87,23 +86,6 @@ def of_shard(n: int, size: int | None, shard: str | None) -> slice:
         return slice(0, n)
     start = min(n, int(shard) * size)
     return slice(start, min(n, start + size))
-
-
-def classified(inputs: Mapping[str, Any], split: str) -> Classified:
-    """Read the images of a split, and the class that a model gives each of them."""
-    from sparks.artifacts import load_tensors
-    from sparks.concepts.classes import Classified
-    from sparks.data import ImageSet
-
-    predicted = load_tensors(inputs["predicted"], [split])[split]
-    return Classified(ImageSet.load(inputs[split]), predicted)
-
-
-def classes_of_shard(size: int | None, shard: str | None) -> slice:
-    """Which classes a job takes, by their place among those that are measured."""
-    if size is None or shard is None:
-        return slice(0, None)
-    return slice(int(shard) * size, (int(shard) + 1) * size)
 
 
 def concept_layers(known: Mapping[str, list[str]], model: str, layer: str | None) -> list[str]:
