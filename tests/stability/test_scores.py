@@ -79,7 +79,8 @@ def test_a_resample_scores_like_its_distances_written_out(
     generator = np.random.default_rng(seed)
     unit = generator.integers(3, size=len(distance))
     weights = np.vstack([np.ones(3), generator.integers(0, 3, size=(4, 3))])
-    found = Pairs(distance, is_equal, unit).scores(list(METRICS), weights.astype(float))
+    pairs = Pairs(distance, is_equal, unit)
+    found = {metric: pairs.score(metric, weights.astype(float)) for metric in METRICS}
     for row, weight in enumerate(weights):
         copies = weight[unit].astype(int)
         again = [np.repeat(distance[m], copies[m]) for m in (is_equal, ~is_equal)]
@@ -185,7 +186,7 @@ def test_no_order_of_the_pairs_matters():
             np.array([d for d, _ in order]),
             np.array([e for _, e in order]),
             np.zeros(4, dtype=np.int64),
-        ).scores(("ReCo",), np.ones((1, 1)))["ReCo"][0]
+        ).score("ReCo", np.ones((1, 1)))[0]
         for order in itertools.permutations(distances)
     }
     assert len(found) == 1

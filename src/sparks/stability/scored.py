@@ -56,10 +56,8 @@ class Scored:
         """(data set, model, condition, method) → its distances."""
         found = {}
         for (dataset, model), rows in self.rows.groupby(KEYS[:2], sort=False):
-            distance, equal = (
-                rows["value"].to_numpy(dtype=float),
-                rows["metric"].to_numpy() == EQUAL,
-            )
+            distance = rows["value"].to_numpy(dtype=float)
+            equal = rows["metric"].to_numpy() == EQUAL
             unit = self._units(str(dataset), str(model), rows)
             each: dict[Any, Any] = rows.groupby(KEYS[2:], sort=False).indices
             for (degraded, method), at in each.items():

@@ -14,7 +14,7 @@ ReCo tries every distance as threshold γ ("below" means ≤ γ), in O(n log n).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -59,7 +59,7 @@ def _at_once(metric: str, equal: ArrayLike, unequal: ArrayLike) -> Floats:
         np.zeros(len(first) + len(second), dtype=np.int64),
     )
     pairs.warn(metric)
-    return pairs.scores([metric], np.ones((1, 1)))[metric]
+    return pairs.score(metric, np.ones((1, 1)))
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Pairs:
     Attributes:
         distance: (n,); NaN where a pair is left out.
         equal: bool (n,), whether both networks are right; else exactly one is.
-        unit: int (n,), the image of each pair, as an index into the weights of `scores`.
+        unit: int (n,), the image of each pair, as an index into the weights of `score`.
     """
 
     distance: Floats
@@ -96,21 +96,18 @@ class Pairs:
         if left_out:
             _warn(f"{metric}: {left_out} of {len(self.distance)} distances are NaN and left out")
 
-    def scores(self, metrics: Sequence[str], weights: Floats) -> dict[str, Floats]:
-        """Score every reweighting of the images.
+    def score(self, metric: str, weights: Floats) -> Floats:
+        """Score every reweighting of the images: (R,), NaN where the score does not exist.
 
         Args:
-            metrics: out of `METRICS`.
+            metric: out of `METRICS`.
             weights: (R, images), how often each image counts.
-
-        Returns:
-            metric → (R,), NaN where it does not exist.
         """
         order = np.argsort(self.distance, kind="stable")
         order = order[: len(order) - int(np.isnan(self.distance).sum())]  # NaN comes last
         kept = Pairs(self.distance[order], self.equal[order], self.unit[order])
         with np.errstate(invalid="ignore", divide="ignore"):
-            return {metric: METRICS[metric](kept, weights) for metric in metrics}
+            return METRICS[metric](kept, weights)
 
 
 # What each score is of distances that are sorted and have no NaN: (R, images) weights → (R,).
@@ -258,5 +255,5 @@ def _groups(strata: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
 
 def estimate(pairs: Pairs, metric: str, weights: Floats, level: float) -> Estimate:
     """Score the sample (first row of `weights`) and its resamples (the others)."""
-    found = pairs.scores([metric], weights)[metric]
+    found = pairs.score(metric, weights)
     return Estimate(float(found[0]), found[1:], weights.shape[1], level)
