@@ -1,5 +1,5 @@
 # Shortcuts for developers. Users need none of them: see README.md.
-.PHONY: bench chaos check lens-serve lock
+.PHONY: bench chaos check lens-serve lock slurm
 
 bench: ## speed and memory as ratios: a table, benchmarks/results/bench.csv and a plot
 	./sparks python -m benchmarks.run
@@ -21,3 +21,6 @@ lock: ## make requirements.lock and environment.yml from pyproject.toml
 	./sparks uv pip compile pyproject.toml --all-extras --generate-hashes --universal \
 	  --python-version 3.11 --no-emit-index-url --no-header --quiet --output-file requirements.lock
 	./sparks python scripts/make_environment_yml.py
+
+slurm: ## the whole smoke run on a Slurm of one node (as root); the tables must be those of a local run
+	./sparks python tests/workflow/smoke_on_slurm.py

@@ -15,6 +15,14 @@ from contextlib import suppress
 from pathlib import Path
 
 ETC = Path("/etc/slurm")  # steps of jobs find the configuration here only
+# This Slurm has no accounting, and the tests no time.
+PROFILE = (
+    "--workflow-profile",
+    "profiles/slurm",
+    "--slurm-status-command=squeue",
+    "--slurm-init-seconds-before-status-checks=1",
+    "--seconds-between-status-checks=1",
+)
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "scontrol", "squeue")
 
 CONF = """

@@ -111,8 +111,8 @@ STUDIES = {"budget": 1, "samplers": 1, "walkthrough": 1}
 NOT_DATA = {
     **{"train": 8, "train_folds": 2, "words_train": 1, "evaluate": 7, "attribute": 18, "score": 36},
     **{"indices": 1, **STUDIES, "words": 1, "stability": 3, "stability_scores": 1, "eva": 1},
-    **{"alignment": 2, "lipschitz": 2, "craft": 1, "holistic": 1, "maco": 1, "lens_atlas": 1},
-    **{"utility_maps": 1, "utility": 1},
+    **{"alignment": 2, "lipschitz": 2, "predict": 2, "craft": 1, "craft_pictures": 1},
+    **{"holistic": 1, "maco": 1, "lens_atlas": 1, "utility_maps": 1, "utility": 1},
 }
 SOBOL = {
     **{"attribute": 1, "score": 2, "indices": 1, **STUDIES, "holistic": 1},
@@ -150,8 +150,8 @@ POINTING = {"score": 18, "collect": 1, "table": 5, "all": 1}
         (
             "statistics.level=0.9",
             {
-                **{"craft": 1, "maco": 1, "lens_atlas": 1},
-                **{"collect": 3, "figure": 19, "table": 20, "all": 1},
+                **{"craft_pictures": 1, "maco": 1, "lens_atlas": 1},
+                **{"collect": 2, "figure": 20, "table": 20, "all": 1},
             },
         ),
         ("data_dir=elsewhere", {}),
@@ -177,8 +177,14 @@ def test_a_change_of_the_configuration_reruns_what_depends_on_it(finished, overr
             "\n\nX = 1\n\n\n@dataclass",
             # And the first-order indices, and those of words and of concepts (in Utility too).
             {
-                **{**SOBOL, "attribute": 2, "score": 4, "words": 1, "craft": 1, "maco": 1},
-                **{"lens_atlas": 1, "utility_maps": 1, "utility": 1},
+                **{**SOBOL, "attribute": 2, "score": 4, "words": 1, "craft": 1},
+                **{
+                    "craft_pictures": 1,
+                    "maco": 1,
+                    "lens_atlas": 1,
+                    "utility_maps": 1,
+                    "utility": 1,
+                },
                 **{"collect": 7, "figure": 20, "table": 13},
             },
         ),

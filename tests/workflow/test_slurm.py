@@ -14,14 +14,6 @@ MADE = [
     "results/attributions/digits/convnet/0/random.safetensors",
 ]
 CONFIG = ("--config", "scale=smoke", "overrides=[training.epochs=1]", "--", *MADE)
-# This Slurm has no accounting, and the tests no time.
-SLURM = (
-    "--workflow-profile",
-    "profiles/slurm",
-    "--slurm-status-command=squeue",
-    "--slurm-init-seconds-before-status-checks=1",
-    "--seconds-between-status-checks=1",
-)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +35,7 @@ def ran(cluster, make_project):
     assert "mem_mb=doubling(2000)" in after
     small = after.replace("mem_mb=doubling(2000)", "mem_mb=doubling(420)", 1)
     (project.folder / "workflow/rules/data.smk").write_text(before + rule + small)
-    project.snakemake(*SLURM, *CONFIG)
+    project.snakemake(*slurm.PROFILE, *CONFIG)
     return project
 
 
