@@ -64,8 +64,14 @@ def closure(file: Path) -> frozenset[Path]:
         current = waiting.pop()
         if current not in seen:
             seen.add(current)
-            waiting.extend(_files_of(imports(tree(current))))
+            waiting.extend(_imported(current))
     return frozenset(seen)
+
+
+@cache
+def _imported(file: Path) -> frozenset[Path]:
+    """Return the project's files that `file` imports itself."""
+    return frozenset(_files_of(imports(tree(file))))
 
 
 def _files_of(names: Iterable[str]) -> Iterator[Path]:

@@ -7,6 +7,7 @@ scripts at the shell to find the same files.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
@@ -42,9 +43,20 @@ class Explanation(NamedTuple):
     method: str
 
 
+# Configuration (by its id, as long as it lives) → its experiments, each resolved once: planning all
+# jobs asks for them thousands of times.
+_EXPERIMENTS: dict[int, dict[str, Any]] = {}
+
+
 def experiment(config: DictConfig, name: str) -> dict[str, Any]:
-    """Return one experiment, resolved."""
-    return dict(OmegaConf.to_container(config.experiments[name], resolve=True))  # type: ignore[arg-type]
+    """Return one experiment, resolved, of a configuration that changes no more."""
+    if id(config) not in _EXPERIMENTS:
+        _EXPERIMENTS[id(config)] = {}
+        weakref.finalize(config, _EXPERIMENTS.pop, id(config))
+    known = _EXPERIMENTS[id(config)]
+    if name not in known:
+        known[name] = OmegaConf.to_container(config.experiments[name], resolve=True)
+    return dict(known[name])
 
 
 def runs(config: DictConfig, name: str) -> list[Run]:

@@ -40,6 +40,7 @@ def _forget():
         targets.module_file,
         targets.exports,
         digest.closure,
+        digest._imported,
         digest.source_digest,
     ):
         function.cache_clear()
