@@ -1,4 +1,4 @@
-"""Maps made shard by shard are those of one job, and a shard that is lost is made again alone."""
+"""What is made shard by shard is what one job makes, and a lost shard is made again alone."""
 
 import pytest
 import torch
@@ -8,16 +8,25 @@ from sparks.data import ImageSet
 
 pytestmark = pytest.mark.slow
 
-METHODS = ("smoothgrad", "rise", "sobol", "random")
+METHODS = ("smoothgrad", "sobol", "random")
 FOLDER = "results/attributions/digits/convnet/0"
 MAPS = [f"{FOLDER}/{method}.safetensors" for method in METHODS]
 SCORES = "results/scores/digits/convnet/0/smoothgrad/fidelity.parquet"
-# 40 images in shards of 16: the last one is smaller.
-COMMON = ("training.epochs=1", "scale.n_explain=40")
+FOLDED = "results/stability/digits/convnet/0/stability.scores.parquet"
+# 40 images in shards of 16, and 20 images of each of two folds: the last shards are smaller.
+COMMON = (
+    "training.epochs=1",
+    "scale.n_explain=40",
+    "studies.stability.images=40",
+    "experiments.stability.methods=[smoothgrad,random]",
+    "studies.stability.switched=[10]",
+    "studies.stability.randomised=[10]",
+)
 
 
-def run(*targets, shard, other=()):
-    overrides = ",".join([*COMMON, f"explain.shard={shard}", *other])
+def run(*targets, explain="null", folds="null", other=()):
+    shards = (f"explain.shard={explain}", f"studies.stability.shard={folds}")
+    overrides = ",".join([*COMMON, *shards, *other])
     return ("--cores", "2", *targets, "--config", "scale=smoke", f"overrides=[{overrides}]")
 
 
@@ -27,16 +36,17 @@ def costs_of(project):
 
 @pytest.fixture(scope="module")
 def made(make_project):
-    """A project with the maps of shards, and what one job for all images gave there before."""
+    """A project made of shards, and what one job for all images gave there before."""
     project = make_project("shards")
-    project.snakemake(*run(*MAPS, SCORES, shard="null"))
+    project.snakemake(*run(*MAPS, SCORES, FOLDED))
     assert not list((project.folder / FOLDER).glob("*/*.safetensors"))
     whole = {
         "maps": [load_tensors(project.folder / file) for file in MAPS],
         "costs": costs_of(project),
         "scores": load_table(project.folder / SCORES),
+        "folded": load_table(project.folder / FOLDED),
     }
-    project.snakemake(*run(*MAPS, SCORES, shard=16))
+    project.snakemake(*run(*MAPS, SCORES, FOLDED, explain=16, folds=16))
     return project, whole
 
 
@@ -62,58 +72,45 @@ def test_scores_and_passes_are_the_same(made):
         assert after["value"][counted].to_numpy() == pytest.approx(expected)
 
 
+def test_distances_between_folds_are_the_same_to_the_last_bit(made):
+    project, whole = made
+    shards = (project.folder / FOLDED).parent.glob("*/*.pairs.parquet")
+    assert sorted(f"{s.parent.name} {s.name}" for s in shards) == [
+        f"{method} {shard}.pairs.parquet" for method in ("random", "smoothgrad") for shard in (0, 1)
+    ]
+    assert load_table(project.folder / FOLDED).equals(whole["folded"])
+
+
 def test_a_lost_shard_is_made_again_alone(made):
     project, whole = made
     file = project.folder / FOLDER / "sobol.safetensors"
-    kept = (file.with_suffix("") / "0.safetensors").stat().st_mtime_ns
-    (file.with_suffix("") / "1.safetensors").unlink()
+    shards = [file.with_suffix("") / f"{number}.safetensors" for number in range(3)]
+    kept = [shards[i].stat().st_mtime_ns for i in (0, 2)]
+    shards[1].unlink()
     file.unlink()
-    arguments = run(f"{FOLDER}/sobol.safetensors", shard=16)
-    assert project.planned(*arguments[2:]) == {"attribute": 1, "merge_shards": 1}
-    project.snakemake(*arguments)
-    assert (file.with_suffix("") / "0.safetensors").stat().st_mtime_ns == kept
+    project.snakemake(*run(f"{FOLDER}/sobol.safetensors", explain=16, folds=16))
+    assert [shards[i].stat().st_mtime_ns for i in (0, 2)] == kept
     before = whole["maps"][METHODS.index("sobol")]
     assert torch.equal(load_tensors(file)["maps"], before["maps"])
 
 
 def test_shards_after_the_last_image_are_empty(made):
     project, _ = made
-    more = ("scale.n_explain=800",)  # there are fewer
-    project.snakemake(*run(f"{FOLDER}/random.safetensors", shard=256, other=more))
+    more = (  # there are fewer
+        "scale.n_explain=800",
+        "studies.stability.images=1600",
+        "experiments.stability.methods=[random]",
+    )
+    maps = f"{FOLDER}/random.safetensors"
+    project.snakemake(*run(maps, FOLDED, explain=256, folds=256, other=more))
     there = len(ImageSet.load(project.folder / "results/explained/digits.safetensors"))
     shards = [project.folder / f"{FOLDER}/random/{i}.safetensors" for i in range(4)]
     lengths = [len(load_tensors(shard)["maps"]) for shard in shards]
     assert lengths == [256, there - 256, 0, 0]
-    assert len(load_tensors(project.folder / f"{FOLDER}/random.safetensors")["maps"]) == there
+    assert len(load_tensors(project.folder / maps)["maps"]) == there
 
-
-FOLDED = "results/stability/digits/convnet/0/stability.scores.parquet"
-# 20 images of each of two folds in shards of 16: the last one is smaller.
-FOLDS = (
-    "studies.stability.images=40",
-    "experiments.stability.methods=[smoothgrad,rise,random]",
-    "studies.stability.switched=[10]",
-    "studies.stability.randomised=[10]",
-)
-
-
-def test_distances_between_folds_are_those_of_one_job_to_the_last_bit(made):
-    project, _ = made
-    project.snakemake(*run(FOLDED, shard="null", other=FOLDS))
-    whole = load_table(project.folder / FOLDED)
-    arguments = run(FOLDED, shard="null", other=(*FOLDS, "studies.stability.shard=16"))
-    assert project.planned(*arguments[2:]) == {"stability": 6, "stability_scores": 1}
-    project.snakemake(*arguments)
-    assert load_table(project.folder / FOLDED).equals(whole)
-
-
-def test_shards_of_folds_after_the_last_image_are_empty(made):
-    project, _ = made
-    folds = (*FOLDS, "studies.stability.shard=256", "studies.stability.images=1600")
-    own = "experiments.stability.methods=[random]"
-    project.snakemake(*run(FOLDED, shard="null", other=(*folds, own)))
-    shards = sorted((project.folder / "results/stability/digits/convnet/0/random").glob("*.pairs*"))
-    sizes = [len(load_table(shard)) for shard in shards]
+    pairs = sorted((project.folder / FOLDED).parent.glob("random/*.pairs*"))
+    sizes = [len(load_table(shard)) for shard in pairs]
     images = len(ImageSet.load(project.folder / "results/data/digits/train.safetensors"))
     assert sum(sizes) == 3 * images  # conditions, of one other network each
     assert sizes[-1] == 0
@@ -130,11 +127,11 @@ SHARDS = (*CLASSES, "concepts.shard=2")
 def of_classes(make_project):
     """Concepts of all classes in one job, then of two classes a job, in the same folder."""
     project = make_project("classes")
-    project.snakemake(*run(*TABLES, shard="null", other=CLASSES))
+    project.snakemake(*run(*TABLES, other=CLASSES))
     whole = [load_table(project.folder / table) for table in TABLES]
     atlas = (project.folder / TABLES[-1]).with_suffix("")
     files = {file.name: file.read_bytes() for file in atlas.iterdir()}
-    project.snakemake(*run(*TABLES, shard="null", other=SHARDS))
+    project.snakemake(*run(*TABLES, other=SHARDS))
     return project, whole, files
 
 
@@ -154,5 +151,5 @@ def test_a_lost_shard_of_classes_is_made_again_alone(of_classes):
     project, *_ = of_classes
     (project.folder / TABLES[0]).unlink()
     (project.folder / TABLES[0].replace("0.parquet", "0/1.parquet")).unlink()
-    planned = project.planned(*run(*TABLES, shard="null", other=SHARDS)[2:])
+    planned = project.planned(*run(*TABLES, other=SHARDS)[2:])
     assert planned == {"craft": 1, "merge_classes": 1}
