@@ -8,7 +8,7 @@ from sparks.data import ImageSet
 
 pytestmark = pytest.mark.slow
 
-METHODS = ("smoothgrad", "sobol", "random")
+METHODS = ("smoothgrad", "sobol")
 FOLDER = "results/attributions/digits/convnet/0"
 MAPS = [f"{FOLDER}/{method}.safetensors" for method in METHODS]
 SCORES = "results/scores/digits/convnet/0/smoothgrad/fidelity.parquet"
@@ -18,7 +18,7 @@ COMMON = (
     "training.epochs=1",
     "scale.n_explain=40",
     "studies.stability.images=40",
-    "experiments.stability.methods=[smoothgrad,random]",
+    "experiments.stability.methods=[smoothgrad]",
     "studies.stability.switched=[10]",
     "studies.stability.randomised=[10]",
 )
@@ -75,9 +75,7 @@ def test_scores_and_passes_are_the_same(made):
 def test_distances_between_folds_are_the_same_to_the_last_bit(made):
     project, whole = made
     shards = (project.folder / FOLDED).parent.glob("*/*.pairs.parquet")
-    assert sorted(f"{s.parent.name} {s.name}" for s in shards) == [
-        f"{method} {shard}.pairs.parquet" for method in ("random", "smoothgrad") for shard in (0, 1)
-    ]
+    assert sorted(shard.name for shard in shards) == ["0.pairs.parquet", "1.pairs.parquet"]
     assert load_table(project.folder / FOLDED).equals(whole["folded"])
 
 
@@ -96,29 +94,24 @@ def test_a_lost_shard_is_made_again_alone(made):
 
 def test_shards_after_the_last_image_are_empty(made):
     project, _ = made
-    more = (  # there are fewer
-        "scale.n_explain=800",
-        "studies.stability.images=1600",
-        "experiments.stability.methods=[random]",
-    )
-    maps = f"{FOLDER}/random.safetensors"
+    more = ("scale.n_explain=800", "studies.stability.images=1600")  # there are fewer
+    maps = f"{FOLDER}/smoothgrad.safetensors"
     project.snakemake(*run(maps, FOLDED, explain=256, folds=256, other=more))
     there = len(ImageSet.load(project.folder / "results/explained/digits.safetensors"))
-    shards = [project.folder / f"{FOLDER}/random/{i}.safetensors" for i in range(4)]
+    shards = [project.folder / f"{FOLDER}/smoothgrad/{i}.safetensors" for i in range(4)]
     lengths = [len(load_tensors(shard)["maps"]) for shard in shards]
     assert lengths == [256, there - 256, 0, 0]
     assert len(load_tensors(project.folder / maps)["maps"]) == there
 
-    pairs = sorted((project.folder / FOLDED).parent.glob("random/*.pairs*"))
+    pairs = sorted((project.folder / FOLDED).parent.glob("smoothgrad/*.pairs*"))
     sizes = [len(load_table(shard)) for shard in pairs]
     images = len(ImageSet.load(project.folder / "results/data/digits/train.safetensors"))
     assert sum(sizes) == 3 * images  # conditions, of one other network each
     assert sizes[-1] == 0
 
 
-TABLES = [
-    f"results/studies/{study}/chimera/convnet/0.parquet" for study in ("craft", "holistic", "lens")
-]
+# The holistic framework has the rules of CRAFT.
+TABLES = [f"results/studies/{study}/chimera/convnet/0.parquet" for study in ("craft", "lens")]
 CLASSES = ("scale.concept_classes=3", "scale.lens_classes=3")
 SHARDS = (*CLASSES, "concepts.shard=2")
 
