@@ -194,7 +194,10 @@ def test_clusters_show_shares_and_mistakes():
 def test_prevalence_leaves_out_concepts_that_dominate_nothing():
     drawing = Prevalence()(clouds())
     left, right = drawing.figure.axes
-    assert left.collections[0].get_offsets().tolist() == [[0.75, 1.0], [0.25, 0.8]]
+    assert left.get_lines()[0].get_xydata().tolist() == [[0.75, 1.0], [0.25, 0.8]]
+    # Of n = 15 that are all right: from n / (n + z²) to 1.
+    (low, high), _ = (bar[:, 1] for bar in left.collections[0].get_segments())
+    assert (low, high) == (pytest.approx(15 / (15 + 1.959964**2)), 1)
     assert len(right.collections[0].get_offsets()) == 4
     assert "50% of them below 1" in drawing.caption
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.figures.style import PAGE, Drawing, style
+from sparks.statistics import proportion
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,12 @@ class Prevalence:
                     index=["condition", "image"], columns="metric", values="value", dropna=False
                 )
                 seen = wide[wide["Dominated"] > 0]
-                # Means of few images say little: small points.
-                size = 3 + 40 * seen["Prevalence"]
-                pair[0].scatter(
-                    seen["Prevalence"], seen["Reliability"], s=size, color="#0072B2", alpha=0.6,
-                    linewidths=0,
+                pair[0].errorbar(
+                    seen["Prevalence"], seen["Reliability"], yerr=_ends(seen), fmt="o", ms=3.5,
+                    color="#0072B2", alpha=0.6, elinewidth=0.7,
                 )  # fmt: skip
-                pair[0].set(
-                    xlabel="prevalence", ylabel="reliability", title=f"{model} on {dataset}"
-                )
+                pair[0].set(xlabel="prevalence", ylabel="reliability", ylim=(-0.05, 1.05))
+                pair[0].set_title(f"{model} on {dataset}")
                 pair[1].scatter(
                     wide["Prevalence"], wide["GlobalImportance"], s=8, color="#D55E00", alpha=0.6,
                     linewidths=0,
@@ -53,11 +52,19 @@ class Prevalence:
         caption = (
             "Concepts of all classes. Left, those that dominate an image at least: prevalence, the "
             "share of the class's test images that a concept dominates, and reliability, the "
-            "accuracy "
-            f"on these ({'; '.join(told)}). Right: prevalence and global importance, the mean "
-            "share "
-            "in the positive contributions; line: equal. Where a model makes no mistake, "
-            "reliability "
-            "is 1 for every concept and says nothing. The paper shows such a figure for espresso."
+            f"accuracy on these with Wilson's 95% interval ({'; '.join(told)}). Right: prevalence "
+            "and global importance, the mean share in the positive contributions; line: equal. "
+            "Where a model makes no mistake, reliability is 1 for every concept and says nothing. "
+            "The paper shows such a figure for espresso."
         )
         return Drawing(figure, caption)
+
+
+def _ends(concepts: pd.DataFrame) -> Any:
+    """How far the interval of each reliability goes down and up, (2, concepts)."""
+    ends = []
+    for reliability, images in zip(concepts["Reliability"], concepts["Dominated"], strict=True):
+        right = np.arange(round(images)) < round(reliability * images)
+        interval = proportion(right)
+        ends.append((interval.mean - interval.low, interval.high - interval.mean))
+    return np.clip(np.array(ends).reshape(-1, 2).T, 0, None)
