@@ -110,6 +110,11 @@ def unlimited_rate():
 # What rules take from the grid, by their wildcards.
 
 
+def of_checkout(paths):
+    """Files of the checkout itself: artifacts may be in a bucket (profiles/kubernetes), these never are."""
+    return [local(path) for path in paths]
+
+
 def downloaded(wildcards):
     """The note of a finished download, for the data sets that can be downloaded."""
     if CFG.datasets[wildcards.dataset].download:
@@ -181,7 +186,10 @@ def scores_of(wildcards):
 
 def item_inputs(wildcards):
     """What a figure or table is drawn from."""
-    return grid.item_inputs(CFG, wildcards.item)
+    found = grid.item_inputs(CFG, wildcards.item)
+    if "published" in found:
+        found["published"] = of_checkout(found["published"])
+    return found
 
 
 def chapter(wildcards):

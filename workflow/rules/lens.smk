@@ -67,7 +67,7 @@ if OF_CLASSES:
 rule lens:
     input:
         tables=grid.lens_tables(CFG),
-        pages=grid.lens_pages(),
+        pages=of_checkout(grid.lens_pages()),
     output:
         site=directory(places.LENS_SITE),
     log:

@@ -52,7 +52,7 @@ rule study:
     input:
         tarballs=grid.study_tarballs(CFG),
         scenarios=grid.study_scenarios(CFG),
-        files=grid.study_files(),
+        files=of_checkout(grid.study_files()),
     output:
         page=directory(places.STUDY_PAGE),
         key=places.STUDY_KEY,
