@@ -21,7 +21,11 @@ from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf._utils import get_yaml_loader
 from omegaconf.errors import OmegaConfBaseException
+from yaml.constructor import SafeConstructor
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
+from yaml.resolver import Resolver
 
 from sparks.errors import SparksError
 
@@ -32,6 +36,15 @@ CONFIG = ROOT / "config"
 OPTIONS = ("dataset", "model", "attribution", "metric", "text", "item", "claim")
 
 
+class _Loader(CParser, get_yaml_loader()):  # type: ignore[misc]
+    """OmegaConf's YAML (1e-3 is a number, no key twice), parsed by libyaml: a fifth of the time."""
+
+    def __init__(self, text: str) -> None:
+        CParser.__init__(self, text)
+        SafeConstructor.__init__(self)
+        Resolver.__init__(self)
+
+
 def register_options(config_dir: Path = CONFIG) -> None:
     """Give Hydra every option file as one config (the entry `options` in config.yaml).
 
@@ -39,7 +52,7 @@ def register_options(config_dir: Path = CONFIG) -> None:
     """
     node = {
         f"{group}s": {
-            file.stem: OmegaConf.to_container(OmegaConf.load(file))
+            file.stem: _Loader(file.read_text()).get_single_data()
             for file in sorted((config_dir / group).glob("*.yaml"))
         }
         for group in OPTIONS

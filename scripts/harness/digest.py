@@ -92,11 +92,5 @@ def _files_of(names: Iterable[str]) -> Iterator[Path]:
 
 @cache
 def source_digest(file: Path) -> str:
-    """Hash the syntax tree of a file, docstrings left out."""
-    module = ast.parse(file.read_text())
-    for node in ast.walk(module):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(module).encode()).hexdigest()
+    """Hash the syntax tree of a file."""
+    return hashlib.sha256(ast.dump(tree(file)).encode()).hexdigest()

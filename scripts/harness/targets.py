@@ -31,8 +31,14 @@ class Definition:
 
 @cache
 def tree(file: Path) -> ast.Module:
-    """Parse a source file, once."""
-    return ast.parse(file.read_text(), str(file))
+    """Parse a source file, once; docstrings are left out."""
+    module = ast.parse(file.read_text(), str(file))
+    for node in ast.walk(module):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:]
+    return module
 
 
 @cache
