@@ -125,98 +125,91 @@ RISE = {
 POINTING = {"score": 18, "collect": 1, "table": 5, "all": 1}
 
 
+# Changes that touch no rule in common share a plan.
 @pytest.mark.parametrize(
-    ("override", "planned"),
+    ("overrides", "planned"),
     [
-        ("attributions.sobol.method.points=4", SOBOL),
-        ("attributions.rise.method.masks=60", RISE),
-        ("metrics.localisation.metrics.pointing_game.seed=5", POINTING),
+        (["attributions.sobol.method.points=4"], SOBOL),
+        (["metrics.localisation.metrics.pointing_game.seed=5"], POINTING),
         (
-            "training.epochs=3",
+            ["training.epochs=3"],
             {**NOT_DATA, "collect": 12, "figure": 32, "table": 22, "all": 1},
         ),
-        ("words.methods.Sobol.points=4", {"words": 1, "collect": 1, "table": 3, "all": 1}),
-        ("items.tab-fidelity.title=Other", {"table": 1, "all": 1}),
-        ("claims.sobol-beats-rise-budget.check.ratio=0.7", {"table": 1, "all": 1}),
-        ("items.fig-gallery.draw.rows=2", {"figure": 1, "all": 1}),
+        (["words.methods.Sobol.points=4"], {"words": 1, "collect": 1, "table": 3, "all": 1}),
         (
-            "experiments.sobol.methods=[sobol,random]",
+            [
+                "items.tab-fidelity.title=Other",
+                "claims.sobol-beats-rise-budget.check.ratio=0.7",  # tab-claims
+                "items.fig-gallery.draw.rows=2",
+            ],
+            {"figure": 1, "table": 2, "all": 1},
+        ),
+        (
+            ["experiments.sobol.methods=[sobol,random]"],
             {"collect": 1, "figure": 1, "table": 6, "all": 1},
         ),
         (
-            "studies.functions.repeats=3",
+            ["studies.functions.repeats=3"],
             {"samplers_analytic": 1, "collect": 1, "figure": 1, "table": 5, "all": 1},
         ),
         (
-            "statistics.level=0.9",
+            ["statistics.level=0.9"],
             {
                 **{"craft_pictures": 1, "maco": 1, "lens_atlas": 1},
                 **{"collect": 2, "figure": 20, "table": 20, "all": 1},
             },
         ),
-        ("data_dir=elsewhere", {}),
-        ("experiments.sobol.title=Other", {}),
+        (["data_dir=elsewhere", "experiments.sobol.title=Other"], {}),
     ],
 )
-def test_a_change_of_the_configuration_reruns_what_depends_on_it(finished, override, planned):
-    assert finished.planned("--config", "scale=smoke", f"overrides=[{override}]") == planned
+def test_a_change_of_the_configuration_reruns_what_depends_on_it(finished, overrides, planned):
+    told = f"overrides=[{','.join(overrides)}]"
+    assert finished.planned("--config", "scale=smoke", told) == planned
+
+
+CODE = ("\n\n\n@dataclass", "\n\nX = 1\n\n\n@dataclass")
+COMMENT = ("\n\n\n@dataclass", "\n\n# Said.\n\n\n@dataclass")
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "planned"),
+    ("edits", "planned"),
     [
         (
-            "src/sparks/metrics/pointing.py",
-            "\n\n\n@dataclass",
-            "\n\nX = 1\n\n\n@dataclass",
+            {"src/sparks/metrics/pointing.py": CODE},
             {**POINTING, "words": 1, "collect": 2, "table": 6},
         ),
         (
-            "src/sparks/attribution/sobol.py",
-            "\n\n\n@dataclass",
-            "\n\nX = 1\n\n\n@dataclass",
+            {"src/sparks/attribution/sobol.py": CODE},
             # And the first-order indices, and those of words and of concepts (in Utility too).
             {
                 **{**SOBOL, "attribute": 2, "score": 4, "words": 1, "craft": 1},
-                **{
-                    "craft_pictures": 1,
-                    "maco": 1,
-                    "lens_atlas": 1,
-                    "utility_maps": 1,
-                    "utility": 1,
-                },
-                **{"collect": 7, "figure": 20, "table": 13},
+                **{"craft_pictures": 1, "maco": 1, "lens_atlas": 1},
+                **{"utility_maps": 1, "utility": 1, "collect": 7, "figure": 20, "table": 13},
             },
         ),
         (
-            "src/sparks/figures/gallery.py",
-            "\n\n\n@dataclass",
-            "\n\nX = 1\n\n\n@dataclass",
-            {"figure": 2, "all": 1},
+            {"src/sparks/figures/gallery.py": CODE, "src/sparks/tables/fidelity.py": CODE},
+            {"figure": 2, "table": 1, "all": 1},
         ),
+        ({"config/attribution/rise.yaml": ("grid: 7", "grid: 6")}, RISE),
         (
-            "src/sparks/tables/fidelity.py",
-            "\n\n\n@dataclass",
-            "\n\nX = 1\n\n\n@dataclass",
-            {"table": 1, "all": 1},
+            {
+                "src/sparks/engine/core.py": COMMENT,
+                "scripts/harness/grid.py": ("\n\n\ndef", "\n\nX = 1\n\n\ndef"),
+                "config/attribution/rise.yaml": ("grid: 7", "grid: 7 # said"),
+            },
+            {},
         ),
-        ("src/sparks/engine/core.py", "\n\n\n@dataclass", "\n\n# Said.\n\n\n@dataclass", {}),
-        ("scripts/harness/grid.py", "\n\n\ndef", "\n\nX = 1\n\n\ndef", {}),
-        (
-            "config/attribution/rise.yaml",
-            "grid: 7",
-            "grid: 6",
-            RISE,
-        ),
-        ("config/attribution/rise.yaml", "grid: 7", "grid: 7 # said", {}),
     ],
 )
-def test_an_edit_reruns_what_depends_on_it(finished, file, old, new, planned):
-    finished.edit(file, old, new)
+def test_an_edit_reruns_what_depends_on_it(finished, edits, planned):
+    for file, (old, new) in edits.items():
+        finished.edit(file, old, new)
     try:
         assert finished.planned("--config", "scale=smoke") == planned
     finally:
-        finished.edit(file, new, old)
+        for file, (old, new) in edits.items():
+            finished.edit(file, new, old)
 
 
 def test_a_study_with_people_is_made_and_its_answers_are_read(finished):
