@@ -31,7 +31,7 @@ from omegaconf import DictConfig
 from harness.compose import CONFIG, OPTIONS, ROOT, part, register_options
 from harness.digest import code_digest
 from harness.repair import note
-from harness.resources import machine
+from harness.resources import machine, take_gpu
 from sparks.engine.memory import keep_freed_memory
 from sparks.errors import SparksError
 
@@ -40,6 +40,7 @@ Paths = Mapping[str, Any]  # name → path, or list of paths
 Templates = Mapping[str, Any] | Callable[[DictConfig, Mapping[str, str]], Paths]
 Run = Callable[["Config", Paths, Paths], None]
 
+GPU_LOCKS = Path(".snakemake/gpus")
 VERSIONS = ("numpy", "scipy", "pandas", "torch", "torchvision", "captum", "scikit-learn")
 
 
@@ -88,7 +89,16 @@ def main(
         config = Config(
             snakemake.params.cfg, dict(snakemake.wildcards.items()), named, snakemake.params.code
         )
+        if snakemake.resources.get("gpu"):
+            _take_gpu(config)
         _run(run, config, dict(snakemake.output.items()))
+
+
+def _take_gpu(config: Config) -> None:
+    try:
+        take_gpu(GPU_LOCKS)
+    except SparksError as error:
+        _refuse(error, config.wildcards)
 
 
 def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Templates) -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TextIO
+
+from sparks.errors import SparksError
+
+# Open files, whose locks the system frees when this process ends, however it ends.
+_held: list[TextIO] = []
 
 
 def gpus(device: str, here: bool = True) -> int:
@@ -20,6 +27,44 @@ def gpus(device: str, here: bool = True) -> int:
     if device == "auto":
         return int(not here or Path("/dev/nvidia0").exists())
     return int(device.startswith("cuda"))
+
+
+def take_gpu(folder: Path) -> None:
+    """Let this process see one GPU alone, which no other job of the run has.
+
+    Nothing is to be done where it sees one or none: on a cluster the scheduler has chosen.
+
+    Args:
+        folder: of the locks, one file a GPU.
+
+    Raises:
+        SparksError: when every GPU has a job.
+    """
+    seen = visible_gpus()
+    if len(seen) < 2:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in seen:
+        file = (folder / f"{name}.lock").open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            continue
+        _held.append(file)
+        os.environ["CUDA_VISIBLE_DEVICES"] = name
+        return
+    raise SparksError(
+        f"each of the {len(seen)} GPUs has a job: run with `--resources gpu={len(seen)}`, or less"
+    )
+
+
+def visible_gpus(devices: Path = Path("/dev")) -> list[str]:
+    """List the GPUs that CUDA would see in this process, by the names it takes for them."""
+    told = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if told is not None:
+        return [name.strip() for name in told.split(",") if name.strip()]
+    return sorted(node.name.removeprefix("nvidia") for node in devices.glob("nvidia[0-9]*"))
 
 
 def machine() -> str:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from sparks.engine.running import Model, device_of, evaluating
 from sparks.errors import SparksError
+from sparks.models.device import to_device
 
 REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "max-abs": lambda values: values.abs().amax(1),
@@ -124,8 +125,8 @@ def in_batches(
     results = []
     with evaluating(model), finite_outputs(model):
         for start in range(0, len(x), batch_size):
-            part = x[start : start + batch_size].detach().to(device).requires_grad_()
-            goals = target[start : start + batch_size].to(device)
+            part = to_device(x[start : start + batch_size].detach(), device).requires_grad_()
+            goals = to_device(target[start : start + batch_size], device)
             results.append(explain(part, target=goals).detach())
     values = torch.cat(results)
     refuse_not_finite(values, "the explanation of input {}")

@@ -15,7 +15,7 @@ from sparks.engine.perturbations import Baseline, Perturbation
 from sparks.engine.probe import best_batch_size
 from sparks.engine.running import Model, device_of, evaluating, pick
 from sparks.errors import SparksError
-from sparks.models.device import autocast
+from sparks.models.device import autocast, to_device
 
 # Below this many batches of the largest size, a probe costs more than it saves.
 WORTH_PROBING = 8
@@ -82,7 +82,7 @@ class Engine:
             raise SparksError(f"{len(x)} inputs but {len(target)} target classes")
         remove = perturbation or Baseline()
         scores = torch.empty(len(x) * masks.n, device=device)
-        goals = None if target is None else target.to(device)
+        goals = None if target is None else to_device(target, device)
 
         with torch.inference_mode(), evaluating(model):
             forward = partial(self._forward, model, device)
@@ -92,7 +92,8 @@ class Engine:
                 # Pairs are ordered by input: a chunk needs only a slice of x.
                 first, last = start // masks.n, (stop - 1) // masks.n
                 spread = domain.expand(masks.masks(images, rows))
-                inputs = remove(x[first : last + 1].to(device), images - first, spread)
+                part = to_device(x[first : last + 1], device)
+                inputs = remove(part, images - first, spread)
                 chosen = None if goals is None else goals[images]
                 scores[start:stop] = pick(forward(inputs), chosen, output)
 

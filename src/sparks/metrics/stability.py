@@ -13,6 +13,7 @@ from sparks.engine.core import Engine
 from sparks.engine.running import Model, device_of, evaluating
 from sparks.engine.seeds import generators
 from sparks.metrics.maps import check_maps, undefined_to_nan
+from sparks.models.device import to_device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,5 +77,7 @@ class AverageStability:
         size = self.engine.batch_size if isinstance(self.engine.batch_size, int) else 64
         device = device_of(model, x)
         with torch.inference_mode(), evaluating(model):
-            parts = [model(part.to(device)).argmax(1).cpu() for part in torch.split(x, size)]
+            parts = [
+                model(to_device(part, device)).argmax(1).cpu() for part in torch.split(x, size)
+            ]
         return torch.cat(parts)

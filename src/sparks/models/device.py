@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from torch import Tensor
 
 from sparks.errors import SparksError
 
@@ -48,6 +49,16 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     return "bf16" if _cpu_has_bf16() else "fp32"
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Move a tensor (any shape and type) to a device.
+
+    To a GPU it goes from page-locked memory: the host does not wait, and prepares the next batch.
+    """
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sparks.data.labelled import Labelled
-from sparks.models.device import autocast, resolve_device
+from sparks.models.device import autocast, resolve_device, to_device
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def predict(
     else:
         batches = (batch for batch, _ in images.batches(batch_size))
     with evaluating(model.to(device)), torch.inference_mode(), autocast(precision, device):
-        logits = [model(batch.to(device)).float().cpu() for batch in batches]
+        logits = [model(to_device(batch, device)).float().cpu() for batch in batches]
     return torch.cat(logits)
 
 

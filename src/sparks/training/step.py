@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sparks.data.labelled import Labelled
 from sparks.errors import SparksError
+from sparks.models.device import to_device
 from sparks.training.batches import augment, derive, epoch_batches
 from sparks.training.losses import Loss
 from sparks.training.settings import Settings, learning_rate
@@ -58,7 +59,7 @@ def batches(
     order = derive(seed, 0)
     for images, labels, chosen in epoch_batches(train, settings.batch_size, order, epoch):
         x, beside = augment_alike(images, loss.beside(train, chosen), settings, generator, device)
-        yield x, labels.to(device), beside
+        yield x, to_device(labels, device), beside
 
 
 def augment_alike(
@@ -76,10 +77,10 @@ def augment_alike(
         )
     same = torch.Generator()
     same.set_state(generator.get_state())
-    x = augment(images.to(device), settings.flip, settings.shift, generator)
+    x = augment(to_device(images, device), settings.flip, settings.shift, generator)
     if beside is None:
         return x, None
-    return x, augment(beside.to(device), settings.flip, settings.shift, same)
+    return x, augment(to_device(beside, device), settings.flip, settings.shift, same)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, settings: Settings) -> float:

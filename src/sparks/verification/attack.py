@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sparks.engine.running import Model, device_of, evaluating
 from sparks.errors import SparksError
+from sparks.models.device import to_device
 
 
 def margin(logits: Tensor, target: Tensor, toward: Tensor | None = None) -> Tensor:
@@ -56,7 +57,7 @@ class Attack:
         rows = (torch.split(t, self.batch_size) for t in (x, target, free, epsilon))
         with evaluating(model), torch.enable_grad():
             found = [
-                self._batch(model, *(t.to(device) for t in batch)).to(x.device)
+                self._batch(model, *(to_device(t, device) for t in batch)).to(x.device)
                 for batch in zip(*rows, strict=True)
             ]
         return torch.cat(found) if found else x.new_zeros(0)
