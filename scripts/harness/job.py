@@ -96,7 +96,7 @@ def main(
 
 def _take_gpu(config: Config) -> None:
     try:
-        take_gpu(GPU_LOCKS)
+        take_gpu(GPU_LOCKS, config["device"])
     except SparksError as error:
         _refuse(error, config.wildcards)
 

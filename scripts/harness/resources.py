@@ -29,19 +29,21 @@ def gpus(device: str, here: bool = True) -> int:
     return int(device.startswith("cuda"))
 
 
-def take_gpu(folder: Path) -> None:
+def take_gpu(folder: Path, device: str = "auto") -> None:
     """Let this process see one GPU alone, which no other job of the run has.
 
-    Nothing is to be done where it sees one or none: on a cluster the scheduler has chosen.
+    Nothing is to be done where it sees one or none (on a cluster the scheduler has chosen), or
+    where the configuration names one (cuda:1).
 
     Args:
         folder: of the locks, one file a GPU.
+        device: of the configuration.
 
     Raises:
         SparksError: when every GPU has a job.
     """
     seen = visible_gpus()
-    if len(seen) < 2:
+    if len(seen) < 2 or ":" in device:
         return
     folder.mkdir(parents=True, exist_ok=True)
     for name in seen:

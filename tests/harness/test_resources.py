@@ -56,6 +56,12 @@ def test_what_a_scheduler_gave_is_left_alone(tmp_path, monkeypatch, seen):
     assert not (tmp_path / "locks").exists()
 
 
+def test_a_gpu_that_the_configuration_names_stays_in_sight(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    take_gpu(tmp_path / "locks", "cuda:1")
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
+
+
 def test_without_a_choice_every_gpu_of_the_machine_is_seen(tmp_path, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
