@@ -1,5 +1,5 @@
 # Shortcuts for developers. Users need none of them: see README.md.
-.PHONY: bench chaos check lens-serve lock slurm
+.PHONY: bench chaos check lens-serve lock slurm volume
 
 bench: ## speed and memory as ratios: a table, benchmarks/results/bench.csv and a plot
 	./sparks python -m benchmarks.run
@@ -24,3 +24,6 @@ lock: ## make requirements.lock and environment.yml from pyproject.toml
 
 slurm: ## the whole smoke run on a Slurm of one node (as root); the tables must be those of a local run
 	./sparks python tests/workflow/smoke_on_slurm.py
+
+volume: ## 50,000 files through the sharded workflow: peak memory of every rule
+	PYTHONPATH=. ./sparks python tests/workflow/volume.py

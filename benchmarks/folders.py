@@ -43,6 +43,7 @@ def plant(root: Path, images: int) -> None:
     """Make a folder of 1,000 classes with `images` test images, and a training image a class."""
     generator = np.random.default_rng(0)
     originals = [root / f"{i}.jpg" for i in range(ORIGINALS)]
+    root.mkdir(parents=True, exist_ok=True)
     for path in originals:
         width, height = generator.integers(SIZE, 501, 2).tolist()
         _photograph(generator, width, height).save(path, quality=90)

@@ -24,7 +24,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     import torch
 
-    from harness.loading import build_method, of_shard, targets, tidy, trained
+    from harness.loading import build_method, counting_from, of_shard, targets, tidy, trained
     from sparks.artifacts import save_rows, save_table
     from sparks.data import ImageSet
     from sparks.models.counting import Counting
@@ -45,10 +45,13 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     def blocks() -> "Iterator[dict[str, Tensor]]":
         nonlocal seconds
+        first = shard.start
         for (x, _), classes in zip(images.batches(SLICE), torch.split(target, SLICE), strict=True):
             start = perf_counter()
-            maps = method(model, x, classes).float().cpu() if len(x) else x[:, 0]
+            with counting_from(first, inputs["images"]):
+                maps = method(model, x, classes).float().cpu() if len(x) else x[:, 0]
             seconds += perf_counter() - start
+            first += len(x)
             yield {"maps": maps, "target": classes}
             bar.update(len(x))
 

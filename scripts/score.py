@@ -5,14 +5,17 @@ from typing import Any
 from harness import places
 from harness.job import Config, Paths, main
 
-PARTS = ("model.classifier", "attribution", "metric", "explain.shard", "device")
+PARTS = ("model.classifier", "attribution", "metric", "device")
+
+# Images and maps in memory at a time. Fixed: float sums depend on it.
+SLICE = 128
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write every metric of the family for every image."""
     import torch
 
-    from harness.loading import build, build_method, tidy, trained
+    from harness.loading import build, build_method, counting_from, tidy, trained
     from sparks.artifacts import load_tensors, save_table
     from sparks.data import ImageSet
 
@@ -24,7 +27,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     metrics = [build(metric) for metric in family["metrics"].values()]
     scored: list[dict[str, Any]] = []
-    for rows in _in_turn(n, cfg["explain.shard"]):
+    for rows in (slice(start, min(n, start + SLICE)) for start in range(0, n, SLICE)):
         explanation = load_tensors(inputs["maps"], ["maps", "target"], rows=rows)
         call = {"model": model, "x": images.batch(rows), **explanation}
         if family["needs_truth"]:
@@ -32,16 +35,12 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         if family["needs_method"]:
             call["method"] = build_method(cfg["attribution"])
         scored.append({})
-        for metric in metrics:
-            scored[-1] |= metric(**call)
+        with counting_from(rows.start, inputs["images"]):
+            for metric in metrics:
+                scored[-1] |= metric(**call)
     values = {name: torch.cat([part[name] for part in scored]) for name in scored[0]}
     names = {**cfg.wildcards, "method": cfg["attribution"]["label"]}
     save_table(outputs["table"], tidy(names, values), cfg.provenance())
-
-
-def _in_turn(n: int, size: int | None) -> list[slice]:
-    """Split n images into those that are in memory at a time."""
-    return [slice(start, min(n, start + (size or n))) for start in range(0, n, size or n)]
 
 
 if __name__ == "__main__":

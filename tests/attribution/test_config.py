@@ -6,6 +6,7 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from pretended_gpu import PretendedGPU
 
 from .nets import images, random_net
 
@@ -39,18 +40,40 @@ def test_methods(name):
     assert maps.isfinite().all()
 
 
-@pytest.mark.parametrize("name", names("metric"))
-def test_metrics(name):
-    family = load("metric", name)
-    assert family["name"] == name
+@pytest.mark.parametrize("name", names("attribution"))
+def test_methods_on_a_gpu_give_the_same_maps(name):
+    method = instantiate(load("attribution", name)["method"])
+    x, target = images(2)
+    with PretendedGPU() as gpu:
+        there = method(random_net().to(gpu.device), x, target)
+    assert there.device == x.device
+    assert torch.equal(there, method(random_net(), x, target))
+
+
+def scores(family, model):
+    """Values of all metrics of a family, for maps at random."""
     x, target = images(2)
     maps = torch.rand(2, 8, 8, generator=torch.Generator().manual_seed(0))
-    call = {"model": random_net() if family["needs_model"] else None, "x": x, "target": target}
+    call = {"model": model if family["needs_model"] else None, "x": x, "target": target}
     if family["needs_truth"]:
         call["truth"] = maps > 0.5
     if family["needs_method"]:
         call["method"] = instantiate(load("attribution", "saliency")["method"])
+    found = {}
     for metric in family["metrics"].values():
-        for value in instantiate(metric)(**call, maps=maps).values():
-            assert value.shape == (2,)
-            assert value.isfinite().all()
+        found |= instantiate(metric)(**call, maps=maps)
+    return found
+
+
+@pytest.mark.parametrize("name", names("metric"))
+def test_metrics(name):
+    family = load("metric", name)
+    assert family["name"] == name
+    found = scores(family, random_net())
+    for value in found.values():
+        assert value.shape == (2,)
+        assert value.isfinite().all()
+    with PretendedGPU() as gpu:
+        there = scores(family, random_net().to(gpu.device))
+    assert there.keys() == found.keys()
+    assert all(torch.equal(there[metric], value) for metric, value in found.items())

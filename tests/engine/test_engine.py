@@ -7,9 +7,25 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pretended_gpu import PretendedGPU
 from torch import Tensor, nn
 
-from sparks.engine import Baseline, Engine, Grid, OneOff, Pixels, Ranked, Stored, Vector
+from sparks.engine import (
+    Amplitude,
+    Baseline,
+    Blur,
+    Engine,
+    Grid,
+    Noise,
+    OneOff,
+    Pixels,
+    Ranked,
+    Rows,
+    Stored,
+    Sum,
+    Uniform,
+    Vector,
+)
 from sparks.errors import SparksError
 from sparks.sensitivity.designs import Replicated
 
@@ -91,6 +107,9 @@ class Counted:
 
     def __init__(self) -> None:
         self.largest = 0
+
+    def to(self, device):
+        return self
 
     def masks(self, images: Tensor, rows: Tensor) -> Tensor:
         self.largest = max(self.largest, len(rows))
@@ -231,3 +250,65 @@ print(peak(1, 128) - small, peak(16, 8) - small)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     for grown in map(float, done.stdout.split()):
         assert grown < 40
+
+
+RANKS = torch.stack([torch.randperm(6, generator=torch.Generator().manual_seed(i)) for i in (0, 1)])
+LOOPS = {
+    "stored": (OneOff(6).masks(torch.arange(7), torch.arange(7)), Baseline()),
+    "replicated": (Replicated.drawn(4, 6), Baseline(0.5)),
+    "ranked": (Ranked(RANKS.int(), torch.arange(0, 7)), Baseline("mean")),
+    "one off, blurred": (OneOff(6), Blur(2)),
+    "one off, noise": (OneOff(6), Noise()),
+    "one off, uniform": (OneOff(6), Uniform()),
+    "one off, shifted": (OneOff(6), Amplitude()),
+}
+
+
+@pytest.mark.parametrize(("design", "perturbation"), LOOPS.values(), ids=LOOPS)
+def test_a_gpu_is_not_waited_for_between_masks(design, perturbation):
+    x, target = inputs(2)
+
+    def score(batch_size, device):
+        engine = Engine(batch_size=batch_size)
+        net = random_net().to(device)
+        return engine.score(net, x, target, design, Grid((2, 3), SIZE), perturbation)
+
+    with PretendedGPU() as gpu:
+        few = score(64, gpu.device)
+        waits = len(gpu.waits)
+        many = score(3, gpu.device)
+        assert len(gpu.waits) == 2 * waits, gpu.waits
+    assert torch.equal(few, score(64, "cpu"))
+    assert torch.equal(many, score(3, "cpu"))
+
+
+def test_a_gpu_is_not_waited_for_between_sums():
+    terms = torch.rand(3, 5, 4, generator=torch.Generator().manual_seed(0))
+    head = nn.Sequential(nn.Linear(4, 1), nn.Flatten(0))
+
+    def score(batch_size):
+        return Engine(batch_size=batch_size).score(head, terms, None, OneOff(5), Rows(5), Sum())
+
+    expected = score(7)
+    with PretendedGPU() as gpu:
+        head.to(gpu.device)
+        assert torch.equal(score(7), expected)
+        assert len(gpu.waits) == 2, gpu.waits  # is any score not finite, and the scores
+
+
+class Remembering(Baseline):
+    """Counts for how many inputs a reference was made."""
+
+    def reference(self, x: Tensor) -> Tensor:
+        self.made.append(len(x))
+        return torch.zeros_like(x)
+
+
+def test_a_reference_is_made_once_for_the_masks_of_an_input():
+    perturbation = Remembering()
+    object.__setattr__(perturbation, "made", [])
+    x, target = inputs(3)
+    Engine(batch_size=2).score(
+        random_net(), x, target, torch.rand(10, 6), Grid((2, 3), SIZE), perturbation
+    )
+    assert perturbation.made == [1, 1, 1]

@@ -14,49 +14,53 @@ MASKS = torch.rand(3, 1, 12, 12, generator=torch.Generator().manual_seed(1))
 BLENDS = [Baseline(0.0), Baseline(0.3), Baseline("mean"), Blur(10), Noise(seed=3)]
 
 
+def masked(perturbation, x, owner, masks):
+    return perturbation(x, perturbation.reference(x), owner, masks)
+
+
 @pytest.mark.parametrize("perturbation", BLENDS, ids=repr)
 def test_blends_go_from_the_reference_to_the_input(perturbation):
     ones, zeros = torch.ones_like(MASKS), torch.zeros_like(MASKS)
-    torch.testing.assert_close(perturbation(X, OWNER, ones), X[OWNER])
-    reference = perturbation(X, OWNER, zeros)
+    torch.testing.assert_close(masked(perturbation, X, OWNER, ones), X[OWNER])
+    reference = masked(perturbation, X, OWNER, zeros)
     expected = X[OWNER] * MASKS + (1 - MASKS) * reference
-    torch.testing.assert_close(perturbation(X, OWNER, MASKS), expected)
+    torch.testing.assert_close(masked(perturbation, X, OWNER, MASKS), expected)
     # One image alone takes another path, and must end at the same place.
-    alone = perturbation(X[:1], torch.tensor([0, 0]), MASKS[:2])
+    alone = masked(perturbation, X[:1], torch.tensor([0, 0]), MASKS[:2])
     torch.testing.assert_close(alone, expected[:2])
 
 
 def test_references_are_what_they_are_called():
     zeros = torch.zeros_like(MASKS)
-    assert (Baseline(0.3)(X, OWNER, zeros) == 0.3).all()
-    means = Baseline("mean")(X, OWNER, zeros)
+    assert (masked(Baseline(0.3), X, OWNER, zeros) == 0.3).all()
+    means = masked(Baseline("mean"), X, OWNER, zeros)
     torch.testing.assert_close(means[2, :, 5, 5], X[1].mean((1, 2)))
     blurred = uniform_filter(X[1, 2].numpy(), size=10, mode="nearest")
-    torch.testing.assert_close(Blur(10)(X, OWNER, zeros)[2, 2], torch.from_numpy(blurred))
-    noise = Noise(mean=0.5, deviation=0.2, seed=3)(X, OWNER, zeros)
+    torch.testing.assert_close(masked(Blur(10), X, OWNER, zeros)[2, 2], torch.from_numpy(blurred))
+    noise = masked(Noise(mean=0.5, deviation=0.2, seed=3), X, OWNER, zeros)
     assert torch.equal(noise[0], noise[1])  # one draw per image
     assert not torch.equal(noise[0], noise[2])
     assert abs(float(noise.mean()) - 0.5) < 0.05
     with pytest.raises(SparksError, match="only images can be blurred"):
-        Blur()(torch.rand(1, 4), OWNER, MASKS)
+        masked(Blur(), torch.rand(1, 4), OWNER, MASKS)
 
 
 def test_amplitude_as_documented_differs_from_as_coded():
     half = torch.full_like(MASKS, 0.5)
-    assert torch.equal(Amplitude(2.0)(X, OWNER, half), X[OWNER])
-    assert (Amplitude(2.0, variant="coded")(X, OWNER, half) == 0).all()
+    assert torch.equal(masked(Amplitude(2.0), X, OWNER, half), X[OWNER])
+    assert (masked(Amplitude(2.0, variant="coded"), X, OWNER, half) == 0).all()
     documented = X[OWNER] + (MASKS - 0.5) * 2
-    torch.testing.assert_close(Amplitude(2.0)(X, OWNER, MASKS), documented)
+    torch.testing.assert_close(masked(Amplitude(2.0), X, OWNER, MASKS), documented)
     coded = X[OWNER] * (MASKS - 0.5) * 2
-    torch.testing.assert_close(Amplitude(2.0, "coded")(X, OWNER, MASKS), coded)
+    torch.testing.assert_close(masked(Amplitude(2.0, "coded"), X, OWNER, MASKS), coded)
     with pytest.raises(SparksError, match="variant 'other'"):
-        Amplitude(variant="other")(X, OWNER, MASKS)
+        masked(Amplitude(variant="other"), X, OWNER, MASKS)
 
 
 def test_words_are_replaced_where_the_mask_is_low():
     words = torch.tensor([[5, 6, 7], [8, 9, 10]])
     masks = torch.tensor([[1.0, 0.4, 1.0], [0.0, 1.0, 0.6]])
-    replaced = Token(value=1)(words, torch.tensor([0, 1]), masks)
+    replaced = masked(Token(value=1), words, torch.tensor([0, 1]), masks)
     assert replaced.tolist() == [[5, 1, 7], [1, 9, 10]]
 
 
@@ -75,6 +79,6 @@ def test_terms_are_summed_by_their_masks():
     terms = torch.rand(3, 5, 4, generator=torch.Generator().manual_seed(0))
     masks = torch.rand(6, 5, 1, generator=torch.Generator().manual_seed(1))
     owner = torch.tensor([0, 0, 1, 1, 1, 2])
-    torch.testing.assert_close(Sum()(terms, owner, masks), (terms[owner] * masks).sum(1))
-    alone = Sum()(terms[:1], owner[:2], masks[:2])
+    torch.testing.assert_close(masked(Sum(), terms, owner, masks), (terms[owner] * masks).sum(1))
+    alone = masked(Sum(), terms[:1], owner[:2], masks[:2])
     torch.testing.assert_close(alone, (terms[0] * masks[:2]).sum(1))

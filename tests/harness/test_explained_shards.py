@@ -8,12 +8,15 @@ from PIL import Image
 
 import attribute
 import merge_shards
+import score
 import select_images
 from harness.compose import compose, part
 from harness.job import Config
 from harness.loading import classifier, of_shard
 from sparks.artifacts import load_table, load_tensors
+from sparks.attribution.gradient import Saliency, refuse_not_finite
 from sparks.data import Folder, ImageSet
+from sparks.errors import SparksError
 from sparks.models import save_weights
 
 OPTIONS = {"dataset": "folder", "model": "convnet"}
@@ -45,7 +48,8 @@ def composed(size):
 
 
 def run(script, size, inputs, outputs, method="smoothgrad", **names):
-    parts = part(composed(size), script.PARTS, **OPTIONS, attribution=method)
+    chosen = {"metric": names.get("metric", "fidelity"), "attribution": method, **OPTIONS}
+    parts = part(composed(size), script.PARTS, **chosen)
     inputs = {k: [str(p) for p in v] if isinstance(v, list) else str(v) for k, v in inputs.items()}
     wildcards = {"dataset": "folder", "model": "convnet", "seed": "0", **names}
     script.run(
@@ -79,6 +83,37 @@ def test_merged_shards_are_what_one_job_gives(root, method):
         assert costs[1][passes] == pytest.approx(costs[0][passes])
     assert ImageSet.load(root / "explained-null.safetensors").in_memory
     assert not ImageSet.load(root / "explained-16.safetensors").in_memory
+
+
+def test_an_image_that_breaks_a_model_is_named_by_its_place_in_the_file(root, monkeypatch):
+    def break_down(self, model, x, target):
+        refuse_not_finite(
+            x.where(torch.arange(len(x))[:, None, None, None] != 3, torch.nan), "row {}"
+        )
+        return x[:, 0]
+
+    explain(root, 16, "shard", "saliency", shard="1")
+    monkeypatch.setattr(Saliency, "__call__", break_down)
+    told = r"row 3 holds NaN .* \[counted from image 16 of .*explained-16.safetensors\]"
+    with pytest.raises(SparksError, match=told):
+        explain(root, 16, "shard", "saliency", shard="1")
+
+
+@pytest.mark.parametrize("family", ["fidelity", "complexity", "stability"])
+def test_images_are_scored_alike_whichever_are_in_memory_together(root, monkeypatch, family):
+    maps = explain(root, "null", "whole", "saliency")["maps"]
+    inputs = {
+        "images": root / "explained-null.safetensors",
+        "weights": root / "weights.safetensors",
+        "maps": maps,
+    }
+    tables = []
+    for at_once in (score.SLICE, 16):
+        monkeypatch.setattr(score, "SLICE", at_once)
+        run(score, "null", inputs, {"table": root / "scores.parquet"}, "saliency", metric=family)
+        tables.append(load_table(root / "scores.parquet"))
+    assert tables[0].drop(columns="value").equals(tables[1].drop(columns="value"))
+    assert tables[0]["value"].to_numpy() == pytest.approx(tables[1]["value"].to_numpy(), abs=1e-5)
 
 
 @pytest.mark.parametrize("n", [0, 1, 15, 16, 17, 40])

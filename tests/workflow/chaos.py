@@ -88,16 +88,6 @@ class Chaos:
                 shutil.rmtree(child)
         self.start()
 
-    def jobs(self) -> list[psutil.Process]:
-        """Processes of jobs, those left by a killed run as well."""
-        place = f"{self.project.folder}/.snakemake/scripts/"
-        found = []
-        for process in psutil.process_iter(["cmdline"]):
-            command = process.info["cmdline"] or []
-            if len(command) > 1 and "python" in command[0] and command[1].startswith(place):
-                found.append(process)
-        return found
-
     def wait_for(self, what: Callable[[], list], seconds: float = 240) -> list:
         """What there is of something, as soon as there is any; restarts a run that ended."""
         end = time.monotonic() + seconds
@@ -110,7 +100,7 @@ class Chaos:
         return found
 
     def kill_a_job(self) -> str:
-        victim = self.random.choice(self.wait_for(self.jobs))
+        victim = self.random.choice(self.wait_for(self.project.jobs))
         name = Path(victim.info["cmdline"][1]).name.split(".", 1)[1]
         time.sleep(self.random.uniform(0, 4))
         try:
@@ -122,10 +112,10 @@ class Chaos:
     def kill_snakemake(self) -> str:
         self.run.kill()
         self.run.wait()
-        return f"leaves {len(self.jobs())} jobs without a parent"
+        return f"leaves {len(self.project.jobs())} jobs without a parent"
 
     def kill_everything(self) -> str:
-        jobs = self.jobs()
+        jobs = self.project.jobs()
         with suppress(ProcessLookupError):
             os.killpg(self.run.pid, signal.SIGKILL)
         self.run.wait()
@@ -166,7 +156,7 @@ class Chaos:
 
     def second_run(self) -> str:
         """Start another run beside this one: it must say so and stop."""
-        self.wait_for(self.jobs)
+        self.wait_for(self.project.jobs)
         done = self.project.snakemake("--forcerun", "collect", *self.command, check=False)
         assert done.returncode != 0
         assert "another run is at work in this folder" in done.stdout, done.stdout[-2000:]

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,17 +86,21 @@ class Project:
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
 
+    def jobs(self) -> list[psutil.Process]:
+        """Processes of jobs that run here, those left by a killed run as well."""
+        place = f"{self.folder}/.snakemake/scripts/"
+        found = []
+        for process in psutil.process_iter(["cmdline"]):
+            command = process.info["cmdline"] or []
+            if len(command) > 1 and "python" in command[0] and command[1].startswith(place):
+                found.append(process)
+        return found
+
     def edit(self, name: str, old: str, new: str) -> None:
         path = self.folder / name
         text = path.read_text()
         assert old in text, f"{name} has no {old!r}"
         path.write_text(text.replace(old, new, 1))
-
-    def tables(self) -> dict[str, bytes]:
-        """Every table that two runs must agree on, byte for byte."""
-        files = sorted((self.folder / "results/tables").iterdir())
-        measured = ("tab-training-time", "tab-cost")
-        return {f.name: f.read_bytes() for f in files if not f.name.startswith(measured)}
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ def steps(method: Sobol, model: Model, x: Tensor, target: Tensor) -> dict[str, T
         "rows": rows,
         "swapped": torch.tensor(cells * POINTS),
         "masks": spread[:, 0],
-        "inputs": method.perturbation(x, owner, spread),
+        "inputs": method.perturbation(x, method.perturbation.reference(x), owner, spread),
         "whole": whole[0],
         "scores": scores[0],
         "points": torch.tensor([method.points]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -75,7 +76,7 @@ class Engine:
             SparksError: when a score is not finite (the input is named), or shapes disagree.
         """
         device = device_of(model, x)
-        masks = Stored(design.to(device)) if isinstance(design, Tensor) else design
+        masks = (Stored(design) if isinstance(design, Tensor) else design).to(device)
         if masks.d != domain.d:
             raise SparksError(f"the design has {masks.d} features, the inputs have {domain.d}")
         if target is not None and len(target) != len(x):
@@ -86,16 +87,21 @@ class Engine:
 
         with torch.inference_mode(), evaluating(model):
             forward = partial(self._forward, model, device)
-            for start, stop in self._chunks(model, forward, x, len(scores), device):
-                pairs = torch.arange(start, stop, device=device)
-                images, rows = pairs // masks.n, pairs % masks.n
-                # Pairs are ordered by input: a chunk needs only a slice of x.
-                first, last = start // masks.n, (stop - 1) // masks.n
-                spread = domain.expand(masks.masks(images, rows))
-                part = to_device(x[first : last + 1], device)
-                inputs = remove(part, images - first, spread)
-                chosen = None if goals is None else goals[images]
-                scores[start:stop] = pick(forward(inputs), chosen, output)
+            chunks = self._chunks(model, forward, x, len(scores), device)
+            # Pairs are ordered by input: a chunk needs only a slice of x, often that of the last.
+            for (first, last), some in groupby(chunks, partial(_inputs_of, n=masks.n)):
+                part = x[first : last + 1]
+                reference = remove.reference(part)
+                reference = None if reference is None else to_device(reference, device)
+                part = to_device(part, device)
+                for start, stop in some:
+                    pairs = torch.arange(start, stop, device=device)
+                    images, rows = pairs // masks.n, pairs % masks.n
+                    spread = domain.expand(masks.masks(images, rows))
+                    owner = torch.arange(start, stop) // masks.n - first
+                    inputs = remove(part, reference, owner, spread)
+                    chosen = None if goals is None else goals[images]
+                    scores[start:stop] = pick(forward(inputs), chosen, output)
 
         table = scores.view(len(x), masks.n)
         refuse_not_finite(table)
@@ -119,6 +125,12 @@ class Engine:
             size = best_batch_size(model, forward, x[:1].to(device), self.largest, settings)
         for start in range(0, total, size):
             yield start, min(start + size, total)
+
+
+def _inputs_of(chunk: tuple[int, int], n: int) -> tuple[int, int]:
+    """The first and the last input of pairs start … stop - 1, where each has n masks."""
+    start, stop = chunk
+    return start // n, (stop - 1) // n
 
 
 def refuse_not_finite(scores: Tensor) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from sparks.models.device import to_device
 
 
 class Design(Protocol):
@@ -20,15 +22,18 @@ class Design(Protocol):
     def d(self) -> int:
         """Features per mask."""
 
+    def to(self, device: torch.device) -> Design:
+        """The same design with what it holds on a device: asked for once, before any mask."""
+
     def masks(self, images: Tensor, rows: Tensor) -> Tensor:
-        """Make the masks of some input × row pairs.
+        """Make the masks of some input × row pairs, where the design is.
 
         Args:
             images: int64 (b,), which inputs.
-            rows: int64 (b,), which masks of theirs, 0 … n-1; same device as `images`.
+            rows: int64 (b,), which masks of theirs, 0 … n-1.
 
         Returns:
-            float32 (b, d) in [0, 1], on the device of `rows`.
+            float32 (b, d) in [0, 1].
         """
 
 
@@ -51,15 +56,14 @@ class Stored:
         """Features per mask."""
         return self.table.shape[-1]
 
+    def to(self, device: torch.device) -> Stored:
+        """Move the table."""
+        return replace(self, table=to_device(self.table, device))
+
     def masks(self, images: Tensor, rows: Tensor) -> Tensor:
         """Look the rows up."""
-        where = self.table.device
-        chosen = (
-            self.table[rows.to(where)]
-            if self.table.ndim == 2
-            else self.table[images.to(where), rows.to(where)]
-        )
-        return chosen.to(rows.device, torch.float32)
+        chosen = self.table[rows] if self.table.ndim == 2 else self.table[images, rows]
+        return chosen.float()
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,10 @@ class OneOff:
     def n(self) -> int:
         """Masks per input."""
         return self.d + 1
+
+    def to(self, device: torch.device) -> OneOff:
+        """Nothing is held."""
+        return self
 
     def masks(self, images: Tensor, rows: Tensor) -> Tensor:
         """Ones, but for feature `row - 1`."""
@@ -103,8 +111,12 @@ class Ranked:
         """Features per mask."""
         return self.ranks.shape[1]
 
+    def to(self, device: torch.device) -> Ranked:
+        """Move ranks and cuts."""
+        ranks, cuts = to_device(self.ranks, device), to_device(self.cuts, device)
+        return replace(self, ranks=ranks, cuts=cuts)
+
     def masks(self, images: Tensor, rows: Tensor) -> Tensor:
         """Compare the ranks with the cut of each row."""
-        where = self.ranks.device
-        gone = self.ranks[images.to(where)] < self.cuts[rows.to(where), None].to(where)
-        return (gone if self.insert else ~gone).to(rows.device, torch.float32)
+        gone = self.ranks[images] < self.cuts[rows, None]
+        return (gone if self.insert else ~gone).float()

@@ -11,17 +11,29 @@ from torch.nn import functional
 
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
+from sparks.models.device import to_device
 
 
 class Perturbation(Protocol):
     """Makes masked inputs."""
 
-    def __call__(self, x: Tensor, owner: Tensor, masks: Tensor) -> Tensor:
+    def reference(self, x: Tensor) -> Tensor | None:
+        """What stands in the place of removed features, made once for all masks of an input.
+
+        Args:
+            x: a few inputs (k, ...), on any device.
+
+        Returns:
+            (k, ...), on the device of x; None where it depends on no input.
+        """
+
+    def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
         """Mask inputs.
 
         Args:
             x: the few inputs of one chunk, (k, ...).
-            owner: int64 (b,), to which of them each mask belongs.
+            reference: what `reference` makes of them.
+            owner: int64 (b,), ascending, on the CPU: to which of them each mask belongs.
             masks: masks spread over the inputs, (b, 1, H, W) or (b, d).
 
         Returns:
@@ -29,8 +41,24 @@ class Perturbation(Protocol):
         """
 
 
+class _Blend:
+    """x m + (1 - m) x0 with a reference x0 for each input."""
+
+    def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
+        """Mask inputs."""
+        assert reference is not None
+        return torch.addcmul(_own(reference, owner), _own(x - reference, owner), masks)
+
+
+class _NoReference:
+    """Depends on the input and the mask alone."""
+
+    def reference(self, x: Tensor) -> None:
+        """Nothing."""
+
+
 @dataclass(frozen=True)
-class Baseline:
+class Baseline(_Blend):
     """x m + (1 - m) x0 with a constant x0.
 
     The Sobol paper calls it inpainting. Images are in [0, 1] here, so 0 is black; behind a
@@ -40,27 +68,32 @@ class Baseline:
 
     value: float | str = 0.0
 
-    def __call__(self, x: Tensor, owner: Tensor, masks: Tensor) -> Tensor:
-        """Mask inputs."""
-        if self.value == 0:
-            return _own(x, owner) * masks
+    def reference(self, x: Tensor) -> Tensor | None:
+        """Means (k, C, 1, 1) of images, (k, 1) of vectors; None for a number."""
         if self.value == "mean":
-            axes = tuple(range(min(2, x.ndim - 1), x.ndim))
-            return _blend(x, x.mean(axes, keepdim=True), owner, masks)
+            return x.mean(tuple(range(min(2, x.ndim - 1), x.ndim)), keepdim=True)
         if isinstance(self.value, str):
             raise SparksError(f"baseline {self.value!r} is unknown: give a number, or 'mean'")
-        return torch.lerp(x.new_tensor(self.value), _own(x, owner), masks)
+        return None
+
+    def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
+        """Mask inputs."""
+        if reference is not None:
+            return super().__call__(x, reference, owner, masks)
+        if self.value == 0:
+            return _own(x, owner) * masks
+        return torch.lerp(x.new_full((), float(self.value)), _own(x, owner), masks)
 
 
 @dataclass(frozen=True)
-class Sum:
+class Sum(_NoReference):
     """Σ_i m_i x_i, of inputs that are given as their d terms x_i.
 
     Masks are weights of the terms, as under `Rows`, and the sum is one matrix product for each
     input: no masked copies of the terms.
     """
 
-    def __call__(self, x: Tensor, owner: Tensor, masks: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
         """Sum terms (k, d, D) by masks (b, d, 1) in the order of their owners: (b, D)."""
         weights = masks.flatten(1)
         if len(x) == 1:
@@ -72,39 +105,37 @@ class Sum:
 
 
 @dataclass(frozen=True)
-class Blur:
+class Blur(_Blend):
     """x m + (1 - m) x0 with x0 = x blurred by a `width` x `width` box (10 in the Sobol paper)."""
 
     width: int = 10
 
-    def __call__(self, x: Tensor, owner: Tensor, masks: Tensor) -> Tensor:
-        """Mask images."""
+    def reference(self, x: Tensor) -> Tensor:
+        """Blurred images."""
         if x.ndim != 4:
             raise SparksError(f"only images can be blurred, not inputs of {tuple(x.shape)}")
         before = self.width // 2
         after = self.width - 1 - before
         padded = functional.pad(x, (before, after, before, after), mode="replicate")
-        blurred = functional.avg_pool2d(padded, self.width, stride=1)
-        return _blend(x, blurred, owner, masks)
+        return functional.avg_pool2d(padded, self.width, stride=1)
 
 
 @dataclass(frozen=True)
-class Noise:
+class Noise(_Blend):
     """x m + (1 - m) x0 with x0 = Gaussian noise, one draw per input, the same for all its masks."""
 
     mean: float = 0.5
     deviation: float = 0.2
     seed: int = 0
 
-    def __call__(self, x: Tensor, owner: Tensor, masks: Tensor) -> Tensor:
-        """Mask inputs."""
+    def reference(self, x: Tensor) -> Tensor:
+        """Draws, one an input."""
         draws = [torch.randn(x.shape[1:], generator=g) for g in generators(x, self.seed)]
-        noise = torch.stack(draws).to(x.device) * self.deviation + self.mean
-        return _blend(x, noise, owner, masks)
+        return torch.stack(draws).to(x.device) * self.deviation + self.mean
 
 
 @dataclass(frozen=True)
-class Uniform:
+class Uniform(_Blend):
     """x m + (1 - m) x0 with x0 uniform noise, one draw per input, the same for all its masks.
 
     The random baseline of Hsieh et al. 2021: no value of a removed feature is anything's colour.
@@ -114,15 +145,14 @@ class Uniform:
     high: float = 1.0
     seed: int = 0
 
-    def __call__(self, x: Tensor, owner: Tensor, masks: Tensor) -> Tensor:
-        """Mask inputs."""
+    def reference(self, x: Tensor) -> Tensor:
+        """Draws, one an input."""
         draws = [torch.rand(x.shape[1:], generator=g) for g in generators(x, self.seed)]
-        noise = torch.stack(draws).to(x.device) * (self.high - self.low) + self.low
-        return _blend(x, noise, owner, masks)
+        return torch.stack(draws).to(x.device) * (self.high - self.low) + self.low
 
 
 @dataclass(frozen=True)
-class Amplitude:
+class Amplitude(_NoReference):
     """Shift of the input by the mask, scaled by `sigma`.
 
     `variant` "documented" is x + (m - 0.5) sigma, as the authors' documentation of the Sobol
@@ -132,7 +162,7 @@ class Amplitude:
     sigma: float = 1.0
     variant: str = "documented"
 
-    def __call__(self, x: Tensor, owner: Tensor, masks: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
         """Mask inputs."""
         shift = (masks - 0.5) * self.sigma
         if self.variant == "documented":
@@ -143,20 +173,16 @@ class Amplitude:
 
 
 @dataclass(frozen=True)
-class Token:
+class Token(_NoReference):
     """Replace the words whose mask is below one half by the token number `value`."""
 
     value: int = 0
 
-    def __call__(self, x: Tensor, owner: Tensor, masks: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
         """Mask token numbers (k, d) by masks (b, d)."""
         return torch.where(masks < 0.5, self.value, _own(x, owner))
 
 
 def _own(x: Tensor, owner: Tensor) -> Tensor:
     """The input of each mask; a single input is broadcast, which saves a copy."""
-    return x if len(x) == 1 else x[owner]
-
-
-def _blend(x: Tensor, reference: Tensor, owner: Tensor, masks: Tensor) -> Tensor:
-    return torch.addcmul(_own(reference, owner), _own(x - reference, owner), masks)
+    return x if len(x) == 1 else x[to_device(owner, x.device)]

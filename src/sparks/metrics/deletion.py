@@ -11,7 +11,7 @@ from sparks.engine.core import Engine
 from sparks.engine.designs import Ranked
 from sparks.engine.domains import elements_of
 from sparks.engine.perturbations import Baseline, Perturbation
-from sparks.engine.running import Model, device_of
+from sparks.engine.running import Model
 from sparks.metrics.maps import check_maps, descending_ranks, has_nan, undefined_to_nan
 
 
@@ -52,8 +52,7 @@ class _Curve:
         check_maps(x, maps)
         features = elements_of(x)
         cuts = (torch.linspace(0, 1, self.steps + 1) * features.d).round().long()
-        ranks = descending_ranks(x, maps, self.seed).to(device_of(model, x))
-        design = Ranked(ranks, cuts, insert=self._inserts())
+        design = Ranked(descending_ranks(x, maps, self.seed), cuts, insert=self._inserts())
         remove = self.perturbation or Baseline(self.baseline)
         return self.engine.score(model, x, target, design, features, remove, self.output).cpu()
 

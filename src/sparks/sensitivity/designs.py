@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from sparks.models.device import to_device
 from sparks.sensitivity.sequences import draw
 
 
@@ -45,14 +46,17 @@ class Replicated:
         """Rows of the whole design."""
         return self.points * (self.d + 2)
 
+    def to(self, device: torch.device) -> Replicated:
+        """Move A and B."""
+        return replace(self, a=to_device(self.a, device), b=to_device(self.b, device))
+
     def masks(self, images: Tensor, rows: Tensor) -> Tensor:
         """Make rows (b, d) of the design, the same for every image."""
-        a, b = self.a.to(rows.device), self.b.to(rows.device)
         block, point = rows // self.points, rows % self.points
         # Column i comes from B in block 1 (all columns) and in block 2 + i.
         columns = torch.arange(2, self.d + 2, device=rows.device)
         swapped = (block[:, None] == columns) | (block[:, None] == 1)
-        return torch.where(swapped, b[point], a[point])
+        return torch.where(swapped, self.b[point], self.a[point])
 
     def rows(self) -> Tensor:
         """The whole design, (n, d), for functions that are cheap to evaluate."""
