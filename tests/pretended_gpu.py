@@ -56,6 +56,14 @@ class _There(torch.Tensor):
         """What PyTorch does not offer for tensors of other kinds."""
         return self.cpu().tolist()
 
+    def __tensor_flatten__(self) -> Any:
+        """With this and the next, PyTorch knows what makes a module's parameter another."""
+        return ["held"], None
+
+    @staticmethod
+    def __tensor_unflatten__(inner: Any, *_: Any) -> _There:
+        return _There(inner["held"])
+
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         raise RuntimeError(f"{func}: a tensor on the pretended GPU is used behind its `with`")
@@ -85,6 +93,11 @@ class PretendedGPU(TorchDispatchMode):
         self._patch.setattr(
             torch, "autocast", lambda kind, **how: known(kind.replace(DEVICE.type, "cpu"), **how)
         )
+        # Nor does a tensor that is made there of Python's numbers come by.
+        for name in ("tensor", "as_tensor"):
+            self._patch.setattr(torch, name, _made_here_first(getattr(torch, name)))
+        # Nor may a parameter here be given what lies there.
+        self._patch.setattr(torch.nn.Parameter, "data", property(_data, _set_data), raising=False)
         super().__enter__()
         return self
 
@@ -131,6 +144,29 @@ class PretendedGPU(TorchDispatchMode):
         here = [tuple(t.shape) for t in tensors if not isinstance(t, _There) and t.ndim]
         if here and len(here) < len(tensors):
             raise RuntimeError(f"{func}: tensors of two devices, on the CPU: {here}")
+
+
+def _data(parameter: torch.nn.Parameter) -> torch.Tensor:
+    return torch.Tensor.data.__get__(parameter)  # type: ignore[no-any-return]
+
+
+def _set_data(parameter: torch.nn.Parameter, data: torch.Tensor) -> None:
+    if isinstance(data, _There) and not isinstance(parameter, _There):
+        torch.utils.swap_tensors(
+            parameter, torch.nn.Parameter(data.detach().clone(), parameter.requires_grad)
+        )
+    else:
+        torch.Tensor.data.__set__(parameter, data)
+
+
+def _made_here_first(make: Any) -> Any:
+    """A function that makes a tensor of data, and moves it."""
+
+    def made(data: Any, *, device: Any = None, **how: Any) -> torch.Tensor:
+        tensor: torch.Tensor = make(data, **how)
+        return tensor if device is None else tensor.to(device)
+
+    return made
 
 
 def _selects(operation: Any, args: Any) -> bool:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sparks.attribution.eva import EVA, SAMPLED
-from sparks.engine.running import evaluating
+from sparks.engine.running import device_of, evaluating
 from sparks.engine.seeds import generators
 from sparks.metrics.robustness import RobustnessSr
 from sparks.verification.attack import Attack, margin
@@ -38,11 +38,17 @@ def overlaps(
     return named | {"CertifiedOverlap": certified}
 
 
+def _logits(model: nn.Module, x: Tensor) -> Tensor:
+    """Logits of inputs on any device, there."""
+    logits: Tensor = model(x.to(device_of(model, x))).to(x.device)
+    return logits
+
+
 @torch.no_grad()
 def runner_up(model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
     """The class with the largest logit but the target's, (N,)."""
     with evaluating(model):
-        logits = model(x)
+        logits = _logits(model, x)
     others: Tensor = logits.scatter(1, target[:, None], -torch.inf)
     return others.argmax(1)
 
@@ -102,8 +108,8 @@ def gains(
         times = order.shape[1]
         one, two = (t.repeat_interleave(times) for t in (target, toward))
         with evaluating(model):
-            after = margin(model(moved), one, two).view(-1, times).mean(1)
-            return after - margin(model(x), target, toward)
+            after = margin(_logits(model, moved), one, two).view(-1, times).mean(1)
+            return after - margin(_logits(model, x), target, toward)
 
     found = {}
     for side, sign in (("add", 1.0), ("remove", -1.0)):
@@ -135,7 +141,7 @@ def exploration(
     generator = generators(x, eva.seed)[0]
     near = x.clone().requires_grad_()
     with evaluating(model), torch.enable_grad():
-        (slope,) = torch.autograd.grad(margin(model(near), target).sum(), near)
+        (slope,) = torch.autograd.grad(margin(_logits(model, near), target).sum(), near)
     u = slope.sign()
     v = torch.where(torch.rand(x.shape, generator=generator) < 0.5, -1.0, 1.0).to(x)
     v = v - (v * u).mean() * u  # at a right angle to u
@@ -145,7 +151,7 @@ def exploration(
     moves = 2 * torch.rand(samples, *x.shape[1:], generator=generator).to(x) - 1
     basis = torch.stack([u.flatten() / (u**2).sum(), v.flatten() / (v**2).sum()], 1)
     with torch.no_grad(), evaluating(model):
-        values = margin(model(points), target.expand(len(points)))
+        values = margin(_logits(model, points), target.expand(len(points)))
     at = [replace(eva, epsilon=radius) for radius in radii]
     found = [overlaps(one, model, x, target, attack, samples) for one in at]
     certified = [
@@ -175,7 +181,7 @@ def _path(attack: Attack, epsilon: float, model: nn.Module, x: Tensor, target: T
         seen.append(((now - x) / epsilon).flatten())
         now.requires_grad_()
         with evaluating(model), torch.enable_grad():
-            (slope,) = torch.autograd.grad(margin(model(now), target).sum(), now)
+            (slope,) = torch.autograd.grad(margin(_logits(model, now), target).sum(), now)
         moved = now.detach() + epsilon / 4 * slope.sign()
         now = (x + (moved - x).clamp(-epsilon, epsilon)).clamp(0, 1) if attack.clip else moved
     return torch.stack(seen)

@@ -32,6 +32,7 @@ from sparks.metrics.deletion import Deletion, Insertion
 from sparks.metrics.mufidelity import MuFidelity
 from sparks.models.classifier import Classifier
 from sparks.progress import progress
+from sparks.training.predict import predict
 
 Explain = Callable[[torch.nn.Module, Tensor, Tensor], Tensor]
 
@@ -202,8 +203,8 @@ class HolisticStudy:
         explained["TCAV"] = everywhere(tcav(head, u, target), len(u))
         exact = GradientInput()(head, u, target)
         explained["optimum at the last layer"] = exact
-        with torch.no_grad():
-            kept = head(u)[:, one.target] - one_logit(concepts, one)
+        logits = predict(head, u, device=concepts.layer.device)
+        kept = logits[:, one.target] - one_logit(concepts, one)
         numbers.add({"LogitGap": kept.abs()}, one.index, "NMF", concepts.layer.name)
         for label, maps in explained.items():
             values = {}
@@ -226,13 +227,15 @@ class HolisticStudy:
         """How far each method is from the contributions u_i γ_i at the last layer."""
         u, head = concepts.coefficients(one.x), concepts.head
         target = torch.full((len(u),), one.target, dtype=torch.int64)
-        with torch.no_grad():
-            whole = head(u).gather(1, target[:, None])
-            parts = []
-            for concept in range(concepts.k):
-                without = u.clone()
-                without[:, concept] = 0
-                parts.append(whole - head(without).gather(1, target[:, None]))
+
+        def logits(codes: Tensor) -> Tensor:
+            return predict(head, codes, device=concepts.layer.device).gather(1, target[:, None])
+
+        whole, parts = logits(u), []
+        for concept in range(concepts.k):
+            without = u.clone()
+            without[:, concept] = 0
+            parts.append(whole - logits(without))
         contribution = torch.cat(parts, 1)
         size = contribution.abs().amax(1).clamp(min=1e-12)
         for label, method in self.methods_for(head).items():

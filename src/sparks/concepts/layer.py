@@ -117,16 +117,17 @@ class ConceptHead(nn.Module):
         super().__init__()
         self.layer = layer
         self.h = layer.h
-        self.dictionary = dictionary
+        self.atoms = dictionary.atoms.to(layer.device)
+        self.offset = dictionary.offset.to(layer.device)
 
     def forward(self, u: Tensor) -> Tensor:
         """Logits (N, classes) of coefficients (N, k, L)."""
+        atoms, offset = self.atoms.to(u), self.offset.to(u)
         if len(self.layer.shape) == 3:
             # Channels first, as feature maps are: no transposed copies, several times as fast.
-            atoms, offset = self.dictionary.atoms.to(u), self.dictionary.offset.to(u)
             raw = (atoms.T @ u + offset[:, None]).reshape(len(u), *self.layer.shape)
         else:
-            raw = self.layer.raw(self.dictionary.decode(u.mT))
+            raw = self.layer.raw(u.mT @ atoms + offset)
         logits: Tensor = self.h(raw)
         return logits
 
