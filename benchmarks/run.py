@@ -92,7 +92,7 @@ class Bench:
                 yield row(f"Captum / ours, {name}", label, work, measured)
 
     def precision(self) -> Iterator[Row]:
-        """Compare the maps, and their time, of the precision that the engine chooses with fp32's."""
+        """Compare maps, and their time, in the precision that the engine chooses with fp32."""
         exact, fast = methods(FP32), methods(FAST)
         for label in ("Occlusion", "LIME", "KernelSHAP", "Sobol"):
             explain = [partial(m[label], self.model, self.x, self.target) for m in (exact, fast)]

@@ -36,7 +36,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     images = ImageSet.load(inputs["images"])
     shard = of_shard(len(images), cfg["explain.shard"], cfg.wildcards.get("shard"))
     images = images.subset(shard)
-    target = targets(images, model, cfg["explain.target"], inputs["images"])
+    with counting_from(shard.start, inputs["images"]):
+        target = targets(images, model, cfg["explain.target"], inputs["images"])
     method = build_method(cfg["attribution"])
     if len(images):
         # Imports and the search of the batch size happen on the first call: no cost of the method.
