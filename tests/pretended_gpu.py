@@ -28,6 +28,8 @@ _WAITING = {
     _aten._local_scalar_dense, _aten.is_nonzero, _aten.equal, _aten.nonzero, _aten.masked_select,
     _aten._unique2, _aten.unique_dim, _aten.bincount,
 }  # fmt: skip
+# Views that only mark a tensor as the conjugate, or the negative, of another.
+_MARKED = {_aten._conj: torch.conj_physical, _aten._neg_view: torch.neg}
 _INDEXING = {_aten.index, _aten.index_put, _aten.index_put_, _aten._index_put_impl_}
 
 
@@ -55,6 +57,12 @@ class _There(torch.Tensor):
     def tolist(self) -> Any:
         """What PyTorch does not offer for tensors of other kinds."""
         return self.cpu().tolist()
+
+    def __getitem__(self, index: Any) -> torch.Tensor:
+        return super().__getitem__(_listed(index))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        super().__setitem__(_listed(index), value)
 
     def __tensor_flatten__(self) -> Any:
         """With this and the next, PyTorch knows what makes a module's parameter another."""
@@ -123,6 +131,8 @@ class PretendedGPU(TorchDispatchMode):
         if wanted is not None:
             inner[1].update(device=torch.device("cpu"))
         inner[1].pop("pin_memory", None)
+        if operation in _MARKED:  # a wrapped tensor has no such mark
+            return _There(_MARKED[operation](inner[0][0]))
         made = func(*inner[0], **inner[1])
         if home:
             return args[0] if operation is _aten.copy_ else made
@@ -157,6 +167,13 @@ def _set_data(parameter: torch.nn.Parameter, data: torch.Tensor) -> None:
         )
     else:
         torch.Tensor.data.__set__(parameter, data)
+
+
+def _listed(index: Any) -> Any:
+    """An index whose lists are tensors there, as PyTorch moves them to a GPU."""
+    if isinstance(index, list):
+        return torch.tensor(index).to(DEVICE)
+    return tuple(map(_listed, index)) if isinstance(index, tuple) else index
 
 
 def _made_here_first(make: Any) -> Any:
