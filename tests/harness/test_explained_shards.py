@@ -66,7 +66,7 @@ def explain(root, size, name, method, **names):
     return made
 
 
-@pytest.mark.parametrize("method", ["saliency", "smoothgrad", "rise", "random"])
+@pytest.mark.parametrize("method", ["saliency", "smoothgrad", "rise", "sobol", "random"])
 def test_merged_shards_are_what_one_job_gives(root, method):
     whole = explain(root, "null", "whole", method)
     shards = [explain(root, 16, f"shard-{i}", method, shard=str(i)) for i in range(4)]

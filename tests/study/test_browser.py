@@ -35,7 +35,6 @@ def visit(built, watch):
 
     def open_page(query, **options):
         watched = watch(**({"viewport": {"width": 1100, "height": 900}} | options))
-        watched.page.set_default_timeout(30_000)  # also where all cores are busy
         watched.page.goto(f"{(built / 'page' / 'index.html').as_uri()}?{query}")
         opened.append(watched)
         return watched.page
