@@ -23,14 +23,14 @@ def peak_rise(work: Callable[[], object]) -> float:
         work()
         return (torch.cuda.max_memory_allocated() - before) / 2**20
     Path("/proc/self/clear_refs").write_text("5")
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     work()
-    return (_resident("VmHWM") - before) / 2**10
+    return (resident("VmHWM") - before) / 2**10
 
 
-def _resident(entry: str) -> int:
-    """Read the resident memory of this process, now or at its peak, in kB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+def resident(entry: str, process: int | str = "self") -> int:
+    """Read the resident memory of a process, now (VmRSS) or at its peak (VmHWM), in kB."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(entry)).split()[1])
 
 
