@@ -1,5 +1,5 @@
 # Shortcuts for developers. Users need none of them: see README.md.
-.PHONY: bench chaos check gpu lens-serve lock slurm volume
+.PHONY: bench chaos check gpu gpu-check lens-serve lock slurm volume
 
 bench: ## speed and memory as ratios: a table, benchmarks/results/bench.csv and a plot
 	./sparks python -m benchmarks.run
@@ -16,6 +16,9 @@ check: ## format, lint and type check, as pre-commit does
 
 gpu: ## the whole smoke run on a pretended GPU; the tables must be those of a run on the CPU
 	./sparks python tests/workflow/smoke_on_gpu.py
+
+gpu-check: ## on a machine with a GPU: tests against the CPU, then speed and memory (8 minutes)
+	PYTHONPATH=src:scripts:.:$$PYTHONPATH $(or $(PYTHON),python3) -m benchmarks.gpu_check $(ARGS)
 
 lens-serve: ## a local page that explains an image of yours, by the model that `snakemake lens` has surveyed
 	./sparks python scripts/lens_serve.py dataset=chimera model=convnet

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from sparks.models.device import to_device
+from sparks.engine.running import evaluating
+from sparks.models.device import autocast, tf32, to_device
 
 
 class Recorded:
@@ -35,3 +36,24 @@ def test_on_the_cpu_nothing_is_copied():
 def test_what_arrives_is_what_was_sent():
     x = torch.rand(64, 3, 224, 224)[:, :, ::2]
     assert to_device(x, torch.device("cuda")).cpu().equal(x)
+
+
+def allowed():
+    return torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+
+
+@pytest.mark.parametrize(
+    ("context", "expected"),
+    [
+        (lambda: autocast("fp32", torch.device("cpu")), (False, False)),
+        (lambda: autocast("tf32", torch.device("cpu")), (True, True)),
+        (lambda: evaluating(torch.nn.ReLU()), (False, False)),
+    ],
+    ids=["fp32", "tf32", "evaluating"],
+)
+def test_fp32_forbids_tf32_and_puts_the_setting_back(context, expected):
+    for before in (True, False):
+        with tf32(allowed=before):
+            with context():
+                assert allowed() == expected
+            assert allowed() == (before, before)

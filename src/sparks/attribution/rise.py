@@ -51,7 +51,7 @@ class RISE(BlackBox):
         """Weighted mean masks (N, elements) of masks (n, d) and scores (N, n)."""
         weighted, weight = torch.zeros(1), torch.zeros(1)
         for start in range(0, len(design), ROWS):
-            spread = domain.expand(design[start : start + ROWS]).flatten(1).to(scores.device)
+            spread = domain.expand(design[start : start + ROWS].to(scores.device)).flatten(1)
             weighted = weighted.to(spread) + scores[:, start : start + ROWS] @ spread
             weight = weight.to(spread) + spread.sum(0)
         if bool((weight == 0).any()):

@@ -13,7 +13,7 @@ from sparks.concepts.dictionary import Dictionary
 from sparks.engine.core import Engine
 from sparks.errors import SparksError
 from sparks.models.classifier import Classifier
-from sparks.models.device import to_device
+from sparks.models.device import tf32, to_device
 from sparks.models.split import affine_start
 
 # Images in one forward pass; bounds memory only.
@@ -100,9 +100,11 @@ class Layer:
 
     @torch.no_grad()  # Not inference mode: what comes out may be differentiated.
     def _batched(self, x: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
-        parts = [
-            compute(to_device(part, self.device)).float().cpu() for part in torch.split(x, BATCH)
-        ]
+        with tf32(allowed=False):
+            parts = [
+                compute(to_device(part, self.device)).float().cpu()
+                for part in torch.split(x, BATCH)
+            ]
         return torch.cat(parts)
 
 

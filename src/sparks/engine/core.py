@@ -31,7 +31,8 @@ class Engine:
         batch_size: masked inputs per forward pass, the bound on memory; "auto" finds the fastest
             size up to `largest` by a short probe, once per model, input shape and device. Scores
             depend on it by float error, so only a fixed size gives the same bytes every time.
-        precision: "fp32", "bf16" (autocast), or "auto" (bf16 where the device has units for it).
+        precision: "fp32", "tf32" (float32 with products rounded to 10 bits, on GPUs), "bf16"
+            (autocast), or "auto" (bf16 where the device has units for it).
         channels_last: give images to the model in channels-last memory format: faster on GPUs; on
             CPUs some of oneDNN's convolutions in that format were seen to corrupt memory.
         largest: bound on the batch size that "auto" may choose.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sparks.errors import SparksError
+from sparks.models.device import tf32
 
 Model = Callable[[Tensor], Tensor]
 
@@ -17,13 +18,17 @@ OUTPUTS = ("logit", "probability")
 
 @contextmanager
 def evaluating(model: Model) -> Iterator[None]:
-    """Put a module in evaluation mode, and give every sub-module its own mode back."""
+    """Put a module in evaluation mode, and give every sub-module its own mode back.
+
+    Meanwhile float32 is float32 on a GPU too (see `tf32`).
+    """
     modules = list(model.modules()) if isinstance(model, nn.Module) else []
     training = [module.training for module in modules]
     try:
         for module in modules:
             module.training = False
-        yield
+        with tf32(allowed=False):
+            yield
     finally:
         for module, was in zip(modules, training, strict=True):
             module.training = was

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from sparks.errors import SparksError
 
-PRECISIONS = ("auto", "fp32", "bf16")
+PRECISIONS = ("auto", "fp32", "tf32", "bf16")
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -37,7 +39,8 @@ def resolve_device(device: str | torch.device) -> torch.device:
 def resolve_precision(precision: str, device: torch.device) -> str:
     """Turn "auto" into "bf16" where `device` has bfloat16 units, else "fp32".
 
-    Without such units bfloat16 is emulated, and several times slower than float32.
+    Without such units bfloat16 is emulated, and several times slower than float32. "tf32" is
+    float32 whose products a GPU rounds to 10 bits; a CPU has no such units and computes in fp32.
 
     Raises:
         SparksError: when the name is unknown.
@@ -62,10 +65,28 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """The context in which a forward pass runs at `precision` ("auto", "fp32" or "bf16")."""
-    if resolve_precision(precision, device) == "fp32":
-        return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
+    """The context in which a forward pass runs at `precision`, one of `PRECISIONS`."""
+    resolved = resolve_precision(precision, device)
+    if resolved == "bf16":
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return tf32(allowed=resolved == "tf32")
+
+
+@contextmanager
+def tf32(allowed: bool) -> Iterator[None]:
+    """Allow or forbid GPUs to round the factors of float32 products to 10 bits (TF32).
+
+    PyTorch allows it in convolutions by default, where it changes outputs by some 1e-3.
+    """
+    kinds: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
+    before = [kind.allow_tf32 for kind in kinds]
+    try:
+        for kind in kinds:
+            kind.allow_tf32 = allowed
+        yield
+    finally:
+        for kind, was in zip(kinds, before, strict=True):
+            kind.allow_tf32 = was
 
 
 def _cpu_has_bf16() -> bool:

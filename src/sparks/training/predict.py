@@ -38,7 +38,7 @@ def predict(
         images: a set of images or texts, or a tensor of a model's inputs (N, ...).
         batch_size: images at a time; bounds the memory, not the result.
         device: as in `resolve_device`.
-        precision: "fp32", "bf16" or "auto".
+        precision: one of `sparks.models.device.PRECISIONS`.
 
     Raises:
         SparksError: when the device is not there or the images do not fit the model.

@@ -32,7 +32,8 @@ class Settings:
             "cosine" (linear up over `warmup`, cosine down to 0), or "constant" after `warmup`.
         warmup: share of all steps in which the learning rate rises, in [0, 1).
         label_smoothing: share of the target spread evenly over all classes.
-        precision: "fp32", "bf16" (autocast), or "auto" (bf16 where the device has such units).
+        precision: "fp32", "tf32" (float32 with products rounded to 10 bits, on GPUs), "bf16"
+            (autocast), or "auto" (bf16 where the device has such units).
         flip: mirror images at random. Off where a mirrored image is of another class (digits).
         shift: move images at random by up to so many pixels; borders are repeated.
         validation: share of the training images held out to validate on; 0 for none.

@@ -112,7 +112,7 @@ def dropout_seed(seed: int, device: torch.device) -> Iterator[None]:
     devices = [device] if device.type == "cuda" else []
     with (
         torch.random.fork_rng(devices=devices),
-        torch.backends.cudnn.flags(enabled=True, deterministic=True),
+        torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
     ):
         torch.manual_seed(seed)
         yield

@@ -15,14 +15,11 @@ backward pass is each set's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from sparks.errors import SparksError
+from sparks.models.device import tf32
 from sparks.verification import affine, crown, ibp, rounding
 from sparks.verification.graph import Network, read
 from sparks.verification.layers import Add, Affine, MaxPool, ReLU
@@ -107,7 +104,8 @@ def bound_outputs(
         shared: hidden layers have the forms of the first set; only where sets are nested.
         sides: "both", or "upper", where no lower bound is asked for.
     """
-    with _full_precision(region.hull()[1].device):
+    device = region.hull()[1].device
+    with tf32(allowed=False), torch.autocast(device.type, enabled=False):
         low, high = _Bounding(network, region, method, nested, shared and nested).outputs(sides)
     if bool(low.isnan().any() | high.isnan().any()):
         raise SparksError(
@@ -186,20 +184,3 @@ def _relax(layer: ReLU | MaxPool, low: Tensor, high: Tensor) -> Relaxation:
     if isinstance(layer, ReLU):
         return relu_lines(low, high)
     return pool_windows(layer, low, high)
-
-
-@contextmanager
-def _full_precision(device: torch.device) -> Iterator[None]:
-    """Compute in the precision of the tensors: GPUs may round factors to 10 bits otherwise."""
-    kinds: list[Any] = (
-        [torch.backends.cudnn, torch.backends.cuda.matmul] if device.type == "cuda" else []
-    )
-    allowed = [kind.allow_tf32 for kind in kinds]
-    try:
-        for kind in kinds:
-            kind.allow_tf32 = False
-        with torch.autocast(device.type, enabled=False):
-            yield
-    finally:
-        for kind, was in zip(kinds, allowed, strict=True):
-            kind.allow_tf32 = was

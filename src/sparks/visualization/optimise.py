@@ -44,7 +44,7 @@ class Ascent:
         canvas: side of the pictures, relative to that of the statistics.
         steps: of the ascent; 256 in the MACO paper.
         batch_size: crops in one forward pass; bounds the memory together with the canvas.
-        precision: of the network, "fp32", "bf16" or "auto".
+        precision: of the network, one of `sparks.models.device.PRECISIONS`.
     """
 
     parametrisation: Parametrisation = field(default_factory=MACO)
