@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sparks.artifacts import save_tensors
-from sparks.data.imageset import CROP, ImageSet, require_every_class
+from sparks.data.decoding import CROP
+from sparks.data.imageset import ImageSet, require_every_class
 from sparks.errors import SparksError
 
 

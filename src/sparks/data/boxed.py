@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from sparks.data.decoding import placed
 from sparks.data.fetch import guarded
-from sparks.data.imageset import ImageSet, placed
+from sparks.data.imageset import ImageSet
 from sparks.data.torchvision_sets import TorchvisionSet, from_files
 
 # The publisher's server has no https; torchvision knows the digests of what this mirror serves.

@@ -11,20 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
 from sparks.data.ahead import loaded_ahead
+from sparks.data.decoding import decode
 from sparks.errors import SparksError
-
-# The part of an image's shorter side that the centre crop keeps, as in evaluation on ImageNet.
-CROP = 0.875
-
-# What PIL answers damaged files with.
-_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 _KEY = "imageset"  # under which the metadata stand in the provenance of the artifact
 _TRUTH = "truth."
@@ -41,6 +34,8 @@ class ImageSet:
         files: paths below `root`, one an image, or None where the images are in memory.
         root: folder of `files`.
         size: side in pixels to which files are resized and cropped.
+        white: the value of white in files of more than 8 bits a channel, None for the whole range
+            of 16 bits (see `sparks.data.decoding.upright_rgb`).
         truth: name → tensor whose first axis is N. "parts": uint8 (N, H, W), 0 where there is no
             part and p + 1 where part p of `tables["parts"]` is seen; "boxes": int16 (N, 4), x0, y0,
             x1, y1, the last two exclusive; "objects": int16 (N, M, 4), such boxes around the up to
@@ -61,6 +56,7 @@ class ImageSet:
     size: int | None = None
     truth: Mapping[str, Tensor] = field(default_factory=dict)
     tables: Mapping[str, Any] = field(default_factory=dict)
+    white: float | None = None
 
     def __post_init__(self) -> None:
         _check(self)
@@ -118,7 +114,7 @@ class ImageSet:
         if self.images is not None:
             return self
         pixels = self._pixels(torch.arange(len(self)))
-        return replace(self, images=pixels, files=None, root=None, size=None)
+        return replace(self, images=pixels, files=None, root=None, size=None, white=None)
 
     def diagnostic(self) -> Tensor | None:
         """Where each image shows what decides its class: bool (N, H, W).
@@ -143,6 +139,7 @@ class ImageSet:
         if self.images is not None:
             return {"labels": self.labels, "images": self.images}
         where = [str(self.root), str(self.size), *(self.files or ())]
+        where += [] if self.white is None else [f"white {self.white}"]
         return {"labels": self.labels, "files": _pack(where)}
 
     def save(self, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
@@ -162,6 +159,7 @@ class ImageSet:
             "root": self.root,
             "size": self.size,
             "tables": dict(self.tables),
+            "white": self.white,
         }
         save_tensors(path, tensors, {**(provenance or {}), _KEY: described})
 
@@ -190,6 +188,7 @@ class ImageSet:
             size=described["size"],
             truth=truth,
             tables=described["tables"],
+            white=described.get("white"),
         )
 
     def _pixels(self, index: Tensor) -> Tensor:
@@ -199,54 +198,12 @@ class ImageSet:
         assert self.files is not None
         assert self.root is not None
         assert self.size is not None
-        size, root, files = self.size, Path(self.root), self.files
+        size, root, files, white = self.size, Path(self.root), self.files, self.white
         if len(index) == 0:
             return torch.empty(0, 3, size, size, dtype=torch.uint8)
         with ThreadPoolExecutor() as pool:  # PIL decodes without holding the interpreter
-            decoded = pool.map(lambda i: decode(root / files[i], size), index.tolist())
+            decoded = pool.map(lambda i: decode(root / files[i], size, white), index.tolist())
             return torch.stack(list(decoded))
-
-
-def decode(path: Path, size: int) -> Tensor:
-    """Read an image file as uint8 RGB (3, size, size).
-
-    The shorter side becomes size / CROP and the centre is cut out, as in evaluation on ImageNet. An
-    image that is size × size already is taken as it is.
-
-    Raises:
-        SparksError: when the file is missing or no intact image.
-    """
-    try:
-        with Image.open(path) as file:
-            image = file.convert("RGB")
-    except FileNotFoundError as error:
-        raise SparksError(
-            f"image {path} does not exist: restore it, or rerun the data step to list the "
-            "folder again"
-        ) from error
-    except _DECODE_ERRORS as error:
-        raise SparksError(
-            f"image {path} cannot be decoded ({error}): replace it by an intact file or remove it "
-            "and rerun the data step"
-        ) from error
-    if image.size != (size, size):
-        sides, left, top = placed(*image.size, size)
-        image = image.resize(sides, Image.Resampling.BILINEAR)
-        image = image.crop((left, top, left + size, top + size))
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
-
-
-def placed(width: int, height: int, size: int) -> tuple[tuple[int, int], int, int]:
-    """Where `decode` puts an image of width × height pixels.
-
-    Returns:
-        The sides it is resized to, and the left and the top of the crop in it, in pixels.
-    """
-    if (width, height) == (size, size):
-        return (size, size), 0, 0
-    scale = size / CROP / min(width, height)
-    wide, high = (max(size, round(side * scale)) for side in (width, height))
-    return (wide, high), (wide - size) // 2, (high - size) // 2
 
 
 def require_every_class(images: ImageSet, name: str) -> ImageSet:
@@ -276,7 +233,10 @@ def _check(images: ImageSet) -> None:
     if (images.images is None) == (images.files is None):
         raise SparksError("an image set holds either images or files")
     if images.images is not None and (images.images.dtype, images.images.ndim) != (torch.uint8, 4):
-        raise SparksError("images in memory are uint8 of shape (N, C, H, W)")
+        raise SparksError(
+            f"images in memory are uint8 of shape (N, C, H, W), not {images.images.dtype} of shape "
+            f"{tuple(images.images.shape)}: (x * 255).round().byte() makes them of floats in [0, 1]"
+        )
     if images.files is not None and (images.root is None or images.size is None):
         raise SparksError("an image set made of files needs their root folder and a size in pixels")
     sizes = {name: len(tensor) for name, tensor in images.truth.items()}
@@ -300,8 +260,11 @@ def _as_index(indices: Tensor | Sequence[int] | slice, n: int) -> Tensor:
 
 
 def _pack(names: Sequence[str]) -> Tensor:
-    """Strings as the rows of a uint8 matrix of UTF-8, padded with zeros."""
-    encoded = [name.encode() for name in names]
+    """Strings as the rows of a uint8 matrix of UTF-8, padded with zeros.
+
+    Names of files need not be UTF-8: Python's escapes of other bytes become these bytes again.
+    """
+    encoded = [name.encode("utf-8", "surrogateescape") for name in names]
     width = max(map(len, encoded), default=0)
     joined = bytearray(b"".join(name.ljust(width, b"\0") for name in encoded))
     if not joined:
@@ -310,4 +273,6 @@ def _pack(names: Sequence[str]) -> Tensor:
 
 
 def _unpack(rows: Tensor) -> tuple[str, ...]:
-    return tuple(bytes(row).rstrip(b"\0").decode() for row in rows.numpy())
+    return tuple(
+        bytes(row).rstrip(b"\0").decode("utf-8", "surrogateescape") for row in rows.numpy()
+    )
