@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,12 @@ from yaml.constructor import SafeConstructor
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.resolver import Resolver
 
+from sparks.data.listing import layout
 from sparks.errors import SparksError
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config"
+FOLDER = "sparks.data.Folder"
 
 # Groups whose options are all present at once, under the plural of the group's name.
 OPTIONS = ("dataset", "model", "attribution", "metric", "text", "item", "claim")
@@ -70,9 +72,29 @@ def compose(overrides: Iterable[str] = (), config_dir: Path = CONFIG) -> DictCon
     register_options(config_dir)
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(config_dir)):
-            return hydra_compose("config", overrides=overrides)
+            return count_classes(hydra_compose("config", overrides=overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise SparksError(_explain(error, overrides, config_dir)) from None
+
+
+def count_classes(config: DictConfig) -> DictConfig:
+    """Set `num_classes` of the data sets that leave it to a folder of theirs: as many as it has.
+
+    Models are built from it. It stays null where there is no such folder, or it cannot be read.
+
+    Returns:
+        `config`, changed in place.
+    """
+    for dataset in (*config.datasets.values(), config.dataset):
+        if dataset.num_classes is None and dataset.builder["_target_"] == FOLDER:
+            with suppress(SparksError):
+                dataset.num_classes = len(layout(root_of(dataset)).classes)
+    return config
+
+
+def root_of(dataset: DictConfig) -> Path:
+    """Return the folder of a data set of `sparks.data.Folder`."""
+    return Path(dataset.builder.root).expanduser()
 
 
 def overrides_from(config: Mapping[str, Any]) -> list[str]:

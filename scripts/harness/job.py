@@ -28,7 +28,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from harness.compose import CONFIG, OPTIONS, ROOT, part, register_options
+from harness.compose import CONFIG, OPTIONS, ROOT, count_classes, part, register_options
 from harness.digest import code_digest
 from harness.repair import note
 from harness.resources import machine, take_gpu
@@ -108,6 +108,7 @@ def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Te
     script = Path(sys.argv[0]).resolve()
 
     def program(composed: DictConfig) -> None:
+        count_classes(composed)
         names = _wildcards(composed)
         named = _locate(inputs, composed, names)
         try:

@@ -17,8 +17,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness import grid
-from harness.compose import ROOT
+from harness.compose import FOLDER, ROOT, root_of
 from harness.targets import Definition, exports, find
+from sparks.data.listing import layout
 from sparks.errors import SparksError
 
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
@@ -217,7 +218,13 @@ def _check_grid(config: DictConfig, name: str) -> None:
                     f"{value}.yaml; allowed: {sorted(options)}"
                 )
     for run in grid.runs(config, name):
-        model, classes = config.models[run.model], config.datasets[run.dataset].num_classes
+        model, classes = config.models[run.model], _classes(config, run.dataset)
+        if classes < 2 and model.weights is None:
+            raise SparksError(
+                f"experiments.{name}: {run.dataset} has one class, of which models.{run.model} "
+                f"cannot learn anything: name a checkpoint in models.{run.model}.weights, or give "
+                "the data set more classes"
+            )
         published = str(model.classifier.net["_target_"]).endswith(".torchvision_classifier")
         if published and model.weights == "included" and classes != IMAGENET_CLASSES:
             raise SparksError(
@@ -230,6 +237,19 @@ def _check_grid(config: DictConfig, name: str) -> None:
     for job in grid.explanations(config, name):
         way_out = f", or add {{model: {job.model}, method: {job.method}}} to exclude"
         _check_able(config, f"experiments.{name}", job.model, job.method, way_out)
+
+
+def _classes(config: DictConfig, name: str) -> int:
+    """Return the number of classes of a data set that an experiment uses."""
+    dataset = config.datasets[name]
+    if dataset.num_classes is None:
+        if dataset.builder["_target_"] == FOLDER:
+            layout(root_of(dataset))  # says what is wrong with it
+        raise SparksError(
+            f"datasets.{name}.num_classes=null: only a folder of images says how many there are; "
+            "set the number"
+        )
+    return int(dataset.num_classes)
 
 
 def _check_able(config: DictConfig, where: str, model: str, method: str, way_out: str = "") -> None:

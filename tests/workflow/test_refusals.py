@@ -63,16 +63,15 @@ def test_missing_data_folder(project):
 def test_class_without_an_image(project, folder):
     (folder / "folder/train/emu").mkdir()
     (folder / "folder/val/emu").mkdir()
-    told = refused(project, "data", "dataset=folder", f"data_dir={folder}", "dataset.num_classes=3")
+    told = refused(project, "data", "dataset=folder", f"data_dir={folder}")
     assert "emu" in told
 
 
 def test_corrupt_image(project, folder):
     bad = folder / "folder/val/dog/1.png"
     bad.write_bytes(bad.read_bytes()[:40])
-    made = project.script("data", *RUN, "dataset=folder", f"data_dir={folder}", "split=test")
-    assert made.returncode == 0, made.stderr
-    assert "dog/1.png" in refused(project, "select_images", "dataset=folder", f"data_dir={folder}")
+    told = refused(project, "data", "dataset=folder", f"data_dir={folder}", "split=train")
+    assert "dog/1.png" in told
 
 
 @pytest.fixture

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from sparks.data.imageset import ImageSet, require_every_class
+from sparks.data.listing import images as listed
+from sparks.data.listing import layout, subfolders
 from sparks.data.splits import stratified_split, stratified_subset
-from sparks.data.torchvision_sets import from_files
 from sparks.errors import SparksError
+from sparks.progress import progress
+
+
+class FolderWarning(UserWarning):
+    """Part of a folder is not used."""
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Builder of root/class/image, or root/train/class/image with root/val or root/test beside it.
+    """Builder of root/CLASS/image, or root/train/CLASS/image with a held-out split beside it.
 
-    Without split folders, `test_share` of every class is held out. The images stay files.
+    Names of splits are `sparks.data.listing.TRAIN` and `HELD_OUT`, in any case; of several held-out
+    splits the first one in that order is used. Without one, `test_share` of every class is held
+    out. Images in the folder itself are one class. Of a single class nothing can be learnt, so
+    without split folders both splits hold all of its images. The images stay files.
+
+    Hidden files and what programs leave behind are passed over in silence; formats that are not
+    read, and whatever else is not used, with a `FolderWarning`.
 
     Attributes:
         root: the folder.
@@ -25,6 +41,10 @@ class Folder:
         n_train: at most so many training images, classes in their proportions; None for all.
         n_test: the same for the test images.
         seed: of the split and of the choice.
+        white: the value of white in images of more than 8 bits a channel; None for the whole range
+            of 16 bits (see `sparks.data.decoding.upright_rgb`).
+        check: whether all chosen images are decoded once, so that one that cannot be used is
+            refused before anything is trained.
     """
 
     root: str
@@ -34,46 +54,52 @@ class Folder:
     n_train: int | None = None
     n_test: int | None = None
     seed: int = 0
+    white: float | None = None
+    check: bool = True
 
     def __call__(self) -> dict[str, ImageSet]:
         """Build the splits "train" and "test".
 
         Raises:
-            SparksError: when the folder is missing, a class has no image, or the classes are not
-                those expected.
+            SparksError: when the folder is missing or can be read in more than one way, a class has
+                no image, the classes are not those expected, or an image cannot be used.
         """
         root = Path(self.root).expanduser()
-        if not root.is_dir():
-            raise SparksError(
-                f"image folder {root} does not exist: make it with one sub-folder of images per "
-                "class, or name another"
-            )
-        held_out = next((root / name for name in ("test", "val") if (root / name).is_dir()), None)
-        if held_out is not None and (root / "train").is_dir():
-            splits = {"train": self._list(root / "train"), "test": self._list(held_out)}
+        found = layout(root)
+        _warn(found.notes)
+        train = self._list(found.train, found.folders)
+        if found.test is not None:
+            splits = {"train": train, "test": self._list(found.test, tuple(subfolders(found.test)))}
+        elif len(train.classes) == 1:
+            splits = {"train": train, "test": train}
         else:
-            splits = stratified_split(self._list(root), self.test_share, self.seed)
+            splits = stratified_split(train, self.test_share, self.seed)
         self._check_classes(splits)
         wanted = {"train": self.n_train, "test": self.n_test}
-        return {
+        chosen = {
             split: require_every_class(
                 stratified_subset(images, wanted[split], self.seed), f"{root}, {split}"
             )
             for split, images in splits.items()
         }
+        if self.check:
+            for split, images in chosen.items():
+                _decode_all(images, f"check {split} images")
+        return chosen
 
-    def _list(self, folder: Path) -> ImageSet:
+    def _list(self, folder: Path, classes: tuple[str, ...]) -> ImageSet:
         """All images below `folder`, by class."""
-        from torchvision.datasets import ImageFolder
-
-        try:
-            dataset = ImageFolder(str(folder))
-        except FileNotFoundError as error:  # no class folder, or a class without an image
-            reason = str(error).splitlines()[0].rstrip(". ")
-            raise SparksError(
-                f"image folder {folder}: {reason}. Add images or remove the class"
-            ) from error
-        return from_files(dataset.samples, str(folder), dataset.classes, self.size)
+        listing = listed(folder, classes)
+        _warn(listing.notes)
+        counts = torch.tensor([len(files) for files in listing.images.values()])
+        return ImageSet(
+            labels=torch.arange(len(counts)).repeat_interleave(counts),
+            classes=tuple(listing.images),
+            files=tuple(file for files in listing.images.values() for file in files),
+            root=os.path.abspath(folder),
+            size=self.size,
+            white=self.white,
+        )
 
     def _check_classes(self, splits: dict[str, ImageSet]) -> None:
         train, test = splits["train"].classes, splits["test"].classes
@@ -83,13 +109,19 @@ class Folder:
                 f"image folder {self.root}: class {odd!r} is in one of train and test only: "
                 "both need the same class folders"
             )
-        if len(train) < 2:
-            raise SparksError(
-                f"image folder {self.root} has one class only ({train[0]!r}): make at least two "
-                "sub-folders, one a class"
-            )
         if self.num_classes not in (None, len(train)):
+            names = ", ".join(train[:10]) + (", …" if len(train) > 10 else "")
             raise SparksError(
-                f"image folder {self.root} has {len(train)} classes but num_classes is "
-                f"{self.num_classes}: set it to {len(train)}"
+                f"image folder {self.root} has {len(train)} classes ({names}) but num_classes is "
+                f"{self.num_classes}: take away the folders that are no class, or set it to null"
             )
+
+
+def _warn(notes: tuple[str, ...]) -> None:
+    for note in notes:
+        warnings.warn(note, FolderWarning, stacklevel=4)
+
+
+def _decode_all(images: ImageSet, description: str) -> None:
+    for _ in progress(images.batches(64), total=-(-len(images) // 64), description=description):
+        pass
