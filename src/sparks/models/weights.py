@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Mapping
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,30 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sparks.artifacts import load_tensors, save_tensors
+from sparks.artifacts import save_tensors
 from sparks.errors import SparksError
 
-FOREIGN = (".pt", ".pth", ".bin", ".ckpt")
+# Beginnings of files → what they are, where it is not for us to read.
+_OTHER = {
+    b"\x1f\x8b": "a gzip archive: unpack it and name the checkpoint in it",
+    b"BZh": "a bzip2 archive: unpack it and name the checkpoint in it",
+    b"\xfd7zXZ": "an xz archive: unpack it and name the checkpoint in it",
+    b"\x89HDF": "an HDF5 file, as of Keras: convert it to a PyTorch state_dict",
+    b"\x93NUMPY": "a NumPy array: save a state_dict with torch.save",
+    b"<": "a page of the web, not a checkpoint: fetch the file itself",
+    b"version https://git-lfs": "a pointer of Git LFS: fetch the file itself with `git lfs pull`",
+}
+_ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
+_HEADER = 100_000_000  # bytes that the header of a safetensors file may have
+
+_COUNTER = "num_batches_tracked"
+
+# Entries of a training checkpoint that hold tensors but no network's.
+_NO_NETWORK = ("optim", "sched", "scaler", "loops", "callbacks")
+
+
+class WeightsWarning(UserWarning):
+    """Only one of the networks in a checkpoint is used."""
 
 
 @contextmanager
@@ -39,51 +61,185 @@ def save_weights(
 def load_weights(model: nn.Module, path: str | Path) -> None:
     """Read parameters and buffers into `model`, in place, all or none.
 
-    Reads safetensors, and PyTorch checkpoints (.pt, .pth, .bin, .ckpt) with `weights_only=True`,
-    where a wrapping {"state_dict": …} or {"model": …} and the prefix "module." are taken off.
-    The checkpoint may be of the whole model or of its `net` alone.
+    Reads safetensors, and PyTorch checkpoints with `weights_only=True`; the content says which it
+    is, not the ending. Networks may lie in entries ("state_dict", "model", "net", ...) beside the
+    state of a training, and their names may have a common prefix ("module.", "_orig_mod.",
+    "model.", ...). The checkpoint may be of the whole model or of its `net` alone, which leaves
+    the mean and std of the model as they are. Where several entries fit, such as a network and
+    its moving average, the one that is no average is used, with a `WeightsWarning`.
 
     Raises:
-        SparksError: when the file is missing, holds anything but tensors, or does not fit.
+        SparksError: when the file is missing, holds anything but tensors, or does not fit, or when
+            several networks in it fit that are no averages.
     """
-    state = read_state(path)
-    target = model
     net = getattr(model, "net", None)
-    if isinstance(net, nn.Module) and not any(name.startswith("net.") for name in state):
-        target = net
-    check_fit(target, state, path)
+    targets = [model, net] if isinstance(net, nn.Module) else [model]
+    states = read_states(path)
+    fits = _fits(targets, states) or _fits(targets, dict(_parts(states)))
+    if not fits:
+        return check_fit(*_nearest(targets, next(iter(states.values()))), path)
+    plain = [name for name in fits if not _is_average(name)]
+    if len(plain) > 1:
+        raise SparksError(
+            f"{path} holds several networks that fit the model ({', '.join(map(repr, fits))}): "
+            "save the state_dict of one of them alone"
+        )
+    used = (plain or list(fits))[0]
+    target, state = fits[used]
+    others = [name for name in fits if name != used]
+    if used not in states:
+        others = [name for name in dict(_parts(states)) if name != used]
+    if others:
+        warnings.warn(
+            f"{path}: the weights in {used!r} are used, not those in "
+            f"{', '.join(map(repr, others))}; save the ones you want alone to use them",
+            WeightsWarning,
+            stacklevel=2,
+        )
     target.load_state_dict(state)
+    return None
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
-    """Read name → tensor from a safetensors file or a PyTorch checkpoint.
+    """Read name → tensor of the one network in a safetensors file or a PyTorch checkpoint.
 
     Raises:
-        SparksError: when the file is missing, damaged, or holds anything but tensors.
+        SparksError: as `read_states`, and when the file holds several networks.
+    """
+    states = read_states(path)
+    if len(states) > 1:
+        raise SparksError(f"{path} holds several networks ({', '.join(map(repr, states))})")
+    return next(iter(states.values()))
+
+
+def read_states(path: str | Path) -> dict[str, dict[str, Tensor]]:
+    """Read the networks in a file: dotted name of the entry, "" for the file itself → its state.
+
+    Raises:
+        SparksError: when the file is missing, damaged, of another kind, or holds no network, or
+            anything but tensors.
     """
     path = Path(path)
-    if path.suffix not in FOREIGN:
-        return load_tensors(path)
     if not path.is_file():
-        raise SparksError(f"the weights {path} do not exist: check the path")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+        raise SparksError(f"the weights {path} do not exist, or are a folder: name a file")
+    with path.open("rb") as file:
+        start = file.read(64)
+    if _is_safetensors(start):
+        return {"": _load_safetensors(path)}
+    for beginning, kind in _OTHER.items():
+        if start.lstrip().lower().startswith(beginning.lower()):
+            raise SparksError(f"the weights {path} are {kind}")
+    if not start.startswith((_ZIP, _PICKLE)):
         raise SparksError(
-            f"{path} holds more than tensors (arbitrary pickled objects can run code) and was not "
-            "opened: save the model's state_dict() instead of the model, best as safetensors"
+            f"the weights {path} are neither a safetensors file nor a PyTorch checkpoint, or are "
+            "damaged: fetch them again, or save model.state_dict()"
+        )
+    states = dict(_networks(_load_checkpoint(path)))
+    if not states:
+        raise SparksError(f"{path} holds no state_dict (name → tensor): save model.state_dict()")
+    return states
+
+
+def _is_safetensors(start: bytes) -> bool:
+    return start[8:9] == b"{" and 2 <= int.from_bytes(start[:8], "little") <= _HEADER
+
+
+def _load_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return dict(load_file(path))
+    except SafetensorError as error:
+        raise SparksError(
+            f"the weights {path} are not an intact safetensors file ({error}): fetch them again, "
+            "or rerun the job that made them"
+        ) from error
+
+
+def _load_checkpoint(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:  # of a path, torch would judge by the ending
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        found = re.search(r"GLOBAL ([\w.]+)", str(error))
+        raise SparksError(
+            f"{path} holds more than tensors{f' ({found[1]})' if found else ''} and was not "
+            "opened, as arbitrary pickled objects can run code: save the model's state_dict() "
+            "instead of the model, best as safetensors"
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
         line = (str(error).splitlines() or [type(error).__name__])[0]
         raise SparksError(
             f"{path} is not an intact PyTorch checkpoint ({line}): fetch it again"
         ) from error
-    for wrapper in ("state_dict", "model"):
-        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
-            state = state[wrapper]
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise SparksError(f"{path} holds no state_dict (name → tensor): save model.state_dict()")
-    return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
+
+
+def _networks(content: Any, name: str = "") -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """Yield what may be the state of a network, of a checkpoint's content, outermost first."""
+    if not isinstance(content, Mapping) or not content:
+        return
+    if all(isinstance(key, str) and isinstance(v, Tensor) for key, v in content.items()):
+        yield name, dict(content)
+        return
+    for key, value in content.items():
+        if isinstance(key, str) and not key.lower().startswith(_NO_NETWORK):
+            yield from _networks(value, f"{name}.{key}" if name else key)
+
+
+def _is_average(name: str) -> bool:
+    """Whether an entry is called like an average over the training (EMA, SWA)."""
+    return bool({"ema", "swa", "averaged", "average"} & set(re.split(r"[^a-z]+", name.lower())))
+
+
+def _parts(states: Mapping[str, dict[str, Tensor]]) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """Yield the modules that a state is of, as a Lightning module's network and its loss."""
+    for name, state in states.items():
+        for part in dict.fromkeys(key.partition(".")[0] for key in state):
+            inside = {k: v for k, v in state.items() if k.startswith(f"{part}.")}
+            if inside:
+                yield f"{name}.{part}" if name else part, inside
+
+
+def _fits(
+    targets: Sequence[nn.Module], states: Mapping[str, dict[str, Tensor]]
+) -> dict[str, tuple[nn.Module, dict[str, Tensor]]]:
+    """Return the states that fit, by name: the target and the naming of each (see `_fit`)."""
+    found = {name: _fit(targets, state) for name, state in states.items()}
+    return {name: fit for name, fit in found.items() if fit is not None}
+
+
+def _fit(
+    targets: Sequence[nn.Module], state: dict[str, Tensor]
+) -> tuple[nn.Module, dict[str, Tensor]] | None:
+    """Return the first target that the state fits under one of its namings, and that naming."""
+    for named in _namings(state):
+        for target in targets:
+            if not _problems(target, named):
+                return target, named
+    return None
+
+
+def _nearest(
+    targets: Sequence[nn.Module], state: dict[str, Tensor]
+) -> tuple[nn.Module, dict[str, Tensor]]:
+    """Return the target and the naming that have most names in common."""
+    pairs = [(target, named) for named in _namings(state) for target in targets]
+    return max(pairs, key=lambda pair: len(pair[0].state_dict().keys() & pair[1].keys()))
+
+
+def _namings(state: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """Yield a state under its own names, then without what wrappers put before them, in turn."""
+    yield state
+    # torch.compile's, which may lie inside; the counter of torch.optim.swa_utils.AveragedModel.
+    bare = {name.replace("_orig_mod.", ""): tensor for name, tensor in state.items()}
+    if bare.keys() != state.keys():
+        yield bare
+    if all(name.startswith("module.") for name in bare.keys() - {"n_averaged"}):
+        bare.pop("n_averaged", None)
+    while len({name.partition(".")[0] for name in bare}) == 1 and all("." in name for name in bare):
+        bare = {name.partition(".")[2]: tensor for name, tensor in bare.items()}
+        yield bare
 
 
 def check_fit(model: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
@@ -92,23 +248,28 @@ def check_fit(model: nn.Module, state: Mapping[str, Tensor], source: str | Path)
     Raises:
         SparksError: naming the first missing, unexpected or misshapen weights.
     """
+    if problems := _problems(model, state):
+        raise SparksError(
+            f"the weights {source} do not fit the model: {'; '.join(problems)}. "
+            "Use the model (and its settings) that they were trained with"
+        )
+
+
+def _problems(model: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
+    """Say where names and shapes of `state` are not those of `model`."""
     expected = model.state_dict()
     misshapen = [
         f"{name} is {tuple(state[name].shape)}, not {tuple(expected[name].shape)}"
         for name in expected
         if name in state and state[name].shape != expected[name].shape
     ]
-    problems = [
+    return [
         f"{kind} {', '.join(found[:3])}{f' and {len(found) - 3} more' if len(found) > 3 else ''}"
         for kind, found in (
-            ("missing", [name for name in expected if name not in state]),
+            # BatchNorm's counter: PyTorch before 0.4.1 had none, and nothing here depends on it.
+            ("missing", [n for n in expected if n not in state and not n.endswith(_COUNTER)]),
             ("unexpected", [name for name in state if name not in expected]),
             ("of another shape", misshapen),
         )
         if found
     ]
-    if problems:
-        raise SparksError(
-            f"the weights {source} do not fit the model: {'; '.join(problems)}. "
-            "Use the model (and its settings) that they were trained with"
-        )
