@@ -34,7 +34,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     test = TextSet.load(inputs["texts"])
     predicted = predict(model, test, device=cfg["device"]).argmax(1)
     names = {**cfg.wildcards, "dataset": cfg.wildcards["text"], "model": cfg["words.name"]}
-    tables = [tidy(names, {"Accuracy": (predicted == test.labels).double()}, condition="test")]
+    of_test = {"Accuracy": predicted == test.labels, "Wordless": test.wordless}
+    of_test = {metric: values.double() for metric, values in of_test.items()}
+    tables = [tidy(names, of_test, condition="test")]
 
     chosen = stratified_order(test.labels, cfg["seed"])[: cfg["words.n"]]
     texts = test.subset(chosen)

@@ -1,5 +1,7 @@
 """Texts: the interface, generated reviews whose truth is checked, and IMDB's folder layout."""
 
+import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,59 @@ def test_contradictions_are_refused(changes, told):
 def test_words_are_split_from_markup_and_punctuation():
     text = "It wasn't <br /><br />GOOD -- 10/10, 'really'?"
     assert split_words(text) == ["it", "wasn't", "good", "10", "10", "really"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Das Café für Größe", ["das", "café", "für", "größe"]),
+        ("L’homme d´été n'a rien", ["l'homme", "d'été", "n'a", "rien"]),
+        ("Отличный фильм, ёлка!", ["отличный", "фильм", "ёлка"]),
+        ("Η ΟΔΟΣ ήταν ΚΑΛΗ", ["η", "οδος", "ήταν", "καλη"]),
+        ("فيلم رائع جدًا، ١٠", ["فيلم", "رائع", "جدًا", "١٠"]),
+        ("می\u200cخواهم ببینم", ["می\u200cخواهم", "ببینم"]),
+        ("यह हिन्दी में है।", ["यह", "हिन्दी", "में", "है"]),
+        ("சிறந்த படம்", ["சிறந்த", "படம்"]),
+        ("정말 좋은 영화", ["정말", "좋은", "영화"]),
+        ("很好看。10分", ["很", "好", "看", "10", "分"]),
+        ("ｶﾞギ良い", ["ガ", "ギ", "良", "い"]),
+        ("ดีมาก", ["ดี", "ม", "า", "ก"]),
+        ("סרט טוב", ["סרט", "טוב"]),
+        ("ＦＵＬＬ ﬁne", ["full", "fine"]),
+        ("I <3 it > that <br/>x<!-- no <b> --> y", ["i", "3", "it", "that", "x", "y"]),
+        ("👍🎉 !!", []),
+        ("snake_case x^2", ["snake", "case", "x", "2"]),
+    ],
+)
+def test_words_of_any_script_are_read(text, words):
+    assert split_words(text) == words
+    assert split_words(unicodedata.normalize("NFD", text)) == split_words(text)
+
+
+LETTERS = st.characters(categories=["L", "N", "M", "P", "Z", "S"])
+
+
+@given(st.text(LETTERS, max_size=40))
+def test_no_letter_is_lost(text):
+    """All letters and digits of the normalised text are in its words, in their order."""
+    # Not here: what opens markup, and a letter that is taken for an apostrophe.
+    text = re.sub("[<\u02bc\u00b4]", " ", text)
+    normal = unicodedata.normalize("NFKC", text).lower()
+    letters = [sign for sign in normal if sign.isalnum()]
+    assert [sign for word in split_words(text) for sign in word if sign.isalnum()] == letters
+
+
+@given(st.text(st.characters(max_codepoint=127, exclude_characters="<'"), max_size=60))
+def test_words_of_english_are_as_they_were(text):
+    assert split_words(text) == re.findall(r"[a-z0-9]+", text.lower())
+
+
+def test_texts_that_lost_all_words_are_counted():
+    assert texts().wordless.tolist() == [False, False, False, True]
+    lost = encode([["new", "newer"], [], ["new", "bad"]], VOCABULARY, 5)
+    assert texts(tokens=lost, labels=torch.tensor([0, 0, 1]), keywords=None).wordless.tolist() == [
+        True, True, False,
+    ]  # fmt: skip
 
 
 def test_the_vocabulary_holds_the_most_frequent_words_ties_by_alphabet():
@@ -217,6 +272,19 @@ def test_imdb_reads_the_layout_of_its_archive(imdb):
     assert train.keywords is None
     fewer = Imdb(root=imdb, n_train=2)()["train"]
     assert fewer.labels.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_imdb_reads_texts_of_any_script(imdb, encoding):
+    text = "очень хороший фильм"
+    for name in ("0_9", "1_7"):
+        Path(imdb, "train", "pos", f"{name}.txt").write_text(text, encoding=encoding)
+    Path(imdb, "train", "pos", "._0_9.txt").write_bytes(b"\0\5\x16\7\xff")
+    Path(imdb, "train", "pos", "2_9.TXT").write_text("новый", encoding=encoding)
+    train = Imdb(root=imdb, length=5)()["train"]
+    assert train.words(2) == text.split()
+    assert train.words(4) == ["новый"]
+    assert not train.wordless.any()
 
 
 def test_imdb_says_which_files_to_put_where(imdb):

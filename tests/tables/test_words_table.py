@@ -67,3 +67,11 @@ def test_caption_tells_texts_accuracy_and_chance():
 def test_an_experiment_without_texts_is_refused():
     with pytest.raises(SparksError, match="no text was explained"):
         Words()(SCORES[SCORES["metric"] == "Accuracy"])
+
+
+@pytest.mark.parametrize(("lost", "told"), [([0.0, 0.0, 0.0], None), ([1.0, 0.0, 1.0], "2 of 3")])
+def test_caption_counts_texts_that_lost_all_words(lost, told):
+    scores = pd.concat([SCORES, rows("", "Wordless", lost, condition="test")], ignore_index=True)
+    caption = Words()(scores).caption
+    assert (f"{told} test texts have no word that it knows" in caption) == (told is not None)
+    assert ("no word" in caption) == (told is not None)

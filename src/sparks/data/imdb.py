@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +55,11 @@ class Imdb:
         found = []
         for label, name in enumerate(CLASSES.values()):
             folder = Path(self.root).expanduser() / split / name
-            files = sorted(folder.glob("*.txt"))
+            files = sorted(
+                file
+                for file in (folder.iterdir() if folder.is_dir() else ())
+                if file.suffix.lower() == ".txt" and not file.name.startswith(".")
+            )
             if not files:
                 raise SparksError(
                     f"imdb: there is no text in {folder}: unpack aclImdb_v1.tar.gz "
@@ -75,8 +80,11 @@ class Imdb:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        data = file.read_bytes()
+        # Programs that write UTF-16 say so at its beginning; some do for UTF-8.
+        return data.decode("utf-16" if data[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SparksError(
-            f"imdb: {file} cannot be read as UTF-8 text: unpack it again"
+            f"imdb: {file} cannot be read as UTF-8 text ({error}): save it as UTF-8, or unpack it "
+            "again"
         ) from error

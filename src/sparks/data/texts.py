@@ -6,9 +6,12 @@ Shapes: N texts, L tokens in the longest. A text is its words, then `PAD` up to 
 from __future__ import annotations
 
 import re
+import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +26,13 @@ PAD, UNK = 0, 1
 SPECIAL = ("<pad>", "<unk>")
 
 _KEY = "textset"  # under which the metadata stand in the provenance of the artifact
-_MARKUP = re.compile(r"<[^>]*>")
-_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
+_MARKUP = re.compile(r"<!--.*?-->|<[/!?]?[a-zA-Z][^<>]*>", re.DOTALL)
+_APOSTROPHES = {ord(sign): "'" for sign in "\u2019\u02bc\uff07\u00b4"}
+# Scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, kana, and Chinese characters.
+_NO_SPACES = (
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"
+    r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +71,11 @@ class TextSet:
     def lengths(self) -> Tensor:
         """Words of each text, int64 (N,)."""
         return (self.tokens != PAD).sum(1)
+
+    @property
+    def wordless(self) -> Tensor:
+        """Which texts have lost all words: none of theirs is in the vocabulary, bool (N,)."""
+        return ((self.tokens == UNK) | (self.tokens == PAD)).all(1)
 
     def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
         """Token numbers, int64 (B, L)."""
@@ -134,8 +147,26 @@ class TextSet:
 
 
 def split_words(text: str) -> list[str]:
-    """Lower-case words and numbers of a text; markup and punctuation are left out."""
-    return _WORD.findall(_MARKUP.sub(" ", text.lower()))
+    """Return the words and numbers of a text in any script, in lower case.
+
+    The text is normalised (Unicode's NFKC), so that one word has one spelling however its accents
+    are stored. A word is letters and digits with their marks, and one apostrophe within. Scripts
+    without spaces between words give one word a character. Markup, punctuation and symbols (emoji)
+    are left out.
+    """
+    plain = _MARKUP.sub(" ", text).translate(_APOSTROPHES)
+    return _words().findall(unicodedata.normalize("NFKC", plain).lower())
+
+
+@cache
+def _words() -> re.Pattern[str]:
+    """Return what a word is; made at the first text, since it looks at all characters."""
+    marks = (chr(i) for i in range(sys.maxunicode) if unicodedata.category(chr(i))[0] == "M")
+    mark = f"[{''.join(marks)}]*"
+    alone = rf"(?=[^\W_]){_NO_SPACES}{mark}"
+    letter, sign = (rf"(?:(?!{_NO_SPACES})[^\W{also}_]{mark})" for also in (r"\d", ""))
+    joiner = "[\u200c\u200d]?"  # between letters of Persian and Indic words
+    return re.compile(rf"{alone}|{sign}(?:{joiner}{sign})*(?:'{letter}+)?")
 
 
 def vocabulary_of(texts: Iterable[Sequence[str]], size: int) -> tuple[str, ...]:
@@ -176,6 +207,8 @@ def _check(texts: TextSet) -> None:
         raise SparksError("every text has one word or more, and padding only behind the last")
     keywords = texts.keywords
     if keywords is not None and (
-        keywords.shape != tokens.shape or keywords.dtype != torch.bool or bool(keywords[behind].any())
+        keywords.shape != tokens.shape
+        or keywords.dtype != torch.bool
+        or bool(keywords[behind].any())
     ):
         raise SparksError("keywords are bool, one for each token, and none is padding")

@@ -46,6 +46,7 @@ class Words:
         explained = rows[rows["metric"] == "Deletion"].groupby("dataset")["image"].nunique()
         sets = "; ".join(
             f"{name}: {n} texts, accuracy {self._accuracy(accuracy, str(name))}"
+            f"{_wordless(scores, str(name))}"
             for name, n in explained.items()
         )
         chance = scores[scores["metric"] == "PointingChance"]["value"].mean()
@@ -101,6 +102,14 @@ class Words:
             }
             texts.append(dict(zip(KEYS, names, strict=True)) | cells)
         return pd.DataFrame(texts).rename(columns={"dataset": "texts"})
+
+
+def _wordless(scores: pd.DataFrame, dataset: str) -> str:
+    """Say how many test texts have no word that the model knows, if any."""
+    rows = scores[(scores["metric"] == "Wordless") & (scores["dataset"] == dataset)]
+    values = rows.drop_duplicates(["seed", "image"])["value"]
+    lost, of = int(values.sum()), len(values)
+    return f", {lost} of {of} test texts have no word that it knows" if lost else ""
 
 
 def _interval(row: Mapping[Hashable, Any]) -> tuple[Interval, int, float]:
