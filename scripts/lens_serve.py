@@ -22,13 +22,13 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from pathlib import Path
 
     import torch
-    from werkzeug.serving import make_server
 
     from harness.loading import build, concept_layers, trained
     from sparks.concepts.layer import Layer
     from sparks.data import ImageSet
     from sparks.lens import Atlas, Explainer
     from sparks.lens.serve import create_app
+    from sparks.lens.server import make_server, names_of
 
     settings = cfg["studies.lens.serve"]
     dataset, name = cfg["dataset.name"], cfg["model.name"]
@@ -37,15 +37,18 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     (where,) = concept_layers({}, name, cfg["model.layer"])
     layer = Layer(model, where, torch.zeros(1, channels, size, size))
     atlas = Atlas(Path(inputs["atlas"]).with_suffix(""), dataset, name)
-    explain = Explainer(model, layer, atlas, ImageSet.load(inputs["test"]).classes)
+    test = ImageSet.load(inputs["test"])
+    explain = Explainer(model, layer, atlas, test.classes)
     explain(torch.full((1, channels, size, size), 0.5))  # the first one is slow
     host, port = settings["host"], settings["port"]
+    names, addresses = names_of(host)
     app = create_app(
-        explain, size, channels, f"{name} on {dataset}", build(settings["limits"]),
-        ("127.0.0.1", "localhost", host),
+        explain, size, channels, f"{name} on {dataset}", build(settings["limits"]), names,
+        addresses, test.white,
     )  # fmt: skip
-    server = make_server(host, port, app, threaded=True)
-    print(f"Lens explains your images at http://{host}:{server.port}/ (Ctrl-C ends)", flush=True)
+    server = make_server(host, port, app)
+    shown = names[-1] if addresses else f"[{host}]" if ":" in host else host
+    print(f"Lens explains your images at http://{shown}:{server.port}/ (Ctrl-C ends)", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from torch import Tensor
@@ -37,7 +39,9 @@ def create_app(
     channels: int,
     title: str,
     limits: Limits | None = None,
-    hosts: tuple[str, ...] = ("127.0.0.1", "localhost"),
+    hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "::1"),
+    addresses: bool = False,
+    white: float | None = None,
 ) -> Flask:
     """Make the page.
 
@@ -49,21 +53,31 @@ def create_app(
         limits: what files are taken.
         hosts: names that the page answers to: others are refused, lest a page of the web reaches it
             under a name of its own.
+        addresses: whether it also answers to any address as a name.
+        white: of the data set, as for `read_image`.
     """
-    from flask import Flask, request
+    from flask import Flask, abort, request
     from werkzeug.exceptions import HTTPException
 
     limits = limits or Limits()
     here = Path(__file__).parent
     app = Flask("sparks.lens", static_folder=str(here / "static"), static_url_path="/assets")
-    app.config.update(MAX_CONTENT_LENGTH=limits.bytes + FORM, TRUSTED_HOSTS=list(hosts))
+    app.config.update(MAX_CONTENT_LENGTH=limits.bytes + FORM)
     template = environment().get_template("serve.html")
-    # One image at a time: a model on all cores gains nothing from two.
+    # One image at a time, its decoding included: a model on all cores gains nothing from two, and
+    # 25 megapixels are some hundred megabytes.
     one = Lock()
 
     def page(status: int = 200, **shown: Any) -> tuple[str, int]:
         shown = {"message": None, "found": None} | shown
         return template.render(root="/", title=title, limits=limits, **shown), status
+
+    @app.before_request
+    def only_from_here() -> None:
+        if not is_named(request.host, hosts, addresses):
+            abort(400, "This page is not served under that name.")
+        if request.method != "GET" and not is_own(request.headers, request.host):
+            abort(403, "This page takes images from its own form only.")
 
     @app.get("/")
     def ask() -> tuple[str, int]:
@@ -71,15 +85,15 @@ def create_app(
 
     @app.post("/")
     def answer() -> tuple[str, int]:
-        file = request.files.get("image")
-        data = file.read() if file else b""
-        if not data:
-            return page(400, message="No file came: choose an image.")
-        try:
-            x = read_image(data, size, channels, limits)
-        except SparksError as error:
-            return page(400, message=str(error))
+        file = request.files.get("image")  # parts beyond half a megabyte wait on disk
         with one:
+            data = file.read() if file else b""
+            if not data:
+                return page(400, message="No file came: choose an image.")
+            try:
+                x = read_image(data, size, channels, limits, white)
+            except SparksError as error:
+                return page(400, message=str(error))
             return page(found=shown(x, explain(x)))
 
     @app.errorhandler(HTTPException)
@@ -96,6 +110,29 @@ def create_app(
         return response
 
     return app
+
+
+def is_named(host: str, hosts: Collection[str], addresses: bool) -> bool:
+    """Whether a request's `Host` is one of the page's names, which any address may be."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        if name in hosts:
+            return True
+        ip_address(name)
+    except ValueError:
+        return False
+    return addresses
+
+
+def is_own(headers: Mapping[str, str], host: str) -> bool:
+    """Whether a request comes from the page itself, or from no page at all.
+
+    Browsers say where a form comes from; another site's form reaches a page on this machine.
+    """
+    origin = headers.get("Origin")
+    if origin is not None:
+        return origin.partition("://")[2].lower() == host.lower() != ""
+    return headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
 
 
 def shown(x: Tensor, found: Explained) -> dict[str, Any]:
