@@ -125,9 +125,31 @@ def test_maps_may_be_arrays_or_pictures(tmp_path, suffix):
         np.save(tmp_path / "maps/a.npy", values)
     else:
         Image.fromarray(values).save(tmp_path / "maps/a.png")
+    (tmp_path / "images").mkdir()
+    Image.new("L", (8, 8)).save(tmp_path / "images/a.jpg")
     data = ImageSet(torch.zeros(1).long(), ("a",), None, ("a.jpg",), str(tmp_path / "images"), 8)
     source = FileMaps(str(tmp_path / "images"), str(tmp_path / "maps"), blur=False)
     assert torch.equal(source(data, torch.tensor([0]))[0], torch.from_numpy(values).float())
+
+
+@pytest.mark.parametrize("sides", [(64, 64), (256, 256), (90, 60), (50, 200)])
+@pytest.mark.parametrize("turn", [1, 6])
+def test_a_map_is_cropped_and_lies_as_its_image(tmp_path, sides, turn):
+    """A map that is the image itself, upright, stays the image at every place."""
+    for name in ("images", "maps"):
+        (tmp_path / name).mkdir()
+    across, down = np.meshgrid(np.linspace(0, 200, sides[0]), np.linspace(0, 55, sides[1]))
+    picture = Image.fromarray((across + down).round().astype(np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    picture.save(tmp_path / "images/a.png", exif=exif)
+    upright = picture.transpose(Image.Transpose.ROTATE_270) if turn == 6 else picture
+    np.save(tmp_path / "maps/a.npy", np.asarray(upright))
+    data = ImageSet(torch.zeros(1).long(), ("a",), None, ("a.png",), str(tmp_path / "images"), 64)
+    source = FileMaps(str(tmp_path / "images"), str(tmp_path / "maps"), blur=False)
+    image, human = data.batch([0])[0, 0] * 255, source(data, torch.tensor([0]))[0]
+    assert human.shape == (64, 64)
+    assert float((image - human).abs().max()) < 4  # of a slope of at most 4 a pixel
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from sparks.data.decoding import CROP, decode, fitted, placed, upright_rgb
+from sparks.data.decoding import CROP, decode, fitted, placed, upright_rgb, upright_sides
 from sparks.errors import SparksError
 from sparks.lens.upload import FORMATS, read_image
 
@@ -241,7 +241,7 @@ def test_files_are_turned_upright_by_both(tmp_path: Path, turn: int, kind: str) 
     stored.save(path, kind, exif=exif, **options)
     with Image.open(path) as file:
         upright = ImageOps.exif_transpose(file).convert("RGB")
-    assert upright.size == ((24, 40) if turn > 4 else (40, 24))
+    assert upright.size == ((24, 40) if turn > 4 else (40, 24)) == upright_sides(path)
     step = decode(path, SIDE)
     assert torch.equal(step, fitted(upright, SIDE))
     if kind in FORMATS:

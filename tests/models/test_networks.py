@@ -105,3 +105,15 @@ def test_automatic_precision_follows_the_units_of_the_cpu(monkeypatch):
         assert resolve_precision("auto", cpu) == expected
     with pytest.raises(SparksError, match="'fp8' is unknown"):
         resolve_precision("fp8", cpu)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool])
+def test_integers_are_no_images(dtype):
+    net = Classifier(MLP(3, 2, 4)).eval()
+    with pytest.raises(SparksError, match=r"images in \[0, 1\], not torch\..*divide .* by 255"):
+        net(torch.ones(1, 3, 4, 4, dtype=dtype))
+    g, h = net.split("hidden")
+    with pytest.raises(SparksError, match=r"images in \[0, 1\]"):
+        h(g(torch.ones(1, 3, 4, 4, dtype=dtype)))
+    with pytest.raises(SparksError, match="takes images of shape"):
+        net(torch.ones(1, 1, 4, 4))

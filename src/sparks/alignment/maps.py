@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from sparks.data.decoding import placed, upright_sides
 from sparks.data.human import human_maps
 from sparks.data.imageset import ImageSet
 from sparks.data.labelled import Labelled
@@ -48,6 +49,8 @@ class ClickMaps:
 class FileMaps:
     """Map files, laid out as the images: `images/train/cat/1.jpg` has `maps/train/cat/1.npy`.
 
+    A map covers its whole image, and is cropped as that is.
+
     An image without a map file gets a map of zeros: it has no token, and only its label teaches. So
     ClickMe's images can be mixed with ImageNet's.
 
@@ -80,7 +83,9 @@ class FileMaps:
         found = (path.with_suffix(s) for s in SUFFIXES if path.with_suffix(s).is_file())
         if (there := next(found, None)) is None:
             return torch.zeros(size, size)
-        return prepare(read_map(there)[None], size, self.blur)[0]
+        (wide, high), left, top = placed(*upright_sides(image), size)
+        whole = prepare(read_map(there)[None], (high, wide), self.blur)[0]
+        return whole[top : top + size, left : left + size]
 
 
 def read_map(path: Path) -> Tensor:
@@ -109,8 +114,10 @@ def read_map(path: Path) -> Tensor:
     return torch.from_numpy(np.array(values, dtype=np.float32))
 
 
-def prepare(heat: Tensor, size: int, blur: bool = True) -> Tensor:
-    """Heat maps (N, h, w) to human maps (N, size, size), as the released code does.
+def prepare(heat: Tensor, size: int | tuple[int, int], blur: bool = True) -> Tensor:
+    """Heat maps (N, h, w) to human maps of `size` (one side, or height and width).
+
+    As the released code does:
 
     Bilinear to 64 pixels, Gaussian blur (10 x 10 taps, sigma 10, zeros around), bilinear to `size`.
     """
@@ -123,4 +130,5 @@ def prepare(heat: Tensor, size: int, blur: bool = True) -> Tensor:
         before, after = (BLUR_TAPS - 1) // 2, BLUR_TAPS // 2
         padded = F.pad(maps, (before, after, before, after))
         maps = F.conv2d(F.conv2d(padded, row.view(1, 1, -1, 1)), row.view(1, 1, 1, -1))
-    return F.interpolate(maps, (size, size), mode="bilinear", align_corners=False)[:, 0]
+    sides = (size, size) if isinstance(size, int) else size
+    return F.interpolate(maps, sides, mode="bilinear", align_corners=False)[:, 0]

@@ -12,6 +12,8 @@ What is decided here, and holds for both:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +49,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SIDEWAYS = tuple(_TURNS[number] for number in (5, 6, 7, 8))
 
 
 def decode(path: Path, size: int, white: float | None = None) -> Tensor:
@@ -60,9 +63,16 @@ def decode(path: Path, size: int, white: float | None = None) -> Tensor:
     Raises:
         SparksError: when the file is missing, no intact image, or its range is not known.
     """
+    with _opened(path) as file:
+        return fitted(upright_rgb(file, white), size)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open an image file, and name it in what is raised."""
     try:
         with Image.open(path, formats=FORMATS) as file:
-            return fitted(upright_rgb(file, white), size)
+            yield file
     except FileNotFoundError as error:
         raise SparksError(
             f"image {path} does not exist: restore it, or rerun the data step to list the "
@@ -75,6 +85,18 @@ def decode(path: Path, size: int, white: float | None = None) -> Tensor:
         ) from error
     except SparksError as error:
         raise SparksError(f"image {path}: {error}") from error
+
+
+def upright_sides(path: Path) -> tuple[int, int]:
+    """Read width and height of an image file as it is decoded, from its header.
+
+    Raises:
+        SparksError: when the file is missing or no image.
+    """
+    with _opened(path) as file:
+        # Pillow has turned the sides of a TIFF already.
+        turned = file.format != "TIFF" and _turn(file) in _SIDEWAYS
+        return file.size[::-1] if turned else file.size
 
 
 def fitted(image: Image.Image, size: int) -> Tensor:

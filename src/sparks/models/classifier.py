@@ -15,12 +15,16 @@ _PREFIX = "net."
 
 
 def normalised(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Check that `x` is (N, C, H, W) with the channels of `mean`, and return (x - mean) / std."""
+    """Check that `x` is float (N, C, H, W) with the channels of `mean`; return (x - mean) / std."""
     channels = mean.shape[0]
     if x.ndim != 4 or x.shape[1] != channels:
         raise SparksError(
             f"the model takes images of shape (N, {channels}, H, W), not {tuple(x.shape)}: "
             "check the data set's channels against the model's"
+        )
+    if not x.is_floating_point():
+        raise SparksError(
+            f"the model takes images in [0, 1], not {x.dtype}: divide values from 0 to 255 by 255"
         )
     return (x - mean.view(-1, 1, 1)) / std.view(-1, 1, 1)
 
