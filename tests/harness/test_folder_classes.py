@@ -59,7 +59,7 @@ def test_a_number_that_is_set_is_kept(make):
     ("folders", "told"),
     [
         ((), "folder does not exist: make it with one sub-folder"),
-        (("valid/a", "test/a"), "'test', 'valid' called like splits"),
+        (("valid/a", "test/a"), "called like splits .'test', 'valid'"),
         (("a",), "folder has one class, of which models.convnet cannot learn anything"),
         (("",), "folder has one class, of which models.convnet cannot learn anything"),
     ],

@@ -30,7 +30,7 @@ CROP = 0.875
 BACKGROUND = (255, 255, 255)
 
 # Pillow's other formats are not tried: some start a program (EPS runs Ghostscript).
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+FORMATS: tuple[str, ...] = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 if features.check("avif"):  # depends on how Pillow was built
     FORMATS = (*FORMATS, "AVIF")
 

@@ -100,9 +100,10 @@ def layout(root: Path) -> Layout:
     if trains:
         return _split(root, trains[0], divided, splits, folders)
     if divided or len(splits) > 1:
+        called = _list(divided or list(splits))
         raise SparksError(
-            f"image folder {root}: {_list(divided or list(splits))} called like splits, but there "
-            "is no folder `train` with class folders beside: make root/train/CLASS/image and "
+            f"image folder {root} has folders called like splits ({called}), "
+            "but no folder `train` with class folders beside: make root/train/CLASS/image and "
             "root/test/CLASS/image, or rename them if they are classes"
         )
     for name in folders:
@@ -288,14 +289,13 @@ def _is_image(entry: os.DirEntry[str]) -> bool:
     if not entry.name.lower().endswith(SUFFIXES):
         return False
     try:
-        if os.stat(entry.path):
-            return entry.is_file()  # neither a folder, a pipe nor a device
+        os.stat(entry.path)
     except OSError as error:
         raise SparksError(
             f"image {entry.path} cannot be read ({error.strerror}): it is a broken link, or its "
             "folder is closed; restore or remove it"
         ) from error
-    return False
+    return entry.is_file()  # neither a folder, a pipe nor a device
 
 
 def _identity(folder: Path) -> tuple[int, int]:
