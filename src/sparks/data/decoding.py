@@ -156,7 +156,8 @@ def upright_rgb(image: Image.Image, white: float | None = None) -> Image.Image:
     if image.has_transparency_data:
         behind = Image.new("RGBA", image.size, (*BACKGROUND, 255))
         image = Image.alpha_composite(behind, image.convert("RGBA"))
-    image = image.convert("RGB")
+    if image.mode != "RGB":  # a copy otherwise
+        image = image.convert("RGB")
     return image if turn is None else image.transpose(turn)
 
 
