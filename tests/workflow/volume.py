@@ -34,6 +34,7 @@ def command(project: Project, images: int) -> list[str]:
         "experiment=sobol",
         "experiments.sobol.datasets=[folder]",
         f"datasets.folder.num_classes={CLASSES}",
+        "datasets.folder.builder.check=false",  # its files are its own
         f"explain.shard={SHARD}",
         f"scale.n_explain={images}",
         f"scale.train_limit={CLASSES}",

@@ -289,7 +289,8 @@ def _is_image(entry: os.DirEntry[str]) -> bool:
     if not entry.name.lower().endswith(SUFFIXES):
         return False
     try:
-        os.stat(entry.path)
+        if entry.is_symlink():  # of all others the folder has said what they are
+            os.stat(entry.path)
     except OSError as error:
         raise SparksError(
             f"image {entry.path} cannot be read ({error.strerror}): it is a broken link, or its "
