@@ -7,6 +7,7 @@ import os
 import pickle
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -220,6 +221,24 @@ def test_other_files_are_named_for_what_they_are(tmp_path, content, told, name):
     assert "\n" not in str(caught.value)
     assert "delete it" not in str(caught.value)
     assert (tmp_path / name).read_bytes() == content
+
+
+def test_archives_that_are_no_checkpoints_are_named(tmp_path):
+    np.savez(tmp_path / "w.npz", a=np.ones(3))
+    with pytest.raises(SparksError, match="a zip archive, but no PyTorch checkpoint"):
+        load_weights(model(0), tmp_path / "w.npz")
+    traced = torch.jit.trace(nn.Linear(2, 2), torch.ones(1, 2))
+    traced.save(tmp_path / "w.pt")
+    with pytest.raises(SparksError, match="a TorchScript archive"):
+        load_weights(model(0), tmp_path / "w.pt")
+
+
+def test_a_path_in_the_home_folder_is_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    saved, loaded = model(1), model(2)
+    save_weights(saved, tmp_path / "w.safetensors")
+    load_weights(loaded, "~/w.safetensors")
+    assert same(saved, loaded)
 
 
 def test_what_is_more_than_tensors_is_named(tmp_path):

@@ -53,7 +53,7 @@ class Layout:
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes; images without class folders are one class, named as the folder."""
-        return tuple(map(shown, self.folders or (self.train.absolute().name,)))
+        return tuple(map(printable, self.folders or (self.train.absolute().name,)))
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Listing:
     notes: tuple[str, ...]
 
 
-def shown(name: str) -> str:
+def printable(name: str) -> str:
     """Return a file's name as text that can be encoded: bytes that are not UTF-8 become escapes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
@@ -165,7 +165,7 @@ def images(split: Path, folders: Sequence[str]) -> Listing:
     """
     walk = _Walk(split)
     if not folders:
-        found = {shown(split.absolute().name): [*walk.files(split, deep=False)]}
+        found = {printable(split.absolute().name): [*walk.files(split, deep=False)]}
     else:
         seen: dict[tuple[int, int], str] = {}
         for name in folders:
@@ -176,7 +176,7 @@ def images(split: Path, folders: Sequence[str]) -> Listing:
                 )
             seen[key] = name
         walk.seen |= set(seen)
-        found = {shown(name): [*walk.files(split / name)] for name in folders}
+        found = {printable(name): [*walk.files(split / name)] for name in folders}
         walk.outside = sum(_is_image(entry) for entry in _entries(split))
     if not folders and not any(found.values()):
         raise SparksError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,7 +120,7 @@ def read_states(path: str | Path) -> dict[str, dict[str, Tensor]]:
         SparksError: when the file is missing, damaged, of another kind, or holds no network, or
             anything but tensors.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.is_file():
         raise SparksError(f"the weights {path} do not exist, or are a folder: name a file")
     with path.open("rb") as file:
@@ -134,6 +135,8 @@ def read_states(path: str | Path) -> dict[str, dict[str, Tensor]]:
             f"the weights {path} are neither a safetensors file nor a PyTorch checkpoint, or are "
             "damaged: fetch them again, or save model.state_dict()"
         )
+    if zipfile.is_zipfile(path):
+        _check_archive(path)
     states = dict(_networks(_load_checkpoint(path)))
     if not states:
         raise SparksError(f"{path} holds no state_dict (name → tensor): save model.state_dict()")
@@ -142,6 +145,22 @@ def read_states(path: str | Path) -> dict[str, dict[str, Tensor]]:
 
 def _is_safetensors(start: bytes) -> bool:
     return start[8:9] == b"{" and 2 <= int.from_bytes(start[:8], "little") <= _HEADER
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse zip archives that are intact but no checkpoint."""
+    with zipfile.ZipFile(path) as archive:
+        names = [name.partition("/")[2] for name in archive.namelist()]
+    if "constants.pkl" in names:
+        raise SparksError(
+            f"the weights {path} are a TorchScript archive: save the state_dict() of what "
+            "torch.jit.load makes of it"
+        )
+    if "data.pkl" not in names:
+        raise SparksError(
+            f"the weights {path} are a zip archive, but no PyTorch checkpoint: unpack it and name "
+            "the checkpoint in it"
+        )
 
 
 def _load_safetensors(path: Path) -> dict[str, Tensor]:
