@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Lock
@@ -76,7 +76,10 @@ def create_app(
     def only_from_here() -> None:
         if not is_named(request.host, hosts, addresses):
             abort(400, "This page is not served under that name.")
-        if request.method != "GET" and not is_own(request.headers, request.host):
+        sent = request.headers
+        if request.method != "GET" and not is_own(
+            sent.get("Origin"), sent.get("Sec-Fetch-Site"), request.host
+        ):
             abort(403, "This page takes images from its own form only.")
 
     @app.get("/")
@@ -124,15 +127,19 @@ def is_named(host: str, hosts: Collection[str], addresses: bool) -> bool:
     return addresses
 
 
-def is_own(headers: Mapping[str, str], host: str) -> bool:
+def is_own(origin: str | None, site: str | None, host: str) -> bool:
     """Whether a request comes from the page itself, or from no page at all.
 
     Browsers say where a form comes from; another site's form reaches a page on this machine.
+
+    Args:
+        origin: the request's `Origin`.
+        site: its `Sec-Fetch-Site`, where it has no `Origin`.
+        host: its `Host`.
     """
-    origin = headers.get("Origin")
     if origin is not None:
         return origin.partition("://")[2].lower() == host.lower() != ""
-    return headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
+    return site in (None, "none", "same-origin")
 
 
 def shown(x: Tensor, found: Explained) -> dict[str, Any]:
