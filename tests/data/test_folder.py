@@ -333,6 +333,9 @@ def test_a_set_of_files_survives_the_disk(tmp_path: Path) -> None:
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(SparksError, match="nowhere does not exist: make it"):
         Folder(root=str(tmp_path / "nowhere"))()
+    (tmp_path / "photos.zip").write_bytes(b"PK")
+    with pytest.raises(SparksError, match=r"photos\.zip is a file: unpack it"):
+        Folder(root=str(tmp_path / "photos.zip"))()
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,8 @@ def layout(root: Path) -> Layout:
     Raises:
         SparksError: when the folder is missing, or can be read in more than one way.
     """
+    if root.is_file():
+        raise SparksError(f"image folder {root} is a file: unpack it, or name its folder")
     if not root.is_dir():
         raise SparksError(
             f"image folder {root} does not exist: make it with one sub-folder of images per "
