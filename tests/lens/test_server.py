@@ -48,8 +48,8 @@ def form(data):
 
 
 @contextmanager
-def running(page, **options):
-    server = make_server("127.0.0.1", 0, page, **options)
+def running(page, listens="127.0.0.1", **options):
+    server = make_server(listens, 0, page, **options)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
@@ -125,6 +125,19 @@ def test_it_answers_to_the_names_of_where_it_listens(listens, host, answered):
     if host:
         client = app(hosts=names, addresses=addresses).test_client()
         assert client.get("/", headers={"Host": host}).status_code == (200 if answered else 400)
+
+
+def test_listening_on_all_addresses_lets_others_in():
+    """By an address that is neither a loopback name of the page nor known to it."""
+    names, addresses = names_of("0.0.0.0")
+    with running(app(hosts=names, addresses=addresses), "0.0.0.0") as server:
+        host = f"127.0.0.2:{server.port}"
+        assert post(server.port, Host=host, Origin=f"http://{host}") == 200
+        assert post(server.port, Host=host, Origin="http://evil.example") == 403
+        assert post(server.port, Host="evil.example", Origin="http://evil.example") == 400
+        with socket.create_connection(("127.0.0.2", server.port), timeout=20) as client:
+            client.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            assert client.recv(100).startswith(b"HTTP/1.1 200")
 
 
 def test_one_image_at_a_time_is_in_memory(monkeypatch):
