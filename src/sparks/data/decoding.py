@@ -200,8 +200,8 @@ def _white(image: Image.Image, high: float, white: float | None) -> float:
     # Pillow scales grey values of PPM's family to 16 bits, and opens them as 32.
     if image.mode == "I" and image.format != "PPM":
         raise SparksError(
-            "it has grey values of 32 bits, whose range is not known: convert it to 8 or 16 bits, "
-            "or set `white` of the data set to the value of white"
+            "it has grey values of 32 bits (or 16 with a sign), whose range is not known: convert "
+            "it to 8 or 16 bits, or set `white` of the data set to the value of white"
         )
     _refuse_dark(high, SIXTEEN_BITS, "grey values")
     return SIXTEEN_BITS
