@@ -237,6 +237,30 @@ def test_links_in_a_circle_end(tmp_path: Path) -> None:
     assert sorted(files) == [f"{c}/{i:03}.png" for c in ("cat", "dog") for i in range(5)]
 
 
+@pytest.mark.parametrize("white", [0, -1.0, float("nan")])
+def test_white_is_brighter_than_black(white: float) -> None:
+    with pytest.raises(SparksError, match=r"white is .* above 0"):
+        Folder(root="photos", white=white)
+
+
+def test_images_of_12_bits_are_read_with_white(tmp_path: Path) -> None:
+    values = np.linspace(0, 4095, 64).round().astype(np.uint16).reshape(8, 8)
+    for label in ("cat", "dog"):
+        (tmp_path / label).mkdir()
+        for i in range(5):
+            Image.fromarray(values).save(tmp_path / label / f"{i}.png")
+    with pytest.raises(SparksError, match=r"\.png: .*almost black.*set `white`"):
+        Folder(root=str(tmp_path), size=8)()
+    split = Folder(root=str(tmp_path), size=8, white=4095)()["test"]
+    split.save(tmp_path / "s.safetensors")
+    loaded = ImageSet.load(tmp_path / "s.safetensors")
+    expected = torch.from_numpy(np.rint(values / 4095 * 255)).float() / 255
+    assert torch.allclose(loaded.subset([0]).batch([0])[0, 1], expected)
+    assert torch.equal(loaded.materialise().batch([1]), loaded.batch([1]))
+    plain = Folder(root=str(tmp_path), size=8, check=False)()["test"]
+    assert len(split.content()["files"]) == len(plain.content()["files"]) + 1  # `white` counts
+
+
 def test_two_classes_that_are_one_folder_are_refused(tmp_path: Path) -> None:
     write(tmp_path, {"cat": 2})
     (tmp_path / "dog").symlink_to(tmp_path / "cat")

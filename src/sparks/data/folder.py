@@ -45,6 +45,9 @@ class Folder:
             of 16 bits (see `sparks.data.decoding.upright_rgb`).
         check: whether all chosen images are decoded once, so that one that cannot be used is
             refused before anything is trained.
+
+    Raises:
+        SparksError: when `white` is not above 0.
     """
 
     root: str
@@ -56,6 +59,10 @@ class Folder:
     seed: int = 0
     white: float | None = None
     check: bool = True
+
+    def __post_init__(self) -> None:
+        if self.white is not None and not self.white > 0:
+            raise SparksError(f"white is {self.white}: it must be above 0, the value of black")
 
     def __call__(self) -> dict[str, ImageSet]:
         """Build the splits "train" and "test".
