@@ -129,8 +129,7 @@ class EVA:
         if self.bound == SAMPLED:
             return self._sampled(model, x, target, free)
         first, last = (None, model) if self.layer is None else _cut(model, self.layer)
-        shape = tuple(x.shape[1:] if first is None else first(x[:1]).shape[1:])
-        network = read(last, shape).to(getattr(torch, self.precision))
+        network = self._read(first, last, x)
         found = []
         for image, c, generator in zip(x, target.tolist(), generators(x, self.seed), strict=True):
             if first is None:
@@ -139,6 +138,17 @@ class EVA:
                 region = self._activations(first, image[None], free, generator)
             found.append(self._bound(network, region, c))
         return torch.stack(found).to(x.dtype)
+
+    def _read(self, first: nn.Module | None, last: nn.Module, x: Tensor) -> Network:
+        """Read what is verified, and compare it with the network at a point of every ball."""
+        whole = torch.ones_like(x[:1])
+        for images in torch.split(x, 8):
+            drawn = [
+                self._region(image[None], whole).draw(1, seed) for seed, image in enumerate(images)
+            ]
+            points = torch.cat(drawn)
+            network = read(last, points if first is None else first(points.to(x)))
+        return network.to(getattr(torch, self.precision))
 
     def _features(self, x: Tensor) -> Features:
         return cells_of(x, min([self.grid, *x.shape[2:]]), resize=self.resize)
@@ -212,8 +222,12 @@ class EVA:
         found = []
         for image, c, generator in zip(x, target, generators(x, self.seed), strict=True):
             moves = self._points(image[None], generator)
-            inputs = image + (moves[None] * free[:, None]).flatten(0, 1)
-            logits = torch.cat([model(part) for part in torch.split(inputs, 512)])
+            logits = torch.cat(
+                [
+                    model(image + (moves[None] * some[:, None]).flatten(0, 1))
+                    for some in torch.split(free, max(1, 512 // self.samples))
+                ]
+            )
             toward = None if self.toward is None else c.new_full((len(logits),), self.toward)
             most = margin(logits, c.expand(len(logits)), toward)
             most = most.view(len(free), self.samples).amax(1)
