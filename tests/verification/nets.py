@@ -65,7 +65,7 @@ class Drawn(nn.Module):
 
     Values are made one after another, each from some of those before: convolutions of every kind,
     modules that are used again, activations, pooling, padding, slices, concatenation, constants on
-    either side, and sums of branches. Only ReLU networks as auto_LiRPA knows them if `plain`.
+    either side, and sums of branches; only what auto_LiRPA reads if `plain`.
     """
 
     def __init__(self, seed: int, length: int = 9, plain: bool = False) -> None:
@@ -77,7 +77,7 @@ class Drawn(nn.Module):
         self.relu = nn.ReLU()  # one for all
         self.shapes, self.program = [(2, 6, 6)], []
         makers = [self._conv, self._conv, self._active, self._active, self._pool, self._sum]
-        makers += [] if plain else [self._constant, self._cat, self._again, self._view]
+        makers += [self._constant, self._cat, self._again] + ([] if plain else [self._view])
         self._conv()
         for _ in range(length):
             self.random.choice(makers)()
@@ -148,15 +148,14 @@ class Drawn(nn.Module):
         at = self._some()
         shape = self.shapes[at]
         return at, [
-            i for i, s in enumerate(self.shapes) if s[1:] == shape[1:] and (not channels or s == shape)
+            i
+            for i, s in enumerate(self.shapes)
+            if s[1:] == shape[1:] and (not channels or s == shape)
         ]
 
     def _sum(self) -> None:
         at, alike = self._alike()
         other, third = self.random.choice(alike), self.random.choice(alike)
-        if self.plain:
-            self._put(lambda a, b: a + b, at, other)
-            return
         choice = self.random.choice([
             lambda a, b, c: sum([a, b, c]), lambda a, b, c: a - b, lambda a, b, c: a + a,
             lambda a, b, c: torch.add(a, b, alpha=-0.7), lambda a, b, c: torch.sub(a, b, alpha=2),
@@ -190,7 +189,8 @@ class Drawn(nn.Module):
         """A module that was used before."""
         at = self._some()
         fit = [
-            m for m in self.layers if isinstance(m, nn.Conv2d) and m.in_channels == self.shapes[at][0]
+            m for m in self.layers
+            if isinstance(m, nn.Conv2d) and m.in_channels == self.shapes[at][0]
             and min(self.shapes[at][1:]) >= 5
         ]  # fmt: skip
         if fit:
@@ -201,7 +201,8 @@ class Drawn(nn.Module):
         choices = [
             lambda v: v[:, :2], lambda v: v.transpose(2, 3), lambda v: v.permute(0, 1, 3, 2),
             lambda v: nn.functional.pad(v, (1, 0, 0, 1)), nn.ZeroPad2d((0, 1, 1, 0)),
-            lambda v: v.contiguous().view(v.size(0), -1).reshape(v.shape), lambda v: v[:, :, 1:, ...],
+            lambda v: v.contiguous().view(v.size(0), -1).reshape(v.shape),
+            lambda v: v[:, :, 1:, ...],
         ]  # fmt: skip
         if min(self.shapes[at][1:]) > 1:
             self._put(self.random.choice(choices), at)
@@ -218,7 +219,7 @@ class Drawn(nn.Module):
         self._put(nn.ReLU() if self.plain else nn.ReLU6(), len(self.shapes) - 1)
         last = len(self.shapes) - 1
         self._put(nn.Linear(5, 5), last)
-        self._put((lambda a, b: a + b) if self.plain else lambda a, b: sum([a, b]), last, last + 1)
+        self._put(lambda a, b: sum([a, b]), last, last + 1)
         self._put(nn.Linear(5, 4), last + 2)
 
 

@@ -16,6 +16,7 @@ from sparks.models import Classifier
 from sparks.verification import Balls, Boxes, Network, bound_outputs, bounds, read
 from sparks.verification.bounding import memory
 from sparks.verification.layers import Average, Clip, Dense, MaxPool, ReLU
+from sparks.verification.relaxation import clip_lines, relu_lines
 
 from .nets import KINDS, METHODS, attacked, boxes, drawn, inside, network, true_range
 
@@ -175,6 +176,85 @@ def test_joined_engines_are_tighter_than_the_best_of_them():
     assert widths["backward"] < widths["ibp"]
 
 
+@pytest.mark.parametrize(("least", "most"), [(0.0, 6.0), (-1.0, 1.0), (0.5, 0.75), (-3.0, -1.0)])
+def test_lines_of_clipping_hold_and_are_no_looser_than_those_of_two_relus(least, most):
+    generator = torch.Generator().manual_seed(0)
+    ends = torch.randn(4000, 2, 1, generator=generator, dtype=torch.float64) * 6
+    ends[0], ends[1], ends[2] = least, most, torch.tensor([[least], [most]])  # where cases meet
+    low, high = ends.amin(1), ends.amax(1)
+    lines = clip_lines(Clip(least, most), low, high)
+    x = torch.lerp(low, high, torch.linspace(0, 1, 101, dtype=torch.float64))
+    value = x.clamp(least, most)
+    below, above = lines.below * x + lines.base, lines.above * x + lines.offset
+    assert (below <= value + FLOAT).all()
+    assert (value <= above + FLOAT).all()
+    two = least + (x - least).relu() - (x - most).relu()
+    torch.testing.assert_close(two, value)
+    one, other = relu_lines(low - least, high - least), relu_lines(low - most, high - most)
+    above_ = least + one.above * (x - least) + one.offset - other.below * (x - most)
+    below_ = least + one.below * (x - least) - other.above * (x - most) - other.offset
+    assert ((above - below).mean(1) <= (above_ - below_).mean(1) + 1e-9).all()
+    assert ((above - below).mean(1) < (above_ - below_).mean(1) - 0.1).any()
+    # Where no border is inside, nothing is lost.
+    sure = (high <= least) | (low >= most) | ((low >= least) & (high <= most))
+    assert 100 < int(sure.sum()) < 3900
+    torch.testing.assert_close(above[sure[:, 0]], below[sure[:, 0]])
+
+
+def mobile():
+    """As MobileNetV2 and EfficientNet-Lite: inverted residual blocks, depthwise, with ReLU6."""
+
+    class Inverted(nn.Sequential):
+        def forward(self, x):
+            return x + super().forward(x)
+
+    def block(channels, out, stride):
+        wide = 3 * channels
+        layers = [
+            nn.Conv2d(channels, wide, 1, bias=False), nn.BatchNorm2d(wide), nn.ReLU6(),
+            nn.Conv2d(wide, wide, 3, stride, 1, groups=wide, bias=False), nn.BatchNorm2d(wide),
+            nn.ReLU6(), nn.Conv2d(wide, out, 1, bias=False), nn.BatchNorm2d(out),
+        ]  # fmt: skip
+        return Inverted(*layers) if stride == 1 and channels == out else nn.Sequential(*layers)
+
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(2, 4, 3, 2, 1), nn.BatchNorm2d(4), nn.ReLU6(), block(4, 4, 1), block(4, 6, 2),
+        block(6, 6, 1), nn.Conv2d(6, 12, 1), nn.ReLU6(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Dropout(), nn.Linear(12, 4),
+    )  # fmt: skip
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            nn.init.uniform_(layer.running_var, 0.02, 0.2)
+            nn.init.uniform_(layer.weight, 2, 5)  # so that some units are above 6
+    return model.double().eval()
+
+
+@pytest.mark.parametrize("radius", [0.002, 0.1])
+def test_a_mobile_network_is_bounded(radius):
+    model, (lower, upper) = mobile(), boxes(2, radius, 3)
+    points = inside(lower, upper, 400, 3)
+    clipped = []
+    for layer in model.modules():
+        if isinstance(layer, nn.ReLU6):
+            layer.register_forward_pre_hook(lambda _, x: clipped.append(float((x[0] > 6).sum())))
+    with torch.no_grad():
+        outputs = model(points.flatten(0, 1)).unflatten(0, points.shape[:2])
+    assert sum(clipped) > 1000
+    model = mobile()
+    ends = [[attacked(model, lower, upper, sign, k) for k in range(4)] for sign in (-1, 1)]
+    widths = {}
+    for method in METHODS:
+        with torch.no_grad():
+            low, high = bounds(model, lower, upper, method)
+        assert (low <= torch.minimum(outputs.amin(0), torch.stack(ends[0], 1))).all()
+        assert (high >= torch.maximum(outputs.amax(0), torch.stack(ends[1], 1))).all()
+        widths[method] = float((high - low).mean())
+    assert widths["ibp+forward+backward"] <= min(widths.values())
+    if radius < 0.01:
+        assert widths["backward"] < 0.5 * widths["ibp"]
+
+
 @pytest.mark.parametrize("method", ["forward", "backward"])
 def test_two_affine_layers_in_a_row_are_bounded_as_their_product(method):
     """A box behind one affine layer is not the set of its values: a second must not start there."""
@@ -258,7 +338,9 @@ def test_sets_are_bounded_a_part_at_a_time_where_memory_is_short(method, nested,
     model, (lower, upper) = network("pool", 8), boxes(5, 0.1, 8)
     region = Boxes.between(lower, upper)
     if nested:
-        region = Boxes(region.centre[:1], region.radius[:1] * torch.linspace(1, 0, 5).view(-1, 1, 1, 1))
+        region = Boxes(
+            region.centre[:1], region.radius[:1] * torch.linspace(1, 0, 5).view(-1, 1, 1, 1)
+        )
     read_ = read(model, region.draw(2))
     together = bound_outputs(read_, region, method, nested, nested)
     monkeypatch.setattr("sparks.verification.crown.MEMORY", 1)
@@ -268,7 +350,9 @@ def test_sets_are_bounded_a_part_at_a_time_where_memory_is_short(method, nested,
     for a, b in zip(together, alone, strict=True):
         torch.testing.assert_close(a, b)
     monkeypatch.setattr("sparks.verification.bounding.MEMORY", least - 1)
-    with pytest.raises(SparksError, match=r"bounds '.*' of this network \(72 inputs.*GiB of memory"):
+    with pytest.raises(
+        SparksError, match=r"bounds '.*' of this network \(72 inputs.*GiB of memory"
+    ):
         bound_outputs(read_, region, method, nested, nested)
 
 

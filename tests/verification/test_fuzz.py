@@ -94,3 +94,28 @@ def test_a_million_points_of_random_networks_stay_within_their_bounds():
         assert violations(model, lower, upper, POINTS, seed) == 0, f"seed {seed}"
         checked += MANY * POINTS
         seed += 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_networks_have_the_bounds_of_an_older_library(seed):
+    lirpa = pytest.importorskip(
+        "auto_LiRPA", reason="auto_LiRPA's release does not import with the locked NumPy and torch"
+    )
+    model, (lower, upper) = drawn(seed, plain=True), boxes(2, RADII[seed % 3], seed)
+    bounded = lirpa.BoundedModule(model, lower)
+    ball = lirpa.PerturbationLpNorm(norm=torch.inf, x_L=lower, x_U=upper)
+    x = lirpa.BoundedTensor((lower + upper) / 2, ball)
+    for method, theirs in (("ibp", "IBP"), ("backward", "CROWN")):
+        try:
+            other = bounded.compute_bounds(x=(x,), method=theirs)
+        except (AssertionError, RuntimeError):  # constants that it does not pull back
+            assert theirs == "CROWN"
+            continue
+        low, high = bounds(model, lower, upper, method)
+        # It keeps constants in float32.
+        if theirs == "IBP":
+            torch.testing.assert_close(low, other[0], atol=1e-6, rtol=1e-6)
+            torch.testing.assert_close(high, other[1], atol=1e-6, rtol=1e-6)
+        # It takes interval bounds of units that these show to be on one side of 0.
+        assert (low <= other[1] + 1e-6).all()
+        assert (high >= other[0] - 1e-6).all()

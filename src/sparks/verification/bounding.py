@@ -6,8 +6,9 @@
     backward  (CROWN) forms pulled back from it to the input         2 for each unit of the network
 
 With several, they work together: each starts from the tightest bounds that all have of the layers
-before. Tighter bounds there can still lead to lines that are worse for some later unit, so `forward`
-and `backward` also work alone, and every bound, at every layer, is the tightest of all of these.
+before. Tighter bounds there can still lead to lines that are worse for some later unit. So
+`forward` and `backward` work alone as well, and every bound, at every layer, is the tightest of
+these.
 
 Where the first set contains the others (`nested`), their bounds are intersected with those of the
 first at every layer, so that a smaller set never has a looser bound. There the passes of `forward`
@@ -188,7 +189,9 @@ def _parts(
         return memory(network, sets, method, shared, number)
 
     if needs(least) > MEMORY:
-        ways = "verify the last layers only (the hybrid: EVA with layer=...), or take smaller inputs"
+        ways = (
+            "verify the last layers only (the hybrid: EVA with layer=...), or take smaller inputs"
+        )
         if memory(network, least, "ibp", shared, number) <= MEMORY:
             ways = f"bound by 'ibp' alone, {ways}"
         raise SparksError(

@@ -17,7 +17,7 @@ from sparks.engine.running import evaluating
 from sparks.errors import SparksError
 from sparks.models.split import Trace, trace
 from sparks.verification import rules
-from sparks.verification.layers import Add, Conv, Dense, Layer, Scale, Shape
+from sparks.verification.layers import Conv, Dense, Layer, Scale, Shape
 from sparks.verification.rules import NoRule
 
 # Largest difference between a network and what was read of it, over the largest number in it. Both

@@ -3,9 +3,10 @@
     slope_below x + offset_below ≤ layer(x) ≤ slope_above x + offset_above
 
 ReLU: above, the chord from (l, 0) to (u, u); below, x or 0, whichever leaves the smaller area
-(Zhang et al. 2018, CROWN). Clip (ReLU6): see `clip_lines`. MaxPool: above, the largest upper bound of the window; below, the
-element with the largest lower bound. Where this choice flips, a smaller box can get a looser line:
-that is why bounds of a box are intersected with those of the box around it.
+(Zhang et al. 2018, CROWN). Clip (ReLU6): see `clip_lines`. MaxPool: above, the largest upper bound
+of the window; below, the element with the largest lower bound. Where this choice flips, a smaller
+box can get a looser line: that is why bounds of a box are intersected with those of the box around
+it.
 """
 
 from __future__ import annotations

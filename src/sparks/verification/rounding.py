@@ -31,9 +31,9 @@ def allowances(steps: Sequence[Step], hull: ibp.Interval) -> dict[int, Tensor]:
         step → (M, *shape).
     """
     last = {source: at for at, step in enumerate(steps) for source in step.inputs}
-    wanted = {
-        step.inputs[0] for step in steps[1:] if not isinstance(step.layer, Affine | Add)
-    } | {len(steps) - 1}
+    wanted = {step.inputs[0] for step in steps[1:] if not isinstance(step.layer, Affine | Add)} | {
+        len(steps) - 1
+    }
     unit = torch.finfo(hull[1].dtype).eps / 2
     intervals = {0: hull}
     errors = {0: unit * _size(hull)}

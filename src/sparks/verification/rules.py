@@ -61,7 +61,9 @@ def of_module(module: nn.Module, x: Tensor, y: Tensor) -> list[Layer]:
     return _listed(make(module, x, y))
 
 
-def of_function(called: Any, x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> list[Layer]:
+def of_function(
+    called: Any, x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords
+) -> list[Layer]:
     """The layers of a function, or of a method given by name, whose first argument is x."""
     make = _FUNCTIONS.get(called)
     if make is None:
@@ -88,7 +90,7 @@ def _named(names: Sequence[str], args: Arguments, kwargs: Keywords) -> Keywords:
 def _sum(
     push: Push, y: Tensor, args: Arguments, kwargs: Keywords, sign: int = 1, swap: bool = False
 ) -> int:
-    """one + sign · alpha · two; each may be an activation or a constant, on either side."""
+    """One + sign · alpha · two; each may be an activation or a constant, on either side."""
     given = _named(("input", "other"), args, kwargs)
     one, two, alpha = given.pop("input"), given.pop("other"), given.pop("alpha", 1)
     if given:
