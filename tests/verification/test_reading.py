@@ -85,6 +85,9 @@ READ = {
     "transpose": lambda m, u, v: u.transpose(1, 2).permute(0, 2, 1, 3).transpose(-1, -2),
     "sums": lambda m, u, v: torch.cat([torch.sum(v, 2, True).mean((-1,), True)] * 16, 1),
     "squeeze": lambda m, u, v: u.unsqueeze(2).squeeze(2).reshape(-1, 2, 16).unflatten(2, (4, 4)),
+    "linear": lambda m, u, v: F.linear(u, m.weight[0], bias=m.weight[1, 0]),
+    "conv2d": lambda m, u, v: F.conv2d(u, m.one.weight, None, padding="same") / 2,
+    "conv2d, groups": lambda m, u, v: F.conv2d(u, m.two.weight[:, :1], m.buffer[:, 0, 0], 1, 1, groups=2),
     "views": lambda m, u, v: torch.reshape(u, (u.shape[0], -1)).view(-1, 2, 4, 4).contiguous(),
 }  # fmt: skip
 
@@ -110,6 +113,12 @@ REFUSED = {
     "constant for each input of a batch": (
         lambda m, u, v: u + torch.ones(3, 1, 1, 1),
         "layer add has no rule.*broadcasts a constant",
+    ),
+    "weights that depend on the input": (
+        lambda m, u, v: F.linear(u, v[0, 0]), "layer getitem.*inputs of a batch",
+    ),
+    "two activations": (
+        lambda m, u, v: F.conv2d(u, v), "layer conv2d.*it takes more than one activation",
     ),
     "u * v": (lambda m, u, v: u * v, "layer mul has no rule.*a product of two activations"),
     "u * u": (lambda m, u, v: u * u, "layer mul has no rule.*a product of two activations"),

@@ -69,8 +69,10 @@ def of_function(
     if make is None:
         raise NoRule
     args, kwargs = args[1:], {name: v for name, v in kwargs.items() if name != "input"}
-    constants = [v for v in (*args, *kwargs.values()) if isinstance(v, Tensor | Activation)]
-    if constants and called is not normalised:
+    given = (*args, *kwargs.values())
+    if any(isinstance(v, Activation) for v in given):
+        raise NoRule(": it takes more than one activation")
+    if called not in _WEIGHTED and any(isinstance(v, Tensor) for v in given):
         raise NoRule(": it takes another tensor")
     return _listed(make(x, y, args, kwargs))
 
@@ -222,30 +224,35 @@ COMBINATIONS: dict[Any, Callable[..., int]] = {
 
 
 def _pair(value: Any) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
+    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[-1]))
 
 
 def _conv(module: nn.Module, x: Tensor, y: Tensor) -> list[Layer]:
     assert isinstance(module, nn.Conv2d)
     if module.padding_mode != "zeros":
         raise NoRule(f": its padding is {module.padding_mode!r}, not zeros")
+    names = ("stride", "padding", "dilation", "groups")
+    return _convolved(module.weight, module.bias, **{name: getattr(module, name) for name in names})
+
+
+def _convolved(
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> list[Layer]:
     before: list[Layer] = []
-    padding: Any = module.padding
+    dilation = _pair(dilation)
     if padding == "same":
-        both = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
+        both = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
         padding = [p // 2 for p in both]
         pad = [0, both[1] % 2, 0, both[0] % 2]
         if any(pad):  # one more at the right, or the lower, border
             before = [Average(partial(functional.pad, pad=pad), 0)]
-    conv = Conv(
-        module.weight,
-        module.bias,
-        _pair(module.stride),
-        (0, 0) if padding == "valid" else _pair(padding),
-        _pair(module.dilation),
-        module.groups,
-    )
-    return [*before, conv]
+    padding = (0, 0) if padding == "valid" else _pair(padding)
+    return [*before, Conv(weight, bias, _pair(stride), padding, dilation, groups)]
 
 
 def _norm(module: nn.Module, x: Tensor, y: Tensor) -> Layer:
@@ -432,12 +439,30 @@ def _permute(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer:
     return Average(lambda v: v.permute(axes), 0)
 
 
+def _linear(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer:
+    return Dense(**_weights(x, _named(("weight", "bias"), args, kwargs)))
+
+
+def _conv_function(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> list[Layer]:
+    names = ("weight", "bias", "stride", "padding", "dilation", "groups")
+    return _convolved(**_weights(x, _named(names, args, kwargs)))
+
+
+def _weights(x: Tensor, given: Keywords) -> Keywords:
+    """Arguments with their tensors in the precision of x."""
+    return {name: v.to(x) if isinstance(v, Tensor) else v for name, v in given.items()}
+
+
 def _normalised(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer:
     mean, std = (value.to(x).view(-1, 1, 1) for value in args)
     return Scale(1 / std, -mean / std)
 
 
+_WEIGHTED = (normalised, functional.linear, functional.conv2d)
+
 _FUNCTIONS: dict[Any, Callable[..., Layer | list[Layer]]] = {
+    functional.linear: _linear,
+    functional.conv2d: _conv_function,
     normalised: _normalised,
     channels_last: _reshape,
     torch.relu: _relu,
