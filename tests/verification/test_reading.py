@@ -87,7 +87,7 @@ READ = {
     "squeeze": lambda m, u, v: u.unsqueeze(2).squeeze(2).reshape(-1, 2, 16).unflatten(2, (4, 4)),
     "linear": lambda m, u, v: F.linear(u, m.weight[0], bias=m.weight[1, 0]),
     "conv2d": lambda m, u, v: F.conv2d(u, m.one.weight, None, padding="same") / 2,
-    "conv2d, groups": lambda m, u, v: F.conv2d(u, m.two.weight[:, :1], m.buffer[:, 0, 0], 1, 1, groups=2),
+    "conv2d, groups": lambda m, u, v: F.conv2d(u, m.two.weight[:, :1], None, 1, 1, groups=2),
     "views": lambda m, u, v: torch.reshape(u, (u.shape[0], -1)).view(-1, 2, 4, 4).contiguous(),
 }  # fmt: skip
 

@@ -19,7 +19,7 @@ from sparks.errors import SparksError
 from sparks.models.classifier import Classifier
 from sparks.models.split import split_at, trace
 from sparks.verification.attack import margin
-from sparks.verification.bounding import COMBINED, bound_outputs, engines_of
+from sparks.verification.bounding import COMBINED, at_once, bound_outputs, engines_of
 from sparks.verification.graph import Network, read
 from sparks.verification.regions import Balls, Boxes, Region
 
@@ -109,7 +109,9 @@ class EVA:
         """Bounds of the overlap on the ball, and on the ball with each cell frozen, (N, 1 + cells).
 
         Raises:
-            SparksError: when epsilon does not fit images, or a layer has no rule.
+            SparksError: when epsilon does not fit images, a layer has no rule or is not what it
+                seems (see `sparks.verification.graph.read`), or the network is too large for the
+                memory that bounds may take.
         """
         if self.epsilon <= 0 or (x.ndim == 4 and self.epsilon > 1):
             raise SparksError(
@@ -130,6 +132,9 @@ class EVA:
             return self._sampled(model, x, target, free)
         first, last = (None, model) if self.layer is None else _cut(model, self.layer)
         network = self._read(first, last, x)
+        number = torch.finfo(getattr(torch, self.precision)).bits // 8
+        # Too large a network is refused before its sets take memory.
+        at_once(network, len(free), self.bound, True, self.shared, number)
         found = []
         for image, c, generator in zip(x, target.tolist(), generators(x, self.seed), strict=True):
             if first is None:

@@ -173,20 +173,26 @@ def memory(network: Network, sets: int, method: str, shared: bool, number: int =
     return numbers * number
 
 
-def _parts(
-    network: Network, region: Region, method: str, nested: bool, shared: bool
-) -> list[Region]:
-    """Cut a region into parts that fit into the memory; the first set is in all if nested.
+def at_once(
+    network: Network, sets: int, method: str, nested: bool, shared: bool, number: int = 8
+) -> int:
+    """How many of so many sets to bound at a time, so that they fit into `MEMORY`.
+
+    Args:
+        network: see `bound_outputs`, as for all that follow.
+        sets: M.
+        method: engines.
+        nested: the first set is bounded with every part.
+        shared: forms of the first set are used for all.
+        number: bytes of each.
 
     Raises:
         SparksError: when not even the smallest part fits.
     """
-    number = region.hull()[1].element_size()
-    first = int(nested)
-    least = min(len(region), 1 + first)
+    least = min(sets, 1 + int(nested))
 
-    def needs(sets: int) -> int:
-        return memory(network, sets, method, shared, number)
+    def needs(count: int) -> int:
+        return memory(network, count, method, shared, number)
 
     if needs(least) > MEMORY:
         ways = (
@@ -199,13 +205,24 @@ def _parts(
             f"in its widest layer) need about {needs(least) / 2**30:,.1f} GiB of memory, more than "
             f"the {MEMORY / 2**30:,.1f} GiB of sparks.verification.bounding.MEMORY: {ways}"
         )
-    if needs(len(region)) <= MEMORY:
+    count = sets
+    while needs(count) > MEMORY:
+        count = max(least, count // 2)
+    return count
+
+
+def _parts(
+    network: Network, region: Region, method: str, nested: bool, shared: bool
+) -> list[Region]:
+    """Cut a region into parts that fit into the memory; the first set is in all if nested."""
+    number = region.hull()[1].element_size()
+    count = at_once(network, len(region), method, nested, shared, number)
+    if count == len(region):
         return [region]
-    each = needs(least + 1) - needs(least)
-    count = 1 + (MEMORY - needs(least)) // each
-    starts = range(first, len(region), count)
     if not nested:
-        return [region[i : i + count] for i in starts]
+        return [region[i : i + count] for i in range(0, len(region), count)]
+    count -= 1
+    starts = range(1, len(region), count)
     return [region[[0, *range(i, min(i + count, len(region)))]] for i in starts]
 
 
