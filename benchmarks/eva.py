@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from sparks.attribution import EVA, Greedy
 from sparks.models import MLP, Classifier, ConvNet
 from sparks.verification import Attack
 
+PRECISIONS = ("float64", "float32")
 SIZE = 28  # pixels a side: 12 cells do not divide it
 BOUNDS = {
     "dense": ("ibp", "forward", "backward", "ibp+forward+backward"),
@@ -40,7 +42,10 @@ def image() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def measure(repeats: int) -> Iterator[dict[str, Any]]:
-    """Yield times of EVA over the bare pass and over Greedy-AS's, and its peak memory."""
+    """Yield times of EVA over the bare pass and over Greedy-AS's, and its peak memory.
+
+    Each in both precisions: float64 is EVA's default, float32 that of `eva_conv` and `eva_hybrid`.
+    """
     x, target = image()
     for name, bounds in BOUNDS.items():
         model = network(name)
@@ -49,32 +54,33 @@ def measure(repeats: int) -> Iterator[dict[str, Any]]:
             with torch.inference_mode():
                 model(x)
 
-        for bound in bounds:
-            explain = partial(EVA(bound=bound, precision="float32"), model, x, target)
+        for bound, precision in product(bounds, PRECISIONS):
+            explain = partial(EVA(bound=bound, precision=precision), model, x, target)
             measured = ratio(explain, bare, repeats)
-            work = f"{bound}, 144 cells, {1000 * measured.seconds:.0f} ms"
+            work = f"{bound}, {precision}, 144 cells, {1000 * measured.seconds:.0f} ms"
             yield {"measure": "EVA / bare pass", "what": name, "work": work} | asdict(measured)
         # 100 steps as in its own paper (Hsieh et al. 2021, section 5); the rest is not published.
         greedy = Greedy(rounds=6, subsets=200, attack=Attack(steps=100), bisections=5)
         rival = partial(greedy, model, x, target)
-        explain = partial(EVA(precision="float32"), model, x, target)
-        measured = ratio(rival, explain, 2)
-        work = "6 rounds of 200 subsets, 5 bisections of 100 steps"
-        yield {"measure": "Greedy-AS / EVA", "what": name, "work": work} | asdict(measured)
-        command = [sys.executable, "-m", "benchmarks.eva", name]
-        root = Path(__file__).resolve().parents[1]
-        done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
-        work = "combined bound, 144 cells"
-        yield {"measure": "peak memory of EVA, MB", "what": name, "work": work} | {
-            "median": float(done.stdout)
-        }
+        for precision in PRECISIONS:
+            explain = partial(EVA(precision=precision), model, x, target)
+            measured = ratio(rival, explain, 2)
+            work = f"6 rounds of 200 subsets, 5 bisections of 100 steps; EVA in {precision}"
+            yield {"measure": "Greedy-AS / EVA", "what": name, "work": work} | asdict(measured)
+            command = [sys.executable, "-m", "benchmarks.eva", name, precision]
+            root = Path(__file__).resolve().parents[1]
+            done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
+            work = f"combined bound, {precision}, 144 cells"
+            yield {"measure": "peak memory of EVA, MB", "what": name, "work": work} | {
+                "median": float(done.stdout)
+            }
 
 
 def main() -> None:
     """Print by how many MB an explanation raises the peak memory of this process."""
     model, (x, target) = network(sys.argv[1]), image()
     EVA(bound="ibp", grid=2)(model, x, target)  # libraries load their parts
-    print(peak_rise(lambda: EVA(precision="float32")(model, x, target)))
+    print(peak_rise(lambda: EVA(precision=sys.argv[2])(model, x, target)))
 
 
 if __name__ == "__main__":

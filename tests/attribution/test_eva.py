@@ -1,7 +1,10 @@
 """EVA against closed forms, sampling and attack; the greedy searches against what they look for."""
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,8 +15,10 @@ from verification.nets import KINDS, network
 
 from sparks.attribution import EVA, Greedy
 from sparks.engine import Grid
+from sparks.engine.seeds import generators
 from sparks.errors import SparksError
-from sparks.verification import Attack
+from sparks.verification import Attack, Boxes, bounding
+from sparks.verification.attack import margin
 
 from .nets import images, on_cells, random_net
 
@@ -161,6 +166,116 @@ def test_a_certificate_is_never_broken():
     size = torch.full((40,), 0.01, dtype=torch.float64)
     found = Attack(steps=40)(model, x, target, torch.ones_like(x), size)
     assert (found[proved] <= 0).all()
+
+
+class Branches(nn.Module):
+    """Branches that are added by Python's sum, which begins with 0 + the first."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.branches = nn.ModuleList(
+            nn.Sequential(nn.Flatten(), nn.Linear(72, 12), nn.ReLU(), nn.Linear(12, 4))
+            for _ in range(2)
+        )
+
+    def forward(self, x):
+        return sum(branch(x) for branch in self.branches)
+
+
+def test_a_certificate_of_a_sum_of_branches_is_never_broken():
+    model = Branches().double().eval()
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(60, 2, 6, 6, generator=generator, dtype=torch.float64)
+    target = model(x).argmax(1)
+    certified = EVA(epsilon=0.02).certificate(model, x, target)
+    assert 5 < int((certified <= 0).sum()) < 55
+    size = torch.full((60,), 0.02, dtype=torch.float64)
+    found = Attack(steps=40)(model, x, target, torch.ones_like(x), size)
+    assert (found <= certified).all()
+    # Where the bound is close to what is found, it is a bound of this network and of no other.
+    assert float((certified - found).median()) < 0.05
+
+
+def large():
+    """A network for images of 224 pixels, with layers as wide as those of a ResNet."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 7, 4, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(3, 2, 1),
+        nn.Conv2d(16, 16, 3, padding=1, groups=16), nn.ReLU6(), nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(), nn.Linear(16, 3),
+    ).eval()  # fmt: skip
+
+
+def test_a_large_network_is_refused_before_anything_is_computed(monkeypatch):
+    x = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr("sparks.verification.bounding._together", None)
+    monkeypatch.setattr(Boxes, "hull", None)
+    message = r"150528 inputs, 150528 units in its widest layer\) need about .* GiB of memory"
+    with pytest.raises(SparksError, match=message + ".*by 'ibp' alone.*layer=") as refusal:
+        EVA()(large(), x, torch.tensor([0]))
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_large_network_is_explained_a_part_at_a_time(monkeypatch):
+    model, target = large(), torch.tensor([0])
+    x = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    eva = EVA(bound="ibp", grid=3, epsilon=0.01, precision="float32")
+    whole = eva(model, x, target)
+    parts, together = [], bounding._together
+
+    def counted(network, region, *rest):
+        parts.append(len(region))
+        return together(network, region, *rest)
+
+    monkeypatch.setattr(bounding, "_together", counted)
+    monkeypatch.setattr(bounding, "MEMORY", 2**26)
+    torch.testing.assert_close(eva(model, x, target), whole)
+    assert len(parts) > 1
+    assert sum(parts) - len(parts) == 9  # the whole ball is in all of them
+    assert whole.amax() > 0
+
+
+@pytest.mark.nightly
+def test_a_resnet_at_224_pixels_takes_the_memory_that_it_may():
+    """In a process of its own: by default it is refused, by boxes alone it is explained."""
+    code = """
+import torch, torchvision
+from benchmarks.memory import peak_rise
+from sparks.attribution import EVA
+from sparks.errors import SparksError
+from sparks.models import Classifier
+torch.manual_seed(0)
+model = Classifier(torchvision.models.resnet18(), 3).eval()
+x = torch.rand(1, 3, 224, 224)
+def refused():
+    try:
+        EVA()(model, x, torch.tensor([0]))
+    except SparksError as error:
+        print(error)
+print(peak_rise(refused))
+print(peak_rise(lambda: EVA(bound="ibp", grid=4)(model, x, torch.tensor([0]))))
+"""
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
+    message, refused, explained = done.stdout.splitlines()
+    assert "150528 inputs" in message
+    assert float(refused) < 512
+    assert float(explained) < 512 + 2048
+
+
+def test_samples_of_many_sets_are_drawn_a_part_at_a_time():
+    model, (x, target) = linear(2, 8, 8), images()
+    eva = EVA(bound="sampled", epsilon=0.1, grid=4, samples=200)
+    found = eva.overlaps(model, x, target)
+    cells = Grid((4, 4), (8, 8)).expand(torch.eye(16))
+    free = torch.cat([torch.ones_like(cells[:1]), 1 - cells])
+    for i, generator in enumerate(generators(x, eva.seed)):
+        moves = eva._points(x[i : i + 1], generator)
+        each = [margin(model(x[i] + moves * f), target[i].expand(200)).amax() for f in free]
+        wanted = torch.stack(each).clamp(max=each[0])
+        torch.testing.assert_close(found[i], wanted)
 
 
 @pytest.mark.parametrize(

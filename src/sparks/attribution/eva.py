@@ -19,7 +19,7 @@ from sparks.errors import SparksError
 from sparks.models.classifier import Classifier
 from sparks.models.split import split_at, trace
 from sparks.verification.attack import margin
-from sparks.verification.bounding import COMBINED, bound_outputs, engines_of
+from sparks.verification.bounding import COMBINED, at_once, bound_outputs, engines_of
 from sparks.verification.graph import Network, read
 from sparks.verification.regions import Balls, Boxes, Region
 
@@ -109,7 +109,9 @@ class EVA:
         """Bounds of the overlap on the ball, and on the ball with each cell frozen, (N, 1 + cells).
 
         Raises:
-            SparksError: when epsilon does not fit images, or a layer has no rule.
+            SparksError: when epsilon does not fit images, a layer has no rule or is not what it
+                seems (see `sparks.verification.graph.read`), or the network is too large for the
+                memory that bounds may take.
         """
         if self.epsilon <= 0 or (x.ndim == 4 and self.epsilon > 1):
             raise SparksError(
@@ -129,8 +131,10 @@ class EVA:
         if self.bound == SAMPLED:
             return self._sampled(model, x, target, free)
         first, last = (None, model) if self.layer is None else _cut(model, self.layer)
-        shape = tuple(x.shape[1:] if first is None else first(x[:1]).shape[1:])
-        network = read(last, shape).to(getattr(torch, self.precision))
+        network = self._read(first, last, x)
+        number = torch.finfo(getattr(torch, self.precision)).bits // 8
+        # Too large a network is refused before its sets take memory.
+        at_once(network, len(free), self.bound, True, self.shared, number)
         found = []
         for image, c, generator in zip(x, target.tolist(), generators(x, self.seed), strict=True):
             if first is None:
@@ -139,6 +143,17 @@ class EVA:
                 region = self._activations(first, image[None], free, generator)
             found.append(self._bound(network, region, c))
         return torch.stack(found).to(x.dtype)
+
+    def _read(self, first: nn.Module | None, last: nn.Module, x: Tensor) -> Network:
+        """Read what is verified, and compare it with the network at a point of every ball."""
+        whole = torch.ones_like(x[:1])
+        for images in torch.split(x, 8):
+            drawn = [
+                self._region(image[None], whole).draw(1, seed) for seed, image in enumerate(images)
+            ]
+            points = torch.cat(drawn)
+            network = read(last, points if first is None else first(points.to(x)))
+        return network.to(getattr(torch, self.precision))
 
     def _features(self, x: Tensor) -> Features:
         return cells_of(x, min([self.grid, *x.shape[2:]]), resize=self.resize)
@@ -212,8 +227,12 @@ class EVA:
         found = []
         for image, c, generator in zip(x, target, generators(x, self.seed), strict=True):
             moves = self._points(image[None], generator)
-            inputs = image + (moves[None] * free[:, None]).flatten(0, 1)
-            logits = torch.cat([model(part) for part in torch.split(inputs, 512)])
+            logits = torch.cat(
+                [
+                    model(image + (moves[None] * some[:, None]).flatten(0, 1))
+                    for some in torch.split(free, max(1, 512 // self.samples))
+                ]
+            )
             toward = None if self.toward is None else c.new_full((len(logits),), self.toward)
             most = margin(logits, c.expand(len(logits)), toward)
             most = most.view(len(free), self.samples).amax(1)

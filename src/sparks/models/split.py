@@ -49,18 +49,24 @@ class Trace:
         return returned
 
 
-def trace(net: nn.Module) -> Trace:
+def trace(net: nn.Module, buffers: bool = False) -> Trace:
     """Trace `net`, in evaluation mode, by torch.fx.
+
+    Args:
+        net: the network.
+        buffers: trace what is computed from its buffers, as always from its parameters, instead of
+            computing it now.
 
     Raises:
         SparksError: when the network's Python code branches on the values of tensors.
     """
     tracer = _Tracer()
+    tracer.proxy_buffer_attributes = buffers
     modes = {module: module.training for module in net.modules()}
     net.eval()
     try:
         return Trace(net, tracer.trace(net), tracer.outputs)
-    except (torch.fx.proxy.TraceError, TypeError, RuntimeError) as error:
+    except (torch.fx.proxy.TraceError, NameError, TypeError, RuntimeError) as error:
         reason = str(error).partition(". ")[0].replace("\n", " ")
         raise SparksError(
             f"{_name(net)} cannot be traced by torch.fx ({reason}), so it cannot be split at a "

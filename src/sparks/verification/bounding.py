@@ -5,15 +5,26 @@
     forward   two affine forms of the input, layer by layer          4 for each input element
     backward  (CROWN) forms pulled back from it to the input         2 for each unit of the network
 
-With several, every bound is the tightest of theirs, at every layer, and each engine works with what
-the others found. Where the first set contains the others (`nested`), their bounds are intersected
-with those of the first at every layer, so that a smaller set never has a looser bound. There the
-passes of `forward` and `backward` through the hidden layers may be made for the first set alone
-(`shared`): its forms hold in all the others, and only their maximum is taken again. The last
-backward pass is each set's own.
+With several, they work together: each starts from the tightest bounds that all have of the layers
+before. Tighter bounds there can still lead to lines that are worse for some later unit. So
+`forward` and `backward` work alone as well, and every bound, at every layer, is the tightest of
+these.
+
+Where the first set contains the others (`nested`), their bounds are intersected with those of the
+first at every layer, so that a smaller set never has a looser bound. There the passes of `forward`
+and `backward` through the hidden layers may be made for the first set alone (`shared`): its forms
+hold in all the others, and only their maximum is taken again. The last backward pass is each set's
+own.
+
+Sets are bounded as many at a time as fit into `MEMORY`; a network of which not even one does is
+refused before anything is computed.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,15 +33,15 @@ from sparks.errors import SparksError
 from sparks.models.device import tf32
 from sparks.verification import affine, crown, ibp, rounding
 from sparks.verification.graph import Network, read
-from sparks.verification.layers import Add, Affine, MaxPool, ReLU
+from sparks.verification.layers import Add, Affine, Clip, Conv, ReLU, Reshape, Scale
 from sparks.verification.regions import Boxes, Region
-from sparks.verification.relaxation import Bounds, Relaxation, pool_windows, relu_lines
+from sparks.verification.relaxation import Bounds, Relaxation, relax
 
 ENGINES = ("ibp", "forward", "backward")
 COMBINED = "ibp+forward+backward"
 
-# Numbers in the forms that are kept at a time: bounds memory only.
-MEMORY = 2**26
+# Bytes that bounds may take beside the network, by `memory`.
+MEMORY = 2**31
 
 
 def bounds(
@@ -57,19 +68,15 @@ def bounds(
         Lower and upper bounds, (M, outputs) or (M, s) each.
 
     Raises:
-        SparksError: when a layer has no rule, a box is not one, or a bound is not finite.
+        SparksError: when a layer has no rule or is not what it seems (see `read`), a box is not
+            one, a bound is not finite, or bounds need more memory than there may be.
     """
     engines_of(method)
-    network = read(model, tuple(lower.shape[1:])).to(lower.dtype)
+    region = Boxes.between(lower, upper)
+    network = read(model, region.draw(4)).to(lower.dtype)
     if specs is not None:
         network = network.then(specs)
-    region = Boxes.between(lower, upper)
-    each = network.widest * (network.inputs if "forward" in method else 1)
-    at_once = max(1, MEMORY // each)
-    parts = [region[i : i + at_once] for i in range(0, len(region), at_once)]
-    found = [bound_outputs(network, part, method) for part in parts]
-    low, high = (torch.cat(side) for side in zip(*found, strict=True))
-    return low, high
+    return bound_outputs(network, region, method)
 
 
 def engines_of(method: str) -> tuple[str, ...]:
@@ -78,7 +85,7 @@ def engines_of(method: str) -> tuple[str, ...]:
     Raises:
         SparksError: when it names something else.
     """
-    names = tuple(method.lower().split("+"))
+    names = tuple(dict.fromkeys(method.lower().split("+")))
     if unknown := [name for name in names if name not in ENGINES]:
         raise SparksError(
             f"bound {method!r}: {unknown[0]!r} is no engine; join any of {', '.join(ENGINES)} by +"
@@ -103,31 +110,174 @@ def bound_outputs(
         nested: the first set contains all the others.
         shared: hidden layers have the forms of the first set; only where sets are nested.
         sides: "both", or "upper", where no lower bound is asked for.
+
+    Raises:
+        SparksError: when a bound is not finite, or bounds need more memory than there may be.
     """
+    shared = shared and nested
+    low, high = [], []
     device = region.hull()[1].device
     with tf32(allowed=False), torch.autocast(device.type, enabled=False):
-        low, high = _Bounding(network, region, method, nested, shared and nested).outputs(sides)
-    if bool(low.isnan().any() | high.isnan().any()):
+        for part in _parts(network, region, method, nested, shared):
+            one = _together(network, part, method, nested, shared, sides)
+            # What is repeated of the first set is left out.
+            repeated = int(nested and bool(low))
+            low.append(one[0][repeated:])
+            high.append(one[1][repeated:])
+    lower, upper = torch.cat(low), torch.cat(high)
+    if bool(lower.isnan().any() | upper.isnan().any()):
         raise SparksError(
             "a bound is not a number: the model or the box holds NaN, infinite or huge values"
         )
-    return low, high
+    if nested:  # the first set's may differ in the last digit from part to part
+        lower, upper = torch.maximum(lower, lower[:1]), torch.minimum(upper, upper[:1])
+    return lower, upper
 
 
-class _Bounding:
-    """One passage through a network: what each engine knows of every step so far."""
+def memory(network: Network, sets: int, method: str, shared: bool, number: int = 8) -> int:
+    """Bytes that bounds of so many sets take at their peak, about, beside the network's own.
+
+    Args:
+        network: what is bounded.
+        sets: bounded at a time.
+        method: see `bounds`.
+        shared: see `bound_outputs`.
+        number: bytes of each.
+    """
+    engines = engines_of(method)
+    steps, sizes = network.steps, [prod(step.shape) for step in network.steps]
+    last = {source: at for at, step in enumerate(steps) for source in step.inputs}
+    # Forms and lines belong to each set behind the first layer that is not affine.
+    many, forms = 1 if shared else sets, 1
+    widest, most, work = max(sizes), 0, 0
+    for at, step in enumerate(steps[1:], 1):
+        if not isinstance(step.layer, Affine | Add):
+            forms = many
+        waiting = sum(sizes[i] for i in range(at) if last.get(i, 0) > at and i not in step.inputs)
+        inputs = sum(sizes[i] for i in step.inputs)
+        columns = 0
+        if isinstance(step.layer, Conv):  # that PyTorch writes out, in float64 on CPUs
+            columns = prod(step.layer.weight.shape[1:]) * prod(step.shape[1:])
+        most = max(most, (2 * waiting + 4 * (inputs + sizes[at]) + columns) * forms)
+        work = max(work, columns)
+    # Of every unit and set: allowance, box, lines, and bounds by each engine.
+    numbers = (6 * sum(sizes) + work) * sets
+    if "forward" in engines:
+        numbers += network.inputs * most
+    if "backward" in engines:
+        rows = min(widest, max(1, crown.MEMORY // (forms * widest)))
+        numbers += 9 * rows * widest * forms
+        if shared:  # the last pass is each set's own
+            rows = min(network.outputs, max(1, crown.MEMORY // (sets * widest)))
+            numbers += 9 * rows * widest * sets
+    return numbers * number
+
+
+def at_once(
+    network: Network, sets: int, method: str, nested: bool, shared: bool, number: int = 8
+) -> int:
+    """How many of so many sets to bound at a time, so that they fit into `MEMORY`.
+
+    Args:
+        network: see `bound_outputs`, as for all that follow.
+        sets: M.
+        method: engines.
+        nested: the first set is bounded with every part.
+        shared: forms of the first set are used for all.
+        number: bytes of each.
+
+    Raises:
+        SparksError: when not even the smallest part fits.
+    """
+    least = min(sets, 1 + int(nested))
+
+    def needs(count: int) -> int:
+        return memory(network, count, method, shared, number)
+
+    if needs(least) > MEMORY:
+        ways = (
+            "verify the last layers only (the hybrid: EVA with layer=...), or take smaller inputs"
+        )
+        if memory(network, least, "ibp", shared, number) <= MEMORY:
+            ways = f"bound by 'ibp' alone, {ways}"
+        raise SparksError(
+            f"bounds {method!r} of this network ({network.inputs} inputs, {network.widest} units "
+            f"in its widest layer) need about {needs(least) / 2**30:,.1f} GiB of memory, more than "
+            f"the {MEMORY / 2**30:,.1f} GiB of sparks.verification.bounding.MEMORY: {ways}"
+        )
+    count = sets
+    while needs(count) > MEMORY:
+        count = max(least, count // 2)
+    return count
+
+
+def _parts(
+    network: Network, region: Region, method: str, nested: bool, shared: bool
+) -> list[Region]:
+    """Cut a region into parts that fit into the memory; the first set is in all if nested."""
+    number = region.hull()[1].element_size()
+    count = at_once(network, len(region), method, nested, shared, number)
+    if count == len(region):
+        return [region]
+    if not nested:
+        return [region[i : i + count] for i in range(0, len(region), count)]
+    count -= 1
+    starts = range(1, len(region), count)
+    return [region[[0, *range(i, min(i + count, len(region)))]] for i in starts]
+
+
+class Known(NamedTuple):
+    """Bounds (M, *shape) that engines found: step → bounds, where lines are made from them."""
+
+    engines: tuple[str, ...]
+    found: dict[int, Bounds]
+
+
+def _together(
+    network: Network, region: Region, method: str, nested: bool, shared: bool, sides: str
+) -> Bounds:
+    """Bound the last step by the engines of a method together, and by each of them alone."""
+    engines = engines_of(method)
+    slack = rounding.allowances(network.steps, region.hull())
+    before: list[Known] = []
+    if len(engines) > 1:
+        # Not boxes: those made together lie inside those made alone.
+        for engine in engines:
+            if engine != "ibp":
+                alone = _Passage(network, region, (engine,), nested, shared, slack, ())
+                alone.outputs(sides)
+                before.append(Known((engine,), alone.found))
+    return _Passage(network, region, engines, nested, shared, slack, before).outputs(sides)
+
+
+class _Passage:
+    """Some engines on their way through a network: what each knows of every step so far.
+
+    Attributes:
+        found: bounds of every step that lines were made from, and of the last: step → bounds.
+    """
 
     def __init__(
-        self, network: Network, region: Region, method: str, nested: bool, shared: bool
+        self,
+        network: Network,
+        region: Region,
+        engines: tuple[str, ...],
+        nested: bool,
+        shared: bool,
+        slack: Mapping[int, Tensor],
+        before: Sequence[Known],
     ) -> None:
         self.steps = network.steps
         self.region = region
+        self.engines = engines
         self.nested = nested
         self.share = shared
-        self.engines = engines_of(method)
-        # Of an affine function of a box, the box is exact: no other engine finds more.
-        self.exact = isinstance(region, Boxes)
-        self.slack = rounding.allowances(self.steps, region.hull())
+        self.slack = slack
+        self.before = before
+        self.found: dict[int, Bounds] = {}
+        # Steps whose elements vary each by itself in a box, and those whose box is therefore exact.
+        boxed = isinstance(region, Boxes)
+        self.free, self.exact = {0: boxed}, {0: boxed}
         self.boxes: dict[int, ibp.Interval] = {0: region.hull()}
         self.forms: dict[int, affine.Forms] = {}
         if "forward" in self.engines:
@@ -135,6 +285,8 @@ class _Bounding:
         # Lines for each set, and those that forms of hidden layers are made with.
         self.lines: dict[int, Relaxation] = {}
         self.hidden: dict[int, Relaxation] = {}
+        # Those who had the same bounds, and thus the same lines, so far.
+        self.alike = list(before)
 
     def outputs(self, sides: str) -> Bounds:
         """Bound the last step."""
@@ -144,6 +296,7 @@ class _Bounding:
             for source in self.steps[at].inputs:
                 if last[source] == at:
                     self.forms.pop(source, None)
+                    self.boxes.pop(source, None)
         return self._tightest(len(self.steps) - 1, sides)
 
     def _advance(self, at: int) -> None:
@@ -152,35 +305,47 @@ class _Bounding:
         assert layer is not None
         if not isinstance(layer, Affine | Add):
             low, high = self._tightest(inputs[0])
-            self.lines[at] = _relax(layer, low, high)
-            self.hidden[at] = _relax(layer, low[:1], high[:1]) if self.share else self.lines[at]
+            self.lines[at] = relax(layer, low, high)
+            self.hidden[at] = relax(layer, low[:1], high[:1]) if self.share else self.lines[at]
             self.boxes[inputs[0]] = ibp.between(low, high)
-        self.exact = self.exact and isinstance(layer, Affine)
-        if self.exact or "ibp" in self.engines:
+        self.exact[at] = self.free[inputs[0]] and not isinstance(layer, Add)
+        alone = isinstance(layer, Scale | Reshape | ReLU | Clip)
+        self.free[at] = self.free[inputs[0]] and alone
+        if self.exact[at] or "ibp" in self.engines:
             self.boxes[at] = ibp.propagate(layer, [self.boxes[i] for i in inputs])
         if "forward" in self.engines:
             lines = self.hidden.get(at)
             self.forms[at] = affine.propagate(layer, [self.forms[i] for i in inputs], lines)
 
     def _tightest(self, at: int, sides: str = "both") -> Bounds:
-        """Intersect what the engines say of one step."""
-        found = []
-        if self.exact or "ibp" in self.engines:
-            found.append(ibp.ends(self.boxes[at]))
-        if "forward" in self.engines and not self.exact:
-            found.append(affine.concretise(self.forms[at], self.region))
-        if "backward" in self.engines and not self.exact:
-            found.append(crown.bound(self.steps, at, self.hidden, self.region, sides))
+        """Intersect all that is known of one step."""
+        if at in self.found:
+            return self.found[at]
+        bounds = [known.found[at] for known in self.before]
+        if self.exact[at] or "ibp" in self.engines:
+            bounds.append(self._allow(at, *ibp.ends(self.boxes[at])))
+        # With the same lines, an engine finds what it found before.
+        done = {engine for known in self.alike for engine in known.engines}
+        if "forward" in self.engines and not self.exact[at] and "forward" not in done:
+            bounds.append(self._allow(at, *affine.concretise(self.forms[at], self.region)))
+        if "backward" in self.engines and not self.exact[at] and "backward" not in done:
+            pulled = crown.bound(self.steps, at, self.hidden, self.region, sides)
+            bounds.append(self._allow(at, *pulled))
             if at == len(self.steps) - 1 and self.share:
-                found.append(crown.bound(self.steps, at, self.lines, self.region, sides))
-        low = torch.stack([one for one, _ in found]).amax(0) - self.slack[at]
-        high = torch.stack([one for _, one in found]).amin(0) + self.slack[at]
+                pulled = crown.bound(self.steps, at, self.lines, self.region, sides)
+                bounds.append(self._allow(at, *pulled))
+        low = torch.stack([one for one, _ in bounds]).amax(0)
+        high = torch.stack([one for _, one in bounds]).amin(0)
         if self.nested:
             low, high = torch.maximum(low, low[:1]), torch.minimum(high, high[:1])
+        self.found[at] = low, high
+        self.alike = [
+            known
+            for known in self.alike
+            if all(torch.equal(*ends) for ends in zip(known.found[at], (low, high), strict=True))
+        ]
         return low, high
 
-
-def _relax(layer: ReLU | MaxPool, low: Tensor, high: Tensor) -> Relaxation:
-    if isinstance(layer, ReLU):
-        return relu_lines(low, high)
-    return pool_windows(layer, low, high)
+    def _allow(self, at: int, low: Tensor, high: Tensor) -> Bounds:
+        """Bounds with the allowance for rounding."""
+        return low - self.slack[at], high + self.slack[at]

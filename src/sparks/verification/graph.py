@@ -1,9 +1,9 @@
-"""Read a network as a short list of layers that have bounds."""
+"""Read a network as a short list of layers that have bounds, and check that it is this network."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
 from math import prod
 from typing import Any
@@ -11,25 +11,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.fx import Interpreter, Node
-from torch.nn import functional
+from torch.fx.node import map_arg
 
 from sparks.engine.running import evaluating
 from sparks.errors import SparksError
-from sparks.models.classifier import normalised
-from sparks.models.convnet import channels_last
 from sparks.models.split import Trace, trace
-from sparks.verification.layers import (
-    Add,
-    Average,
-    Conv,
-    Dense,
-    Layer,
-    MaxPool,
-    ReLU,
-    Reshape,
-    Scale,
-    Shape,
-)
+from sparks.verification import rules
+from sparks.verification.layers import Conv, Dense, Layer, Scale, Shape
+from sparks.verification.rules import NoRule
+
+# Largest difference between a network and what was read of it, over the largest number in it. Both
+# are computed in float64, where rounding leaves some 1e-14; a layer misread differs far more.
+DIFFERENCE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -117,247 +110,191 @@ def _like(network: Network) -> Tensor:
     return torch.zeros(())
 
 
-def read(model: nn.Module, shape: Shape) -> Network:
-    """Read a network, in evaluation mode, for inputs of one shape.
+def read(model: nn.Module, points: Tensor) -> Network:
+    """Read a network, in evaluation mode, and compare what was read with the network itself.
 
-    Its weights are the model's own, not copies, so that bounds have derivatives.
+    Its weights are the model's own in float64, so that bounds have derivatives. At every point, in
+    float64, each layer must give what the model's layer gives, and the last what the model gives.
 
     Args:
-        model: of Linear, Conv2d, ReLU, BatchNorm, average and max pooling, means, flattening,
-            sums of two branches, and the normalisation of `sparks.models.Classifier`.
-        shape: of one input, (C, H, W) or (d,).
+        model: of Linear, Conv2d, ReLU, ReLU6, BatchNorm, average and max pooling, means, sums,
+            constants, concatenation, flattening and other views, and the normalisation of
+            `sparks.models.Classifier`.
+        points: a few inputs, (n, C, H, W) or (n, d), of the region where it is to be bounded.
 
     Raises:
-        SparksError: naming the layer that has no rule, or when the model cannot be traced.
+        SparksError: naming the layer that has no rule or that computes something else than what
+            was read, or when the model cannot be traced.
     """
-    traced = trace(model)
-    values = _values(model, traced, shape)
-    places: dict[Node, int] = {traced.input: 0}
-    steps = [Step(None, (), shape)]
-    for node in traced.graph.nodes:
-        if node.op == "output" or not any(source in places for source in node.all_input_nodes):
-            continue
-        value = values[node]
-        if isinstance(value, int | torch.Size | torch.dtype | torch.device):
-            continue  # what the forward asks of a tensor's shape or kind
-        sources = [source for source in node.all_input_nodes if source in places]
-        layer = _layer(node, traced.root, values, sources)
-        inputs = tuple(places[source] for source in sources)
-        if isinstance(layer, Add) and len(inputs) == 1:
-            inputs *= 2  # x + x
-        before = steps[inputs[0]]
-        if (
-            isinstance(layer, Scale)
-            and isinstance(before.layer, Conv | Dense)
-            and inputs[0] == len(steps) - 1
-            and len(sources[0].users) == 1
-        ):
-            # One layer less to pass for every bound.
-            merged = before.layer.after(layer.factor.flatten(), layer.offset.flatten())
-            steps[-1] = replace(before, layer=merged)
-        else:
-            steps.append(Step(layer, inputs, tuple(value.shape[1:])))
-        places[node] = len(steps) - 1
-    if places[traced.logits] != len(steps) - 1:
-        steps = steps[: places[traced.logits] + 1]
-    return Network(tuple(steps))
-
-
-def _values(model: nn.Module, traced: Trace, shape: Shape) -> dict[Node, Any]:
-    """What every node of the graph returns for an input of zeros."""
-    values: dict[Node, Any] = {}
-
-    class Recorder(Interpreter):
-        def run_node(self, n: Node) -> Any:
-            values[n] = super().run_node(n)
-            return values[n]
-
-    like = next((p for p in model.parameters() if p.is_floating_point()), torch.zeros(()))
-    with torch.no_grad(), evaluating(model):
-        # Layers in place would change what is recorded: shapes alone count.
-        Recorder(model, graph=traced.graph).run(like.new_zeros(1, *shape))
-    return values
-
-
-def _layer(node: Node, root: nn.Module, values: dict[Node, Any], sources: list[Node]) -> Layer:
-    """The layer of one node."""
-    if node.op == "call_module":
-        module = root.get_submodule(str(node.target))
-        make = _MODULES.get(type(module))
-        found = make(module, values[sources[0]]) if make else None
-        name = f"{str(node.target).removeprefix('net.')} ({type(module).__name__})"
-    else:
-        called = node.target
-        make_function = _FUNCTIONS.get(called)
-        name = str(getattr(called, "__name__", called))
-        known = {n: v for n, v in values.items() if n not in sources}
-        args = torch.fx.node.map_arg(node.args, lambda n: known.get(n, n))
-        kwargs = torch.fx.node.map_arg(node.kwargs, lambda n: known.get(n, n))
-        constants = sum(isinstance(a, Tensor) for a in args)
-        found = None
-        if make_function and (not constants or called is normalised):
-            found = make_function(values[sources[0]], values[node], args[1:], kwargs)
-    if found is None:
-        raise SparksError(
-            f"layer {name} has no rule for bounds: verify the part of the network behind it only "
-            "(the hybrid: EVA with layer=..., a layer from Classifier.layers()), or use a network "
-            "of Linear, Conv2d, ReLU, BatchNorm, average or max pooling, flattening and sums"
+    traced = trace(model, buffers=True)
+    reading = _Reading(model, traced)
+    state = {
+        name: tensor.to(torch.float64) if tensor.is_floating_point() else tensor
+        for name, tensor in (*reading.named_parameters(), *reading.named_buffers())
+    }
+    with evaluating(model):
+        steps: tuple[Step, ...] = torch.func.functional_call(
+            reading, state, (points.detach().to(torch.float64),)
         )
-    return found
+    return Network(steps)
 
 
-# --- modules ---------------------------------------------------------------------------------
+class _Reading(nn.Module):
+    """A module, so that PyTorch can run it with a model's parameters in another precision."""
+
+    def __init__(self, model: nn.Module, traced: Trace) -> None:
+        super().__init__()
+        self.model = model
+        self.traced = traced
+
+    def forward(self, points: Tensor) -> tuple[Step, ...]:
+        reader = _Reader(self.traced, points)
+        try:
+            reader.run(points.clone())
+            with torch.no_grad():  # one at a time: a batch must not change what is computed
+                outputs = torch.cat([self.model(point) for point in points.clone().split(1)])
+        except (RuntimeError, TypeError, ValueError) as error:
+            reason = str(error).partition("\n")[0]
+            raise SparksError(
+                f"{type(self.model).__name__} does not run in float64 on inputs of shape "
+                f"{tuple(points.shape[1:])}, so that no bound can be checked: {reason}"
+            ) from error
+        return reader.finish(outputs)
 
 
-def _pair(value: Any) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
+class _Reader(Interpreter):
+    """Run a traced network at some points, and read each of its nodes on the way."""
+
+    def __init__(self, traced: Trace, points: Tensor) -> None:
+        super().__init__(traced.root, graph=traced.graph)
+        self.extra_traceback = False  # it rewrites the messages of errors
+        self.logits = traced.logits
+        self.steps = [Step(None, (), tuple(points.shape[1:]))]
+        self.values = [points]  # of every step
+        self.places: dict[Node, int] = {traced.input: 0}
+        self.size = float(points.abs().max()) if points.numel() else 0.0
+
+    def run_node(self, n: Node) -> Any:
+        """Run one node, read it, and compare."""
+        depends = any(source in self.places for source in n.all_input_nodes)
+        # Constants are part of what was read: they keep their derivatives.
+        with torch.no_grad() if depends else nullcontext():
+            value = super().run_node(n)
+        # What a forward asks of a tensor's shape or kind is constant.
+        if depends and n.op != "output":
+            if isinstance(value, Tensor):
+                try:
+                    self.places[n] = self._read(n, value)
+                except NoRule as reason:
+                    raise SparksError(_refusal(self._name(n), str(reason))) from reason
+                self._compare(n, value)
+            elif not isinstance(value, int | torch.Size | torch.dtype | torch.device):
+                reason = f": it returns a {type(value).__name__}"
+                raise SparksError(_refusal(self._name(n), reason))
+        return value
+
+    def push(self, layer: Layer, *inputs: int) -> int:
+        """Add a step, and return its place."""
+        with torch.no_grad():
+            value = layer(*(self.values[i] for i in inputs))
+        self.steps.append(Step(layer, inputs, tuple(value.shape[1:])))
+        self.values.append(value)
+        return len(self.steps) - 1
+
+    def finish(self, outputs: Tensor) -> tuple[Step, ...]:
+        """Return all steps up to the logits, if these are the model's outputs."""
+        if self.logits not in self.places:
+            raise SparksError("the network's outputs do not depend on its input: nothing to bound")
+        last = self.places[self.logits]
+        if not self._same(self.values[last], outputs):
+            raise SparksError(
+                "the network computes something else on a single input than on a batch, or than "
+                "when it was traced: a bound of what was read would prove nothing about it"
+            )
+        return tuple(self.steps[: last + 1])
+
+    def _read(self, node: Node, value: Tensor) -> int:
+        """Add the steps of a node, and return the place of the last."""
+        if value.ndim == 0 or len(value) != len(self.values[0]):
+            raise NoRule(": it mixes the inputs of a batch")
+        if value.ndim < 2:
+            raise NoRule(": it returns one number for each input, not a vector or an image")
+        if rule := rules.COMBINATIONS.get(node.target if node.op != "call_module" else None):
+            args, kwargs = map_arg((node.args, node.kwargs), self._operand)
+            return rule(self.push, value, args, kwargs)
+        (source, *others) = [s for s in node.all_input_nodes if s in self.places]
+        place = self.places[source]
+        if others:
+            raise NoRule(": it takes more than one activation")
+        x = self.values[place]
+        if node.op == "call_module":
+            layers = rules.of_module(self.fetch_attr(str(node.target)), x, value)
+        else:
+            args, kwargs = map_arg((node.args, node.kwargs), self._operand)
+            layers = rules.of_function(node.target, x, value, args, kwargs)
+        *before, last = layers
+        for layer in before:
+            place = self.push(layer, place)
+        merged = self._merged(last, place) if len(source.users) == 1 else None
+        if merged is None:
+            return self.push(last, place)
+        inputs = self.steps.pop().inputs
+        self.values.pop()
+        return self.push(merged, *inputs)
+
+    def _operand(self, node: Node) -> Any:
+        """An activation, or the value of a constant."""
+        if node in self.places:
+            place = self.places[node]
+            return rules.Activation(place, self.values[place])
+        return self.env[node]
+
+    def _merged(self, layer: Layer, place: int) -> Layer | None:
+        """A scale as part of the convolution, or matrix, before it: one layer less to pass."""
+        before = self.steps[place]
+        if not isinstance(layer, Scale) or place != len(self.steps) - 1:
+            return None
+        if not isinstance(before.layer, Conv | Dense) or len(before.shape) not in (1, 3):
+            return None
+        of_channels = (before.shape[0],) + (1,) * (len(before.shape) - 1)
+        try:
+            factor, offset = (t.expand(of_channels).flatten() for t in (layer.factor, layer.offset))
+        except RuntimeError:  # not one number a channel
+            return None
+        return before.layer.after(factor, offset)
+
+    def _compare(self, node: Node, value: Tensor) -> None:
+        if not self._same(self.values[self.places[node]], value):
+            raise SparksError(
+                f"layer {self._name(node)} computes something else than its kind and its "
+                "arguments say (a hook, or an operation that changes a tensor in place?): a bound "
+                "of what was read would prove nothing about this network"
+            )
+
+    def _same(self, ours: Tensor, theirs: Tensor) -> bool:
+        if ours.shape != theirs.shape:
+            return False
+        finite = ours[ours.isfinite()].abs()
+        self.size = max(self.size, float(finite.max()) if finite.numel() else 0.0)
+        # Where a model has no finite output, its bounds say so.
+        return torch.allclose(ours, theirs, rtol=0, atol=DIFFERENCE * self.size, equal_nan=True)
+
+    def _name(self, node: Node) -> str:
+        """A layer as people look for it: its path and class, or a function and where it is."""
+        if node.op == "call_module":
+            path = str(node.target)
+            return f"{path.removeprefix('net.')} ({type(self.fetch_attr(path)).__name__})"
+        called = str(getattr(node.target, "__name__", node.target))
+        stack: Sequence[Any] = list(node.meta.get("nn_module_stack", {}).values())
+        path, kind = stack[-1] if stack else ("", None)
+        path = str(path).removeprefix("net").removeprefix(".")
+        return f"{called} in {path} ({kind.__name__})" if path and kind else called
 
 
-def _conv(module: nn.Module, x: Tensor) -> Layer | None:
-    assert isinstance(module, nn.Conv2d)
-    padding: Any = module.padding
-    if padding == "same":
-        both = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
-        padding = None if any(p % 2 for p in both) else [p // 2 for p in both]
-    if padding is None or module.padding_mode != "zeros":
-        return None
-    return Conv(
-        module.weight,
-        module.bias,
-        _pair(module.stride),
-        (0, 0) if padding == "valid" else _pair(padding),
-        _pair(module.dilation),
-        module.groups,
+def _refusal(name: str, reason: str) -> str:
+    return (
+        f"layer {name} has no rule for bounds{reason}: verify the part of the network behind it "
+        "only (the hybrid: EVA with layer=..., a layer from Classifier.layers()), or use a network "
+        "of Linear, Conv2d, ReLU, ReLU6, BatchNorm, average or max pooling, views, concatenation "
+        "and sums"
     )
-
-
-def _norm(module: nn.Module, x: Tensor) -> Layer | None:
-    assert isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
-    mean, variance = module.running_mean, module.running_var
-    if mean is None or variance is None:
-        return None  # its statistics would be those of the batch
-    factor = (variance + module.eps).rsqrt()
-    factor = factor if module.weight is None else factor * module.weight
-    offset = -mean * factor if module.bias is None else module.bias - mean * factor
-    shape = (-1,) + (1,) * (x.ndim - 2)
-    return Scale(factor.view(shape), offset.view(shape))
-
-
-def _dense(module: nn.Module, x: Tensor) -> Layer | None:
-    assert isinstance(module, nn.Linear)
-    return Dense(module.weight, module.bias)
-
-
-def _pool(module: nn.Module, x: Tensor) -> Layer | None:
-    assert isinstance(module, nn.AvgPool2d)
-    return Average(module, prod(_pair(module.kernel_size)))
-
-
-def _adaptive(module: nn.Module, x: Tensor) -> Layer | None:
-    return Average(module, prod(x.shape[2:]))
-
-
-def _max_pool(module: nn.Module, x: Tensor) -> Layer | None:
-    assert isinstance(module, nn.MaxPool2d)
-    names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
-    return MaxPool({name: getattr(module, name) for name in names})
-
-
-def _same(module: nn.Module, x: Tensor) -> Layer:
-    return Reshape(tuple(x.shape[1:]))
-
-
-_MODULES: dict[type[nn.Module], Callable[[nn.Module, Tensor], Layer | None]] = {
-    nn.Linear: _dense,
-    nn.Conv2d: _conv,
-    nn.BatchNorm1d: _norm,
-    nn.BatchNorm2d: _norm,
-    nn.ReLU: lambda module, x: ReLU(),
-    nn.AvgPool2d: _pool,
-    nn.AdaptiveAvgPool2d: _adaptive,
-    nn.MaxPool2d: _max_pool,
-    nn.Flatten: lambda module, x: Reshape(tuple(module(x).shape[1:])),
-    nn.Identity: _same,
-    nn.Dropout: _same,
-    nn.Dropout2d: _same,
-}
-
-
-# --- functions and methods -------------------------------------------------------------------
-
-Arguments = tuple[Any, ...]
-Keywords = dict[str, Any]
-
-
-def _reshape(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer | None:
-    return Reshape(tuple(y.shape[1:])) if len(y) == len(x) else None
-
-
-def _dropout(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer | None:
-    training = args[1] if len(args) > 1 else kwargs.get("training", True)
-    return None if training else Reshape(tuple(y.shape[1:]))
-
-
-def _relu(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer | None:
-    return ReLU()
-
-
-def _add(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer | None:
-    two = len(args) == 1 and isinstance(args[0], Node) and not kwargs
-    return Add() if two else None
-
-
-def _mean(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer | None:
-    axes = args[0] if args else kwargs.get("dim")
-    axes = [axes] if isinstance(axes, int) else axes
-    if axes is None or any(axis % x.ndim == 0 for axis in axes):
-        return None  # over the batch too
-    keep = bool(args[1] if len(args) > 1 else kwargs.get("keepdim", False))
-    return Average(lambda v: v.mean(axes, keep), prod(x.shape[axis] for axis in axes))
-
-
-def _average(function: Callable[..., Tensor]) -> Callable[..., Layer | None]:
-    def make(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer | None:
-        return Average(lambda v: function(v, *args, **kwargs), prod(x.shape[2:]))
-
-    return make
-
-
-def _max_function(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer | None:
-    names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
-    settings = dict(zip(names, args, strict=False)) | kwargs
-    if settings.pop("return_indices", False):
-        return None
-    return MaxPool(settings)
-
-
-def _normalised(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer | None:
-    mean, std = (value.view(-1, 1, 1) for value in args)
-    return Scale(1 / std, -mean / std)
-
-
-_FUNCTIONS: dict[Any, Callable[..., Layer | None]] = {
-    normalised: _normalised,
-    channels_last: _reshape,
-    torch.relu: _relu,
-    functional.relu: _relu,
-    "relu": _relu,
-    "relu_": _relu,
-    operator.add: _add,
-    operator.iadd: _add,
-    torch.add: _add,
-    "add": _add,
-    "add_": _add,
-    torch.flatten: _reshape,
-    "flatten": _reshape,
-    "view": _reshape,
-    "reshape": _reshape,
-    "contiguous": _reshape,
-    "clone": _reshape,
-    functional.dropout: _dropout,
-    torch.mean: _mean,
-    "mean": _mean,
-    functional.avg_pool2d: _average(functional.avg_pool2d),
-    functional.adaptive_avg_pool2d: _average(functional.adaptive_avg_pool2d),
-    functional.max_pool2d: _max_function,
-}

@@ -1,4 +1,4 @@
-"""The operations that have bounds: affine ones, ReLU, max pooling, and the sum of two branches.
+"""Operations that have bounds: affine ones, ReLU, clipping, max pooling, the sum of two branches.
 
 An affine layer y = A x + b is never written as a matrix. It can be applied without its bias,
 applied with |A|, and transposed; every bound is made of these three. Tensors are (b, *shape).
@@ -150,7 +150,10 @@ class Conv(Affine):
 
 @dataclass(frozen=True)
 class Scale(Affine):
-    """A factor and an offset of each channel: batch normalisation, mean and deviation of images."""
+    """A factor and an offset of each element, broadcast over (b, *shape).
+
+    Batch normalisation, mean and deviation of images, and constants that are added or multiplied.
+    """
 
     factor: Tensor
     offset: Tensor
@@ -180,11 +183,11 @@ class Scale(Affine):
 
 @dataclass(frozen=True)
 class Average(Affine):
-    """Weights that are not negative, and no bias: average pooling and means.
+    """Weights that are not negative, and no bias: pooling, means, sums, zero padding, slices.
 
     Attributes:
         function: (b, *shape) → (b, *shape), linear.
-        count: elements averaged at most.
+        count: elements summed for one output at most.
     """
 
     function: Callable[[Tensor], Tensor]
@@ -192,7 +195,7 @@ class Average(Affine):
 
     @property
     def terms(self) -> int:
-        """Elements averaged, and the division."""
+        """Elements summed, and the division."""
         return self.count + 1
 
     def linear(self, x: Tensor) -> Tensor:
@@ -244,6 +247,18 @@ class ReLU:
 
 
 @dataclass(frozen=True)
+class Clip:
+    """x, but at least `least` and at most `most`, both finite: ReLU6 and Hardtanh."""
+
+    least: float
+    most: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return min(max(x, least), most)."""
+        return x.clamp(self.least, self.most)
+
+
+@dataclass(frozen=True)
 class MaxPool:
     """The largest of each window.
 
@@ -274,4 +289,5 @@ class Add:
         return x + y
 
 
-Layer = Affine | ReLU | MaxPool | Add
+Activation = ReLU | Clip | MaxPool
+Layer = Affine | Activation | Add

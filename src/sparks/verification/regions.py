@@ -29,11 +29,14 @@ class Region(Protocol):
     def __len__(self) -> int:
         """M."""
 
-    def __getitem__(self, which: slice) -> Self:
+    def __getitem__(self, which: slice | list[int]) -> Self:
         """Some of the sets."""
 
     def hull(self) -> tuple[Tensor, Tensor]:
         """Centre (1 or M, *shape) and radius (M, *shape) of the smallest box around each set."""
+
+    def draw(self, n: int, seed: int = 0) -> Tensor:
+        """Points (n, *shape) of the sets, which take turns; every other one is at a border."""
 
     def maximum(self, weight: Tensor, bias: Tensor) -> Tensor:
         """Largest values (M, s) of the forms ⟨weight, x⟩ + bias, (1 or M, s, d) and (1 or M, s)."""
@@ -76,7 +79,7 @@ class Boxes:
         """M."""
         return len(self.radius)
 
-    def __getitem__(self, which: slice) -> Boxes:
+    def __getitem__(self, which: slice | list[int]) -> Boxes:
         """Some of the boxes."""
         centre = self.centre if len(self.centre) == 1 else self.centre[which]
         return replace(self, centre=centre, radius=self.radius[which])
@@ -84,6 +87,14 @@ class Boxes:
     def hull(self) -> tuple[Tensor, Tensor]:
         """Centre and radius."""
         return self.centre, self.radius
+
+    def draw(self, n: int, seed: int = 0) -> Tensor:
+        """Uniform points, and corners."""
+        which = torch.arange(n) % len(self)
+        move = 2 * _uniform(n, self.radius, seed) - 1
+        move[1::2] = move[1::2].sign()
+        centre = self.centre if len(self.centre) == 1 else self.centre[which]
+        return centre + move * self.radius[which]
 
     def maximum(self, weight: Tensor, bias: Tensor) -> Tensor:
         """Largest values of forms: ⟨w, centre⟩ + ⟨|w|, radius⟩ + bias."""
@@ -113,13 +124,21 @@ class Balls:
         """M."""
         return len(self.free)
 
-    def __getitem__(self, which: slice) -> Balls:
+    def __getitem__(self, which: slice | list[int]) -> Balls:
         """Some of the balls."""
         return replace(self, free=self.free[which])
 
     def hull(self) -> tuple[Tensor, Tensor]:
         """Centre and radius of the box around each ball."""
         return self.centre, self.epsilon * self.free
+
+    def draw(self, n: int, seed: int = 0) -> Tensor:
+        """Points in a direction at random, within the ball and on its surface."""
+        away = (2 * _uniform(n, self.free, seed) - 1) * self.free[torch.arange(n) % len(self)]
+        lengths = away.flatten(1).norm(dim=1).clamp(min=torch.finfo(away.dtype).tiny)
+        size = self.epsilon / lengths
+        size[::2] /= 2
+        return self.centre + away * size.view(-1, *[1] * len(self.shape))
 
     def maximum(self, weight: Tensor, bias: Tensor) -> Tensor:
         """Largest values of forms: ⟨w, centre⟩ + epsilon ‖w of free elements‖ + bias."""
@@ -132,6 +151,12 @@ class Balls:
 def minimum(region: Region, weight: Tensor, bias: Tensor) -> Tensor:
     """Smallest values (M, s) of forms over each set of a region."""
     return -region.maximum(-weight, -bias)
+
+
+def _uniform(n: int, like: Tensor, seed: int) -> Tensor:
+    """Numbers (n, *shape) in [0, 1), drawn on the CPU and brought to where the sets are."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(n, *like.shape[1:], generator=generator, dtype=torch.float64).to(like)
 
 
 def _products(weight: Tensor, point: Tensor) -> Tensor:

@@ -3,9 +3,10 @@
     slope_below x + offset_below ≤ layer(x) ≤ slope_above x + offset_above
 
 ReLU: above, the chord from (l, 0) to (u, u); below, x or 0, whichever leaves the smaller area
-(Zhang et al. 2018, CROWN). MaxPool: above, the largest upper bound of the window; below, the
-element with the largest lower bound. Where this choice flips, a smaller box can get a looser line:
-that is why bounds of a box are intersected with those of the box around it.
+(Zhang et al. 2018, CROWN). Clip (ReLU6): see `clip_lines`. MaxPool: above, the largest upper bound
+of the window; below, the element with the largest lower bound. Where this choice flips, a smaller
+box can get a looser line: that is why bounds of a box are intersected with those of the box around
+it.
 """
 
 from __future__ import annotations
@@ -15,18 +16,26 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sparks.verification.layers import MaxPool
+from sparks.verification.layers import Activation, Clip, MaxPool, ReLU
 
 Bounds = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Of ReLU: elementwise, (1 or M, *shape) each; its line below has no offset."""
+    """Of ReLU and Clip: elementwise, (1 or M, *shape) each, slopes not negative.
+
+    Attributes:
+        below: slope of the line below.
+        above: slope of the line above.
+        offset: of the line above.
+        base: offset of the line below; None for 0, as for ReLU.
+    """
 
     below: Tensor
     above: Tensor
     offset: Tensor
+    base: Tensor | None = None
 
     def back(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Replace y by its upper lines in forms Σ rows · y: forms of x, and what is added.
@@ -41,11 +50,14 @@ class Lines:
         negative = rows - positive
         above, below = self.above[:, None], self.below[:, None]
         offset = (positive * self.offset[:, None]).flatten(2).sum(2)
+        if self.base is not None:
+            offset = offset + (negative * self.base[:, None]).flatten(2).sum(2)
         return torch.addcmul(positive * above, negative, below), offset
 
     def ahead(self, low: Bounds, high: Bounds) -> tuple[Bounds, Bounds]:
         """Lower and upper forms of y from those of x: (weight (b, d, *shape), bias (b, *shape))."""
-        below = low[0] * self.below[:, None], low[1] * self.below
+        base = 0 if self.base is None else self.base
+        below = low[0] * self.below[:, None], low[1] * self.below + base
         above = high[0] * self.above[:, None], high[1] * self.above + self.offset
         return below, above
 
@@ -91,6 +103,15 @@ class Windows:
 Relaxation = Lines | Windows
 
 
+def relax(layer: Activation, low: Tensor, high: Tensor) -> Relaxation:
+    """Lines of a layer that is not affine on low ≤ x ≤ high."""
+    if isinstance(layer, ReLU):
+        return relu_lines(low, high)
+    if isinstance(layer, Clip):
+        return clip_lines(layer, low, high)
+    return pool_windows(layer, low, high)
+
+
 def relu_lines(low: Tensor, high: Tensor) -> Lines:
     """Lines of ReLU on low ≤ x ≤ high."""
     up, down = high.clamp(min=0), low.clamp(max=0)
@@ -98,6 +119,31 @@ def relu_lines(low: Tensor, high: Tensor) -> Lines:
     above = up / (up - down).clamp(min=tiny)
     below = (up > -down).to(up)
     return Lines(below, above, -above * down)
+
+
+def clip_lines(clip: Clip, low: Tensor, high: Tensor) -> Lines:
+    """Lines of min(max(x, a), b) on low ≤ x ≤ high.
+
+    It is convex up to b and concave from a on. Above, the chord where high ≤ b; else the line from
+    (low, f(low)) to (b, b) or the constant b, whichever leaves the smaller area. Below the same,
+    seen from the other end.
+    """
+    a, b = clip.least, clip.most
+    at_low, at_high = clip(low), clip(high)
+    chord = _slope(at_high - at_low, high - low)
+    chords, rises = high <= b, high - b < b - low
+    above = torch.where(chords, chord, _slope(b - at_low, b - low) * rises)
+    offset = torch.where(chords | rises, at_low - above * low, b)
+    chords, rises = low >= a, high - a > a - low
+    below = torch.where(chords, chord, _slope(at_high - a, high - a) * rises)
+    base = torch.where(chords, at_low - below * low, a - below * a)
+    return Lines(below, above, offset, base)
+
+
+def _slope(rise: Tensor, run: Tensor) -> Tensor:
+    """Divide; 0 where run is not positive, with a derivative of 0 there."""
+    some = run > 0
+    return torch.where(some, rise / torch.where(some, run, 1), 0)
 
 
 def pool_windows(pool: MaxPool, low: Tensor, high: Tensor) -> Windows:

@@ -15,22 +15,30 @@ from torch import Tensor
 
 from sparks.verification import ibp
 from sparks.verification.graph import Step
-from sparks.verification.layers import Add, Affine
+from sparks.verification.layers import Add, Affine, MaxPool
 
 ALLOWANCE = 4.0
 
 
-def allowances(steps: Sequence[Step], hull: ibp.Interval) -> list[Tensor]:
-    """By how much to widen the bounds of every step, (M, *shape) each.
+def allowances(steps: Sequence[Step], hull: ibp.Interval) -> dict[int, Tensor]:
+    """By how much to widen bounds of each step that lines are made from, and of the last.
 
     Args:
         steps: of the network.
         hull: box of inputs.
+
+    Returns:
+        step → (M, *shape).
     """
-    intervals = [hull]
+    last = {source: at for at, step in enumerate(steps) for source in step.inputs}
+    wanted = {step.inputs[0] for step in steps[1:] if not isinstance(step.layer, Affine | Add)} | {
+        len(steps) - 1
+    }
     unit = torch.finfo(hull[1].dtype).eps / 2
-    errors = [unit * _size(hull)]
-    for step in steps[1:]:
+    intervals = {0: hull}
+    errors = {0: unit * _size(hull)}
+    found = {0: ALLOWANCE * errors[0]} if 0 in wanted else {}
+    for at, step in enumerate(steps[1:], 1):
         layer, inputs = step.layer, [intervals[i] for i in step.inputs]
         assert layer is not None
         after = ibp.propagate(layer, inputs)
@@ -42,11 +50,17 @@ def allowances(steps: Sequence[Step], hull: ibp.Interval) -> list[Tensor]:
             error = layer.absolute(error) + layer.terms * unit * size
         elif isinstance(layer, Add):
             error = error + errors[step.inputs[1]] + unit * _size(after)
-        else:
-            error = layer(error)  # ReLU and MaxPool move no further than their input
-        intervals.append(after)
-        errors.append(error)
-    return [ALLOWANCE * error for error in errors]
+        elif isinstance(layer, MaxPool):
+            error = layer(error)
+        # ReLU and Clip move no further than their input.
+        intervals[at], errors[at] = after, error
+        if at in wanted:
+            found[at] = ALLOWANCE * error
+        for source in step.inputs:
+            if last[source] == at:
+                intervals.pop(source, None)
+                errors.pop(source, None)
+    return found
 
 
 def _size(interval: ibp.Interval) -> Tensor:
