@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sparks.artifacts import load_tensors, save_tensors
+from sparks.engine.seeds import global_generators
 from sparks.errors import SparksError
 
 FOREIGN = (".pt", ".pth", ".bin", ".ckpt")
@@ -23,8 +24,7 @@ def seeded(seed: int) -> Iterator[None]:
 
     The global random state is as before afterwards.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with global_generators(seed, torch.device("cpu")):
         yield
 
 
