@@ -218,6 +218,12 @@ def test_kernelshap_approaches_the_exact_values():
 def test_kernelshap_needs_a_coalition_and_its_complement_for_each_feature_but_one():
     with pytest.raises(SparksError, match="samples=9 do not determine 6 values: take 10"):
         KernelSHAP(samples=9)(Linear(6), *vectors())
+    x, _ = images()
+    with pytest.raises(SparksError, match="samples=64 do not determine 64 values: take 126"):
+        KernelSHAP(grid=8, samples=64).check(random_net(), x)
+    KernelSHAP(grid=8, samples=126).check(random_net(), x)
+    with pytest.raises(SparksError, match="grid 9x9 does not fit"):
+        Occlusion(grid=9).check(random_net(), x)
 
 
 @settings(max_examples=30, deadline=None)

@@ -10,9 +10,9 @@ from torch import Tensor
 from sparks.checks import one_of, whole
 from sparks.engine.core import Engine
 from sparks.engine.designs import Design
-from sparks.engine.domains import Domain
+from sparks.engine.domains import Domain, cells_of
 from sparks.engine.perturbations import Baseline, Perturbation
-from sparks.engine.running import OUTPUTS, Model
+from sparks.engine.running import OUTPUTS, Model, check_inputs
 from sparks.errors import SparksError
 
 
@@ -38,6 +38,15 @@ class BlackBox:
         whole(self, 1, "grid")
         whole(self, 0, "seed")
         one_of(self, OUTPUTS, "output")
+
+    def check(self, model: Model, x: Tensor) -> None:
+        """Refuse what a call would refuse of inputs like x (N, ...), without asking the model.
+
+        Raises:
+            SparksError: when x is no input of the model, or the grid does not fit it.
+        """
+        check_inputs(model, x)
+        cells_of(x, self.grid)
 
     def score(
         self,

@@ -50,6 +50,11 @@ class KernelSHAP(BlackBox):
         where = scores.device
         return features.to_map(self.estimate(masks.to(where), weights.to(where), scores))
 
+    def check(self, model: Model, x: Tensor) -> None:
+        """Refuse inputs whose values the samples do not determine; see `BlackBox`."""
+        super().check(model, x)
+        self.design(cells_of(x, self.grid).d)
+
     def design(self, d: int) -> tuple[Tensor, Tensor]:
         """Coalitions (n + 2, d), the full and the empty one first, and weights (n,) of the rest.
 
