@@ -1,5 +1,5 @@
 # Shortcuts for developers. Users need none of them: see README.md.
-.PHONY: bench chaos check gpu gpu-check lens-serve lock slurm volume
+.PHONY: bench chaos check gpu gpu-check lens-serve lock oracles slurm volume
 
 bench: ## speed and memory as ratios: a table, benchmarks/results/bench.csv and a plot
 	./sparks python -m benchmarks.run
@@ -27,6 +27,12 @@ lock: ## make requirements.lock and environment.yml from pyproject.toml
 	./sparks uv pip compile pyproject.toml --all-extras --generate-hashes --universal \
 	  --python-version 3.11 --no-emit-index-url --no-header --quiet --output-file requirements.lock
 	./sparks python scripts/make_environment_yml.py
+
+oracles: ## other libraries in an environment of their own, .venv-oracles, and the tests that compare with them
+	./sparks uv venv --quiet --allow-existing .venv-oracles
+	./sparks uv pip install --quiet --python .venv-oracles/bin/python -r tests/oracles/requirements.txt
+	./sparks uv pip install --quiet --python .venv-oracles/bin/python --no-deps xplique==2.0.2
+	./sparks pytest -n 0 -m nightly tests/oracles
 
 slurm: ## the whole smoke run on a Slurm of one node (as root); the tables must be those of a local run
 	./sparks python tests/workflow/smoke_on_slurm.py

@@ -1,15 +1,20 @@
 """Attribution methods: `method(model, x, target)` → maps.
 
-    model   callable, batch (b, ...) → logits (b, classes); most also take scores (b,)
-    x       images in [0, 1] (N, C, H, W), or vectors (N, d): concepts; words, for black boxes
-    target  class to explain, int64 (N,)
-    maps    raw values, float32, (N, H, W) for images, (N, d) for vectors
+    model   callable, batch (b, ...) → logits (b, classes), or scores (b,); see
+            `sparks.engine.outputs` for what else is read
+    x       images in [0, 1] (N, C, H, W), or in the range that the model's attribute `input_range`
+            gives (None for any); or vectors (N, d): concepts; words, for black boxes
+    target  class to explain, int64 (N,), or as `sparks.engine.outputs.classes_of` has it
+    maps    raw values, float32, (N, H, W) for images, (N, d) for vectors; without gradients
 
     >>> from sparks.attribution import Sobol
     >>> maps = Sobol(grid=8, points=32)(model, images, classes)  # doctest: +SKIP
 
-Every method is a frozen dataclass: its fields are its settings. It draws its random numbers once
-per seed, the same for every input, so that a map does not depend on what is explained beside it.
+Every method is a frozen dataclass: its fields are its settings, checked when it is built. It draws
+its random numbers once per seed, the same for every input, so that a map does not depend on what is
+explained beside it. Methods that do not suit every model and input (GradCAM, GuidedBackprop,
+DeconvNet, Captum, black boxes) have `check(model, x)`, which raises from one input, at no more than
+one pass, what a call would raise.
 Names are imported on first use.
 """
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
+from sparks.checks import one_of, whole
 from sparks.engine.core import Engine
 from sparks.engine.designs import Design
-from sparks.engine.domains import Domain
+from sparks.engine.domains import Domain, cells_of
 from sparks.engine.perturbations import Baseline, Perturbation
-from sparks.engine.running import Model
+from sparks.engine.running import OUTPUTS, Model, check_inputs
+from sparks.errors import SparksError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +34,20 @@ class BlackBox:
     engine: Engine = field(default_factory=Engine)
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        whole(self, 1, "grid")
+        whole(self, 0, "seed")
+        one_of(self, OUTPUTS, "output")
+
+    def check(self, model: Model, x: Tensor) -> None:
+        """Refuse what a call would refuse of inputs like x (N, ...), without asking the model.
+
+        Raises:
+            SparksError: when x is no input of the model, or the grid does not fit it.
+        """
+        check_inputs(model, x)
+        cells_of(x, self.grid)
+
     def score(
         self,
         model: Model,
@@ -41,3 +58,20 @@ class BlackBox:
     ) -> Tensor:
         """Scores (N, n) of the masked inputs."""
         return self.engine.score(model, x, target, design, domain, self.perturbation, self.output)
+
+
+def refuse_tied(name: str, masks: Tensor) -> None:
+    """Refuse random masks (n, d) that cannot tell features apart.
+
+    A feature that no mask removes, or none keeps, gets a value without having been tried; two that
+    are always removed together, or one whenever the other is kept, get each other's.
+    """
+    n, d = masks.shape
+    signs = 2 * (masks > 0.5).to(torch.int8) - 1
+    steady = (signs == signs[0]).all(0)
+    patterns = torch.unique(signs * signs[:1], dim=1).shape[1]
+    if bool(steady.any()) or patterns < d:
+        why = "never vary" if bool(steady.any()) else "always vary together"
+        raise SparksError(
+            f"{name}: {n} masks are too few for {d} features, some of which {why}: take more"
+        )

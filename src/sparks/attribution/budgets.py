@@ -23,10 +23,10 @@ LEAST = FEWEST_POINTS * (2 * 2 + 2)
 def within(method: BlackBox, forwards: int, side: int) -> BlackBox:
     """Give a method the settings with which it explains an image by at most `forwards` passes.
 
-    RISE, LIME and HSIC draw as many masks. KernelSHAP draws as many coalitions, with fewer cells
-    where they would outnumber these. Occlusion takes the finest grid. Sobol keeps its grid as long
-    as that leaves `FEWEST_POINTS` points, takes the finest that does below, and has as many points
-    as it can (a power of two for the sequence "sobol").
+    RISE, LIME and HSIC draw as many masks. KernelSHAP has as many coalitions, with fewer cells
+    where two for each would not determine their values. Occlusion takes the finest grid. Sobol
+    keeps its grid as long as that leaves `FEWEST_POINTS` points, takes the finest that does below,
+    and has as many points as it can (a power of two for the sequence "sobol").
 
     Args:
         method: the method with all its other settings.
@@ -44,9 +44,10 @@ def within(method: BlackBox, forwards: int, side: int) -> BlackBox:
         case LIME():
             return replace(method, samples=forwards)
         case KernelSHAP():
-            # The full and the empty coalition are scored besides.
+            # The full and the empty coalition are scored besides; d cells need 2 (d - 1) others.
+            samples = forwards - 2
             return replace(
-                method, samples=forwards - 2, grid=min(method.grid, isqrt(forwards - 2), side)
+                method, samples=samples, grid=min(method.grid, isqrt(samples // 2 + 1), side)
             )
         case Occlusion():
             return replace(method, grid=min(isqrt(forwards - 1), side))

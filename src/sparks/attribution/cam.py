@@ -12,9 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sparks.attribution.gradient import in_batches
-from sparks.engine.running import Model
+from sparks.attribution.gradient import in_batches, slopes
+from sparks.checks import whole
+from sparks.engine.running import Logits, Model, device_of, evaluating, pick
 from sparks.errors import SparksError
+from sparks.models.device import to_device
+from sparks.models.layout import channels_first, layout_of
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,21 @@ class GradCAM:
     Maps are raw (not scaled to [0, 1]) and upsampled bilinearly to the image.
 
     Attributes:
-        layer: name of the layer whose output is A, as in `named_modules`.
+        layer: name of the layer whose output is A, as in `named_modules`. Which of its axes is
+            channels the model says; see `sparks.models.layout`.
         batch_size: inputs per backward pass, the bound on memory.
     """
 
     layer: str
     batch_size: int = 64
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.layer, str) or not self.layer:
+            raise SparksError(
+                f"{type(self).__name__}: layer={self.layer!r} is no name of a layer with feature "
+                "maps: a model names its own in its file (layer), null where it has none"
+            )
+        whole(self, 1, "batch_size")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps (N, H, W) of images x (N, C, H, W)."""
@@ -39,24 +51,43 @@ class GradCAM:
         explain = partial(self._explain, model, module)
         return in_batches(model, x, target, self.batch_size, explain).float()
 
-    def _explain(self, model: Model, module: nn.Module, x: Tensor, target: Tensor) -> Tensor:
+    def check(self, model: Model, x: Tensor) -> None:
+        """Refuse a model that this method cannot explain, from one pass of inputs x (N, C, H, W).
+
+        Raises:
+            SparksError: when the layer does not exist, or has no feature maps of known layout.
+        """
+        module, part = find_layer(model, self.layer), to_device(x, device_of(model, x))
+        with torch.no_grad(), evaluating(model):
+            self._activation(model, module, part, part.new_zeros(len(part), dtype=torch.int64))
+
+    def _activation(
+        self, model: Model, module: nn.Module, x: Tensor, target: Tensor | None
+    ) -> tuple[Tensor, Tensor, str]:
+        """Logits (N, classes), the layer's output, and its layout."""
         with output_of(module) as kept:
-            logits = model(x)
+            logits = Logits(model, target)(x)
         activation = kept[-1] if kept else None
         if not isinstance(activation, Tensor) or activation.ndim != 4:
             raise SparksError(
                 f"layer {self.layer!r} gives no feature maps (N, K, h, w): "
                 f"{type(self).__name__} needs a convolutional layer, or one that keeps places"
             )
-        if activation.shape[2:].numel() == 1:
+        size = (x.shape[2], x.shape[3])
+        layout = layout_of(model, module, self.layer, tuple(activation.shape[1:]), size)
+        if channels_first(activation, layout).shape[2:].numel() == 1:
             raise SparksError(
                 f"the feature maps of layer {self.layer!r} have 1 x 1 places, every map would be "
                 "constant: choose an earlier layer"
             )
-        score = logits.gather(1, target[:, None]).sum()
-        (grads,) = torch.autograd.grad(score, activation)
-        weights = self._weights(activation.detach(), grads)
-        cam = torch.einsum("nk,nkhw->nhw", weights, activation.detach()).relu()
+        return logits, activation, layout
+
+    def _explain(self, model: Model, module: nn.Module, x: Tensor, target: Tensor | None) -> Tensor:
+        logits, activation, layout = self._activation(model, module, x, target)
+        grads = slopes(pick(logits, target, "logit"), activation, f"layer {self.layer!r}")
+        grads, maps = (channels_first(t.detach(), layout) for t in (grads, activation))
+        weights = self._weights(maps, grads)
+        cam = torch.einsum("nk,nkhw->nhw", weights, maps).relu()
         return functional.interpolate(cam[:, None], x.shape[2:], mode="bilinear")[:, 0]
 
     def _weights(self, activation: Tensor, grads: Tensor) -> Tensor:
@@ -80,7 +111,15 @@ class GradCAMPlusPlus(GradCAM):
 
 
 def find_layer(model: Model, name: str) -> nn.Module:
-    """The module called `name` in the model, or in its `net` (see `sparks.models`)."""
+    """The module called `name` in the model, or in its `net` (see `sparks.models`).
+
+    Raises:
+        SparksError: when there is none, or the model is TorchScript, which shows no outputs.
+    """
+    if isinstance(model, torch.jit.ScriptModule):
+        raise SparksError(
+            f"layer {name!r} cannot be watched in TorchScript: give the Python module"
+        )
     modules = dict(model.named_modules()) if isinstance(model, nn.Module) else {}
     for full in (name, f"net.{name}"):
         if name and full in modules:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,10 +13,29 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sparks.attribution.activations import scripted, without_module
 from sparks.attribution.cam import find_layer
-from sparks.attribution.gradient import in_batches, reduce_channels
-from sparks.engine.running import Model
+from sparks.attribution.gradient import REDUCTIONS, in_batches, reduce_channels
+from sparks.checks import one_of, whole
+from sparks.engine.running import Logits, Model, check_inputs, device_of
+from sparks.engine.seeds import global_generators
 from sparks.errors import SparksError
+from sparks.models.layout import channels_first, layout_of
+
+# Classes of Captum that plain values cannot call, and what they want.
+WANTS = {
+    "NoiseTunnel": "another method, not a model: SmoothGrad, SquareGrad and VarGrad are in "
+    "sparks.attribution",
+    "GradientShap": "baselines that are a tensor, a sample of inputs: call it from Python",
+    "DeepLiftShap": "baselines that are a tensor, a sample of inputs: call it from Python",
+}
+
+# Classes that hook onto the modules of activations.
+HOOKED = (
+    *("DeepLift", "DeepLiftShap", "LayerDeepLift", "LayerDeepLiftShap", "NeuronDeepLift"),
+    *("NeuronDeepLiftShap", "GuidedBackprop", "NeuronGuidedBackprop", "GuidedGradCam"),
+    *("Deconvolution", "NeuronDeconvolution", "LRP", "LayerLRP"),
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +50,8 @@ class Captum:
         channels: how channels are reduced, see `sparks.attribution.gradient`.
         batch_size: inputs per call. Some methods stack many copies of them; they have their own
             bounds (`internal_batch_size`, `perturbations_per_eval`), which belong in `options`.
-        seed: Captum draws from the global generator; it is seeded for the call and put back.
+        seed: Captum draws from the global generators, PyTorch's and NumPy's; these and Python's own
+            are seeded for the call and put back.
     """
 
     method: str
@@ -41,31 +62,106 @@ class Captum:
     batch_size: int = 64
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        whole(self, 1, "batch_size")
+        whole(self, 0, "seed")
+        one_of(self, REDUCTIONS, "channels")
+        parameters = inspect.signature(self._class().__init__).parameters
+        if "layer" in parameters and self.layer is None:
+            raise self._refusal("the name of a layer (layer)")
+        if "layer" not in parameters and self.layer is not None:
+            raise self._refusal(f"no layer, and is given layer={self.layer!r}")
+        baselines = self.options.get("baselines")
+        name = self.method.rpartition(".")[2]
+        if name in WANTS and not isinstance(baselines, Tensor):
+            raise self._refusal(WANTS[name])
+        given = {**self.options, **({"target": 0} if self._has_target() else {})}
+        try:
+            inspect.signature(self._class().attribute).bind(None, None, **given)
+        except TypeError as error:
+            raise self._refusal(f"other options of attribute: {error}") from error
+
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
-        layer = [] if self.layer is None else [find_layer(model, self.layer)]
-        method = self._class()(model, *layer, **_plain(self.init))
-        explain = partial(self._explain, method, _plain(self.options))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+        if self.method.rpartition(".")[2] in HOOKED and len(x):
+            self._refuse_unseen(model, x[:1])
+        explain = partial(self._explain, model)
+        with global_generators(self.seed, device_of(model, x)):
             values = in_batches(model, x, target, self.batch_size, explain)
         return reduce_channels(values, self.channels)
 
-    def _explain(self, method: Any, options: dict[str, Any], x: Tensor, target: Tensor) -> Tensor:
-        values: Tensor = method.attribute(x, target=target, **options)
-        if values.ndim == 4 and values.shape[2:] != x.shape[2:]:
-            return functional.interpolate(values.detach(), x.shape[2:], mode="bilinear")
-        return values
+    def check(self, model: Model, x: Tensor) -> None:
+        """Refuse a model that the method cannot explain, from a call on x (N, ...).
+
+        Raises:
+            SparksError: naming the class, and what Captum says.
+        """
+        self(model, x, torch.zeros(len(x), dtype=torch.int64))
+
+    def _built(self, model: Model, target: Tensor | None) -> Any:
+        layer = [] if self.layer is None else [find_layer(model, self.layer)]
+        try:
+            return self._class()(Logits(model, target), *layer, **_plain(self.init))
+        except _FAULTS as error:
+            raise self._failure(error) from error
+
+    def _explain(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
+        method = self._built(model, target)
+        named = {"target": 0 if target is None else target} if self._has_target() else {}
+        try:
+            values = method.attribute(x, **named, **_plain(self.options))
+        except (SparksError, torch.OutOfMemoryError):
+            raise
+        except _FAULTS as error:
+            raise self._failure(error) from error
+        if not isinstance(values, Tensor):
+            raise self._refusal(f"a layer of one tensor, and gives a {type(values).__name__}")
+        values = values.detach()
+        if self.layer is None or values.ndim != 4 or x.ndim != 4:
+            return values
+        size = (x.shape[2], x.shape[3])
+        module = find_layer(model, self.layer)
+        layout = layout_of(model, module, self.layer, tuple(values.shape[1:]), size)
+        return functional.interpolate(channels_first(values, layout), size, mode="bilinear")
+
+    def _refuse_unseen(self, model: Model, x: Tensor) -> None:
+        if scripted(model):
+            raise self._refusal("Python modules, and cannot see into TorchScript")
+        check_inputs(model, x)
+        if unseen := without_module(model, x):
+            raise self._refusal(
+                f"activations that are modules, and the model calls {', '.join(sorted(unseen))} "
+                "as functions: its results would be wrong without a word"
+            )
+
+    def _has_target(self) -> bool:
+        return "target" in inspect.signature(self._class().attribute).parameters
 
     def _class(self) -> Any:
         module, _, name = self.method.rpartition(".")
         try:
-            return getattr(import_module(module), name)
+            found = getattr(import_module(module), name)
+            found.attribute  # noqa: B018
         except (ImportError, AttributeError, ValueError) as error:
             raise SparksError(
-                f"{self.method!r} is not a class that can be imported ({error}): "
+                f"{self.method!r} is not a class of attribution that can be imported ({error}): "
                 "give its full path, such as captum.attr.DeepLift"
             ) from error
+        return found
+
+    def _refusal(self, wants: str) -> SparksError:
+        return SparksError(f"{self.method} wants {wants}")
+
+    def _failure(self, error: Exception) -> SparksError:
+        said = " ".join(str(error).split()) or "no reason"
+        return SparksError(
+            f"{self.method} cannot explain this model with these options: "
+            f"{type(error).__name__}, {said}"
+        )
+
+
+# What Captum's methods raise for a model or options that they cannot take.
+_FAULTS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 def _plain(value: Any) -> Any:

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sparks.attribution.gradient import reduce_channels
-from sparks.engine.running import Model
+from sparks.attribution.gradient import REDUCTIONS, reduce_channels
+from sparks.checks import between, one_of, whole
+from sparks.engine.running import Model, check_inputs
 from sparks.engine.seeds import generators
+from sparks.errors import SparksError
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,12 @@ class Random:
 
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        whole(self, 0, "seed")
+
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
+        check_inputs(model, x)
         shape = x.shape[2:] if x.ndim == 4 else x.shape[1:2]
         maps = [torch.rand(shape, generator=g) for g in generators(x, self.seed)]
         return torch.stack(maps).to(x.device)
@@ -40,8 +46,13 @@ class Input:
 
     channels: str = "sum"
 
+    def __post_init__(self) -> None:
+        one_of(self, REDUCTIONS, "channels")
+
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
+        check_inputs(model, x)
+        x = x.detach()
         return reduce_channels(x, self.channels).float() if x.ndim == 4 else x.float()
 
 
@@ -61,9 +72,16 @@ class BottomUp:
     side: int = 64
     blur: float = 0.04
 
+    def __post_init__(self) -> None:
+        whole(self, 3, "side")
+        between(self, 0, 1, "blur")
+
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps (N, H, W), not negative, of images (N, C, H, W)."""
-        grey = x.float().mean(1, keepdim=True)
+        check_inputs(model, x)
+        if x.ndim != 4:
+            raise SparksError(f"BottomUp looks at images, not at inputs of shape {tuple(x.shape)}")
+        grey = x.detach().float().mean(1, keepdim=True)
         side = min(self.side, *x.shape[2:])
         small = functional.interpolate(grey, size=(side, side), mode="bilinear", antialias=True)
         spectrum = torch.fft.fft2(small)

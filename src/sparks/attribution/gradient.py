@@ -1,4 +1,4 @@
-"""Methods made of derivatives of the logit. Captum computes them; memory is bounded here.
+"""Methods made of derivatives of the logit.
 
 Colour channels are reduced as each method says: "max-abs" (largest absolute value), "mean-abs",
 "max" (for values that are never negative), or "sum" (signed; keeps completeness).
@@ -6,16 +6,26 @@ Colour channels are reduced as each method says: "max-abs" (largest absolute val
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from sparks.engine.running import Model, device_of, evaluating
+from sparks.checks import between, one_of, whole
+from sparks.engine.running import (
+    Logits,
+    Model,
+    asked,
+    device_of,
+    evaluating,
+    no_derivative,
+    pick,
+    refuse_not_finite,
+)
 from sparks.errors import SparksError
 from sparks.models.device import to_device
 
@@ -25,6 +35,9 @@ REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "max": lambda values: values.amax(1),
     "sum": lambda values: values.sum(1),
 }
+
+# Of IntegratedGradients, and Captum's names.
+RULES = {"trapezoid": "riemann_trapezoid", "gauss-legendre": "gausslegendre"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,10 @@ class Saliency:
 
     channels: str = "max-abs"
     batch_size: int = 64
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "batch_size")
+        one_of(self, REDUCTIONS, "channels")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
@@ -53,11 +70,15 @@ class GradientInput:
     channels: str = "sum"
     batch_size: int = 64
 
+    def __post_init__(self) -> None:
+        whole(self, 1, "batch_size")
+        one_of(self, REDUCTIONS, "channels")
+
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
         explain = partial(gradient, model)
-        values = x * in_batches(model, x, target, self.batch_size, explain)
-        return reduce_channels(values, self.channels)
+        slope = in_batches(model, x, target, self.batch_size, explain)
+        return reduce_channels(x.detach() * slope, self.channels)
 
 
 @dataclass(frozen=True)
@@ -65,7 +86,9 @@ class IntegratedGradients:
     """(x - x0) · mean gradient from x0 to x (Sundararajan et al. 2017), summed over channels.
 
     Attributes:
-        steps: points of the trapezoid rule.
+        steps: points on the way.
+        rule: how their gradients are averaged: "trapezoid", or "gauss-legendre", whose error at as
+            many points is several times smaller.
         baseline: x0, a constant.
         channels: a key of `REDUCTIONS`.
         batch_size: inputs per backward pass, the bound on memory.
@@ -75,84 +98,94 @@ class IntegratedGradients:
     baseline: float = 0.0
     channels: str = "sum"
     batch_size: int = 64
+    rule: str = "trapezoid"
+
+    def __post_init__(self) -> None:
+        whole(self, 2, "steps")
+        whole(self, 1, "batch_size")
+        between(self, -math.inf, math.inf, "baseline")
+        one_of(self, REDUCTIONS, "channels")
+        one_of(self, RULES, "rule")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
         from captum.attr import IntegratedGradients as Method
 
-        if self.steps < 2:
-            raise SparksError(f"IntegratedGradients needs at least 2 steps, not {self.steps}")
+        def explain(part: Tensor, target: Tensor | None) -> Tensor:
+            found: Tensor = Method(Logits(model, target)).attribute(
+                part,
+                target=0 if target is None else target,
+                baselines=self.baseline,
+                n_steps=self.steps,
+                method=RULES[self.rule],
+                internal_batch_size=self.batch_size,
+            )
+            return found
 
-        explain = partial(
-            Method(model).attribute,
-            baselines=self.baseline,
-            n_steps=self.steps,
-            method="riemann_trapezoid",
-            internal_batch_size=self.batch_size,
-        )
         # All steps of an image in one batch where they fit: Captum repeats a step where it divides.
         values = in_batches(model, x, target, max(1, self.batch_size // self.steps), explain)
-        # The weights of Captum's trapezoid rule sum to (steps - 1) / steps, not to 1.
-        return reduce_channels(values * self.steps / (self.steps - 1), self.channels)
+        if self.rule == "trapezoid":  # Captum's weights sum to (steps - 1) / steps, not to 1
+            values = values * self.steps / (self.steps - 1)
+        return reduce_channels(values, self.channels)
 
 
-def gradient(model: Model, x: Tensor, target: Tensor) -> Tensor:
-    """∂ logit of `target` / ∂x, like x."""
-    from captum.attr import Saliency as Method
+def gradient(model: Model, x: Tensor, target: Tensor | None) -> Tensor:
+    """∂ logit of `target` / ∂x, like x, which requires gradients."""
+    score = pick(Logits(model, target)(x), target, "logit")
+    return slopes(score, x, "its inputs")
 
-    grads: Tensor = Method(model).attribute(x, target=target, abs=False)
-    return grads
+
+def slopes(score: Tensor, at: Tensor, name: str) -> Tensor:
+    """∂ Σ score / ∂at, like `at`.
+
+    Raises:
+        SparksError: when the score does not depend on it by steps that have derivatives.
+    """
+    found = None
+    if score.requires_grad and at.requires_grad:
+        (found,) = torch.autograd.grad(score.sum(), at, allow_unused=True)
+    if found is None:
+        raise no_derivative(name)
+    return found
 
 
 def in_batches(
     model: Model,
     x: Tensor,
-    target: Tensor,
+    target: Any,
     batch_size: int,
     explain: Callable[..., Tensor],
 ) -> Tensor:
     """Apply `explain(part, target=…)` to parts of the inputs, on the model's device.
 
-    The inputs require gradients, the model is in evaluation mode meanwhile.
+    The inputs require gradients, also where the caller has switched them off, and the model is in
+    evaluation mode meanwhile. The result needs none.
 
     Raises:
-        SparksError: when a value is not finite (the input is named), or the inputs are not real.
+        SparksError: when a value is not finite (the input is named), the inputs are not real, or
+            inputs or targets are none that `sparks.engine.running.asked` knows.
     """
+    classes = asked(model, x, target)
     if not x.is_floating_point():
         raise SparksError("gradient methods explain real inputs: use a black-box method for tokens")
+    if torch.is_inference_mode_enabled():
+        raise SparksError(
+            "gradient methods need derivatives, which torch.inference_mode switches off for good: "
+            "call them outside of it (torch.no_grad does no harm)"
+        )
     refuse_not_finite(x, "input {}")
     device = device_of(model, x)
     results = []
-    with evaluating(model), finite_outputs(model):
+    with evaluating(model), torch.enable_grad():
         for start in range(0, len(x), batch_size):
-            part = to_device(x[start : start + batch_size].detach(), device).requires_grad_()
-            goals = to_device(target[start : start + batch_size], device)
-            results.append(explain(part, target=goals).detach())
+            # A copy: tensors made in inference mode have no derivatives.
+            part = to_device(x[start : start + batch_size].detach().clone(), device)
+            goals = None if classes is None else classes[start : start + batch_size]
+            goals = None if goals is None else to_device(goals, device)
+            results.append(explain(part.requires_grad_(), target=goals).detach())
     values = torch.cat(results)
     refuse_not_finite(values, "the explanation of input {}")
     return values.to(x.device)
-
-
-def refuse_not_finite(values: Tensor, name: str) -> None:
-    """Raise an error that names the first row of `values` (N, ...) with NaN or infinity."""
-    bad = (~values.flatten(1).isfinite().all(1)).nonzero()
-    if len(bad):
-        raise SparksError(f"{name.format(int(bad[0]))} holds NaN or infinite values")
-
-
-@contextmanager
-def finite_outputs(model: Model) -> Iterator[None]:
-    """Check every output of a module: behind ReLU, the gradient of NaN is a harmless-looking 0."""
-
-    def check(_: nn.Module, __: Any, logits: Tensor) -> None:
-        refuse_not_finite(logits, "the model's output for row {} of a batch")
-
-    hook = model.register_forward_hook(check) if isinstance(model, nn.Module) else None
-    try:
-        yield
-    finally:
-        if hook:
-            hook.remove()
 
 
 def reduce_channels(values: Tensor, how: str) -> Tensor:

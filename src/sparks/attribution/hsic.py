@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from sparks.attribution.black_box import BlackBox
-from sparks.engine.domains import cells_of
+from sparks.attribution.black_box import BlackBox, refuse_tied
+from sparks.checks import one_of, whole
+from sparks.engine.domains import RESIZES, cells_of
 from sparks.engine.running import Model
-from sparks.errors import SparksError
-from sparks.sensitivity.sequences import draw
+from sparks.sensitivity.estimators import FlatOutputWarning
+from sparks.sensitivity.sequences import SEQUENCES, draw
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +26,10 @@ class HSIC(BlackBox):
         scramble: randomise the sequence.
         bandwidth: of the Gaussian kernel of scores: "distance", the median distance of two
             scores; or "output", the median score itself, as in the authors' code, which changes
-            with a constant added to the score.
-        resize: how values become a map, "bicubic" (published), "bilinear" or "nearest".
+            with a constant added to the score. Medians of an even number are the mean of the
+            middle two.
+        resize: how values become a map, see `Grid`; "bicubic-keys" as the authors' code does
+            (TensorFlow's).
     """
 
     masks: int = 1536
@@ -33,13 +37,21 @@ class HSIC(BlackBox):
     sequence: str = "latin-hypercube"
     scramble: bool = True
     bandwidth: str = "distance"
-    resize: str = "bicubic"
+    resize: str = "bicubic-keys"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole(self, 2, "masks")
+        one_of(self, SEQUENCES, "sequence")
+        one_of(self, ("distance", "output"), "bandwidth")
+        one_of(self, RESIZES, "resize")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Maps; see the package."""
         features = cells_of(x, self.grid, resize=self.resize)
         points = draw(self.sequence, self.masks, features.d, self.scramble, self.seed)
         masks = torch.from_numpy(points >= 0.5).float()
+        refuse_tied(type(self).__name__, masks)
         scores = self.score(model, x, target, masks, features)
         return features.to_map(self.estimate(masks.to(scores.device), scores))
 
@@ -50,18 +62,32 @@ class HSIC(BlackBox):
         trace is 2 mᵀ H L H m, and no K_i is ever built.
         """
         centred = masks.double() - masks.double().mean(0)
-        return torch.stack([self._one(centred, y) for y in scores.double()])
+        values = torch.stack([self._one(centred, y) for y in scores.double()])
+        if bool(values.isnan().any()):
+            warnings.warn(
+                f"HSIC is undefined (NaN): more than half of the scores lie at {self.bandwidth} 0, "
+                "so that their kernel has no width",
+                FlatOutputWarning,
+                stacklevel=3,
+            )
+        return values
 
     def _one(self, centred: Tensor, y: Tensor) -> Tensor:
         gaps = (y[:, None] - y).abs()
         if self.bandwidth == "distance":
             upper = torch.triu_indices(len(y), len(y), offset=1, device=y.device)
-            width = gaps[upper[0], upper[1]].median()
-        elif self.bandwidth == "output":
-            width = y.median()
+            width = _median(gaps[upper[0], upper[1]])
         else:
-            raise SparksError(f"bandwidth {self.bandwidth!r} is not 'distance' or 'output'")
-        if width == 0:  # constant scores depend on nothing
+            width = _median(y)
+        if y.amax() == y.amin():  # constant scores depend on nothing
             return torch.zeros(centred.shape[1]).to(centred)
+        if width == 0:
+            return torch.full((centred.shape[1],), torch.nan).to(centred)
         kernel = (-((gaps / width) ** 2) / 2).exp()
         return 2 * (centred * (kernel @ centred)).sum(0) / len(y)
+
+
+def _median(values: Tensor) -> Tensor:
+    """The median, of an even number the mean of the middle two (PyTorch's own is the lower)."""
+    n = len(values)
+    return (values.kthvalue((n + 1) // 2).values + values.kthvalue(n // 2 + 1).values) / 2

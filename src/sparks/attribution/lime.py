@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from sparks.attribution.black_box import BlackBox
+from sparks.attribution.black_box import BlackBox, refuse_tied
+from sparks.checks import between, whole
 from sparks.engine.domains import cells_of
 from sparks.engine.running import Model
 
@@ -30,12 +32,18 @@ class LIME(BlackBox):
     width: float = 0.25
     penalty: float = 1.0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole(self, 2, "samples")
+        between(self, 0, math.inf, "width", "penalty")
+
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Maps; see the package."""
         features = cells_of(x, self.grid, resize="nearest")
         generator = torch.Generator().manual_seed(self.seed)
         masks = (torch.rand(self.samples, features.d, generator=generator) < 0.5).float()
         masks[0] = 1
+        refuse_tied(type(self).__name__, masks)
         scores = self.score(model, x, target, masks, features)
         return features.to_map(self.estimate(masks.to(scores.device), scores))
 

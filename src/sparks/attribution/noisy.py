@@ -6,13 +6,15 @@ the loop is here; the gradients are Captum's.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from sparks.attribution.gradient import gradient, in_batches, reduce_channels
+from sparks.attribution.gradient import REDUCTIONS, gradient, in_batches, reduce_channels
+from sparks.checks import between, one_of, whole
 from sparks.engine.running import Model
 
 
@@ -34,13 +36,19 @@ class _NoisyGradient:
     batch_size: int = 64
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        whole(self, 1, "samples", "batch_size")
+        whole(self, 0, "seed")
+        between(self, 0, math.inf, "deviation")
+        one_of(self, REDUCTIONS, "channels")
+
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
         explain = partial(self._explain, model)
         values = in_batches(model, x, target, self.batch_size, explain)
         return reduce_channels(values, self.channels)
 
-    def _explain(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
+    def _explain(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         generator = torch.Generator().manual_seed(self.seed)
         first = torch.zeros_like(x, dtype=torch.float64)
         second = torch.zeros_like(first)
@@ -51,7 +59,8 @@ class _NoisyGradient:
             noise = [torch.randn(x.shape[1:], generator=generator) for _ in range(count)]
             shifts = self.deviation * torch.stack(noise).to(x.device)
             noisy = (shifts[:, None] + x).flatten(0, 1)
-            grads = gradient(model, noisy, target.repeat(count)).reshape(count, *x.shape)
+            goals = None if target is None else target.repeat(count)
+            grads = gradient(model, noisy, goals).reshape(count, *x.shape)
             first += grads.sum(0, dtype=torch.float64)
             second += grads.double().square_().sum(0)
         return self._statistic(first / self.samples, second / self.samples)
@@ -81,6 +90,10 @@ class SquareGrad(_NoisyGradient):
 class VarGrad(_NoisyGradient):
     """Variance of gradients at noisy copies of x (Adebayo et al. 2018), largest over channels."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole(self, 2, "samples")
+
     def _statistic(self, mean: Tensor, square: Tensor) -> Tensor:
-        unbiased = self.samples / max(self.samples - 1, 1)
+        unbiased = self.samples / (self.samples - 1)
         return (square - mean**2).clamp(min=0) * unbiased

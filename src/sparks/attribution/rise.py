@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sparks.attribution.black_box import BlackBox
+from sparks.attribution.black_box import BlackBox, refuse_tied
+from sparks.checks import between, whole
 from sparks.engine.domains import Domain, Grid, ShiftedGrid, elements_of
 from sparks.engine.running import Model
 from sparks.errors import SparksError
@@ -28,7 +29,8 @@ class RISE(BlackBox):
         probability: of keeping a cell.
         centred: take the mean score off, so that 0 is a pixel that changes nothing when it is kept;
             the paper's maps are all positive. The order of the pixels is the same.
-        shift: move the grid of each mask at random by up to a cell (images only).
+        shift: move the grid of each mask at random by up to a cell (images only), in masks of the
+            size that the authors' code has; see `ShiftedGrid`.
     """
 
     masks: int = 4000
@@ -36,6 +38,11 @@ class RISE(BlackBox):
     probability: float = 0.5
     shift: bool = True
     centred: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole(self, 2, "masks")
+        between(self, 0, 1, "probability")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Maps; see the package."""
@@ -71,4 +78,5 @@ class RISE(BlackBox):
         moves = 2 if isinstance(domain, ShiftedGrid) else 0
         draws = torch.rand(self.masks, domain.d, generator=generator)
         kept = (draws[:, : domain.d - moves] < self.probability).float()
+        refuse_tied(type(self).__name__, kept)
         return torch.cat([kept, draws[:, domain.d - moves :]], 1)

@@ -8,10 +8,12 @@ from typing import NamedTuple
 from torch import Tensor
 
 from sparks.attribution.black_box import BlackBox
-from sparks.engine.domains import Features, cells_of
+from sparks.checks import one_of, whole
+from sparks.engine.domains import RESIZES, Features, cells_of
 from sparks.engine.running import Model
 from sparks.sensitivity.designs import Replicated
-from sparks.sensitivity.estimators import bootstrap, indices
+from sparks.sensitivity.estimators import ESTIMATORS, ORDERS, bootstrap, indices
+from sparks.sensitivity.sequences import SEQUENCES, check_size
 
 
 class Evaluation(NamedTuple):
@@ -41,7 +43,8 @@ class Sobol(BlackBox):
         sequence: see `sparks.sensitivity.sequences`.
         scramble: randomise the sequence. Without, indices are biased in many dimensions.
         estimator: see `sparks.sensitivity.estimators`.
-        resize: how indices become a map, "bicubic" (published), "bilinear" or "nearest".
+        resize: how indices become a map, see `Grid`: "bicubic" as published (the authors' code has
+            OpenCV's), "bicubic-keys" as xplique (TensorFlow's), "bilinear" or "nearest".
     """
 
     points: int = 32
@@ -50,6 +53,15 @@ class Sobol(BlackBox):
     scramble: bool = True
     estimator: str = "jansen"
     resize: str = "bicubic"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole(self, 2, "points")
+        one_of(self, ORDERS, "order")
+        one_of(self, SEQUENCES, "sequence")
+        one_of(self, ESTIMATORS, "estimator")
+        one_of(self, RESIZES, "resize")
+        check_size(self.sequence, self.points)
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Maps; NaN, with a warning, for an input whose score no mask changes."""

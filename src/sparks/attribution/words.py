@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sparks.checks import whole
 from sparks.errors import SparksError
 
 ImageMethod = Callable[[nn.Module, Tensor, Tensor], Tensor]
@@ -34,6 +35,9 @@ class OnEmbeddings:
     method: ImageMethod
     token: int = 1
 
+    def __post_init__(self) -> None:
+        whole(self, 0, "token")
+
     def __call__(self, model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
         if not callable(getattr(model, "classify", None)) or not hasattr(model, "embedding"):
@@ -47,6 +51,9 @@ class OnEmbeddings:
 
 class _FromEmbeddings(nn.Module):
     """The model behind its embedding, as a classifier of images (N, E, L, 1)."""
+
+    # Embeddings have any values.
+    input_range = None
 
     def __init__(self, model: Any, token: int) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sparks.attribution.gradient import GradientInput
-from sparks.attribution.rectified import RectifiedBackward, relus_of
+from sparks.attribution.rectified import RectifiedBackward
 from sparks.concepts.classes import EVERY, Classified, measurable, within
 from sparks.concepts.clusters import Strategies, plane
 from sparks.concepts.craft import Concepts
@@ -28,6 +28,7 @@ from sparks.concepts.metrics import (
 from sparks.concepts.numbers import Numbers
 from sparks.concepts.steering import random_direction, steer
 from sparks.concepts.tcav import everywhere, tcav
+from sparks.errors import SparksError
 from sparks.metrics.deletion import Deletion, Insertion
 from sparks.metrics.mufidelity import MuFidelity
 from sparks.models.classifier import Classifier
@@ -198,7 +199,7 @@ class HolisticStudy:
         u, head = concepts.coefficients(one.x), concepts.head
         target = torch.full((len(u),), one.target, dtype=torch.int64)
         explained = {
-            label: method(head, u, target) for label, method in self.methods_for(head).items()
+            label: method(head, u, target) for label, method in self.methods_for(head, u).items()
         }
         explained["TCAV"] = everywhere(tcav(head, u, target), len(u))
         exact = GradientInput()(head, u, target)
@@ -215,12 +216,20 @@ class HolisticStudy:
             values["C-MuFidelity"] = next(iter(fidelity.values()))
             numbers.add(values, one.index, label, concepts.layer.name)
 
-    def methods_for(self, head: torch.nn.Module) -> dict[str, Explain]:
+    def methods_for(self, head: torch.nn.Module, u: Tensor) -> dict[str, Explain]:
         """The methods that can explain it: some need a ReLU, and none follows the last layer."""
+
+        def refused(method: RectifiedBackward) -> bool:
+            try:
+                method.check(head, u[:1])
+            except SparksError:
+                return True
+            return False
+
         return {
             label: method
             for label, method in self.methods.items()
-            if not isinstance(method, RectifiedBackward) or relus_of(head)
+            if not (isinstance(method, RectifiedBackward) and refused(method))
         }
 
     def identities(self, one: ClassData, concepts: Concepts, numbers: Numbers) -> None:
@@ -238,7 +247,7 @@ class HolisticStudy:
             parts.append(whole - logits(without))
         contribution = torch.cat(parts, 1)
         size = contribution.abs().amax(1).clamp(min=1e-12)
-        for label, method in self.methods_for(head).items():
+        for label, method in self.methods_for(head, u).items():
             found = method(head, u, target)
             order = torch.stack([_spearman(f, c) for f, c in zip(found, contribution, strict=True)])
             values = {

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from sparks.concepts.dictionary import Dictionary
 from sparks.engine.core import Engine
+from sparks.engine.outputs import class_logits
 from sparks.errors import SparksError
 from sparks.models.classifier import Classifier
 from sparks.models.device import tf32, to_device
+from sparks.models.layout import layout_of
 from sparks.models.split import affine_start
 
 # Images in one forward pass; bounds memory only.
@@ -25,8 +27,8 @@ TERMS = 2**24
 class Layer:
     """f = h ∘ g at a layer: activations are (N, L, p), p channels at L places.
 
-    Feature maps (N, p, H, W) have L = H W places, tokens (N, L, p) are as they are, vectors (N, p)
-    have one place.
+    Feature maps (N, p, H, W) have L = H W places (so do (N, H, W, p): see `sparks.models.layout`),
+    tokens (N, L, p) are as they are, vectors (N, p) have one place.
 
     Args:
         model: in evaluation mode.
@@ -40,17 +42,21 @@ class Layer:
         self.device = next(model.parameters()).device
         with torch.inference_mode():
             activation = self.g(example.to(self.device))
-            self.classes: int = self.h(activation).shape[1]
+            self.classes: int = class_logits(self.h(activation)).shape[1]
         shape = activation.shape[1:]
         if len(shape) not in (1, 2, 3):
             raise SparksError(f"layer {name!r} gives activations of shape {tuple(shape)}: choose "
                               "one with feature maps, tokens or vectors")  # fmt: skip
         self.shape: tuple[int, ...] = tuple(shape)
+        self.layout: str | None = None
+        if len(shape) == 3:
+            size = (example.shape[2], example.shape[3])
+            self.layout = layout_of(model, model.net.get_submodule(name), name, self.shape, size)
 
     @property
     def channels(self) -> int:
         """P."""
-        return self.shape[0] if len(self.shape) != 2 else self.shape[1]
+        return self.shape[0] if self.layout == "NCHW" else self.shape[-1]
 
     def check_class(self, target: int) -> None:
         """Refuse a class that the model does not know.
@@ -70,20 +76,22 @@ class Layer:
     def map_size(self) -> tuple[int, int] | None:
         """Height and width of the grid that places form; None where they form none."""
         if len(self.shape) == 3:
-            return self.shape[1], self.shape[2]
+            height, width = self.shape[:2] if self.layout == "NHWC" else self.shape[1:]
+            return height, width
         side = math.isqrt(self.shape[0]) if len(self.shape) == 2 else 0
         return (side, side) if side and side**2 == self.shape[0] else None
 
     def flat(self, raw: Tensor) -> Tensor:
         """(N, L, p) of what the layer returns."""
         if len(self.shape) == 3:
-            return raw.flatten(2).mT
+            return raw.flatten(2).mT if self.layout == "NCHW" else raw.flatten(1, 2)
         return raw if len(self.shape) == 2 else raw[:, None]
 
     def raw(self, activations: Tensor) -> Tensor:
         """What the layer would return, of (N, L, p)."""
         if len(self.shape) == 3:
-            return activations.mT.reshape(len(activations), *self.shape)
+            ordered = activations.mT if self.layout == "NCHW" else activations
+            return ordered.reshape(len(activations), *self.shape)
         return activations if len(self.shape) == 2 else activations[:, 0]
 
     def activations(self, x: Tensor) -> Tensor:
@@ -125,7 +133,7 @@ class ConceptHead(nn.Module):
     def forward(self, u: Tensor) -> Tensor:
         """Logits (N, classes) of coefficients (N, k, L)."""
         atoms, offset = self.atoms.to(u), self.offset.to(u)
-        if len(self.layer.shape) == 3:
+        if self.layer.layout == "NCHW":
             # Channels first, as feature maps are: no transposed copies, several times as fast.
             raw = (atoms.T @ u + offset[:, None]).reshape(len(u), *self.layer.shape)
         else:
@@ -201,6 +209,7 @@ class ConceptScores(nn.Module):
     def __init__(self, layer: Layer, dictionary: Dictionary, pool: bool = False) -> None:
         super().__init__()
         self.layer = layer
+        self.layout = layer.layout
         self.g = layer.g
         self.activation = nn.Identity()
         self.dictionary = dictionary

@@ -10,13 +10,14 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
+from sparks.checks import one_of, whole
 from sparks.engine.designs import Design, Stored
 from sparks.engine.domains import Domain
 from sparks.engine.perturbations import Baseline, Perturbation
 from sparks.engine.probe import best_batch_size
-from sparks.engine.running import Model, device_of, evaluating, pick
+from sparks.engine.running import Model, asked, device_of, dtype_of, evaluating, pick
 from sparks.errors import SparksError
-from sparks.models.device import autocast, to_device
+from sparks.models.device import PRECISIONS, autocast, to_device
 
 # Below this many batches of the largest size, a probe costs more than it saves.
 WORTH_PROBING = 8
@@ -45,8 +46,10 @@ class Engine:
 
     def __post_init__(self) -> None:
         size = self.batch_size
-        if size != "auto" and not (isinstance(size, int) and size >= 1):
-            raise SparksError(f"batch_size {size!r} is neither a positive integer nor 'auto'")
+        if size != "auto" and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+            raise SparksError(f"Engine: batch_size={size!r} is not a positive integer, nor 'auto'")
+        one_of(self, PRECISIONS, "precision")
+        whole(self, 1, "largest")
 
     def score(
         self,
@@ -61,10 +64,12 @@ class Engine:
         """Score every input under every mask.
 
         Args:
-            model: batch (b, ...) → logits (b, classes), or scores (b,). A module is put in
-                evaluation mode meanwhile.
-            x: inputs (N, ...), on any device; each chunk is moved to the model's.
-            target: class of each input, int64 (N,); None for a model that returns scores (b,).
+            model: batch (b, ...) → logits (b, classes), or scores (b,); see
+                `sparks.engine.outputs`. A module is put in evaluation mode meanwhile.
+            x: inputs (N, ...), on any device; each chunk is moved to the model's. Images are in
+                [0, 1], or in the model's `input_range`.
+            target: class of each input, int64 (N,), or as in `sparks.engine.outputs.classes_of`;
+                None for a model that returns scores (b,).
             design: masks, or a tensor (n, d) of masks for all inputs, or (N, n, d).
             domain: what a feature is; its d is the design's.
             perturbation: what removing a feature means; black (`Baseline(0)`) by default.
@@ -74,14 +79,15 @@ class Engine:
             Scores, float32 (N, n), on the device of `x`.
 
         Raises:
-            SparksError: when a score is not finite (the input is named), or shapes disagree.
+            SparksError: when a score is not finite (the input is named), shapes disagree, or
+                inputs or targets are none of the above.
         """
+        target = asked(model, x, target)
+        largest = None if target is None else int(target.max()) if len(target) else 0
         device = device_of(model, x)
         masks = (Stored(design) if isinstance(design, Tensor) else design).to(device)
         if masks.d != domain.d:
             raise SparksError(f"the design has {masks.d} features, the inputs have {domain.d}")
-        if target is not None and len(target) != len(x):
-            raise SparksError(f"{len(x)} inputs but {len(target)} target classes")
         remove = perturbation or Baseline()
         scores = torch.empty(len(x) * masks.n, device=device)
         goals = None if target is None else to_device(target, device)
@@ -91,7 +97,7 @@ class Engine:
             chunks = self._chunks(model, forward, x, len(scores), device)
             # Pairs are ordered by input: a chunk needs only a slice of x, often that of the last.
             for (first, last), some in groupby(chunks, partial(_inputs_of, n=masks.n)):
-                part = x[first : last + 1]
+                part = _real(x[first : last + 1])
                 reference = remove.reference(part)
                 reference = None if reference is None else to_device(reference, device)
                 part = to_device(part, device)
@@ -99,16 +105,20 @@ class Engine:
                     pairs = torch.arange(start, stop, device=device)
                     images, rows = pairs // masks.n, pairs % masks.n
                     spread = domain.expand(masks.masks(images, rows))
+                    if part.dtype == torch.float64:
+                        spread = spread.double()
                     owner = torch.arange(start, stop) // masks.n - first
                     inputs = remove(part, reference, owner, spread)
                     chosen = None if goals is None else goals[images]
-                    scores[start:stop] = pick(forward(inputs), chosen, output)
+                    scores[start:stop] = pick(forward(inputs), chosen, output, largest)
 
         table = scores.view(len(x), masks.n)
         refuse_not_finite(table)
         return table.to(x.device)
 
     def _forward(self, model: Model, device: torch.device, inputs: Tensor) -> Tensor:
+        if inputs.is_floating_point():
+            inputs = inputs.to(dtype_of(model) or inputs.dtype)
         if self.channels_last and inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         with autocast(self.precision, device):
@@ -126,6 +136,11 @@ class Engine:
             size = best_batch_size(model, forward, x[:1].to(device), self.largest, settings)
         for start in range(0, total, size):
             yield start, min(start + size, total)
+
+
+def _real(x: Tensor) -> Tensor:
+    """Masks are float32, so that inputs of half precision are masked in that."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def _inputs_of(chunk: tuple[int, int], n: int) -> tuple[int, int]:

@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sparks.checks import one_of
 from sparks.errors import SparksError
+
+RESIZES = ("nearest", "bilinear", "bicubic", "bicubic-keys")
 
 
 class Domain(Protocol):
@@ -29,17 +32,22 @@ class Features(Domain, Protocol):
     def to_map(self, importance: Tensor) -> Tensor:
         """Spread importances (N, d) over the input: (N, H, W), or (N, d)."""
 
-    def pool(self, maps: Tensor) -> Tensor:
-        """Mean of maps (N, H, W) or (N, d) over each feature: (N, d)."""
+    def sums(self, maps: Tensor) -> Tensor:
+        """Sums of maps (N, H, W) or (N, d) over each feature: (N, d)."""
 
 
 @dataclass(frozen=True)
 class Grid:
     """Rectangular cells of an image of `size` (H, W), `cells` (rows, columns) of them.
 
+    A pixel belongs to the cell that its centre lies in. Where `cells` do not divide the side, they
+    differ by a pixel, the larger ones spread evenly (of 64 pixels in 7 cells the fourth has 10).
+
     Attributes:
         mode: how masks are upsampled, "nearest" (sharp cells) or "bilinear".
-        resize: how importances become a map, "nearest", "bilinear" or "bicubic".
+        resize: how importances become a map, one of `RESIZES`: "nearest", "bilinear", "bicubic"
+            (cubic convolution with a = -3/4, that of PyTorch and OpenCV), or "bicubic-keys"
+            (a = -1/2, that of TensorFlow and Pillow; Keys 1981).
     """
 
     cells: tuple[int, int]
@@ -53,6 +61,7 @@ class Grid:
                 f"grid {self.cells[0]}x{self.cells[1]} does not fit an image of "
                 f"{self.size[0]}x{self.size[1]} pixels: choose 1 … {min(self.size)} cells a side"
             )
+        one_of(self, RESIZES, "resize")
 
     @property
     def d(self) -> int:
@@ -69,24 +78,39 @@ class Grid:
 
     def to_map(self, importance: Tensor) -> Tensor:
         """Upsample importances (N, d) to (N, H, W)."""
-        cells = importance.float().reshape(-1, 1, *self.cells)
-        return _resize(cells, self.size, self.resize)[:, 0]
+        cells = importance.float().reshape(-1, *self.cells)
+        if self.resize == "nearest":
+            down, across = self._owners(cells.device)
+            return cells[:, down[:, None], across]
+        mode, keys = self.resize.removesuffix("-keys"), self.resize.endswith("-keys")
+        # With antialiasing PyTorch's coefficient is Keys's; it smooths only where sizes shrink.
+        spread = functional.interpolate(cells[:, None], self.size, mode=mode, antialias=keys)
+        return spread[:, 0]
 
-    def pool(self, maps: Tensor) -> Tensor:
-        """Mean of maps (N, H, W) over the pixels of each cell (those of mode "nearest")."""
-        numbers = torch.arange(self.d, dtype=torch.float32, device=maps.device)
-        owner = _resize(numbers.view(1, 1, *self.cells), self.size, "nearest").long().flatten()
-        area = torch.bincount(owner, minlength=self.d)
-        sums = maps.new_zeros(len(maps), self.d).index_add_(1, owner, maps.flatten(1))
-        return sums / area
+    def sums(self, maps: Tensor) -> Tensor:
+        """Sum maps (N, H, W) over the pixels of each cell: (N, d)."""
+        down, across = self._owners(maps.device)
+        owner = (down[:, None] * self.cells[1] + across).flatten()
+        return maps.new_zeros(len(maps), self.d).index_add_(1, owner, maps.flatten(1))
+
+    def _owners(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Row of cells of each row of pixels, column of cells of each column, int64."""
+        down, across = (
+            _owner(cells, length, device)
+            for cells, length in zip(self.cells, self.size, strict=True)
+        )
+        return down, across
 
 
 @dataclass(frozen=True)
 class ShiftedGrid:
     """Cells under a grid that is moved at random, as RISE does: no cell border stays in place.
 
-    A mask has rows * columns cells followed by two numbers in [0, 1], the vertical and the
-    horizontal shift in units of a cell. Upsampling is bilinear.
+    As the authors' code does: a cell has c = ⌈side / cells⌉ pixels, the mask is upsampled to
+    (cells + 1) c pixels a side (80 for 7 cells on 64), and the image is cut out of it at a shift
+    of 0 … c - 1 pixels. (The paper's c = ⌊side / cells⌋ leaves too few pixels where the grid does
+    not divide the side.) A mask has rows * columns cells followed by two numbers in [0, 1), the
+    vertical and the horizontal shift in units of a cell. Upsampling is bilinear.
     """
 
     cells: tuple[int, int]
@@ -98,7 +122,7 @@ class ShiftedGrid:
         return self.cells[0] * self.cells[1] + 2
 
     def expand(self, masks: Tensor) -> Tensor:
-        """Upsample masks (b, d) to one cell more than the image, and cut the image out."""
+        """Upsample masks (b, d) to one cell more than there are, and cut the image out."""
         cells = masks[:, :-2].reshape(-1, *self.cells)
         down, across = (
             self._moved(masks[:, axis - 2], self.cells[axis], self.size[axis]) for axis in (0, 1)
@@ -109,9 +133,9 @@ class ShiftedGrid:
     def _moved(shift: Tensor, cells: int, length: int) -> Tensor:
         """Weights (b, length, cells) of the cells for each pixel, moved by `shift` (b,) cells."""
         step = -(-length // cells)
-        start = (shift * step).round().long()
+        start = (shift * step).long().clamp(max=step - 1)
         pixels = start[:, None] + torch.arange(length, device=shift.device)
-        return _weights(cells, length + step, "bilinear", shift.device)[pixels]
+        return _weights(cells, (cells + 1) * step, "bilinear", shift.device)[pixels]
 
 
 @dataclass(frozen=True)
@@ -133,7 +157,7 @@ class Pixels:
         """Shape importances (N, H * W) to (N, H, W)."""
         return importance.float().reshape(-1, *self.size)
 
-    def pool(self, maps: Tensor) -> Tensor:
+    def sums(self, maps: Tensor) -> Tensor:
         """Flatten maps (N, H, W) to (N, H * W)."""
         return maps.flatten(1)
 
@@ -152,7 +176,7 @@ class Vector:
         """Importances (N, d) are the map."""
         return importance.float()
 
-    def pool(self, maps: Tensor) -> Tensor:
+    def sums(self, maps: Tensor) -> Tensor:
         """Maps (N, d) have one value a feature."""
         return maps
 
@@ -171,7 +195,7 @@ class Rows:
         """Importances (N, d) are the map."""
         return importance.float()
 
-    def pool(self, maps: Tensor) -> Tensor:
+    def sums(self, maps: Tensor) -> Tensor:
         """Maps (N, d) have one value a feature."""
         return maps
 
@@ -206,9 +230,10 @@ def vector_of(x: Tensor) -> Vector | Rows:
     return Vector(x.shape[1]) if x.ndim == 2 else Rows(x.shape[1])
 
 
-def _resize(values: Tensor, size: tuple[int, int], mode: str) -> Tensor:
-    smooth = None if mode == "nearest" else False
-    return functional.interpolate(values, size=size, mode=mode, align_corners=smooth)
+def _owner(cells: int, length: int, device: torch.device) -> Tensor:
+    """The cell (length,) that the centre of each pixel lies in, along one axis of an image."""
+    # Integers: PyTorch's own "nearest" takes the pixel's corner, "nearest-exact" rounds in float32.
+    return (2 * torch.arange(length, device=device) + 1) * cells // (2 * length)
 
 
 def _weights(cells: int, length: int, mode: str, device: torch.device) -> Tensor:
@@ -216,8 +241,7 @@ def _weights(cells: int, length: int, mode: str, device: torch.device) -> Tensor
 
     Upsampling a grid m is then A m Bᵀ, many times faster on a CPU than `interpolate`.
     """
-    identity = torch.eye(cells, device=device)[:, None]
-    return functional.interpolate(identity, length, mode=_LINEAR.get(mode, mode))[:, 0].T
-
-
-_LINEAR = {"bilinear": "linear"}
+    identity = torch.eye(cells, device=device)
+    if mode == "nearest":
+        return identity[_owner(cells, length, device)]
+    return functional.interpolate(identity[:, None], length, mode="linear")[:, 0].T

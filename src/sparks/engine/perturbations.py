@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sparks.checks import between, one_of, whole
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 from sparks.models.device import to_device
@@ -68,12 +70,14 @@ class Baseline(_Blend):
 
     value: float | str = 0.0
 
+    def __post_init__(self) -> None:
+        if self.value != "mean" and (isinstance(self.value, str) or not math.isfinite(self.value)):
+            raise SparksError(f"Baseline: value={self.value!r} is not a number, nor 'mean'")
+
     def reference(self, x: Tensor) -> Tensor | None:
         """Means (k, C, 1, 1) of images, (k, 1) of vectors; None for a number."""
         if self.value == "mean":
             return x.mean(tuple(range(min(2, x.ndim - 1), x.ndim)), keepdim=True)
-        if isinstance(self.value, str):
-            raise SparksError(f"baseline {self.value!r} is unknown: give a number, or 'mean'")
         return None
 
     def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
@@ -110,6 +114,9 @@ class Blur(_Blend):
 
     width: int = 10
 
+    def __post_init__(self) -> None:
+        whole(self, 2, "width")
+
     def reference(self, x: Tensor) -> Tensor:
         """Blurred images."""
         if x.ndim != 4:
@@ -128,6 +135,10 @@ class Noise(_Blend):
     deviation: float = 0.2
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        between(self, 0, math.inf, "deviation", ends=True)
+        whole(self, 0, "seed")
+
     def reference(self, x: Tensor) -> Tensor:
         """Draws, one an input."""
         draws = [torch.randn(x.shape[1:], generator=g) for g in generators(x, self.seed)]
@@ -144,6 +155,10 @@ class Uniform(_Blend):
     low: float = 0.0
     high: float = 1.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        between(self, self.low, math.inf, "high")
+        whole(self, 0, "seed")
 
     def reference(self, x: Tensor) -> Tensor:
         """Draws, one an input."""
@@ -162,14 +177,16 @@ class Amplitude(_NoReference):
     sigma: float = 1.0
     variant: str = "documented"
 
+    def __post_init__(self) -> None:
+        between(self, 0, math.inf, "sigma")
+        one_of(self, ("documented", "coded"), "variant")
+
     def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
         """Mask inputs."""
         shift = (masks - 0.5) * self.sigma
         if self.variant == "documented":
             return _own(x, owner) + shift
-        if self.variant == "coded":
-            return _own(x, owner) * shift
-        raise SparksError(f"amplitude variant {self.variant!r} is not 'documented' or 'coded'")
+        return _own(x, owner) * shift
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,32 @@
-"""Run a model for scores: evaluation mode, device, and which number of its output counts."""
+"""Ask a model for scores: its mode, device and precision, and which number of its output counts.
+
+What may be asked is decided here: which inputs (`asked`), which outputs and targets
+(`sparks.engine.outputs`).
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from sparks.engine.outputs import check_classes, classes_of, scores_of
 from sparks.errors import SparksError
 from sparks.models.device import tf32
 
 Model = Callable[[Tensor], Tensor]
 
 OUTPUTS = ("logit", "probability")
+
+# Values of images may leave their range by this much, which is more than rounding in any precision.
+TOLERANCE = 1e-2
+
+_moved: ContextVar[bool] = ContextVar("inputs moved on purpose", default=False)
 
 
 @contextmanager
@@ -42,21 +55,128 @@ def device_of(model: Model, x: Tensor) -> torch.device:
     return x.device
 
 
-def pick(outputs: Tensor, target: Tensor | None, output: str) -> Tensor:
-    """One score per input, float32 (b,), from a model's outputs (b, classes).
+def dtype_of(model: Model) -> torch.dtype | None:
+    """Type of a model's real parameters, to which inputs are cast; None where it has none."""
+    if isinstance(model, nn.Module):
+        for tensor in (*model.parameters(), *model.buffers()):
+            if tensor.is_floating_point():
+                return tensor.dtype
+    return None
+
+
+def asked(model: Model | None, x: Tensor, target: Any) -> Tensor | None:
+    """Check what a method or metric is asked, before the model is.
 
     Args:
-        outputs: logits (b, classes), or scores (b,) of a function that has no classes.
-        target: int64 (b,), the class to score; not used for scores (b,).
-        output: "logit", or "probability" (softmax).
+        model: may say by an attribute `input_range` that its images are not in [0, 1]: a pair of
+            numbers, or None for images of any values.
+        x: inputs (N, ...).
+        target: as in `sparks.engine.outputs.classes_of`.
+
+    Returns:
+        The class to explain of each input, int64 (N,), where it was; None for None.
+
+    Raises:
+        SparksError: when inputs are no tensor, images are integers or outside of their range, or
+            a target is none.
+    """
+    check_inputs(model, x)
+    return classes_of(target, len(x))
+
+
+def check_inputs(model: Model | None, x: Tensor) -> None:
+    """Refuse what is no tensor, and images that are integers or outside of the model's range."""
+    if not isinstance(x, Tensor):
+        raise SparksError(f"inputs are a {type(x).__name__}: give a tensor, as torch.as_tensor has")
+    if x.ndim != 4:
+        return  # vectors, texts and concepts have any values
+    if not x.is_floating_point():
+        raise SparksError(f"images are {x.dtype}: give real numbers in [0, 1], as x.float() / 255")
+    limits = getattr(model, "input_range", (0.0, 1.0))
+    if limits is None or x.numel() == 0 or _moved.get():
+        return
+    low, high = float(x.detach().min()), float(x.detach().max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return  # what asks the model names the input
+    if low < limits[0] - TOLERANCE or high > limits[1] + TOLERANCE:
+        raise SparksError(
+            f"images have values from {low:.3g} to {high:.3g}, outside of "
+            f"[{limits[0]:g}, {limits[1]:g}]: normalise inside the model (mean and std of "
+            "sparks.models.Classifier), or say what it takes by model.input_range (None for any)"
+        )
+
+
+@contextmanager
+def moved_inputs() -> Iterator[None]:
+    """Allow images of any values meanwhile: a metric's noisy copies leave the range on purpose."""
+    token = _moved.set(True)
+    try:
+        yield
+    finally:
+        _moved.reset(token)
+
+
+class Logits(nn.Module):
+    """A model as what differentiates it calls it: inputs like x → logits (b, classes), or (b, 1).
+
+    It gets a copy of its inputs, which its first layer may overwrite, in its parameters' precision;
+    what it returns is read by `sparks.engine.outputs`, and refused where it is not finite: behind
+    a ReLU, the gradient of NaN is a harmless-looking 0.
+
+    Args:
+        model: asked.
+        target: classes that it must have, int64 (b,); None for a model of one score.
+    """
+
+    def __init__(self, model: Model, target: Tensor | None) -> None:
+        super().__init__()
+        self.model = model
+        self.dtype = dtype_of(model)
+        self.largest = None if target is None else int(target.max()) if len(target) else 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits, or one score per input (b, 1)."""
+        logits = scores_of(self.model(x.clone().to(self.dtype or x.dtype)))
+        check_classes(logits, self.largest)
+        refuse_not_finite(logits, "the model's output for row {} of a batch")
+        if x.requires_grad and torch.is_grad_enabled() and not logits.requires_grad:
+            raise no_derivative("its inputs")
+        return logits
+
+
+def no_derivative(name: str) -> SparksError:
+    """The error of a model whose output has no derivative by its inputs, or by a layer."""
+    return SparksError(
+        f"the model's output has no derivative by {name}: a step on the way has none "
+        "(rounding, argmax, detach, torch.no_grad within the model); use a black-box method"
+    )
+
+
+def refuse_not_finite(values: Tensor, name: str) -> None:
+    """Raise an error that names the first row of `values` (N, ...) with NaN or infinity."""
+    bad = (~values.flatten(1).isfinite().all(1)).nonzero()
+    if len(bad):
+        raise SparksError(f"{name.format(int(bad[0]))} holds NaN or infinite values")
+
+
+def pick(outputs: Any, target: Tensor | None, output: str, largest: int | None = None) -> Tensor:
+    """One score per input, float32 (b,), from what a model returned.
+
+    Args:
+        outputs: see `sparks.engine.outputs`.
+        target: int64 (b,), the class to score; None for a model of one score per input.
+        output: "logit", or "probability" (softmax; a single score stays what it is).
+        largest: the largest class of all inputs, where it is known without waiting for a GPU.
     """
     if output not in OUTPUTS:
         raise SparksError(f"output {output!r} is unknown: choose one of {OUTPUTS}")
-    outputs = outputs.float()
-    if outputs.ndim == 1:
-        return outputs
-    if target is None:
-        raise SparksError("a model with several outputs needs a target class for each input")
+    scores = scores_of(outputs).float()
+    if target is not None and largest is None:
+        largest = int(target.max()) if len(target) else 0
+    check_classes(scores, largest if target is not None else None)
+    if scores.shape[1] == 1:
+        return scores[:, 0]
+    assert target is not None
     if output == "probability":
-        outputs = outputs.softmax(1)
-    return outputs.gather(1, target[:, None])[:, 0]
+        scores = scores.softmax(1)
+    return scores.gather(1, target[:, None])[:, 0]

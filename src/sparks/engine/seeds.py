@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -18,7 +21,29 @@ def generators(x: Tensor, seed: int) -> list[torch.Generator]:
 
 
 def _generator(row: Tensor, seed: int) -> torch.Generator:
-    content = hashlib.blake2b(row.contiguous().numpy().tobytes(), digest_size=8).digest()
+    bits = row.contiguous().reshape(-1).view(torch.uint8)  # numpy has no bfloat16
+    content = hashlib.blake2b(bits.numpy().tobytes(), digest_size=8).digest()
     entropy = [seed, int.from_bytes(content, "little")]
     state = int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
     return torch.Generator().manual_seed(state)
+
+
+@contextmanager
+def global_generators(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed what other libraries draw from, and put it back: PyTorch's, NumPy's, Python's own.
+
+    Args:
+        seed: not negative.
+        device: a GPU's generator is seeded too.
+    """
+    devices = [device] if device.type == "cuda" else []
+    numbers, python = np.random.get_state(), random.getstate()  # noqa: NPY002
+    try:
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(seed)
+            np.random.seed(seed % 2**32)  # noqa: NPY002
+            random.seed(seed)
+            yield
+    finally:
+        np.random.set_state(numbers)  # noqa: NPY002
+        random.setstate(python)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sparks.checks import between, whole
 from sparks.engine.running import Model
 from sparks.errors import SparksError
 from sparks.metrics.maps import check_maps, has_nan, undefined_to_nan
@@ -27,6 +28,10 @@ class Complexity:
 
     quality: int = 75
 
+    def __post_init__(self) -> None:
+        whole(self, 1, "quality")
+        between(self, 1, 95, "quality", ends=True)
+
     def __call__(
         self,
         model: Model | None,
@@ -36,7 +41,7 @@ class Complexity:
         truth: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Values per input; NaN where a map holds NaN, or (entropy) is zero everywhere."""
-        check_maps(x, maps)
+        check_maps(model, x, maps)
         maps, broken = maps.detach().cpu(), has_nan(maps).cpu()
         size = maps.flatten(1).double().abs()
         share = size / size.sum(1, keepdim=True)
@@ -82,7 +87,7 @@ class Sparseness:
         truth: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Values per input; NaN where a map holds NaN or is zero everywhere."""
-        check_maps(x, maps)
+        check_maps(model, x, maps)
         size = maps.detach().cpu().flatten(1).double().abs().sort(1).values
         d = size.shape[1]
         if d < 2:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from sparks.checks import one_of, whole
 from sparks.engine.core import Engine
 from sparks.engine.designs import Ranked
 from sparks.engine.domains import elements_of
 from sparks.engine.perturbations import Baseline, Perturbation
-from sparks.engine.running import Model
+from sparks.engine.running import OUTPUTS, Model
 from sparks.metrics.maps import check_maps, descending_ranks, has_nan, undefined_to_nan
 
 
@@ -38,6 +39,11 @@ class _Curve:
     engine: Engine = field(default_factory=Engine)
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        whole(self, 1, "steps")
+        whole(self, 0, "seed")
+        one_of(self, OUTPUTS, "output")
+
     def __call__(
         self, model: Model, x: Tensor, target: Tensor, maps: Tensor, truth: Tensor | None = None
     ) -> dict[str, Tensor]:
@@ -49,7 +55,7 @@ class _Curve:
 
     def curves(self, model: Model, x: Tensor, target: Tensor, maps: Tensor) -> Tensor:
         """Scores (N, steps + 1) at shares 0, 1 / steps, …, 1."""
-        check_maps(x, maps)
+        check_maps(model, x, maps)
         features = elements_of(x)
         cuts = (torch.linspace(0, 1, self.steps + 1) * features.d).round().long()
         design = Ranked(descending_ranks(x, maps, self.seed), cuts, insert=self._inserts())

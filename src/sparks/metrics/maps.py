@@ -7,6 +7,7 @@ import warnings
 import torch
 from torch import Tensor
 
+from sparks.engine.running import Model, check_inputs
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 
@@ -15,8 +16,9 @@ class UndefinedScoreWarning(UserWarning):
     """A score does not exist for some inputs, and is NaN."""
 
 
-def check_maps(x: Tensor, maps: Tensor) -> None:
-    """Refuse maps whose shape does not fit the inputs."""
+def check_maps(model: Model | None, x: Tensor, maps: Tensor) -> None:
+    """Refuse inputs that no method takes, and maps whose shape does not fit them."""
+    check_inputs(model, x)
     wanted = (len(x), *x.shape[2:]) if x.ndim == 4 else tuple(x.shape[:2])
     if tuple(maps.shape) != wanted:
         raise SparksError(f"maps of shape {tuple(maps.shape)} do not fit inputs: expected {wanted}")

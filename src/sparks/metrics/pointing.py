@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from sparks.checks import whole
 from sparks.engine.running import Model
 from sparks.errors import SparksError
 from sparks.metrics.maps import check_maps, descending_ranks, has_nan, undefined_to_nan
@@ -25,6 +26,9 @@ class PointingGame:
 
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        whole(self, 0, "seed")
+
     def __call__(
         self,
         model: Model | None,
@@ -39,7 +43,7 @@ class PointingGame:
                 "the pointing game needs true masks, and this data set has none: "
                 "leave it out, or use a data set with parts or boxes"
             )
-        check_maps(x, maps)
+        check_maps(model, x, maps)
         if truth.shape != maps.shape:
             raise SparksError(
                 f"true masks {tuple(truth.shape)} do not fit maps {tuple(maps.shape)}"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from sparks.checks import between, whole
 from sparks.engine.domains import elements_of
-from sparks.engine.running import Model
+from sparks.engine.outputs import classes_of
+from sparks.engine.running import Logits, Model
 from sparks.errors import SparksError
 from sparks.metrics.maps import check_maps, descending_ranks, has_nan, undefined_to_nan
 from sparks.verification.attack import Attack
@@ -40,6 +43,9 @@ class RobustnessSr:
     def __post_init__(self) -> None:
         if not self.shares or not all(0 < share <= 1 for share in self.shares):
             raise SparksError(f"Robustness-Sr: shares {list(self.shares)} are not all in (0, 1]")
+        between(self, 0, math.inf, "largest")
+        whole(self, 1, "bisections")
+        whole(self, 0, "seed")
 
     def __call__(
         self, model: Model, x: Tensor, target: Tensor, maps: Tensor, truth: Tensor | None = None
@@ -51,14 +57,17 @@ class RobustnessSr:
 
     def curves(self, model: Model, x: Tensor, target: Tensor, maps: Tensor) -> Tensor:
         """Distances (N, shares)."""
-        check_maps(x, maps)
+        check_maps(model, x, maps)
         features = elements_of(x)
         ranks = descending_ranks(x, maps, self.seed).to(x.device)
         counts = torch.tensor([max(1, round(share * features.d)) for share in self.shares])
         # All shares at once: an attack on many inputs takes hardly longer than on one.
         chosen = (ranks[:, None] < counts[:, None].to(ranks)).to(x).flatten(0, 1)
-        times = len(self.shares)
-        rows, goals = x.repeat_interleave(times, 0), target.to(x.device).repeat_interleave(times)
+        times, classes = len(self.shares), classes_of(target, len(x))
+        if classes is None:
+            raise SparksError("Robustness-Sr needs the class of each input")
+        rows, goals = x.repeat_interleave(times, 0), classes.to(x.device).repeat_interleave(times)
         free = features.expand(chosen).expand_as(rows)
-        found = self.attack.distance(model, rows, goals, free, self.largest, self.bisections)
+        asked = Logits(model, classes)
+        found = self.attack.distance(asked, rows, goals, free, self.largest, self.bisections)
         return found.view(len(x), times)

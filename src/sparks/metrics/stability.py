@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from sparks.checks import between, whole
 from sparks.data.human import rank_correlation
 from sparks.engine.core import Engine
-from sparks.engine.running import Model, device_of, evaluating
+from sparks.engine.outputs import class_logits
+from sparks.engine.running import Model, device_of, dtype_of, evaluating, moved_inputs
 from sparks.engine.seeds import generators
 from sparks.metrics.maps import check_maps, undefined_to_nan
 from sparks.models.device import to_device
@@ -38,6 +41,11 @@ class AverageStability:
     engine: Engine = field(default_factory=Engine)
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        whole(self, 1, "neighbours")
+        whole(self, 0, "seed")
+        between(self, 0, math.inf, "radius")
+
     def __call__(
         self,
         model: Model,
@@ -49,7 +57,7 @@ class AverageStability:
         method: Callable[[Model, Tensor, Tensor], Tensor],
     ) -> dict[str, Tensor]:
         """Values per input; NaN where no copy counts, or the map is zero (in rank: constant)."""
-        check_maps(x, maps)
+        check_maps(model, x, maps)
         original = maps.detach().flatten(1).double().cpu()
         predicted = self._classes(model, x)
         draws = generators(x, self.seed)
@@ -59,7 +67,8 @@ class AverageStability:
             noise = torch.stack([torch.rand(x.shape[1:], generator=g) for g in draws])
             near = x + (2 * noise - 1).to(x) * self.radius
             same = self._classes(model, near) == predicted
-            found = method(model, near, target).flatten(1).double().cpu()
+            with moved_inputs():
+                found = method(model, near, target).flatten(1).double().cpu()
             total += torch.where(same, (found - original).norm(dim=1), 0)
             rank += torch.where(same, 1 - rank_correlation(original, found), 0)
             kept += same
@@ -78,6 +87,7 @@ class AverageStability:
         device = device_of(model, x)
         with torch.inference_mode(), evaluating(model):
             parts = [
-                model(to_device(part, device)).argmax(1).cpu() for part in torch.split(x, size)
+                class_logits(model(to_device(part, device))).argmax(1).cpu()
+                for part in torch.split(x.to(dtype_of(model) or x.dtype), size)
             ]
         return torch.cat(parts)

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
+from sparks.engine.outputs import logits_of
 from sparks.errors import SparksError
+from sparks.models.layout import LAYOUTS
 from sparks.models.split import cut_points, shortest_names, split_at, trace
 
 _PREFIX = "net."
@@ -41,9 +43,11 @@ class Classifier(nn.Module):
         channels: C.
         mean: of each channel, of images in [0, 1], or one for all; 0 if not given.
         std: of each channel, or one for all; 1 if not given.
+        layout: of its feature maps, "NCHW" or "NHWC" (channels last, as in Swin); None for what
+            the network says of itself (`layout`), or its layers do (see `sparks.models.layout`).
 
     Raises:
-        SparksError: when `mean` or `std` do not fit the channels.
+        SparksError: when `mean` or `std` do not fit the channels, or the layout is unknown.
     """
 
     mean: Tensor
@@ -55,8 +59,12 @@ class Classifier(nn.Module):
         channels: int = 3,
         mean: Sequence[float] | float | None = None,
         std: Sequence[float] | float | None = None,
+        layout: str | None = None,
     ) -> None:
         super().__init__()
+        if layout is not None and layout not in LAYOUTS:
+            raise SparksError(f"Classifier: layout={layout!r} is not one of {', '.join(LAYOUTS)}")
+        self.layout = layout if layout is not None else getattr(net, "layout", None)
         self.net = net
         means, stds = _of_channels(mean, 0.0, channels), _of_channels(std, 1.0, channels)
         if not len(means) == len(stds) == channels or not bool((stds > 0).all()):
@@ -68,8 +76,8 @@ class Classifier(nn.Module):
         self.register_buffer("std", stds)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, classes) of images (N, C, H, W) in [0, 1]."""
-        logits: Tensor = self.net(normalised(x, self.mean, self.std))
+        """Logits (N, classes) of images (N, C, H, W) in [0, 1]; see `sparks.engine.outputs`."""
+        logits: Tensor = logits_of(self.net(normalised(x, self.mean, self.std)))
         return logits
 
     def layers(self) -> list[str]:

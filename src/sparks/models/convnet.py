@@ -30,6 +30,8 @@ class ConvNet(nn.Module):
         blocks: residual blocks of each stage; one number for all.
     """
 
+    layout = "NCHW"
+
     def __init__(
         self,
         in_channels: int,

@@ -49,6 +49,8 @@ class LipschitzConvNet(nn.Module):
         constrained: whether the network is 1-Lipschitz; False for its twin.
     """
 
+    layout = "NCHW"
+
     def __init__(
         self,
         in_channels: int,

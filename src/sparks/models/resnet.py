@@ -26,6 +26,8 @@ class ResNet18(nn.Module):
         dropout: share of the pooled features dropped in training.
     """
 
+    layout = "NCHW"
+
     def __init__(
         self, in_channels: int, num_classes: int, filters: int = 64, dropout: float = 0.0
     ) -> None:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from sparks.artifacts import save_tensors
+from sparks.engine.seeds import global_generators
 from sparks.errors import SparksError
 
 # Beginnings of files → what they are, where it is not for us to read.
@@ -46,8 +47,7 @@ def seeded(seed: int) -> Iterator[None]:
 
     The global random state is as before afterwards.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with global_generators(seed, torch.device("cpu")):
         yield
 
 

@@ -10,6 +10,15 @@ from sparks.errors import SparksError
 SEQUENCES = ("sobol", "halton", "latin-hypercube", "monte-carlo")
 
 
+def check_size(sequence: str, n: int) -> None:
+    """Refuse a number of points for which a sequence has no balance."""
+    if sequence == "sobol" and (n < 1 or n & (n - 1)):
+        raise SparksError(
+            f"a Sobol sequence is balanced only for a power of two of points, not {n}: "
+            f"take {1 << max(n.bit_length() - 1, 0)} or {1 << n.bit_length()}"
+        )
+
+
 def draw(
     sequence: str, n: int, dimensions: int, scramble: bool = True, seed: int = 0
 ) -> NDArray[np.float64]:
@@ -36,11 +45,12 @@ def draw(
     generator = np.random.Generator(np.random.PCG64(seed))
     if sequence == "monte-carlo":
         return generator.random((n, dimensions))
+    check_size(sequence, n)
     if sequence == "sobol":
-        if n < 1 or n & (n - 1):
+        if dimensions > qmc.Sobol.MAXDIM:
             raise SparksError(
-                f"a Sobol sequence is balanced only for a power of two of points, not {n}: "
-                f"take {1 << max(n.bit_length() - 1, 0)} or {1 << n.bit_length()}"
+                f"a Sobol sequence has at most {qmc.Sobol.MAXDIM} dimensions, not {dimensions} "
+                "(two for each feature in the Sobol method): take a coarser grid or another one"
             )
         engine = qmc.Sobol(dimensions, scramble=scramble, rng=generator)
     elif sequence == "halton":

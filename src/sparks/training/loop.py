@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sparks.data.labelled import Labelled
+from sparks.engine.outputs import class_logits
 from sparks.errors import SparksError
 from sparks.models.device import autocast, resolve_device
 from sparks.progress import progress
@@ -159,7 +160,7 @@ def _train_epoch(
 
     def forward(x: Tensor) -> Tensor:
         with autocast(settings.precision, device):
-            logits: Tensor = model(x)
+            logits = class_logits(model(x))
         return logits.float()
 
     total = 0.0

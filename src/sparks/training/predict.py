@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sparks.data.labelled import Labelled
+from sparks.engine.outputs import class_logits
 from sparks.models.device import autocast, resolve_device, to_device
 
 
@@ -49,7 +50,7 @@ def predict(
     else:
         batches = (batch for batch, _ in images.batches(batch_size))
     with evaluating(model.to(device)), torch.inference_mode(), autocast(precision, device):
-        logits = [model(to_device(batch, device)).float().cpu() for batch in batches]
+        logits = [class_logits(model(to_device(batch, device))).float().cpu() for batch in batches]
     return torch.cat(logits)
 
 

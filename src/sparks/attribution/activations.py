@@ -1,0 +1,79 @@
+"""Which activation functions a model calls, and whether it calls them as modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from sparks.engine.running import Model, device_of, dtype_of, evaluating
+from sparks.models.device import to_device
+
+RELUS = (functional.relu, functional.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)
+# Activations that stand where a ReLU would.
+OTHERS: tuple[Callable[..., Any], ...] = (
+    *(functional.celu, functional.elu, functional.gelu, functional.hardswish, functional.silu),
+    *(functional.leaky_relu, functional.mish, functional.prelu, functional.rrelu, functional.selu),
+    *(functional.softplus, functional.threshold, functional.glu, functional.logsigmoid),
+    *(functional.softshrink, functional.hardshrink, functional.tanhshrink, torch.prelu),
+    *(functional.leaky_relu_, functional.elu_, functional.selu_, functional.celu_),
+    *(functional.rrelu_, functional.threshold_, torch.selu, torch.celu, torch.rrelu),
+)
+CAPPED = (functional.relu6, functional.hardtanh, functional.hardtanh_)
+_GATES = (torch.sigmoid, torch.tanh, Tensor.sigmoid, Tensor.tanh, functional.hardsigmoid)
+_EVERY = (*RELUS, *OTHERS, *CAPPED, *_GATES)
+
+
+def scripted(model: Model) -> bool:
+    """Whether a model is, or holds, TorchScript, in which nothing can be watched."""
+    modules = model.modules() if isinstance(model, nn.Module) else ()
+    return any(isinstance(module, torch.jit.ScriptModule) for module in modules)
+
+
+def without_module(model: Model, x: Tensor) -> set[str]:
+    """Names of the activation functions that a model calls on x (N, ...), not by their modules.
+
+    Hooks on modules, of which some methods are made, do not see these.
+    """
+    within = 0
+
+    def enter(*_: Any) -> None:
+        nonlocal within
+        within += 1
+
+    def leave(*_: Any) -> None:
+        nonlocal within
+        within -= 1
+
+    found: set[str] = set()
+
+    class Watching(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            if func in _EVERY and not within:
+                found.add(func.__name__)
+            return func(*args, **(kwargs or {}))
+
+    modules = model.modules() if isinstance(model, nn.Module) else ()
+    hooks = [
+        hook
+        for module in modules
+        if type(module).__module__ == "torch.nn.modules.activation"
+        for hook in (
+            module.register_forward_pre_hook(enter),
+            module.register_forward_hook(leave, always_call=True),
+        )
+    ]
+    part = to_device(x.to(dtype_of(model) or x.dtype), device_of(model, x)).clone()
+    try:
+        with torch.no_grad(), evaluating(model), Watching():
+            model(part)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found

@@ -1,0 +1,72 @@
+"""Which axis of a layer's feature maps is channels. A network says so; it is never guessed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from sparks.errors import SparksError
+
+LAYOUTS = ("NCHW", "NHWC")
+
+
+# Modules whose output is NCHW by definition, and those that keep what they are given.
+_FIRST = (
+    *(nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm),
+    *(nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Dropout2d),
+)
+_KEEPING = (nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish, nn.Dropout, nn.Identity)
+
+
+def layout_of(
+    model: Any, module: Any, layer: str, shape: tuple[int, ...], size: tuple[int, int]
+) -> str:
+    """Whether the feature maps of a layer are "NCHW" or "NHWC".
+
+    Args:
+        model: its attribute `layout`, where it has one that is not None, decides (an argument of
+            `sparks.models.Classifier`).
+        module: the layer; a convolution, for instance, is NCHW by definition.
+        layer: its name, for the error.
+        shape: of one input's feature maps, three numbers.
+        size: height and width of the image.
+
+    Raises:
+        SparksError: when neither says, and the maps are not plainly NCHW: their last two axes in
+            the proportions of the image, and their first two not.
+    """
+    said: str | None = getattr(model, "layout", None)
+    if said is not None:
+        if said not in LAYOUTS:
+            raise SparksError(f"layout {said!r} of the model is not one of {', '.join(LAYOUTS)}")
+        return said
+    if _is_first(module) or (_proportional(shape[1:], size) and not _proportional(shape[:2], size)):
+        return "NCHW"
+    raise SparksError(
+        f"the feature maps of layer {layer!r}, {tuple(shape)} for an image of {size[0]} x "
+        f"{size[1]}, do not tell which axis is channels: say layout: NCHW or layout: NHWC "
+        "(channels last, as in Swin) in the model's classifier, or set model.layout"
+    )
+
+
+def channels_first(maps: Tensor, layout: str) -> Tensor:
+    """Feature maps (N, C, h, w), a view, of maps in a layout."""
+    return maps.permute(0, 3, 1, 2) if layout == "NHWC" else maps
+
+
+def _is_first(module: Any) -> bool:
+    """Whether a module, or the last one in a sequence that changes the layout, is NCHW."""
+    if isinstance(module, nn.Sequential):
+        changing = [m for m in module if not isinstance(m, _KEEPING)]
+        return bool(changing) and _is_first(changing[-1])
+    return isinstance(module, _FIRST)
+
+
+def _proportional(places: tuple[int, ...], size: tuple[int, int]) -> bool:
+    """Whether h x w places can be those of an image: as high for its width, but for its borders."""
+    (h, w), (height, width) = places, size
+    if height == width:
+        return h == w
+    # A kernel without padding takes the same off both sides: some places, whatever the side.
+    return abs(h * width - w * height) <= 2 * max(height, width)

@@ -1,0 +1,117 @@
+"""Maps and scores beside those of other libraries, on the same images, networks and draws."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from sparks.attribution import HSIC, GradCAM, GradCAMPlusPlus, KernelSHAP, Occlusion, Sobol
+from sparks.metrics import Complexity, Deletion, Insertion, PointingGame, Sparseness
+
+from .net import network
+
+pytestmark = pytest.mark.nightly
+
+GAMES = 24
+PLAYERS = 9
+TERMS = [list(p) for k in (1, 2, 3) for p in itertools.combinations(range(PLAYERS), k)]
+
+
+def images():
+    x = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    return x, torch.tensor([0, 2, 1])
+
+
+def scaled(maps):
+    low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+    return (maps - low) / (high - low)
+
+
+def exact(worth):
+    """Shapley values of a game: every term is shared evenly by its players."""
+    values = np.zeros(PLAYERS)
+    for players, w in zip(TERMS, worth, strict=True):
+        values[players] += w / len(players)
+    return values
+
+
+def ours(worth, samples, seed):
+    def game(z):
+        return sum(w * z[:, p].double().prod(1) for p, w in zip(TERMS, worth, strict=True))
+
+    return KernelSHAP(samples=samples, seed=seed)(game, torch.ones(1, PLAYERS), None)[0].numpy()
+
+
+def test_kernelshap_is_as_near_to_the_exact_values_as_shap(peer):
+    """Games of order three, 298 coalitions of 510: relative RMSE, the mean over games.
+
+    Either's spread over games is about .02, so that of the mean of 24 is .004: a tenth.
+    """
+    worths = np.random.default_rng(0).normal(size=(GAMES, len(TERMS)))
+    theirs = peer("shap_of_games", "shap", worths=worths, samples=298, seeds=np.arange(GAMES))
+
+    def error(values, worth):
+        return np.sqrt(((values - exact(worth)) ** 2).mean() / (exact(worth) ** 2).mean())
+
+    shap = np.mean([error(v, w) for v, w in zip(theirs["values"], worths, strict=True)])
+    mine = np.mean([error(ours(w, 298, seed), w) for seed, w in enumerate(worths)])
+    assert mine < 1.25 * shap
+
+
+def test_kernelshap_of_all_coalitions_is_shaps(peer):
+    worths = np.random.default_rng(1).normal(size=(2, len(TERMS)))
+    theirs = peer("shap_of_games", "shap", worths=worths, samples=510, seeds=np.arange(2))["values"]
+    for values, worth in zip(theirs, worths, strict=True):
+        np.testing.assert_allclose(ours(worth, 510, 0), values, atol=1e-4)
+
+
+def test_class_activation_maps(peer):
+    """GradCAM to OpenCV's rounding of an upsampling; of ++ the peer's sums leave terms out."""
+    x, target = images()
+    theirs = peer("grad_cam", "pytorch_grad_cam", x=x.numpy(), target=target.numpy())
+    mine = scaled(GradCAM("3")(network(), x, target)).numpy()
+    np.testing.assert_allclose(mine, theirs["gradcam"], atol=5e-3)
+    mine = scaled(GradCAMPlusPlus("3")(network(), x, target)).numpy()
+    for a, b in zip(mine, theirs["gradcam_pp"], strict=True):
+        assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.99
+
+
+def test_scores_of_maps_alone_are_those_of_quantus(peer):
+    x, _ = images()
+    maps = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(4))
+    truth = torch.zeros(3, 64, 64, dtype=torch.bool)
+    truth[:, 10:40, 5:50] = True
+    maps[0, 20, 20] = 1.5
+    theirs = peer("quantus_of_maps", "quantus", maps=maps.numpy(), truth=truth.numpy(), x=x.numpy())
+    pointing = PointingGame()(None, x, None, maps, truth)["PointingGame"]
+    np.testing.assert_array_equal(pointing.numpy(), theirs["pointing"])
+    entropy = Complexity()(None, x, None, maps)["Entropy"]
+    np.testing.assert_allclose(entropy.numpy(), theirs["entropy"], rtol=1e-4)
+    # Quantus's index has d + 1 / 2 for d: apart by 1 / d.
+    gini = Sparseness()(None, x, None, maps)["Gini"]
+    np.testing.assert_allclose(gini.numpy(), theirs["gini"], atol=2 / 64**2)
+
+
+def test_black_boxes_and_curves_are_those_of_xplique(peer):
+    """On a grid of 7 that does not divide 64: the same cells, estimators and cubic maps."""
+    (x, target), net = images(), network()
+    maps = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(4))
+    masks = (torch.rand(64, 49, generator=torch.Generator().manual_seed(5)) < 0.5).float()
+    scores = 3 + torch.randn(64, generator=torch.Generator().manual_seed(6))
+    sobol = Sobol(grid=7, points=16, scramble=False, resize="bicubic-keys")
+    design = sobol.evaluate(net, x, target).design.rows()
+    theirs = peer(
+        "xplique", "xplique.attributions", x=x.numpy(), target=target.numpy(), maps=maps.numpy(),
+        design=design.numpy(), masks=masks.numpy(), scores=scores.numpy(),
+    )  # fmt: skip
+    np.testing.assert_allclose(
+        sobol(net, x, target).numpy(), theirs["sobol"].squeeze(-1), atol=1e-4
+    )
+    occlusion = Occlusion(grid=8)(net, x, target).numpy()
+    np.testing.assert_allclose(occlusion, theirs["occlusion"].squeeze(-1), atol=1e-5)
+    hsic = HSIC(masks=64, grid=7, bandwidth="output").estimate(masks, scores[None])[0]
+    np.testing.assert_allclose(hsic.numpy(), theirs["hsic"].ravel(), rtol=1e-3)
+    for name, kind in (("deletion", Deletion), ("insertion", Insertion)):
+        mine = kind(steps=10, output="logit")(net, x, target, maps)
+        np.testing.assert_allclose(next(iter(mine.values())), theirs[name], atol=1e-4)
