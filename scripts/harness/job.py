@@ -28,9 +28,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from harness import lock, repair
 from harness.compose import CONFIG, OPTIONS, ROOT, part, register_options
 from harness.digest import code_digest
-from harness.repair import note
 from harness.resources import machine, take_gpu
 from sparks.engine.memory import keep_freed_memory
 from sparks.errors import SparksError
@@ -41,6 +41,8 @@ Templates = Mapping[str, Any] | Callable[[DictConfig, Mapping[str, str]], Paths]
 Run = Callable[["Config", Paths, Paths], None]
 
 GPU_LOCKS = Path(".snakemake/gpus")
+# In the parameter `code`, before how often the job's files were damaged after it had ended.
+DAMAGED = ", damaged "
 VERSIONS = ("numpy", "scipy", "pandas", "torch", "torchvision", "captum", "scikit-learn")
 
 
@@ -83,15 +85,17 @@ def main(
     if snakemake is None:
         _hydra_main(run, tuple(parts), inputs, outputs)
         return
+    lock.share()
     _limit_threads(snakemake.threads)
     with _log_to(snakemake.log[0]):
         named = dict(snakemake.input.items())
-        config = Config(
-            snakemake.params.cfg, dict(snakemake.wildcards.items()), named, snakemake.params.code
-        )
+        code, _, damaged = snakemake.params.code.partition(DAMAGED)
+        config = Config(snakemake.params.cfg, dict(snakemake.wildcards.items()), named, code)
         if snakemake.resources.get("gpu"):
             _take_gpu(config)
-        _run(run, config, dict(snakemake.output.items()))
+        outputs = dict(snakemake.output.items())
+        _run(run, config, outputs)
+        repair.note(snakemake.rule, config.wildcards, flatten(outputs.values()), int(damaged or 0))
 
 
 def _take_gpu(config: Config) -> None:
@@ -117,7 +121,10 @@ def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Te
             _refuse(error)
         of_job = _of_job(names, outputs)
         config = Config(resolved, of_job, named, code_digest(script, resolved))
-        _run(run, config, _locate(outputs, composed, names))
+        located = _locate(outputs, composed, names)
+        damaged, _ = repair.damage(script.stem, of_job)
+        _run(run, config, located)
+        repair.note(script.stem, of_job, flatten(located.values()), damaged)
 
     program.__module__ = "__main__"
     os.chdir(ROOT)
@@ -163,7 +170,6 @@ def _run(run: Run, config: Config, outputs: Paths) -> None:
         run(config, config.inputs, outputs)
     except SparksError as error:
         _refuse(error, config.wildcards)
-    note(flatten(outputs.values()))
 
 
 def _refuse(error: SparksError, wildcards: Mapping[str, str] | None = None) -> None:
