@@ -28,7 +28,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from harness import lock, repair
+from harness import brought, lock, repair
 from harness.compose import CONFIG, OPTIONS, ROOT, part, register_options
 from harness.digest import code_digest
 from harness.resources import machine, take_gpu
@@ -41,8 +41,7 @@ Templates = Mapping[str, Any] | Callable[[DictConfig, Mapping[str, str]], Paths]
 Run = Callable[["Config", Paths, Paths], None]
 
 GPU_LOCKS = Path(".snakemake/gpus")
-# In the parameter `code`, before how often the job's files were damaged after it had ended.
-DAMAGED = ", damaged "
+_AND = ", "
 VERSIONS = ("numpy", "scipy", "pandas", "torch", "torchvision", "captum", "scikit-learn")
 
 
@@ -69,8 +68,15 @@ class Config:
             "python": sys.version.split()[0],
             "versions": {name: version(name) for name in VERSIONS},
             "inputs": {path: file_digest(path) for path in flatten(self.inputs.values())},
+            **self._brought(),
             **measured,
         }
+
+    def _brought(self) -> dict[str, Any]:
+        """Digest what the user brought. Of a data set, `scripts/data.py` says which files count."""
+        parts = {key: value for key, value in self.parts.items() if key != "dataset"}
+        paths = brought.paths_of(parts)
+        return {"brought": {path: brought.contents(path) for path in paths}} if paths else {}
 
 
 def main(
@@ -89,13 +95,33 @@ def main(
     _limit_threads(snakemake.threads)
     with _log_to(snakemake.log[0]):
         named = dict(snakemake.input.items())
-        code, _, damaged = snakemake.params.code.partition(DAMAGED)
+        code, damaged = triggers_from(snakemake.params.code)
         config = Config(snakemake.params.cfg, dict(snakemake.wildcards.items()), named, code)
         if snakemake.resources.get("gpu"):
             _take_gpu(config)
         outputs = dict(snakemake.output.items())
         _run(run, config, outputs)
-        repair.note(snakemake.rule, config.wildcards, flatten(outputs.values()), int(damaged or 0))
+        repair.note(snakemake.rule, config.wildcards, flatten(outputs.values()), damaged)
+
+
+def triggers(code: str, parts: Any, damaged: int) -> str:
+    """Write what makes a job run again, beside its configuration and inputs, as one parameter.
+
+    Args:
+        code: digest of the job's code.
+        parts: of the configuration; the listings of files and folders that it names count.
+        damaged: how often the job's files were damaged after it had ended.
+    """
+    files = [brought.listing(path) for path in brought.paths_of(parts)]
+    more = [f"files {' '.join(files)}"] if files else []
+    return _AND.join([code, *more, *([f"damaged {damaged}"] if damaged else [])])
+
+
+def triggers_from(written: str) -> tuple[str, int]:
+    """Read the digest of the code, and how often files were damaged, from what `triggers` wrote."""
+    code, *more = written.split(_AND)
+    damaged = [entry.removeprefix("damaged ") for entry in more if entry.startswith("damaged ")]
+    return code, int(damaged[0]) if damaged else 0
 
 
 def _take_gpu(config: Config) -> None:

@@ -10,7 +10,7 @@ from harness import downloads, grid, lock, overview, places, plan, repair
 from harness.compose import compose, overrides_from, part
 from harness.declared import declared_parts
 from harness.digest import code_digest
-from harness.job import DAMAGED
+from harness.job import triggers
 from harness.resources import gpus
 from harness.validate import validate
 from snakemake.exceptions import WorkflowError
@@ -62,15 +62,15 @@ def names_of(wildcards):
 def code_of(script):
     """A digest of the code that a job runs: the script, and all it imports or is configured with.
 
-    Where the job's files were damaged after it had ended, also how often: another parameter, so the
-    job runs again.
+    With it, the listing of the user's files that the job is configured with, and how often the
+    job's own files were damaged after it had ended.
     """
     path = SCRIPTS / f"{script}.py"
 
     def code(wildcards):
-        digest = code_digest(path, resolved(script, in_hand(wildcards)))
+        parts = resolved(script, in_hand(wildcards))
         times = damaged(script, tuple(wildcards.items()))
-        return f"{digest}{DAMAGED}{times}" if times else digest
+        return triggers(code_digest(path, parts), parts, times)
 
     return code
 
