@@ -37,6 +37,8 @@ CARRIERS = (
     "places",
     "declared",
     "repair",
+    "lock",
+    "scale",
 )
 # Packages that do the same.
 CARRYING_PACKAGES = ("hydra", "omegaconf", "snakemake")

@@ -28,7 +28,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from harness import brought, lock, repair
+from harness import brought, lock, repair, scale
 from harness.compose import CONFIG, OPTIONS, ROOT, part, register_options
 from harness.digest import code_digest
 from harness.resources import machine, take_gpu
@@ -143,6 +143,8 @@ def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Te
         try:
             _check_present(named)
             resolved = part(composed, parts)
+            if outputs:
+                scale.claim(composed.scale.name)
         except SparksError as error:
             _refuse(error)
         of_job = _of_job(names, outputs)

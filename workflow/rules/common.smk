@@ -6,7 +6,7 @@ from pathlib import Path
 SCRIPTS = Path(workflow.basedir) / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from harness import downloads, grid, lock, overview, places, plan, repair
+from harness import downloads, grid, lock, overview, places, plan, repair, scale
 from harness.compose import compose, overrides_from, part
 from harness.declared import declared_parts
 from harness.digest import code_digest
@@ -110,13 +110,19 @@ def whole(paths):
 
 @cache
 def say_plan():
+    try:
+        scale.check(CFG.scale.name)
+    except SparksError as error:
+        logger.warning(f"As it is, this run will be refused: {error}")
     logger.info(plan.summary(CFG))
 
 
 def only_run():
-    """Refuse to start while another run is at work in this folder; wait for the jobs of a killed one."""
+    """Refuse to start beside another run, or over results of another scale; wait for the jobs of a killed run."""
     try:
         lock.hold()
+        if not workflow.touch:
+            scale.claim(CFG.scale.name)
     except SparksError as error:
         raise WorkflowError(str(error)) from None
     lock.wait_for_jobs(logger.warning)
