@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -59,18 +60,25 @@ def listing(path: str) -> str:
     for number, (name, file) in enumerate(_files(path)):
         made.update(name + b"\0")
         if number < MOST:
-            status = os.stat(file)
-            made.update(b"%d %d\0" % (status.st_size, status.st_mtime_ns))
+            with suppress(OSError):  # gone while the folder was read
+                status = os.stat(file)
+                made.update(b"%d %d\0" % (status.st_size, status.st_mtime_ns))
     return made.hexdigest()[:16]
 
 
 @cache
 def contents(path: str) -> str:
-    """Digest names and contents of a file, or of all files below a folder (16 hex digits)."""
-    return contents_of(_files(path))
+    """Digest names and contents of a file, or of all files below a folder (16 hex digits).
+
+    What cannot be read is known by its name: whether it matters is for the job to say.
+    """
+    readable = (
+        (name, file if os.access(file, os.R_OK) else os.devnull) for name, file in _files(path)
+    )
+    return contents_of(readable)
 
 
-def contents_of(files: Iterable[tuple[bytes, bytes]]) -> str:
+def contents_of(files: Iterable[tuple[bytes, bytes | str]]) -> str:
     """Digest names and contents of files.
 
     Args:

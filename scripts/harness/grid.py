@@ -7,6 +7,7 @@ scripts at the shell to find the same files.
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Iterator, Mapping
 from itertools import product
@@ -310,7 +311,7 @@ def item_inputs(config: DictConfig, item: str) -> dict[str, list[str]]:
     found = {kind: list(dict.fromkeys(_reads(config, kind, names))) for kind in settings.reads}
     if "scores" in settings.reads:
         left_out = (places.EXPERIMENT.format(experiment=name) for name in own if name not in names)
-        found["scores"] += [path for path in left_out if Path(path).is_file()]
+        found["scores"] += [path for path in left_out if os.path.isfile(path)]
     if settings.published:
         found["published"] = [places.PUBLISHED.format(name=name) for name in settings.published]
     return {kind: files for kind, files in found.items() if files}

@@ -153,3 +153,9 @@ def test_a_file_that_cannot_be_read_is_named(folder):
     files = brought.below("images", ["a/1.png", "a/none.png"])
     with pytest.raises(SparksError, match=r"images/a/none\.png cannot be read \(No such file"):
         brought.contents_of(files)
+
+
+def test_contents_of_a_folder_say_nothing_of_a_file_that_cannot_be_read(folder, monkeypatch):
+    before = both()[1]
+    monkeypatch.setattr(os, "access", lambda file, mode: not os.fsencode(file).endswith(b"1.png"))
+    assert both()[1] not in (before, both()[0])

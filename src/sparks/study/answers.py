@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -125,7 +124,7 @@ def folder_digest(folder: str | Path) -> str:
     """Digest the files of a folder, their names too: another one, other answers."""
     made = hashlib.sha256()
     for file in answer_files(folder):
-        made.update(hashlib.sha256(os.fsencode(file.name) + b"\0" + file.read_bytes()).digest())
+        made.update(hashlib.sha256(file.name.encode() + b"\0" + file.read_bytes()).digest())
     return made.hexdigest()[:16]
 
 
