@@ -19,6 +19,7 @@ include: "workflow/rules/common.smk"
 
 onstart:
     only_run()
+    tidy_up()
     unlimited_rate()
 
 
@@ -26,20 +27,20 @@ onstart:
 rule all:
     default_target: True
     input:
-        grid.targets(CFG),
+        whole(grid.targets(CFG)),
     localrule: True
 
 
 # Every figure, or every table: `snakemake --cores all figures -R figure` draws all of them again.
 rule figures:
     input:
-        grid.targets(CFG, "figure"),
+        whole(grid.targets(CFG, "figure")),
     localrule: True
 
 
 rule tables:
     input:
-        grid.targets(CFG, "table"),
+        whole(grid.targets(CFG, "table")),
     localrule: True
 
 

@@ -8,6 +8,7 @@ PARTS = ("dataset",)
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the split named by the job as one artifact."""
+    from harness import brought
     from harness.loading import build
     from sparks.errors import SparksError
 
@@ -15,7 +16,11 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     wanted = cfg.wildcards["split"]
     if wanted not in splits:
         raise SparksError(f"{cfg['dataset']['name']} has no split {wanted!r}: {sorted(splits)}")
-    splits[wanted].save(outputs["images"], cfg.provenance())
+    images = splits[wanted]
+    # Images that stay files are read by other jobs: these see by this digest that one has changed.
+    files = brought.below(images.root or "", images.files or ())
+    contents = {"files": brought.contents_of(files)} if files else {}
+    images.save(outputs["images"], cfg.provenance(**contents))
 
 
 if __name__ == "__main__":

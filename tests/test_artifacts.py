@@ -1,7 +1,10 @@
 """Artifacts: round trips, whole or not at all, and refusals."""
 
+import hashlib
 import os
 import pickle
+import random
+import re
 import subprocess
 import sys
 
@@ -11,6 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from safetensors.torch import load_file, save_file
 
 from sparks.artifacts import (
     atomic,
@@ -133,16 +137,20 @@ def test_missing_file_is_named(tmp_path, load):
 
 
 def test_truncated_file_is_refused(tmp_path):
-    path = tmp_path / "a.safetensors"
-    save_tensors(path, {"x": torch.ones(100)})
-    path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(SparksError, match="not an intact safetensors file"):
-        load_tensors(path)
-    path = tmp_path / "t.parquet"
-    save_table(path, pd.DataFrame({"x": range(100)}))
-    path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(SparksError, match="not an intact Parquet file"):
-        load_table(path)
+    tensors, table = {"x": torch.ones(100)}, pd.DataFrame({"x": range(100)})
+    ways = {
+        "own.safetensors": (lambda path: save_tensors(path, tensors), load_tensors),
+        "own.parquet": (lambda path: save_table(path, table), load_table),
+        "foreign.safetensors": (lambda path: save_file(tensors, path), load_tensors),
+        "foreign.parquet": (table.to_parquet, load_table),
+    }
+    for name, (save, load) in ways.items():
+        path = tmp_path / name
+        save(path)
+        path.write_bytes(path.read_bytes()[:-50])
+        says = "is damaged" if name.startswith("own") else "is not an intact"
+        with pytest.raises(SparksError, match=f"{name} {says}"):
+            load(path)
 
 
 def test_pickle_is_never_opened(tmp_path):
@@ -193,3 +201,103 @@ def test_full_disk_is_named_and_leaves_nothing(tmp_path):
         assert os.listdir(disk) == []
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def flipped(content, step=1):
+    """Yield the place of every `step`-th byte, and the content with one bit of it flipped."""
+    rng = random.Random(0)
+    for place in range(0, len(content), step):
+        changed = bytearray(content)
+        changed[place] ^= 1 << rng.randrange(8)
+        yield place, bytes(changed)
+
+
+def refusal(load, path):
+    """Return the error's line, or None where a file is read."""
+    try:
+        load(path)
+    except SparksError as error:
+        return str(error)
+    return None
+
+
+def test_a_flipped_bit_in_a_tensor_artifact_is_noticed_or_harmless(tmp_path):
+    tensors = {"x": torch.arange(6.0).view(2, 3), "mask": torch.tensor([True, False])}
+    save_tensors(tmp_path / "a.safetensors", tensors, {"seed": 1})
+    content = (tmp_path / "a.safetensors").read_bytes()
+    header = len(content) - sum(t.nbytes for t in tensors.values())
+    harmless = 0
+    for place, changed in flipped(content):
+        path = tmp_path / f"{place}.safetensors"
+        path.write_bytes(changed)
+        line = refusal(load_tensors, path)
+        if place >= header:
+            assert f"{path} is damaged" in line
+            assert "Delete it and run the same command again" in line
+        elif line is None:  # in the name of the digest's field: nothing that is read
+            back = load_tensors(path)
+            assert all(back[name].equal(tensor) for name, tensor in tensors.items())
+            harmless += 1
+    assert harmless < 40
+
+
+def test_a_flipped_bit_in_a_table_is_noticed_or_harmless(tmp_path):
+    table = pd.DataFrame({"metric": ["a", "b"], "value": [0.25, 0.5]})
+    save_table(tmp_path / "a.parquet", table, {"seed": 1})
+    harmless = 0
+    for place, changed in flipped((tmp_path / "a.parquet").read_bytes(), step=3):
+        path = tmp_path / f"{place}.parquet"
+        path.write_bytes(changed)
+        line = refusal(load_table, path)
+        if line is None:
+            pd.testing.assert_frame_equal(load_table(path), table)
+            assert table_provenance(path) == {"seed": 1}
+            harmless += 1
+        else:
+            assert str(path) in line
+    assert harmless < 14
+
+
+def test_damage_is_noticed_in_rows_and_in_what_came_block_by_block(tmp_path):
+    path = tmp_path / "a.safetensors"
+    blocks = [{"x": torch.arange(4.0) + 4 * block} for block in range(3)]
+    save_rows(path, blocks, rows=12)
+    assert load_tensors(path, rows=slice(0, 2))["x"].tolist() == [0, 1]
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1  # of the last row, not of those that are read
+    path.write_bytes(content)
+    os.utime(path, ns=(0, 0))
+    with pytest.raises(SparksError, match="is damaged"):
+        load_tensors(path, rows=slice(0, 2))
+
+
+def test_files_of_others_are_read_without_a_digest(tmp_path):
+    save_file({"x": torch.ones(2)}, tmp_path / "a.safetensors", metadata={"format": "pt"})
+    assert load_tensors(tmp_path / "a.safetensors")["x"].tolist() == [1, 1]
+    assert tensor_provenance(tmp_path / "a.safetensors") == {}
+    table = pd.DataFrame({"sha256": ["digest sha256:" + "0" * 64]})
+    table.to_parquet(tmp_path / "a.parquet")
+    pd.testing.assert_frame_equal(load_table(tmp_path / "a.parquet"), table)
+
+
+def test_others_read_what_was_written(tmp_path):
+    save_tensors(tmp_path / "a.safetensors", {"x": torch.ones(2)}, {"seed": 1})
+    assert load_file(tmp_path / "a.safetensors")["x"].tolist() == [1, 1]
+    table = pd.DataFrame({"metric": ["a"], "value": [0.5]})
+    save_table(tmp_path / "a.parquet", table, {"seed": 1})
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "a.parquet"), table)
+
+
+@pytest.mark.parametrize("made", [{}, {"digest of a config": "sha256:" + "a" * 64}, None])
+def test_the_digest_is_that_of_the_file_with_zeros_in_its_place(tmp_path, made):
+    save_tensors(tmp_path / "a.safetensors", {"x": torch.ones(2)}, made)
+    save_table(tmp_path / "a.parquet", pd.DataFrame({"value": [0.5]}), made)
+    for name in ("a.safetensors", "a.parquet"):
+        content = (tmp_path / name).read_bytes()
+        found = set(re.findall(rb"sha256:([0-9a-f]{64})", content)) - {b"a" * 64, b"0" * 64}
+        [digest] = found
+        assert content.count(digest) == 1
+        zeroed = content.replace(digest, b"0" * 64)
+        assert hashlib.sha256(zeroed).hexdigest().encode() == digest
+    assert tensor_provenance(tmp_path / "a.safetensors") == (made or {})
+    assert table_provenance(tmp_path / "a.parquet") == (made or {})

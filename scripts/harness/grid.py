@@ -7,6 +7,7 @@ scripts at the shell to find the same files.
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Iterator, Mapping
 from itertools import product
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig, OmegaConf
 
 from harness import places
+from harness.compose import CONFIG
 from sparks.errors import SparksError
 from sparks.study import Package
 
@@ -298,14 +300,18 @@ def items(config: DictConfig) -> list[str]:
 def item_inputs(config: DictConfig, item: str) -> dict[str, list[str]]:
     """List the files an item is drawn from, by kind (the kinds in its `reads`).
 
-    It shows those of its experiments that were chosen.
+    It shows those of its experiments that were chosen, and the scores that an earlier run left of
+    the others: a chapter that runs alone takes no other one out of a table.
     """
     settings = config["items"][item]
-    names = list(config.experiments)
+    names, own = list(config.experiments), experiments()
     if settings.experiments != "all":
         own = list(settings.experiments)
         names = [name for name in own if name in names] or own
     found = {kind: list(dict.fromkeys(_reads(config, kind, names))) for kind in settings.reads}
+    if "scores" in settings.reads:
+        left_out = (places.EXPERIMENT.format(experiment=name) for name in own if name not in names)
+        found["scores"] += [path for path in left_out if os.path.isfile(path)]
     if settings.published:
         found["published"] = [places.PUBLISHED.format(name=name) for name in settings.published]
     return {kind: files for kind, files in found.items() if files}
@@ -349,6 +355,11 @@ def _reads(config: DictConfig, kind: str, names: list[str]) -> Iterator[str]:
                 yield places.STUDY_MEASURES
             case "walkthrough":
                 yield from studied(config, name, kind, places.WALKTHROUGH)
+
+
+def experiments() -> list[str]:
+    """List all experiments that there are, chosen or not, by name."""
+    return sorted(file.stem for file in (CONFIG / "experiment").glob("*.yaml"))
 
 
 def targets(config: DictConfig, kind: str | None = None) -> list[str]:

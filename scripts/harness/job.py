@@ -28,9 +28,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from harness import brought, lock, repair, scale
 from harness.compose import CONFIG, OPTIONS, ROOT, count_classes, part, register_options
 from harness.digest import code_digest
-from harness.repair import note
 from harness.resources import machine, take_gpu
 from sparks.engine.memory import keep_freed_memory
 from sparks.errors import SparksError
@@ -41,6 +41,7 @@ Templates = Mapping[str, Any] | Callable[[DictConfig, Mapping[str, str]], Paths]
 Run = Callable[["Config", Paths, Paths], None]
 
 GPU_LOCKS = Path(".snakemake/gpus")
+_AND = ", "
 VERSIONS = ("numpy", "scipy", "pandas", "torch", "torchvision", "captum", "scikit-learn")
 
 
@@ -67,8 +68,15 @@ class Config:
             "python": sys.version.split()[0],
             "versions": {name: version(name) for name in VERSIONS},
             "inputs": {path: file_digest(path) for path in flatten(self.inputs.values())},
+            **self._brought(),
             **measured,
         }
+
+    def _brought(self) -> dict[str, Any]:
+        """Digest what the user brought. Of a data set, `scripts/data.py` says which files count."""
+        parts = {key: value for key, value in self.parts.items() if key != "dataset"}
+        paths = brought.paths_of(parts)
+        return {"brought": {path: brought.contents(path) for path in paths}} if paths else {}
 
 
 def main(
@@ -83,15 +91,37 @@ def main(
     if snakemake is None:
         _hydra_main(run, tuple(parts), inputs, outputs)
         return
+    lock.share()
     _limit_threads(snakemake.threads)
     with _log_to(snakemake.log[0]):
         named = dict(snakemake.input.items())
-        config = Config(
-            snakemake.params.cfg, dict(snakemake.wildcards.items()), named, snakemake.params.code
-        )
+        code, damaged = triggers_from(snakemake.params.code)
+        config = Config(snakemake.params.cfg, dict(snakemake.wildcards.items()), named, code)
         if snakemake.resources.get("gpu"):
             _take_gpu(config)
-        _run(run, config, dict(snakemake.output.items()))
+        outputs = dict(snakemake.output.items())
+        _run(run, config, outputs)
+        repair.note(snakemake.rule, config.wildcards, flatten(outputs.values()), damaged)
+
+
+def triggers(code: str, parts: Any, damaged: int) -> str:
+    """Write what makes a job run again, beside its configuration and inputs, as one parameter.
+
+    Args:
+        code: digest of the job's code.
+        parts: of the configuration; the listings of files and folders that it names count.
+        damaged: how often the job's files were damaged after it had ended.
+    """
+    files = [brought.listing(path) for path in brought.paths_of(parts)]
+    more = [f"files {' '.join(files)}"] if files else []
+    return _AND.join([code, *more, *([f"damaged {damaged}"] if damaged else [])])
+
+
+def triggers_from(written: str) -> tuple[str, int]:
+    """Read the digest of the code, and how often files were damaged, from what `triggers` wrote."""
+    code, *more = written.split(_AND)
+    damaged = [entry.removeprefix("damaged ") for entry in more if entry.startswith("damaged ")]
+    return code, int(damaged[0]) if damaged else 0
 
 
 def _take_gpu(config: Config) -> None:
@@ -114,11 +144,16 @@ def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Te
         try:
             _check_present(named)
             resolved = part(composed, parts)
+            if outputs:
+                scale.claim(composed.scale.name)
         except SparksError as error:
             _refuse(error)
         of_job = _of_job(names, outputs)
         config = Config(resolved, of_job, named, code_digest(script, resolved))
-        _run(run, config, _locate(outputs, composed, names))
+        located = _locate(outputs, composed, names)
+        damaged, _ = repair.damage(script.stem, of_job)
+        _run(run, config, located)
+        repair.note(script.stem, of_job, flatten(located.values()), damaged)
 
     program.__module__ = "__main__"
     os.chdir(ROOT)
@@ -164,7 +199,6 @@ def _run(run: Run, config: Config, outputs: Paths) -> None:
         run(config, config.inputs, outputs)
     except SparksError as error:
         _refuse(error, config.wildcards)
-    note(flatten(outputs.values()))
 
 
 def _refuse(error: SparksError, wildcards: Mapping[str, str] | None = None) -> None:

@@ -1,5 +1,6 @@
 """Where every artifact lies. Rules and scripts both take the names from here."""
 
+SCALE = "results/scale.txt"  # the scale of all that is there
 DOWNLOAD = "results/downloads/{dataset}.json"
 DOWNLOADED_WEIGHTS = "results/downloads/weights/{model}.json"
 DATA = "results/data/{dataset}/{split}.safetensors"

@@ -135,11 +135,6 @@ def _images(settings: dict[str, Any], dataset: str) -> int:
     return int(min(limit, there) if limit and there else limit or there or 0)
 
 
-def asked(arguments: list[str]) -> bool:
-    """Whether Snakemake's command line asks for a dry run: `-n`, `-np`, `--dry-run`."""
-    return any(a.startswith(("-n", "--dry")) for a in arguments)
-
-
 def summary(config: DictConfig) -> str:
     """Say what the chosen experiments take, over all of their counted jobs."""
     file = next((file for file in RATES if file.is_file()), None)

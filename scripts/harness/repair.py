@@ -2,7 +2,9 @@
 
 A job writes whole files or none, but a full disk, a crash of the machine or a careless copy can cut
 one short afterwards, and Snakemake, which looks at names and times, takes it for finished. So each
-job notes the sizes of what it wrote, and a run starts by looking whether they still hold.
+job notes the sizes of what it wrote. How often they were not those that were noted is part of the
+job's parameters, so that Snakemake itself runs the job again: planning looks, and changes nothing.
+Contents are another matter: artifacts hold their own digests (`sparks.artifacts`).
 """
 
 from __future__ import annotations
@@ -11,66 +13,76 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 NOTES = Path(".snakemake/outputs")
-ASIDE = Path(".snakemake/damaged")
 RESULTS = Path("results")
 
 # Files and folders that are not complete are called .NAME.abcdefgh.SUFFIX, as `tempfile` does.
 HALF = re.compile(r"\..+\.[a-z0-9_]{8}(\.\w+)?")
-# Snakemake's options that only look: nothing is moved or deleted then.
-LOOKS = ("-n", "--dry", "--lint", "--report", "--summary", "--dag", "--rulegraph", "--list")
 
 
-def wanted(arguments: Iterable[str]) -> bool:
-    """Whether a command line of Snakemake's is about to run jobs."""
-    return not any(argument.startswith(LOOKS) for argument in arguments)
-
-
-def note(outputs: Iterable[str]) -> None:
-    """Note the sizes of a finished job's files."""
+def note(rule: str, wildcards: Mapping[str, str], outputs: Iterable[str], damaged: int) -> None:
+    """Note the sizes of a finished job's files, and how often they were damaged before."""
     sizes = {path: Path(path).stat().st_size for path in outputs if Path(path).is_file()}
     if sizes:
         NOTES.mkdir(parents=True, exist_ok=True)
-        name = hashlib.sha256("\n".join(sorted(sizes)).encode()).hexdigest()[:16]
-        (NOTES / f"{name}.json").write_text(json.dumps(sizes))
+        _write(_place(rule, wildcards), {"sizes": sizes, "damaged": damaged})
 
 
-def repair() -> list[str]:
-    """Move damaged artifacts aside, so that they are made again; delete half-written files.
+def damage(rule: str, wildcards: Mapping[str, str]) -> tuple[int, list[str]]:
+    """Return how often a job's files were damaged, and a line for each that is damaged now."""
+    noted = _read(_place(rule, wildcards))
+    lines = _damaged(noted["sizes"])
+    return noted["damaged"] + bool(lines), lines
 
-    A symbolic link is left alone: it leads into a cache of Snakemake's, which others write too.
 
-    Returns:
-        one line for each damaged artifact.
-    """
-    told = []
-    for path, size in _noted().items():
-        found = Path(path)
-        if found.is_file() and not found.is_symlink() and found.stat().st_size != size:
-            there = found.stat().st_size
-            (ASIDE / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(found, ASIDE / path)  # results may lie on another disk
-            told.append(f"{path} has {there} bytes, not {size}: moved to {ASIDE}, made again")
+def acknowledge() -> None:
+    """Count the damage of every job, so that it stays counted when its files are removed."""
+    for file in sorted(NOTES.glob("*.json")):
+        noted = _read(file)
+        if _damaged(noted["sizes"]):
+            _write(file, {"sizes": {}, "damaged": noted["damaged"] + 1})
+
+
+def remove_half_written() -> None:
+    """Delete what jobs that were killed left half-written. No job may be at work."""
     for half in sorted(RESULTS.rglob(".*")):
-        # A job of a killed run that still writes to one fails, and is started again anyway.
         if not HALF.fullmatch(half.name):
             continue
         if half.is_dir():
             shutil.rmtree(half, ignore_errors=True)
         else:
             half.unlink(missing_ok=True)
-    return told
 
 
-def _noted() -> dict[str, int]:
-    """Path → size, of every job's last run."""
-    sizes: dict[str, int] = {}
-    for file in sorted(NOTES.glob("*.json"), key=lambda file: file.stat().st_mtime_ns):
-        try:
-            sizes |= json.loads(file.read_text())
-        except ValueError:  # itself cut short: it tells nothing
-            file.unlink()
-    return sizes
+def _damaged(sizes: Mapping[str, int]) -> list[str]:
+    """Say which files have another size. Links are left alone: they lead into a shared cache."""
+    files = ((path, size, Path(path)) for path, size in sizes.items())
+    return [
+        f"{path} has {file.stat().st_size} bytes, not the {size} that were written: made again"
+        for path, size, file in files
+        if file.is_file() and not file.is_symlink() and file.stat().st_size != size
+    ]
+
+
+def _place(rule: str, wildcards: Mapping[str, str]) -> Path:
+    names = json.dumps(sorted(wildcards.items()))
+    return NOTES / f"{rule}-{hashlib.sha256(names.encode()).hexdigest()[:16]}.json"
+
+
+def _write(file: Path, noted: Mapping[str, Any]) -> None:
+    half = file.with_suffix(".half")
+    half.write_text(json.dumps(noted))
+    half.replace(file)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Read a note; one that is missing, or not a whole note, says nothing."""
+    try:
+        noted = json.loads(file.read_text())
+        return {"sizes": dict(noted["sizes"]), "damaged": int(noted["damaged"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"sizes": {}, "damaged": 0}

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from harness.compose import ROOT
+from sparks.errors import SparksError
 
 # Where code of the project lives: the library, the scripts' own package, and the user's modules.
 SOURCES = (ROOT / "src", ROOT / "scripts", ROOT)
@@ -31,8 +34,15 @@ class Definition:
 
 @cache
 def tree(file: Path) -> ast.Module:
-    """Parse a source file, once; docstrings are left out."""
-    module = ast.parse(file.read_text(), str(file))
+    """Parse a source file, once; docstrings are left out.
+
+    Raises:
+        SparksError: when the file is not valid Python.
+    """
+    try:
+        module = ast.parse(file.read_bytes(), str(file))
+    except (SyntaxError, ValueError) as error:
+        raise SparksError(f"{file} is not valid Python: {error}") from None
     for node in ast.walk(module):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
@@ -43,17 +53,56 @@ def tree(file: Path) -> ast.Module:
 
 @cache
 def module_file(module: str) -> Path | None:
-    """Find the project's file of a dotted module name; None for installed packages."""
-    if not module:
+    """Return the project's or the user's file of a module; None for packages of others."""
+    if not all(part.isidentifier() for part in module.split(".")):
         return None
     relative = Path(*module.split("."))
-    extra = [Path(entry).resolve() for entry in sys.path if entry]
-    outside = [path for path in extra if "site-packages" not in path.parts and _is_user(path)]
-    for source in (*SOURCES, *outside):
+    for source in (*_roots(), *_linked(module.split(".")[0])):
         for candidate in (source / relative.with_suffix(".py"), source / relative / "__init__.py"):
             if candidate.is_file():
                 return candidate
     return None
+
+
+def _roots() -> list[Path]:
+    """Return the folders that modules of the project and of the user are imported from."""
+    extra = [Path(entry).resolve() for entry in sys.path if entry]
+    return [*SOURCES, *(p for p in extra if "site-packages" not in p.parts and _is_user(p))]
+
+
+@cache
+def _linked(package: str) -> tuple[Path, ...]:
+    """Return the folder of a package that is installed as a link (`pip install -e`)."""
+    if package in sys.stdlib_module_names or package in sys.builtin_module_names:
+        return ()
+    try:
+        spec = find_spec(package)
+    except (ImportError, ValueError):
+        return ()
+    if spec is None or not spec.origin or not Path(spec.origin).is_file():
+        return ()
+    origin = Path(spec.origin).resolve()
+    if "site-packages" in origin.parts or not _is_user(origin):
+        return ()
+    return (origin.parents[1 if origin.name == "__init__.py" else 0],)
+
+
+def module_name(file: Path) -> str | None:
+    """Return the dotted name that a file is imported by; None outside the folders of modules."""
+    for root in _roots():
+        if file.is_relative_to(root):
+            relative = file.relative_to(root).with_suffix("")
+            return ".".join(relative.parent.parts if file.name == "__init__.py" else relative.parts)
+    return None
+
+
+def packages_of(file: Path) -> Iterator[Path]:
+    """Yield the `__init__.py` of every package that a file is in: importing the file runs them."""
+    name = module_name(file) or ""
+    while name := name.rpartition(".")[0]:
+        found = module_file(name)
+        if found is not None and found.name == "__init__.py":
+            yield found
 
 
 def _is_user(path: Path) -> bool:
@@ -89,23 +138,37 @@ def exports(file: Path) -> dict[str, str]:
     """
     names: dict[str, str] = {}
     for node in tree(file).body:
-        for statement in node.body if isinstance(node, ast.If) else [node]:
-            if isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
-                origin = statement.module
+        for statement in [*node.body, *node.orelse] if isinstance(node, ast.If) else [node]:
+            if isinstance(statement, ast.ImportFrom) and (origin := _origin(statement, file)):
                 names |= {a.asname or a.name: f"{origin}.{a.name}" for a in statement.names}
     return names
 
 
-def imports(node: ast.AST) -> set[str]:
-    """Return the dotted names that the code below `node` imports, type-checking ones left out."""
-    found: set[str] = set()
+@cache
+def imports(file: Path) -> frozenset[str]:
+    """Return the dotted names that a file imports, in functions too, but not for types."""
+    return frozenset(_imports(tree(file), file))
+
+
+def _imports(node: ast.AST, file: Path) -> Iterator[str]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            continue
-        if isinstance(child, ast.Import):
-            found |= {alias.name for alias in child.names}
-        elif isinstance(child, ast.ImportFrom) and child.module and not child.level:
-            found |= {f"{child.module}.{alias.name}" for alias in child.names}
+            for statement in child.orelse:
+                yield from _imports(ast.Module([statement], []), file)
+        elif isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            if origin := _origin(child, file):
+                yield from (f"{origin}.{alias.name}" for alias in child.names)
         else:
-            found |= imports(child)
-    return found
+            yield from _imports(child, file)
+
+
+def _origin(statement: ast.ImportFrom, file: Path) -> str | None:
+    """Return the module that `from module import ...` in a file means, as an absolute name."""
+    if not statement.level:
+        return statement.module
+    package = (module_name(file) or "").split(".")
+    dropped = statement.level - (file.name == "__init__.py")
+    package = package[: len(package) - dropped] if dropped else package
+    return ".".join([*package, *([statement.module] if statement.module else [])]) or None

@@ -2,20 +2,23 @@
 
 A tensor artifact is one safetensors file, a table is one Parquet file. Both carry their
 *provenance*: a JSON object that says how they were made (configuration, code, seed, versions,
-digests of the inputs).
+digests of the inputs), and a digest of the whole file, which is compared when the file is read: a
+disk or a copy that changed a single bit is noticed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from sparks.errors import SparksError
 
@@ -24,6 +27,17 @@ if TYPE_CHECKING:
     import torch
 
 PROVENANCE = "provenance"
+
+# The digest of a file lies in the file, and is computed with zeros in its place.
+DIGEST = "digest"
+_PREFIX = "sha256:"
+_ZEROS = "0" * 64
+# What precedes the digits: in safetensors, JSON inside the JSON of the header; in Parquet, an entry
+# of the footer (a field of type string and its length, as Thrift's compact protocol writes them).
+_IN_HEADER = rf"{{\"{DIGEST}\":\"{_PREFIX}".encode()
+_IN_FOOTER = f"{DIGEST}\x18{chr(len(_PREFIX + _ZEROS))}{_PREFIX}".encode()
+_CHUNK = 2**20
+_LONGEST_HEADER = 100_000_000  # bytes, of safetensors
 
 # The columns of every table of scores: one number a row. A column that does not apply is empty.
 TIDY = (
@@ -97,7 +111,8 @@ def save_tensors(
 
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic(path) as temporary:
-        save_file(contiguous, temporary, metadata={PROVENANCE: _to_json(provenance)})
+        save_file(contiguous, temporary, metadata={PROVENANCE: _with_digest(provenance)})
+        _write_digest(temporary)
 
 
 def save_rows(
@@ -136,6 +151,8 @@ def save_rows(
             done += len(next(iter(block.values())))
         if done != rows:
             raise SparksError(f"{path}: {done} rows came where {rows} were announced")
+        file.flush()
+        _write_digest(temporary)
 
 
 def _layout(
@@ -145,7 +162,7 @@ def _layout(
     from safetensors.torch import save
 
     empty = {name: tensor.detach().cpu()[:0].contiguous() for name, tensor in first.items()}
-    made = save(empty, metadata={PROVENANCE: _to_json(provenance)})
+    made = save(empty, metadata={PROVENANCE: _with_digest(provenance)})
     described = json.loads(made[8 : 8 + int.from_bytes(made[:8], "little")])
     places, end = {}, 0
     for name, entry in described.items():  # in the order in which safetensors lays them out
@@ -181,9 +198,10 @@ def load_tensors(
     """Read the tensors of a safetensors file, or those in `names` only, or some rows of them.
 
     Raises:
-        SparksError: when the file is missing, truncated, of another format (a pickle is never
+        SparksError: when the file is missing, damaged, of another format (a pickle is never
             opened), or lacks one of `names`.
     """
+    check_digest(path)
     with _open_tensors(path, device) as file:
         wanted = sorted(file.keys()) if names is None else list(names)
         _require(path, file, wanted)
@@ -205,7 +223,9 @@ def tensor_provenance(path: str | Path) -> dict[str, Any]:
     """Read how a tensor artifact was made, without reading the tensors."""
     with _open_tensors(path, "cpu") as file:
         metadata: dict[str, str] = file.metadata() or {}
-    return dict(json.loads(metadata.get(PROVENANCE, "{}")))
+    made = dict(json.loads(metadata.get(PROVENANCE, "{}")))
+    made.pop(DIGEST, None)
+    return made
 
 
 @contextmanager
@@ -237,15 +257,19 @@ def save_table(
 
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     metadata = {**(arrow.schema.metadata or {}), PROVENANCE.encode(): _to_json(provenance).encode()}
+    arrow = arrow.replace_schema_metadata(metadata)
     with atomic(path) as temporary:
-        pq.write_table(arrow.replace_schema_metadata(metadata), temporary)
+        with pq.ParquetWriter(temporary, arrow.schema) as writer:
+            writer.write_table(arrow)
+            writer.add_key_value_metadata({DIGEST: _PREFIX + _ZEROS})
+        _write_digest(temporary)
 
 
 def load_table(path: str | Path) -> pd.DataFrame:
     """Read a table written by `save_table`.
 
     Raises:
-        SparksError: when the file is missing, truncated or of another format.
+        SparksError: when the file is missing, damaged or of another format.
     """
     frame: pd.DataFrame = _read_parquet(path).to_pandas()
     return frame
@@ -263,6 +287,7 @@ def _read_parquet(path: str | Path) -> Any:
 
     if not Path(path).is_file():
         raise SparksError(f"{path} does not exist: run the job that makes it first")
+    check_digest(path)
     try:
         return pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
@@ -275,3 +300,77 @@ def _read_parquet(path: str | Path) -> Any:
 
 def _to_json(provenance: Mapping[str, Any] | None) -> str:
     return json.dumps(dict(provenance or {}), sort_keys=True)
+
+
+# --- the digest of a file, in the file -----------------------------------------------------------
+
+
+def check_digest(path: str | Path) -> None:
+    """Compare a file with the digest that was written into it; once in a process for each file.
+
+    Files without one, such as a user's checkpoint, are not checked.
+
+    Raises:
+        SparksError: when the file was changed after it was written.
+    """
+    path = Path(path)
+    if path.is_file():
+        status = path.stat()
+        _check_digest(path, (status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+@lru_cache(maxsize=4096)
+def _check_digest(path: Path, status: tuple[int, ...]) -> None:
+    with path.open("rb") as file:
+        place = _place_of_digest(file)
+        if place is None:
+            return
+        file.seek(place)
+        written = file.read(len(_ZEROS))
+        if written != _digest(file, place):
+            raise SparksError(
+                f"{path} is damaged: its contents are not what was written (a disk or a copy "
+                "changed them). Delete it and run the same command again, which makes it anew"
+            )
+
+
+def _write_digest(path: Path) -> None:
+    with path.open("rb+") as file:
+        place = _place_of_digest(file)
+        assert place is not None, f"{path} has no place for its digest"
+        digest = _digest(file, place)
+        file.seek(place)
+        file.write(digest)
+
+
+def _digest(file: IO[bytes], place: int) -> bytes:
+    """Digest a whole file, with zeros where its digest is."""
+    file.seek(0)
+    made = hashlib.sha256(file.read(place))
+    made.update(_ZEROS.encode())
+    file.seek(place + len(_ZEROS))
+    while chunk := file.read(_CHUNK):
+        made.update(chunk)
+    return made.hexdigest().encode()
+
+
+def _place_of_digest(file: IO[bytes]) -> int | None:
+    """Find where the digits of a file's digest are; None where it has none."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    start = file.read(8)
+    if start.startswith(b"PAR1"):
+        file.seek(max(0, size - 8))
+        length = min(size, 8 + int.from_bytes(file.read(4), "little"))
+        file.seek(size - length)
+        found = file.read(length).rfind(_IN_FOOTER)
+        return None if found < 0 else size - length + found + len(_IN_FOOTER)
+    length = int.from_bytes(start, "little")
+    found = file.read(length).find(_IN_HEADER) if length <= min(size, _LONGEST_HEADER) else -1
+    return None if found < 0 else len(start) + found + len(_IN_HEADER)
+
+
+def _with_digest(provenance: Mapping[str, Any] | None) -> str:
+    """Write a provenance as JSON that begins with a place for the digest."""
+    rest = _to_json(provenance)[1:]
+    return f'{{"{DIGEST}":"{_PREFIX}{_ZEROS}"{"," if rest != "}" else ""}{rest}'

@@ -71,9 +71,3 @@ def test_hours_are_passes_over_measured_rates(tmp_path, monkeypatch):
     monkeypatch.setattr(plan, "RATES", ())
     told = plan.summary(compose([*ONE, "experiments.sobol.methods=[random]"]))
     assert "not in the rates, so not in the hours: chimera/convnet" in told
-
-
-@pytest.mark.parametrize(("words", "dry"), [(["-n"], True), (["-np"], True), (["--dryrun"], True),
-                                            (["--cores", "2"], False)])  # fmt: skip
-def test_a_dry_run_is_recognised(words, dry):
-    assert plan.asked(["snakemake", *words]) is dry

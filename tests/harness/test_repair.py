@@ -1,8 +1,10 @@
-"""Artifacts cut short after their job ended are found, and nothing else is touched."""
+"""Artifacts cut short after their job ended are noticed, and nothing else is touched."""
+
+import json
 
 import pytest
 
-from harness import lock, repair
+from harness import repair
 
 
 @pytest.fixture(autouse=True)
@@ -12,63 +14,88 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def write(path, size):
+JOB = ("train", {"dataset": "digits", "seed": "0"})
+
+
+def write(name, size):
+    path = repair.RESULTS / name
     path.write_bytes(bytes(size))
     return str(path)
 
 
-def test_a_truncated_artifact_is_moved_aside_and_named(folder):
-    cut = write(repair.RESULTS / "models/cut.safetensors", 100)
-    whole = write(repair.RESULTS / "models/whole.safetensors", 100)
-    repair.note([cut, whole])
-    write(repair.RESULTS / "models/cut.safetensors", 40)
-    [told] = repair.repair()
-    assert "models/cut.safetensors has 40 bytes, not 100" in told
-    assert not (folder / cut).exists()
-    assert (repair.ASIDE / cut).stat().st_size == 40
-    assert (folder / whole).exists()
-    assert repair.repair() == []
+def state(folder):
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
 
-def test_an_artifact_on_another_disk_is_moved_as_well(folder, monkeypatch):
-    def refuse(*_):
-        raise OSError(18, "Invalid cross-device link")
-
-    cut = write(repair.RESULTS / "cut.parquet", 100)
-    repair.note([cut])
-    write(repair.RESULTS / "cut.parquet", 40)
-    for name in ("rename", "replace"):
-        monkeypatch.setattr(f"os.{name}", refuse)
-    assert len(repair.repair()) == 1
-    assert (repair.ASIDE / cut).stat().st_size == 40
-    assert not (folder / cut).exists()
-
-
-def test_the_last_note_of_a_file_counts(folder):
-    path = write(repair.RESULTS / "a.parquet", 100)
-    repair.note([path])
-    write(repair.RESULTS / "a.parquet", 60)
-    repair.note([path])
-    assert repair.repair() == []
-    assert (folder / path).exists()
+def test_a_truncated_artifact_is_counted_once_and_looking_changes_nothing(folder):
+    cut, whole = write("models/cut.safetensors", 100), write("models/whole.safetensors", 100)
+    repair.note(*JOB, [cut, whole], damaged=0)
+    assert repair.damage(*JOB) == (0, [])
+    write("models/cut.safetensors", 40)
+    before = state(folder)
+    for _ in range(2):
+        times, [line] = repair.damage(*JOB)
+        assert times == 1
+        assert "models/cut.safetensors has 40 bytes, not the 100" in line
+    assert state(folder) == before
 
 
-def test_missing_files_folders_links_and_files_without_a_note_are_left_alone(folder):
+def test_the_count_is_the_same_before_during_and_after_the_job_that_makes_it_again(folder):
+    path = write("cut.parquet", 100)
+    repair.note(*JOB, [path], damaged=2)
+    write("cut.parquet", 40)
+    planned, _ = repair.damage(*JOB)
+    repair.acknowledge()  # the run starts
+    started, _ = repair.damage(*JOB)
+    (folder / path).unlink()  # Snakemake removes the outputs of a job that starts
+    running, lines = repair.damage(*JOB)  # as a job on a cluster would see it
+    assert lines == []
+    write("cut.parquet", 100)
+    repair.note(*JOB, [path], running)
+    assert (planned, started, running, repair.damage(*JOB)[0]) == (3, 3, 3, 3)
+    repair.acknowledge()  # nothing is damaged any more
+    assert repair.damage(*JOB) == (3, [])
+    write("cut.parquet", 99)
+    assert repair.damage(*JOB)[0] == 4
+
+
+def test_damage_is_of_one_job_and_the_last_note_counts(folder):
+    path = write("a.parquet", 100)
+    repair.note(*JOB, [path], damaged=0)
+    write("a.parquet", 60)
+    other = ("train", {"dataset": "digits", "seed": "1"})
+    assert repair.damage(*other) == (0, [])
+    repair.note(*JOB, [path], damaged=0)
+    assert repair.damage(*JOB) == (0, [])
+
+
+def test_missing_files_folders_and_links_are_no_damage(folder):
     elsewhere = folder / "cached"
     elsewhere.write_bytes(bytes(10))
-    link = repair.RESULTS / "link.safetensors"
-    gone = write(repair.RESULTS / "gone.safetensors", 5)
-    other = write(repair.RESULTS / "other.safetensors", 5)
-    repair.note([write(link, 20), gone, "results/models"])
-    link.unlink()
-    link.symlink_to(elsewhere)
+    link, gone = write("link.safetensors", 20), write("gone.safetensors", 5)
+    repair.note(*JOB, [link, gone, "results/models"], damaged=0)
+    (folder / link).unlink()
+    (folder / link).symlink_to(elsewhere)
     (folder / gone).unlink()
-    assert repair.repair() == []
-    assert (folder / other).exists()
-    assert link.is_symlink()
+    repair.acknowledge()
+    assert repair.damage(*JOB) == (0, [])
+    assert (folder / link).is_symlink()
 
 
-def test_half_written_files_are_deleted_and_a_damaged_note_tells_nothing(folder):
+@pytest.mark.parametrize("text", ['{"sizes": {"results/a.par', "[]", '{"results/a.parquet": 100}'])
+def test_a_damaged_note_says_nothing(folder, text):
+    path = write("a.parquet", 100)
+    repair.note(*JOB, [path], damaged=1)
+    [note] = repair.NOTES.iterdir()
+    assert json.loads(note.read_text())["damaged"] == 1
+    note.write_text(text)
+    write("a.parquet", 60)
+    repair.acknowledge()
+    assert repair.damage(*JOB) == (0, [])
+
+
+def test_half_written_files_are_deleted_and_nothing_else(folder):
     half = folder / "results/models/.weights.k2j3h4_x.safetensors"
     half.write_bytes(b"half")
     folder_half = folder / "results/models/.lens.abcdefgh/classes.parquet"
@@ -78,28 +105,13 @@ def test_half_written_files_are_deleted_and_a_damaged_note_tells_nothing(folder)
     stamp.touch()
     own = folder / "results/.ipynb_checkpoints"  # somebody's, not a job's
     own.mkdir()
-    path = write(repair.RESULTS / "a.parquet", 100)
-    repair.note([path])
-    [note] = repair.NOTES.iterdir()
-    note.write_text('{"results/a.par')
-    write(repair.RESULTS / "a.parquet", 60)
-    assert repair.repair() == []
+    whole = folder / write("a.parquet", 100)
+    repair.remove_half_written()
     assert not half.exists()
     assert not folder_half.parent.exists()
     assert stamp.exists()
     assert own.exists()
-    assert list(repair.NOTES.iterdir()) == []
-
-
-def test_a_free_lock_is_free_and_a_held_one_is_not(folder):
-    path = folder / "run.lock"
-    assert lock.is_free(path)
-    path.touch()
-    assert lock.is_free(path)
-    with path.open() as file:
-        lock.fcntl.flock(file, lock.fcntl.LOCK_EX)
-        assert not lock.is_free(path)
-    assert lock.is_free(path)
+    assert whole.exists()
 
 
 def test_the_name_of_what_an_artifact_is_written_to_is_known(folder):
@@ -107,19 +119,3 @@ def test_the_name_of_what_an_artifact_is_written_to_is_known(folder):
 
     with atomic(folder / "results/a.parquet") as temporary:
         assert repair.HALF.fullmatch(temporary.name)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "runs"),
-    [
-        (["--cores", "all"], True),
-        (["--cores", "2", "--config", "scale=smoke", "--", "lens"], True),
-        (["-n"], False),
-        (["-np", "lens"], False),
-        (["--cores", "1", "--dry-run"], False),
-        (["--lint"], False),
-        (["--report", "report.html"], False),
-    ],
-)
-def test_what_only_looks_moves_and_deletes_nothing(arguments, runs):
-    assert repair.wanted(arguments) == runs

@@ -85,7 +85,7 @@ class Chaos:
         """Start the run again; from nothing where all was made, so that there is work to injure."""
         if self.run.poll() == 0:
             for child in self.results.iterdir():  # the folder may be a mounted disk
-                shutil.rmtree(child)
+                shutil.rmtree(child) if child.is_dir() else child.unlink()
         self.start()
 
     def wait_for(self, what: Callable[[], list], seconds: float = 240) -> list:

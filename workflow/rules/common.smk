@@ -6,19 +6,17 @@ from pathlib import Path
 SCRIPTS = Path(workflow.basedir) / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from harness import downloads, grid, lock, overview, places, plan
+from harness import downloads, grid, lock, overview, places, plan, repair, scale
 from harness.compose import compose, overrides_from, part
 from harness.declared import declared_parts
 from harness.digest import code_digest
-from harness.repair import repair, wanted
+from harness.job import triggers
 from harness.resources import gpus
 from harness.validate import validate
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from sparks.errors import SparksError
 from sparks.study.answers import folder_digest
-
-LOCK = Path(".snakemake/run.lock")
 
 try:
     OVERRIDES = overrides_from(config)
@@ -28,19 +26,10 @@ try:
 except SparksError as error:
     raise WorkflowError(str(error)) from None
 
-# Before Snakemake looks at what is there.
-if workflow.is_main_process and wanted(sys.argv[1:]) and lock.is_free(LOCK):
-    for line in repair():
-        logger.warning(line)
-
 # What the report says of this run: its first page, and the captions that came with the results.
 if any(argument.startswith("--report") for argument in sys.argv):
     config["overview"] = overview.of(CFG, OVERRIDES)
     config["captions"] = overview.captions(CFG)
-
-# A dry run tells what all of it will take.
-if plan.asked(sys.argv):
-    logger.info(plan.summary(CFG))
 
 # Wildcards → names of the option in hand.
 GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution"}
@@ -71,9 +60,28 @@ def names_of(wildcards):
 
 
 def code_of(script):
-    """A digest of the code that a job runs: the script, and all it imports or is configured with."""
+    """A digest of the code that a job runs: the script, and all it imports or is configured with.
+
+    With it, the listing of the user's files that the job is configured with, and how often the
+    job's own files were damaged after it had ended.
+    """
     path = SCRIPTS / f"{script}.py"
-    return lambda wildcards: code_digest(path, resolved(script, in_hand(wildcards)))
+
+    def code(wildcards):
+        parts = resolved(script, in_hand(wildcards))
+        times = damaged(script, tuple(wildcards.items()))
+        return triggers(code_digest(path, parts), parts, times)
+
+    return code
+
+
+@cache
+def damaged(rule, wildcards):
+    """How often a job's files were damaged; the same in all of a run."""
+    times, lines = repair.damage(rule, dict(wildcards))
+    for line in lines if workflow.is_main_process else []:
+        logger.warning(line)
+    return times
 
 
 # What jobs ask of the machine.
@@ -89,12 +97,46 @@ def one_gpu(wildcards):
     return gpus(CFG.device, here=workflow.local_exec)
 
 
-def only_run():
-    """Refuse to start while another run is at work in this folder."""
+def whole(paths):
+    """The inputs of a rule that makes all of something; a dry run says what that will take."""
+
+    def inputs(wildcards):
+        if workflow.dryrun:
+            say_plan()
+        return paths
+
+    return inputs
+
+
+@cache
+def say_plan():
     try:
-        lock.hold(LOCK)
+        scale.check(CFG.scale.name)
+    except SparksError as error:
+        logger.warning(f"As it is, this run will be refused: {error}")
+    logger.info(plan.summary(CFG))
+
+
+def only_run():
+    """Refuse to start beside another run, or over results of another scale; wait for the jobs of a killed run."""
+    try:
+        lock.hold()
+        if not workflow.touch:
+            scale.claim(CFG.scale.name)
     except SparksError as error:
         raise WorkflowError(str(error)) from None
+    lock.wait_for_jobs(logger.warning)
+
+
+def tidy_up():
+    """Remove what a killed run left half-written; note which artifacts were cut short.
+
+    Called when a run starts, so that what only looks (a dry run, a listing, `--unlock`) changes no
+    file; and never by `--touch`.
+    """
+    if not workflow.touch:
+        repair.acknowledge()
+        repair.remove_half_written()
 
 
 def unlimited_rate():

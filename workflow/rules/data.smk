@@ -5,7 +5,7 @@
 # Once it is done, no job needs a network.
 rule download:
     input:
-        downloads.notes(CFG),
+        whole(downloads.notes(CFG)),
     log:
         places.log("download"),
     localrule: True

@@ -1,0 +1,37 @@
+"""Results of one scale in a folder: a run at another one would overwrite them, path by path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness import places
+from sparks.artifacts import atomic
+from sparks.errors import SparksError
+
+NOTE = Path(places.SCALE)
+
+
+def check(scale: str) -> None:
+    """Compare a scale with that of the results that are there.
+
+    Raises:
+        SparksError: when they are of another scale.
+    """
+    there = NOTE.read_text().strip() if NOTE.is_file() else scale
+    if there != scale:
+        raise SparksError(
+            f"results/ holds what scale={there} made, and scale={scale} would overwrite it: run in "
+            f"another folder (--directory runs/{scale}), or delete results/ first"
+        )
+
+
+def claim(scale: str) -> None:
+    """Note the scale of what is about to be made.
+
+    Raises:
+        SparksError: when the results that are there are of another scale.
+    """
+    check(scale)
+    if not NOTE.is_file():
+        with atomic(NOTE) as temporary:
+            temporary.write_text(f"{scale}\n")
