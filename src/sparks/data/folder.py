@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparks.checks import between, whole
 from sparks.data.imageset import ImageSet, require_every_class
 from sparks.data.splits import stratified_split, stratified_subset
 from sparks.data.torchvision_sets import from_files
@@ -34,6 +35,17 @@ class Folder:
     n_train: int | None = None
     n_test: int | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "size")
+        if self.num_classes is not None:
+            whole(self, 1, "num_classes")
+        if self.n_train is not None:
+            whole(self, 1, "n_train")
+        if self.n_test is not None:
+            whole(self, 1, "n_test")
+        between(self, 0, 1, "test_share")
+        whole(self, 0, "seed")
 
     def __call__(self) -> dict[str, ImageSet]:
         """Build the splits "train" and "test".

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import random
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sparks.checks import between, whole
 from sparks.errors import SparksError
 from sparks.study.key import Asked, Key
 
@@ -52,6 +54,11 @@ class Limits:
     minutes: float = 120
     failed_checks: int = 0
     quiz: int = 3
+
+    def __post_init__(self) -> None:
+        whole(self, 0, "fastest_ms", "hasty", "failed_checks")
+        whole(self, 1, "quiz")
+        between(self, 0, math.inf, "minutes")
 
 
 class _Refused(Exception):
@@ -144,7 +151,7 @@ def folder_digest(folder: str | Path) -> str:
 def _validator() -> Any:
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(json.loads(SCHEMA.read_text()))
+    return Draft202012Validator(json.loads(SCHEMA.read_text("utf-8")))
 
 
 def _content(file: Path) -> Content:
