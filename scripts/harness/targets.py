@@ -32,7 +32,7 @@ class Definition:
 @cache
 def tree(file: Path) -> ast.Module:
     """Parse a source file, once; docstrings are left out."""
-    module = ast.parse(file.read_text(), str(file))
+    module = ast.parse(file.read_text("utf-8"), str(file))
     for node in ast.walk(module):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
