@@ -245,7 +245,7 @@ def test_the_whole_configuration_is_refused(override):
     ("key", "value", "told"),
     [
         ("studies.craft.pictures.target", 99, "pictures.target=99: chimera has"),
-        ("studies.utility.classes", {"chimera_husky": [0, 5]}, "chimera_husky=5"),
+        ("studies.utility.classes", {"chimera": [0, 50]}, "classes.chimera=50"),
         ("scale.maco_judges", ["nope/0"], "config/model/nope.yaml"),
         ("scale.maco_judges", ["mlp/0"], "studies.maco.layers.mlp"),
     ],
