@@ -191,10 +191,12 @@ def _try_budgets(
 
 
 def _reads_layers(method: Any) -> bool:
-    """Whether a method needs the network itself, not only its outputs and gradients."""
-    if isinstance(method, Captum):
-        return True
-    return isinstance(method, GradCAM | RectifiedBackward | EVA | CraftMaps | OnEmbeddings)
+    """Whether a method needs the network itself, not only its outputs and gradients.
+
+    A method, the user's as well, may have `check(model, x)`, which refuses what it cannot explain.
+    """
+    reads = GradCAM | RectifiedBackward | EVA | Captum | CraftMaps | OnEmbeddings
+    return isinstance(method, reads) or callable(getattr(method, "check", None))
 
 
 def _try_method(
@@ -208,8 +210,8 @@ def _try_method(
                 _try_cut(f"{where}.layer", model, method.layer, x, on)
             case EVA():
                 _try_bounds(method, model, x)
-            case Captum():
-                method.check(model)
+            case _ if callable(getattr(method, "check", None)):
+                method.check(model, x)
             case _ if _has_engine(method):
                 _require_finite(replace(method, engine=MadeUp())(model, x, target))
             case _ if _cheap(method):

@@ -43,25 +43,13 @@ class Captum:
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
-        explain = partial(self._explain, self._method(model), _plain(self.options))
+        layer = [] if self.layer is None else [find_layer(model, self.layer)]
+        method = self._class()(model, *layer, **_plain(self.init))
+        explain = partial(self._explain, method, _plain(self.options))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             values = in_batches(model, x, target, self.batch_size, explain)
         return reduce_channels(values, self.channels)
-
-    def check(self, model: Model) -> None:
-        """Refuse a model that lacks the layer, or arguments that Captum's class does not take."""
-        try:
-            self._method(model)
-        except SparksError:
-            raise
-        except Exception as error:
-            line = (str(error).splitlines() or [type(error).__name__])[0]
-            raise SparksError(f"{self.method} cannot be made for this model ({line})") from error
-
-    def _method(self, model: Model) -> Any:
-        layer = [] if self.layer is None else [find_layer(model, self.layer)]
-        return self._class()(model, *layer, **_plain(self.init))
 
     def _explain(self, method: Any, options: dict[str, Any], x: Tensor, target: Tensor) -> Tensor:
         values: Tensor = method.attribute(x, target=target, **options)
