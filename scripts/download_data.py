@@ -15,7 +15,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     build(cfg["dataset"]["builder"]).download()
     with atomic(outputs["note"]) as temporary:
-        temporary.write_text(json.dumps(cfg.provenance(), indent=2))
+        temporary.write_text(json.dumps(cfg.provenance(), indent=2), "utf-8")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     path = download_weights(*(cfg[part] for part in PARTS))
     with atomic(outputs["note"]) as temporary:
-        temporary.write_text(json.dumps(cfg.provenance(file=str(path)), indent=2))
+        temporary.write_text(json.dumps(cfg.provenance(file=str(path)), indent=2), "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Train a model, or take it ready-made; a killed training resumes from its last epoch."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness import places
 from harness.job import Config, Paths, main
@@ -39,6 +39,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     start = perf_counter()
     model = classifier(cfg["model.classifier"], cfg["seed"])
     train = ImageSet.load(inputs["train"])
+    _check_classes(cfg["model.classifier"], train)
     checkpoint = Path(f"{outputs['weights']}.checkpoint")
     weights = cfg["model.weights"]
     if weights is None:
@@ -55,6 +56,19 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     save_table(outputs["time"], seconds, provenance)
     save_weights(model, outputs["weights"], provenance)
     checkpoint.unlink(missing_ok=True)
+
+
+def _check_classes(settings: dict[str, Any], train: "ImageSet") -> None:
+    """Refuse a network of some of ImageNet's classes whose data are of others."""
+    from sparks.errors import SparksError
+
+    known = train.tables.get("imagenet_labels")
+    chosen = settings.get("net", {}).get("classes")
+    if known is not None and chosen is not None and known != chosen:
+        raise SparksError(
+            f"the network is of ImageNet's classes {chosen}, the images of {known}: set "
+            "imagenet_classes of the data set to these"
+        )
 
 
 def _trained(

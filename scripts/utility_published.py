@@ -23,7 +23,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"printed": lambda *_: places.UTILITY_PRINTED},
+        inputs={"printed": lambda *_: places.utility_printed()},
         outputs={"table": places.UTILITY_PUBLISHED},
         snakemake=globals().get("snakemake"),
     )

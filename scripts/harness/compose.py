@@ -54,7 +54,7 @@ def register_options(config_dir: Path = CONFIG) -> None:
     """
     node = {
         f"{group}s": {
-            file.stem: _Loader(file.read_text()).get_single_data()
+            file.stem: _Loader(file.read_text("utf-8")).get_single_data()
             for file in sorted((config_dir / group).glob("*.yaml"))
         }
         for group in OPTIONS

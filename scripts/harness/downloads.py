@@ -53,5 +53,5 @@ def _used(config: DictConfig) -> tuple[list[str], list[str], list[str]]:
 
 def _opening(file: Path) -> str:
     """The comment that a file opens with, as one line."""
-    lines = takewhile(lambda line: line.startswith("#"), file.read_text().splitlines())
+    lines = takewhile(lambda line: line.startswith("#"), file.read_text("utf-8").splitlines())
     return " ".join(line.removeprefix("#").strip() for line in lines)

@@ -11,7 +11,6 @@ import os
 import weakref
 from collections.abc import Iterator, Mapping
 from itertools import product
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
@@ -236,10 +235,7 @@ def lens_tables(config: DictConfig) -> list[str]:
 
 def lens_pages() -> list[str]:
     """List the templates, styles and scripts of the Lens site: a change makes it anew."""
-    folder = Path("src/sparks/lens")
-    return sorted(
-        str(file) for kind in ("templates", "static") for file in (folder / kind).iterdir()
-    )
+    return sorted(places.files_in("src/sparks/lens/templates", "src/sparks/lens/static"))
 
 
 def study_tarballs(config: DictConfig) -> list[str]:
@@ -281,9 +277,8 @@ def study_items(config: DictConfig) -> list[str]:
 
 def study_files() -> list[str]:
     """List the template, styles and script of a study's page: a change makes it anew."""
-    folder = Path("src/sparks/study")
-    own = [file for kind in ("templates", "static") for file in (folder / kind).iterdir()]
-    return sorted(str(file) for file in [*own, Path("src/sparks/lens/static/site.css")])
+    own = places.files_in("src/sparks/study/templates", "src/sparks/study/static")
+    return sorted([*own, places.in_checkout("src/sparks/lens/static/site.css")])
 
 
 def _has_truth(config: DictConfig, dataset: str, metric: str) -> bool:
@@ -313,7 +308,7 @@ def item_inputs(config: DictConfig, item: str) -> dict[str, list[str]]:
         left_out = (places.EXPERIMENT.format(experiment=name) for name in own if name not in names)
         found["scores"] += [path for path in left_out if os.path.isfile(path)]
     if settings.published:
-        found["published"] = [places.PUBLISHED.format(name=name) for name in settings.published]
+        found["published"] = [places.published(name) for name in settings.published]
     return {kind: files for kind, files in found.items() if files}
 
 

@@ -78,7 +78,7 @@ def _steps(file: str) -> Steps:
 def write_text(path: str, text: str) -> None:
     """Write a text file, whole or not at all."""
     with atomic(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, "utf-8")
 
 
 def write_caption(path: str, caption: str) -> None:

@@ -214,7 +214,7 @@ def _refuse(error: SparksError, wildcards: Mapping[str, str] | None = None) -> N
 def _log_to(path: str) -> Any:
     """Send what the job prints, from C as well, to its log."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", buffering=1) as log:
+    with open(path, "w", buffering=1, encoding="utf-8") as log:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
             os.dup2(log.fileno(), stream.fileno())

@@ -34,7 +34,7 @@ def of(config: DictConfig, overrides: list[str]) -> dict[str, Any]:
 def captions(config: DictConfig) -> dict[str, str]:
     """Read the captions of the items that are there: item → text."""
     files = {i: Path(grid.item_outputs(config, i)["caption"]) for i in config["items"]}
-    return {item: file.read_text() for item, file in files.items() if file.is_file()}
+    return {item: file.read_text("utf-8") for item, file in files.items() if file.is_file()}
 
 
 def _experiment(config: DictConfig, name: str) -> dict[str, str]:
@@ -86,7 +86,7 @@ def _claims(table: Path) -> dict[str, Any]:
     """How many claims came to which verdict, and those that were judged, one by one."""
     if not table.is_file():
         return {"counts": "none was judged in this run", "judged": []}
-    with table.open() as lines:
+    with table.open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     counts = Counter(row["outcome"] for row in rows)
     return {

@@ -1,4 +1,12 @@
-"""Where every artifact lies. Rules and scripts both take the names from here."""
+"""Where every artifact lies. Rules and scripts both take the names from here.
+
+Artifacts lie below the working directory, which is the checkout unless Snakemake is given another
+one (`--directory`, or as a module of another workflow).
+"""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
 
 SCALE = "results/scale.txt"  # the scale of all that is there
 DOWNLOAD = "results/downloads/{dataset}.json"
@@ -89,12 +97,8 @@ TEXT_WEIGHTS = "results/words/{text}/{seed}/weights.safetensors"
 WORDS = "results/words/{text}/{seed}/scores.parquet"
 
 EXPERIMENT = "results/experiments/{experiment}.parquet"
-PUBLISHED = "config/published/{name}.csv"
-# What people's Utility is recomputed from.
-UTILITY_PRINTED = [
-    PUBLISHED.format(name=f"colin2022utility_{table}")
-    for table in ("table1", "stats", "correlations", "fig4", "fig5", "fig6")
-]
+# The papers' tables that people's Utility is recomputed from.
+UTILITY_TABLES = ("table1", "stats", "correlations", "fig4", "fig5", "fig6")
 LENS_SITE = "results/lens"
 STUDY_TARBALL = "results/study/packages/{tarball}"
 STUDY_SCENARIO = "results/study/scenarios/{dataset}/{model}/{seed}.safetensors"
@@ -106,6 +110,27 @@ STUDY_MEASURES = "results/study/measures.parquet"
 FIGURE = "results/figures/{item}.{suffix}"
 TABLE = "results/tables/{item}.{suffix}"
 BENCHMARKS = "benchmarks/results"
+
+
+def in_checkout(path: str) -> str:
+    """Path of a file of the project itself, from the working directory."""
+    return path if Path.cwd() == ROOT else str(ROOT / path)
+
+
+def files_in(*folders: str) -> list[str]:
+    """Paths of the files in folders of the project."""
+    names = (f"{folder}/{file.name}" for folder in folders for file in (ROOT / folder).iterdir())
+    return [in_checkout(name) for name in names]
+
+
+def published(name: str) -> str:
+    """Path of a table of published numbers."""
+    return in_checkout(f"config/published/{name}.csv")
+
+
+def utility_printed() -> list[str]:
+    """Paths of the tables that people's Utility is recomputed from."""
+    return [published(f"colin2022utility_{table}") for table in UTILITY_TABLES]
 
 
 def log(rule: str, *wildcards: str) -> str:

@@ -7,16 +7,17 @@ does every `_target_` exist and take the arguments it is given; can every experi
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from harness import grid
+from harness import checks, grid
 from harness.compose import FOLDER, ROOT, root_of
 from harness.targets import Definition, exports, find
 from sparks.data.listing import layout
@@ -25,8 +26,15 @@ from sparks.errors import SparksError
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 
 
-def validate(config: DictConfig) -> None:
+def validate(
+    config: DictConfig, noted: Path | None = None, say: Callable[[str], None] = print
+) -> None:
     """Check the whole configuration.
+
+    Args:
+        config: a composed configuration.
+        noted: see `harness.checks.check`.
+        say: see there.
 
     Raises:
         SparksError: naming the key, its value and what is allowed.
@@ -35,6 +43,8 @@ def validate(config: DictConfig) -> None:
         tree = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
         raise SparksError(f"the configuration cannot be resolved: {_one_line(error)}") from None
+    if checks.known(tree, noted):
+        return
     _check_schema(tree)
     # Outermost first: an option before what refers to it.
     for path, node in sorted(_with_targets(tree, ""), key=lambda found: found[0].count(".")):
@@ -42,6 +52,7 @@ def validate(config: DictConfig) -> None:
     for name in config.experiments:
         _check_grid(config, name)
     _check_study(config)
+    checks.check(config, tree, noted, say)
 
 
 def _one_line(error: Exception) -> str:
@@ -54,7 +65,7 @@ def _one_line(error: Exception) -> str:
 @lru_cache(maxsize=1)
 def schema() -> dict[str, Any]:
     """Return the schema of the configuration."""
-    loaded: dict[str, Any] = yaml.safe_load(SCHEMA.read_text())
+    loaded: dict[str, Any] = yaml.safe_load(SCHEMA.read_text("utf-8"))
     return loaded
 
 
@@ -226,14 +237,18 @@ def _check_grid(config: DictConfig, name: str) -> None:
                 "the data set more classes"
             )
         published = str(model.classifier.net["_target_"]).endswith(".torchvision_classifier")
-        if published and model.weights == "included" and classes != IMAGENET_CLASSES:
+        known = config.datasets[run.dataset].get("imagenet_classes")
+        picked = known is not None and "classes" in model.classifier.net
+        if published and not picked and model.weights == "included" and classes != IMAGENET_CLASSES:
             raise SparksError(
                 f"experiments.{name}: models.{run.model}.weights=included has {IMAGENET_CLASSES} "
-                f"classes, {run.dataset} has {classes}: its last layer would be untrained. Set "
-                f"models.{run.model}.weights=null to train it, or name a checkpoint"
+                f"classes, {run.dataset} has {classes}: its last layer would be untrained. If "
+                f"they are ImageNet's, name them in datasets.{run.dataset}.imagenet_classes; or "
+                f"set models.{run.model}.weights=null to train it, or name a checkpoint"
             )
         if chosen.get("folds"):
             _check_folds(config, name, run.model)
+    _check_classes(config, name)
     for job in grid.explanations(config, name):
         way_out = f", or add {{model: {job.model}, method: {job.method}}} to exclude"
         _check_able(config, f"experiments.{name}", job.model, job.method, way_out)
@@ -279,6 +294,31 @@ def _check_study(config: DictConfig) -> None:
             )
     for run, method in product(settings.runs, methods):
         _check_able(config, "study", run["model"], method)
+
+
+def _check_classes(config: DictConfig, name: str) -> None:
+    """Refuse classes, and models that judge pictures, which are not there."""
+    studies, settings = grid.experiment(config, name)["studies"], config.studies
+    for dataset in studies.get("craft", []):
+        _check_class(
+            config, "studies.craft.pictures.target", settings.craft.pictures.target, dataset
+        )
+    for dataset in studies.get("utility", []):
+        for number in settings.utility.classes.get(dataset, []):
+            _check_class(config, f"studies.utility.classes.{dataset}", number, dataset)
+    for judge in config.scale.maco_judges if studies.get("maco") else []:
+        model = judge.split("/")[0]
+        if model not in config.models or model not in settings.maco.layers:
+            raise SparksError(
+                f"scale.maco_judges names {judge!r}: it needs a config/model/{model}.yaml, and the "
+                f"layer of its features in studies.maco.layers.{model}"
+            )
+
+
+def _check_class(config: DictConfig, key: str, number: int, dataset: str) -> None:
+    classes = config.datasets[dataset].num_classes
+    if number >= classes:
+        raise SparksError(f"{key}={number}: {dataset} has the classes 0 … {classes - 1}")
 
 
 def _check_folds(config: DictConfig, name: str, model: str) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparks.checks import between, whole
 from sparks.errors import SparksError
 
 
@@ -54,6 +55,11 @@ class Bootstrap:
     level: float = 0.95
     resamples: int = 2000
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        between(self, 0, 1, "level")
+        whole(self, 1, "resamples")
+        whole(self, 0, "seed")
 
     def mean(self, values: ArrayLike) -> Interval:
         """Return the mean of `values` (n,), NaN left out, with its interval.

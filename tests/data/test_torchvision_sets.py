@@ -60,6 +60,47 @@ def test_idx_files_are_read(builder: type[MNIST], name: str, tmp_path: Path) -> 
         builder(root=str(tmp_path), n_train=9)()
 
 
+@pytest.mark.parametrize("builder", [MNIST, FashionMNIST])
+@pytest.mark.parametrize("spelling", ["-idx", ".idx"])
+@pytest.mark.parametrize("place", [".", "raw"])
+def test_idx_files_are_read_as_they_are_shipped(
+    builder: type[MNIST], spelling: str, place: str, tmp_path: Path
+) -> None:
+    """Gzipped, in a folder of their own, as Linux distributions and archives of data have them."""
+    folder = tmp_path if place == "." else tmp_path / builder.folder
+    train, test = write_idx(folder, "train", 30), write_idx(folder, "t10k", 20)
+    for file in list(folder.glob("*-ubyte*")):
+        if file.suffix == ".gz":
+            file.rename(folder / file.name.replace("-idx", spelling))
+        else:
+            file.unlink()
+    splits = builder(root=str(tmp_path))()
+    for split, (images, labels) in (("train", train), ("test", test)):
+        assert np.array_equal(splits[split].images[:, 0], images)
+        assert np.array_equal(splits[split].labels, labels)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "header", "labels"])
+def test_damaged_gzipped_idx_files_are_refused(damage: str, tmp_path: Path) -> None:
+    write_idx(tmp_path, "train", 30)
+    write_idx(tmp_path, "t10k", 20)
+    file = tmp_path / "train-images-idx3-ubyte.gz"
+    for plain in tmp_path.glob("*-ubyte"):
+        plain.unlink()
+    packed, content = file.read_bytes(), gzip.decompress(file.read_bytes())
+    if damage == "cut":
+        file.write_bytes(packed[: len(packed) // 2])
+    elif damage == "flipped":
+        file.write_bytes(packed[:100] + bytes([packed[100] ^ 255]) + packed[101:])
+    elif damage == "header":
+        file.write_bytes(gzip.compress(content[:7] + b"\x09" + content[8:]))
+    else:
+        write_idx(tmp_path, "other", 31)
+        (tmp_path / "other-images-idx3-ubyte.gz").rename(file)
+    with pytest.raises(SparksError, match="mnist cannot be read"):
+        MNIST(root=str(tmp_path))()
+
+
 @pytest.mark.parametrize("keep", [0, 3, 10, 500])
 def test_a_truncated_idx_file_is_refused(keep: int, tmp_path: Path) -> None:
     folder = tmp_path / "MNIST" / "raw"

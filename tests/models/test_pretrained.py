@@ -30,6 +30,23 @@ def test_published_weights_come_from_the_folder(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["squeezenet1_1", "shufflenet_v2_x0_5"])
+def test_some_of_the_published_classes_are_rows_of_the_head(tmp_path, name):
+    published = publish(tmp_path, name)
+    classes = [701, 0, 999]
+    net = torchvision_classifier(name, 3, True, weights_dir=tmp_path, classes=classes).eval()
+    x = torch.rand(2, 3, 64, 64)
+    torch.testing.assert_close(net(x), published(x)[:, classes])
+
+
+@pytest.mark.parametrize(
+    ("classes", "told"), [([0, 1], "3 logits"), ([0, 1, 1], "2 different"), ([0, 1, 1000], "1000")]
+)
+def test_classes_that_do_not_fit_are_refused(classes, told):
+    with pytest.raises(SparksError, match=told):
+        torchvision_classifier("squeezenet1_1", 3, classes=classes)
+
+
+@pytest.mark.parametrize("name", ["squeezenet1_1", "shufflenet_v2_x0_5"])
 def test_another_number_of_classes_replaces_the_head_alone(tmp_path, name):
     published = publish(tmp_path, name)
     net = torchvision_classifier(name, 7, True, weights_dir=tmp_path).eval()

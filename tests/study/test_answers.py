@@ -1,7 +1,9 @@
 """Files of answers: which count, why the others do not, and that nothing personal is left."""
 
 import json
+import os
 from copy import deepcopy
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ from sparks.artifacts import save_table
 from sparks.errors import SparksError
 from sparks.statistics import Bootstrap
 from sparks.study import Limits, measure, read_answers
-from sparks.study.answers import COLUMNS, folder_digest
+from sparks.study.answers import COLUMNS, LARGEST, folder_digest
 from sparks.utility import session_accuracies
 
 from .conftest import CONDITIONS, NAMES
@@ -239,6 +241,51 @@ JSON = st.recursive(
     ),
     max_leaves=6,
 )
+
+
+def test_files_as_people_send_them(key, folder, monkeypatch):
+    """One bad file is a reason, whatever its name and content; the others count."""
+    good = answered(key, "fine")
+    text = json.dumps(good).encode()
+    (folder / "mark.json").write_bytes(b"\xef\xbb\xbf" + text)
+    with open(os.fsencode(folder) + b"/caf\xe9.json", "wb") as file:
+        file.write(b"{")
+    (folder / "link.json").symlink_to(folder / "nowhere.json")
+    (folder / "surrogate.json").write_text(json.dumps(good | {"study": "\ud800"}))
+    (folder / "wide.json").write_bytes(json.dumps(answered(key, "w", seed=1)).encode("utf-16"))
+    with (folder / "video.json").open("wb") as file:
+        file.truncate(LARGEST + 1)
+    opened = []
+    real = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda p: opened.append(p.name) or real(p))
+    answers, rejected = read_answers(folder, key, LIMITS)
+    assert answers["participant"].nunique() == 1
+    reasons = dict(zip(rejected["file"], rejected["reason"], strict=True))
+    assert reasons.keys() == {"caf\\udce9.json", "surrogate.json", "video.json", "wide.json"}
+    assert "not intact JSON" in reasons["caf\\udce9.json"]
+    assert "bytes" in reasons["video.json"]
+    rejected.to_csv().encode()  # as it is written and printed
+    before = folder_digest(folder)
+    assert "video.json" not in opened
+    with (folder / "video.json").open("ab") as file:
+        file.write(b" ")
+    assert folder_digest(folder) != before
+
+
+def test_a_file_that_may_not_be_read_is_a_reason(key, folder, monkeypatch):
+    put(folder, answered(key, "fine"))
+    shut = folder / put(folder, answered(key, "shut", seed=1))
+    real = Path.read_bytes
+
+    def refusing(path):  # permissions mean nothing to root
+        if path == shut:
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refusing)
+    answers, rejected = read_answers(folder, key, LIMITS)
+    assert answers["participant"].nunique() == 1
+    assert rejected["reason"].tolist() == ["it cannot be read (Permission denied)"]
 
 
 @settings(

@@ -3,10 +3,11 @@ import sys
 from functools import cache
 from pathlib import Path
 
-SCRIPTS = Path(workflow.basedir) / "scripts"
+# Of this file, wherever Snakemake was started and whatever workflow this one is a module of.
+SCRIPTS = Path(workflow.current_basedir).parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from harness import downloads, grid, lock, overview, places, plan, repair, scale
+from harness import checks, downloads, grid, lock, overview, places, plan, repair, scale
 from harness.compose import compose, overrides_from, part
 from harness.declared import declared_parts
 from harness.digest import code_digest
@@ -22,7 +23,7 @@ try:
     OVERRIDES = overrides_from(config)
     CFG = compose(OVERRIDES)
     if workflow.is_main_process:  # jobs on a cluster read the Snakefile again
-        validate(CFG)
+        validate(CFG, checks.NOTED, logger.info)
 except SparksError as error:
     raise WorkflowError(str(error)) from None
 

@@ -53,7 +53,7 @@ rule utility:
 # Recompute Utility, statistics and correlations from what the paper prints.
 rule utility_published:
     input:
-        printed=of_checkout(places.UTILITY_PRINTED),
+        printed=of_checkout(places.utility_printed()),
     output:
         table=places.UTILITY_PUBLISHED,
     log:

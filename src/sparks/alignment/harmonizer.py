@@ -152,7 +152,7 @@ class Harmonizer:
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
             raise SparksError(f"harmonizer recipe {self.recipe!r}: use one of {list(RECIPES)}")
-        if self.weight < 0 or self.decay < 0:
+        if not (self.weight >= 0 and self.decay >= 0):
             raise SparksError("the harmonizer's weight and decay must be 0 or more")
         if self.micro_batch is not None and self.micro_batch < 1:
             raise SparksError(f"the harmonizer's micro_batch is {self.micro_batch}: at least 1")

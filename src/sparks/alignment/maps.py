@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from sparks.checks import between
 from sparks.data.decoding import placed, upright_sides
 from sparks.data.human import human_maps
 from sparks.data.imageset import ImageSet
@@ -33,6 +35,9 @@ class ClickMaps:
     """
 
     sigma: float = 0.05
+
+    def __post_init__(self) -> None:
+        between(self, 0, math.inf, "sigma")
 
     def __call__(self, data: Labelled, indices: Tensor) -> Tensor:
         """Human maps (B, H, W) in [0, 1]."""

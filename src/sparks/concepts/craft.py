@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sparks.attribution.sobol import Sobol
+from sparks.checks import whole
 from sparks.concepts.crops import Cropping, Crops, RandomCrops
 from sparks.concepts.dictionary import Dictionary, Method
 from sparks.concepts.layer import ConceptHead, ConceptScores, ConceptSum, Layer
@@ -131,6 +132,7 @@ class Craft:
     def __post_init__(self) -> None:
         if not 0 <= self.quantile <= 1:
             raise SparksError(f"quantile {self.quantile} of crops: choose one in [0, 1]")
+        whole(self, 1, "finer")
 
     def fit(self, layer: Layer, images: Tensor) -> Concepts:
         """Extract concepts from images (N, C, H, W) that the model predicts as one class.

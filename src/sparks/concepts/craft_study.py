@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sparks.attribution.gradient import GradientInput
 from sparks.attribution.sobol import Sobol
+from sparks.checks import between, whole
 from sparks.concepts.classes import EVERY, Classified, measurable, within
 from sparks.concepts.craft import Concepts, Craft
 from sparks.concepts.dictionary import Method
@@ -105,6 +106,13 @@ class CraftStudy:
     checked: int = 2
     seed: int = 0
     embedding: Histograms = field(default_factory=Histograms)
+
+    def __post_init__(self) -> None:
+        if self.most is not None:
+            whole(self, 1, "most")
+        whole(self, 1, "fit_images", "images", "crops", "trials")
+        whole(self, 0, "refined", "checked", "seed")
+        between(self, 0, 1, "quantile")
 
     def run(
         self,

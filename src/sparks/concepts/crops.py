@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sparks.checks import whole
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 
@@ -76,6 +77,8 @@ class RandomCrops:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        _check_side(self.side)
+        whole(self, 0, "seed")
         if self.number < 1:
             raise SparksError(f"{self.number} crops of each image: ask for 1 or more")
 
@@ -105,6 +108,7 @@ class GridCrops:
     stride: float = 0.8
 
     def __post_init__(self) -> None:
+        _check_side(self.side)
         if self.stride <= 0:
             raise SparksError(f"crops have a stride of {self.stride} crops: choose one above 0")
 
@@ -130,6 +134,10 @@ def pixels_of(share: float, images: Tensor) -> int:
             "no images to cut crops from: if the model predicts none as the class, "
             "choose another class, or give more images"
         )
+    _check_side(share)
+    return max(1, round(share * min(images.shape[2:])))
+
+
+def _check_side(share: float) -> None:
     if not 0 < share <= 1:
         raise SparksError(f"crops have a side of {share} images: choose a share in (0, 1]")
-    return max(1, round(share * min(images.shape[2:])))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from sparks.checks import between, whole
 from sparks.errors import SparksError
 
 
@@ -79,6 +81,14 @@ class Method:
 
     concepts: int = 10
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        # The settings of all methods: each has some of them.
+        counts = ("concepts", "starts", "iterations", "sweeps", "steps", "epochs", "batch_size")
+        whole(self, 1, *(name for name in counts if hasattr(self, name)))
+        whole(self, 0, "seed")
+        shares = ("tolerance", "penalty")
+        between(self, 0, math.inf, *(n for n in shares if hasattr(self, n)), ends=True)
 
     def fit(self, a: Tensor) -> Dictionary:
         """Fit a dictionary to activations a (n, p), on their device.

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sparks.attribution.gradient import GradientInput
 from sparks.attribution.rectified import RectifiedBackward
+from sparks.checks import whole
 from sparks.concepts.classes import EVERY, Classified, measurable, within
 from sparks.concepts.clusters import Strategies, plane
 from sparks.concepts.craft import Concepts
@@ -85,6 +86,19 @@ class HolisticStudy:
     steps: Sequence[float] = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
     steered: int = 3
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.most is not None:
+            whole(self, 1, "most")
+        whole(self, 1, "fit_images", "images", "cluster_images")
+        whole(self, 2, "folds")
+        whole(self, 0, "swept", "steered", "seed")
+        if not self.sizes or min(self.sizes) < 1:
+            raise SparksError(
+                f"HolisticStudy: sizes={list(self.sizes)} are not numbers of 1 or more concepts"
+            )
+        if not self.steps or not all(step > 0 for step in self.steps):
+            raise SparksError(f"HolisticStudy: steps={list(self.steps)} are not lengths above 0")
 
     def run(
         self,

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from sparks.concepts.dictionary import Dictionary, Fit, Method, check, loss_of, zeros_like_row
 from sparks.concepts.nmf import NonNegative, sweep
-from sparks.errors import SparksError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +24,6 @@ class _Alternating(Method):
     iterations: int = 500
     tolerance: float = 1e-4
     sweeps: int = 2
-
-    def __post_init__(self) -> None:
-        if self.iterations < 1:
-            raise SparksError(f"{self.iterations} iterations: ask for 1 or more")
 
     def fit(self, a: Tensor) -> Dictionary:
         """Fit; see `Method`. The start is K-Means, as in the paper."""

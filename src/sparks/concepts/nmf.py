@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sparks.checks import one_of
 from sparks.concepts.dictionary import (
     Dictionary,
     Fit,
@@ -51,6 +52,10 @@ class NMF(Method):
     iterations: int = 500
     tolerance: float = 1e-4
     sweeps: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self, ("nndsvda", "random"), "start")
 
     def fit(self, a: Tensor, start: Pair | None = None) -> Dictionary:
         """Fit; see `Method`.
@@ -107,8 +112,6 @@ class NMF(Method):
         return len(losses) > 10 and losses[-11] - losses[-1] < self.tolerance * losses[-11]
 
     def _start(self, a: Tensor) -> Pair:
-        if self.start not in ("nndsvda", "random"):
-            raise SparksError(f"start {self.start!r} is not 'nndsvda' or 'random'")
         if self.start == "random" or self.concepts > min(a.shape):
             return random_start(a, self.concepts, self.seed)
         return nndsvda(a, self.concepts, self.seed)

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from sparks.attribution.cam import GradCAM
 from sparks.attribution.gradient import GradientInput
+from sparks.checks import whole
 from sparks.concepts.classes import Classified
 from sparks.concepts.craft import Concepts
 from sparks.concepts.craft_study import CraftStudy, OneClass
@@ -38,6 +39,10 @@ class Pictures:
     crops: int = 6
     images: int = 4
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    def __post_init__(self) -> None:
+        whole(self, 0, "target")
+        whole(self, 1, "concepts", "crops", "images")
 
     def of_class(self, study: CraftStudy, one: OneClass) -> dict[str, Tensor]:
         """Tensors for the figures of a class.

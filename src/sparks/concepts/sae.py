@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sparks.checks import between
 from sparks.concepts.dictionary import Dictionary, Fit, Method, check, loss_of
 from sparks.errors import SparksError
 
@@ -60,15 +62,12 @@ class SAE(Method):
     batch_size: int = 256
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        between(self, 0, math.inf, "rate")
         if self.kind not in KINDS:
             raise SparksError(f"SAE kind {self.kind!r} is unknown: choose one of {KINDS}")
         if not 1 <= self.active <= self.concepts:
             raise SparksError(f"active {self.active} must lie in 1 … {self.concepts} concepts")
-
-        if min(self.epochs, self.batch_size) < 1:
-            raise SparksError(
-                f"{self.epochs} epochs of batches of {self.batch_size}: ask for 1 or more of both"
-            )
 
     def fit(self, a: Tensor) -> Dictionary:
         """Fit; see `Method`."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from sparks.checks import between, whole
 from sparks.data.digits import Digits
 from sparks.data.imageset import ImageSet
 from sparks.errors import SparksError
@@ -23,12 +25,19 @@ class BlockDigits:
     (N, 16, 16), True where the null block's half is. Made from scikit-learn's digits, offline.
 
     Attributes:
-        test_share: share of every class that is held out.
+        channels: ClassVar[int] = 1
+    size: ClassVar[int] = 16
+    num_classes: ClassVar[int] = 10
+    test_share: share of every class that is held out.
         seed: of the split and of the halves.
     """
 
     test_share: float = 0.2
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        between(self, 0, 1, "test_share")
+        whole(self, 0, "seed")
 
     def __call__(self) -> dict[str, ImageSet]:
         """Build the splits "train" and "test".

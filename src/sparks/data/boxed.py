@@ -77,6 +77,8 @@ class VOC2007(_Boxed):
     Objects that the annotators called difficult count like the others.
     """
 
+    channels = 3
+    num_classes = 20
     name = "voc2007"
     folder = "VOCdevkit/VOC2007"
 
@@ -127,6 +129,8 @@ class COCO2014(_Boxed):
     Boxes around crowds count too: what lies in them is of the class.
     """
 
+    channels = 3
+    num_classes = 80
     name = "coco2014"
     folder = "coco2014"
 

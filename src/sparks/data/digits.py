@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
+from sparks.checks import between, whole
 from sparks.data.imageset import ImageSet
 from sparks.data.splits import stratified_split
 from sparks.errors import SparksError
@@ -23,9 +25,16 @@ class Digits:
         seed: of the split.
     """
 
+    channels: ClassVar[int] = 1
+    num_classes: ClassVar[int] = 10
     size: int = 8
     test_share: float = 0.2
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "size")
+        between(self, 0, 1, "test_share")
+        whole(self, 0, "seed")
 
     def __call__(self) -> dict[str, ImageSet]:
         """Build the splits "train" and "test".

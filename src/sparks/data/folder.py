@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import torch
 
+from sparks.checks import between, whole
 from sparks.data.imageset import ImageSet, require_every_class
 from sparks.data.listing import images as listed
 from sparks.data.listing import layout, subfolders
@@ -61,8 +63,17 @@ class Folder:
     check: bool = True
 
     def __post_init__(self) -> None:
-        if self.white is not None and not self.white > 0:
-            raise SparksError(f"white is {self.white}: it must be above 0, the value of black")
+        whole(self, 1, "size")
+        if self.num_classes is not None:
+            whole(self, 1, "num_classes")
+        if self.n_train is not None:
+            whole(self, 1, "n_train")
+        if self.n_test is not None:
+            whole(self, 1, "n_test")
+        if self.white is not None:
+            between(self, 0, inf, "white")  # black is 0
+        between(self, 0, 1, "test_share")
+        whole(self, 0, "seed")
 
     def __call__(self) -> dict[str, ImageSet]:
         """Build the splits "train" and "test".

@@ -31,6 +31,7 @@ class ImageNet(TorchvisionSet):
     size: int = 224
     num_classes: int | None = None
 
+    channels = 3
     name = "imagenet"
 
     def download(self) -> None:
@@ -94,6 +95,8 @@ class Imagenette(TorchvisionSet):
     size: int = 224
     variant: str = "320px"
 
+    channels = 3
+    num_classes = 10
     name = "imagenette"
 
     def download(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from sparks.checks import whole
 from sparks.data.splits import stratified_subset
 from sparks.data.texts import TextSet, encode, split_words, vocabulary_of
 from sparks.errors import SparksError
@@ -35,6 +36,14 @@ class Imdb:
     n_train: int | None = None
     n_test: int | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "vocabulary", "length")
+        if self.n_train is not None:
+            whole(self, 1, "n_train")
+        if self.n_test is not None:
+            whole(self, 1, "n_test")
+        whole(self, 0, "seed")
 
     def __call__(self) -> dict[str, TextSet]:
         """Build the splits "train" and "test".

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sparks.checks import between, whole
 from sparks.data.texts import TextSet, encode, vocabulary_of
 from sparks.errors import SparksError
 
@@ -75,6 +76,12 @@ class Reviews:
     length: int = 32
     negated: float = 0.4
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole(self, 2, "n_train", "n_test")
+        whole(self, 1, "length", "vocabulary")
+        between(self, 0, 1, "negated", ends=True)
+        whole(self, 0, "seed")
 
     def __call__(self) -> dict[str, TextSet]:
         """Build the splits "train" and "test".

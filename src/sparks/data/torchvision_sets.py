@@ -6,7 +6,11 @@ it where there is a network. The sets here are small and held in memory.
 
 from __future__ import annotations
 
+import gzip
+import math
 import os
+import struct
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +20,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from sparks.checks import whole
 from sparks.data.fetch import guarded
 from sparks.data.imageset import ImageSet, require_every_class
 from sparks.data.splits import stratified_split, stratified_subset
@@ -43,6 +48,13 @@ class TorchvisionSet(ABC):
 
     name: ClassVar[str]
     folder: ClassVar[str] = ""  # below root, where the files lie
+
+    def __post_init__(self) -> None:
+        if self.n_train is not None:
+            whole(self, 1, "n_train")
+        if self.n_test is not None:
+            whole(self, 1, "n_test")
+        whole(self, 0, "seed")
 
     def __call__(self) -> dict[str, ImageSet]:
         """Build the splits "train" and "test".
@@ -117,16 +129,6 @@ class _TwoPart(TorchvisionSet):
     def _open(self, train: bool, download: bool = False) -> Any:
         """The torchvision data set."""
 
-    @abstractmethod
-    def _convert(self, dataset: Any) -> ImageSet:
-        """The torchvision data set as an image set."""
-
-    def _read(self) -> dict[str, ImageSet]:
-        return {
-            "train": self._convert(self._open(train=True)),
-            "test": self._convert(self._open(train=False)),
-        }
-
     def download(self) -> None:
         """Fetch the files into `root`; files that are there already are kept."""
         with self._downloading():
@@ -137,6 +139,9 @@ class _TwoPart(TorchvisionSet):
 class MNIST(_TwoPart):
     """Handwritten digits, 28 × 28 grey (LeCun et al., 1998): 60,000 and 10,000 images."""
 
+    channels = 1
+    size = 28
+    num_classes = 10
     name = "mnist"
     folder = "MNIST/raw"
 
@@ -145,12 +150,31 @@ class MNIST(_TwoPart):
 
         return Dataset(self.root, train=train, download=download)
 
-    def _convert(self, dataset: Any) -> ImageSet:
-        return ImageSet(
-            labels=dataset.targets.to(torch.int64),
-            classes=tuple(dataset.classes),
-            images=dataset.data[:, None],
+    def _read(self) -> dict[str, ImageSet]:
+        """Read the four files as torchvision unpacks them, or gzipped as they are published."""
+        return {"train": self._split("train"), "test": self._split("t10k")}
+
+    def _split(self, prefix: str) -> ImageSet:
+        images, labels = (
+            read_idx(self._find(f"{prefix}-{kind}"), axes) for kind, axes in (("images-idx3", 3), ("labels-idx1", 1))
         )
+        if len(images) != len(labels):
+            raise ValueError(f"{prefix} has {len(images)} images and {len(labels)} labels")
+        return ImageSet(labels=labels.to(torch.int64), classes=self._classes(), images=images[:, None])
+
+    def _find(self, name: str) -> Path:
+        """Find a file where torchvision has it, or in `root` itself, as Linux distributions do."""
+        names = [f"{n}-ubyte{end}" for n in (name, name.replace("-idx", ".idx")) for end in ("", ".gz")]
+        places = (self._where(), Path(self.root).expanduser())
+        for path in (place / name for place in places for name in names):
+            if path.is_file():
+                return path
+        raise FileNotFoundError(f"there is no {name}-ubyte or {name}-ubyte.gz, nor in {self.root}")
+
+    def _classes(self) -> tuple[str, ...]:
+        from torchvision.datasets import MNIST as Dataset
+
+        return tuple(Dataset.classes)
 
 
 @dataclass(frozen=True)
@@ -159,6 +183,11 @@ class FashionMNIST(MNIST):
 
     name = "fashion_mnist"
     folder = "FashionMNIST/raw"
+
+    def _classes(self) -> tuple[str, ...]:
+        from torchvision.datasets import FashionMNIST as Dataset
+
+        return tuple(Dataset.classes)
 
     def _open(self, train: bool, download: bool = False) -> Any:
         from torchvision.datasets import FashionMNIST as Published
@@ -177,6 +206,9 @@ class CIFAR10(_TwoPart):
     torchvision unpickles the batches, but only after their digests proved to be the published ones.
     """
 
+    channels = 3
+    size = 32
+    num_classes = 10
     name = "cifar10"
     folder = "cifar-10-batches-py"
 
@@ -184,6 +216,12 @@ class CIFAR10(_TwoPart):
         from torchvision.datasets import CIFAR10 as Dataset
 
         return Dataset(self.root, train=train, download=download)
+
+    def _read(self) -> dict[str, ImageSet]:
+        return {
+            "train": self._convert(self._open(train=True)),
+            "test": self._convert(self._open(train=False)),
+        }
 
     def _convert(self, dataset: Any) -> ImageSet:
         return ImageSet(
@@ -202,6 +240,9 @@ class EuroSAT(TorchvisionSet):
 
     test_share: float = 0.2
 
+    channels = 3
+    size = 64
+    num_classes = 10
     name = "eurosat"
     folder = "eurosat/2750"
 
@@ -221,6 +262,26 @@ class EuroSAT(TorchvisionSet):
 
     def _finish(self, images: ImageSet) -> ImageSet:
         return images.materialise()
+
+
+def read_idx(path: Path, axes: int) -> torch.Tensor:
+    """Read an IDX file of bytes, plain or gzipped: uint8, with so many axes.
+
+    Raises:
+        ValueError: when it is none, or is cut short.
+        OSError: when it cannot be read, or its compression is damaged.
+    """
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except zlib.error as error:
+        raise OSError(f"{path.name} is damaged: {error}") from error
+    header = 4 * (1 + axes)
+    if len(content) < header or content[:4] != bytes([0, 0, 8, axes]):
+        raise ValueError(f"{path.name} is no IDX file of bytes with {axes} axes")
+    shape = struct.unpack(f">{axes}I", content[4:header])
+    if len(content) - header != math.prod(shape):
+        raise ValueError(f"{path.name} has {len(content) - header} values, its header says {shape}")
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=header).view(shape)
 
 
 def from_files(

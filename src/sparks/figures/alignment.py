@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from sparks.checks import between, whole
 from sparks.errors import SparksError
 from sparks.figures.style import PAGE, Drawing, style
 from sparks.statistics import Bootstrap
@@ -48,6 +50,10 @@ class HarmonizedGallery:
 
     rows: int = 4
     blur: float = 1.0
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "rows")
+        between(self, 0, math.inf, "blur", ends=True)
 
     def __call__(self, alignment_maps: Sequence[Kept]) -> Drawing:
         """Draw the figure."""

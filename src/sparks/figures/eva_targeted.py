@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sparks.checks import whole
 from sparks.errors import SparksError
 from sparks.figures.kept import Kept
 from sparks.figures.style import PAGE, Drawing, style
@@ -23,6 +24,9 @@ class Targeted:
     """
 
     images: int = 4
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "images")
 
     def __call__(self, eva_maps: Sequence[Kept]) -> Drawing:
         """Draw the figure from the first study that has targeted maps."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sparks.checks import whole
 from sparks.errors import SparksError
 from sparks.figures.explained import Explained
 from sparks.figures.style import PAGE, SIGNED, Drawing, style
@@ -34,6 +35,9 @@ class Gallery:
     rows: int = 3
     columns: int = 9
     percentile: float = 99.5
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "rows", "columns")
 
     def __call__(self, images: Mapping[str, ImageSet], maps: Sequence[Explained]) -> Drawing:
         """Draw the gallery: for each data set and model, bands of methods over the same images."""

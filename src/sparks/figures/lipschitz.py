@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sparks.checks import whole
 from sparks.errors import SparksError
 from sparks.figures.style import PAGE, SIGNED, Drawing, style
 
@@ -28,6 +29,9 @@ class Toy:
     """
 
     steps: int = 60
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "steps")
 
     def __call__(self, snowflakes: Sequence[Kept]) -> Drawing:
         """Draw the figure."""
@@ -87,6 +91,9 @@ class LipschitzSaliency:
 
     rows: int = 3
 
+    def __post_init__(self) -> None:
+        whole(self, 1, "rows")
+
     def __call__(self, lipschitz_maps: Sequence[Kept]) -> Drawing:
         """Draw the figure."""
         from matplotlib.figure import Figure
@@ -133,6 +140,9 @@ class Counterfactuals:
 
     rows: int = 3
     model: str = ""
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "rows")
 
     def __call__(self, lipschitz_maps: Sequence[Kept]) -> Drawing:
         """Draw the figure."""

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
 from sparks.attribution.gradient import GradientInput
+from sparks.checks import whole
 from sparks.concepts.classes import EVERY, Classified, within
 from sparks.concepts.clusters import IMPORTANT, Strategies, plane
 from sparks.concepts.craft import Concepts, Craft
@@ -103,6 +104,12 @@ class Surveyor:
     aligned: int = 5
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.most is not None:
+            whole(self, 1, "most")
+        whole(self, 1, "images", "crops", "side", "picture", "thumbnail")
+        whole(self, 0, "mapped", "aligned", "seed")
 
     def survey(
         self,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sparks.checks import between, whole
 from sparks.concepts.layer import Layer
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ class Alike:
 
     most: int = 10
     least: float = 0.8
+
+    def __post_init__(self) -> None:
+        whole(self, 0, "most")
+        between(self, -1, 1, "least", ends=True)
 
     def __call__(self, targets: Sequence[int], atoms: Sequence[Tensor]) -> pd.DataFrame:
         """List similar concepts: columns target, concept, other, other_concept, cosine.

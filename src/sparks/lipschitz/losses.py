@@ -8,11 +8,13 @@ the losses are written here rather than taken from torchlip, whose remembers by 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from sparks.checks import between
 from sparks.errors import SparksError
 from sparks.training.losses import OfLogits, State
 
@@ -35,7 +37,7 @@ class _HKR(OfLogits):
     def __post_init__(self) -> None:
         if not 0 <= self.alpha <= 1:
             raise SparksError(f"hKR: alpha is {self.alpha}: it must be in [0, 1], λ / (1 + λ)")
-        if self.margin <= 0:
+        if not self.margin > 0:
             raise SparksError(f"hKR: margin is {self.margin}: it must be positive")
 
     def of_logits(self, logits: Tensor, labels: Tensor, state: State) -> Tensor:
@@ -81,6 +83,11 @@ class SoftHKR(_HKR):
 
     temperature: float = 1.0
     memory: float = 0.99
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        between(self, 0, math.inf, "temperature")
+        between(self, 0, 1, "memory", ends=True)
 
     def start(self) -> State:
         """The mean size of logits, as if they were at the margin."""

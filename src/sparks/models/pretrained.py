@@ -5,6 +5,7 @@ Building never downloads: `download_weights` does, where there is a network.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,16 @@ from sparks.models.weights import check_fit, read_state
 AUXILIARY = ("googlenet", "inception_v3")
 
 
+PUBLISHED = 1000  # classes of ImageNet, of all published weights
+
+
 def torchvision_classifier(
     name: str,
     num_classes: int,
     weights: bool | str | None = None,
     in_channels: int = 3,
     weights_dir: str | Path | None = None,
+    classes: Sequence[int] | None = None,
 ) -> nn.Module:
     """Build a torchvision classifier.
 
@@ -39,9 +44,11 @@ def torchvision_classifier(
         in_channels: 3, or 1: the first layer's weights are then summed over colours, which is
             the same as showing the grey image in all three.
         weights_dir: folder of the published files; PyTorch's own cache by default.
+        classes: which of the published classes the logits are for, by number and in this order,
+            as many as `num_classes`: their rows of the published last layer are kept.
 
     Raises:
-        SparksError: when the name or the weights are unknown, or their file is not there.
+        SparksError: when the name, the weights or a class are unknown, or their file is not there.
     """
     import torchvision
 
@@ -49,6 +56,8 @@ def torchvision_classifier(
     if name not in names:
         close = get_close_matches(name, names, n=3) or names
         raise SparksError(f"torchvision has no classifier {name!r}: did you mean {close}?")
+    if classes is not None:
+        _check_classes(classes, num_classes)
     options: dict[str, Any] = {}
     if name in AUXILIARY:
         options = {"aux_logits": False, "transform_input": bool(weights), "init_weights": True}
@@ -66,7 +75,9 @@ def torchvision_classifier(
     }
     check_fit(net, state, path)
     net.load_state_dict(state)
-    if num_classes != published:
+    if classes is not None:
+        _pick_rows(net, published, list(classes))
+    elif num_classes != published:
         _replace_head(net, published, num_classes)
     return _with_channels(net, in_channels)
 
@@ -133,15 +144,42 @@ def _replace(net: nn.Module, path: str, layer: nn.Module) -> None:
     setattr(net.get_submodule(parent), child, layer)
 
 
-def _replace_head(net: nn.Module, published: int, num_classes: int) -> None:
-    """Put a new last layer with `num_classes` outputs in place of the published one."""
+def _head(net: nn.Module, published: int) -> tuple[str, nn.Linear | nn.Conv2d]:
+    """Find the last layer: its path, and the layer of `published` outputs."""
     for path, layer in reversed(list(net.named_modules())):
         if isinstance(layer, nn.Linear) and layer.out_features == published:
-            new = nn.Linear(layer.in_features, num_classes, bias=layer.bias is not None)
-            return _replace(net, path, new)
+            return path, layer
         if isinstance(layer, nn.Conv2d) and layer.out_channels == published:  # squeezenet
-            return _replace(net, path, nn.Conv2d(layer.in_channels, num_classes, kernel_size=1))
+            return path, layer
     raise SparksError(f"{type(net).__name__} has no last layer of {published} outputs to replace")
+
+
+def _replace_head(net: nn.Module, published: int, num_classes: int) -> None:
+    """Put a new last layer with `num_classes` outputs in place of the published one."""
+    path, layer = _head(net, published)
+    if isinstance(layer, nn.Conv2d):
+        return _replace(net, path, nn.Conv2d(layer.in_channels, num_classes, kernel_size=1))
+    new = nn.Linear(layer.in_features, num_classes, bias=layer.bias is not None)
+    return _replace(net, path, new)
+
+
+def _pick_rows(net: nn.Module, published: int, classes: list[int]) -> None:
+    """Keep the rows of some classes in the published last layer."""
+    path, layer = _head(net, published)
+    _replace_head(net, published, len(classes))
+    rows = {name: values[classes] for name, values in layer.state_dict().items()}
+    net.get_submodule(path).load_state_dict(rows)
+
+
+def _check_classes(classes: Sequence[int], num_classes: int) -> None:
+    """Refuse classes that are not as many as the logits, each once."""
+    if unknown := [number for number in classes if not 0 <= number < PUBLISHED]:
+        raise SparksError(f"classes has {unknown[0]}: the published ones are 0 … {PUBLISHED - 1}")
+    if len(classes) != num_classes or len(set(classes)) != num_classes:
+        raise SparksError(
+            f"classes has {len(set(classes))} different published classes for {num_classes} "
+            "logits: name one for each class of the data set, in its order"
+        )
 
 
 def _with_channels(net: nn.Module, in_channels: int) -> nn.Module:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import os
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sparks.checks import between, whole
 from sparks.errors import SparksError
 from sparks.study.key import Asked, Key
 
@@ -51,6 +54,11 @@ class Limits:
     minutes: float = 120
     failed_checks: int = 0
     quiz: int = 3
+
+    def __post_init__(self) -> None:
+        whole(self, 0, "fastest_ms", "hasty", "failed_checks")
+        whole(self, 1, "quiz")
+        between(self, 0, math.inf, "minutes")
 
 
 class _Refused(Exception):
@@ -92,20 +100,21 @@ def read_answers(
     for file in files:
         try:
             contents[file.name] = _content(file)
-        except _Refused as refused:
-            reasons[file.name] = str(refused)
+        except _Refused as why:
+            reasons[file.name] = str(why)
     earlier = _repeated(contents)
     for name, content in contents.items():
         try:
             if name in earlier:
                 raise _Refused(earlier[name])
             _check(content, key, limits)
-        except _Refused as refused:
-            reasons[name] = str(refused)
+        except _Refused as why:
+            reasons[name] = str(why)
     accepted = [content for name, content in contents.items() if name not in reasons]
-    rejected = pd.DataFrame(sorted(reasons.items()), columns=["file", "reason"])
+    refused = sorted((_printable(name), _printable(reason)) for name, reason in reasons.items())
+    rejected = pd.DataFrame(refused, columns=["file", "reason"])
     if not accepted:
-        file, reason = rejected.iloc[0]
+        file, reason = refused[0]
         raise SparksError(
             f"none of the {len(files)} files in {folder} counts; {file}, the first: {reason}"
         )
@@ -121,10 +130,17 @@ def answer_files(folder: str | Path) -> list[Path]:
 
 
 def folder_digest(folder: str | Path) -> str:
-    """Digest the files of a folder, their names too: another one, other answers."""
+    """Digest the files of a folder, their names too: another one, other answers.
+
+    A file that is too large to count, or cannot be read, is known by its size and time alone.
+    """
     made = hashlib.sha256()
     for file in answer_files(folder):
-        made.update(hashlib.sha256(file.name.encode() + b"\0" + file.read_bytes()).digest())
+        found = file.stat()
+        content = f"{found.st_size} {found.st_mtime_ns}".encode()
+        if found.st_size <= LARGEST and os.access(file, os.R_OK):
+            content = file.read_bytes()
+        made.update(hashlib.sha256(os.fsencode(file.name) + b"\0" + content).digest())
     return made.hexdigest()[:16]
 
 
@@ -135,22 +151,32 @@ def folder_digest(folder: str | Path) -> str:
 def _validator() -> Any:
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(json.loads(SCHEMA.read_text()))
+    return Draft202012Validator(json.loads(SCHEMA.read_text("utf-8")))
 
 
 def _content(file: Path) -> Content:
     if file.suffix.lower() != ".json":
         raise _Refused("it is no .json file")
-    if file.stat().st_size > LARGEST:
-        raise _Refused(f"it has more than {LARGEST} bytes")
     try:
-        content = json.loads(file.read_bytes().decode(), parse_constant=_no_number)
+        if file.stat().st_size > LARGEST:
+            raise _Refused(f"it has more than {LARGEST} bytes")
+        text = file.read_bytes()
+    except OSError as error:
+        raise _Refused(f"it cannot be read ({error.strerror})") from None
+    try:
+        # Editors on Windows put a mark of their own before the text, which JSON does not allow.
+        content = json.loads(text.decode("utf-8-sig"), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise _Refused(f"it is not intact JSON ({' '.join(str(error).split())[:80]})") from None
     if (wrong := next(_validator().iter_errors(content), None)) is not None:
         message = " ".join(str(wrong.message).split())[:120]
         raise _Refused(f"{wrong.json_path} is not as the page stores it: {message}")
     return dict(content)
+
+
+def _printable(text: str) -> str:
+    """Escape what has no place in a UTF-8 file: names of files, and JSON, may hold any bytes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _no_number(constant: str) -> None:

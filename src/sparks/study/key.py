@@ -69,7 +69,7 @@ class Key:
         """Write it as JSON."""
         text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
         with atomic(path) as temporary:
-            temporary.write_text(text + "\n")
+            temporary.write_text(text + "\n", "utf-8")
 
     @staticmethod
     def load(path: str | Path) -> Key:
@@ -79,7 +79,7 @@ class Key:
             SparksError: when the file is missing or no key.
         """
         try:
-            told = json.loads(Path(path).read_text())
+            told = json.loads(Path(path).read_text("utf-8"))
             if told.pop("format") != FORMAT:
                 raise ValueError("another format")
             scenarios = {

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sparks.checks import whole
 from sparks.errors import SparksError
 from sparks.lens import site
 from sparks.lens.folder import whole_folder
@@ -52,6 +53,9 @@ class Wording:
     contact: str | None = None
     pause_ms: int = 250
     study_ms: int = 1000
+
+    def __post_init__(self) -> None:
+        whole(self, 0, "pause_ms", "study_ms")
 
     @property
     def pilot(self) -> str:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
+from sparks.checks import whole
 from sparks.data.imageset import ImageSet
 from sparks.errors import SparksError
 
@@ -57,6 +58,10 @@ class Protocol:
     examples: int = 5
     questions: int = 7
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "sessions", "examples", "questions")
+        whole(self, 0, "seed")
 
     def plan(self, shown: Seen, asked: Seen, classes: Sequence[str] | None = None) -> Plan:
         """Choose the images of every session.

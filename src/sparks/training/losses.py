@@ -15,6 +15,7 @@ from typing import Protocol
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sparks.checks import between
 from sparks.data.labelled import Labelled
 
 State = dict[str, Tensor]
@@ -82,6 +83,9 @@ class CrossEntropy(OfLogits):
     """
 
     label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        between(self, 0, 1, "label_smoothing", ends=True)
 
     def of_logits(self, logits: Tensor, labels: Tensor, state: State) -> Tensor:
         """The loss, a scalar."""

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sparks.checks import whole
 from sparks.errors import SparksError
 
 Floats = NDArray[np.float32]
@@ -33,6 +34,9 @@ class CellFeatures:
 
     grid: int = 8
     orientations: int = 4
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "grid", "orientations")
 
     def __call__(self, images: Tensor) -> Floats:
         """Describe images (N, C, H, W) in [0, 1]: (N, grid², 2 C + orientations)."""

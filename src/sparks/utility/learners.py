@@ -17,6 +17,7 @@ The kinds differ in how they carry what they saw to an image whose explanation t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,6 +25,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sparks.checks import between, whole
 from sparks.utility.cells import Floats
 
 Ints = NDArray[np.int64]
@@ -61,6 +63,9 @@ class Exemplar:
 
     width: float = 0.5
 
+    def __post_init__(self) -> None:
+        between(self, 0, math.inf, "width")
+
     def prepared(self, cells: Floats) -> Evidence:
         """See `Learner`."""
         return self._evidence
@@ -82,6 +87,9 @@ class Prototype:
     """
 
     width: float = 0.5
+
+    def __post_init__(self) -> None:
+        between(self, 0, math.inf, "width")
 
     def prepared(self, cells: Floats) -> Evidence:
         """See `Learner`."""
@@ -105,6 +113,9 @@ class Linear:
 
     width: float = 0.5
     penalty: float = 0.1
+
+    def __post_init__(self) -> None:
+        between(self, 0, math.inf, "width", "penalty")
 
     def prepared(self, cells: Floats) -> Evidence:
         """See `Learner`."""
@@ -133,6 +144,11 @@ class Words:
     vocabulary: int = 32
     prior: float = 1.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "vocabulary")
+        between(self, 0, math.inf, "prior")
+        whole(self, 0, "seed")
 
     def prepared(self, cells: Floats) -> Evidence:
         """See `Learner`."""

@@ -17,6 +17,7 @@ import pandas as pd
 from torch import Tensor
 
 from sparks.artifacts import TIDY
+from sparks.checks import whole
 from sparks.errors import SparksError
 from sparks.utility.answers import BASELINE, COLUMNS, session_accuracies
 from sparks.utility.cells import CellFeatures, Floats, attention, standardised
@@ -79,6 +80,12 @@ class Simulation:
     training: int = 5
     test: int = 7
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "participants", "sessions", "training", "test")
+        whole(self, 0, "seed")
+        if not self.learners:
+            raise SparksError("Simulation: learners={} are none: name one kind or more")
 
     def scenario(
         self,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sparks.checks import whole
 from sparks.engine.running import Model, device_of, evaluating
-from sparks.errors import SparksError
 from sparks.models.device import to_device
 
 
@@ -39,6 +39,9 @@ class Attack:
     clip: bool = True
     batch_size: int = 512
 
+    def __post_init__(self) -> None:
+        whole(self, 1, "steps", "batch_size")
+
     def __call__(
         self, model: Model, x: Tensor, target: Tensor, free: Tensor, epsilon: Tensor
     ) -> Tensor:
@@ -51,8 +54,6 @@ class Attack:
             free: how far each element may move in units of epsilon, in [0, 1], like x.
             epsilon: (b,).
         """
-        if self.steps < 1:
-            raise SparksError(f"an attack of {self.steps} steps finds nothing: take 1 or more")
         device = device_of(model, x)
         rows = (torch.split(t, self.batch_size) for t in (x, target, free, epsilon))
         with evaluating(model), torch.enable_grad():

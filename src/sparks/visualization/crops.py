@@ -7,12 +7,14 @@ on GPUs too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from sparks.checks import between
 from sparks.errors import SparksError
 
 
@@ -48,6 +50,7 @@ class Crops:
     normal_noise: float = 0.0
 
     def __post_init__(self) -> None:
+        between(self, 0, math.inf, "spread", "uniform_noise", "normal_noise", ends=True)
         if self.count < 1 or self.law not in ("normal", "uniform"):
             raise SparksError(
                 f"crops need a count of 1 or more, not {self.count}, and a law of sizes that is "

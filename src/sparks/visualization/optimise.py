@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -9,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sparks.checks import between, one_of, whole
 from sparks.engine.running import device_of, evaluating
 from sparks.errors import SparksError
-from sparks.models.device import autocast
+from sparks.models.device import PRECISIONS, autocast
 from sparks.progress import progress
 from sparks.visualization.crops import PAPER, Crop, Crops
 from sparks.visualization.objectives import Objective
@@ -53,6 +55,11 @@ class Ascent:
     steps: int = 256
     batch_size: int = 64
     precision: str = "fp32"
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "steps", "batch_size")
+        between(self, 0, math.inf, "canvas")
+        one_of(self, PRECISIONS, "precision")
 
     def __call__(
         self,

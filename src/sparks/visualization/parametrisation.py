@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from sparks.checks import between, one_of, whole
 from sparks.errors import SparksError
 from sparks.visualization.spectrum import ImageStatistics, mirrored, self_conjugate
 from sparks.visualization.variation import denoise
@@ -92,6 +93,10 @@ class MACO:
     standardise: bool = False
     rate: float = 1.0
     optimiser: str = "nadam"
+
+    def __post_init__(self) -> None:
+        between(self, 0, math.inf, "rate")
+        one_of(self, _OPTIMISERS, "optimiser")
 
     def start(
         self, statistics: ImageStatistics, n: int, seed: int, device: torch.device
@@ -183,6 +188,11 @@ class Fourier:
     rate: float = 0.05
     optimiser: str = "adam"
 
+    def __post_init__(self) -> None:
+        between(self, 0, math.inf, "std", "rate")
+        between(self, 0, math.inf, "decay", ends=True)
+        one_of(self, _OPTIMISERS, "optimiser")
+
     def start(
         self, statistics: ImageStatistics, n: int, seed: int, device: torch.device
     ) -> Ascending:
@@ -218,6 +228,10 @@ class Pixels:
     std: float = 0.01
     rate: float = 0.05
     optimiser: str = "adam"
+
+    def __post_init__(self) -> None:
+        between(self, 0, math.inf, "std", "rate")
+        one_of(self, _OPTIMISERS, "optimiser")
 
     def start(
         self, statistics: ImageStatistics, n: int, seed: int, device: torch.device
@@ -255,6 +269,13 @@ class CBR:
     margin: float = 50 / 224
     grey: float = 175 / 255
     std: float = 8 / 255
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "iterations")
+        between(self, 0, math.inf, "std")
+        between(self, 0, 0.5, "margin", ends=True)
+        if min(self.rate) <= 0:
+            raise SparksError(f"CBR: rate={list(self.rate)} are not steps above 0")
 
     def start(self, statistics: ImageStatistics, n: int, seed: int, device: torch.device) -> Canvas:
         """Grey with a little noise."""

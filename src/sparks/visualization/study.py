@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sparks.checks import whole
 from sparks.concepts.classes import Classified
 from sparks.concepts.craft import Concepts, Craft
 from sparks.concepts.numbers import Numbers
@@ -80,6 +81,12 @@ class MacoStudy:
     kept: int = 3
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole(
+            self, 1, "logits", "starts", "classes", "fit_images", "channels", "trials", "references"
+        )
+        whole(self, 0, "inverted", "kept", "seed")
 
     def run(
         self, subject: Subject, judges: Sequence[Judge]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sparks.checks import whole
 from sparks.data.chimera.catalogue import BACKGROUND_NAMES, PART_NAMES, Cast, read_cast
 from sparks.data.chimera.clicks import Annotators, simulate_clicks
 from sparks.data.chimera.scene import MAX_DISTRACTORS, RADIUS, Scene, paint, sample_scene
@@ -46,6 +48,7 @@ class Chimera:
             for all ten.
     """
 
+    channels: ClassVar[int] = 3
     n_train: int
     n_test: int
     size: int = 64
@@ -58,6 +61,7 @@ class Chimera:
     backgrounds: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        whole(self, 0, "seed")
         if not 0 <= self.bias <= 1:
             raise SparksError(f"chimera: bias is {self.bias}: it must lie between 0 and 1")
         if self.size < 32:
@@ -85,6 +89,11 @@ class Chimera:
         if self.bias > 0:
             numbers["test_biased"] = self.n_test
         return {split: self._split(split, n) for split, n in numbers.items()}
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.cast.class_parts)
 
     def scene(self, index: int, split: str = "test") -> Scene:
         """What stands where in image `index` of a split."""

@@ -1,0 +1,390 @@
+"""What a run is made of, as units that can be checked before any job starts.
+
+A unit is the resolved settings of one part of the grid: one kind of object, or one model with all
+that is done to it on one data set. `harness.trial` builds and tries it, which needs PyTorch. A unit
+that passed is not checked again: its digest is noted under `.snakemake`, so that a run with an
+unchanged configuration starts at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omegaconf import DictConfig
+
+from harness import grid
+from harness.compose import ROOT, part
+from harness.targets import find
+from sparks.errors import SparksError
+
+NOTED = Path(".snakemake/checked.json")
+MOST_NOTED = 5000
+REFUSED = "refused: "
+PACKAGES = ("torch", "torchvision", "captum", "numpy", "scipy", "scikit-learn", "hydra-core")
+
+
+class Unit(NamedTuple):
+    """Something that is built and tried as one: its key in the configuration, kind and settings."""
+
+    where: str
+    kind: str
+    content: Any
+
+
+def known(tree: Mapping[str, Any], noted: Path | None = None) -> bool:
+    """Whether a whole configuration, as a plain tree, has passed before."""
+    return _key("whole", tree) in _passed(noted)
+
+
+def check(
+    config: DictConfig,
+    tree: Mapping[str, Any],
+    noted: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Build and try everything that the chosen experiments are made of.
+
+    Args:
+        config: a composed configuration whose names are known to exist.
+        tree: the same, resolved.
+        noted: file that remembers what has passed, and then the trial runs in a process of its own,
+            since importing PyTorch takes seconds and memory; None to try everything in this one.
+        say: gets a line when there is something to try.
+
+    Raises:
+        SparksError: naming the key, its value and the way out.
+    """
+    passed = _passed(noted)
+    found = units(config, tree)
+    keys = [_key(*unit) for unit in found]
+    new = {key: unit for key, unit in zip(keys, found, strict=True) if key not in passed}
+    if new:
+        if noted is None:
+            from harness.trial import try_units
+
+            try_units(new.values())
+        else:
+            say(f"Checking {len(new)} settings, models and methods; what has passed is remembered.")
+            if not _try_elsewhere(list(new.values()), say):
+                return
+    _note(noted, [*keys, _key("whole", tree)])
+
+
+# --- what has passed -------------------------------------------------------------------------
+
+_passed_here: set[str] = set()
+
+
+def _passed(noted: Path | None) -> set[str]:
+    if noted is None:
+        return _passed_here
+    try:
+        return set(json.loads(noted.read_text()))
+    except (OSError, ValueError):
+        return set()
+
+
+def _note(noted: Path | None, keys: list[str]) -> None:
+    """Remember what has passed; where nothing can be written it is checked again next time."""
+    if noted is None:
+        _passed_here.update(keys)
+        return
+    before = [key for key in sorted(_passed(noted)) if key not in keys]
+    try:
+        noted.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=noted.parent, delete=False) as file:
+            json.dump([*before, *keys][-MOST_NOTED:], file)
+        os.replace(file.name, noted)
+    except OSError:
+        return
+
+
+def _key(where: str, kind: Any, content: Any = None) -> str:
+    """Digest settings with the code that they are checked by, and the files that they name."""
+    text = json.dumps([where, kind, content], sort_keys=True, default=str)
+    files = [_stat(path) for path in sorted(set(_checkpoints([kind, content])))]
+    sources = [_source(target) for target in sorted(set(_targets([kind, content])))]
+    whole = "\n".join([text, _code(), *files, *sources])
+    return hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+
+
+@cache
+def _code() -> str:
+    """Digest the library, the checks and the versions of the packages that they stand on."""
+    digest = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in PACKAGES).encode())
+    for folder in ("src/sparks", "scripts/harness", "workflow/schemas"):
+        for file in sorted((ROOT / folder).rglob("*.[py]*")):
+            if file.suffix in (".py", ".yaml"):
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def _source(target: str) -> str:
+    """Digest the file of a class or function of the user's; empty for the library's."""
+    if target.startswith("sparks."):
+        return ""
+    definition = find(target)
+    return hashlib.sha256(definition.file.read_bytes()).hexdigest() if definition else target
+
+
+def _stat(path: str) -> str:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return f"{path} missing"
+    return f"{path} {found.st_size} {found.st_mtime_ns}"
+
+
+def _targets(node: Any) -> Iterator[str]:
+    for key, value in _items(node):
+        if key == "_target_":
+            yield str(value)
+        yield from _targets(value)
+
+
+def _checkpoints(node: Any) -> Iterator[str]:
+    for key, value in _items(node):
+        if key == "weights" and isinstance(value, str) and value != "included":
+            yield value
+        yield from _checkpoints(value)
+
+
+def _items(node: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(node, dict):
+        return node.items()
+    return enumerate(node) if isinstance(node, list | tuple) else ()
+
+
+# --- in a process of its own -----------------------------------------------------------------
+
+
+def _try_elsewhere(new: list[Unit], say: Callable[[str], None]) -> bool:
+    """Try units in another process; whether it came to an end."""
+    paths = [str(ROOT / "scripts"), *filter(None, sys.path)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
+    environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.trial"],
+        input=json.dumps(new),
+        capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        env=environment,
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    if told := [line for line in lines if line.startswith(REFUSED)]:
+        raise SparksError(told[-1].removeprefix(REFUSED))
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        say(f"The settings could not be tried ({last}): mistakes in them will show in the jobs.")
+    return not done.returncode
+
+
+# --- the units of a configuration ------------------------------------------------------------
+
+# What each study of an experiment is built from, where it explains no images of its own: its keys.
+_OF_STUDIES = {
+    "craft": ("studies.craft.study", "studies.craft.pictures", "drawing"),
+    "holistic": ("studies.holistic.study",),
+    "lens": ("studies.lens.surveyor", "studies.lens.alike", "drawing"),
+    "maco": ("studies.maco.study",),
+    "map_distances": ("studies.stability.distances",),
+    "snowflakes": ("studies.snowflakes",),
+    "utility": ("studies.utility.simulation",),
+}
+# Studies that cut a model at a layer: their own layers, by model.
+_CUT = {"craft": "studies.craft.layers", "holistic": "studies.holistic.layers", "lens": None}
+_CUT |= {"maco": "studies.maco.layers"}
+# Studies that explain images of a data set by methods, and score them by metrics.
+_EXPLAIN = ("budget", "samplers", "walkthrough", "alignment", "lipschitz", "eva", "utility")
+
+Work = dict[str, dict[str, Any]]  # what is done to a model: kind → key in the configuration → it
+
+
+def units(config: DictConfig, tree: Mapping[str, Any]) -> list[Unit]:
+    """List what is checked, cheap settings before models, each once."""
+    found = {_key(*unit): unit for unit in (*_settings(config, tree), *_models(config))}
+    return list(found.values())
+
+
+def _settings(config: DictConfig, tree: Mapping[str, Any]) -> Iterator[Unit]:
+    """Yield what is built from settings alone."""
+    for key in ("training", "engine", "study.protocol", "study.wording", "study.packages",
+                "study.limits"):  # fmt: skip
+        yield _at(tree, key)
+    for name in config.experiments:
+        chosen = grid.experiment(config, name)
+        for dataset in chosen["datasets"]:
+            made = part(config, ["dataset"], dataset=dataset)["dataset"]
+            yield Unit(f"datasets.{dataset}", "dataset", made)
+        for run in dict.fromkeys(run._replace(seed=0) for run in grid.runs(config, name)):
+            yield from _trainings(config, bool(chosen.get("folds")), run)
+        for text in chosen["texts"]:
+            yield from _texts(config, text)
+        for study, datasets in chosen["studies"].items():
+            if datasets:
+                yield from (_at(tree, key) for key in _OF_STUDIES.get(study, ()))
+        if chosen.get("folds"):
+            yield _at(tree, "studies.stability.distances")
+        for item in chosen["items"]:
+            yield _at(tree, f"items.{item}.draw")
+
+
+def _at(tree: Any, key: str) -> Unit:
+    """Settings that are the same whatever option is in hand."""
+    for name in key.split("."):
+        tree = tree[name]
+    return Unit(key, "settings", tree)
+
+
+def _trainings(config: DictConfig, folds: bool, run: grid.Run) -> Iterator[Unit]:
+    """Yield what a model is trained with."""
+    keys = ["training", "model.training", "model.weights", "model.loss"]
+    if folds:
+        keys.append("studies.stability.training")
+    found = part(config, keys, dataset=run.dataset, model=run.model)
+    if found["model.weights"] is not None:
+        return
+    merged = found["training"] | found["model.training"]
+    yield Unit(f"models.{run.model}.training", "settings", merged)
+    if folds:
+        merged = merged | found["studies.stability.training"]
+        yield Unit("studies.stability.training", "settings", merged)
+    if found["model.loss"]:
+        yield Unit(f"models.{run.model}.loss", "settings", found["model.loss"])
+
+
+def _texts(config: DictConfig, text: str) -> Iterator[Unit]:
+    found = part(config, ["text", "words", "training"], text=text)
+    words = found["words"]
+    yield Unit(f"texts.{text}.builder", "settings", found["text"]["builder"])
+    yield Unit("words.training", "settings", found["training"] | words["training"])
+    methods = {f"words.methods.{name}": made for name, made in words["methods"].items()}
+    metrics = {
+        f"words.{kind}.{name}": made
+        for kind in ("metrics", "keyword_metrics")
+        for name, made in words[kind].items()
+    }
+    content = {
+        "classifier": words["classifier"],
+        "classes": found["text"]["num_classes"],
+        "methods": methods,
+        "metrics": metrics,
+    }
+    yield Unit("words.classifier", "texts", content)
+
+
+def _models(config: DictConfig) -> Iterator[Unit]:
+    """Yield every model on every data set, with all that is done to it there."""
+    work: dict[tuple[str, str], Work] = {}
+    for name in config.experiments:
+        for run in grid.runs(config, name):
+            done = work.setdefault((run.dataset, run.model), _nothing())
+            if run.seed == grid.experiment(config, name)["seeds"][0]:
+                _add_explanations(config, name, run, done)
+            for study, datasets in grid.experiment(config, name)["studies"].items():
+                if run.dataset in datasets:
+                    _add_study(config, study, run, done)
+    for dataset, judge, layer in _judges(config):
+        done = work.setdefault((dataset, judge), _nothing())
+        done["layers"][f"studies.maco.layers.{judge}"] = [layer]
+    for (dataset, model), done in work.items():
+        keys = ["dataset", "model.classifier", "model.weights"]
+        found = part(config, keys, dataset=dataset, model=model)
+        data = found["dataset"]
+        content = {
+            "dataset": dataset,
+            "classifier": found["model.classifier"],
+            "weights": found["model.weights"],
+            "shape": [data["channels"], data["size"], data["size"]],
+            "classes": data["num_classes"],
+            **done,
+        }
+        yield Unit(f"models.{model}", "model", content)
+
+
+def _nothing() -> Work:
+    return {"methods": {}, "metrics": {}, "layers": {}, "settings": {}}
+
+
+def _judges(config: DictConfig) -> Iterator[tuple[str, str, str]]:
+    """Yield the models that judge pictures: data set, model, layer of their features."""
+    for name in config.experiments:
+        for dataset in grid.experiment(config, name)["studies"].get("maco", []):
+            for judge in config.scale.maco_judges:
+                model = judge.split("/")[0]
+                yield dataset, model, config.studies.maco.layers[model]
+
+
+def _add_explanations(config: DictConfig, name: str, run: grid.Run, done: Work) -> None:
+    """Add the methods that explain a model in an experiment, and the metrics that score them."""
+    chosen, names = grid.experiment(config, name), {"dataset": run.dataset, "model": run.model}
+    methods = [job.method for job in grid.explanations(config, name) if job[:3] == run]
+    folds = chosen.get("folds")
+    keys = ["attribution.method", *(["studies.stability.explain"] if folds else [])]
+    for method in methods:
+        found = part(config, keys, **names, attribution=method)
+        done["methods"][f"attributions.{method}.method"] = found["attribution.method"]
+        if folds and (changed := found["studies.stability.explain"]):
+            merged = found["attribution.method"] | changed
+            done["methods"][f"studies.stability.methods.{method}"] = merged
+    families = {f"metrics.{m}.metrics": ("metric.metrics", m) for m in chosen["metrics"]}
+    if folds:
+        families["studies.stability.metrics"] = ("studies.stability.metrics", "fidelity")
+    for where, (key, metric) in families.items() if methods else ():
+        for label, made in part(config, [key], **names, metric=metric)[key].items():
+            done["metrics"][f"{where}.{label}"] = made
+
+
+def _add_study(config: DictConfig, study: str, run: grid.Run, done: Work) -> None:
+    """Add what a study of an experiment does to a model."""
+    names = {"dataset": run.dataset, "model": run.model}
+    own: str | None = part(config, ["model.layer"], **names)["model.layer"]
+    if study in _CUT:
+        key = _CUT[study]
+        named = part(config, [key], **names)[key].get(run.model) if key else None
+        layers = [named] if isinstance(named, str) else named
+        source = f"{key}.{run.model}" if layers else f"models.{run.model}.layer"
+        done["layers"][source] = layers or [own]
+        return
+    if study == "indices":
+        method = part(config, ["attributions.sobol"], **names)["attributions.sobol"]["method"]
+        done["methods"]["attributions.sobol.method"] = method
+    if study not in _EXPLAIN:
+        return
+    settings = dict(part(config, [f"studies.{study}"], **names)[f"studies.{study}"])
+    where = f"studies.{study}"
+    for label, option in settings.pop("methods", {}).items():
+        if own or option["needs"] != "conv":  # the study leaves the others out
+            done["methods"][f"{where}.methods.{label}"] = option["method"]
+    if study == "utility":
+        done["methods"][f"{where}.control"] = settings.pop("control")["method"]
+        settings.pop("simulation")
+    if study in ("samplers", "walkthrough"):
+        method, points = settings.pop("method")["method"], settings["points"]
+        for number in [points] if isinstance(points, int) else [*points, settings["reference"]]:
+            done["methods"][f"{where}.points={number}"] = method | {"points": number}
+    if study == "eva":
+        options, name = settings.pop("eva"), run.model
+        label = name if name in options else "default"
+        method = options[label]["method"]
+        if method.get("layer") and name in settings["layers"]:
+            label, method = f"layers.{name}", method | {"layer": settings["layers"][name]}
+            done["methods"][f"{where}.{label}"] = method
+        else:
+            done["methods"][f"{where}.eva.{label}"] = method
+    for label, made in settings.pop("metrics", {}).items():
+        done["metrics"][f"{where}.metrics.{label}"] = made.get("metric", made)
+    done["settings"][where] = settings

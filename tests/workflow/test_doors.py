@@ -1,0 +1,92 @@
+"""The workflow starts from anywhere: another folder, another workflow, a bare machine."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sparks.artifacts import tensor_provenance
+from sparks.data import ImageSet
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+# What ./sparks, Snakemake and its plugin for Slurm call; git is not among it.
+COMMANDS = ("bash", "sh", "env", "cat", "dirname", "cmp", "id", "mkdir", "which")
+
+
+@pytest.fixture(scope="module")
+def project(make_project):
+    """A checkout in a folder with spaces and brackets."""
+    project = make_project("my sparks (v2) ü")
+    if not (ROOT / ".venv/requirements.lock").is_file():
+        pytest.skip("./sparks has made no environment here")
+    (project.folder / ".venv").symlink_to(ROOT / ".venv")
+    return project
+
+
+def test_a_bare_machine(project, tmp_path):
+    """No git, no home to write to, an ASCII locale, and results in another folder with spaces."""
+    commands, there = tmp_path / "bin", tmp_path / "other results"
+    commands.mkdir()
+    there.mkdir()
+    for name in COMMANDS:
+        if found := shutil.which(name):
+            (commands / name).symlink_to(found)
+    bare = {"PATH": str(commands), "HOME": "/proc/nowhere", "TMPDIR": str(tmp_path)}
+    bare |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    target = "results/data/digits/test.safetensors"
+    run = [str(project.folder / "sparks"), "snakemake", "--directory", str(there), "--cores", "1"]
+    run += ["--config", "scale=smoke", "overrides=[experiment=[models]]", "--", target]
+    done = subprocess.run(run, cwd=tmp_path, env=bare, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(ImageSet.load(there / target)) > 100
+    assert tensor_provenance(there / target)["commit"] == ""
+    assert not (project.folder / "results").exists()
+    assert not (project.folder / ".snakemake").exists()
+
+
+def test_a_module_of_another_workflow(project, tmp_path):
+    """All that reads files of the project itself: pages, styles, published numbers."""
+    (tmp_path / "Snakefile").write_text(
+        f"""
+module sparks:
+    snakefile:
+        {str(project.folder / "Snakefile")!r}
+    config:
+        {{"scale": "smoke", "overrides": ["experiment=[utility]"]}}
+
+
+use rule * from sparks
+
+
+rule mine:
+    default_target: True
+    input:
+        rules.all.input,
+"""
+    )
+    environment = os.environ | {"HOME": str(tmp_path)}
+    run = project.command("--cores", "1", "-n", "mine", "lens", "study")
+    done = subprocess.run(
+        run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told
+    assert all(rule in told for rule in ("utility_published", "lens_atlas", "study_scenario"))
+    assert not list((tmp_path / "results").glob("*"))
+
+
+def test_what_cannot_run_is_refused_and_nothing_is_written(project, tmp_path):
+    run = project.command("-s", str(project.folder / "Snakefile"), "--cores", "1")
+    run += ["--config", "scale=smoke", "overrides=[experiment=[words],words.methods.RISE.masks=-5]"]
+    done = subprocess.run(
+        run, cwd=tmp_path, env=project.environment(), capture_output=True, text=True, check=False
+    )
+    told = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "words.methods.RISE" in told
+    assert "Traceback" not in told
+    assert {path.name for path in tmp_path.iterdir()} <= {".snakemake"}
