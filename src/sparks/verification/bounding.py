@@ -115,7 +115,8 @@ def bound_outputs(
         SparksError: when a bound is not finite, or bounds need more memory than there may be.
     """
     shared = shared and nested
-    low, high = [], []
+    low: list[Tensor] = []
+    high: list[Tensor] = []
     device = region.hull()[1].device
     with tf32(allowed=False), torch.autocast(device.type, enabled=False):
         for part in _parts(network, region, method, nested, shared):

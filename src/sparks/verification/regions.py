@@ -138,7 +138,8 @@ class Balls:
         lengths = away.flatten(1).norm(dim=1).clamp(min=torch.finfo(away.dtype).tiny)
         size = self.epsilon / lengths
         size[::2] /= 2
-        return self.centre + away * size.view(-1, *[1] * len(self.shape))
+        points: Tensor = self.centre + away * size.view(-1, *[1] * len(self.shape))
+        return points
 
     def maximum(self, weight: Tensor, bias: Tensor) -> Tensor:
         """Largest values of forms: ⟨w, centre⟩ + epsilon ‖w of free elements‖ + bias."""
