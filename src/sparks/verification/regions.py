@@ -62,8 +62,10 @@ class Boxes:
             SparksError: when there are none, a lower end is above its upper end, or one is not
                 finite.
         """
-        if lower.shape != upper.shape or not lower.numel() or not bool(
-            (lower <= upper).all() & lower.isfinite().all() & upper.isfinite().all()
+        if (
+            lower.shape != upper.shape
+            or not lower.numel()
+            or not bool((lower <= upper).all() & lower.isfinite().all() & upper.isfinite().all())
         ):
             raise SparksError(
                 f"boxes from lower {tuple(lower.shape)} to upper {tuple(upper.shape)}: both need "
