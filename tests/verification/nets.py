@@ -107,11 +107,9 @@ class Drawn(nn.Module):
         channels, *size = self.shapes[at]
         kernel = draw.choice([k for k in (1, 2, 3) if k <= min(size)])
         groups = draw.choice([1, 1, channels])
-        padding = draw.choice([0, 1, "same", "valid"])
+        padding = draw.choice([0, 1] if self.plain else [0, 1, "same", "valid"])
         dilation = draw.choice([1, 2]) if padding == "same" else 1
         stride = 1 if padding == "same" else draw.choice([1, 1, 2])
-        if self.plain:
-            padding = draw.choice([0, 1])
         out = channels if groups > 1 else draw.randint(2, 4)
         how = {"groups": groups, "dilation": dilation, "bias": draw.random() < 0.7}
         self._put(nn.Conv2d(channels, out, kernel, stride, padding, **how), at)

@@ -423,6 +423,8 @@ def test_bad_boxes_and_methods_are_refused():
     model, (lower, upper) = network("dense", 0), boxes(2, 0.1, 0)
     with pytest.raises(SparksError, match="lower ≤ upper"):
         bounds(model, upper + 1, lower)
+    with pytest.raises(SparksError, match="not empty"):
+        bounds(model, lower[:0], upper[:0])
     with pytest.raises(SparksError, match="finite"):
         bounds(model, lower, upper + torch.inf)
     with pytest.raises(SparksError, match="'crown' is no engine; join any of ibp"):

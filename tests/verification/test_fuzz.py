@@ -96,7 +96,7 @@ def test_a_million_points_of_random_networks_stay_within_their_bounds():
         seed += 1
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(14))
 def test_random_networks_have_the_bounds_of_an_older_library(seed):
     lirpa = pytest.importorskip(
         "auto_LiRPA", reason="auto_LiRPA's release does not import with the locked NumPy and torch"
@@ -105,17 +105,21 @@ def test_random_networks_have_the_bounds_of_an_older_library(seed):
     bounded = lirpa.BoundedModule(model, lower)
     ball = lirpa.PerturbationLpNorm(norm=torch.inf, x_L=lower, x_U=upper)
     x = lirpa.BoundedTensor((lower + upper) / 2, ball)
-    for method, theirs in (("ibp", "IBP"), ("backward", "CROWN")):
-        try:
-            other = bounded.compute_bounds(x=(x,), method=theirs)
-        except (AssertionError, RuntimeError):  # constants that it does not pull back
-            assert theirs == "CROWN"
-            continue
-        low, high = bounds(model, lower, upper, method)
-        # It keeps constants in float32.
-        if theirs == "IBP":
-            torch.testing.assert_close(low, other[0], atol=1e-6, rtol=1e-6)
-            torch.testing.assert_close(high, other[1], atol=1e-6, rtol=1e-6)
-        # It takes interval bounds of units that these show to be on one side of 0.
-        assert (low <= other[1] + 1e-6).all()
-        assert (high >= other[0] - 1e-6).all()
+    try:
+        other = bounded.compute_bounds(x=(x,), method="IBP")
+    except ValueError:
+        pytest.skip("it does not read this network")
+    for ours, theirs in zip(bounds(model, lower, upper, "ibp"), other, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-6)  # its constants are float32
+    try:
+        low, high = bounded.compute_bounds(x=(x,), method="CROWN")
+    except (AssertionError, RuntimeError, ValueError):
+        pytest.skip("it does not pull back a sum with a constant")
+    centre = model((lower + upper) / 2)
+    if not ((low <= centre + 1e-6) & (centre <= high + 1e-6)).all():
+        pytest.skip("its CROWN bounds do not hold for this network (so at seed 13)")
+    # It takes interval bounds of units that these show to be on one side of 0, so that some of its
+    # bounds are tighter, and others are not.
+    ours = bounds(model, lower, upper, "backward")
+    assert (ours[0] <= high + 1e-6).all()
+    assert (ours[1] >= low - 1e-6).all()

@@ -115,7 +115,8 @@ def bound_outputs(
         SparksError: when a bound is not finite, or bounds need more memory than there may be.
     """
     shared = shared and nested
-    low, high = [], []
+    low: list[Tensor] = []
+    high: list[Tensor] = []
     device = region.hull()[1].device
     with tf32(allowed=False), torch.autocast(device.type, enabled=False):
         for part in _parts(network, region, method, nested, shared):
@@ -137,6 +138,8 @@ def bound_outputs(
 def memory(network: Network, sets: int, method: str, shared: bool, number: int = 8) -> int:
     """Bytes that bounds of so many sets take at their peak, about, beside the network's own.
 
+    Without derivatives: with them, PyTorch keeps what every layer made.
+
     Args:
         network: what is bounded.
         sets: bounded at a time.
@@ -144,7 +147,7 @@ def memory(network: Network, sets: int, method: str, shared: bool, number: int =
         shared: see `bound_outputs`.
         number: bytes of each.
     """
-    engines = engines_of(method)
+    engines, sets = engines_of(method), max(1, sets)
     steps, sizes = network.steps, [prod(step.shape) for step in network.steps]
     last = {source: at for at, step in enumerate(steps) for source in step.inputs}
     # Forms and lines belong to each set behind the first layer that is not affine.

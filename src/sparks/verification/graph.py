@@ -152,7 +152,7 @@ class _Reading(nn.Module):
         try:
             reader.run(points.clone())
             with torch.no_grad():  # one at a time: a batch must not change what is computed
-                outputs = torch.cat([self.model(point) for point in points.clone().split(1)])
+                outputs = torch.cat([self.model(point) for point in torch.split(points.clone(), 1)])
         except (RuntimeError, TypeError, ValueError) as error:
             reason = str(error).partition("\n")[0]
             raise SparksError(
@@ -185,8 +185,8 @@ class _Reader(Interpreter):
             if isinstance(value, Tensor):
                 try:
                     self.places[n] = self._read(n, value)
-                except NoRule as reason:
-                    raise SparksError(_refusal(self._name(n), str(reason))) from reason
+                except NoRule as error:
+                    raise SparksError(_refusal(self._name(n), str(error))) from error
                 self._compare(n, value)
             elif not isinstance(value, int | torch.Size | torch.dtype | torch.device):
                 reason = f": it returns a {type(value).__name__}"

@@ -59,14 +59,17 @@ class Boxes:
         """The boxes lower ≤ x ≤ upper, (M, *shape) each.
 
         Raises:
-            SparksError: when a lower end is above its upper end, or one is not finite.
+            SparksError: when there are none, a lower end is above its upper end, or one is not
+                finite.
         """
-        if lower.shape != upper.shape or not bool(
-            (lower <= upper).all() & lower.isfinite().all() & upper.isfinite().all()
+        if (
+            lower.shape != upper.shape
+            or not lower.numel()
+            or not bool((lower <= upper).all() & lower.isfinite().all() & upper.isfinite().all())
         ):
             raise SparksError(
                 f"boxes from lower {tuple(lower.shape)} to upper {tuple(upper.shape)}: both need "
-                "one shape (M, ...), finite values, and lower ≤ upper"
+                "one shape (M, ...) that is not empty, finite values, and lower ≤ upper"
             )
         return cls((lower + upper) / 2, (upper - lower) / 2)
 
@@ -138,7 +141,8 @@ class Balls:
         lengths = away.flatten(1).norm(dim=1).clamp(min=torch.finfo(away.dtype).tiny)
         size = self.epsilon / lengths
         size[::2] /= 2
-        return self.centre + away * size.view(-1, *[1] * len(self.shape))
+        points: Tensor = self.centre + away * size.view(-1, *[1] * len(self.shape))
+        return points
 
     def maximum(self, weight: Tensor, bias: Tensor) -> Tensor:
         """Largest values of forms: ⟨w, centre⟩ + epsilon ‖w of free elements‖ + bias."""

@@ -142,15 +142,17 @@ def _negative(push: Push, y: Tensor, args: Arguments, kwargs: Keywords) -> int:
 def _join(push: Push, y: Tensor, args: Arguments, kwargs: Keywords) -> int:
     """Concatenation: each part among zeros, and their sum."""
     given = _named(("tensors", "dim"), args, kwargs)
-    parts, axis = given["tensors"], given.get("dim", given.get("axis", 0))
-    if axis % y.ndim == 0:
+    parts = given["tensors"]
+    named: Any = given.get("dim", given.get("axis", 0))
+    axis = named % y.ndim
+    if axis == 0:
         raise NoRule(": it joins inputs, not features")
     if not all(isinstance(part, Activation) for part in parts):
         raise NoRule(": it joins a constant")
     whole, start, total = y.shape[axis], 0, None
     for part in parts:
         size = part.value.shape[axis]
-        pad = [0, 0] * (y.ndim - 1 - axis % y.ndim) + [start, whole - start - size]
+        pad = [0, 0] * (y.ndim - 1 - axis) + [start, whole - start - size]
         place = push(Average(partial(functional.pad, pad=pad), 0), part.place)
         total = place if total is None else push(Add(), total, place)
         start += size
@@ -169,7 +171,8 @@ def _constant(value: Any, x: Tensor, y: Tensor) -> Tensor:
     if value.ndim >= x.ndim or y.shape != x.shape:
         shapes = f"{tuple(value.shape)} and {tuple(x.shape[1:])}"
         raise NoRule(f": it broadcasts a constant and an activation of shapes {shapes}")
-    return value.to(x)
+    constant: Tensor = value.to(x)
+    return constant
 
 
 def _scale(x: Tensor, factor: Tensor | float, offset: Tensor | float) -> Scale:
