@@ -15,7 +15,7 @@ from sparks.engine.perturbations import Baseline, Perturbation
 from sparks.engine.running import OUTPUTS, Model
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
-from sparks.metrics.maps import check_maps, has_nan, undefined_to_nan
+from sparks.metrics.maps import check_scored, has_nan, undefined_to_nan
 from sparks.sensitivity.estimators import ROUNDING
 
 # Subset memberships held at a time: bounds memory only.
@@ -72,13 +72,13 @@ class MuFidelity:
         self, model: Model, x: Tensor, target: Tensor, maps: Tensor, truth: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Correlation per input, in [-1, 1]; see the package."""
-        check_maps(model, x, maps)
-        target = classes_of(target, len(x))
+        check_scored(model, x, maps)
+        classes = classes_of(target, len(x))
         features = self._features(x)
         at_once = max(1, MEMORY // (self.subsets * features.d))
         parts = [slice(i, i + at_once) for i in range(0, len(x), at_once)]
         scored = [
-            self._score(model, x[p], None if target is None else target[p], maps[p], features)
+            self._score(model, x[p], None if classes is None else classes[p], maps[p], features)
             for p in parts
         ]
         value, silent, flat = (torch.cat(column) for column in zip(*scored, strict=True))
