@@ -21,7 +21,7 @@ OTHERS: tuple[Callable[..., Any], ...] = (
     *(functional.softplus, functional.threshold, functional.glu, functional.logsigmoid),
     *(functional.softshrink, functional.hardshrink, functional.tanhshrink, torch.prelu),
     *(functional.leaky_relu_, functional.elu_, functional.selu_, functional.celu_),
-    *(functional.rrelu_, functional.threshold_, torch.selu, torch.celu, torch.rrelu),
+    *(functional.rrelu_, torch.threshold_, torch.selu, torch.celu, torch.rrelu),
 )
 CAPPED = (functional.relu6, functional.hardtanh, functional.hardtanh_)
 _GATES = (torch.sigmoid, torch.tanh, Tensor.sigmoid, Tensor.tanh, functional.hardsigmoid)

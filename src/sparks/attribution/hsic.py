@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +11,7 @@ from sparks.attribution.black_box import BlackBox, refuse_tied
 from sparks.checks import one_of, whole
 from sparks.engine.domains import RESIZES, cells_of
 from sparks.engine.running import Model
-from sparks.sensitivity.estimators import FlatOutputWarning
+from sparks.errors import SparksError
 from sparks.sensitivity.sequences import SEQUENCES, draw
 
 
@@ -25,9 +24,9 @@ class HSIC(BlackBox):
         sequence: see `sparks.sensitivity.sequences`.
         scramble: randomise the sequence.
         bandwidth: of the Gaussian kernel of scores: "distance", the median distance of two
-            scores; or "output", the median score itself, as in the authors' code, which changes
-            with a constant added to the score. Medians of an even number are the mean of the
-            middle two.
+            scores (of those that differ, where most are tied); or "output", the median score
+            itself, as in the authors' code, which changes with a constant added to the score.
+            Medians of an even number are the mean of the middle two.
         resize: how values become a map, see `Grid`; "bicubic-keys" as the authors' code does
             (TensorFlow's).
     """
@@ -60,17 +59,18 @@ class HSIC(BlackBox):
 
         K_i = 1 - (m - m')² = 1 - m² - m'² + 2 m m', and H removes all but the last term: the
         trace is 2 mᵀ H L H m, and no K_i is ever built.
+
+        Raises:
+            SparksError: when a cell has the same value in all masks: its effect cannot be seen.
         """
-        centred = masks.double() - masks.double().mean(0)
-        values = torch.stack([self._one(centred, y) for y in scores.double()])
-        if bool(values.isnan().any()):
-            warnings.warn(
-                f"HSIC is undefined (NaN): more than half of the scores lie at {self.bandwidth} 0, "
-                "so that their kernel has no width",
-                FlatOutputWarning,
-                stacklevel=3,
+        still = (masks == masks[:1]).all(0).nonzero()
+        if len(masks) < 2 or len(still):
+            cell = int(still[0]) if len(still) else 0
+            raise SparksError(
+                f"HSIC: cell {cell} has the same value in all {len(masks)} masks: draw more masks"
             )
-        return values
+        centred = masks.double() - masks.double().mean(0)
+        return torch.stack([self._one(centred, y) for y in scores.double()])
 
     def _one(self, centred: Tensor, y: Tensor) -> Tensor:
         gaps = (y[:, None] - y).abs()
@@ -79,10 +79,10 @@ class HSIC(BlackBox):
             width = _median(gaps[upper[0], upper[1]])
         else:
             width = _median(y)
-        if y.amax() == y.amin():  # constant scores depend on nothing
+        if not gaps.any():  # constant scores depend on nothing
             return torch.zeros(centred.shape[1]).to(centred)
-        if width == 0:
-            return torch.full((centred.shape[1],), torch.nan).to(centred)
+        if width == 0:  # more than half of the scores are tied
+            width = _median(gaps[gaps > 0])
         kernel = (-((gaps / width) ** 2) / 2).exp()
         return 2 * (centred * (kernel @ centred)).sum(0) / len(y)
 

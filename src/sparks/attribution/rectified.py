@@ -134,7 +134,7 @@ class Rectifying(TorchFunctionMode):
         self, cap: float, func: Callable[..., Any], input: Tensor, inplace: bool = False
     ) -> Tensor:
         self.calls += 1
-        rectified: Tensor = _Rule.apply(input, cap, self.gated)  # type: ignore[no-untyped-call]
+        rectified: Tensor = _Rule.apply(input, cap, self.gated)
         return input.copy_(rectified) if inplace or func in _IN_PLACE else rectified
 
     def _hardtanh(

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from sparks.engine.outputs import check_classes, classes_of, scores_of
 from sparks.errors import SparksError
-from sparks.models.device import tf32
 
 Model = Callable[[Tensor], Tensor]
 
@@ -35,6 +34,8 @@ def evaluating(model: Model) -> Iterator[None]:
 
     Meanwhile float32 is float32 on a GPU too (see `tf32`).
     """
+    from sparks.models.device import tf32  # here: metrics that ask no model need no networks
+
     modules = list(model.modules()) if isinstance(model, nn.Module) else []
     training = [module.training for module in modules]
     try:

@@ -11,7 +11,7 @@ from torch import Tensor
 from sparks.checks import between, whole
 from sparks.engine.running import Model
 from sparks.errors import SparksError
-from sparks.metrics.maps import check_maps, has_nan, undefined_to_nan
+from sparks.metrics.maps import check_scored, has_nan, undefined_to_nan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class Complexity:
         truth: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Values per input; NaN where a map holds NaN, or (entropy) is zero everywhere."""
-        check_maps(model, x, maps)
+        check_scored(model, x, maps)
         maps, broken = maps.detach().cpu(), has_nan(maps).cpu()
         size = maps.flatten(1).double().abs()
         share = size / size.sum(1, keepdim=True)
@@ -87,7 +87,7 @@ class Sparseness:
         truth: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Values per input; NaN where a map holds NaN or is zero everywhere."""
-        check_maps(model, x, maps)
+        check_scored(model, x, maps)
         size = maps.detach().cpu().flatten(1).double().abs().sort(1).values
         d = size.shape[1]
         if d < 2:

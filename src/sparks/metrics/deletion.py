@@ -13,7 +13,7 @@ from sparks.engine.designs import Ranked
 from sparks.engine.domains import elements_of
 from sparks.engine.perturbations import Baseline, Perturbation
 from sparks.engine.running import OUTPUTS, Model
-from sparks.metrics.maps import check_maps, descending_ranks, has_nan, undefined_to_nan
+from sparks.metrics.maps import check_scored, descending_ranks, has_nan, undefined_to_nan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class _Curve:
 
     def curves(self, model: Model, x: Tensor, target: Tensor, maps: Tensor) -> Tensor:
         """Scores (N, steps + 1) at shares 0, 1 / steps, …, 1."""
-        check_maps(model, x, maps)
+        check_scored(model, x, maps)
         features = elements_of(x)
         cuts = (torch.linspace(0, 1, self.steps + 1) * features.d).round().long()
         design = Ranked(descending_ranks(x, maps, self.seed), cuts, insert=self._inserts())

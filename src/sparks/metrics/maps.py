@@ -16,9 +16,14 @@ class UndefinedScoreWarning(UserWarning):
     """A score does not exist for some inputs, and is NaN."""
 
 
-def check_maps(model: Model | None, x: Tensor, maps: Tensor) -> None:
+def check_scored(model: Model | None, x: Tensor, maps: Tensor) -> None:
     """Refuse inputs that no method takes, and maps whose shape does not fit them."""
     check_inputs(model, x)
+    check_maps(x, maps)
+
+
+def check_maps(x: Tensor, maps: Tensor) -> None:
+    """Refuse maps whose shape does not fit the inputs."""
     wanted = (len(x), *x.shape[2:]) if x.ndim == 4 else tuple(x.shape[:2])
     if tuple(maps.shape) != wanted:
         raise SparksError(f"maps of shape {tuple(maps.shape)} do not fit inputs: expected {wanted}")

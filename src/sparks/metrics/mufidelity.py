@@ -15,7 +15,7 @@ from sparks.engine.perturbations import Baseline, Perturbation
 from sparks.engine.running import OUTPUTS, Model
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
-from sparks.metrics.maps import check_maps, has_nan, undefined_to_nan
+from sparks.metrics.maps import check_scored, has_nan, undefined_to_nan
 from sparks.sensitivity.estimators import ROUNDING
 
 # Subset memberships held at a time: bounds memory only.
@@ -28,7 +28,7 @@ class MuFidelity:
 
     Bhatt et al. 2020. All subsets have as many features: where sizes differ, larger subsets have
     larger sums and larger drops, and even a constant map scores near 1. A map that is constant says
-    nothing about any subset, and scores 0.
+    nothing about any subset, and has no score.
 
     Attributes:
         subsets: number of subsets S; subsets + 1 forwards.
@@ -72,18 +72,19 @@ class MuFidelity:
         self, model: Model, x: Tensor, target: Tensor, maps: Tensor, truth: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Correlation per input, in [-1, 1]; see the package."""
-        check_maps(model, x, maps)
-        target = classes_of(target, len(x))
+        check_scored(model, x, maps)
+        classes = classes_of(target, len(x))
         features = self._features(x)
         at_once = max(1, MEMORY // (self.subsets * features.d))
         parts = [slice(i, i + at_once) for i in range(0, len(x), at_once)]
         scored = [
-            self._score(model, x[p], None if target is None else target[p], maps[p], features)
+            self._score(model, x[p], None if classes is None else classes[p], maps[p], features)
             for p in parts
         ]
-        value, flat = (torch.cat(column) for column in zip(*scored, strict=True))
+        value, silent, flat = (torch.cat(column) for column in zip(*scored, strict=True))
         name = "MuFidelity" + ("" if self.output == "logit" else f" ({self.output})")
         value = undefined_to_nan(value, has_nan(maps).cpu(), name, "their maps hold NaN")
+        value = undefined_to_nan(value, silent, name, "their maps are constant")
         return {name: undefined_to_nan(value, flat, name, "no subset moves their scores").float()}
 
     def _features(self, x: Tensor) -> Features:
@@ -93,8 +94,8 @@ class MuFidelity:
 
     def _score(
         self, model: Model, x: Tensor, target: Tensor | None, maps: Tensor, features: Features
-    ) -> tuple[Tensor, Tensor]:
-        """Correlations (N,), and which scores no subset moves (N,)."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Correlations (N,), which maps are constant, and which scores no subset moves (N,)."""
         removed = self._subsets(x, features.d)
         whole = torch.zeros(len(x), 1, features.d, dtype=torch.bool)
         design = ~torch.cat([whole, removed], 1)
@@ -107,9 +108,9 @@ class MuFidelity:
             importance = importance / features.sums(torch.ones_like(maps[:1]))
         sums = torch.einsum("nsd,nd->ns", removed.double(), importance)
         value = _correlation(sums, drops, self.correlation)
-        flat = _constant(maps.flatten(1), maps.flatten(1).abs().amax(1))
-        value[flat | _constant(sums, importance.abs().amax(1))] = 0
-        return value, _constant(drops, scores.abs().amax(1))
+        silent = _constant(maps.flatten(1), maps.flatten(1).abs().amax(1))
+        silent |= _constant(sums, importance.abs().amax(1))
+        return value, silent, _constant(drops, scores.abs().amax(1))
 
     def _subsets(self, x: Tensor, d: int) -> Tensor:
         """Which features each subset removes, bool (N, subsets, d), round(share · d) each."""

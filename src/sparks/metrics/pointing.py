@@ -9,7 +9,7 @@ from torch import Tensor
 from sparks.checks import whole
 from sparks.engine.running import Model
 from sparks.errors import SparksError
-from sparks.metrics.maps import check_maps, descending_ranks, has_nan, undefined_to_nan
+from sparks.metrics.maps import check_scored, descending_ranks, has_nan, undefined_to_nan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class PointingGame:
                 "the pointing game needs true masks, and this data set has none: "
                 "leave it out, or use a data set with parts or boxes"
             )
-        check_maps(model, x, maps)
+        check_scored(model, x, maps)
         if truth.shape != maps.shape:
             raise SparksError(
                 f"true masks {tuple(truth.shape)} do not fit maps {tuple(maps.shape)}"

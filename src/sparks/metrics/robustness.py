@@ -14,7 +14,7 @@ from sparks.engine.domains import elements_of
 from sparks.engine.outputs import classes_of
 from sparks.engine.running import Logits, Model
 from sparks.errors import SparksError
-from sparks.metrics.maps import check_maps, descending_ranks, has_nan, undefined_to_nan
+from sparks.metrics.maps import check_scored, descending_ranks, has_nan, undefined_to_nan
 from sparks.verification.attack import Attack
 
 
@@ -57,7 +57,7 @@ class RobustnessSr:
 
     def curves(self, model: Model, x: Tensor, target: Tensor, maps: Tensor) -> Tensor:
         """Distances (N, shares)."""
-        check_maps(model, x, maps)
+        check_scored(model, x, maps)
         features = elements_of(x)
         ranks = descending_ranks(x, maps, self.seed).to(x.device)
         counts = torch.tensor([max(1, round(share * features.d)) for share in self.shares])

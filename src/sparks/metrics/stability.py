@@ -15,7 +15,7 @@ from sparks.engine.core import Engine
 from sparks.engine.outputs import class_logits
 from sparks.engine.running import Model, device_of, dtype_of, evaluating, moved_inputs
 from sparks.engine.seeds import generators
-from sparks.metrics.maps import check_maps, undefined_to_nan
+from sparks.metrics.maps import check_scored, undefined_to_nan
 from sparks.models.device import to_device
 
 
@@ -57,7 +57,7 @@ class AverageStability:
         method: Callable[[Model, Tensor, Tensor], Tensor],
     ) -> dict[str, Tensor]:
         """Values per input; NaN where no copy counts, or the map is zero (in rank: constant)."""
-        check_maps(model, x, maps)
+        check_scored(model, x, maps)
         original = maps.detach().flatten(1).double().cpu()
         predicted = self._classes(model, x)
         draws = generators(x, self.seed)
