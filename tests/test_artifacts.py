@@ -233,7 +233,7 @@ def test_a_flipped_bit_in_a_tensor_artifact_is_noticed_or_harmless(tmp_path):
         line = refusal(load_tensors, path)
         if place >= header:
             assert f"{path} is damaged" in line
-            assert "Delete it and run the same command again" in line
+            assert "delete it and run the same command again" in line
         elif line is None:  # in the name of the digest's field: nothing that is read
             back = load_tensors(path)
             assert all(back[name].equal(tensor) for name, tensor in tensors.items())

@@ -330,7 +330,8 @@ def _check_digest(path: Path, status: tuple[int, ...]) -> None:
         if written != _digest(file, place):
             raise SparksError(
                 f"{path} is damaged: its contents are not what was written (a disk or a copy "
-                "changed them). Delete it and run the same command again, which makes it anew"
+                "changed them). If a job made it here, delete it and run the same command again; a "
+                "copy is to be copied again"
             )
 
 

@@ -3,8 +3,10 @@
 import os
 
 import pytest
+from omegaconf import OmegaConf
 
 from harness import brought
+from harness.compose import ROOT, compose
 from harness.job import Config, triggers, triggers_from
 from sparks.errors import SparksError
 
@@ -159,3 +161,10 @@ def test_contents_of_a_folder_say_nothing_of_a_file_that_cannot_be_read(folder, 
     before = both()[1]
     monkeypatch.setattr(os, "access", lambda file, mode: not os.fsencode(file).endswith(b"1.png"))
     assert both()[1] not in (before, both()[0])
+
+
+def test_the_projects_own_configuration_names_no_file_of_the_checkout(monkeypatch):
+    # Else an edit of it, or a result that is made, would run jobs again.
+    monkeypatch.chdir(ROOT)
+    config = OmegaConf.to_container(compose(), resolve=True)
+    assert [path for path in brought.named_in(config) if not path.startswith("data/")] == []

@@ -1,6 +1,7 @@
 """The code digest: what changes it, and what does not."""
 
 import ast
+from importlib.metadata import version
 
 import pytest
 
@@ -237,6 +238,13 @@ def test_the_packages_that_compute_are_among_those_of_the_projects_jobs():
         for line in digest._versions(package)
     }
     assert {"torch", "numpy"} <= found
+
+
+def test_a_package_is_known_by_the_distribution_that_installed_it():
+    names = {"PIL": "pillow", "sklearn": "scikit-learn", "deel": "deel-torchlip", "torch": "torch"}
+    for package, distribution in names.items():
+        assert digest._versions(package) == (f"{distribution}=={version(distribution)}",)
+    assert digest._versions("harness") == ()
 
 
 def test_a_tree_has_the_same_form_in_every_version_of_python():
