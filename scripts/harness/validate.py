@@ -45,6 +45,16 @@ def validate(
         raise SparksError(f"the configuration cannot be resolved: {_one_line(error)}") from None
     if checks.known(tree, noted):
         return
+    validate_names(config, tree)
+    checks.check(config, tree, noted, say)
+
+
+def validate_names(config: DictConfig, tree: Any) -> None:
+    """Check keys, types, arguments, and that what experiments name is there: without PyTorch.
+
+    Raises:
+        SparksError: see `validate`.
+    """
     _check_schema(tree)
     # Outermost first: an option before what refers to it.
     for path, node in sorted(_with_targets(tree, ""), key=lambda found: found[0].count(".")):
@@ -52,7 +62,6 @@ def validate(
     for name in config.experiments:
         _check_grid(config, name)
     _check_study(config)
-    checks.check(config, tree, noted, say)
 
 
 def _one_line(error: Exception) -> str:

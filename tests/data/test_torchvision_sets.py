@@ -74,10 +74,14 @@ def test_idx_files_are_read_as_they_are_shipped(
             file.rename(folder / file.name.replace("-idx", spelling))
         else:
             file.unlink()
-    splits = builder(root=str(tmp_path))()
+    before = sorted(tmp_path.rglob("*"))
+    made = builder(root=str(tmp_path))
+    made.download()  # has nothing to fetch
+    splits = made()
     for split, (images, labels) in (("train", train), ("test", test)):
         assert np.array_equal(splits[split].images[:, 0], images)
         assert np.array_equal(splits[split].labels, labels)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "header", "labels"])

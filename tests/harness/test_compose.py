@@ -1,9 +1,10 @@
 """Composition: overrides reach what they name, and what cannot be is refused in one line."""
 
 import pytest
+from omegaconf import OmegaConf
 
 from harness.compose import CONFIG, OPTIONS, compose, overrides_from, part
-from harness.validate import validate
+from harness.validate import validate, validate_names
 from sparks.errors import SparksError
 
 
@@ -18,14 +19,22 @@ def refused(*overrides, snakemake=None):
 @pytest.mark.parametrize("scale", sorted(f.stem for f in (CONFIG / "scale").glob("*.yaml")))
 def test_every_scale_is_valid(scale):
     config = compose([f"scale={scale}"])
-    validate(config)
+    validate_names(config, OmegaConf.to_container(config, resolve=True))
     assert config.scale.name == scale
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("scale", sorted(f.stem for f in (CONFIG / "scale").glob("*.yaml")))
+def test_everything_of_every_scale_can_be_built_and_tried(scale):
+    """At scale paper, a minute: twenty published architectures."""
+    every = sorted(f.stem for f in (CONFIG / "experiment").glob("*.yaml"))
+    validate(compose([f"scale={scale}", f"experiment=[{','.join(every)}]"]))
 
 
 @pytest.mark.parametrize("name", sorted(f.stem for f in (CONFIG / "experiment").glob("*.yaml")))
 def test_every_experiment_is_valid_alone(name):
     config = compose([f"experiment={name}"])
-    validate(config)
+    validate_names(config, OmegaConf.to_container(config, resolve=True))
     assert list(config.experiments) == [name]
 
 
@@ -127,7 +136,8 @@ def test_gradcam_on_a_dense_network_is_refused():
 def test_published_weights_for_other_classes_are_refused():
     message = refused("experiment=models", "scale.models=[resnet18]")
     assert "models.resnet18.weights=null" in message
-    trained = ["experiment=models", "scale.models=[resnet18]", "models.resnet18.weights=null"]
+    trained = ["experiment=models", "scale.models=[resnet18]", "scale.datasets=[chimera]"]
+    trained.append("models.resnet18.weights=null")
     validate(compose(trained))
 
 

@@ -31,10 +31,10 @@ def test_a_method_is_applied_to_the_networks_of_every_share_of_labels():
 
 def test_a_model_and_a_method_join_by_one_line_each():
     before = grid.scores(compose(SMOKE), "stability")
-    config = compose([*SMOKE, "scale.fold_models=[convnet,resnet18_32]"])
+    config = compose([*SMOKE, "scale.fold_models=[convnet,convnet_small]"])
     validate(config)
     after = grid.scores(config, "stability")
-    new = "results/stability/digits/resnet18_32/0/stability.scores.parquet"
+    new = "results/stability/digits/convnet_small/0/stability.scores.parquet"
     assert sorted(set(after) - set(before)) == [new]
     config = compose([*SMOKE, "scale.fold_methods=[gradcam,occlusion]"])
     inputs = grid.stability_scores_inputs(config, names())

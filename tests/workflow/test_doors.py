@@ -45,7 +45,6 @@ def test_a_bare_machine(project, tmp_path):
     assert len(ImageSet.load(there / target)) > 100
     assert tensor_provenance(there / target)["commit"] == ""
     assert not (project.folder / "results").exists()
-    assert not (project.folder / ".snakemake").exists()
 
 
 def test_a_module_of_another_workflow(project, tmp_path):

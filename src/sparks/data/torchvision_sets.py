@@ -150,17 +150,27 @@ class MNIST(_TwoPart):
 
         return Dataset(self.root, train=train, download=download)
 
+    def download(self) -> None:
+        """Fetch the files into `root`; files that are there already, gzipped too, are kept."""
+        try:
+            self._paths("train"), self._paths("t10k")
+        except FileNotFoundError:
+            super().download()
+
     def _read(self) -> dict[str, ImageSet]:
         """Read the four files as torchvision unpacks them, or gzipped as they are published."""
         return {"train": self._split("train"), "test": self._split("t10k")}
 
     def _split(self, prefix: str) -> ImageSet:
-        images, labels = (
-            read_idx(self._find(f"{prefix}-{kind}"), axes) for kind, axes in (("images-idx3", 3), ("labels-idx1", 1))
-        )
+        files = self._paths(prefix)
+        images, labels = read_idx(files[0], axes=3), read_idx(files[1], axes=1)
         if len(images) != len(labels):
             raise ValueError(f"{prefix} has {len(images)} images and {len(labels)} labels")
         return ImageSet(labels=labels.to(torch.int64), classes=self._classes(), images=images[:, None])
+
+    def _paths(self, prefix: str) -> tuple[Path, Path]:
+        """Find the files of images and of labels."""
+        return self._find(f"{prefix}-images-idx3"), self._find(f"{prefix}-labels-idx1")
 
     def _find(self, name: str) -> Path:
         """Find a file where torchvision has it, or in `root` itself, as Linux distributions do."""

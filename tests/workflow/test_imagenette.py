@@ -1,0 +1,66 @@
+"""Some of ImageNet's classes, explained by a network of all 1,000: from files to maps."""
+
+from pathlib import Path
+from urllib.parse import urlparse
+
+import pytest
+import torch
+import torchvision
+from photographs import write_jpeg
+
+from sparks.artifacts import load_tensors
+from sparks.data.imagenet import IMAGENETTE_IN_IMAGENET
+from sparks.models import seeded
+
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
+
+
+@pytest.fixture(scope="module")
+def project(make_project):
+    """A checkout with tiny photographs of all ten classes, and weights for the published ones."""
+    project = make_project("imagenette")
+    folder = project.folder / "photographs/imagenette2-320"
+    for split in ("train", "val"):
+        for label, wnid in enumerate(sorted(torchvision.datasets.Imagenette._WNID_TO_CLASS)):
+            write_jpeg(folder / split / wnid / f"{wnid}_{split}.JPEG", grey=20 * label)
+    with seeded(0):
+        net = torchvision.models.resnet18()
+    url = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.url
+    torch.save(net.state_dict(), project.folder / Path(urlparse(url).path).name)
+    return project
+
+
+def test_maps_are_those_of_the_rows(project):
+    run = ["scale=smoke", "dataset=imagenette", "model=resnet18", "data_dir=photographs"]
+    run += ["dataset.size=64", "model.classifier.net.weights_dir=."]
+    for name, *more in (
+        ("data", "split=train"),
+        ("data", "split=test"),
+        ("select_images", "explain.n=10"),
+        ("train",),
+        ("attribute", "attribution=gradcam"),
+    ):
+        done = project.script(name, *run, *more)
+        assert done.returncode == 0, done.stderr
+    (file,) = project.folder.glob("*.pth")
+    published = torch.load(file, weights_only=True)
+    where = project.folder / "results/models/imagenette/resnet18/0/weights.safetensors"
+    picked = load_tensors(where)
+    rows = list(IMAGENETTE_IN_IMAGENET)
+    assert torch.equal(picked["net.fc.weight"], published["fc.weight"][rows])
+    assert torch.equal(picked["net.fc.bias"], published["fc.bias"][rows])
+    assert torch.equal(picked["net.conv1.weight"], published["conv1.weight"])
+    made = project.folder / "results/attributions/imagenette/resnet18/0/gradcam.safetensors"
+    maps = load_tensors(made)
+    assert maps["maps"].shape == (10, 64, 64)
+    assert int(maps["target"].max()) < 10
+
+
+def test_classes_in_another_order_are_refused(project):
+    other = "dataset.imagenet_classes=[217,0,482,491,497,566,569,571,574,701]"
+    run = ["scale=smoke", "dataset=imagenette", "model=resnet18", "data_dir=photographs", "seed=1"]
+    run += ["dataset.size=64", "model.classifier.net.weights_dir=.", other]
+    done = project.script("train", *run)
+    assert done.returncode == 1
+    assert "imagenet_classes" in done.stderr
+    assert "Traceback" not in done.stderr
