@@ -64,6 +64,15 @@ class TestAscent:
             )
         assert bool((last > first).all())
 
+    @pytest.mark.parametrize("law", ["uniform", "normal"])
+    def test_maco_rises_to_a_plateau(self, model, statistics, law):
+        ascent = Ascent(parametrisation=MACO(law=law), crops=named_crops("whole"), steps=128)
+        history = ascent(logits(model, range(4)), statistics, SIZE).history
+        last = history[-32:]
+        rise = last.mean(0) - history[0]
+        # Neither does it go up and down, nor is it still on its way.
+        assert bool((last.max(0).values - last.min(0).values < 0.1 * rise).all())
+
     def test_same_seed_same_bytes(self, model, statistics):
         runs = [QUICK(logits(model, [0, 2]), statistics, SIZE, seed) for seed in (0, 0, 1)]
         for name in ("images", "alpha", "history"):

@@ -11,7 +11,7 @@ from skimage.restoration import denoise_tv_chambolle
 
 from sparks.errors import SparksError
 from sparks.visualization import CBR, MACO, Fourier, Pixels
-from sparks.visualization.parametrisation import fixed_magnitude
+from sparks.visualization.parametrisation import fixed_magnitude, standardised
 from sparks.visualization.variation import denoise
 
 CPU = torch.device("cpu")
@@ -27,6 +27,52 @@ def unsquashed(image, colours):
     mean = colours.mean.double()[:, None, None]
     mixed = (image.double().logit() - mean.logit()) * mean * (1 - mean)
     return torch.einsum("cd,ndhw->nchw", colours.mixing.double().inverse(), mixed)
+
+
+def objective(image, weights):
+    """Something smooth that is not linear in the image, for a network."""
+    return (3 * (weights * image).sum() / weights.norm()).tanh() + (weights * image**2).sum() / 10
+
+
+def published_ascent(phase, statistics, weights, spread, pixels, steps):
+    """MACO as its released codes have it, line by line, of one picture and without crops or noise:
+    the values of the objective, and the images. In float64.
+
+    The departures that `MACO` names are here too: colours and spectrum are the data set's, and the
+    first and the last column of coefficients are made those of a real image.
+    """
+    phase, magnitude = phase.double(), statistics.magnitude.double()
+    mean, root = statistics.colours.mean.double(), statistics.colours.mixing.double()
+    height, width = statistics.size
+    first, second = torch.zeros_like(phase), torch.zeros_like(phase)
+    product, values, images = 1.0, [], []
+
+    def spatial(angle):
+        real = angle.clone()
+        for column in (0, width // 2):  # of an even width
+            for row in range(height):
+                real[:, row, column] = angle[:, row, column] - angle[:, -row % height, column]
+        return torch.fft.irfft2(magnitude * torch.exp(1j * real), s=(height, width))
+
+    gain = 1 / spatial(torch.zeros_like(phase)).square().mean().sqrt() if pixels else 1.0
+    for t in range(1, steps + 1):
+        leaf = phase.clone().requires_grad_()
+        z = gain * spatial(spread * (leaf - leaf.mean()) / leaf.std())
+        centre = mean[:, None, None]
+        mixed = torch.einsum("cd,dhw->chw", root, z) / (centre * (1 - centre))
+        image = torch.sigmoid(torch.log(centre / (1 - centre)) + mixed)
+        loss = -objective(image, weights)
+        values.append(-float(loss.detach()))
+        images.append(image.detach().float())
+        (g,) = torch.autograd.grad(loss, leaf)
+        # NAdam (Dozat 2016), rate 1, with PyTorch's constants.
+        now, later = (0.9 * (1 - 0.5 * 0.96 ** (0.004 * i)) for i in (t, t + 1))
+        product *= now
+        first, second = 0.9 * first + 0.1 * g, 0.999 * second + 0.001 * g * g
+        size = (second / (1 - 0.999**t)).sqrt() + 1e-8
+        phase = phase - (1 - now) / (1 - product) * g / size
+        phase = phase - later / (1 - product * later) * first / size
+    return values, images
 
 
 class TestMACO:
@@ -82,10 +128,49 @@ class TestMACO:
         )
         assert 2 * phases == coefficients
 
-    def test_standardised(self, statistics):
-        image = MACO(standardise=True).start(statistics, 1, 0, CPU).image()
+    def test_standardised_pixels(self, statistics):
+        image = MACO(standardise_pixels=True).start(statistics, 1, 0, CPU).image()
         z = unsquashed(image.detach(), statistics.colours)
         assert float(z.square().mean()) == pytest.approx(1, abs=1e-3)
+
+    @pytest.mark.parametrize(("law", "spread"), [("normal", 1), ("uniform", math.pi / 3**0.5)])
+    def test_phases_keep_the_spread_of_their_start(self, statistics, law, spread):
+        canvas = MACO(law=law).start(statistics, 2, 0, CPU)
+        for step in range(30):
+            image = canvas.image()
+            canvas.update(image, torch.randn(image.shape, generator=generator(step)), 0.0)
+        # The parameter spreads, the phases do not (in columns 0 and W / 2 they are differences).
+        assert float(canvas.parameter.detach().std()) > 2 * spread
+        z = unsquashed(canvas.image().detach(), statistics.colours)
+        phases = standardised(canvas.parameter.detach()).double() * spread
+        for own in phases:
+            assert float(own.std()) == pytest.approx(spread, rel=1e-5)
+            assert float(own.mean()) == pytest.approx(0, abs=1e-5)
+        found = torch.fft.rfft2(z)[..., 1:-1].angle()
+        apart = torch.polar(torch.ones(()).double(), found - phases[..., 1:-1])
+        assert float((apart.real * statistics.magnitude[..., 1:-1]).sum()) == pytest.approx(
+            2 * float(statistics.magnitude[..., 1:-1].sum()), rel=1e-3
+        )
+
+    def test_unknown_law(self):
+        with pytest.raises(SparksError, match="choose one of uniform, normal"):
+            MACO(law="cauchy")
+
+    @pytest.mark.parametrize(("law", "spread"), [("normal", 1), ("uniform", math.pi / 3**0.5)])
+    @pytest.mark.parametrize("pixels", [True, False])
+    def test_trajectory_is_the_published_one(self, statistics, law, spread, pixels):
+        weights = torch.randn(3, 16, 16, generator=generator(5), dtype=torch.float64)
+        canvas = MACO(law=law, standardise_pixels=pixels).start(statistics, 1, 3, CPU)
+        start = canvas.parameter.detach().clone()[0]
+        values, images = published_ascent(start, statistics, weights, spread, pixels, 40)
+        for value, expected in zip(values, images, strict=True):
+            image = canvas.image()
+            own = image[0].detach()
+            assert float((own - expected).abs().max()) < 2e-3
+            assert float(objective(own.double(), weights)) == pytest.approx(value, abs=2e-2)
+            leaf = image.detach().double().requires_grad_()
+            (gradient,) = torch.autograd.grad(objective(leaf[0], weights), leaf)
+            canvas.update(image, gradient.float(), 0.0)
 
 
 class TestFourier:

@@ -24,6 +24,8 @@ _OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "nadam": torch.optim.NAdam,
 }
+# Standard deviation of each law of first phases.
+SPREADS = {"uniform": math.pi / math.sqrt(3), "normal": 1.0}
 
 
 class Canvas(Protocol):
@@ -80,30 +82,48 @@ class Ascending:
 class MACO:
     """Phases, with the magnitude of every frequency fixed to the data set's (Fel et al. 2023).
 
-    z = F⁻¹(r e^{iφ}). The phase at -k is minus that at k, so |F(z)| = r holds exactly; the released
-    codes leave this out, and magnitudes there differ where rows of `rfft2` mirror each other.
+    z = F⁻¹(r e^{iφ}). The parameter is φ before it is standardised: in every step, each picture's
+    phases are brought to mean 0 and to the standard deviation of their start, as in the released
+    codes. The parameter spreads as it moves, so that a step of the same rate turns the phases less
+    and less, and the ascent settles; without this, a rate of 1 turns phases by about one radian in
+    every step.
+
+    The phase at -k is minus that at k, so |F(z)| = r holds exactly; the released codes leave this
+    out, and magnitudes there differ where rows of `rfft2` mirror each other.
 
     Attributes:
-        standardise: scale z to standard deviation 1, as the released codes do; a constant.
+        law: of the first phases: "uniform" in (-π, π), or "normal" with standard deviation 1.
+        standardise_pixels: scale z to standard deviation 1, as the released codes do; a constant.
         rate: of the optimiser.
         optimiser: "nadam" or "adam".
     """
 
-    standardise: bool = False
+    law: str = "uniform"
+    standardise_pixels: bool = False
     rate: float = 1.0
     optimiser: str = "nadam"
+
+    def __post_init__(self) -> None:
+        if self.law not in SPREADS:
+            raise SparksError(
+                f"the law of the first phases is {self.law!r}: choose one of {', '.join(SPREADS)}"
+            )
 
     def start(
         self, statistics: ImageStatistics, n: int, seed: int, device: torch.device
     ) -> Ascending:
-        """Phases uniform in (-π, π), for each channel."""
+        """Phases at random, for each channel."""
         generator = torch.Generator().manual_seed(seed)
-        phase = math.pi * (2 * torch.rand(statistics.magnitude.shape, generator=generator) - 1)
-        decode = _Decoder(statistics, self._gain(statistics), device)
+        shape = statistics.magnitude.shape
+        if self.law == "uniform":
+            phase = math.pi * (2 * torch.rand(shape, generator=generator) - 1)
+        else:
+            phase = torch.randn(shape, generator=generator)
+        decode = _Decoder(statistics, SPREADS[self.law], self._gain(statistics), device)
         return Ascending(_repeated(phase, n, device), decode, self.optimiser, self.rate)
 
     def _gain(self, statistics: ImageStatistics) -> float:
-        if not self.standardise:
+        if not self.standardise_pixels:
             return 1.0
         zero = torch.zeros(1, *statistics.magnitude.shape)
         z = fixed_magnitude(zero, statistics.magnitude, statistics.size)
@@ -111,15 +131,27 @@ class MACO:
 
 
 class _Decoder:
-    """Phases → images; constants are on the device once."""
+    """Phases, not yet standardised → images; constants are on the device once."""
 
-    def __init__(self, statistics: ImageStatistics, gain: float, device: torch.device) -> None:
+    def __init__(
+        self, statistics: ImageStatistics, spread: float, gain: float, device: torch.device
+    ) -> None:
         self.statistics = statistics
+        self.spread = spread
         self.magnitude = gain * statistics.magnitude.to(device)
 
     def __call__(self, phase: Tensor) -> Tensor:
+        phase = self.spread * standardised(phase)
         z = fixed_magnitude(phase, self.magnitude, self.statistics.size)
         return self.statistics.colours.squash(z)
+
+
+def standardised(phase: Tensor) -> Tensor:
+    """Bring each picture's phases (n, C, H, W // 2 + 1) to mean 0 and standard deviation 1."""
+    axes = (1, 2, 3)
+    centred = phase - phase.mean(axes, keepdim=True)
+    unit: Tensor = centred / phase.std(axes, keepdim=True)
+    return unit
 
 
 def fixed_magnitude(phase: Tensor, magnitude: Tensor, size: tuple[int, int]) -> Tensor:
