@@ -144,6 +144,46 @@ def test_a_step_ends_on_the_boundary_of_a_linear_function():
     assert not rival.any()
 
 
+@pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
+def test_counterfactuals_do_not_depend_on_the_scale_of_the_function(images, scale):
+    # An affine network of any slope: t = 1 ends on its boundary, t = 2 mirrors its logits.
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    with torch.no_grad():
+        net[1].weight *= scale
+        net[1].bias *= scale
+    kept = net(images).argmax(1)
+    walked, rival = counterfactuals(net, images, [1.0, 2.0], kept)
+
+    def gap(x):
+        scores = net(x).detach()
+        return (scores.gather(1, kept[:, None]) - scores.gather(1, rival[:, None]))[:, 0]
+
+    assert float((gap(walked[0]) / gap(images)).abs().max()) < 1e-3
+    torch.testing.assert_close(gap(walked[1]), -gap(images), rtol=1e-3, atol=0)
+    # The shortest way there.
+    normal = net[1].weight[kept] - net[1].weight[rival]
+    shortest = gap(images) / normal.detach().norm(dim=1)
+    torch.testing.assert_close((walked[0] - images).flatten(1).norm(dim=1), shortest)
+
+
+def test_the_step_to_the_letter_depends_on_the_slope(images):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 1, bias=False))
+    with torch.no_grad():
+        net[1].weight.fill_(1 / 4)  # of norm 2: four times too long
+    ones = torch.ones(len(images), dtype=torch.int64)
+    walked, _ = counterfactuals(net, images, [1.0], ones, newton=False)
+    torch.testing.assert_close(net(walked[0]), -3 * net(images))
+
+
+def test_a_flat_function_is_not_moved_on(images):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    nn.init.zeros_(net[1].weight)
+    walked, _ = counterfactuals(net, images, [3.0], torch.zeros(len(images), dtype=torch.int64))
+    assert torch.equal(walked[0], images)
+
+
 def test_counterfactuals_go_towards_the_second_class(networks, images):
     model = networks["conv", True]
     logits = model(images)

@@ -43,4 +43,11 @@ def test_a_judge_follows_counterfactuals_of_its_own_kind(networks, images, digit
     assert walked.shape == (2, 12, 1, 8, 8)
     assert torch.equal(walked[0], images)
     assert not found[0.0]["CounterfactualChanged"].any()
-    assert set(found[1.0]) == {"CounterfactualChanged", "CounterfactualFollowed"}
+    assert set(found[1.0]) == {
+        "CounterfactualChanged",
+        "CounterfactualFollowed",
+        "CounterfactualLength",
+    }
+    length = (walked[1] - images).flatten(1).norm(dim=1).double()
+    torch.testing.assert_close(found[1.0]["CounterfactualLength"], length)
+    assert float(found[0.0]["CounterfactualLength"].max()) == 0

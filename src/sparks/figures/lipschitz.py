@@ -124,7 +124,7 @@ class LipschitzSaliency:
 
 @dataclass(frozen=True)
 class Counterfactuals:
-    """Images along x - t f(x) ∇f(x), with the class that the model sees.
+    """Images along x - t f(x) ∇f(x) / ‖∇f(x)‖², with the class that the model sees.
 
     Attributes:
         rows: images of each network.
@@ -156,12 +156,13 @@ class Counterfactuals:
                         if row == 0:
                             axes[row, column].set_title(f"t = {t:g}", fontsize=7)
         caption = (
-            f"Test images of {pair[0].dataset} along x − t f(x) ∇f(x), cut to [0, 1]; f is half "
-            "the difference of the logits of the model's class and of its closest rival. Below "
-            "each image the class that the model sees and its logit; bold where it has changed. "
-            "For the minimiser of hKR, whose gradient has norm 1, t = 1 ends on the boundary; "
-            "tab-lipschitz-more has the norms of these networks. serrurier2023lipschitz (Figs. 5 "
-            "and 6) shows the like; tab-lipschitz-more asks an independent classifier."
+            f"Test images of {pair[0].dataset} along x − t f(x) ∇f(x) / ‖∇f(x)‖², cut to [0, 1]; "
+            "f is half the difference of the logits of the model's class and of its closest rival. "
+            "Below each image the class that the model sees and its logit; bold where it has "
+            "changed. For the minimiser of hKR, whose gradient has norm 1, this is the paper's "
+            "x − t f ∇f, and t = 1 ends on the boundary; tab-lipschitz-more has the norms of these "
+            "networks. serrurier2023lipschitz (Figs. 5 and 6) shows the like; tab-lipschitz-more "
+            "asks an independent classifier."
         )
         return Drawing(figure, caption)
 

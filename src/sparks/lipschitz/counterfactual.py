@@ -1,4 +1,4 @@
-"""Counterfactuals along the gradient: x' = x - t f(x) ∇f(x)."""
+"""Counterfactuals along the gradient: x' = x - t f(x) ∇f(x) / ‖∇f(x)‖²."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ from torch import Tensor, nn
 
 
 def counterfactuals(
-    model: nn.Module, x: Tensor, steps: Sequence[float], kept: Tensor, rival: Tensor | None = None
+    model: nn.Module,
+    x: Tensor,
+    steps: Sequence[float],
+    kept: Tensor,
+    rival: Tensor | None = None,
+    newton: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Walk from the class `kept` towards `rival` along one gradient.
 
     f is the logit of two classes, or half the difference of the two classes' logits, which is
-    1-Lipschitz where both are. For the minimiser of hKR, ‖∇f‖ = 1, t = 1 ends on the boundary and
-    t > 1 beyond. The paper does not tell its pair of classes.
+    1-Lipschitz where both are. The paper writes x - t f ∇f, with ‖∇f‖ = 1, as the minimiser of hKR
+    has it: t = 1 ends on the boundary and t > 1 beyond. Where the norm is another one, that step is
+    too short or far too long by its square; Newton's step, f ∇f / ‖∇f‖², equals the paper's where
+    the norm is 1, and ends on the boundary of the linearised network for every network. The paper
+    does not tell its pair of classes.
 
     Args:
         model: in evaluation mode.
@@ -23,6 +31,7 @@ def counterfactuals(
         steps: T values of t.
         kept: class of each input (N,); 1 or 0 with one logit.
         rival: class to go to; the second highest logit if not given.
+        newton: whether to take Newton's step; else x - t f ∇f to the letter.
 
     Returns:
         x' (T, N, ...), and the classes gone to (N,).
@@ -37,7 +46,11 @@ def counterfactuals(
             rival = logits.detach().scatter(1, kept[:, None], -torch.inf).argmax(1)
         value = (logits.gather(1, kept[:, None]) - logits.gather(1, rival[:, None]))[:, 0] / 2
     (gradient,) = torch.autograd.grad(value.sum(), x)
-    step = value.detach().view(-1, *[1] * (x.ndim - 1)) * gradient
+    length = value.detach()
+    if newton:
+        square = gradient.flatten(1).square().sum(1)
+        length = length / square.where(square > 0, torch.inf)  # a flat function is not moved on
+    step = length.view(-1, *[1] * (x.ndim - 1)) * gradient
     return torch.stack([x.detach() - t * step for t in steps]), rival
 
 

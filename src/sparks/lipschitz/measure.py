@@ -75,7 +75,8 @@ def followed(
 
     Returns:
         t → "CounterfactualChanged" (the model now says the rival) and "CounterfactualFollowed" (so
-        does the judge), (N,) of 0 and 1; and the images (T, N, C, H, W), cut to [0, 1].
+        does the judge), (N,) of 0 and 1, and "CounterfactualLength", ‖x' - x‖; and the images
+        (T, N, C, H, W), cut to [0, 1].
     """
     walked, rival = counterfactuals(model, x, steps, target)
     walked = walked.clamp(0, 1)
@@ -87,6 +88,7 @@ def followed(
         found[t] = {
             "CounterfactualChanged": changed.double().cpu(),
             "CounterfactualFollowed": (seen == rival.cpu()).double(),
+            "CounterfactualLength": (images - x).flatten(1).norm(dim=1).double().cpu(),
         }
     return found, walked
 

@@ -135,5 +135,5 @@ def steps_and_levels(
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     with torch.no_grad():
         levels = function(torch.stack([x, y], -1).view(-1, 2)).view(grid, grid)
-    ends = counterfactuals(function, data.points, [1.0], data.labels)[0][0]
+    ends = counterfactuals(function, data.points, [1.0], data.labels, newton=False)[0][0]
     return values, {"levels": levels, "axis": axis, "ends": ends}

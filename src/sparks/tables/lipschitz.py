@@ -164,6 +164,7 @@ class LipschitzMore:
             ("JPEG bytes", saliency, "JPEGSize", "", 0, 1.0),
             ("class changed at t = 3, %", group, "CounterfactualChanged", "t = 3", 0, 100.0),
             ("judge follows, %", group, "CounterfactualFollowed", "t = 3", 0, 100.0),
+            ("‖x′ − x‖ at t = 3", group, "CounterfactualLength", "t = 3", 2, 1.0),
             *(
                 (f"null block, top {top:g} %", saliency, "NullBlockRate", f"top {top:g}%", 1, 100.0)
                 for top in self.tops
@@ -195,7 +196,8 @@ class LipschitzMore:
             "search around the images. Certified radius: the margin over the measured bound; "
             "smallest attack: ℓ2 norm of the smallest perturbation that several starts of DDN "
             "find, not clipped; a certificate is broken where that is below the radius. ‖∇f‖ = "
-            "1 and error 0 hold for the minimiser of hKR only. Counterfactuals x − t f ∇f, cut "
+            "1 and error 0 hold for the minimiser of hKR only. Counterfactuals "
+            "x′ = x − t f ∇f / ‖∇f‖², which is the paper's x − t f ∇f where ‖∇f‖ = 1, cut "
             "to [0, 1]: whether the model's class, and that of an independent support-vector "
             "machine, becomes the rival's. Robustness-Sr and JPEG size of Saliency. Null block:"
             " share of the highest saliency in the half of the image that tells nothing (chance"
