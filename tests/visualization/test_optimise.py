@@ -1,9 +1,12 @@
 """Ascent: it ascends, on the bytes the seed says, whatever the batch."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from torch import nn
 
 from sparks.errors import SparksError
@@ -25,6 +28,7 @@ from sparks.visualization import (
 )
 
 SIZE = (16, 16)
+PRESETS = sorted(Path(__file__).parents[2].glob("config/maco/*.yaml"))
 QUICK = Ascent(steps=4, crops=Crops(count=3, size=(0.7, 0.7)))
 
 
@@ -72,6 +76,20 @@ class TestAscent:
         rise = last.mean(0) - history[0]
         # Neither does it go up and down, nor is it still on its way.
         assert bool((last.max(0).values - last.min(0).values < 0.1 * rise).all())
+
+    @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+    def test_presets_settle_above_where_they_start(self, model, statistics, path):
+        config = OmegaConf.merge({"scale": {"maco_steps": 128}, "maco": OmegaConf.load(path)})
+        preset = instantiate(config.maco, _convert_="all")
+        codes = path.stem in ("horama", "xplique")
+        assert preset.parametrisation == MACO(
+            law="normal" if codes else "uniform", standardise_pixels=codes
+        )
+        crops = replace(preset.crops, count=6, size=(0.8, 0.8))  # not of two pixels a side
+        ascent = replace(preset, crops=crops, canvas=1.0, steps=128)
+        history = ascent(logits(model, range(4)), statistics, SIZE).history
+        early, late = history[64:96].mean(0), history[96:].mean(0)
+        assert bool((late - early < 0.15 * (late - history[:2].mean(0))).all())
 
     def test_same_seed_same_bytes(self, model, statistics):
         runs = [QUICK(logits(model, [0, 2]), statistics, SIZE, seed) for seed in (0, 0, 1)]
