@@ -3,7 +3,7 @@
 from harness import places
 from harness.job import Config, Paths, main
 
-PARTS = ("dataset",)
+PARTS = ("dataset.name", "dataset.builder")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -11,10 +11,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from harness.loading import build
     from sparks.errors import SparksError
 
-    splits = build(cfg["dataset"]["builder"])()
+    splits = build(cfg["dataset.builder"])()
     wanted = cfg.wildcards["split"]
     if wanted not in splits:
-        raise SparksError(f"{cfg['dataset']['name']} has no split {wanted!r}: {sorted(splits)}")
+        raise SparksError(f"{cfg['dataset.name']} has no split {wanted!r}: {sorted(splits)}")
     splits[wanted].save(outputs["images"], cfg.provenance())
 
 

@@ -20,7 +20,7 @@ from sparks.concepts.classes import Classified
 from sparks.concepts.craft_study import CraftStudy
 from sparks.concepts.holistic_study import HolisticStudy
 from sparks.concepts.pictures import Pictures
-from sparks.data import ImageSet
+from sparks.data import Chimera, ImageSet
 from sparks.errors import SparksError
 from sparks.metrics import MuFidelity
 
@@ -136,6 +136,41 @@ def craft_study():
 @pytest.fixture(scope="module")
 def craft_numbers(craft_study, model, given):
     return craft_study.run(model, LAYERS, *given, None).table("made-up", "convnet", 0)
+
+
+def test_concepts_are_compared_with_parts_and_with_chance(model):
+    pairs = [("striped disc", "checked star"), ("dotted triangle", "wavy ring"),
+             ("striped disc", "wavy ring"), ("dotted triangle", "checked star")]  # fmt: skip
+    builder = Chimera(n_train=60, n_test=24, size=32, classes=pairs)
+    scenes = builder()
+    train, test = (Classified.by(model, scenes[split]) for split in ("train", "test"))
+    study = CraftStudy(
+        craft=Craft(dictionary=NMF(concepts=3), crops=RandomCrops(number=4)),
+        published=Sobol(points=8),
+        banks={},
+        dictionaries={"NMF": NMF(concepts=3), "PCA": PCA(concepts=3)},
+        most=1,
+        checked=0,
+    )
+    table = study.run(model, LAYERS, train, test, builder).table("chimera", "convnet", 0)
+    target = int(train.predicted.unique()[0])
+    wanted = [list(test.images.tables["parts"]).index(part) for part in pairs[target]]
+    for layer in LAYERS:
+        found = wide(table, "CropsOnPart", variant=layer)
+        assert set(found.columns) == {"NMF", "PCA", "NMF, chance"}
+        assert set(wide(table, "IoU", variant=layer).columns) == {*found.columns, "best possible"}
+        assert found.index.tolist() == sorted(target * 10_000 + part for part in wanted)
+        # By chance: the share of all crops in which the part is the largest one.
+        fit = train.of(target, study.fit_images)
+        images, parts = train.images.batch(fit), train.images.truth["parts"][fit]
+        crops = RandomCrops(number=4)(images)
+        for part, chance in zip(sorted(wanted), found["NMF, chance"], strict=True):
+            hits = 0
+            for owner, (row, column) in zip(crops.owner, crops.corner.tolist(), strict=True):
+                cut = parts[owner, row : row + crops.side, column : column + crops.side]
+                areas = torch.bincount(cut[cut > 0].long(), minlength=part + 2)
+                hits += int(areas.max() > 0 and areas.argmax() == part + 1)
+            assert chance == pytest.approx(hits / len(crops))
 
 
 def test_parts_of_the_classes_give_the_rows_of_all(

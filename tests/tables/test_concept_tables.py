@@ -25,10 +25,11 @@ def truth():
     tables = [rows("LayerDepth", [i], variant=v) for i, v in enumerate(("z_first", "a_last"))]
     for layer in ("z_first", "a_last"):
         for method, iou in (("NMF", 0.4), ("PCA", 0.6)):
-            for metric in ("IoU", "Purity", "Coverage"):
+            for metric in ("IoU", "Purity", "Coverage", "CropsOnPart"):
                 tables.append(rows(metric, [iou - 0.1, iou + 0.1], method, layer))
             for metric in ("CausalSpearman", "DiagnosticShare", "DiagnosticEffect"):
                 tables.append(rows(metric, [0.8, 0.9, 1.0], method, layer, "GradientInput"))
+    tables += [rows(m, [0.0, 0.1], "NMF, chance", "a_last") for m in ("IoU", "CropsOnPart")]
     tables.append(rows("CausalSpearman", [0.1, 0.2], "CRAFT", "a_last", "TCAV"))
     tables.append(rows("DiagnosticShare", [0.5, 0.5], "CRAFT", "a_last", "TCAV"))
     return pd.concat(tables, ignore_index=True)
@@ -36,13 +37,16 @@ def truth():
 
 def test_truth_lists_the_last_layer_and_the_best_dictionary_first():
     table = CraftTruth()(truth())
-    assert table.shown["layer"].tolist() == ["a_last"] * 3 + ["z_first"] * 2
-    assert table.shown["dictionary"].tolist() == ["PCA", "NMF", "CRAFT, TCAV", "PCA", "NMF"]
+    assert table.shown["layer"].tolist() == ["a_last"] * 4 + ["z_first"] * 2
+    names = ["PCA", "NMF", "NMF, chance", "CRAFT, TCAV", "PCA", "NMF"]
+    assert table.shown["dictionary"].tolist() == names
+    crops = table.shown["crops show it ↑"]
+    assert [cell[:4] for cell in crops] == ["0.60", "0.40", "0.05", "–", "0.60", "0.40"]
     assert table.shown["IoU ↑"].iloc[0].startswith("0.60 [")
-    assert table.shown["IoU ↑"].iloc[2] == "–"
+    assert table.shown["IoU ↑"].iloc[3] == "–"
     causes = table.shown["importance: ρ with causal effect ↑"]
     assert causes.iloc[0].startswith("0.90")
-    assert causes.iloc[2].startswith("0.15")
+    assert causes.iloc[3].startswith("0.15")
     assert "90% lies on the parts that decide" in table.caption
 
 

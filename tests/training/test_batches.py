@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.ndimage import map_coordinates
 
 from sparks.data.imageset import ImageSet
 from sparks.models import Classifier, ConvNet, seeded
 from sparks.progress import progress
-from sparks.training import accuracy, holdout, predict, score
+from sparks.training import Settings, accuracy, holdout, predict, score
 from sparks.training.batches import augment, epoch_batches
+from sparks.training.step import augment_alike
 
 
 def test_an_epoch_shows_every_image_once_in_another_order_each_time(blobs):
@@ -74,6 +76,51 @@ def test_shifting_moves_within_bounds_and_repeats_the_border():
     matches = torch.stack([(w == shifted).flatten(1).all(1) for w in windows.values()])
     assert bool((matches.sum(0) == 1).all())
     assert bool((matches.sum(1) > 0).all())  # all 25 moves occur
+
+
+def test_crops_are_parts_of_the_image_enlarged():
+    # The colours of a pixel are its coordinates: a crop's show where it lies, and how large it is.
+    line = (torch.arange(32) + 0.5) / 32
+    x = torch.stack(torch.meshgrid(line, line, indexing="ij"))[None].expand(300, -1, -1, -1)
+    cropped = augment(x, False, 0, torch.Generator().manual_seed(0), (0.2, 0.7))
+    assert cropped.shape == x.shape
+    inner = cropped[:, :, 1:-1, 1:-1]  # the outermost pixels may reach beyond the image
+    down, across = inner[:, 0].diff(dim=1), inner[:, 1].diff(dim=2)
+    steps = 32 * torch.cat([down.flatten(1), across.flatten(1)], 1)
+    side = steps.mean(1)
+    assert float((steps - side[:, None]).abs().max()) < 1e-4  # square, undistorted
+    area = side**2
+    assert 0.2 <= float(area.min()) < 0.23
+    assert 0.67 < float(area.max()) <= 0.7
+    assert float(area.mean()) == pytest.approx(0.45, abs=0.03)  # uniform
+    for axis in (0, 1):
+        start = inner[:, axis].flatten(1).min(1).values - side * 1.5 / 32
+        room = start / (1 - side)
+        assert float(room.min()) > -1e-4
+        assert float(room.max()) < 1 + 1e-4
+        assert float(room.mean()) == pytest.approx(0.5, abs=0.06)
+    assert torch.equal(cropped, augment(x, False, 0, torch.Generator().manual_seed(0), (0.2, 0.7)))
+
+
+def test_crops_are_interpolated_bilinearly():
+    # Two channels hold coordinates, so the crop says where each of its pixels was taken from.
+    places = torch.arange(16.0)
+    grid = torch.stack(torch.meshgrid(places, places, indexing="ij"))
+    noise = torch.rand(1, 16, 16, generator=torch.Generator().manual_seed(1))
+    x = torch.cat([grid, noise])[None].expand(20, -1, -1, -1)
+    cropped = augment(x, False, 0, torch.Generator().manual_seed(0), (0.1, 0.9)).numpy()
+    for rows, columns, values in cropped:
+        expected = map_coordinates(noise[0].numpy(), [rows, columns], order=1, mode="nearest")
+        assert np.allclose(values, expected, atol=1e-5)
+
+
+def test_maps_beside_images_are_cropped_alike():
+    x = torch.rand(5, 3, 12, 12, generator=torch.Generator().manual_seed(2))
+    settings = Settings(epochs=1, flip=True, shift=2, crop_area=(0.3, 0.8))
+    generator = torch.Generator().manual_seed(0)
+    images, beside = augment_alike(x, x[:, :1], settings, generator, torch.device("cpu"))
+    assert torch.equal(images[:, :1], beside)
+    assert not torch.equal(images, x)
 
 
 def test_holdout_keeps_the_shares_of_the_classes(blobs):

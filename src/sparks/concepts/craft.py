@@ -77,17 +77,27 @@ class Concepts:
 
     def top(self, concept: int, count: int) -> Crops:
         """The crops that show a concept most, at most one of each image."""
-        order = self.codes_of(concept).argsort(descending=True, stable=True)
-        seen: set[int] = set()
-        kept = []
-        for crop in order.tolist():
-            owner = int(self.crops.owner[crop])
-            if owner not in seen:
-                seen.add(owner)
-                kept.append(crop)
-            if len(kept) == count:
-                break
-        return self.crops[torch.tensor(kept, dtype=torch.int64)]
+        return self.crops[top_crops(self.codes_of(concept), self.crops.owner, count)]
+
+
+def top_crops(codes: Tensor, owner: Tensor, count: int) -> Tensor:
+    """Which crops have the largest codes, at most one of each image, largest first: int64 (count,).
+
+    Args:
+        codes: of one concept, (M,).
+        owner: image of each crop, (M,).
+        count: crops, at most.
+    """
+    seen: set[int] = set()
+    chosen = []
+    for crop in codes.argsort(descending=True, stable=True).tolist():
+        image = int(owner[crop])
+        if image not in seen:
+            seen.add(image)
+            chosen.append(crop)
+        if len(chosen) == count:
+            break
+    return torch.tensor(chosen, dtype=torch.int64)
 
 
 @dataclass(frozen=True)

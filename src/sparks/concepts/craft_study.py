@@ -23,6 +23,7 @@ from sparks.concepts.truth import (
     Scenes,
     causal_agreement,
     ceiling,
+    crops_on_parts,
     effects,
     importance_of_parts,
     recovery,
@@ -37,6 +38,8 @@ from sparks.sensitivity.accuracy import agreement
 
 # Units that are no images (parts, trials) are numbered apart for each class.
 APART = 10_000
+# What CRAFT's dictionary reaches by chance: its maps laid over other images, and any crops.
+CHANCE = "{}, chance"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +54,7 @@ class OneClass:
         index: their numbers in the test set, (N,).
         layers: late ones first.
         parts: label maps of the test images (N, H, W), where known.
+        fit_parts: label maps of the training images (n, H, W), where known.
         wanted: parts that decide the class, where known.
         effect: causal effects of parts (N, P), where known.
     """
@@ -62,6 +66,7 @@ class OneClass:
     index: Tensor
     layers: Sequence[Layer]
     parts: Tensor | None = None
+    fit_parts: Tensor | None = None
     wanted: Sequence[int] = ()
     effect: Tensor | None = None
 
@@ -163,6 +168,8 @@ class CraftStudy:
         for place, target, fit, index in progress(found, unit="label", description="concepts"):
             name, x = test.images.classes[target], test.images.batch(index)
             one = OneClass(target, name, train.images.batch(fit), x, index, cut)
+            if "parts" in train.images.truth:
+                one = replace(one, fit_parts=train.images.truth["parts"][fit])
             yield place, self._with_parts(model, one, test.images, scenes)
 
     @staticmethod
@@ -228,10 +235,20 @@ class CraftStudy:
             for name, method in self.dictionaries.items():
                 if method.concepts > layer.channels and name in ("PCA", "ICA", "Neurons"):
                     continue
-                here = Concepts(layer, method.fit(pooled), crops, pooled[:0])
+                dictionary = method.fit(pooled)
+                here = Concepts(layer, dictionary, crops, dictionary.encode(pooled))
                 maps = here.maps(one.x)
-                found = recovery(shown_where(maps, size, self.quantile), one.parts, one.wanted)
+                shown = shown_where(maps, size, self.quantile)
+                found = recovery(shown, one.parts, one.wanted)
+                by_chance = _kept(recovery(shown.roll(1, 0), one.parts, one.wanted))
+                if one.fit_parts is not None:
+                    matched = found["Concept"].long().tolist()
+                    found["CropsOnPart"], by_chance["CropsOnPart"] = crops_on_parts(
+                        here.codes, matched, crops, one.fit_parts, one.wanted, self.crops
+                    )
                 numbers.add(_kept(found), units, name, layer.name)
+                if method == self.craft.dictionary:
+                    numbers.add(by_chance, units, CHANCE.format(name), layer.name)
                 gave = GradientInput()(here.head, maps.flatten(2), one.classes)
                 self._causes(one, name, layer.name, "GradientInput", gave, maps, numbers)
         u = concepts.maps(one.x)

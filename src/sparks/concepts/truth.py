@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sparks.concepts.craft import top_crops
+from sparks.concepts.crops import Crops
 from sparks.metrics.maps import undefined_to_nan
 from sparks.sensitivity.accuracy import agreement
 
@@ -70,6 +72,53 @@ def recovery(shown: Tensor, parts: Tensor, wanted: Sequence[int]) -> dict[str, T
         "Coverage": both / area[rows, 0].clamp(min=1),
         "Concept": columns.float(),
     }
+
+
+def largest_parts(crops: Crops, parts: Tensor) -> Tensor:
+    """The part with the largest area in each crop: int64 (M,), -1 where a crop shows none.
+
+    Args:
+        crops: of N images.
+        parts: label maps of these images (N, H, W).
+    """
+    offsets = torch.arange(crops.side)
+    rows, columns = (crops.corner[:, axis, None] + offsets for axis in (0, 1))
+    owner = crops.owner[:, None, None]
+    cut = parts[owner, rows[:, :, None], columns[:, None, :]].flatten(1).long()
+    area = torch.zeros(len(crops), max(1, int(parts.max())) + 1, dtype=torch.int64)
+    area.scatter_add_(1, cut, torch.ones_like(cut))
+    most, part = area[:, 1:].max(1)
+    return torch.where(most > 0, part, -1)
+
+
+def crops_on_parts(
+    codes: Tensor, concepts: Sequence[int], crops: Crops, parts: Tensor, wanted: Sequence[int],
+    count: int,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Whether the crops of a concept show the part that it was matched with by its maps.
+
+    Args:
+        codes: how much each crop shows each concept, (M, k).
+        concepts: of each wanted part, the one matched with it ("Concept" of `recovery`); k + i is
+            concept i with the sign turned.
+        crops: M of N images.
+        parts: label maps of these images (N, H, W).
+        wanted: parts.
+        count: crops of each concept, those with the largest codes, at most one of each image.
+
+    Returns:
+        For each wanted part: the share of these crops in which it is the largest part, 0 for a
+        concept that no crop shows; and the same share of all crops, which is chance.
+    """
+    largest = largest_parts(crops, parts)
+    found = []
+    for concept, part in zip(concepts, wanted, strict=True):
+        k = codes.shape[1]
+        own = codes[:, concept] if concept < k else -codes[:, concept - k]
+        top = top_crops(own, crops.owner, count)
+        found.append(((largest[top] == part) & (own[top] > 0)).float().mean())
+    chance = [(largest == part).float().mean() for part in wanted]
+    return torch.stack(found), torch.stack(chance)
 
 
 def ceiling(parts: Tensor, wanted: Sequence[int], places: tuple[int, int]) -> Tensor:

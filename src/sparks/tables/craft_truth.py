@@ -18,6 +18,7 @@ METRICS = {
     "IoU": ("IoU ↑", 2),
     "Purity": ("purity ↑", 2),
     "Coverage": ("coverage ↑", 2),
+    "CropsOnPart": ("crops show it ↑", 2),
     "CausalSpearman": ("importance: ρ with causal effect ↑", 2),
     "DiagnosticShare": ("importance on the parts that decide ↑", 2),
 }
@@ -87,7 +88,10 @@ class CraftTruth:
             f"({parts} pairs of class and part): intersection over union of the part and of the "
             "pixels above the 95th percentile of the concept's map over all images, the share of "
             "these that lie on the part (purity), and of the part that they cover. “best possible” "
-            "is the part itself at the layer's resolution. Importance (GradientInput, or the "
+            "is the part itself at the layer's resolution. Crops: of the concept matched with a "
+            "part by its maps, the share of the ten crops with the largest coefficients in which "
+            "that part is the largest one. “chance”: the maps laid over other images, and all "
+            "crops in place of the ten. Importance (GradientInput, or the "
             "method "
             "named) is handed on to the parts a concept's map lies on, and its rank correlation "
             f"with the causal effect of each part is taken in each of {images} images: the drop of "

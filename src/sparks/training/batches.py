@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from sparks.data.ahead import loaded_ahead
 from sparks.data.labelled import Labelled
@@ -54,17 +55,30 @@ def epoch_batches(data: Labelled, batch_size: int, seed: int, epoch: int) -> Ite
         yield images, data.labels[chunk], chunk
 
 
-def augment(images: Tensor, flip: bool, shift: int, generator: torch.Generator) -> Tensor:
-    """Mirror each image with probability 1/2, and move it by up to `shift` pixels each way.
+def augment(
+    images: Tensor,
+    flip: bool,
+    shift: int,
+    generator: torch.Generator,
+    crop_area: Sequence[float] = (1.0, 1.0),
+) -> Tensor:
+    """Mirror, move and crop each image at random.
 
     Args:
         images: (B, C, H, W).
-        flip: whether to mirror.
-        shift: in pixels; the border pixels are repeated outwards.
+        flip: whether to mirror, with probability 1/2.
+        shift: how far to move each way at most, in pixels; the border pixels are repeated outwards.
         generator: on the CPU.
+        crop_area: least and greatest share of the image's area that a crop shows. Its area is
+            uniform between them, it lies anywhere in the image, and it is enlarged to the image's
+            size (bilinear). The aspect ratio stays.
     """
-    if not flip and not shift:
-        return images
+    if flip or shift:
+        images = _moved(images, flip, shift, generator)
+    return images if min(crop_area) == 1 else _cropped(images, crop_area, generator)
+
+
+def _moved(images: Tensor, flip: bool, shift: int, generator: torch.Generator) -> Tensor:
     b, _, h, w = images.shape
     rows, columns = torch.arange(h).expand(b, h), torch.arange(w).expand(b, w)
     if flip:
@@ -78,3 +92,16 @@ def augment(images: Tensor, flip: bool, shift: int, generator: torch.Generator) 
     # Indexing around the channels puts them last.
     moved = images[image, :, rows[:, :, None], columns[:, None, :]]
     return moved.permute(0, 3, 1, 2).contiguous()
+
+
+def _cropped(images: Tensor, area: Sequence[float], generator: torch.Generator) -> Tensor:
+    low, high = area
+    draws = torch.rand(3, len(images), generator=generator)
+    side = (low + (high - low) * draws[0]).sqrt()
+    # In coordinates from -1 to 1, a crop of relative side s has its centre within ±(1 - s).
+    centre = (2 * draws[1:] - 1) * (1 - side)
+    boxes = torch.zeros(len(images), 2, 3)
+    boxes[:, 0, 0] = boxes[:, 1, 1] = side
+    boxes[:, :, 2] = centre.T
+    grid = functional.affine_grid(boxes.to(images), list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)

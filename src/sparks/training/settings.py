@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sparks.errors import SparksError
@@ -36,6 +37,8 @@ class Settings:
             (autocast), or "auto" (bf16 where the device has such units).
         flip: mirror images at random. Off where a mirrored image is of another class (digits).
         shift: move images at random by up to so many pixels; borders are repeated.
+        crop_area: least and greatest share of an image's area that a random crop shows, enlarged
+            to the image's size; (1, 1) for whole images.
         validation: share of the training images held out to validate on; 0 for none.
         patience: stop after so many epochs without a better validation accuracy; None for never.
         keep: weights to end with, those of the "best" epoch on validation data or of the "last".
@@ -57,6 +60,7 @@ class Settings:
     precision: str = "auto"
     flip: bool = False
     shift: int = 0
+    crop_area: Sequence[float] = (1.0, 1.0)
     validation: float = 0.1
     patience: int | None = None
     keep: str = "last"
@@ -80,11 +84,16 @@ class Settings:
             ("warmup", 0 <= self.warmup < 1, "in [0, 1)"),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)"),
             ("shift", self.shift >= 0, "0 or more"),
+            ("crop_area", _shares(self.crop_area), "two shares in (0, 1], the smaller one first"),
             ("validation", 0 <= self.validation < 1, "in [0, 1)"),
             ("patience", self.patience is None or self.patience >= 1, "null or at least 1"),
         ):
             if not fits:
                 raise SparksError(f"training.{key} is {getattr(self, key)}: it must be {wanted}")
+
+
+def _shares(area: Sequence[float]) -> bool:
+    return len(area) == 2 and 0 < area[0] <= area[1] <= 1
 
 
 def learning_rate(step: int, steps: int, settings: Settings) -> float:

@@ -77,10 +77,13 @@ def augment_alike(
         )
     same = torch.Generator()
     same.set_state(generator.get_state())
-    x = augment(to_device(images, device), settings.flip, settings.shift, generator)
-    if beside is None:
-        return x, None
-    return x, augment(to_device(beside, device), settings.flip, settings.shift, same)
+
+    def augmented(tensor: Tensor, draws: torch.Generator) -> Tensor:
+        moved = to_device(tensor, device)
+        return augment(moved, settings.flip, settings.shift, draws, settings.crop_area)
+
+    x = augmented(images, generator)
+    return x, None if beside is None else augmented(beside, same)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, settings: Settings) -> float:
