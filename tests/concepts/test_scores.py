@@ -7,6 +7,7 @@ from scipy.linalg import sqrtm
 
 from sparks.concepts import Histograms
 from sparks.concepts.clusters import Strategies, plane
+from sparks.concepts.crops import Crops
 from sparks.concepts.machine import forced_choice, intruder
 from sparks.concepts.metrics import (
     frechet,
@@ -20,12 +21,14 @@ from sparks.concepts.metrics import (
     stability,
 )
 from sparks.concepts.sanity import cascade
-from sparks.concepts.steering import random_direction, steer
+from sparks.concepts.steering import most_important, shuffled, steer
 from sparks.concepts.truth import (
     causal_agreement,
     ceiling,
+    crops_on_parts,
     effects,
     importance_of_parts,
+    largest_parts,
     recovery,
     shown_where,
 )
@@ -79,6 +82,14 @@ class TestMetrics:
         expected = [sorted(float((r - q).norm()) for r in reference)[4] for q in unit]
         assert knn_distance(reference, query, 5).tolist() == pytest.approx(expected)
 
+    def test_distances_see_the_norm_only_when_asked(self):
+        reference = gaussian(40, 3)
+        query = gaussian(6, 3, 1)
+        one, long = (knn_distance(reference, q) for q in (query, 100 * query))
+        assert torch.allclose(one, long)
+        expected = torch.cdist(100 * query.double(), reference.double()).sort(1).values[:, 4]
+        assert torch.allclose(knn_distance(reference, 100 * query, unit=False), expected)
+
     def test_noise_is_out_of_distribution(self):
         line = torch.rand(200, 1, generator=torch.Generator().manual_seed(0)) @ gaussian(1, 6) + 2
         held, reference = line[:50], line[50:]
@@ -113,6 +124,27 @@ class TestTruth:
         assert shown.shape[1] == 2
         assert shown[0, 0].nonzero().tolist() == [[0, 0]]
         assert shown[0, 1].nonzero().tolist() == [[3, 3]]
+
+    def test_the_largest_part_of_a_crop(self):
+        parts = torch.zeros(2, 8, 8, dtype=torch.uint8)
+        parts[0, :3, :3], parts[0, 2:4, 3:4], parts[1, 6:, 6:] = 1, 4, 2
+        owner = torch.tensor([0, 0, 0, 1, 1])
+        corner = torch.tensor([[0, 0], [2, 2], [4, 4], [4, 4], [0, 0]])
+        # 9 against 2 pixels; 1 against 2; none; all; none
+        assert largest_parts(Crops(owner, corner, 4), parts).tolist() == [0, 3, -1, 1, -1]
+
+    def test_crops_on_parts_count_crops_of_different_images(self):
+        parts = torch.zeros(3, 4, 4, dtype=torch.uint8)
+        parts[:, :2, :2], parts[:, 2:, 2:] = 1, 2
+        owner = torch.tensor([0, 0, 1, 1, 2, 2])
+        corner = torch.tensor([[0, 0], [2, 2], [0, 0], [2, 2], [0, 0], [2, 2]])
+        crops = Crops(owner, corner, 2)
+        codes = torch.tensor([[3.0, -1, 0], [5, 0, 0], [2, -3, 0], [1, 0, 0], [4, 2, 0], [0, 0, 0]])
+        # Of the two crops that show concept 0 most, one of each image, one shows part 0.
+        share, chance = crops_on_parts(codes, [0, 0, 1, 4, 2], crops, parts, [0, 1, 0, 0, 0], 2)
+        # Concept 1 has one crop above zero; turned round (3 + 1), two; nothing shows concept 2.
+        assert share.tolist() == [0.5, 0.5, 0.5, 1, 0]
+        assert chance.tolist() == [0.5] * 5
 
     def test_the_ceiling_beats_chance_at_the_resolution_of_a_layer(self):
         data = Chimera(n_train=10, n_test=20)()["test"]
@@ -248,9 +280,44 @@ class TestSteering:
             else:
                 assert values[2]["Nonlinearity"].mean() > 0.01
 
-    def test_random_directions_have_length_one(self):
-        assert float(random_direction(9, 0).norm()) == pytest.approx(1)
-        assert not torch.equal(random_direction(9, 0), random_direction(9, 1))
+    def test_what_leaves_the_data_gets_farther(self, concepts, layer, images):
+        a, reference = layer.activations(images[:6]), layer.pooled(images)
+        direction = a.mean((0, 1))  # more of the same: the direction hardly changes, the norm does
+        steps = [0.5, 2.0, 8.0, 64.0]
+        values = steer(layer, concepts.dictionary, a, direction, steps, 2, reference)
+        distance, angle = (
+            torch.stack([v[name].mean() for v in values]) for name in ("Distance", "Angle")
+        )
+        assert bool((distance.diff() > 0).all())
+        assert float(distance[-1] / distance[-2]) == pytest.approx(8, rel=0.2)
+        assert float(angle[-1]) < 1.5  # the angle alone sees nothing of it
+        # Against the definitions.
+        size = a.norm(dim=2).mean()
+        moved = (a + 8 * size * direction / direction.norm()).mean(1)
+        near, far = (
+            torch.cdist(x.double(), reference.double()).sort(1).values[:, 4]
+            for x in (a.mean(1), moved)
+        )
+        assert torch.allclose(values[2]["Distance"].double(), far / near, rtol=1e-4)
+        assert torch.allclose(values[2]["Norm"], moved.norm(dim=1) / reference.norm(dim=1).mean())
+
+    def test_a_shuffled_atom_is_alike_in_kind(self):
+        atom = torch.tensor([0.0, 3.0, 0.0, 1.0, 2.0, 0.5, 0.0, 0.0])
+        found = shuffled(atom, 0)
+        assert found.sort().values.tolist() == atom.sort().values.tolist()
+        assert torch.equal(found, shuffled(atom, 0))
+        assert not torch.equal(found, shuffled(atom, 1))
+
+    def test_the_most_important_concept_loses_most_when_left_out(self, concepts, layer, images):
+        chosen = most_important(concepts, images, 2)
+        u = concepts.coefficients(images)
+        losses = []
+        for concept in range(concepts.k):
+            without = u.clone()
+            without[:, concept] = 0
+            with torch.no_grad():
+                losses.append(float((concepts.head(u) - concepts.head(without))[:, 2].mean()))
+        assert chosen == max(range(concepts.k), key=losses.__getitem__)
 
 
 def test_the_cascade_breaks_the_last_layers_first(model):

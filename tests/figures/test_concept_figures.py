@@ -203,12 +203,12 @@ def test_prevalence_leaves_out_concepts_that_dominate_nothing():
 
 
 def test_steering_tells_where_it_stops_being_linear():
-    names = ("Logit", "OtherLogits", "Nonlinearity", "Distance", "OtherConcepts")
+    names = ("Logit", "OtherLogits", "Nonlinearity", "OtherConcepts", "Distance", "Norm", "Angle")
     table = pd.DataFrame(
         [
             rows(f"Steering{name}", t * bend, method, layer, f"t = {t:g}", image)
             for name in names
-            for method in ("concept", "random")
+            for method in ("concept", "shuffled", "other class")
             for layer, bend in (("z_first", 0.15), ("a_last", 0.0))
             for t in (0.5, 1.0, 2.0)
             for image in range(3)

@@ -11,18 +11,20 @@ from sparks.claims.runs import of_run, runs
 from sparks.claims.verdict import Outcome, Verdict, above, judged, not_run
 from sparks.statistics import Bootstrap, shown
 
-WATCHED = ("SteeringLogit", "SteeringOtherConcepts")
+WATCHED = ("SteeringLogit", "SteeringOtherLogits", "SteeringOtherConcepts")
 
 
 @dataclass(frozen=True)
 class WorksThenFails:
     """steering-works-then-fails: features are not simply directions.
 
-    Early: at the smallest step measured, the logit of the class rises more along its concept than
-    along a random direction, and the other concepts stay put. Late: at some step no longer than an
-    activation, the logit gains less per step than at first, or the other concepts change by as
-    much as they are. At the last layer the logit is linear by construction: there, only the other
-    concepts count.
+    Early, at the smallest step measured: the logit of the class rises more along its concept than
+    along each control, and more than the other logits move, and the other concepts stay put. Late,
+    at some step no longer than an activation: the logit gains less per step than at first, or the
+    other concepts change by as much as they are.
+
+    At the last layer the logits are linear, and a push along an atom adds to its own code alone:
+    the other concepts stay put and nothing bends by construction, so neither is judged there.
 
     Attributes:
         longest: step in mean lengths of an activation, beyond which nothing is asked.
@@ -35,30 +37,37 @@ class WorksThenFails:
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
-        """Judge the claim on rows "SteeringLogit" and "SteeringOtherConcepts" of each layer."""
-        outcomes, ahead, told = [], {}, []
+        """Judge the claim on rows `WATCHED` of each layer."""
+        outcomes, ahead, told, judged_late = [], {}, [], False
         for where, last, rows in _layers(table):
-            logit, others = (_steps(rows, metric, "concept") for metric in WATCHED)
+            logit, side, others = (_steps(rows, metric, "concept") for metric in WATCHED)
             steps = [t for t in map(float, logit.columns) if t <= self.longest]
-            if len(steps) < 2:
+            controls = sorted(set(rows["method"]) - {"concept"})
+            if len(steps) < 2 or not controls:
                 continue
             first = steps[0]
-            outcomes.append(above(self.bootstrap.mean(self.still - others[first]), 0.0))
-            bends = [self.bootstrap.mean(others[t] - 1) for t in steps[1:]]
+            for control in controls:
+                theirs = _steps(rows, "SteeringLogit", control)[first]
+                gain = self.bootstrap.difference(logit[first], theirs)
+                ahead[f"{control}, {where}"] = gain
+                outcomes.append(above(gain, 0.0))
+            outcomes.append(above(self.bootstrap.difference(logit[first], side[first]), 0.0))
+            late = ""
             if not last:
-                random = _steps(rows, "SteeringLogit", "random")
-                ahead[where] = self.bootstrap.difference(logit[first], random[first])
-                outcomes.append(above(ahead[where], 0.0))
+                judged_late = True
+                outcomes.append(above(self.bootstrap.mean(self.still - others[first]), 0.0))
                 rates = {t: logit[t] / t for t in steps}
+                bends = [self.bootstrap.mean(others[t] - 1) for t in steps[1:]]
                 bends += [self.bootstrap.difference(rates[first], rates[t]) for t in steps[1:]]
-            fails = _best([above(bend, 0.0) for bend in bends])
-            outcomes.append(fails)
-            told.append(_sentence(where, logit, others, first, steps[-1], fails))
-        if not ahead:
+                fails = _best([above(bend, 0.0) for bend in bends])
+                outcomes.append(fails)
+                late = f", failure {fails.value}"
+            told.append(_sentence(where, logit, side, others, first, steps[-1]) + late)
+        if not judged_late:
             return not_run("activations were not pushed before the last layer")
         least = min(ahead.values(), key=lambda gain: gain.mean)
         name = next(where for where, gain in ahead.items() if gain is least)
-        lead = f"smallest lead over a random direction {shown(least, 2)} ({name})"
+        lead = f"smallest lead over a control {shown(least, 2)} ({name})"
         return judged(outcomes, least, f"{lead}; {'; '.join(told)}")
 
 
@@ -87,9 +96,15 @@ def _best(outcomes: list[Outcome]) -> Outcome:
 
 
 def _sentence(
-    where: str, logit: pd.DataFrame, others: pd.DataFrame, first: float, last: float, fails: Outcome
+    where: str,
+    logit: pd.DataFrame,
+    side: pd.DataFrame,
+    others: pd.DataFrame,
+    first: float,
+    last: float,
 ) -> str:
     gains = f"gain per step {logit[first].mean() / first:.1f} at t = {first:g}"
     later = f"{logit[last].mean() / last:.1f} at t = {last:g}"
-    moved = f"other concepts {others[first].mean():.0%} and {others[last].mean():.0%}"
-    return f"{where}: {gains}, {later}, {moved}, failure {fails.value}"
+    moved = f"other logits {side[first].mean() / first:.1f} per step"
+    codes = f"other concepts {others[first].mean():.0%} and {others[last].mean():.0%}"
+    return f"{where}: {gains}, {later}, {moved}, {codes}"

@@ -26,7 +26,7 @@ from sparks.concepts.metrics import (
     stability,
 )
 from sparks.concepts.numbers import Numbers
-from sparks.concepts.steering import random_direction, steer
+from sparks.concepts.steering import most_important, shuffled, steer
 from sparks.concepts.tcav import everywhere, tcav
 from sparks.metrics.deletion import Deletion, Insertion
 from sparks.metrics.mufidelity import MuFidelity
@@ -108,7 +108,8 @@ class HolisticStudy:
             for concepts in fitted:
                 self.importance(one, concepts, numbers)
                 if place < self.steered:
-                    self.steering(one, concepts, numbers)
+                    rival = self._next_class(place, train, test)
+                    self.steering(one, concepts, rival, numbers)
             self.identities(one, fitted[-1], numbers)
             self.clusters(one, fitted[-1], test, numbers)
         return numbers
@@ -275,17 +276,26 @@ class HolisticStudy:
         }
         numbers.add(of_concepts, range(concepts.k), "NMF", "strategies", name)
 
-    def steering(self, one: ClassData, concepts: Concepts, numbers: Numbers) -> None:
-        """Push along the class's first concept, and along a random direction."""
+    def steering(
+        self, one: ClassData, concepts: Concepts, rival: ClassData | None, numbers: Numbers
+    ) -> None:
+        """Push along the class's first concept, and along two controls that are atoms as well.
+
+        The controls are the same atom with its channels shuffled, and the first concept of another
+        class, `rival`.
+        """
         layer = concepts.layer
-        u = concepts.coefficients(one.x)
-        target = torch.full((len(u),), one.target, dtype=torch.int64)
-        first = int(GradientInput()(concepts.head, u, target).mean(0).argmax())
-        a, reference = layer.activations(one.x), layer.pooled(one.fit)
-        ways = {
-            "concept": (concepts.dictionary.atoms[first], first),
-            "random": (random_direction(layer.channels, self.seed + one.target), None),
+        first = most_important(concepts, one.x, one.target)
+        atom = concepts.dictionary.atoms[first]
+        ways: dict[str, tuple[Tensor, int | None]] = {
+            "concept": (atom, first),
+            "shuffled": (shuffled(atom, self.seed + one.target), None),
         }
+        if rival is not None:
+            other = self._fit(layer, rival.fit)
+            foreign = most_important(other, rival.x, rival.target)
+            ways["other class"] = (other.dictionary.atoms[foreign], None)
+        a, reference = layer.activations(one.x), layer.pooled(one.fit)
         for name, (direction, concept) in ways.items():
             every = steer(
                 layer, concepts.dictionary, a, direction, self.steps, one.target, reference, concept
@@ -293,6 +303,14 @@ class HolisticStudy:
             for t, values in zip(self.steps, every, strict=True):
                 named = {f"Steering{key}": value for key, value in values.items()}
                 numbers.add(named, one.index, name, layer.name, f"t = {t:g}")
+
+    def _next_class(self, place: int, train: Classified, test: Classified) -> ClassData | None:
+        """The class measured after this one, or the first after the last; None without another."""
+        found = measurable(train, test, (self.fit_images, self.images), (2 * self.folds, 1), EVERY)
+        if len(found) < 2:
+            return None
+        _, target, fit, index = found[(place + 1) % len(found)]
+        return ClassData(target, train.images.batch(fit), test.images.batch(index), index)
 
 
 def one_logit(concepts: Concepts, one: ClassData) -> Tensor:

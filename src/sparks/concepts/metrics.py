@@ -97,12 +97,21 @@ def sliced_wasserstein(a: Tensor, b: Tensor, directions: int = 64, seed: int = 0
     return float((one - two).abs().mean() / size.clamp(min=1e-12))
 
 
-def knn_distance(reference: Tensor, queries: Tensor, k: int = 5) -> Tensor:
+def knn_distance(reference: Tensor, queries: Tensor, k: int = 5, unit: bool = True) -> Tensor:
     """Distance of each query (m, p) to its k-th nearest reference (n, p): (m,).
 
-    Deep nearest neighbours (Sun et al. 2022) on activations of length one.
+    Deep nearest neighbours (Sun et al. 2022), on activations of length one as published. That sees
+    directions only: an activation that is a hundred times too long may be as near as any.
+
+    Args:
+        reference: activations (n, p).
+        queries: other activations (m, p).
+        k: which neighbour.
+        unit: whether activations are scaled to length one.
     """
-    one, two = _unit(reference.double()), _unit(queries.double())
+    one, two = reference.double(), queries.double()
+    if unit:
+        one, two = _unit(one), _unit(two)
     parts = [
         torch.cdist(part, one).kthvalue(min(k, len(one)), dim=1).values
         for part in torch.split(two, 1024)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sparks.attribution.gradient import GradientInput
+from sparks.concepts.craft import Concepts
 from sparks.concepts.dictionary import Dictionary
 from sparks.concepts.layer import Layer
 from sparks.concepts.metrics import knn_distance
@@ -34,14 +36,16 @@ def steer(
         steps: t.
         target: class whose logit is watched.
         reference: mean activations (n, p) of real images.
-        concept: whose direction it is; the other concepts are watched. None for a random one.
+        concept: whose direction it is; the other concepts are watched. None for a control.
 
     Returns:
         For each t, name → (N,): "Logit", the change of the target's logit; "OtherLogits", the mean
         absolute change of the others; "Nonlinearity", the distance of the change from t times the
-        derivative at 0, over the larger of both; "Distance", to the 5th neighbour in `reference`,
-        over the distance at t = 0; "OtherConcepts", the change of the other coefficients over
-        their size (ℓ1).
+        derivative at 0, over the larger of both; "OtherConcepts", the change of the other
+        coefficients over their size (ℓ1). Of the mean activation over places: "Distance",
+        Euclidean, to the 5th neighbour in `reference`, over the distance at t = 0; and its two
+        parts, "Norm", over the mean norm in `reference`, and "Angle", the same distance between
+        activations of length one.
 
     Raises:
         SparksError: when the class, the direction or the reference does not fit the layer.
@@ -67,7 +71,8 @@ def steer(
         (gradient,) = torch.autograd.grad(out[:, target].sum(), leaf)
     before, slope = out.detach().cpu(), (gradient * v).sum((1, 2)).cpu()
     codes = dictionary.encode(a).mean(1).cpu()
-    near = knn_distance(reference, a.mean(1).cpu()).clamp(min=1e-12)
+    near = {unit: knn_distance(reference, a.mean(1).cpu(), unit=unit) for unit in (True, False)}
+    usual = reference.norm(dim=1).mean().clamp(min=1e-12)
     others = [c for c in range(before.shape[1]) if c != target]
     watched = [c for c in range(dictionary.k) if c != concept]
     found = []
@@ -80,18 +85,32 @@ def steer(
         larger = torch.maximum(change.abs(), linear.abs()).clamp(min=1e-6)
         new = dictionary.encode(moved).mean(1).cpu()
         lost = (new - codes)[:, watched].abs().sum(1)
+        pooled = moved.mean(1).cpu()
+        far = {
+            unit: (knn_distance(reference, pooled, unit=unit) / own.clamp(min=1e-12)).float()
+            for unit, own in near.items()
+        }
         values = {
             "Logit": change,
             "OtherLogits": (after - before)[:, others].abs().mean(1),
             "Nonlinearity": (change - linear).abs() / larger,
-            "Distance": (knn_distance(reference, moved.mean(1).cpu()) / near).float(),
             "OtherConcepts": lost / codes[:, watched].abs().sum(1).clamp(min=1e-6),
+            "Distance": far[False],
+            "Norm": pooled.norm(dim=1) / usual,
+            "Angle": far[True],
         }
         found.append(values)
     return found
 
 
-def random_direction(channels: int, seed: int) -> Tensor:
-    """A direction (p,) with no meaning, the control."""
+def shuffled(atom: Tensor, seed: int) -> Tensor:
+    """The values of an atom (p,) in another order: a control as long, sparse and non-negative."""
     generator = torch.Generator().manual_seed(seed)
-    return functional.normalize(torch.randn(channels, generator=generator), dim=0)
+    return atom[torch.randperm(len(atom), generator=generator).to(atom.device)]
+
+
+def most_important(concepts: Concepts, x: Tensor, target: int) -> int:
+    """The concept that adds most to the logit of a class, on average over images (N, C, H, W)."""
+    classes = torch.full((len(x),), target, dtype=torch.int64)
+    gave = GradientInput()(concepts.head, concepts.coefficients(x), classes)
+    return int(gave.mean(0).argmax())

@@ -13,13 +13,19 @@ from sparks.figures.style import PAGE, Drawing, mean_line, style
 from sparks.statistics import Bootstrap
 
 METRICS = {
-    "SteeringLogit": "change of the logit",
-    "SteeringOtherLogits": "change of other logits",
-    "SteeringNonlinearity": "share not linear",
-    "SteeringDistance": "distance to data, × before",
-    "SteeringOtherConcepts": "change of other concepts",
+    "SteeringLogit": "change of\nthe logit",
+    "SteeringOtherLogits": "change of\nother logits",
+    "SteeringNonlinearity": "share\nnot linear",
+    "SteeringOtherConcepts": "change of\nother concepts",
+    "SteeringDistance": "distance to\ndata, × before",
+    "SteeringNorm": "norm,\n× mean of data",
+    "SteeringAngle": "angle to\ndata, × before",
 }
-LOOK = {"concept": ("#0072B2", "o", "-"), "random": ("#999999", "x", "--")}
+LOOK = {
+    "concept": ("#0072B2", "o", "-"),
+    "shuffled": ("#999999", "x", "--"),
+    "other class": ("#D55E00", "+", ":"),
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Steering:
             for axis in axes[-1]:
                 axis.set_xlabel("t")
             handles, labels = axes[0, 0].get_legend_handles_labels()
-            figure.legend(handles, labels, ncols=2, loc="outside upper center", frameon=False)
+            figure.legend(handles, labels, ncols=3, loc="outside upper center", frameon=False)
         return Drawing(figure, self._caption(rows, dataset, model, layers))
 
     def _lines(self, axis: Any, rows: pd.DataFrame) -> None:
@@ -72,8 +78,7 @@ class Steering:
         axis.tick_params(labelsize=6)
         axis.set_ylim(top=max(axis.get_ylim()[1], 0.1))  # rounding is no effect
 
-    @staticmethod
-    def _caption(rows: pd.DataFrame, dataset: str, model: str, layers: list[str]) -> str:
+    def _caption(self, rows: pd.DataFrame, dataset: str, model: str, layers: list[str]) -> str:
         ends = rows[(rows["method"] == "concept") & (rows["metric"] == "SteeringNonlinearity")]
         mean = ends.groupby(["variant", "t"])["value"].mean()
         told = []
@@ -82,15 +87,14 @@ class Steering:
             told.append(f"{layer} {f'from t = {bent[0]:g}' if bent else 'never'}")
         return (
             f"Activations of {model} on {dataset} pushed along the first concept of the images' "
-            "own "
-            "class, and along a random direction: a + t v at every place, v as long as a mean "
-            f"activation. Mean over {rows['image'].nunique()} images with 95% bootstrap intervals. "
-            "Not "
-            "linear: distance from t times the derivative at 0, over the larger of both; above "
-            f"10 %: {', '.join(told)}. Distance to data: to the fifth neighbour among activations "
-            "of "
-            "training images, over that before. Other concepts: ℓ1 change of their coefficients "
-            "over "
-            "their size. A talk of the author says that steering works up to a point; there is no "
-            "published figure."
+            "own class, along the same atom with its channels shuffled, and along the first "
+            "concept of another class: a + t v at every place, v as long as a mean activation. "
+            f"Mean over {rows['image'].nunique()} images with {self.bootstrap.level:.0%} bootstrap "
+            "intervals. "
+            "Not linear: distance from t times the derivative at 0, over the larger of both; above "
+            f"10 %: {', '.join(told)}. Other concepts: ℓ1 change of their coefficients over their "
+            "size. Distance to data: Euclidean, of the mean activation over places, to the fifth "
+            "neighbour among those of training images, over that before; beside it the norm alone, "
+            "and the same distance between activations of length one. A talk of the author says "
+            "that steering works up to a point; there is no published figure."
         )
