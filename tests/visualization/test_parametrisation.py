@@ -165,8 +165,9 @@ class TestMACO:
         values, images = published_ascent(start, statistics, weights, spread, pixels, 40)
         for value, expected in zip(values, images, strict=True):
             image = canvas.image()
-            assert float((image[0].detach() - expected).abs().max()) < 2e-3
-            assert float(objective(image[0].detach().double(), weights)) == pytest.approx(value, abs=2e-2)
+            own = image[0].detach()
+            assert float((own - expected).abs().max()) < 2e-3
+            assert float(objective(own.double(), weights)) == pytest.approx(value, abs=2e-2)
             leaf = image.detach().double().requires_grad_()
             (gradient,) = torch.autograd.grad(objective(leaf[0], weights), leaf)
             canvas.update(image, gradient.float(), 0.0)

@@ -48,9 +48,9 @@ class WorksThenFails:
             first = steps[0]
             for control in controls:
                 theirs = _steps(rows, "SteeringLogit", control)[first]
-                lead = self.bootstrap.difference(logit[first], theirs)
-                ahead[f"{control}, {where}"] = lead
-                outcomes.append(above(lead, 0.0))
+                gain = self.bootstrap.difference(logit[first], theirs)
+                ahead[f"{control}, {where}"] = gain
+                outcomes.append(above(gain, 0.0))
             outcomes.append(above(self.bootstrap.difference(logit[first], side[first]), 0.0))
             late = ""
             if not last:
