@@ -6,7 +6,7 @@ import math
 import captum.attr
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
@@ -273,7 +273,6 @@ def test_words_are_explained_by_the_same_code():
     assert maps.tolist() == [[0, 1, 0, 0], [1, 0, 0, 1]]
 
 
-@settings(max_examples=20, deadline=None)
 @given(batch_size=st.integers(1, 70), which=st.integers(0, len(EVERY) - 2))
 def test_the_batch_size_does_not_matter(batch_size, which):
     method, (u, classes) = EVERY[which], vectors()

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -18,7 +18,6 @@ from .nets import KINDS, METHODS, attacked, boxes, inside, network, true_range
 FLOAT = 1e-12  # of evaluating these networks in float64
 
 
-@settings(max_examples=12, deadline=None)
 @given(
     kind=st.sampled_from(KINDS),
     seed=st.integers(0, 2**20),
