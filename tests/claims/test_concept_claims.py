@@ -144,11 +144,11 @@ def test_methods_that_explain_earlier_layers_only_do_not_count():
     assert claim(pd.concat([table, poor])).effect == claim(table).effect
 
 
-def extraction(pca, nmf, kmeans):
+def extraction(pca, nmf, kmeans, stable=(0.7, 0.8, 0.8)):
     scores = {
         "RelativeL2": (pca, nmf, kmeans),
         "Sparsity": (0.0, 0.4, 0.9),
-        "Stability": (0.8, 0.9, 0.9),
+        "StabilityAboveChance": stable,
     }
     return pd.concat(
         [
@@ -162,6 +162,13 @@ def extraction(pca, nmf, kmeans):
 @pytest.mark.parametrize(("errors", "outcome"), [((0.1, 0.2, 0.4), YES), ((0.3, 0.2, 0.4), NO)])
 def test_extraction(errors, outcome):
     assert holistic.ExtractionTradeoff()(extraction(*errors)).outcome == outcome
+
+
+def test_stability_is_compared_above_chance_only():
+    table = extraction(0.1, 0.2, 0.4, stable=(0.8, 0.5, 0.5))
+    bare = rows("Stability", "PCA", 0.8, n=10, variant="last")
+    table = pd.concat([table, bare, bare.assign(method="NMF", value=0.9)])
+    assert holistic.ExtractionTradeoff()(table).outcome == NO
 
 
 def strategies(prevalence, reliability):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import nnls as reference
 
@@ -17,7 +17,6 @@ def problem(n, p, k, seed=0):
     return a, torch.rand(k, p, generator=generator, dtype=torch.float64)
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.integers(1, 12), st.integers(2, 20), st.integers(0, 1000))
 def test_agrees_with_scipy(k, p, seed):
     a, atoms = problem(7, p, min(k, p), seed)
