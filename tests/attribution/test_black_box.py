@@ -246,6 +246,13 @@ def test_hsic_is_the_trace_of_its_kernels():
         result = method.estimate(masks, scores)
         torch.testing.assert_close(result[0], torch.tensor(expected).double())
     assert (HSIC(masks=40)(lambda z: 0 * z[:, 0], u, None) == 0).all()
+    # Most scores tied, but not all: the median distance is 0, and still the cell is seen.
+    masks = torch.eye(8)[:, :2].double()
+    tied = HSIC().estimate(masks, masks[:, :1].T)
+    assert tied[0, 0] > tied[0, 1] > 0
+    for same in (torch.ones(8, 2), torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]] * 3)):
+        with pytest.raises(SparksError, match="cell 0 has the same value in all"):
+            HSIC().estimate(same, torch.rand(1, len(same)))
     with pytest.raises(SparksError, match="bandwidth 'silverman'"):
         HSIC(masks=40, bandwidth="silverman")(model, u, classes)
 

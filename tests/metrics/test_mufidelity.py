@@ -22,12 +22,14 @@ def images(n=3, size=10):
     return x, torch.zeros(n, dtype=torch.long)
 
 
-def test_a_constant_map_scores_zero_and_a_random_one_about_zero():
+def test_a_constant_map_has_no_score_and_a_random_one_about_zero():
     x, target = images(20, 13)  # 13 pixels do not divide by 9 cells
     for correlation in ("spearman", "pearson"):
         metric = MuFidelity(subsets=200, correlation=correlation)
-        assert (metric(total, x, target, torch.ones(20, 13, 13))["MuFidelity"] == 0).all()
-        assert (metric(total, x, target, torch.full((20, 13, 13), 0.1))["MuFidelity"] == 0).all()
+        for value in (1.0, 0.1):
+            with pytest.warns(UndefinedScoreWarning, match="their maps are constant"):
+                score = metric(total, x, target, torch.full((20, 13, 13), value))["MuFidelity"]
+            assert score.isnan().all()
         noise = torch.rand(20, 13, 13, generator=torch.Generator().manual_seed(1))
         values = metric(total, x, target, noise)["MuFidelity"]
         # Two random vectors of 81 cells correlate by 1/9 or so; the mean of 20 by a fifth of it.

@@ -165,9 +165,9 @@ def test_the_interval_covers_as_often_as_it_says():
 
 def test_differences_are_paired():
     draws = np.linspace(0, 1, 101)
-    first, second = (Estimate(v, draws + v, 10, 0.9) for v in (0.5, 0.25))
+    first, second = (Estimate(v, 2 * v * draws + v, 10, 0.9) for v in (0.5, 0.25))
     gap = (first - second).interval()
-    assert (gap.mean, gap.low, gap.high) == pytest.approx((0.25, 0.25, 0.25))
+    assert (gap.mean, gap.low, gap.high) == pytest.approx((0.25, 0.275, 0.725))
 
 
 def test_a_score_that_mostly_does_not_exist_has_no_interval():

@@ -23,8 +23,8 @@ class HSIC(BlackBox):
         sequence: see `sparks.sensitivity.sequences`.
         scramble: randomise the sequence.
         bandwidth: of the Gaussian kernel of scores: "distance", the median distance of two
-            scores; or "output", the median score itself, as in the authors' code, which changes
-            with a constant added to the score.
+            scores (of those that differ, where most are tied); or "output", the median score
+            itself, as in the authors' code, which changes with a constant added to the score.
         resize: how values become a map, "bicubic" (published), "bilinear" or "nearest".
     """
 
@@ -48,7 +48,16 @@ class HSIC(BlackBox):
 
         K_i = 1 - (m - m')² = 1 - m² - m'² + 2 m m', and H removes all but the last term: the
         trace is 2 mᵀ H L H m, and no K_i is ever built.
+
+        Raises:
+            SparksError: when a cell has the same value in all masks: its effect cannot be seen.
         """
+        still = (masks == masks[:1]).all(0).nonzero()
+        if len(masks) < 2 or len(still):
+            cell = int(still[0]) if len(still) else 0
+            raise SparksError(
+                f"HSIC: cell {cell} has the same value in all {len(masks)} masks: draw more masks"
+            )
         centred = masks.double() - masks.double().mean(0)
         return torch.stack([self._one(centred, y) for y in scores.double()])
 
@@ -61,7 +70,9 @@ class HSIC(BlackBox):
             width = y.median()
         else:
             raise SparksError(f"bandwidth {self.bandwidth!r} is not 'distance' or 'output'")
-        if width == 0:  # constant scores depend on nothing
+        if not gaps.any():  # constant scores depend on nothing
             return torch.zeros(centred.shape[1]).to(centred)
+        if width == 0:  # more than half of the scores are tied
+            width = gaps[gaps > 0].median()
         kernel = (-((gaps / width) ** 2) / 2).exp()
         return 2 * (centred * (kernel @ centred)).sum(0) / len(y)

@@ -29,12 +29,12 @@ from sparks.concepts.truth import (
     recovery,
     shown_where,
 )
+from sparks.correlation import spearman
 from sparks.data.imageset import ImageSet
 from sparks.engine.seeds import generators
 from sparks.metrics.deletion import Deletion, Insertion
 from sparks.models.classifier import Classifier
 from sparks.progress import progress
-from sparks.sensitivity.accuracy import agreement
 
 # Units that are no images (parts, trials) are numbered apart for each class.
 APART = 10_000
@@ -319,10 +319,10 @@ class CraftStudy:
             layer = Layer(broken, concepts.layer.name, one.x[:1])
             other = replace(concepts, layer=layer)
             new = other.maps(one.x).flatten(2)
-            alike = agreement(maps.flatten(0, 1), new.flatten(0, 1)).reshape(maps.shape[:2])
+            alike = spearman(maps.flatten(0, 1), new.flatten(0, 1)).reshape(maps.shape[:2])
             # A map that is empty in either is no evidence, for likeness or against it.
             values = {"MapSpearman": alike.nanmean(1)}
-            order = agreement(ranks, self.craft.rank(other, one.x, one.target))
+            order = spearman(ranks, self.craft.rank(other, one.x, one.target))
             values["ImportanceSpearman"] = order
             numbers.add(values, one.index, "CRAFT", condition=f"{share:.0%} random")
 

@@ -32,6 +32,7 @@ from sparks.concepts.metrics import (
 from sparks.concepts.numbers import Numbers
 from sparks.concepts.steering import random_direction, steer
 from sparks.concepts.tcav import everywhere, tcav
+from sparks.correlation import spearman
 from sparks.errors import SparksError
 from sparks.metrics.deletion import Deletion, Insertion
 from sparks.metrics.mufidelity import MuFidelity
@@ -264,10 +265,9 @@ class HolisticStudy:
         size = contribution.abs().amax(1).clamp(min=1e-12)
         for label, method in self.methods_for(head).items():
             found = method(head, u, target)
-            order = torch.stack([_spearman(f, c) for f, c in zip(found, contribution, strict=True)])
             values = {
                 "IdentityError": (found - contribution).abs().amax(1) / size,
-                "IdentitySpearman": order,
+                "IdentitySpearman": spearman(found, contribution),
             }
             numbers.add(values, one.index, label, concepts.layer.name)
 
@@ -327,9 +327,3 @@ def mean_known(values: Tensor | Sequence[float]) -> float:
 def one_logit(concepts: Concepts, one: ClassData) -> Tensor:
     """The model's own logit of the class, (N,)."""
     return concepts.layer.logits(concepts.layer.activations(one.x))[:, one.target]
-
-
-def _spearman(first: Tensor, second: Tensor) -> Tensor:
-    from sparks.sensitivity.accuracy import agreement
-
-    return agreement(first[None], second[None])[0]

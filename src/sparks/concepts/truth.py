@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sparks.correlation import spearman
 from sparks.metrics.maps import undefined_to_nan
-from sparks.sensitivity.accuracy import agreement
 
 
 class Scenes(Protocol):
@@ -146,7 +146,7 @@ def causal_agreement(
     """
     rho = torch.stack(
         [
-            agreement(g[None, ~e.isnan()], e[None, ~e.isnan()])[0].float()
+            spearman(g[None, ~e.isnan()], e[None, ~e.isnan()])[0].float()
             for g, e in zip(given, effect, strict=True)
         ]
     )

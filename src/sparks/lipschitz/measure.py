@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from sparks.correlation import spearman
 from sparks.lipschitz.attack import smallest_perturbation
 from sparks.lipschitz.bound import largest_gradient, layer_norms
 from sparks.lipschitz.certificate import certified_radius, class_margin
@@ -113,14 +114,13 @@ def map_distances(one: Tensor, other: Tensor) -> dict[str, Tensor]:
         other: (N, H, W).
 
     Returns:
-        "l2", "l2, scaled" and "1 - Spearman", (N,) each.
+        "l2", "l2, scaled" and "1 - Spearman", (N,) each; the second is NaN where a map is zero, the
+        third where one is constant.
     """
-    from sparks.data.human import rank_correlation
-
     a, b = (maps.detach().cpu().flatten(1).double() for maps in (one, other))
-    unit = [m / m.norm(dim=1, keepdim=True).clamp(min=1e-12) for m in (a, b)]
+    unit = [m / m.norm(dim=1, keepdim=True) for m in (a, b)]  # a zero map has no direction: NaN
     return {
         "l2": (a - b).norm(dim=1),
         "l2, scaled": (unit[0] - unit[1]).norm(dim=1),
-        "1 - Spearman": 1 - rank_correlation(a, b),
+        "1 - Spearman": 1 - spearman(a, b),
     }

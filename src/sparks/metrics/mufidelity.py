@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from sparks.correlation import pearson, spearman
 from sparks.engine.core import Engine
 from sparks.engine.domains import Features, cells_of, elements_of
 from sparks.engine.perturbations import Baseline, Perturbation
@@ -26,7 +27,7 @@ class MuFidelity:
 
     Bhatt et al. 2020. All subsets have the same size: where sizes differ, larger subsets have
     larger sums and larger drops, and even a constant map scores near 1. A map that is constant
-    says nothing about any subset, and scores 0.
+    says nothing about any subset, and has no score.
 
     Attributes:
         subsets: number of subsets S; subsets + 1 forwards.
@@ -60,9 +61,10 @@ class MuFidelity:
         at_once = max(1, MEMORY // (self.subsets * features.d))
         parts = [slice(i, i + at_once) for i in range(0, len(x), at_once)]
         scored = [self._score(model, x[p], target[p], maps[p], features) for p in parts]
-        value, flat = (torch.cat(column) for column in zip(*scored, strict=True))
+        value, silent, flat = (torch.cat(column) for column in zip(*scored, strict=True))
         name = "MuFidelity" + ("" if self.output == "logit" else f" ({self.output})")
         value = undefined_to_nan(value, has_nan(maps).cpu(), name, "their maps hold NaN")
+        value = undefined_to_nan(value, silent, name, "their maps are constant")
         return {name: undefined_to_nan(value, flat, name, "no subset moves their scores").float()}
 
     def _features(self, x: Tensor) -> Features:
@@ -72,8 +74,8 @@ class MuFidelity:
 
     def _score(
         self, model: Model, x: Tensor, target: Tensor, maps: Tensor, features: Features
-    ) -> tuple[Tensor, Tensor]:
-        """Correlations (N,), and which scores no subset moves (N,)."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Correlations (N,), which maps are constant, and which scores no subset moves (N,)."""
         removed = self._subsets(x, features.d)
         whole = torch.zeros(len(x), 1, features.d, dtype=torch.bool)
         design = ~torch.cat([whole, removed], 1)
@@ -84,8 +86,8 @@ class MuFidelity:
         importance = features.pool(maps.detach().cpu().double())
         sums = torch.einsum("nsd,nd->ns", removed.double(), importance)
         value = _correlation(sums, drops, self.correlation)
-        value[_constant(sums, importance.abs().amax(1))] = 0
-        return value, _constant(drops, scores.abs().amax(1))
+        silent = _constant(sums, importance.abs().amax(1))
+        return value, silent, _constant(drops, scores.abs().amax(1))
 
     def _subsets(self, x: Tensor, d: int) -> Tensor:
         """Which features each subset removes, bool (N, subsets, d), round(share · d) each."""
@@ -101,14 +103,9 @@ class MuFidelity:
 
 def _correlation(a: Tensor, b: Tensor, kind: str) -> Tensor:
     """Correlation of the rows of a and b, (N, s) each."""
-    if kind == "spearman":
-        from scipy.stats import rankdata
-
-        a, b = (torch.from_numpy(rankdata(values.numpy(), axis=1)) for values in (a, b))
-    elif kind != "pearson":
+    if kind not in ("spearman", "pearson"):
         raise SparksError(f"correlation {kind!r} is not 'spearman' or 'pearson'")
-    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
-    return (a * b).sum(1) / ((a**2).sum(1) * (b**2).sum(1)).sqrt()
+    return spearman(a, b) if kind == "spearman" else pearson(a, b)
 
 
 def _constant(values: Tensor, size: Tensor) -> Tensor:
