@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,10 @@ from sparks.metrics.maps import check_maps, descending_ranks, has_nan, undefined
 from sparks.verification.attack import Attack
 
 
+class ResolutionWarning(UserWarning):
+    """Scores are as small as a search can make them, so that they do not tell maps apart."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RobustnessSr:
     """Smallest change of the features ranked first that flips the class: lower is better.
@@ -22,6 +27,9 @@ class RobustnessSr:
     Hsieh et al. 2021 (Robustness-S_r), in the maximum norm: the attack may move the best `share`
     of the features and nothing else. The mean over the shares is the area under their curve;
     `largest` counts where no attack succeeds.
+
+    Distances come in steps of largest / 2^bisections. Where all of an input's are the first step, a
+    `ResolutionWarning` says that they are no more than an upper bound.
 
     Attributes:
         shares: of the features that may move.
@@ -61,4 +69,14 @@ class RobustnessSr:
         rows, goals = x.repeat_interleave(times, 0), target.to(x.device).repeat_interleave(times)
         free = features.expand(chosen).expand_as(rows)
         found = self.attack.distance(model, rows, goals, free, self.largest, self.bisections)
-        return found.view(len(x), times)
+        curves = found.view(len(x), times)
+        step = self.largest / 2**self.bisections
+        if floor := int((curves <= step).all(1).sum()):
+            warnings.warn(
+                f"Robustness-Sr of {floor} of {len(x)} inputs is {step:g}, the smallest distance "
+                "that the search can find: take more bisections, or a smaller largest distance, to "
+                "tell their maps apart",
+                ResolutionWarning,
+                stacklevel=3,
+            )
+        return curves
