@@ -262,7 +262,8 @@ class HolisticStudy:
             without[:, concept] = 0
             parts.append(whole - logits(without))
         contribution = torch.cat(parts, 1)
-        size = contribution.abs().amax(1).clamp(min=1e-12)
+        size = contribution.abs().amax(1)
+        size = size.masked_fill(size == 0, torch.nan)  # no contribution to measure an error in
         for label, method in self.methods_for(head).items():
             found = method(head, u, target)
             values = {

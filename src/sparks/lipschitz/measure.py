@@ -40,7 +40,7 @@ def geometry(
         (N,) each: "GradientNorm" and "BoundaryError" (see `one_step_error`), "LargestGradient"
         found nearby, "LipschitzBound" of all layers (N times the same), "CertifiedRadius",
         "AttackNorm" of the smallest perturbation found (NaN for none), "AttackCosine" of that and
-        the direction of steepest descent of the class's margin.
+        the direction of steepest descent of the class's margin (NaN where the margin is flat).
     """
     exact, inputs = plain(model).double(), x.double()
     margin = class_margin(exact)
@@ -53,9 +53,14 @@ def geometry(
     values["AttackNorm"] = delta.flatten(1).norm(dim=1)
     start = inputs.clone().requires_grad_()
     (slope,) = torch.autograd.grad(margin(start, target).sum(), start)
-    cosine = torch.nn.functional.cosine_similarity(-slope.flatten(1), delta.flatten(1), dim=1)
-    values["AttackCosine"] = cosine
+    values["AttackCosine"] = _cosine(-slope.flatten(1), delta.flatten(1))
     return {name: value.detach().double().cpu() for name, value in values.items()}
+
+
+def _cosine(one: Tensor, other: Tensor) -> Tensor:
+    """Cosine of the rows of two (N, d) tensors; NaN where one is zero, which has no direction."""
+    length = one.norm(dim=1) * other.norm(dim=1)
+    return ((one * other).sum(1) / length).clamp(-1, 1)
 
 
 def followed(
