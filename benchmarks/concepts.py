@@ -12,9 +12,8 @@ import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -25,67 +24,79 @@ from torch import Tensor
 from benchmarks.cases import network
 from benchmarks.memory import peak_rise
 from benchmarks.timing import ratio, seconds
+from harness import places
+from harness.classes import classified
+from harness.compose import compose, part
+from harness.loading import build, trained
 from sparks.concepts import NMF, Craft, Layer, RandomCrops
 from sparks.concepts.nmf import nndsvda
 from sparks.engine.memory import keep_freed_memory
+from sparks.errors import SparksError
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-# Rows, channels, concepts: the default convnet, a middle layer, and ResNet50's last layer.
-SIZES = ((5000, 32, 10), (5000, 512, 25), (5000, 2048, 25))
 Row = dict[str, Any]
 
 
-def planted(n: int, p: int, k: int) -> Tensor:
-    """Sparse codes times sparse atoms, with noise."""
-    generator = torch.Generator().manual_seed(0)
-    codes = torch.rand(n, k, generator=generator) ** 3
-    atoms = torch.rand(k, p, generator=generator) ** 3
-    return (codes @ atoms + 0.3 * torch.randn(n, p, generator=generator)).clamp(min=0)
+def activations() -> list[Tensor]:
+    """Activations (n, p) of the crops of each class, as the chapters on concepts take them.
+
+    Raises:
+        SparksError: when the network of a run at scale `laptop` is not there.
+    """
+    names = {"dataset": "chimera", "model": "convnet", "seed": "0"}
+    inputs = {key: path.format(**names) for key, path in places.CLASSIFIED.items()}
+    if missing := [path for path in inputs.values() if not (ROOT / path).exists()]:
+        raise SparksError(
+            f"{missing[0]} is missing: make it by ./sparks snakemake --cores all {missing[-1]}"
+        )
+    parts = ["model.classifier", "model.layer", "studies.holistic"]
+    config = part(compose([]), parts, dataset="chimera", model="convnet")
+    study = build(config["studies.holistic"]["study"])
+    model = trained(config["model.classifier"], inputs["weights"], "cpu")
+    train, test = classified(inputs, "train"), classified(inputs, "test")
+    layer = Layer(model, config["model.layer"], test.images.batch([0]))
+    return [study._pooled(layer, one.fit)[0] for _, one in study.classes(train, test)]
 
 
 def nmf() -> Iterator[Row]:
-    """Fit the same data from the same start, with more and more iterations."""
-    for n, p, k in SIZES:
-        a = planted(n, p, k)
+    """Fit each class from the same start, with more and more iterations; means over classes."""
+    classes = activations()
+    k = 10
+    spent: dict[tuple[str, int], list[float]] = {}
+    losses: dict[tuple[str, int], list[float]] = {}
+    for a in classes:
         start = nndsvda(a, k, 0)
-        arrays = [part.numpy() for part in start]
+        arrays = [factor.numpy() for factor in start]
 
-        def theirs(iterations: int, a: Tensor = a, arrays: Any = arrays, k: int = k) -> float:
-            model = Theirs(k, init="custom", max_iter=iterations, tol=1e-4)
+        def theirs(iterations: int, a: Tensor = a, arrays: Any = arrays) -> float:
+            model = Theirs(k, init="custom", max_iter=iterations, tol=0)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 model.fit_transform(a.numpy(), W=arrays[0].copy(), H=arrays[1].copy())
             return float(model.reconstruction_err_**2 / 2)
 
-        def ours(iterations: int, a: Tensor = a, start: Any = start, k: int = k) -> float:
+        def ours(iterations: int, a: Tensor = a, start: Any = start) -> float:
             method = NMF(concepts=k, iterations=iterations, tolerance=0.0)
             return method.factorise(a, start)[2].loss
 
-        def peer(iterations: int, a: Tensor = a, start: Any = start) -> float:
-            als = import_module("overcomplete.optimization.nmf").hierarchical_als
-            codes, atoms = (part.clone() for part in start)
-            codes, atoms = als(a, codes, atoms, max_iter=iterations, tol=0.0)
-            return float((a - codes @ atoms).square().sum() / 2)
-
         final = theirs(200)
         ours(2)
-        solvers = {"scikit-learn": theirs, "ours": ours}
-        # Where its folder is on PYTHONPATH; it is no dependency.
-        if find_spec("overcomplete"):
-            solvers["overcomplete, HALS"] = peer
-            peer(2)
-        for name, solve in solvers.items():
-            for iterations in (5, 10, 20, 40, 80, 160):
-                loss = solve(iterations)
-                spent = seconds(lambda solve=solve, i=iterations: solve(i))
-                yield {
-                    "measure": "NMF loss against time",
-                    "what": f"{name}, {n} × {p}, k = {k}",
-                    "work": f"{iterations} iterations",
-                    "seconds": spent,
-                    "loss over scikit-learn's at 200": loss / final,
-                }
+        for name, solve in {"scikit-learn": theirs, "ours": ours}.items():
+            for iterations in (25, 50, 100, 200, 400):
+                at = name, iterations
+                losses.setdefault(at, []).append(solve(iterations) / final)
+                took = seconds(lambda solve=solve, i=iterations: solve(i))
+                spent.setdefault(at, []).append(took)
+    shape = f"{len(classes)} classes of {len(classes[0])} × {classes[0].shape[1]}, k = {k}"
+    for name, iterations in losses:
+        yield {
+            "measure": "NMF loss against time",
+            "what": f"{name}, {shape}",
+            "work": f"{iterations} iterations",
+            "seconds": fmean(spent[name, iterations]),
+            "loss over scikit-learn's at 200": fmean(losses[name, iterations]),
+        }
 
 
 def craft() -> Iterator[Row]:

@@ -20,8 +20,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     from harness.loading import build_method, explained, tidy, trained
     from sparks.artifacts import save_table
+    from sparks.correlation import spearman
     from sparks.progress import progress
-    from sparks.sensitivity.accuracy import SAMPLERS, agreement
+    from sparks.sensitivity.accuracy import SAMPLERS
     from sparks.sensitivity.estimators import ESTIMATORS, indices
 
     settings = cfg["studies.samplers"]
@@ -52,8 +53,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
             default = default or found
             for estimator, total in found.items():
                 values = {
-                    "ReferenceSpearman": agreement(total, reference),
-                    "DefaultSpearman": agreement(total, default["jansen"]),
+                    "ReferenceSpearman": spearman(total, reference),
+                    "DefaultSpearman": spearman(total, default["jansen"]),
                     "RelativeError": (total - reference).abs().mean(1) / reference.mean(1),
                 }
                 names = {**cfg.wildcards, "method": label}

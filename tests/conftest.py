@@ -1,4 +1,4 @@
-"""What all tests share: threads, and a browser.
+"""What all tests share: threads, the examples of property tests, and a browser.
 
 Tests run on every core at once: one thread each, or they would wait for one another.
 """
@@ -8,9 +8,29 @@ import os
 import shutil
 
 import pytest
+from hypothesis import settings
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# By default property tests try the same examples on every run and every machine; a counterexample
+# that exploration finds becomes an `@example` of its test. `-m nightly` explores: other examples on
+# every run, and more of them. `--hypothesis-profile` chooses one of the two by name.
+settings.register_profile("fixed", derandomize=True, database=None, deadline=None, max_examples=50)
+settings.register_profile("nightly", deadline=None, max_examples=200, print_blob=True)
+settings.load_profile("fixed")
+
+
+def _explores(config):
+    """Whether `-m` asks for tests that are marked `nightly`."""
+    asked = config.option.markexpr
+    return "nightly" in asked and "not nightly" not in asked
+
+
+def pytest_configure(config):
+    """Choose the profile before tests are imported."""
+    if _explores(config):
+        settings.load_profile("nightly")
 
 
 def pytest_xdist_auto_num_workers(config):
@@ -18,8 +38,15 @@ def pytest_xdist_auto_num_workers(config):
     return (os.cpu_count() or 1) + 1
 
 
-def pytest_collection_modifyitems(items):
-    """Put the longest first: one core runs the whole workflow while the other does the rest."""
+@pytest.hookimpl(tryfirst=True)  # before `-m` selects
+def pytest_collection_modifyitems(config, items):
+    """Let exploration find all property tests.
+
+    Put the longest first: one core runs the whole workflow while the other does the rest.
+    """
+    for item in items if _explores(config) else ():
+        if getattr(item.obj, "is_hypothesis_test", False):
+            item.add_marker("nightly")
     items.sort(
         key=lambda item: (item.path.name != "test_run.py", "workflow" not in item.path.parts)
     )

@@ -11,7 +11,7 @@ import sys
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.torch import load_file, save_file
@@ -40,7 +40,6 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
 @given(arrays=st.dictionaries(st.text("abc._", min_size=1), ARRAYS, min_size=1), made=JSON)
 def test_tensors_come_back_bit_by_bit(tmp_path_factory, arrays, made):
     path = tmp_path_factory.mktemp("round") / "a.safetensors"
@@ -54,7 +53,6 @@ def test_tensors_come_back_bit_by_bit(tmp_path_factory, arrays, made):
     assert tensor_provenance(path) == {"made": made}
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     dtypes=st.dictionaries(
         st.text("abc._", min_size=1),
@@ -91,7 +89,6 @@ def test_too_few_rows_leave_no_file(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@settings(max_examples=30, deadline=None)
 @given(values=st.lists(st.floats(allow_nan=True)), made=JSON)
 def test_tables_come_back(tmp_path_factory, values, made):
     path = tmp_path_factory.mktemp("round") / "t.parquet"

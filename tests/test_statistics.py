@@ -7,7 +7,14 @@ import pytest
 import scipy.stats
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, kendall_tau
+from sparks.statistics import (
+    Bootstrap,
+    interval_of,
+    kendall_tau,
+    proportion,
+    proportion_difference,
+    shown,
+)
 
 
 def test_interval_is_close_to_the_normal_one():
@@ -94,3 +101,60 @@ def test_median_of_nothing_is_refused_and_of_one_value_has_no_interval():
     with pytest.raises(SparksError, match="no value"):
         Bootstrap().median([np.nan])
     assert math.isnan(Bootstrap().median([1.0]).low)
+    assert math.isnan(kendall_tau([1, 1, 1], [1, 2, 3]))
+    assert math.isnan(kendall_tau([1, np.nan, 1], [1, 2, 3]))
+
+
+class TestNoInterval:
+    """Where resampling says nothing of the spread, there is no interval, and no width of 0."""
+
+    draws = np.linspace(0, 1, 1001)
+
+    def none(self, interval):
+        return math.isnan(interval.low) and math.isnan(interval.high) and "[" not in shown(interval)
+
+    def test_percentiles(self):
+        interval = interval_of(0.5, self.draws, 9, 0.9)
+        assert (interval.low, interval.high) == pytest.approx((0.05, 0.95))
+
+    @pytest.mark.parametrize("n", [0, 1])
+    def test_of_fewer_than_two_units(self, n):
+        assert self.none(interval_of(0.5, self.draws, n))
+
+    def test_of_a_score_that_does_not_exist(self):
+        assert self.none(interval_of(math.nan, self.draws, 9))
+        assert self.none(interval_of(0.5, np.full(10, np.nan), 9))
+        assert self.none(interval_of(0.5, [], 9))
+
+    @pytest.mark.parametrize("units", [1, 2])
+    def test_of_a_score_that_one_or_two_of_many_units_carry(self, units):
+        values = np.where(np.arange(100) < units, np.arange(100.0), np.nan)
+        drawn = [np.nanmean(values[w]) if np.isfinite(values[w]).any() else np.nan
+                 for w in Bootstrap(resamples=1000).draws(100)]  # fmt: skip
+        assert self.none(interval_of(np.nanmean(values), drawn, 100))
+
+    def test_of_a_score_that_many_units_carry(self):
+        drawn = np.where(np.arange(1001) < 20, np.nan, self.draws)
+        assert not math.isnan(interval_of(0.5, drawn, 9).low)
+
+    @pytest.mark.parametrize("value", [0.0, 0.1, 1e9])
+    def test_of_units_that_are_all_alike(self, value):
+        for estimate in (Bootstrap().mean([value] * 7), Bootstrap().median([value] * 7)):
+            assert estimate.mean == pytest.approx(value)
+            assert self.none(estimate)
+
+    def test_a_count_may_be_the_same_in_all_resamples(self):
+        interval = interval_of(7, np.full(100, 7.0), 9, steps=True)
+        assert (interval.low, interval.high) == (7, 7)
+        assert self.none(interval_of(7, np.full(100, 7.0), 1, steps=True))
+
+
+def test_the_difference_of_two_shares_as_published():
+    # Newcombe 1998, table II (a), method 10: 56 of 70 less 48 of 80.
+    first, second = np.arange(70) < 56, np.arange(80) < 48
+    found = proportion_difference(first, second)
+    assert (found.mean, found.low, found.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+    # (f): 10 of 10 less 0 of 20: no width of 0.
+    found = proportion_difference(np.ones(10), np.zeros(20))
+    assert (found.low, found.high) == pytest.approx((0.6791, 1.0), abs=5e-5)
+    assert proportion([1, np.nan, 0]).n == 2

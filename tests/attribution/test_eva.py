@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from verification.nets import KINDS, network
@@ -78,7 +78,6 @@ def test_sides_add_up_on_a_linear_model_and_point_where_ink_helps():
     torch.testing.assert_close(add + remove, both, atol=1e-5, rtol=1e-4)
 
 
-@settings(max_examples=8, deadline=None)
 @given(
     kind=st.sampled_from(KINDS),
     seed=st.integers(0, 2**20),

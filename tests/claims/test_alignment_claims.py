@@ -118,12 +118,12 @@ def test_the_softmax_loss_must_beat_the_earlier_and_match_the_twin():
         named = {"hkr_convnet": soft, "hkr_convnet_one_vs_all": earlier, "hkr_convnet_twin": twin}
         return pd.concat(
             [
-                rows(m, "Accuracy", (np.arange(1000) < 1000 * a).astype(float), "test")
-                for m, a in named.items()
+                rows(m, "Accuracy", (np.arange(1000)[::step] < 1000 * a).astype(float), "test")
+                for (m, a), step in zip(named.items(), (1, 1, -1), strict=True)
             ]
         )
 
-    assert SoftmaxLoss()(table(0.95, 0.8, 0.95)).outcome == Outcome.REPLICATED
+    assert SoftmaxLoss()(table(0.98, 0.8, 0.98)).outcome == Outcome.REPLICATED
     assert SoftmaxLoss()(table(0.95, 0.97, 0.95)).outcome == Outcome.CONTRADICTED
     assert SoftmaxLoss()(table(0.85, 0.8, 0.95)).outcome == Outcome.CONTRADICTED
     assert SoftmaxLoss()(table(0.9, 0.8, 0.9)[:1000]).outcome == Outcome.NOT_RUN
@@ -135,9 +135,11 @@ def harmonized(gains):
     for seed in range(3):
         for weight, (aligned, accurate) in {0: (0, 0), **gains}.items():
             model = f"net_lambda_{weight}"
-            right = np.arange(100) < 100 * (0.5 + accurate) + seed
+            differs = seed - 1 if weight else 0  # networks of one kind are not all alike
+            right = np.arange(100) < 100 * (0.5 + accurate) + differs
+            like_people = noisy(0.3 + aligned + 0.01 * differs)
             found += [
-                rows(model, "Spearman", noisy(0.3 + aligned, seed=seed), "max-abs", seed=seed),
+                rows(model, "Spearman", like_people, "max-abs", seed=seed),
                 rows(model, "HumanCeiling", np.full(60, 0.6), seed=seed),
                 rows(model, "Accuracy", right.astype(float), "test", seed=seed),
             ]  # fmt: skip
@@ -171,7 +173,7 @@ def network(model, aligned, accurate, seed=0, revealed=0.5):
 def networks(**gains):
     """A baseline of alignment .1 and a harmonized network of each architecture, three seeds."""
     return pd.concat(
-        network(f"{name}_lambda_{w}", 0.1 + (gain + 0.01 * seed if w else 0), 0.7, seed)
+        network(f"{name}_lambda_{w}", 0.1 + (gain * (0.9 + 0.1 * seed) if w else 0), 0.7, seed)
         for name, gain in gains.items()
         for w in (0, 5)
         for seed in range(3)
@@ -196,7 +198,7 @@ def test_the_order_of_gains(gains, wanted, effect):
 
 def test_how_curves_are_compared_with_an_ideal_observer():
     table = pd.concat(
-        network(f"net_lambda_{w}", 0.5 if w else 0.1, 0.7, seed, revealed)
+        network(f"net_lambda_{w}", 0.5 if w else 0.1, 0.7, seed, revealed + 0.01 * w * (seed - 1))
         for w, revealed in ((0, 0.4), (5, 0.9))
         for seed in range(3)
     )
@@ -224,7 +226,7 @@ def test_a_trade_off_needs_many_networks(sign, wanted):
 )
 def test_lipschitz_networks_beside_all_others(lipschitz, wanted):
     table = pd.concat(
-        network(f"{name}_lambda_0", value + 0.001 * seed, 0.7, seed)
+        network(f"{name}_lambda_0", value * (0.9 + 0.1 * seed), 0.7, seed)
         for name, value in (("otnn", lipschitz), ("a", 0.3), ("b", 0.1))
         for seed in range(3)
     )

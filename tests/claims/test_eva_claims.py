@@ -139,7 +139,7 @@ def test_ink_must_help_on_both_sides():
             [
                 rows("GainAdd", add + NOISE),
                 rows("GainRemove", remove + NOISE),
-                rows("GainAddRandom", NOISE),
+                rows("GainAddRandom", NOISE[::-1]),
                 rows("GainRemoveRandom", NOISE[::-1]),
             ]
         )

@@ -25,7 +25,7 @@ def table(importance, dominated, classes=30, prevalent=0, aligned=1):
     rows = []
     for c in range(classes):
         values = {
-            "ConceptImportance": importance,
+            "ConceptImportance": [x * (1 + 0.01 * (-1) ** c) for x in importance],
             "Prevalence": prevalence,
             "Dominated": dominated,
             "OwnAligned": [1.0] * aligned + [0.0] * (k - aligned),

@@ -21,7 +21,7 @@ def rows(metric, method, centre, noise=0.01, n=40, variant="logit", condition=""
 def constant(error, ours, theirs):
     return pd.concat(
         [
-            rows("MagnitudeError", "MACO", error, 0),
+            rows("MagnitudeError", "MACO", error, 0.01 * error),
             rows("MagnitudeError", "Fourier", 0.8),
             rows("FreeParameters", "MACO", ours, 0, 1, ""),
             rows("FreeParameters", "Fourier", theirs, 0, 1, ""),

@@ -1,11 +1,12 @@
 """Every dictionary: what it promises, against scikit-learn, closed forms and planted concepts."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn import decomposition
 
@@ -20,9 +21,10 @@ from sparks.concepts import (
     RandomAtoms,
     SemiNMF,
 )
-from sparks.concepts.dictionary import loss_of
+from sparks.concepts.dictionary import STRIDE, TooFewDimensions, loss_of, rank_of
 from sparks.concepts.metrics import matched_cosine
 from sparks.concepts.nmf import nndsvda, random_start
+from sparks.concepts.sae import Plateau
 from sparks.errors import SparksError
 
 K = 4
@@ -102,26 +104,83 @@ def test_encoding_other_channels_is_refused():
         PCA(concepts=K).fit(a).encode(a[:, :5])
 
 
-@settings(max_examples=10, deadline=None)
-@given(
-    st.integers(30, 80), st.integers(5, 20), st.integers(2, 5), st.integers(0, 99), st.booleans()
-)
-def test_nmf_is_no_worse_than_scikit_learn_from_the_same_start(n, p, k, seed, double_svd):
-    assume(k < p)  # else A = U V exactly, and the losses tell only where near 0 each one stops
+def mixture(n, p, k, seed):
+    """Non-negative activations (n, p) that k concepts explain in part, float64."""
     generator = torch.Generator().manual_seed(seed)
-    a = (torch.rand(n, k, generator=generator) @ torch.rand(k, p, generator=generator)) + (
-        0.3 * torch.rand(n, p, generator=generator)
-    )
-    u, v = nndsvda(a, k, 0) if double_svd else random_start(a, k, seed)
-    theirs = decomposition.NMF(k, init="custom")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        theirs.fit_transform(a.numpy(), W=u.numpy().copy(), H=v.numpy().copy())
-    left, right, fit = NMF(concepts=k).factorise(a, (u, v))
-    assert (left >= 0).all()
-    assert (right >= 0).all()
-    assert fit.loss == pytest.approx(loss_of(a, left, right), rel=1e-4)
-    assert fit.loss <= theirs.reconstruction_err_**2 / 2 * 1.01
+    codes, atoms = torch.rand(n, k, generator=generator), torch.rand(k, p, generator=generator)
+    return (codes @ atoms + 0.3 * torch.rand(n, p, generator=generator)).double()
+
+
+@given(
+    n=st.integers(10, 80), p=st.integers(5, 20), k=st.integers(2, 5), seed=st.integers(0, 99),
+    double_svd=st.booleans(),
+)  # fmt: skip
+@example(n=30, p=6, k=5, seed=30, double_svd=False)  # scikit-learn ends lower from this start
+def test_the_loss_of_nmf_never_rises(n, p, k, seed, double_svd):
+    a = mixture(n, p, k, seed)
+    pair = nndsvda(a, k, 0) if double_svd else random_start(a, k, seed)
+    loss = loss_of(a, *pair)
+    for _ in range(20):
+        u, v, fit = NMF(concepts=k, iterations=1).factorise(a, pair)
+        assert (u >= 0).all()
+        assert (v >= 0).all()
+        assert fit.loss == pytest.approx(float((a - u @ v).square().sum() / 2))
+        assert fit.loss <= loss * (1 + 1e-12)
+        pair, loss = (u, v), fit.loss
+
+
+def slope(a, u, v):
+    """Length of the projected gradient over U and V: 0 where the loss is stationary."""
+    rest = u @ v - a
+    slopes = rest @ v.T, u.T @ rest
+    projected = [
+        torch.where(x > 0, gradient, gradient.clamp(max=0))
+        for x, gradient in zip((u, v), slopes, strict=True)
+    ]
+    return sum(float(part.square().sum()) for part in projected) ** 0.5
+
+
+@pytest.mark.parametrize("case", [(30, 6, 5, 30), (60, 12, 4, 1), (80, 20, 3, 2)])
+@pytest.mark.parametrize("start", ["nndsvda", "random"])
+def test_nmf_ends_where_the_loss_is_stationary(case, start):
+    a = mixture(*case)
+    method = NMF(concepts=case[2], start=start, iterations=5000, tolerance=1e-10)
+    u, v, fit = method.factorise(a)
+    assert fit.converged
+    assert slope(a, u, v) < 1e-3 * slope(a, *random_start(a, case[2], 0))
+
+
+@pytest.mark.parametrize("case", [(30, 6, 5, 30), (60, 12, 4, 1), (80, 20, 3, 2)])
+def test_nmf_beside_scikit_learn_over_many_starts(case):
+    """The problem is not convex: from one start either may end lower, in the middle of many not."""
+    a, k = mixture(*case), case[2]
+    ours, theirs = [], []
+    for seed in range(11):
+        start = random_start(a, k, seed)
+        ours.append(NMF(concepts=k).factorise(a, start)[2].loss)
+        model = decomposition.NMF(k, init="custom")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.fit_transform(a.numpy(), W=start[0].numpy().copy(), H=start[1].numpy().copy())
+        theirs.append(model.reconstruction_err_**2 / 2)
+    assert np.median(ours) <= np.median(theirs) * (1 + 1e-3)  # each stops a little above the end
+
+
+def test_a_loss_of_zero_has_converged():
+    a, atoms = planted(noise=0)
+    codes = a @ torch.linalg.pinv(atoms)
+    exact = NMF(concepts=K).factorise(a, (codes, atoms))[2]
+    assert exact.converged
+    assert exact.iterations <= STRIDE
+    for method in (NMF(concepts=K), SemiNMF(concepts=K), ConvexNMF(concepts=K), SAE(concepts=K)):
+        assert method.fit(torch.zeros(30, 12)).fit.converged, method
+
+
+@pytest.mark.parametrize("kind", [SemiNMF, ConvexNMF])
+def test_the_loss_of_mixed_factorisations_never_rises(kind):
+    a = planted(noise=0.3)[0] - 0.3
+    losses = [kind(concepts=K, iterations=i, tolerance=0).fit(a).fit.loss for i in range(1, 15)]
+    assert (np.diff(losses) <= 1e-6 * losses[0]).all()
 
 
 def test_nmf_on_planted_data_reaches_the_loss_of_scikit_learn_run_to_the_end():
@@ -142,6 +201,52 @@ def test_an_autoencoder_explains_planted_data():
     a, _ = planted()
     loss = SAE(concepts=2 * K, active=3, epochs=150).fit(a).fit.loss
     assert loss < 0.05 * float((a - a.mean(0)).square().sum() / 2)
+
+
+@pytest.mark.parametrize("kind", ["relu", "topk", "batchtopk"])
+def test_whether_an_autoencoder_has_converged_is_measured(kind):
+    a, _ = planted(noise=0.3)
+    short, whole = SAE(concepts=6, kind=kind, epochs=8), SAE(concepts=6, kind=kind)
+    assert not short.fit(a).fit.converged
+    fit = whole.fit(a).fit
+    assert fit.converged
+    assert fit.iterations < whole.epochs
+    # It has levelled off: training on for far longer gains next to nothing.
+    longer = replace(whole, patience=200, halvings=7).fit(a).fit
+    assert longer.iterations > 2 * fit.iterations
+    assert longer.loss > 0.9 * fit.loss
+
+
+def test_a_rate_is_halved_where_the_loss_levels_off():
+    plateau = Plateau(rate=1.0, window=2, tolerance=0.01)
+    for loss in (8, 8, 4, 4, 2, 2):
+        plateau.note(loss)
+    assert (plateau.rate, plateau.halvings) == (1.0, 0)
+    for loss in (2, 1.99, 1.99, 1.98):
+        plateau.note(loss)
+    assert (plateau.rate, plateau.halvings) == (0.25, 2)
+    for loss in (0, 0, 0, 0):
+        plateau.note(loss)
+    assert plateau.halvings == 3
+    for loss in (np.nan, np.nan, np.nan):
+        plateau.note(loss)
+    assert plateau.halvings == 3  # a loss that is no number has not levelled off
+
+
+def test_too_few_dimensions():
+    flat = planted()[0][:, :3] @ torch.rand(3, 12, generator=torch.Generator().manual_seed(1))
+    flat = flat + torch.tensor([7.0] * 6 + [0.0] * 6)  # a mean is no dimension
+    with pytest.raises(TooFewDimensions, match="spread in 3 dimensions, and ICA of 4"):
+        ICA(concepts=K).fit(flat)
+    a = planted()[0]
+    a[:, 3:] = a[:, :1] + a[:, 1:2]
+    a[:, 1] = a[:, 2] = 0.5
+    with pytest.raises(TooFewDimensions):
+        ICA(concepts=K).fit(a)
+    fitted = PCA(concepts=K).fit(a)
+    assert (fitted.atoms.norm(dim=1) > 0.99).sum() == rank_of(a) < K
+    assert (fitted.encode(a)[:, rank_of(a) :] == 0).all()
+    assert torch.allclose(fitted.decode(fitted.encode(a)), a, atol=1e-5)
 
 
 def test_pca_is_the_best_subspace():
@@ -186,7 +291,7 @@ def test_sparse_autoencoders_are_as_sparse_as_asked():
     a, _ = planted()
     top = SAE(concepts=8, kind="topk", active=2, epochs=8).fit(a).encode(a)
     assert ((top != 0).sum(1) <= 2).all()
-    batch = SAE(concepts=8, kind="batchtopk", active=2, epochs=8).fit(a).encode(a)
+    batch = SAE(concepts=8, kind="batchtopk", active=2).fit(a).encode(a)
     assert 1.5 < float((batch != 0).sum(1).float().mean()) < 2.5
     loose, tight = (
         SAE(concepts=8, kind="relu", penalty=penalty, epochs=20).fit(a).encode(a)
@@ -223,7 +328,7 @@ def test_settings_are_checked():
 def test_activations_that_are_all_alike(method, value):
     a = torch.full((30, 12), value)
     if isinstance(method, ICA):
-        with pytest.raises(SparksError, match="all activations are alike"):
+        with pytest.raises(SparksError, match="spread in 0 dimensions"):
             method.fit(a)
         return
     fitted = method.fit(a)

@@ -1,5 +1,7 @@
 """Metrics of dictionaries, truth, machine tests, clusters, steering and randomised weights."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -10,15 +12,18 @@ from sparks.concepts.clusters import Strategies, plane
 from sparks.concepts.crops import Crops
 from sparks.concepts.machine import forced_choice, intruder
 from sparks.concepts.metrics import (
+    above_chance,
     frechet,
     hoyer,
     knn_distance,
     matched_cosine,
     out_of_distribution,
+    r_squared,
     relative_l2,
     sliced_wasserstein,
     sparsity,
     stability,
+    stability_by_chance,
 )
 from sparks.concepts.sanity import cascade
 from sparks.concepts.steering import most_important, shuffled, steer
@@ -33,6 +38,7 @@ from sparks.concepts.truth import (
     shown_where,
 )
 from sparks.data import Chimera
+from sparks.errors import SparksError
 
 
 def gaussian(n, p, seed=0):
@@ -60,6 +66,59 @@ class TestMetrics:
         dead[2] = 0
         assert stability([atoms, dead]).tolist() == pytest.approx([0.75])
         assert len(stability([atoms, dead, atoms])) == 3
+
+    def test_stability_by_chance_in_closed_form(self):
+        # One Gaussian atom of p channels: E |cosine| = Γ(p/2) / (√π Γ((p+1)/2)), where shuffling
+        # leaves the mean of the channels as it is, of order 1 / √p.
+        p = 64
+        expected = math.exp(math.lgamma(p / 2) - math.lgamma((p + 1) / 2)) / math.sqrt(math.pi)
+        lone = torch.randn(2, 1, p, generator=torch.Generator().manual_seed(3))
+        lone = list(lone - lone.mean(2, keepdim=True))
+        chance = stability_by_chance(lone, repeats=2000)
+        assert float(chance.mean()) == pytest.approx(expected, rel=0.05)
+        # One channel alone meets another one in one of p cases.
+        one_hot = [torch.eye(8)[:1], torch.eye(8)[3:4]]
+        assert float(stability_by_chance(one_hot, 4000).mean()) == pytest.approx(1 / 8, abs=0.02)
+
+    def test_chance_is_the_level_of_unrelated_dictionaries_and_non_negative_ones_have_more(self):
+        signed = [gaussian(10, 32, i) for i in range(6)]
+        positive = [d.abs() for d in signed]
+        for unrelated in (signed, positive):
+            chance = float(stability_by_chance(unrelated[:2], repeats=40).mean())
+            assert float(stability(unrelated).mean()) == pytest.approx(chance, abs=0.03)
+            assert float(stability([unrelated[0]] * 2).mean()) == pytest.approx(1)
+        levels = [float(stability_by_chance(d).mean()) for d in (signed, positive)]
+        assert levels[0] + 0.3 < levels[1]
+        assert above_chance(0.75, 0.5) == 0.5
+        assert above_chance(0.4, 0.5) < 0
+        assert math.isnan(above_chance(1, 1))  # constant atoms: shuffling changes nothing
+        assert float(stability_by_chance([torch.ones(3, 8)] * 2).mean()) == pytest.approx(1)
+
+    def test_no_pair_has_no_stability(self):
+        with pytest.raises(SparksError, match="there is 1"):
+            stability([gaussian(3, 4)])
+
+    def test_r_squared(self):
+        a = gaussian(50, 4)
+        assert r_squared(a, a) == 1
+        assert r_squared(a, a.mean(0).expand(50, 4)) == pytest.approx(0, abs=1e-6)
+        half = a.mean(0) + (a - a.mean(0)) / 2
+        assert r_squared(a, half) == pytest.approx(0.75)
+
+    @pytest.mark.parametrize("value", [0.0, 0.1, 3.0])
+    @pytest.mark.parametrize("off", [0.0, 1.0])
+    def test_activations_that_are_all_alike_have_no_relative_score(self, value, off):
+        a = torch.full((6, 4), value)
+        back = a + off
+        for score in (frechet(a, back), sliced_wasserstein(a, back), r_squared(a, back)):
+            assert math.isnan(score)
+        assert out_of_distribution(a, a, back).isnan().all()
+
+    def test_a_zero_activation_has_no_relative_error(self):
+        a = torch.tensor([[3.0, 4.0], [0.0, 0.0]])
+        found = relative_l2(a, torch.ones(2, 2))
+        assert found[0] == pytest.approx(13**0.5 / 5, rel=1e-5)
+        assert found[1].isnan()
 
     def test_frechet_against_matrix_square_root(self):
         a, b = gaussian(300, 5), gaussian(300, 5, 1) @ gaussian(5, 5, 2) + 0.3
@@ -196,6 +255,14 @@ class TestTruth:
         assert found["CausalSpearman"].tolist() == pytest.approx([1, -1])
         assert found["DiagnosticShare"].tolist() == pytest.approx([1.4 / 1.5, 0.3 / 0.6])
         assert found["DiagnosticEffect"].tolist() == pytest.approx([8 / 8.1, 8 / 8.2])
+
+    @pytest.mark.filterwarnings("ignore::sparks.metrics.maps.UndefinedScoreWarning")
+    def test_no_importance_is_on_no_part(self):
+        effect = torch.tensor([[5.0, 3.0, 1.0]])
+        found = causal_agreement(torch.zeros(1, 3), effect, [0])
+        assert found["DiagnosticShare"].isnan().all()
+        assert found["CausalSpearman"].isnan().all()
+        assert found["DiagnosticEffect"].tolist() == pytest.approx([5 / 9])
 
 
 class TestMachine:

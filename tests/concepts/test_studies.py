@@ -1,6 +1,6 @@
 """The studies of CRAFT and of the holistic framework, whole, on a small model and few images."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 import pytest
@@ -15,9 +15,10 @@ from sparks.attribution import (
     Saliency,
     Sobol,
 )
-from sparks.concepts import NMF, PCA, Craft, Layer, RandomCrops
+from sparks.concepts import NMF, PCA, Craft, Layer, RandomAtoms, RandomCrops
 from sparks.concepts.classes import Classified
 from sparks.concepts.craft_study import CraftStudy
+from sparks.concepts.dictionary import Method
 from sparks.concepts.holistic_study import HolisticStudy
 from sparks.concepts.pictures import Pictures
 from sparks.data import Chimera, ImageSet
@@ -231,3 +232,38 @@ def test_an_image_of_a_class_that_no_training_image_is_given(model, sets):
 def test_without_known_parts_nothing_is_compared_with_them(craft_numbers):
     assert not craft_numbers["metric"].isin(["IoU", "Purity", "Coverage"]).any()
     assert {"IntruderAccuracy", "DerivativeError", "MapSpearman"} <= set(craft_numbers["metric"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn(Method):
+    """Random atoms that depend on the seed alone; it notes the seeds it was fitted with."""
+
+    seeds: list = field(default_factory=list)
+
+    def fit(self, a):
+        self.seeds.append(self.seed)
+        return RandomAtoms(concepts=self.concepts, seed=self.seed).fit(
+            torch.rand(40, a.shape[1], generator=torch.Generator().manual_seed(0))
+        )
+
+
+def test_a_random_start_counts_as_no_stability(holistic_study, model, given):
+    drawn = Drawn(concepts=3)
+    study = replace(holistic_study, dictionaries={"Drawn": drawn}, most=1, swept=0)
+    table = study.run(model, LAYERS, *given).table("made-up", "convnet", 0)
+    assert len(set(drawn.seeds)) == len(drawn.seeds) == study.folds
+    reached, above = (wide(table, m, variant="last")["Drawn"].iloc[0]
+                      for m in ("Stability", "StabilityAboveChance"))  # fmt: skip
+    assert reached < 0.99
+    assert abs(above) < 0.4
+    with pytest.raises(SparksError, match="1 folds"):
+        replace(holistic_study, folds=1)
+
+
+def test_a_dictionary_that_needs_more_dimensions_is_left_out_and_named(
+    holistic_study, model, given
+):
+    study = replace(holistic_study, most=1, sizes=(20,))  # of 12 channels
+    with pytest.warns(UserWarning, match="no PCA of class .*20 concepts of 12 channels"):
+        table = study.run(model, LAYERS, *given).table("made-up", "convnet", 0)
+    assert list(wide(table, "RelativeL2", variant="sweep")) == ["NMF"]

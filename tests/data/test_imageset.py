@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -39,7 +39,6 @@ def image_sets(draw: st.DrawFn) -> ImageSet:
 
 
 @given(images=image_sets())
-@settings(max_examples=60, deadline=None)
 def test_what_is_saved_is_what_is_loaded(
     images: ImageSet, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sparks.engine.domains import (
@@ -20,7 +20,6 @@ from sparks.errors import SparksError
 sides = st.integers(1, 9)
 
 
-@settings(max_examples=50, deadline=None)
 @given(rows=sides, columns=sides, height=st.integers(9, 30), width=st.integers(9, 30))
 def test_every_pixel_belongs_to_the_cell_it_lies_in(rows, columns, height, width):
     grid = Grid((rows, columns), (height, width))

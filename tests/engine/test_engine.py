@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pretended_gpu import PretendedGPU
 from torch import Tensor, nn
@@ -82,7 +82,6 @@ def direct(net: nn.Module, x: Tensor, target: Tensor, masks: Tensor, cells: tupl
     return scores
 
 
-@settings(max_examples=30, deadline=None)
 @given(
     images=st.integers(1, 4),
     n=st.integers(1, 9),

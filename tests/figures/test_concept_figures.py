@@ -153,8 +153,15 @@ def test_dictionaries_against_their_size():
             for k, value in ((2, 0.5), (10, 0.25))
             for target in range(3)
         ]
+        + [
+            rows("StabilityChance", 0.125 * k, "NMF", "sweep", f"{k} concepts", target)
+            for k in (2, 4)
+            for target in range(3)
+        ]
     )
     drawing = DictionariesK()(table)
+    dotted = [a for a in drawing.figure.axes[3].get_lines() if a.get_linestyle() == ":"]
+    assert list(next(a for a in dotted if len(a.get_xdata())).get_ydata()) == [0.25, 0.5]
     line = drawing.figure.axes[0].get_lines()[0]
     assert list(line.get_xdata()) == [2, 10]
     assert list(line.get_ydata()) == [0.5, 0.25]

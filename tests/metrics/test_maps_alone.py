@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sparks.errors import SparksError
@@ -76,7 +76,6 @@ def test_gini_is_the_mean_absolute_difference():
         assert values[i] == pytest.approx(direct, rel=1e-5)
 
 
-@settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10**6), scale=st.floats(1e-3, 1e3))
 def test_the_scale_of_a_map_does_not_matter(seed, scale):
     maps = torch.randn(4, 5, 5, generator=torch.Generator().manual_seed(seed))

@@ -1,5 +1,7 @@
 """Robustness-Sr against the closed form of a linear model, and its invariances."""
 
+import warnings
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from sparks.engine import Uniform
 from sparks.errors import SparksError
 from sparks.metrics import Deletion, MuFidelity, RobustnessSr
 from sparks.metrics.maps import UndefinedScoreWarning
+from sparks.metrics.robustness import ResolutionWarning
 from sparks.verification import Attack
 
 
@@ -79,6 +82,24 @@ def test_where_nothing_flips_the_largest_counts_and_nan_is_flagged():
         assert metric(model, x, target, maps)["Robustness-Sr"].isnan().tolist() == [
             False, True, False,
         ]  # fmt: skip
+
+
+def test_distances_at_the_resolution_of_the_search_are_flagged():
+    x = torch.full((2, 1, 3, 3), 0.5)
+    x[1] += 0.3  # further from the border, which is at a mean of 1/2 + 1/1000
+    weight = torch.full((1, 9), 1 / 9)
+
+    def model(images):
+        above = images.flatten(1) @ weight.T - 0.499
+        return torch.cat([above, torch.zeros_like(above)], 1)
+
+    target, maps = torch.zeros(2, dtype=torch.long), torch.rand(2, 3, 3)
+    coarse = RobustnessSr(shares=(1.0,), bisections=3)
+    with pytest.warns(ResolutionWarning, match=r"1 of 2 inputs is 0\.125"):
+        assert coarse(model, x, target, maps)["Robustness-Sr"][0] == 1 / 8
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        RobustnessSr(shares=(1.0,), bisections=12)(model, x, target, maps)
 
 
 def test_bad_settings_are_refused():

@@ -5,11 +5,11 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
+from sparks.correlation import spearman
 from sparks.sensitivity.accuracy import (
     FUNCTIONS,
     SAMPLERS,
     Sampler,
-    agreement,
     deviations,
     estimates,
 )
@@ -61,5 +61,5 @@ def test_agreement_is_spearmans():
     generator = torch.Generator().manual_seed(0)
     first, second = torch.rand(2, 4, 9, generator=generator).round(decimals=1)
     expected = [spearmanr(a, b).statistic for a, b in zip(first, second, strict=True)]
-    np.testing.assert_allclose(agreement(first, second), expected)
-    assert agreement(torch.ones(1, 5), torch.rand(1, 5)).isnan().all()
+    np.testing.assert_allclose(spearman(first, second), expected)
+    assert spearman(torch.ones(1, 5), torch.rand(1, 5)).isnan().all()

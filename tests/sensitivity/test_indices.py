@@ -144,6 +144,18 @@ def test_bootstrap_is_seeded_and_contains_the_estimate():
         assert ((low <= estimate) & (estimate <= high)).all()
 
 
+def test_points_that_hardly_differ_have_no_interval():
+    # One point of 64 alone moves the output: 37 % of the resamples miss it.
+    outputs = torch.zeros(64 * 5)
+    outputs[::64] = torch.tensor([1.0, 0.5, 0.2, 0.3, 0.9])
+    for order in ("first", "total"):
+        low, high = bootstrap(outputs, 64, order, repeats=300)
+        assert low.isnan().all()
+        assert high.isnan().all()
+    two = torch.tensor([1.0, 2.0, 3.0, 1.0, 2.0, 2.0, 1.0, 1.0])  # half of the resamples are flat
+    assert torch.cat(bootstrap(two, 2, repeats=300)).isnan().all()
+
+
 def test_bad_arguments_are_refused():
     outputs = torch.rand(20)
     with pytest.raises(SparksError, match="not those of a replicated design of 7 points"):

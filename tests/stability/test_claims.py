@@ -164,3 +164,13 @@ def test_distances_must_never_fall(falls: str | None, outcome: Outcome):
     verdict = DistancesMonotone()(pd.DataFrame(rows))
     assert verdict.outcome == outcome
     assert verdict.effect == (1 if falls is None else -1)
+
+
+@pytest.mark.parametrize("unequal", [6, 0])
+def test_a_score_that_does_not_exist_is_not_counted_as_lower(unequal):
+    """Without S≠ there is no ReCo: neither higher than another one, nor lower."""
+    ours = scores(ALL, model="lipschitz", level=of(Saliency=0.1), unequal=unequal)
+    verdict = LipschitzHigher("lipschitz", "convnet", 6, B)(pd.concat([ours, scores(ALL)]))
+    assert ("ReCo on digits: higher for n/a of 7" in verdict.measured) == (unequal == 0)
+    if unequal == 0:
+        assert verdict.outcome != Outcome.REPLICATED

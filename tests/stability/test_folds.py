@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -12,7 +12,6 @@ from sparks.models.lipschitz import LipschitzConvNet
 from sparks.stability.folds import randomise_weights, stratified_folds, switch_labels
 
 
-@settings(max_examples=30, deadline=None)
 @given(counts=st.lists(st.integers(4, 13), min_size=1, max_size=4), k=st.integers(2, 4))
 def test_every_class_is_spread_evenly_and_folds_are_equally_large(counts: list[int], k: int):
     labels = torch.cat([torch.full((n,), i) for i, n in enumerate(counts)])

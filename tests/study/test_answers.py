@@ -288,9 +288,7 @@ def test_a_file_that_may_not_be_read_is_a_reason(key, folder, monkeypatch):
     assert rejected["reason"].tolist() == ["it cannot be read (Permission denied)"]
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_stands_in_a_file_is_a_reason_and_no_crash(data, key, folder):
     content = answered(key, "p")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -75,14 +76,19 @@ def test_coherence_puts_the_machine_beside_published_people():
 def test_dictionaries_best_reconstruction_first():
     scores = pd.concat(
         [
-            rows(metric, [value, value], method, "last", "10 concepts")
+            rows(metric, [0.5 * value, 1.5 * value], method, "last", "10 concepts")
             for metric in ("RelativeL2", "Sparsity", "Stability")
             for method, value in (("NMF", 0.25), ("PCA", 0.125))
         ]
     )
-    table = Dictionaries()(scores)
+    # A score that exists for no class is a dash; one that exists for some is their mean.
+    none = rows("FID", [np.nan, np.nan], "PCA", "last", "10 concepts")
+    some = rows("R2", [np.nan, 0.5], "PCA", "last", "10 concepts")
+    table = Dictionaries()(pd.concat([scores, none, some]))
     assert table.shown["dictionary"].tolist() == ["PCA", "NMF"]
-    assert table.shown["relative ℓ2 ↓"].iloc[0] == "0.125 [0.125, 0.125]"
+    assert table.shown["Fréchet ↓"].iloc[0] == "–"
+    assert table.shown["R² ↑"].iloc[0] == "0.500"
+    assert table.shown["relative ℓ2 ↓"].iloc[0] == "0.125 [0.062, 0.188]"
     assert table.shown["OOD ↓"].tolist() == ["–", "–"]
     assert "mean over 2 classes" in table.caption
 

@@ -1,9 +1,11 @@
 """Tables from made-up numbers: every cell can be said beforehand."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from sparks.claims.verdict import Outcome, Verdict
+from sparks.claims.words import CarriesOverToWords
 from sparks.errors import SparksError
 from sparks.statistics import Bootstrap
 from sparks.tables.claims import Claims
@@ -132,3 +134,25 @@ def test_a_claim_on_too_few_images_does_not_count_as_run():
     made = Claims([claim(1, lambda table: yes)])(scores({("A", "Deletion"): [0.0] * 10}))
     assert made.shown["verdict"].tolist() == ["not run at this scale"]
     assert "only 10 images" in made.shown["measured"].iloc[0]
+
+
+@pytest.mark.parametrize(("large", "verdict"), [(8, "not run at this scale"), (60, "replicated")])
+def test_images_count_that_were_judged_and_not_those_beside_them(large, verdict):
+    """8 images of one data set, and 60 of another: the claim is on both, and rests on 8."""
+    generator = np.random.default_rng(0)
+    means = {"Sobol": 0.1, "LIME": 0.2, "Random": 0.4}
+    table = pd.concat(
+        scores({(m, "Deletion"): v + 0.01 * generator.random(n) for m, v in means.items()}).assign(
+            dataset=data
+        )
+        for data, n in (("digits", 60), ("chimera", large))
+    )
+    made = Claims([claim(1, CarriesOverToWords(["LIME"], margin=0.02))])(table)
+    assert made.shown["verdict"].tolist() == [verdict]
+    assert ("only 8 images" in made.shown["measured"].iloc[0]) == (large == 8)
+
+
+def test_an_effect_without_an_interval_shows_none():
+    no = Verdict(Outcome.INCONCLUSIVE, 0.5, float("nan"), float("nan"), "measured")
+    made = Claims([claim(1, lambda table: no)])(scores({("A", "Deletion"): [0.0] * 60}))
+    assert made.shown["effect [interval]"].tolist() == ["+0.500"]

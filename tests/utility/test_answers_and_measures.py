@@ -83,10 +83,11 @@ def test_different_sessions_are_refused():
         trapezoid([0.5], [0.5])
 
 
-def test_summary_of_certain_participants_has_no_width():
+def test_summary_of_participants_who_are_all_alike_has_no_interval():
     found = summary(session_accuracies(answers({"Baseline": 1.0, "GradCAM": 1.0})))
     row = found[found["metric"] == "Utility"].iloc[0]
-    assert (row["mean"], row["low"], row["high"], row["n"]) == (1.0, 1.0, 1.0, 20)
+    assert (row["mean"], row["n"]) == (1.0, 20)
+    assert np.isnan([row["low"], row["high"]]).all()
     assert not ((found["condition"] == "Baseline") & (found["metric"] == "Utility")).any()
     assert set(found[found["metric"] == "UtilityK"]["session"]) == {1, 2, 3}
 
@@ -146,6 +147,33 @@ def test_anova_by_sums_of_squares():
     assert found.f == pytest.approx(between / 2 / (within / 57))
     assert found.eta2 == pytest.approx(between / (between + within))
     assert found.eta2 == pytest.approx(eta2_of(found.f, found.between, found.within))
+
+
+def test_participants_who_are_all_alike_decide_no_test():
+    sessions = session_accuracies(answers({"Baseline": 1.0, "GradCAM": 0.0}))
+    found, rows = anova(sessions, "wolf"), tukey(sessions, "wolf").iloc[0]
+    assert found.eta2 == pytest.approx(1)
+    assert np.isnan([found.f, found.p]).all()
+    assert rows["difference"] == -1
+    assert np.isnan([rows["low"], rows["high"], rows["p"]]).all()
+
+
+def test_points_on_a_line_have_no_interval():
+    found = correlation([1, 2, 3, 4, 5], [2, 4, 6, 8, 10])
+    assert found.r == pytest.approx(1)
+    assert np.isnan([found.p, found.low, found.high]).all()
+    assert np.isnan(correlation([1, 2, 3, 4, 5], [2, 2, 2, 2, 2]).r)
+
+
+def test_one_participant_has_no_interval_whatever_the_others():
+    people = answers({"Baseline": 0.6, "GradCAM": 0.8})
+    for alone in ("Baseline", "GradCAM"):
+        first = people[people["condition"] == alone]["participant"].iloc[0]
+        some = people[(people["condition"] != alone) | (people["participant"] == first)]
+        rows = summary(session_accuracies(some))
+        utility = rows[(rows["metric"] == "Utility")].iloc[0]
+        assert np.isfinite(utility["mean"])
+        assert np.isnan([utility["low"], utility["high"]]).all()
 
 
 def test_tukey_of_two_conditions_is_the_t_test():

@@ -117,7 +117,7 @@ def test_correlations_everywhere(sign, faithful, simple, alike):
 
 
 def test_complexity_in_the_bias_scenario_only():
-    proxies = {"husky": rising(-1), "leaves": rising(1), "foxes": rising(1)}
+    proxies = {"husky": rising(-1, 1e-3), "leaves": rising(1, 1e-3), "foxes": rising(1, 1e-3)}
     table = experiment(dict.fromkeys(FLAT, HELPED), proxies)
     verdict = claims.ComplexityBiasOnly(SCENARIOS, DRAW)(table)
     assert verdict.outcome == Outcome.REPLICATED

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -23,7 +23,6 @@ from .nets import KINDS, METHODS, attacked, boxes, drawn, inside, network, true_
 FLOAT = 1e-12  # of evaluating these networks in float64
 
 
-@settings(max_examples=12, deadline=None)
 @given(
     kind=st.sampled_from(KINDS),
     seed=st.integers(0, 2**20),

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
@@ -34,7 +34,6 @@ def stretches(crops, progress=0.5, steps=40, side=100):
 
 
 class TestResampling:
-    @settings(max_examples=30, deadline=None)
     @given(SIZES, SIZES)
     def test_whole_canvas_is_interpolation(self, source, target):
         x = torch.rand(2, 3, *source, generator=generator())
@@ -57,7 +56,6 @@ class TestResampling:
         assert float(spot.sum()) == pytest.approx(1, abs=1e-4)
         assert float((spot * place**2).sum()) == pytest.approx(1.5**2, rel=0.02)
 
-    @settings(max_examples=20, deadline=None)
     @given(SIZES, SIZES, st.sampled_from(sorted(CROPS)))
     def test_adjoint(self, canvas, size, name):
         # ⟨crop(x), y⟩ = ⟨x, adjoint(y)⟩, and the adjoint is added to what is there.

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from skimage.restoration import denoise_tv_chambolle
 
@@ -76,7 +76,6 @@ def published_ascent(phase, statistics, weights, spread, pixels, steps):
 
 
 class TestMACO:
-    @settings(max_examples=40, deadline=None)
     @given(st.integers(2, 17), st.integers(2, 17), st.integers(0, 1000))
     def test_magnitude_is_fixed_whatever_the_phase(self, height, width, seed):
         # The spectrum of some real image, hence possible, but with its mean.
@@ -260,7 +259,6 @@ class TestDenoise:
         assert torch.allclose(found[..., :5], torch.tensor(0.4 / 5), atol=1e-3)
         assert torch.allclose(found[..., 5:], torch.tensor(1 - 0.4 / 7), atol=1e-3)
 
-    @settings(max_examples=10, deadline=None)
     @given(st.floats(0.01, 1), st.integers(0, 100))
     def test_keeps_means_and_flat_images(self, strength, seed):
         x = torch.rand(2, 3, 7, 9, generator=generator(seed))

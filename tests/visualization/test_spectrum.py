@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sparks.artifacts import load_tensors, save_tensors
@@ -57,7 +57,6 @@ class TestFitting:
         assert statistics.size == (16, 16)
         assert statistics.count == len(images)
 
-    @settings(max_examples=10, deadline=None)
     @given(st.integers(1, 40))
     def test_batches_of_any_size(self, images, statistics, batch):
         other = image_statistics(lambda: iter(images.split(batch)))
@@ -190,7 +189,6 @@ class TestResized:
     def test_same_size_is_the_same(self, statistics):
         assert statistics.resized((16, 16)) is statistics
 
-    @settings(max_examples=25, deadline=None)
     @given(st.tuples(st.integers(4, 33), st.integers(4, 33)))
     def test_is_the_spectrum_of_an_image(self, statistics, size):
         magnitude = statistics.resized(size).magnitude

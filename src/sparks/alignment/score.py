@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from sparks.data.human import rank_correlation
+from sparks.correlation import spearman
 from sparks.errors import SparksError
 from sparks.metrics.maps import check_maps, has_nan, undefined_to_nan
 
@@ -48,7 +48,7 @@ def alignment(maps: Tensor, human: Tensor, share: float = 0.1) -> dict[str, Tens
     a, b = _highest(ours, share), _highest(theirs, share)
     both, size = (a & b).sum(1).double(), (a.sum(1) + b.sum(1)).double()
     values = {
-        "Spearman": rank_correlation(ours, theirs),
+        "Spearman": spearman(ours, theirs),
         "Dice": 2 * both / size,
         "IoU": both / (size - both),
     }

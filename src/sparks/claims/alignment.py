@@ -11,7 +11,7 @@ import pandas as pd
 
 from sparks.claims.verdict import Verdict, above, judged, not_run
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, Interval
+from sparks.statistics import Bootstrap, Interval, interval_of
 from sparks.tables.alignment import of_networks
 
 ALIGNMENT, ACCURACY = ("Alignment", "max-abs"), ("Accuracy", "test")
@@ -143,9 +143,8 @@ class Tradeoff:
                 "correlation needs"
             )
         draws = [spearmanr(pairs[which]).statistic for which in self.bootstrap.draws(len(pairs))]
-        tail = (1 - self.bootstrap.level) / 2
-        low, high = np.nanquantile(draws, [tail, 1 - tail])
-        found = Interval(float(spearmanr(pairs).statistic), float(low), float(high), len(pairs))
+        rho = float(spearmanr(pairs).statistic)
+        found = interval_of(rho, draws, len(pairs), self.bootstrap.level, True)
         told = f"rank correlation {found.mean:+.2f} over {len(pairs)} networks"
         return judged([above(-found, 0.0)], found, told)
 

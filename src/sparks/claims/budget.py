@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sparks.claims.sobol import SIGN
 from sparks.claims.verdict import Verdict, above, judged, not_run
-from sparks.statistics import Bootstrap, Interval
+from sparks.statistics import Bootstrap, Interval, interval_of, shown
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,16 @@ class FewerForwards:
                 scores.resampled(which).ratio(self.margins[str(metric)])[0]
                 for which in self.bootstrap.draws(len(scores.values))
             ]
-            tail = (1 - self.bootstrap.level) / 2
-            low, high = np.quantile(drawn, [tail, 1 - tail])
             told = f"{metric} of {model} on {dataset} (best {best} with {spent}, HSIC "
             told += f"with {needed})" if ratio else "never as good)"
-            ratios[told] = Interval(ratio, float(low), float(high), len(scores.values))
+            ratios[told] = interval_of(ratio, drawn, len(scores.values), self.bootstrap.level, True)
         smallest = min(ratios.values(), key=lambda interval: interval.mean)
-        each = "; ".join(f"{w} {i.mean:.1f} [{i.low:.1f}, {i.high:.1f}]" for w, i in ratios.items())
+        each = "; ".join(f"{w} {shown(i, 1)}" for w, i in ratios.items())
         return judged(
             [above(interval, self.several) for interval in ratios.values()],
             smallest,
             f"forward passes of the best rival over HSIC's, {smallest.n} images: {each}",
+            ratios.values(),
         )
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
 
 from sparks.claims.runs import RUN, of_run, runs
 from sparks.claims.verdict import Outcome, Verdict, above, judged, not_run
-from sparks.statistics import Bootstrap, Interval, proportion, shown
+from sparks.statistics import (
+    Bootstrap,
+    Interval,
+    proportion,
+    proportion_difference,
+    shown,
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class SobolBeatsTcav:
             [above(gain, 0.0) for gain in gains.values()],
             worst,
             f"area of the logit, gain of Sobol over TCAV (share of positive derivatives): {told}",
+            gains.values(),
         )
 
 
@@ -71,7 +77,7 @@ class SubConceptsCoherent:
             chosen = table[(table["metric"] == "BinaryChoiceRate") & of_run(table, where)]
             if not {"concept", "sub-concept"} <= set(by) or chosen.empty:
                 continue
-            gap = _difference(by["sub-concept"], by["concept"])
+            gap = proportion_difference(by["sub-concept"], by["concept"])
             rate = proportion(chosen["value"])
             outcomes += [above(gap, -self.margin), above(rate, self.choice)]
             told.append(
@@ -83,13 +89,6 @@ class SubConceptsCoherent:
         if worst is None:
             return not_run("no sub-concepts were judged")
         return judged(outcomes, worst, "; ".join(told) + " (a machine proxy, no person)")
-
-
-def _difference(first: np.ndarray, second: np.ndarray) -> Interval:
-    """Difference of two shares of independent trials, with its 95 % interval (normal)."""
-    a, b = float(first.mean()), float(second.mean())
-    error = 1.96 * float(np.sqrt(a * (1 - a) / len(first) + b * (1 - b) / len(second)))
-    return Interval(a - b, a - b - error, a - b + error, len(first))
 
 
 @dataclass(frozen=True)

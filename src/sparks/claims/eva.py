@@ -8,8 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from sparks.claims.verdict import Outcome, Verdict, above, all_of, judged, not_run
-from sparks.statistics import Bootstrap, Interval, kendall_tau, proportion
+from sparks.claims.verdict import Outcome, Verdict, above, judged, not_run
+from sparks.statistics import (
+    Bootstrap,
+    interval_of,
+    kendall_tau,
+    proportion,
+    shown,
+)
 
 # 1 where higher is better.
 SIGN = {"Deletion": -1.0, "Insertion": 1.0, "MuFidelity": 1.0, "Robustness-Sr": -1.0}
@@ -87,8 +93,7 @@ class Ranks:
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Compare with the rival that holds the place, on the same images."""
         rows = table[table["model"].isin(list(self.models)) & (table["condition"] == "")]
-        outcomes, told = [], []
-        worst = Interval(np.inf, np.nan, np.nan, 0)
+        outcomes, told, gains = [], [], []
         for (dataset, model), group in rows.groupby(["dataset", "model"]):
             for method, metrics in self.ranks.items():
                 for metric, place in metrics.items():
@@ -103,16 +108,17 @@ class Ranks:
                     gain = self.bootstrap.difference(wide[method], wide[holder])
                     reached = 1 + int((wide[rivals].mean() > wide[method].mean()).sum())
                     outcomes.append(above(gain, 0.0))
-                    worst = min(worst, gain, key=lambda interval: interval.mean)
+                    gains.append(gain)
                     told.append(
                         f"{method} is number {reached} of {len(rivals) + 1} in {metric} ({model} "
                         "on "
-                        f"{dataset}; {gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] against "
+                        f"{dataset}; {shown(gain, sign='+')} against "
                         f"{holder})"
                     )
         if not outcomes:
             return not_run("none of its networks was run with these methods")
-        return judged(outcomes, worst, "; ".join(told))
+        worst = min(gains, key=lambda interval: interval.mean)
+        return judged(outcomes, worst, "; ".join(told), gains)
 
 
 @dataclass(frozen=True)
@@ -144,22 +150,15 @@ class TighterIsBetter:
         drawn = [
             np.nanmean(list(taus(wide.iloc[w]).values())) for w in self.bootstrap.draws(len(wide))
         ]
-        edge = (1 - self.bootstrap.level) / 2
-        low, high = np.nanquantile(drawn, [edge, 1 - edge])
         mean = float(np.nanmean(list(found.values())))
-        interval = Interval(mean, float(low), float(high), len(wide))
+        interval = interval_of(mean, drawn, len(wide), self.bootstrap.level, True)
         each = ", ".join(f"{metric} {tau:+.2f}" for metric, tau in found.items())
         tight = dict(wide.mean()["Tightness"])
         order = " < ".join(
             str(c).removeprefix("bounds ") for c in sorted(tight, key=tight.__getitem__)
         )
-        return Verdict(
-            above(interval, 0.0),
-            mean,
-            float(low),
-            float(high),
-            f"τ with tightness: {each}; {order}",
-        )
+        text = f"τ with tightness: {each}; {order}"
+        return judged([above(interval, 0.0)], interval, text, [interval])
 
 
 @dataclass(frozen=True)
@@ -246,5 +245,5 @@ class TargetedSign:
             f"{wide[f'Gain{side}Random'].mean():+.2f}, difference [{g.low:+.2f}, {g.high:+.2f}]"
             for side, g in gains.items()
         )
-        outcome = all_of([above(gain, 0.0) for gain in gains.values()])
-        return Verdict(outcome, worst.mean, worst.low, worst.high, f"change of the margin, {told}")
+        outcomes = [above(gain, 0.0) for gain in gains.values()]
+        return judged(outcomes, worst, f"change of the margin, {told}", gains.values())

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
 
 from sparks.claims.runs import of_run, runs
 from sparks.claims.verdict import Outcome, Verdict, above, judged, not_run
-from sparks.statistics import Bootstrap, Interval, shown
+from sparks.statistics import Bootstrap, Interval, interval_of, shown
+
+OPTIMUM = "optimum at the last layer"  # label of the order by contributions u γ
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ class OptimalAtLastLayer:
                 for method in (m for m in self.methods if m in values):
                     short = _shortfall(values, metric, method, self.bootstrap)
                     shortfalls[f"{method}, {metric}, {where}"] = short
-                    outcomes.append(above(-short, -self.margin))
+                    # Where all images score the same as the optimum, nothing is estimated.
+                    same = bool((values[method] == values[OPTIMUM]).all())
+                    outcomes.append(Outcome.REPLICATED if same else above(-short, -self.margin))
         if not shortfalls:
             return not_run("no concepts were ranked at the last layer")
         name, worst = max(shortfalls.items(), key=lambda item: item[1].mean)
@@ -77,6 +80,7 @@ class OptimalAtLastLayer:
             worst,
             f"{held} of {len(outcomes)} comparisons within {self.margin} standard deviations of "
             f"the optimum; largest shortfall {shown(worst, 3)} ({name})",
+            shortfalls.values(),
         )
 
 
@@ -105,7 +109,8 @@ class SignBlindSuboptimal:
             return not_run("no concepts were ranked at the last layer")
         least = min(shortfalls.values(), key=lambda short: short.mean)
         told = "; ".join(f"{name} {short.mean:.2f}" for name, short in shortfalls.items())
-        return judged(outcomes, least, f"shortfall in standard deviations of the optimum: {told}")
+        text = f"shortfall in standard deviations of the optimum: {told}"
+        return judged(outcomes, least, text, shortfalls.values())
 
 
 def _at_last(table: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, pd.DataFrame]]]:
@@ -130,7 +135,7 @@ def _at_last(table: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, pd.DataFra
 
 def _shortfall(wide: pd.DataFrame, metric: str, method: str, bootstrap: Bootstrap) -> Interval:
     """How far a method is from the optimum, in standard deviations of the optimum over images."""
-    best = wide["optimum at the last layer"]
+    best = wide[OPTIMUM]
     spread = float(best.std(ddof=0)) if metric != "C-MuFidelity" else 1.0
     size = spread if spread > 0 else 1.0  # a single image has no spread
     sign = 1 if metric == "C-Deletion" else -1
@@ -176,6 +181,7 @@ class LastLayerMostFaithful:
             worst,
             f"gain of C-MuFidelity, mean of methods, {told}; spread of methods, "
             + "; ".join(spreads),
+            gains.values(),
         )
 
 
@@ -190,7 +196,11 @@ class ExtractionTradeoff:
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
-        """Judge the claim on rows "RelativeL2", "Sparsity" and "Stability" at equal k."""
+        """Judge the claim on reconstruction, sparsity and stability above chance, at equal k.
+
+        Non-negative atoms match by chance far better than signed ones, so that bare stabilities of
+        NMF and PCA cannot be compared.
+        """
         rows = table[table["variant"] == "last"]
         gains = {}
         for where, group in runs(rows):
@@ -202,13 +212,15 @@ class ExtractionTradeoff:
             }
             if not {"PCA", "NMF", "K-Means"} <= set(wide["RelativeL2"]):
                 continue
-            error, zeros, stable = (wide[m] for m in ("RelativeL2", "Sparsity", "Stability"))
+            error, zeros, stable = (
+                wide[m] for m in ("RelativeL2", "Sparsity", "StabilityAboveChance")
+            )
             pairs = {
                 "error of NMF less PCA": (error["NMF"], error["PCA"]),
                 "error of K-Means less NMF": (error["K-Means"], error["NMF"]),
                 "zeros of K-Means less NMF": (zeros["K-Means"], zeros["NMF"]),
                 "zeros of NMF less PCA": (zeros["NMF"], zeros["PCA"]),
-                "stability of NMF less PCA": (stable["NMF"], stable["PCA"]),
+                "stability above chance of NMF less PCA": (stable["NMF"], stable["PCA"]),
             }
             for name, pair in pairs.items():
                 gains[f"{name}, {where}"] = self.bootstrap.difference(*pair)
@@ -247,9 +259,8 @@ class PrevalenceReliability:
                 continue
             pairs = seen[["Prevalence", "Reliability"]].to_numpy()
             draws = [spearmanr(pairs[w]).statistic for w in self.bootstrap.draws(len(pairs))]
-            tail = (1 - self.bootstrap.level) / 2
-            low, high = map(float, np.nanquantile(draws, [tail, 1 - tail]))
-            found.append(Interval(float(spearmanr(pairs).statistic), low, high, len(pairs)))
+            rho = float(spearmanr(pairs).statistic)
+            found.append(interval_of(rho, draws, len(pairs), self.bootstrap.level, True))
             often = seen[seen["Prevalence"] >= seen["Prevalence"].quantile(0.75)]
             told.append(
                 f"{where}: rank correlation of prevalence and reliability {shown(found[-1], 2)} "

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from sparks.claims.runs import runs
 from sparks.claims.verdict import Outcome, Verdict, above, judged, not_run
-from sparks.statistics import Bootstrap, Interval, proportion, shown
+from sparks.statistics import (
+    Bootstrap,
+    Interval,
+    interval_of,
+    proportion,
+    shown,
+)
 
 # Concepts of each class on the published site: shares by rank mean little with another number.
 CONCEPTS = 10
@@ -96,7 +102,9 @@ class StrategiesPerClass:
             values = self._strategies(wide)
             agree, interval = self._modes(values)
             inside = bool(((values >= 1) & (values <= self.most)).all())
-            outcomes.append(self._judge(agree, inside))
+            # One class is drawn every time, and agrees with itself.
+            alone = len(values) < 2
+            outcomes.append(Outcome.INCONCLUSIVE if alone else self._judge(agree, inside))
             found.append(interval)
             counts = ", ".join(f"{n}: {c}" for n, c in pd.Series(values).value_counts(sort=False)
                                .sort_index().items())  # fmt: skip
@@ -114,10 +122,9 @@ class StrategiesPerClass:
 
     def _modes(self, values: NDArray[np.int64]) -> tuple[float, Interval]:
         modes = [float(np.bincount(values[w]).argmax()) for w in self.bootstrap.draws(len(values))]
-        tail = (1 - self.bootstrap.level) / 2
-        low, high = map(float, np.quantile(modes, [tail, 1 - tail]))
         mode = float(np.bincount(values).argmax())
-        return float(np.mean(np.array(modes) == self.mode)), Interval(mode, low, high, len(values))
+        interval = interval_of(mode, modes, len(values), self.bootstrap.level, True)
+        return float(np.mean(np.array(modes) == self.mode)), interval
 
     def _judge(self, agree: float, inside: bool) -> Outcome:
         if not inside or agree < 1 - self.share:

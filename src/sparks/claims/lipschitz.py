@@ -67,6 +67,7 @@ class TwinDifference:
             [above(gain, 0.0) for gain in gains.values()],
             worst,
             f"{self.metric}, {better}: {told}",
+            gains.values(),
         )
 
 

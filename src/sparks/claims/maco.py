@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
 
 from sparks.claims.runs import runs
 from sparks.claims.verdict import Outcome, Verdict, above, judged, not_run
-from sparks.statistics import Bootstrap, Interval, proportion, shown
+from sparks.statistics import (
+    Bootstrap,
+    Interval,
+    interval_of,
+    proportion,
+    shown,
+)
 
 NATURAL, ITSELF = "natural images", "itself"
 NO_PICTURES = "no pictures of features were made"
@@ -104,7 +109,7 @@ class LowerHighFrequency:
             for w in self.bootstrap.draws(n)
         ]
         centre = abs(one.mean() - natural) - abs(two.mean() - natural)
-        return _quantiles(float(centre), gains, self.bootstrap.level, n)
+        return interval_of(float(centre), gains, n, self.bootstrap.level)
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,7 @@ class BeatsFourier:
                 if len(ours) and len(theirs) and all(len(e) for e in exact):
                     centre = float(exact[0].iloc[0] - exact[1].iloc[0])
                     spread = (theirs - ours).tolist()
-                    gain = _quantiles(centre, spread, self.bootstrap.level, len(spread))
+                    gain = interval_of(centre, spread, len(spread), self.bootstrap.level)
                     gains[f"FID against {rival}, {where}"] = gain
         if not gains:
             return not_run(NO_PICTURES)
@@ -212,8 +217,3 @@ class ConceptSelective:
         if worst is None:
             return not_run(NO_PICTURES)
         return judged(outcomes, worst, "; ".join(told))
-
-
-def _quantiles(centre: float, values: Sequence[float], level: float, n: int) -> Interval:
-    low, high = np.quantile(np.asarray(values), [(1 - level) / 2, (1 + level) / 2])
-    return Interval(centre, float(low), float(high), n)

@@ -56,6 +56,7 @@ class EstimatorInsensitive:
             lowest,
             f"median rank correlation with {estimator} on {sampler} points at N = {self.points} "
             f"({lowest.n} images): {told}{ceiling}",
+            compared.values(),
         )
 
 
@@ -82,10 +83,12 @@ class QuasiMonteCarloConverges:
         rows = table[(table["metric"] == "RelativeError") & (table["variant"] == "jansen")]
         if not {self.sampler, "monte-carlo"} <= set(rows["method"]):
             return not_run("errors of quasi-Monte Carlo and Monte Carlo designs were not measured")
-        gains, released = {}, {}
+        gains, released, on_images = {}, {}, []
         for (dataset, model), group in rows.groupby(["dataset", "model"]):
             where = f"{model} on {dataset}" if model else str(dataset)
             gains[where] = self.bootstrap.mean(self._gain(group, self.sampler))
+            if model:
+                on_images.append(gains[where])
             released[where] = float(np.nanmean(self._gain(group, self.published)))
         smallest = min(gains.values(), key=lambda interval: interval.mean)
         told = "; ".join(
@@ -97,6 +100,7 @@ class QuasiMonteCarloConverges:
             smallest,
             f"log2 of the error of Monte Carlo over that of {self.sampler} points, mean over N: "
             f"{told}",
+            on_images,
         )
 
     def _gain(self, group: pd.DataFrame, sampler: str) -> pd.Series:

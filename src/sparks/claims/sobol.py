@@ -59,6 +59,7 @@ def _worst(
         worst.gain,
         f"{prefix}; {len(comparisons) - len(failing)} of {len(comparisons)} comparisons hold; "
         f"{label} {text}",
+        [c.gain for c in comparisons],
     )
 
 
@@ -133,6 +134,7 @@ class AtLeastBlackBox:
             verdict.low,
             verdict.high,
             f"{verdict.measured}; above a white-box method in {above_one} of {len(beaten)}",
+            verdict.images,
         )
 
 
@@ -170,4 +172,5 @@ class TotalAtLeastFirst:
             [above(interval, 0.0) for interval in by_model.values()],
             smallest,
             f"mean ST − S over cells, {each}; estimated ST < S in {below:.1%} of the cells",
+            by_model.values(),
         )

@@ -9,10 +9,10 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from sparks.claims.verdict import Outcome, Verdict, above, all_of, not_run
+from sparks.claims.verdict import Outcome, Verdict, above, judged, not_run
 from sparks.stability.scored import KINDS, Scored
 from sparks.stability.scores import Estimate, Floats
-from sparks.statistics import Bootstrap
+from sparks.statistics import Bootstrap, shown
 
 # Those of the paper; Random and the input are controls, Sobol and HSIC came later.
 SEVEN = (
@@ -48,12 +48,12 @@ def judge(found: Mapping[str, Estimate], prefix: str, threshold: float = 0.0) ->
         + (f"; not shown for {'; '.join(failing[:4])}" if failing else "")
         + ("; …" if len(failing) > 4 else "")
     )
-    return Verdict(all_of(list(outcomes.values())), lowest.mean, lowest.low, lowest.high, text)
+    over = [e.interval() for e in known.values()]
+    return judged(list(outcomes.values()), lowest, text, over)
 
 
 def _told(name: str, estimate: Estimate) -> str:
-    interval = estimate.interval()
-    return f"{name} {interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+    return f"{name} {shown(estimate.interval(), sign='+')}"
 
 
 def _methods(scored: Scored, dataset: str, model: str) -> list[str]:
@@ -110,16 +110,27 @@ class Monotone(_OnFolds):
         if not whole:
             return not_run("no curve exists at every level" if curves else NO_FOLDS)
         never = [all(a.value >= b.value for a, b in pairwise(c)) for c in whole.values()]
-        drawn = np.mean(
-            [np.all([a.draws >= b.draws for a, b in pairwise(c)], axis=0) for c in whole.values()],
-            axis=0,
-        )
-        share = Estimate(float(np.mean(never)), drawn, 0, self.bootstrap.level).interval()
+        # A curve counts in the resamples in which it exists at every level.
+        drawn = np.array([_never_rises(c) for c in whole.values()])
+        share = Estimate(
+            float(np.mean(never)),
+            np.where(np.isnan(drawn).all(0), np.nan, np.nansum(drawn, 0))
+            / np.maximum(1, (~np.isnan(drawn)).sum(0)),
+            min(e.n for c in whole.values() for e in c),
+            self.bootstrap.level,
+            True,
+        ).interval()
         text = (
             f"{sum(never)} of {len(whole)} curves never rise; {len(curves) - len(whole)} more do "
             "not exist at every level (S₌ or S≠ is empty)"
         )
-        return Verdict(above(share, self.share), share.mean, share.low, share.high, text)
+        return judged([above(share, self.share)], share, text, [share])
+
+
+def _never_rises(curve: Sequence[Estimate]) -> Floats:
+    """Say of each resample whether the curve never rises: 1 or 0, NaN where a point is missing."""
+    draws = np.array([e.draws for e in curve])
+    return np.where(np.isnan(draws).any(0), np.nan, (draws[:-1] >= draws[1:]).all(0))
 
 
 def _curves(
@@ -239,10 +250,11 @@ def lead(values: Mapping[str, Estimate], best: Sequence[str]) -> Estimate:
     ours = [values[name] for name in best]
     others = [estimate for name, estimate in values.items() if name not in best]
     return Estimate(
-        min(e.value for e in ours) - max(e.value for e in others),
+        float(np.min([e.value for e in ours]) - np.max([e.value for e in others])),
         np.min([e.draws for e in ours], axis=0) - np.max([e.draws for e in others], axis=0),
         ours[0].n,
         ours[0].level,
+        ours[0].steps,
     )
 
 
@@ -265,8 +277,9 @@ class JointlyGood(_OnFolds):
         if not ranks:
             return not_run("no score exists for all seven methods")
         mean = -np.nanmean(ranks, axis=0)  # higher is better
+        images = min(len(scored.images[key]) for key in runs)
         values = {
-            m: Estimate(float(row[0]), row[1:], 0, self.bootstrap.level)
+            m: Estimate(float(row[0]), row[1:], images, self.bootstrap.level, True)
             for m, row in zip(SEVEN, mean, strict=True)
         }
         told = ", ".join(f"{m} {-e.value:.1f}" for m, e in sorted(values.items(), key=_descending))

@@ -46,15 +46,17 @@ class LipschitzHigher:
                     - scored.estimate(dataset, self.plain, "", method, metric)
                     for method in SEVEN
                 ]
-                higher = sum(gain.value > 0 for gain in gains)
-                drawn = np.sum([gain.draws > 0 for gain in gains], axis=0).astype(float)
-                count = Estimate(float(higher), drawn, gains[0].n, gains[0].level)
+                # A gain that does not exist is neither higher nor lower: no count, then.
+                every = np.array([[gain.value, *gain.draws] for gain in gains])
+                higher = np.where(np.isnan(every).any(0), np.nan, (every > 0).sum(0))
+                count = Estimate(float(higher[0]), higher[1:], gains[0].n, gains[0].level, True)
                 counts.append(count.interval())
-                told.append(f"{metric} on {dataset}: higher for {higher} of {len(SEVEN)}")
+                number = "n/a" if np.isnan(higher[0]) else f"{higher[0]:.0f}"
+                told.append(f"{metric} on {dataset}: higher for {number} of {len(SEVEN)}")
         least = min(counts, key=lambda interval: interval.mean)
         # Whole methods are counted: "at least 6" is "above 5.5".
         outcomes = [above(interval, self.enough - 0.5) for interval in counts]
-        return judged(outcomes, least, "; ".join(told))
+        return judged(outcomes, least, "; ".join(told), counts)
 
 
 @dataclass(frozen=True)
@@ -109,14 +111,15 @@ class DistancesMonotone:
             rho = float(spearmanr(curve["amount"], curve["mean"]).statistic)
             grows = not falls(curve)
             holds = grows and rho > self.correlation
-            outcomes.append(Outcome.REPLICATED if holds else Outcome.CONTRADICTED)
+            outcome = Outcome.REPLICATED if holds else Outcome.CONTRADICTED
+            outcomes.append(Outcome.INCONCLUSIVE if np.isnan(rho) else outcome)
             effects.append(rho)
             if not holds:
                 told = "grows" if grows else "falls somewhere"
                 failing.append(
                     f"{NAMES[str(name)]} against {KINDS[str(kind)]}: ρ {rho:.2f}, {told}"
                 )
-        lowest = Interval(min(effects), min(effects), min(effects), len(effects))
+        lowest = Interval(float(np.min(effects)), np.nan, np.nan, len(effects))
         text = f"{len(effects) - len(failing)} of {len(effects)} curves grow monotonically"
         text += f"; not {'; '.join(failing)}" if failing else ""
         return judged(outcomes, lowest, text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,6 +29,8 @@ class Verdict:
         low: lower end of its interval.
         high: upper end of its interval.
         measured: one sentence with the numbers behind it.
+        images: the fewest images (or texts) that a number rests on which was judged; None where
+            the units are others.
     """
 
     outcome: Outcome
@@ -36,11 +38,25 @@ class Verdict:
     low: float
     high: float
     measured: str
+    images: int | None = None
 
 
-def judged(outcomes: Sequence[Outcome], effect: Interval, measured: str) -> Verdict:
-    """Judge a claim that says several things (`all_of`), with the effect that decides it."""
-    return Verdict(all_of(outcomes), effect.mean, effect.low, effect.high, measured)
+def judged(
+    outcomes: Sequence[Outcome],
+    effect: Interval,
+    measured: str,
+    over_images: Iterable[Interval] = (),
+) -> Verdict:
+    """Judge a claim that says several things (`all_of`), with the effect that decides it.
+
+    Args:
+        outcomes: of each thing it says.
+        effect: that decides.
+        measured: see `Verdict`.
+        over_images: every interval that was judged, where its units are images.
+    """
+    images = min((interval.n for interval in over_images), default=None)
+    return Verdict(all_of(outcomes), effect.mean, effect.low, effect.high, measured, images)
 
 
 def not_run(reason: str) -> Verdict:

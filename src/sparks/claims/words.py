@@ -45,4 +45,4 @@ class CarriesOverToWords:
         worst = min(of_rivals, key=lambda gain: gain.mean)
         listed = "; ".join(f"{pair}: {shown(gain, sign='+')}" for pair, gain in gains.items())
         measured = f"word Deletion of the other method minus that of Sobol, {listed}"
-        return judged(outcomes, worst, measured)
+        return judged(outcomes, worst, measured, gains.values())

@@ -10,8 +10,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from sparks.concepts.dictionary import Dictionary, Fit, Method, check, loss_of, zeros_like_row
-from sparks.errors import SparksError
+from sparks.concepts.dictionary import (
+    Dictionary,
+    Fit,
+    Method,
+    TooFewDimensions,
+    check,
+    loss_of,
+    rank_of,
+    zeros_like_row,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +83,8 @@ class KMeans(Method):
 class PCA(Method):
     """Principal components, the concepts of ICE's first variant: the best k-dimensional subspace.
 
-    Exact, so that the seed has no effect.
+    Exact, so that the seed has no effect. Where activations spread in fewer than k dimensions, the
+    other components have no direction, and are zero.
     """
 
     def fit(self, a: Tensor) -> Dictionary:
@@ -85,6 +94,7 @@ class PCA(Method):
         a = check(a, self.concepts, min(a.shape))
         fitted = Components(self.concepts, svd_solver="full").fit(a.double().cpu().numpy())
         atoms, offset = _tensor(fitted.components_, a), _tensor(fitted.mean_, a)
+        atoms[rank_of(a) :] = 0
         loss = loss_of(a, (a - offset) @ atoms.T, atoms, offset)
         fit = Fit("PCA", self.seed, 1, True, "exact", loss)
         return Linear(atoms, offset, fit, atoms.T.contiguous())
@@ -110,9 +120,13 @@ class ICA(Method):
         from sklearn.exceptions import ConvergenceWarning
 
         a = check(a, self.concepts, min(a.shape))
-        if bool((a == a[0]).all()):
-            raise SparksError("all activations are alike, and ICA divides by their spread: give "
-                              "other images, or choose another layer")  # fmt: skip
+        rank = rank_of(a)
+        if rank < self.concepts:
+            raise TooFewDimensions(
+                f"activations spread in {rank} dimensions, and ICA of {self.concepts} concepts "
+                "divides by the spread in each: ask for fewer concepts, give other images, or "
+                "choose another layer"
+            )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # told in the fit
             fitted = FastICA(

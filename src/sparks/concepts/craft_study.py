@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,7 +14,7 @@ from sparks.attribution.sobol import Sobol
 from sparks.checks import between, whole
 from sparks.concepts.classes import EVERY, Classified, measurable, within
 from sparks.concepts.craft import Concepts, Craft
-from sparks.concepts.dictionary import Method
+from sparks.concepts.dictionary import Method, TooFewDimensions
 from sparks.concepts.implicit import derivative_errors
 from sparks.concepts.layer import Layer
 from sparks.concepts.machine import Histograms, forced_choice, intruder
@@ -30,12 +31,12 @@ from sparks.concepts.truth import (
     recovery,
     shown_where,
 )
+from sparks.correlation import spearman
 from sparks.data.imageset import ImageSet
 from sparks.engine.seeds import generators
 from sparks.metrics.deletion import Deletion, Insertion
 from sparks.models.classifier import Classifier
 from sparks.progress import progress
-from sparks.sensitivity.accuracy import agreement
 
 # Units that are no images (parts, trials) are numbered apart for each class.
 APART = 10_000
@@ -202,11 +203,17 @@ class CraftStudy:
         return {
             "Sobol": self.craft.rank(concepts, one.x, one.target).nanmean(0),
             "Sobol, as published": published.rank(concepts, one.x, one.target).nanmean(0),
-            "TCAV": tcav(head, u, one.classes),
-            "TCAV, mean derivative": tcav(head, u, one.classes, "mean"),
+            "TCAV": self._tcav(one, concepts),
+            "TCAV, mean derivative": self._tcav(one, concepts, "mean"),
             "GradientInput": GradientInput()(head, u, one.classes).mean(0),
             "Random": noise,
         }
+
+    @staticmethod
+    def _tcav(one: OneClass, concepts: Concepts, kind: str = "sign") -> Tensor:
+        layer = concepts.layer
+        activations = layer.activations(one.x)
+        return tcav(layer, concepts.dictionary.atoms, activations, one.classes, kind)
 
     def deletion(self, one: OneClass, numbers: Numbers) -> None:
         """C-Deletion and C-Insertion of each ranking, with each bank."""
@@ -241,9 +248,12 @@ class CraftStudy:
             found = recovery(shown_where(best, size, self.quantile), one.parts, one.wanted)
             numbers.add(_kept(found), units, "best possible", layer.name)
             for name, method in self.dictionaries.items():
-                if method.concepts > layer.channels and name in ("PCA", "ICA", "Neurons"):
+                try:
+                    dictionary = method.fit(pooled)
+                except TooFewDimensions as error:
+                    message = f"no {name} of class {one.target} at {layer.name}: {error}"
+                    warnings.warn(message, stacklevel=2)
                     continue
-                dictionary = method.fit(pooled)
                 here = Concepts(layer, dictionary, crops, dictionary.encode(pooled))
                 maps = here.maps(one.x)
                 shown = shown_where(maps, size, self.quantile)
@@ -260,8 +270,8 @@ class CraftStudy:
                 gave = GradientInput()(here.head, maps.flatten(2), one.classes)
                 self._causes(one, name, layer.name, "GradientInput", gave, maps, numbers)
         u = concepts.maps(one.x)
-        sobol = self.craft.rank(concepts, one.x, one.target).nan_to_num()
-        along = everywhere(tcav(concepts.head, u.flatten(2), one.classes), len(u))
+        sobol = self.craft.rank(concepts, one.x, one.target)
+        along = everywhere(self._tcav(one, concepts), len(u))
         last = one.layers[0].name
         self._causes(one, "CRAFT", last, "Sobol", sobol, u, numbers)
         self._causes(one, "CRAFT", last, "TCAV", along, u, numbers)
@@ -333,11 +343,11 @@ class CraftStudy:
             layer = Layer(broken, concepts.layer.name, one.x[:1])
             other = replace(concepts, layer=layer)
             new = other.maps(one.x).flatten(2)
-            alike = agreement(maps.flatten(0, 1), new.flatten(0, 1)).reshape(maps.shape[:2])
-            # A map that is empty in either is no evidence for likeness.
-            values = {"MapSpearman": alike.nan_to_num().mean(1)}
-            order = agreement(ranks, self.craft.rank(other, one.x, one.target))
-            values["ImportanceSpearman"] = order.nan_to_num()
+            alike = spearman(maps.flatten(0, 1), new.flatten(0, 1)).reshape(maps.shape[:2])
+            # A map that is empty in either is no evidence, for likeness or against it.
+            values = {"MapSpearman": alike.nanmean(1)}
+            order = spearman(ranks, self.craft.rank(other, one.x, one.target))
+            values["ImportanceSpearman"] = order
             numbers.add(values, one.index, "CRAFT", condition=f"{share:.0%} random")
 
 

@@ -11,6 +11,15 @@ from torch import Tensor
 from sparks.checks import between, whole
 from sparks.errors import SparksError
 
+# Iterations over which iterative methods compare their loss.
+STRIDE = 10
+# A loss below this share of ‖A‖² is that of float32's rounding: nothing is left to explain.
+ROUNDING = 1e-12
+
+
+class TooFewDimensions(SparksError):
+    """Activations have fewer dimensions than the concepts asked for, and the method needs them."""
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -120,11 +129,20 @@ def check(a: Tensor, concepts: int, most: int | None = None) -> Tensor:
             f"{concepts} concepts of {len(a)} activations: ask for fewer, or give more images"
         )
     if most is not None and concepts > most:
-        raise SparksError(
+        raise TooFewDimensions(
             f"{concepts} concepts of {a.shape[1]} channels: at most {most} here; ask for fewer, "
             "or take NMF or an SAE, which can have more concepts than channels"
         )
     return a.detach().float()
+
+
+def rank_of(a: Tensor) -> int:
+    """Number of dimensions in which activations (n, p) spread by more than float32's rounding."""
+    centred = (a - a.mean(0)).double()
+    values = torch.linalg.svdvals(centred)
+    # Rounding is relative to the activations, not to their spread.
+    rounding = torch.finfo(torch.float32).eps * float(a.double().norm())
+    return int((values > rounding).sum())
 
 
 def refuse_negative(a: Tensor, method: str) -> None:
@@ -144,6 +162,18 @@ def loss_of(a: Tensor, u: Tensor, atoms: Tensor, offset: Tensor | None = None) -
     """‖A - U V - offset‖² / 2."""
     rest = a - u @ atoms if offset is None else a - u @ atoms - offset
     return float(rest.double().pow(2).sum() / 2)
+
+
+def levelled(before: float, after: float, tolerance: float, square: float) -> bool:
+    """Whether a fit has converged: its loss has levelled off, or is nothing but rounding.
+
+    Args:
+        before: loss `STRIDE` iterations ago.
+        after: loss now.
+        tolerance: share of the loss that these iterations must gain to go on.
+        square: ‖A‖² of the activations.
+    """
+    return before - after < tolerance * before or after <= ROUNDING * square
 
 
 def zeros_like_row(a: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,20 +16,24 @@ from sparks.concepts.classes import EVERY, Classified, measurable, within
 from sparks.concepts.clusters import Strategies, plane
 from sparks.concepts.craft import Concepts
 from sparks.concepts.crops import Cropping
-from sparks.concepts.dictionary import Method
+from sparks.concepts.dictionary import Dictionary, Method, TooFewDimensions
 from sparks.concepts.layer import Layer
 from sparks.concepts.metrics import (
+    above_chance,
     frechet,
     hoyer,
     out_of_distribution,
+    r_squared,
     relative_l2,
     sliced_wasserstein,
     sparsity,
     stability,
+    stability_by_chance,
 )
 from sparks.concepts.numbers import Numbers
 from sparks.concepts.steering import most_important, shuffled, steer
 from sparks.concepts.tcav import everywhere, tcav
+from sparks.correlation import spearman
 from sparks.errors import SparksError
 from sparks.metrics.deletion import Deletion, Insertion
 from sparks.metrics.mufidelity import MuFidelity
@@ -60,7 +65,8 @@ class HolisticStudy:
         methods: label → attribution method applied to concepts.
         sizes: numbers of concepts compared.
         swept: classes on which they are.
-        folds: dictionaries compared for stability, each without a part of the images.
+        folds: dictionaries compared for stability, each without a part of the images and from a
+            seed of its own, or a random start that they share would count as stable.
         most: classes measured, the first ones; None for all.
         fit_images: training images of each class.
         images: test images of each class whose concepts are ranked.
@@ -165,37 +171,49 @@ class HolisticStudy:
         numbers: Numbers,
         variant: str,
     ) -> None:
-        """All scores of one dictionary, on crops of images that each fold leaves out."""
+        """All scores of one dictionary, on crops of images that each fold leaves out.
+
+        One that the activations have too few dimensions for has no scores, and a warning says so.
+        """
         a, owner = pooled
-        if method.concepts > a.shape[1] and name in ("PCA", "ICA"):
+        parts = [owner % self.folds == fold for fold in range(self.folds)]
+        try:
+            fitted = [
+                replace(method, seed=method.seed + fold).fit(a[~out])
+                for fold, out in enumerate(parts)
+            ]
+        except TooFewDimensions as error:
+            warnings.warn(f"no {name} of class {one.target}: {error}", stacklevel=2)
             return
-        found: dict[str, list[float]] = {}
-        atoms = []
-        for fold in range(self.folds):
-            out = owner % self.folds == fold
-            dictionary = method.fit(a[~out])
-            atoms.append(dictionary.atoms)
-            codes = dictionary.encode(a[out])
-            back = dictionary.decode(codes)
-            values = {
-                "RelativeL2": float(relative_l2(a[out], back).mean()),
-                "Sparsity": float(sparsity(codes).mean()),
-                "FID": frechet(a[out], back),
-                "Wasserstein": sliced_wasserstein(a[out], back, seed=self.seed),
-                "OOD": float(out_of_distribution(a[~out], a[out], back).mean()),
-                "Active": float((codes.abs() > 0).float().sum(1).mean()),
-                "Iterations": float(dictionary.fit.iterations),
-                "Converged": float(dictionary.fit.converged),
-            }
-            some = codes[codes.abs().sum(1) > 0]
-            if len(some):
-                values["Hoyer"] = float(hoyer(some).mean())
-            for metric, value in values.items():
-                found.setdefault(metric, []).append(value)
-        scores = {metric: [sum(v) / len(v)] for metric, v in found.items()}
-        scores["Stability"] = [float(stability(atoms).mean())]
+        each = [
+            self._scores(dictionary, a[~out], a[out])
+            for dictionary, out in zip(fitted, parts, strict=True)
+        ]
+        scores = {metric: [mean_known([s[metric] for s in each])] for metric in each[0]}
+        atoms = [dictionary.atoms for dictionary in fitted]
+        reached = float(stability(atoms).mean())
+        chance = float(stability_by_chance(atoms, seed=self.seed).mean())
+        scores["Stability"], scores["StabilityChance"] = [reached], [chance]
+        scores["StabilityAboveChance"] = [above_chance(reached, chance)]
         k = f"{method.concepts} concepts"
         numbers.add(scores, [one.target], name, variant, k)
+
+    def _scores(self, dictionary: Dictionary, seen: Tensor, held: Tensor) -> dict[str, float]:
+        """Scores on activations (m, p) that the dictionary was not fitted on; NaN for none."""
+        codes = dictionary.encode(held)
+        back = dictionary.decode(codes)
+        return {
+            "RelativeL2": mean_known(relative_l2(held, back)),
+            "R2": r_squared(held, back),
+            "Sparsity": float(sparsity(codes).mean()),
+            "Hoyer": mean_known(hoyer(codes[codes.abs().sum(1) > 0])),
+            "FID": frechet(held, back),
+            "Wasserstein": sliced_wasserstein(held, back, seed=self.seed),
+            "OOD": mean_known(out_of_distribution(seen, held, back)),
+            "Active": float((codes.abs() > 0).float().sum(1).mean()),
+            "Iterations": float(dictionary.fit.iterations),
+            "Converged": float(dictionary.fit.converged),
+        }
 
     def sweep(self, one: ClassData, pooled: tuple[Tensor, Tensor], numbers: Numbers) -> None:
         """The same against the number of concepts."""
@@ -216,20 +234,22 @@ class HolisticStudy:
         explained = {
             label: method(head, u, target) for label, method in self.methods_for(head, u).items()
         }
-        explained["TCAV"] = everywhere(tcav(head, u, target), len(u))
+        layer, atoms = concepts.layer, concepts.dictionary.atoms
+        along = tcav(layer, atoms, layer.activations(one.x), target)
+        explained["TCAV"] = everywhere(along, len(u))
         exact = GradientInput()(head, u, target)
         explained["optimum at the last layer"] = exact
         logits = predict(head, u, device=concepts.layer.device)
         kept = logits[:, one.target] - one_logit(concepts, one)
-        numbers.add({"LogitGap": kept.abs()}, one.index, "NMF", concepts.layer.name)
+        numbers.add({"LogitGap": kept.abs()}, one.index, "NMF", layer.name)
         for label, maps in explained.items():
             values = {}
             for name, kind in (("C-Deletion", Deletion), ("C-Insertion", Insertion)):
                 metric = kind(steps=concepts.k, output="logit", seed=self.seed)
-                values[name] = next(iter(metric(head, u, target, maps.nan_to_num()).values()))
-            fidelity = self.mufidelity(head, u, target, maps.nan_to_num())
+                values[name] = next(iter(metric(head, u, target, maps).values()))
+            fidelity = self.mufidelity(head, u, target, maps)
             values["C-MuFidelity"] = next(iter(fidelity.values()))
-            numbers.add(values, one.index, label, concepts.layer.name)
+            numbers.add(values, one.index, label, layer.name)
 
     def methods_for(self, head: torch.nn.Module, u: Tensor) -> dict[str, Explain]:
         """The methods that can explain it: some need a ReLU, and none follows the last layer."""
@@ -261,13 +281,13 @@ class HolisticStudy:
             without[:, concept] = 0
             parts.append(whole - logits(without))
         contribution = torch.cat(parts, 1)
-        size = contribution.abs().amax(1).clamp(min=1e-12)
+        size = contribution.abs().amax(1)
+        size = size.masked_fill(size == 0, torch.nan)  # no contribution to measure an error in
         for label, method in self.methods_for(head, u).items():
             found = method(head, u, target)
-            order = torch.stack([_spearman(f, c) for f, c in zip(found, contribution, strict=True)])
             values = {
                 "IdentityError": (found - contribution).abs().amax(1) / size,
-                "IdentitySpearman": order,
+                "IdentitySpearman": spearman(found, contribution),
             }
             numbers.add(values, one.index, label, concepts.layer.name)
 
@@ -336,12 +356,11 @@ class HolisticStudy:
         return ClassData(target, train.images.batch(fit), test.images.batch(index), index)
 
 
+def mean_known(values: Tensor | Sequence[float]) -> float:
+    """Mean of the values that exist; NaN where none does."""
+    return float(torch.as_tensor(values).double().nanmean())
+
+
 def one_logit(concepts: Concepts, one: ClassData) -> Tensor:
     """The model's own logit of the class, (N,)."""
     return concepts.layer.logits(concepts.layer.activations(one.x))[:, one.target]
-
-
-def _spearman(first: Tensor, second: Tensor) -> Tensor:
-    from sparks.sensitivity.accuracy import agreement
-
-    return agreement(first[None], second[None])[0]

@@ -1,6 +1,7 @@
 """Scores of dictionaries (Fel et al. 2023, A holistic approach): how well, how sparse, how stable.
 
 The paper's text on exact definitions was not available; each docstring says what is computed.
+A score that does not exist (of activations that are zero, or all alike) is NaN, never a number.
 """
 
 from __future__ import annotations
@@ -10,16 +11,36 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from sparks.errors import SparksError
 from sparks.metrics.complexity import Sparseness
 
-# Codes below this share of the largest code count as zero.
+# Codes below this share of the largest code count as zero, and a spread below this share of the
+# largest value as none.
 ZERO = 1e-6
 
 
 def relative_l2(a: Tensor, reconstructed: Tensor) -> Tensor:
-    """‖a - â‖ / (‖a‖ + 1e-6) of each activation: (n,). Lower is better."""
-    ratio: Tensor = (a - reconstructed).norm(dim=1) / (a.norm(dim=1) + 1e-6)
-    return ratio
+    """‖a - â‖ / (‖a‖ + 1e-6) of each activation: (n,); NaN where a is zero. Lower is better."""
+    size = a.norm(dim=1)
+    ratio: Tensor = (a - reconstructed).norm(dim=1) / (size + 1e-6)
+    return ratio.masked_fill(size == 0, torch.nan)
+
+
+def r_squared(a: Tensor, reconstructed: Tensor) -> float:
+    """1 - Σ‖a - â‖² / Σ‖a - mean‖² over activations (n, p); NaN where all a are alike.
+
+    At most 1; below 0 where the mean of these activations is a better guess.
+    """
+    if _alike(a):
+        return float("nan")
+    a, reconstructed = a.double(), reconstructed.double()
+    rest = (a - reconstructed).square().sum()
+    return float(1 - rest / (a - a.mean(0)).square().sum())
+
+
+def _alike(a: Tensor) -> bool:
+    """Whether activations (n, p) differ by rounding alone."""
+    return bool((a.amax(0) - a.amin(0)).max() <= ZERO * a.abs().max())
 
 
 def sparsity(u: Tensor) -> Tensor:
@@ -40,14 +61,54 @@ def stability(dictionaries: Sequence[Tensor]) -> Tensor:
     all. The sign of an atom of PCA or ICA is arbitrary, hence the absolute value.
 
     Returns:
-        float64 (pairs,), in [0, 1]; higher is better.
+        float64 (pairs,), in [0, 1]; higher is better. Beside it belongs what chance gives
+        (`stability_by_chance`), which is far from 0.
+
+    Raises:
+        SparksError: when there is no pair to compare.
     """
+    if len(dictionaries) < 2:
+        raise SparksError(
+            f"stability compares dictionaries, and there is {len(dictionaries)}: fit 2 or more"
+        )
     values = [
         matched_cosine(first, second).mean()
         for i, first in enumerate(dictionaries)
         for second in dictionaries[i + 1 :]
     ]
     return torch.stack(values)
+
+
+def stability_by_chance(dictionaries: Sequence[Tensor], repeats: int = 20, seed: int = 0) -> Tensor:
+    """`stability` of random dictionaries of the same kind: what unrelated dictionaries score.
+
+    The numbers of each atom are shuffled over its channels. So the random atoms have the same
+    signs, the same share of zeros and the same lengths: non-negative atoms point to one corner of
+    the space and match far better by chance than signed ones, and few atoms worse than many.
+
+    Args:
+        dictionaries: (k, p) each.
+        repeats: random dictionaries made of each.
+        seed: of the shuffling.
+
+    Returns:
+        float64 (repeats * pairs,).
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def shuffled(atoms: Tensor) -> Tensor:
+        order = torch.rand(atoms.shape, generator=generator).argsort(1).to(atoms.device)
+        return atoms.gather(1, order)
+
+    return torch.cat([stability([shuffled(d) for d in dictionaries]) for _ in range(repeats)])
+
+
+def above_chance(value: float, chance: float) -> float:
+    """Place a value between chance (0) and the best, 1; below 0 where it is worse than chance.
+
+    NaN where chance is 1, or nearly so: then no value says anything.
+    """
+    return float("nan") if chance >= 1 - ZERO else (value - chance) / (1 - chance)
 
 
 def matched_cosine(first: Tensor, second: Tensor) -> Tensor:
@@ -69,14 +130,17 @@ def frechet(a: Tensor, b: Tensor) -> float:
     """Fréchet distance of Gaussians fitted to two sets of activations, (n, p) and (m, p).
 
     |μ₁ - μ₂|² + tr(Σ₁ + Σ₂ - 2 (Σ₁ Σ₂)^½), divided by tr Σ₁: 0 for equal, about 1 for a constant b.
+    NaN where all a are alike (a single one is): they have no spread to divide by.
     """
+    if _alike(a) or len(b) < 2:
+        return float("nan")
     a, b = a.double(), b.double()
     one, two = (torch.cov(x.T).reshape(x.shape[1], -1) for x in (a, b))
     root = _root(one)
     cross = torch.linalg.eigvalsh(root @ two @ root).clamp(min=0).sqrt().sum()
     gap = (a.mean(0) - b.mean(0)).square().sum()
     distance = (gap + one.trace() + two.trace() - 2 * cross).clamp(min=0)
-    return float(distance / one.trace().clamp(min=torch.finfo(torch.float64).tiny))
+    return float(distance / one.trace())
 
 
 def _root(matrix: Tensor) -> Tensor:
@@ -88,13 +152,15 @@ def _root(matrix: Tensor) -> Tensor:
 def sliced_wasserstein(a: Tensor, b: Tensor, directions: int = 64, seed: int = 0) -> float:
     """Mean Wasserstein-1 distance of two equally large sets on random lines, in units of a's size.
 
-    The unit is the mean absolute deviation of `a` on the same lines.
+    The unit is the mean absolute deviation of `a` on the same lines; NaN where all a are alike.
     """
+    if _alike(a):
+        return float("nan")
     generator = torch.Generator().manual_seed(seed)
     lines = _unit(torch.randn(directions, a.shape[1], generator=generator)).to(a).T
     one, two = (a @ lines).sort(0).values, (b @ lines).sort(0).values
     size = (one - one.mean(0)).abs().mean()
-    return float((one - two).abs().mean() / size.clamp(min=1e-12))
+    return float((one - two).abs().mean() / size)
 
 
 def knn_distance(reference: Tensor, queries: Tensor, k: int = 5, unit: bool = True) -> Tensor:
@@ -124,7 +190,8 @@ def out_of_distribution(
 ) -> Tensor:
     """How much farther from `reference` reconstructions are than the activations they stand for.
 
-    Ratio of k-NN distances, (m,): 1 where a reconstruction is as much in distribution.
+    Ratio of k-NN distances, (m,): 1 where a reconstruction is as much in distribution. NaN where
+    the held-out activations have no distance themselves.
 
     Args:
         reference: activations (n, p).
@@ -132,5 +199,6 @@ def out_of_distribution(
         reconstructed: theirs.
         k: of the nearest neighbours.
     """
-    own = knn_distance(reference, held_out, k)
-    return knn_distance(reference, reconstructed, k) / own.mean().clamp(min=1e-12)
+    own = knn_distance(reference, held_out, k).mean()
+    ratio: Tensor = knn_distance(reference, reconstructed, k) / own
+    return ratio if float(own) > ZERO else torch.full_like(ratio, torch.nan)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from sparks.concepts.dictionary import Dictionary, Fit, Method, check, loss_of, zeros_like_row
+from sparks.concepts.dictionary import (
+    STRIDE,
+    Dictionary,
+    Fit,
+    Method,
+    check,
+    levelled,
+    loss_of,
+    zeros_like_row,
+)
 from sparks.concepts.nmf import NonNegative, sweep
 
 
@@ -33,18 +43,19 @@ class _Alternating(Method):
         codes = torch.nn.functional.one_hot(labels, self.concepts).to(a).T + 0.2
         state = self._begin(a, codes)
         losses: list[float] = []
-        slow = False
+        square, settled = float(a.double().pow(2).sum()), False
         for _ in range(self.iterations):
             state = self._improve(a, codes, state)
             atoms = self._atoms(a, state)
             codes = sweep(codes, atoms @ a.T, atoms @ atoms.T, self.sweeps)
             losses.append(loss_of(a, codes.T, atoms))
-            if len(losses) > 10 and losses[-11] - losses[-1] < self.tolerance * losses[-11]:
-                slow = True
+            before = losses[-1 - STRIDE] if len(losses) > STRIDE else math.inf
+            settled = levelled(before, losses[-1], self.tolerance, square)
+            if settled:
                 break
-        rule = f"10 iterations lower the loss by less than {self.tolerance:g} of it"
+        rule = f"{STRIDE} iterations lower the loss by less than {self.tolerance:g} of it"
         name = type(self).__name__
-        fit = Fit(name, self.seed, len(losses), slow, rule, losses[-1])
+        fit = Fit(name, self.seed, len(losses), settled, rule, losses[-1])
         return NonNegative(self._atoms(a, state), zeros_like_row(a), fit)
 
     def _begin(self, a: Tensor, codes: Tensor) -> Tensor:

@@ -9,10 +9,12 @@ from torch import Tensor
 
 from sparks.checks import one_of
 from sparks.concepts.dictionary import (
+    STRIDE,
     Dictionary,
     Fit,
     Method,
     check,
+    levelled,
     loss_of,
     refuse_negative,
     zeros_like_row,
@@ -35,10 +37,9 @@ class NonNegative(Dictionary):
 class NMF(Method):
     """min over U, V >= 0 of ‖A - U V‖² / 2 by hierarchical alternating least squares.
 
-    HALS (Cichocki & Phan 2009) updates one column of U, then of V, in closed form. As in Gillis &
-    Glineur 2012, each factor is swept several times while its products with A are at hand. Between
-    iterations both factors are extrapolated (Ang & Gillis 2019, algorithm 3); a step that does not
-    lower the loss is taken back. CRAFT uses scikit-learn's NMF: the same loss, no penalty.
+    HALS (Cichocki & Phan 2009) updates one column of U, then of V, in closed form, so the loss
+    never rises. As in Gillis & Glineur 2012, each factor is swept several times while its products
+    with A are at hand. CRAFT uses scikit-learn's NMF: the same loss, no penalty, one sweep.
 
     Attributes:
         start: "nndsvda" (Boutsidis & Gallopoulos 2008, zeros filled with the mean, as in
@@ -78,68 +79,31 @@ class NMF(Method):
         # (k, n) and (k, p): a concept's row is contiguous.
         left, right = u.T.to(a).contiguous().clone(), v.to(a).contiguous().clone()
         transposed = a.T.contiguous()
-        losses = [loss_of(a, left.T, right)]
-        square = float(a.double().pow(2).sum())
-        momentum = Extrapolation()
-        near_left, near_right = left.clone(), right.clone()
-        done = 0
-        for _ in range(self.iterations):
-            new_left = sweep(
-                near_left, near_right @ transposed, near_right @ near_right.T, self.sweeps
-            )
-            ahead = momentum.beyond(new_left, left)
-            product, gram = ahead @ a, ahead @ ahead.T
-            new_right = sweep(near_right, product, gram, self.sweeps)
-            # With U ahead and V new; cheap, for the products are at hand.
-            fitted = ((gram @ new_right) * new_right).sum() - 2 * (product * new_right).sum()
-            loss = (square + float(fitted.double())) / 2
+        before, square = loss_of(a, left.T, right), float(a.double().pow(2).sum())
+        done, settled = 0, False
+        while done < self.iterations and not settled:
+            left = sweep(left, right @ transposed, right @ right.T, self.sweeps)
+            right = sweep(right, left @ a, left @ left.T, self.sweeps)
             done += 1
-            if momentum.accept(loss):
-                near_left, near_right = ahead, momentum.beyond(new_right, right)
-                left, right = new_left, new_right
-                losses.append(loss)
-                if self._slow(losses):
-                    break
-            else:
-                near_left, near_right = left.clone(), right.clone()
+            if done % STRIDE == 0:  # the loss costs as much as a product with A
+                after = loss_of(a, left.T, right)
+                settled = levelled(before, after, self.tolerance, square)
+                before = after
         left = sweep(left, right @ transposed, right @ right.T, self.sweeps)
-        rule = f"10 iterations lower the loss by less than {self.tolerance:g} of it"
-        end = loss_of(a, left.T, right)
-        fit = Fit("NMF", self.seed, done, self._slow(losses), rule, end)
+        fit = Fit(
+            "NMF",
+            self.seed,
+            done,
+            settled,
+            f"{STRIDE} iterations lower the loss by less than {self.tolerance:g} of it",
+            loss_of(a, left.T, right),
+        )
         return left.T, right, fit
-
-    def _slow(self, losses: list[float]) -> bool:
-        return len(losses) > 10 and losses[-11] - losses[-1] < self.tolerance * losses[-11]
 
     def _start(self, a: Tensor) -> Pair:
         if self.start == "random" or self.concepts > min(a.shape):
             return random_start(a, self.concepts, self.seed)
         return nndsvda(a, self.concepts, self.seed)
-
-
-@dataclass
-class Extrapolation:
-    """The step ahead of Ang & Gillis 2019: longer while the loss falls, halved when it rises."""
-
-    beta: float = 0.5
-    bound: float = 1.0
-    last: float = float("inf")
-
-    def beyond(self, new: Tensor, old: Tensor) -> Tensor:
-        """Move on in the direction of the last step, staying non-negative."""
-        return (new + self.beta * (new - old)).clamp_(min=0)
-
-    def accept(self, loss: float) -> bool:
-        """Adapt the step to a loss; whether the loss fell."""
-        if loss <= self.last:
-            self.last = loss
-            self.beta = min(self.bound, 1.05 * self.beta)
-            self.bound = min(1.0, 1.01 * self.bound)
-            return True
-        self.bound, self.beta = self.beta, self.beta / 1.5
-        # The next loss is that of a step from the last accepted factors, and may be a bit higher.
-        self.last = float("inf") if self.beta < 1e-3 else self.last
-        return False
 
 
 def sweep(x: Tensor, product: Tensor, gram: Tensor, sweeps: int) -> Tensor:

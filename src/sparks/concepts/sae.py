@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from math import ceil, inf
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sparks.checks import between
+from sparks.checks import between, whole
 from sparks.concepts.dictionary import Dictionary, Fit, Method, check, loss_of
 from sparks.errors import SparksError
 
@@ -49,21 +49,31 @@ class SAE(Method):
             `active` a code on average; afterwards those above a threshold).
         active: concepts of a code that may be non-zero, for "topk" and "batchtopk".
         penalty: weight of the mean L1 norm of codes, for "relu", in units of the data's scale.
-        epochs: passes over the activations.
-        rate: of Adam.
+        epochs: bound on passes over the activations.
+        patience: steps, rounded up to whole epochs, whose mean loss is compared with that of as
+            many before. Where it is not lower by more than `tolerance`, the rate is halved.
+        tolerance: share of the loss that must be gained.
+        halvings: of the rate, after which the loss counts as levelled off and training stops.
+        rate: of Adam, at the start.
         batch_size: activations per step.
     """
 
     kind: str = "topk"
     active: int = 3
     penalty: float = 0.1
-    epochs: int = 60
-    rate: float = 5e-3
+    epochs: int = 2000
+    patience: int = 100
+    tolerance: float = 0.01
+    halvings: int = 5
+    rate: float = 1e-2
     batch_size: int = 256
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        between(self, 0, math.inf, "rate")
+        between(self, 0, inf, "rate")
+        between(self, 0, 1, "tolerance")
+        between(self, 0, inf, "penalty", ends=True)
+        whole(self, 1, "epochs", "batch_size", "patience", "halvings")
         if self.kind not in KINDS:
             raise SparksError(f"SAE kind {self.kind!r} is unknown: choose one of {KINDS}")
         if not 1 <= self.active <= self.concepts:
@@ -74,11 +84,15 @@ class SAE(Method):
         a = check(a, self.concepts)
         mean = a.mean(0)
         scale = (a - mean).norm(dim=1).mean().clamp(min=1e-12)
-        (filters, bias, atoms, centre), least, steps = self._train((a - mean) / scale)
+        (filters, bias, atoms, centre), least, done, settled = self._train((a - mean) / scale)
+        rule = (
+            f"the rate was halved {self.halvings} times, each when {self.patience} steps lowered "
+            f"the loss by less than {self.tolerance:g} of it"
+        )
         sparse = Sparse(
             atoms=atoms,
             offset=mean + scale * centre,
-            fit=Fit(f"SAE {self.kind}", self.seed, steps, True, f"{self.epochs} epochs", 0.0),
+            fit=Fit(f"SAE {self.kind}", self.seed, done, settled, rule, 0.0),
             filters=filters,
             bias=bias * scale,
             active=self.active if self.kind == "topk" else None,
@@ -87,8 +101,13 @@ class SAE(Method):
         loss = loss_of(a, sparse.encode(a), atoms, sparse.offset)
         return replace(sparse, fit=replace(sparse.fit, loss=loss))
 
-    def _train(self, x: Tensor) -> tuple[list[Tensor], Tensor, int]:
-        """Filters, bias, atoms and centre; the smallest code kept (a running mean); steps."""
+    def _train(self, x: Tensor) -> tuple[list[Tensor], Tensor, int, bool]:
+        """Train to the end.
+
+        Returns:
+            Filters, bias, atoms and centre; the smallest code kept (a running mean); epochs; and
+            whether the loss has levelled off.
+        """
         generator = torch.Generator().manual_seed(self.seed)
         drawn = torch.randn(self.concepts, x.shape[1], generator=generator)
         atoms = functional.normalize(drawn, dim=1).to(x)
@@ -97,8 +116,11 @@ class SAE(Method):
         filters, bias, atoms, centre = weights
         moments = [(torch.zeros_like(w), torch.zeros_like(w)) for w in weights]
         least, steps = torch.zeros((), device=x.device), 0
-        for epoch in range(self.epochs):
-            rate = self.rate * (1 - epoch / self.epochs)
+        window = ceil(self.patience / ceil(len(x) / self.batch_size))
+        plateau = Plateau(self.rate, window, self.tolerance)
+        done = 0
+        while done < self.epochs and plateau.halvings < self.halvings:
+            total, done = torch.zeros((), device=x.device), done + 1
             order = torch.randperm(len(x), generator=generator).to(x.device)
             for rows in torch.split(order, self.batch_size):
                 codes = self._select(functional.relu((x[rows] - centre) @ filters + bias))
@@ -108,13 +130,15 @@ class SAE(Method):
                 gradients = torch.autograd.grad(loss, weights)
                 steps += 1
                 with torch.no_grad():
+                    total += loss.detach() * len(rows)
                     for weight, gradient, moment in zip(weights, gradients, moments, strict=True):
-                        weight -= rate * _adam(gradient, moment, steps)
+                        weight -= plateau.rate * _adam(gradient, moment, steps)
                     atoms.copy_(functional.normalize(atoms, dim=1))
                     if self.kind == "batchtopk" and bool((codes > 0).any()):
                         low = codes[codes > 0].min()
                         least = torch.lerp(least, low, 0.01) if steps > 1 else low
-        return [w.detach() for w in weights], least, steps
+            plateau.note(float(total) / len(x))
+        return [w.detach() for w in weights], least, done, plateau.halvings == self.halvings
 
     def _select(self, codes: Tensor) -> Tensor:
         if self.kind == "topk":
@@ -123,6 +147,35 @@ class SAE(Method):
             kept = min(self.active * len(codes), codes.numel())
             return top(codes.reshape(1, -1), kept).reshape(codes.shape)
         return codes
+
+
+@dataclass
+class Plateau:
+    """A rate that is halved whenever the loss has levelled off.
+
+    Attributes:
+        rate: of the next epoch.
+        window: epochs whose mean loss is compared with that of as many epochs before.
+        tolerance: share of that loss which must be gained.
+        halvings: how often the rate was halved.
+    """
+
+    rate: float
+    window: int
+    tolerance: float
+    halvings: int = 0
+    losses: list[float] = field(default_factory=list)
+
+    def note(self, loss: float) -> None:
+        """Take in the loss of an epoch; every `window` epochs, compare."""
+        self.losses.append(loss)
+        if len(self.losses) < 2 * self.window:
+            return
+        before = sum(self.losses[: self.window])
+        if before - sum(self.losses[self.window :]) <= self.tolerance * before:
+            self.rate /= 2
+            self.halvings += 1
+        self.losses = self.losses[self.window :]
 
 
 def _adam(gradient: Tensor, moments: tuple[Tensor, Tensor], step: int) -> Tensor:

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from sparks.concepts.craft import top_crops
 from sparks.concepts.crops import Crops
+from sparks.correlation import spearman
 from sparks.metrics.maps import undefined_to_nan
-from sparks.sensitivity.accuracy import agreement
 
 
 class Scenes(Protocol):
@@ -191,10 +191,11 @@ def causal_agreement(
     Returns:
         "CausalSpearman" (N,), over the parts an image shows; "DiagnosticShare" (N,), of the
         importance of its parts, on those that decide; "DiagnosticEffect" (N,), the same of effects.
+        NaN where parts have no order, or no importance or effect at all.
     """
     rho = torch.stack(
         [
-            agreement(g[None, ~e.isnan()], e[None, ~e.isnan()])[0].float()
+            spearman(g[None, ~e.isnan()], e[None, ~e.isnan()])[0].float()
             for g, e in zip(given, effect, strict=True)
         ]
     )
@@ -204,11 +205,12 @@ def causal_agreement(
 
     def share(values: Tensor) -> Tensor:
         size = torch.where(there, values.abs(), 0)
-        return (size * deciding).sum(1) / size.sum(1).clamp(min=1e-12)
+        return (size * deciding).sum(1) / size.sum(1)
 
-    why = "they show parts of equal importance or effect only"
-    return {
-        "CausalSpearman": undefined_to_nan(rho, rho.isnan(), "CausalSpearman", why),
-        "DiagnosticShare": share(given),
-        "DiagnosticEffect": share(effect),
+    equal, none = "they show parts of equal importance or effect only", "none of their parts counts"
+    values = {
+        "CausalSpearman": (rho, equal),
+        "DiagnosticShare": (share(given), none),
+        "DiagnosticEffect": (share(effect), none),
     }
+    return {k: undefined_to_nan(v, v.isnan(), k, why) for k, (v, why) in values.items()}

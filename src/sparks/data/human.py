@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sparks.correlation import spearman
 from sparks.errors import SparksError
 
 
@@ -61,7 +62,8 @@ def human_ceiling(
         seed: of the splits.
 
     Returns:
-        float64 (N,) in [-1, 1]; its mean is the ceiling of the set.
+        float64 (N,) in [-1, 1]; its mean is the ceiling of the set. NaN for an image of which half
+        the annotators give a map without any order.
 
     Raises:
         SparksError: when there are fewer than two annotators, or `clicks` are no clicks.
@@ -77,17 +79,5 @@ def human_ceiling(
         order = torch.rand(n, annotators, generator=generator).argsort(1)
         one = human_maps(clicks[rows, order[:, :half]], size, sigma)
         other = human_maps(clicks[rows, order[:, half : 2 * half]], size, sigma)
-        total += rank_correlation(one.flatten(1), other.flatten(1))
+        total += spearman(one.flatten(1), other.flatten(1))
     return total / repeats
-
-
-def rank_correlation(one: Tensor, other: Tensor) -> Tensor:
-    """Spearman's rank correlation of the rows of two (N, d) tensors, ties at their mean rank.
-
-    0 where a row is constant, which has no ranks.
-    """
-    from scipy.stats import rankdata
-
-    ranks = [torch.from_numpy(rankdata(rows.numpy(), axis=1)) for rows in (one, other)]
-    one, other = ((rank - rank.mean(1, keepdim=True)) for rank in ranks)
-    return torch.nn.functional.cosine_similarity(one, other, dim=1)

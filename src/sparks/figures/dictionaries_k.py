@@ -19,6 +19,7 @@ METRICS = {
     "FID": "Fréchet ↓",
     "OOD": "OOD ↓",
 }
+CHANCE = "StabilityChance"
 LOOK = {
     "NMF": ("#0072B2", "o"),
     "Semi-NMF": ("#56B4E9", "s"),
@@ -44,7 +45,9 @@ class DictionariesK:
 
     def __call__(self, scores: pd.DataFrame) -> Drawing:
         """Draw the figure from an experiment's tidy scores."""
-        rows = scores[(scores["variant"] == "sweep") & scores["metric"].isin(list(METRICS))]
+        shown = [*METRICS, CHANCE]
+        rows = scores[(scores["variant"] == "sweep") & scores["metric"].isin(shown)]
+        rows = rows.dropna(subset="value")  # scores that do not exist
         if rows.empty:
             raise SparksError("fig-dictionaries-k needs several numbers of concepts")
         dataset, model = rows[["dataset", "model"]].iloc[0]
@@ -61,6 +64,10 @@ class DictionariesK:
                     chosen = rows[(rows["metric"] == metric) & (rows["method"] == name)]
                     look = {"color": colour, "marker": marker, "ms": 3, "lw": 1, "label": name}
                     mean_line(axis, chosen, "k", self.bootstrap, **look)
+                    if metric == "Stability":
+                        chance = rows[(rows["metric"] == CHANCE) & (rows["method"] == name)]
+                        means = chance.groupby("k")["value"].mean()
+                        axis.plot(means.index, means, color=colour, lw=0.6, ls=":")
                 axis.set(title=title, xscale="log", xticks=sorted(set(rows["k"])))
                 axis.xaxis.set_major_formatter(ScalarFormatter())
                 axis.xaxis.set_minor_formatter(NullFormatter())
@@ -71,7 +78,8 @@ class DictionariesK:
         caption = (
             f"Dictionaries against their number of concepts, on the last layer of {model} on "
             f"{dataset}, {_classes(rows['image'].nunique())}; metrics as in "
-            "tab-dictionaries. PCA and ICA cannot have more concepts than channels. The top "
+            "tab-dictionaries; dotted, the stability of random dictionaries of the same kind. PCA "
+            "and ICA cannot have more concepts than channels. The top "
             "3 coefficients of TopK- and BatchTopK-SAE are kept (all, where there are fewer). The "
             "paper compares such dictionaries; its curves are unavailable."
         )

@@ -67,5 +67,6 @@ def one_step_error(model: nn.Module, x: Tensor, target: Tensor) -> dict[str, Ten
     (gradient,) = torch.autograd.grad(value.sum(), x)
     with torch.no_grad():
         there = model(x - value.view(-1, *[1] * (x.ndim - 1)) * gradient).gather(1, column)[:, 0]
-    error = there.abs() / value.detach().abs().clamp(min=1e-12)
+    value = value.detach().abs()
+    error = there.abs() / value.masked_fill(value == 0, torch.nan)  # on the boundary: no step
     return {"GradientNorm": gradient.flatten(1).norm(dim=1), "BoundaryError": error}

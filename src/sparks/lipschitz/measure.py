@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from sparks.correlation import spearman
 from sparks.lipschitz.attack import smallest_perturbation
 from sparks.lipschitz.bound import largest_gradient, layer_norms
 from sparks.lipschitz.certificate import certified_radius, class_margin
@@ -39,7 +40,7 @@ def geometry(
         (N,) each: "GradientNorm" and "BoundaryError" (see `one_step_error`), "LargestGradient"
         found nearby, "LipschitzBound" of all layers (N times the same), "CertifiedRadius",
         "AttackNorm" of the smallest perturbation found (NaN for none), "AttackCosine" of that and
-        the direction of steepest descent of the class's margin.
+        the direction of steepest descent of the class's margin (NaN where the margin is flat).
     """
     exact, inputs = plain(model).double(), x.double()
     margin = class_margin(exact)
@@ -52,9 +53,14 @@ def geometry(
     values["AttackNorm"] = delta.flatten(1).norm(dim=1)
     start = inputs.clone().requires_grad_()
     (slope,) = torch.autograd.grad(margin(start, target).sum(), start)
-    cosine = torch.nn.functional.cosine_similarity(-slope.flatten(1), delta.flatten(1), dim=1)
-    values["AttackCosine"] = cosine
+    values["AttackCosine"] = _cosine(-slope.flatten(1), delta.flatten(1))
     return {name: value.detach().double().cpu() for name, value in values.items()}
+
+
+def _cosine(one: Tensor, other: Tensor) -> Tensor:
+    """Cosine of the rows of two (N, d) tensors; NaN where one is zero, which has no direction."""
+    length = one.norm(dim=1) * other.norm(dim=1)
+    return ((one * other).sum(1) / length).clamp(-1, 1)
 
 
 def followed(
@@ -115,14 +121,13 @@ def map_distances(one: Tensor, other: Tensor) -> dict[str, Tensor]:
         other: (N, H, W).
 
     Returns:
-        "l2", "l2, scaled" and "1 - Spearman", (N,) each.
+        "l2", "l2, scaled" and "1 - Spearman", (N,) each; the second is NaN where a map is zero, the
+        third where one is constant.
     """
-    from sparks.data.human import rank_correlation
-
     a, b = (maps.detach().cpu().flatten(1).double() for maps in (one, other))
-    unit = [m / m.norm(dim=1, keepdim=True).clamp(min=1e-12) for m in (a, b)]
+    unit = [m / m.norm(dim=1, keepdim=True) for m in (a, b)]  # a zero map has no direction: NaN
     return {
         "l2": (a - b).norm(dim=1),
         "l2, scaled": (unit[0] - unit[1]).norm(dim=1),
-        "1 - Spearman": 1 - rank_correlation(a, b),
+        "1 - Spearman": 1 - spearman(a, b),
     }

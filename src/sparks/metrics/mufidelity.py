@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sparks.checks import between, one_of, whole
+from sparks.correlation import pearson, spearman
 from sparks.engine.core import Engine
 from sparks.engine.domains import Features, cells_of, elements_of
 from sparks.engine.outputs import classes_of
@@ -126,12 +127,7 @@ class MuFidelity:
 
 def _correlation(a: Tensor, b: Tensor, kind: str) -> Tensor:
     """Correlation of the rows of a and b, (N, s) each."""
-    if kind == "spearman":
-        from scipy.stats import rankdata
-
-        a, b = (torch.from_numpy(rankdata(values.numpy(), axis=1)) for values in (a, b))
-    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
-    return (a * b).sum(1) / ((a**2).sum(1) * (b**2).sum(1)).sqrt()
+    return spearman(a, b) if kind == "spearman" else pearson(a, b)
 
 
 def _constant(values: Tensor, size: Tensor) -> Tensor:

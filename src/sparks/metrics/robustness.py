@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,10 @@ from sparks.metrics.maps import check_scored, descending_ranks, has_nan, undefin
 from sparks.verification.attack import Attack
 
 
+class ResolutionWarning(UserWarning):
+    """Scores are as small as a search can make them, so that they do not tell maps apart."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RobustnessSr:
     """Smallest change of the features ranked first that flips the class: lower is better.
@@ -25,6 +30,9 @@ class RobustnessSr:
     Hsieh et al. 2021 (Robustness-S_r), in the maximum norm: the attack may move the best `share`
     of the features and nothing else. The mean over the shares is the area under their curve;
     `largest` counts where no attack succeeds.
+
+    Distances come in steps of largest / 2^bisections. Where all of an input's are the first step, a
+    `ResolutionWarning` says that they are no more than an upper bound.
 
     Attributes:
         shares: of the features that may move.
@@ -70,4 +78,14 @@ class RobustnessSr:
         free = features.expand(chosen).expand_as(rows)
         asked = Logits(model, classes)
         found = self.attack.distance(asked, rows, goals, free, self.largest, self.bisections)
-        return found.view(len(x), times)
+        curves = found.view(len(x), times)
+        step = self.largest / 2**self.bisections
+        if floor := int((curves <= step).all(1).sum()):
+            warnings.warn(
+                f"Robustness-Sr of {floor} of {len(x)} inputs is {step:g}, the smallest distance "
+                "that the search can find: take more bisections, or a smaller largest distance, to "
+                "tell their maps apart",
+                ResolutionWarning,
+                stacklevel=3,
+            )
+        return curves

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sparks.checks import between, whole
-from sparks.data.human import rank_correlation
+from sparks.correlation import spearman
 from sparks.engine.core import Engine
 from sparks.engine.outputs import class_logits
 from sparks.engine.running import Model, device_of, dtype_of, evaluating, moved_inputs
@@ -56,7 +56,7 @@ class AverageStability:
         *,
         method: Callable[[Model, Tensor, Tensor], Tensor],
     ) -> dict[str, Tensor]:
-        """Values per input; NaN where no copy counts, or the map is zero (in rank: constant)."""
+        """Values per input; NaN where no copy counts, or maps are zero (in rank: constant)."""
         check_scored(model, x, maps)
         original = maps.detach().flatten(1).double().cpu()
         predicted = self._classes(model, x)
@@ -70,12 +70,11 @@ class AverageStability:
             with moved_inputs():
                 found = method(model, near, target).flatten(1).double().cpu()
             total += torch.where(same, (found - original).norm(dim=1), 0)
-            rank += torch.where(same, 1 - rank_correlation(original, found), 0)
+            rank += torch.where(same, 1 - spearman(original, found), 0)
             kept += same
         l2 = total / kept
         relative = l2 / original.norm(dim=1)
-        constant = original.amax(1) == original.amin(1)
-        rank = (rank / kept).masked_fill(constant | ~l2.isfinite(), torch.nan)
+        rank = (rank / kept).masked_fill(~l2.isfinite(), torch.nan)
         why = "no noisy copy keeps their class, or maps hold NaN or are constant"
         named = {"AverageStability": relative, "AverageStabilityL2": l2}
         named["AverageStabilityRank"] = rank

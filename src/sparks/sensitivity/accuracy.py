@@ -92,15 +92,3 @@ def deviations(estimated: Tensor, true: Tensor) -> dict[str, Tensor]:
         "RelativeBias": gaps.mean(1),
         "IndexBias": gaps.mean(0).abs().mean()[None],
     }
-
-
-def agreement(first: Tensor, second: Tensor) -> Tensor:
-    """Spearman's rank correlation of the rows of two sets of indices, (N, d) → float64 (N,).
-
-    NaN where a row has no order (equal values, or NaN).
-    """
-    from scipy.stats import rankdata
-
-    a, b = (torch.from_numpy(rankdata(v.numpy(), axis=1)).double() for v in (first, second))
-    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
-    return (a * b).sum(1) / ((a**2).sum(1) * (b**2).sum(1)).sqrt()

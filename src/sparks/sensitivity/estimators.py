@@ -128,7 +128,9 @@ def bootstrap(
         seed: of the resampling.
 
     Returns:
-        Lower and upper bounds, float64 (..., d) each; NaN where the outputs do not vary.
+        Lower and upper bounds, float64 (..., d) each; NaN where the outputs do not vary, or where
+        they do not in more of the resamples than the interval leaves out (1 - level): so few of the
+        points differ that the bounds would be theirs alone.
     """
     formula = _formula(order, estimator)
     a, b, c = _parts(outputs, points)
@@ -136,12 +138,16 @@ def bootstrap(
     samples = []
     for _ in range(repeats):
         rows = torch.randint(points, (points,), generator=generator).to(a.device)
-        samples.append(formula(a[..., rows], b[..., rows], c[..., rows], order))
+        drawn = a[..., rows]
+        none = _flat(outputs.double(), drawn)[..., None]
+        values = formula(drawn, b[..., rows], c[..., rows], order).masked_fill(none, torch.nan)
+        samples.append(values.masked_fill(values.isinf(), torch.nan))
+    values = torch.stack(samples)
+    few = values.isnan().double().mean(0) > 1 - level
     flat = _flat(outputs.double(), a)[..., None]
-    values = torch.stack(samples).masked_fill(flat, torch.nan)
     tail = (1 - level) / 2
     low, high = torch.nanquantile(values, torch.tensor([tail, 1 - tail]).to(values), dim=0)
-    return low, high
+    return low.masked_fill(few | flat, torch.nan), high.masked_fill(few | flat, torch.nan)
 
 
 def _formula(order: str, estimator: str) -> Callable[[Tensor, Tensor, Tensor, str], Tensor]:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from sparks import correlation
 from sparks.errors import SparksError
 
 # Directions onto which maps are projected for the Wasserstein distance.
@@ -33,13 +34,7 @@ def spearman(a: Tensor, b: Tensor) -> Tensor:
     Returns:
         float64 (N,).
     """
-    from scipy.stats import rankdata
-
-    ranks = [torch.from_numpy(rankdata(m.flatten(1).numpy(), axis=1)) for m in (a, b)]
-    first, second = (r - r.mean(1, keepdim=True) for r in ranks)
-    norms = (first.square().sum(1) * second.square().sum(1)).sqrt()
-    correlation: Tensor = (first * second).sum(1) / norms
-    return 1 - correlation.abs().clamp(max=1)
+    return 1 - correlation.spearman(a.flatten(1), b.flatten(1)).abs()
 
 
 def wasserstein(a: Tensor, b: Tensor) -> Tensor:
@@ -67,11 +62,12 @@ def wasserstein(a: Tensor, b: Tensor) -> Tensor:
 def dice(a: Tensor, b: Tensor) -> Tensor:
     """1 - Dice coefficient, in the form for values in [0, 1]: 2 Σab / (Σa² + Σb²).
 
-    That form (Milletari et al. 2016) needs no threshold. 0 where both maps are zero everywhere.
+    That form (Milletari et al. 2016) needs no threshold. NaN where both maps are zero everywhere.
     """
     a, b = _scaled(a).flatten(1), _scaled(b).flatten(1)
     both = a.square().sum(1) + b.square().sum(1)
-    return torch.where(both > 0, 1 - 2 * (a * b).sum(1) / both, 0)
+    value: Tensor = 1 - 2 * (a * b).sum(1) / both
+    return value
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:
@@ -120,15 +116,15 @@ class Distances:
 
     Attributes:
         constant: distance of a pair in which a map is constant (it says nothing), where the
-            distance does not exist then; None: the pair is left out, and told so.
+            distance does not exist then; None: the pair is left out and counted as such.
         nan: distance of a pair in which a map holds NaN or infinite values; None: left out.
 
     Raises:
         SparksError: when a distance is negative.
     """
 
-    constant: float | None = 1.0
-    nan: float | None = 1.0
+    constant: float | None = None
+    nan: float | None = None
 
     def __post_init__(self) -> None:
         for key in ("constant", "nan"):

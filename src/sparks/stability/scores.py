@@ -21,7 +21,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sparks.statistics import Bootstrap, Interval
+from sparks.statistics import Bootstrap, Interval, interval_of
 
 Floats = NDArray[np.float64]
 Score = Callable[["Pairs", Floats], Floats]
@@ -214,14 +214,11 @@ class Estimate:
     draws: Floats
     n: int  # images
     level: float
+    steps: bool = False  # see `interval_of`
 
     def interval(self) -> Interval:
-        """Percentile interval; without ends where the score exists in under half of the draws."""
-        known = self.draws[~np.isnan(self.draws)]
-        if np.isnan(self.value) or 2 * len(known) < len(self.draws):
-            return Interval(self.value, np.nan, np.nan, self.n)
-        low, high = np.quantile(known, [(1 - self.level) / 2, (1 + self.level) / 2])
-        return Interval(self.value, float(low), float(high), self.n)
+        """Percentile interval; see `interval_of` for where there is none."""
+        return interval_of(self.value, self.draws, self.n, self.level, self.steps)
 
     def __sub__(self, other: Estimate) -> Estimate:
         """Return the difference, paired: both were drawn from the same resamples of images."""

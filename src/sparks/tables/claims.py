@@ -32,7 +32,7 @@ class Claims:
         claims: for each claim its number, name, paper, statement, criterion, published value,
             experiments, and `check`: tidy table → `Verdict`. A claim of no experiment is arithmetic
             on the papers' own numbers, and its `check` gets these.
-        images: with fewer explained images, no claim counts as run.
+        images: with fewer images under a judged number, no claim counts as run.
     """
 
     claims: Sequence[Mapping[str, Any]]
@@ -49,7 +49,8 @@ class Claims:
         for claim in sorted(self.claims, key=lambda claim: int(claim["number"])):
             told = {key: claim[key] for key in ("number", "name", "paper", "statement")}
             told |= {key: claim[key] for key in ("criterion", "published")}
-            rows.append(told | asdict(self._judge(claim, scores, published)))
+            verdict = asdict(self._judge(claim, scores, published))
+            rows.append(told | {key: verdict[key] for key in verdict if key != "images"})
         numbers = pd.DataFrame(rows)
         text = numbers.assign(interval=[_interval(row) for row in rows])
         counts = numbers["outcome"].value_counts()
@@ -75,7 +76,8 @@ class Claims:
             return not_run(f"the experiment {', '.join(claim['experiments'])} was not run")
         verdict: Verdict = claim["check"](relevant)
         explained = relevant[(relevant["method"] != "") & (relevant["model"] != "")]
-        images = explained["image"].nunique()
+        # Where a claim says what it was judged on, that counts, not all that its experiments hold.
+        images = verdict.images if verdict.images is not None else explained["image"].nunique()
         if images < self.images:
             few = f"only {images} images, of {self.images} needed; {verdict.measured}"
             return replace(verdict, outcome=Outcome.NOT_RUN, measured=few)
@@ -85,4 +87,6 @@ class Claims:
 def _interval(row: Mapping[str, Any]) -> str:
     if math.isnan(row["effect"]):
         return "–"
+    if math.isnan(row["low"]):
+        return f"{row['effect']:+.3f}"
     return f"{row['effect']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"

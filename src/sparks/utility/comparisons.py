@@ -70,7 +70,8 @@ def groups(sessions: pd.DataFrame, scenario: str) -> dict[str, np.ndarray]:
 def anova(sessions: pd.DataFrame, scenario: str) -> Anova:
     """Test whether conditions differ, over participants' accuracies.
 
-    Where all participants are equal within every condition, f is infinite or NaN.
+    f and p are NaN where all participants are equal within every condition: f divides by the
+    variance within.
     """
     from scipy.stats import f_oneway
 
@@ -80,7 +81,7 @@ def anova(sessions: pd.DataFrame, scenario: str) -> Anova:
     everyone = np.concatenate(samples)
     between = sum(len(s) * (s.mean() - everyone.mean()) ** 2 for s in samples)
     total = float(((everyone - everyone.mean()) ** 2).sum())
-    test = f_oneway(*samples) if total > 0 else None
+    test = None if _alike_within(samples) else f_oneway(*samples)
     return Anova(
         f=float(test.statistic) if test else np.nan,
         p=float(test.pvalue) if test else np.nan,
@@ -88,6 +89,11 @@ def anova(sessions: pd.DataFrame, scenario: str) -> Anova:
         within=len(everyone) - len(samples),
         eta2=float(between / total) if total > 0 else np.nan,
     )
+
+
+def _alike_within(samples: list[np.ndarray]) -> bool:
+    """Whether participants differ within no condition, but for rounding."""
+    return all(np.ptp(sample) <= 1e-12 * np.abs(sample).max() for sample in samples)
 
 
 def eta2_of(f: float, between: int, within: int) -> float:
@@ -102,7 +108,8 @@ def tukey(sessions: pd.DataFrame, scenario: str, baseline: str = BASELINE) -> pd
 
     Returns:
         Columns condition, difference (of mean accuracies, from the baseline), low, high (95 %,
-        simultaneous) and p.
+        simultaneous) and p; the last three are NaN where all participants are equal within every
+        condition.
 
     Raises:
         SparksError: when the scenario has no baseline.
@@ -116,13 +123,14 @@ def tukey(sessions: pd.DataFrame, scenario: str, baseline: str = BASELINE) -> pd
     test = tukey_hsd(*samples.values())
     interval = test.confidence_interval()
     base = names.index(baseline)
+    known = np.nan if _alike_within(list(samples.values())) else 1.0
     return pd.DataFrame(
         {
             "condition": name,
             "difference": float(test.statistic[i, base]),
-            "low": float(interval.low[i, base]),
-            "high": float(interval.high[i, base]),
-            "p": float(test.pvalue[i, base]),
+            "low": float(interval.low[i, base]) * known,
+            "high": float(interval.high[i, base]) * known,
+            "p": float(test.pvalue[i, base]) * known,
         }
         for i, name in enumerate(names)
         if i != base
@@ -131,6 +139,8 @@ def tukey(sessions: pd.DataFrame, scenario: str, baseline: str = BASELINE) -> pd
 
 def correlation(first: ArrayLike, second: ArrayLike, level: float = 0.95) -> Correlation:
     """Return Pearson's correlation of two lists (n,); NaN where one is constant, or n below 4.
+
+    Points on one line have no interval, and no p: Fisher's interval has no width there.
 
     The paper prints ρ; Pearson's coefficient on the points of its figures gives the printed values.
 
@@ -148,4 +158,6 @@ def correlation(first: ArrayLike, second: ArrayLike, level: float = 0.95) -> Cor
         return Correlation(np.nan, np.nan, a.size, np.nan, np.nan)
     test = pearsonr(a, b)
     low, high = test.confidence_interval(level)
+    if abs(test.statistic) >= 1 - 1e-12:
+        return Correlation(float(test.statistic), np.nan, a.size, np.nan, np.nan)
     return Correlation(float(test.statistic), float(test.pvalue), a.size, float(low), float(high))

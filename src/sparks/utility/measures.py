@@ -10,7 +10,7 @@ trapezoid rule; it fits Table 1 worse (claim utility-is-mean-ratio).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, Interval
+from sparks.statistics import Bootstrap, Interval, interval_of
 from sparks.utility.answers import BASELINE
 
 Floats = NDArray[np.float64]
@@ -133,7 +133,7 @@ class Resampled:
     """Mean accuracies of the sessions in one condition, and in resamples of its participants.
 
     Attributes:
-        mean: (sessions,).
+        mean: (sessions,); NaN where nobody took every session.
         means: (resamples, sessions); one participant cannot be resampled: NaN.
         n: participants.
         level: of intervals.
@@ -148,16 +148,16 @@ class Resampled:
     def of(cls, grid: Floats, draw: Bootstrap, shift: int = 0) -> Resampled:
         """Resample accuracies (participants, sessions); `shift` is added to the seed."""
         n = len(grid)
+        none = np.full((draw.resamples, grid.shape[1]), np.nan)
+        if n < 2:
+            return cls(grid.mean(axis=0) if n else none[0], none, n, draw.level)
         generator = np.random.default_rng(draw.seed + shift)
         which = generator.integers(n, size=(draw.resamples, n))
-        means = grid[which].mean(axis=1) if n > 1 else np.full((1, grid.shape[1]), np.nan)
-        return cls(grid.mean(axis=0), means, n, draw.level)
+        return cls(grid.mean(axis=0), grid[which].mean(axis=1), n, draw.level)
 
     def interval(self, value: float, values: Floats) -> Interval:
         """Return a value with the percentiles of what the resamples give."""
-        ends = [(1 - self.level) / 2, (1 + self.level) / 2]
-        low, high = np.quantile(values, ends)  # NaN stays NaN
-        return Interval(float(value), float(low), float(high), self.n)
+        return interval_of(float(value), values, self.n, self.level)
 
 
 def _measured(
@@ -170,9 +170,10 @@ def _measured(
     yield metric, ALL, own.interval(own.mean.mean(), own.means.mean(axis=1))
     if own is base:
         return
-    rows = min(len(own.means), len(base.means))
     ratio = utility_k(own.mean, base.mean, reference)
-    ratios = utility_k(own.means[:rows], base.means[:rows], reference)
+    ratios = utility_k(own.means, base.means, reference)
+    # Both conditions need participants that can be drawn: one alone has no spread.
+    both = replace(own, n=min(own.n, base.n)) if base.n < 2 else own
     for column, session in enumerate(sessions):
-        yield "UtilityK", session, own.interval(ratio[column], ratios[:, column])
-    yield "Utility", ALL, own.interval(ratio.mean(), ratios.mean(axis=1))
+        yield "UtilityK", session, both.interval(ratio[column], ratios[:, column])
+    yield "Utility", ALL, both.interval(ratio.mean(), ratios.mean(axis=1))
