@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from sparks.attribution import (
+    EVA,
     HSIC,
     LIME,
     RISE,
@@ -16,6 +17,7 @@ from sparks.attribution import (
     GradCAM,
     GradCAMPlusPlus,
     GradientInput,
+    Greedy,
     GuidedBackprop,
     Input,
     IntegratedGradients,
@@ -131,6 +133,22 @@ def test_a_model_can_say_that_it_takes_others(tool):
         ask(tool, model, 2 * x)
     model.input_range = None
     ask(tool, model, 2 * x)
+
+
+@pytest.mark.parametrize(
+    "method", [EVA(epsilon=0.01, grid=2, bound="ibp"), Greedy(grid=2, rounds=1, subsets=4)],
+    ids=lambda method: type(method).__name__,
+)  # fmt: skip
+def test_verified_methods_ask_alike(method):
+    model, x = net(), images()
+    expected = method(model, x, TARGET)
+    assert torch.equal(method(model, x, [0, 2]), expected)
+    with pytest.raises(SparksError, match="outside of"):
+        method(model, 2 * x, TARGET)
+    with pytest.raises(SparksError, match=r"images are torch.uint8"):
+        method(model, (x * 255).byte(), TARGET)
+    with pytest.raises(SparksError, match="needs the class"):
+        method(model, x, None)
 
 
 @EVERY

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sparks.engine.domains import Features, cells_of
-from sparks.engine.running import Model, device_of, evaluating
+from sparks.engine.running import Model, asked, device_of, evaluating
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 from sparks.models.classifier import Classifier
@@ -120,9 +120,12 @@ class EVA:
             )
         if not isinstance(model, nn.Module):
             raise SparksError("EVA reads the layers of a network: give it a torch.nn.Module")
+        classes = asked(model, x, target)
+        if classes is None:
+            raise SparksError("EVA needs the class of each input: name it (target)")
         device = device_of(model, x)
         with torch.no_grad(), evaluating(model):
-            return self._overlaps(model, x.to(device), target.to(device)).to(x.device)
+            return self._overlaps(model, x.to(device), classes.to(device)).to(x.device)
 
     def _overlaps(self, model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
         features = self._features(x)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sparks.engine.domains import cells_of
-from sparks.engine.running import Model
+from sparks.engine.running import Model, asked
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 from sparks.verification.attack import Attack
@@ -53,6 +53,9 @@ class Greedy:
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
+        classes = asked(model, x, target)
+        if classes is None:
+            raise SparksError("Greedy needs the class of each input: name it (target)")
         features = cells_of(x, min([self.grid, *x.shape[2:]]), resize=self.resize)
         draws = generators(x, self.seed)
         d = features.d
@@ -67,7 +70,7 @@ class Greedy:
             member = (joins & ~chosen[:, None]) | chosen[:, None]
             spread = features.expand(member.flatten(0, 1).float()).to(x.device)
             owner = torch.arange(len(x), device=x.device).repeat_interleave(self.subsets)
-            value = self._value(model, x[owner], target.to(x.device)[owner], spread)
+            value = self._value(model, x[owner], classes.to(x.device)[owner], spread)
             score = _fit(joins & ~chosen[:, None], value.view(len(x), self.subsets).cpu())
             # Where no set flips the class all cells are equal: in random order then.
             score += 1e-6 * torch.stack([torch.rand(d, generator=g) for g in draws])
