@@ -146,6 +146,7 @@ def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Te
             resolved = part(composed, parts)
             if outputs:
                 scale.claim(composed.scale.name)
+                lock.share()
         except SparksError as error:
             _refuse(error)
         of_job = _of_job(names, outputs)

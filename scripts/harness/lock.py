@@ -41,7 +41,7 @@ def hold(path: Path = RUN) -> None:
 
 
 def share(path: Path = JOBS) -> None:
-    """Hold the lock of jobs together with other jobs, until this process ends.
+    """Hold the lock of jobs and scripts together with others, until this process ends.
 
     Where the file system has no locks, a job works without.
     """
@@ -63,8 +63,8 @@ def wait_for_jobs(say: Callable[[str], None], path: Path = JOBS, every: float = 
             except BlockingIOError:
                 if not asked:
                     say(
-                        "jobs of a run that was killed are still at work in this folder"
-                        f"{_named(path)}: waiting until they have ended, or until you stop them"
+                        "jobs of a run that was killed, or scripts, are still at work in this "
+                        f"folder{_named(path)}: waiting until they have ended or you stop them"
                     )
                 asked = True
                 time.sleep(every)

@@ -75,7 +75,7 @@ def test_jobs_share_a_lock_and_the_next_run_waits_for_all_of_them(process):
     waiting.join(30)
     assert not waiting.is_alive()
     [line] = said
-    assert "jobs of a run that was killed are still at work" in line
+    assert "jobs of a run that was killed, or scripts, are still at work" in line
     assert str(jobs[1].pid) in line
 
 
