@@ -130,7 +130,7 @@ def _try_model(where: str, unit: Mapping[str, Any]) -> None:
     for key, method in methods.items():
         if not _reads_layers(method):
             _try_method(key, unit["methods"][key], method, blank, x, on)
-    _try_budgets(unit["settings"].get("studies.budget"), methods, blank, x, on)
+    _try_budgets(unit["settings"].get("studies.budget"), methods, x, on)
     model = _built(where, unit, on)
     with _Naming(f"{where}.classifier", about=on), torch.no_grad():
         logits = model(x)
@@ -164,7 +164,7 @@ def _built(where: str, unit: Mapping[str, Any], on: str) -> Classifier:
     return model
 
 
-def _try_cut(where: str, model: Classifier, layer: str | None, x: Tensor, on: str) -> None:
+def _try_cut(where: str, model: Any, layer: str | None, x: Tensor, on: str) -> None:
     """Cut a model at a layer, as the chapters on concepts do."""
     from sparks.concepts.layer import Layer
 
@@ -175,17 +175,14 @@ def _try_cut(where: str, model: Classifier, layer: str | None, x: Tensor, on: st
 
 
 def _try_budgets(
-    study: Mapping[str, Any] | None,
-    methods: Mapping[str, Any],
-    model: nn.Module,
-    x: Tensor,
-    on: str,
+    study: Mapping[str, Any] | None, methods: Mapping[str, Any], x: Tensor, on: str
 ) -> None:
     """Give the methods of the budget study every budget, if that study is made."""
     where = "studies.budget.methods."
-    for key, method in methods.items() if study else ():
+    budgets = study["forwards"] if study else []
+    for key, method in methods.items():
         if key.startswith(where):
-            for forwards in study["forwards"]:
+            for forwards in budgets:
                 with _Naming(f"studies.budget.forwards={forwards} for {key}", about=on):
                     within(method, forwards, min(x.shape[2:]))
 

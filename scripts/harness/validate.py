@@ -40,7 +40,7 @@ def validate(
         SparksError: naming the key, its value and what is allowed.
     """
     try:
-        tree = OmegaConf.to_container(config, resolve=True)
+        tree: Any = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
         raise SparksError(f"the configuration cannot be resolved: {_one_line(error)}") from None
     if checks.known(tree, noted):

@@ -114,9 +114,9 @@ def read_answers(
     refused = sorted((_printable(name), _printable(reason)) for name, reason in reasons.items())
     rejected = pd.DataFrame(refused, columns=["file", "reason"])
     if not accepted:
-        file, reason = refused[0]
+        name, reason = refused[0]
         raise SparksError(
-            f"none of the {len(files)} files in {folder} counts; {file}, the first: {reason}"
+            f"none of the {len(files)} files in {folder} counts; {name}, the first: {reason}"
         )
     return _table(accepted, key, seed), rejected
 
