@@ -95,7 +95,7 @@ def test_every_way_to_write_a_relu_follows_the_rule(rule, _, __, activations, ca
     "other",
     [nn.GELU(), F.gelu, nn.SiLU(), nn.LeakyReLU(), F.leaky_relu, nn.ELU(), nn.Hardswish(),
      nn.PReLU(), nn.Softplus(), nn.Threshold(0, 0), nn.Hardtanh(), nn.Mish(), nn.SELU(), nn.CELU()],
-    ids=repr,
+    ids=lambda other: getattr(other, "__name__", repr(other)),
 )  # fmt: skip
 def test_activations_that_have_no_rule_are_refused_by_name(rule, other):
     (x, target), model = images(), Net(nn.ReLU(), other, F.relu)

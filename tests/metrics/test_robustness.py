@@ -106,7 +106,7 @@ def test_bad_settings_are_refused():
     with pytest.raises(SparksError, match="shares"):
         RobustnessSr(shares=[0.5, 1.5])
     x, target = images()
-    with pytest.raises(SparksError, match="an attack of 0 steps"):
+    with pytest.raises(SparksError, match="steps=0"):
         RobustnessSr(attack=Attack(steps=0))(Linear(2, 8, 8), x, target, torch.rand(3, 8, 8))
 
 
