@@ -60,7 +60,8 @@ def geometry(
 def _cosine(one: Tensor, other: Tensor) -> Tensor:
     """Cosine of the rows of two (N, d) tensors; NaN where one is zero, which has no direction."""
     length = one.norm(dim=1) * other.norm(dim=1)
-    return ((one * other).sum(1) / length).clamp(-1, 1)
+    cosine: Tensor = ((one * other).sum(1) / length).clamp(-1, 1)
+    return cosine
 
 
 def followed(
