@@ -236,8 +236,7 @@ def _try_bounds(method: EVA, model: nn.Module, x: Tensor) -> None:
     if method.bound != SAMPLED:
         first, last = (None, model) if method.layer is None else _cut(model, method.layer)
         with torch.no_grad():
-            shape = x.shape[1:] if first is None else first(x).shape[1:]
-        read(last, tuple(shape))
+            read(last, x if first is None else first(x))
 
 
 def _try_metric(where: str, settings: Any, model: nn.Module, x: Tensor, on: str) -> None:

@@ -220,7 +220,7 @@ class TestMaps:
         value = scores(x)[:, 0]
         assert (value > 0).any()
         (slope,) = torch.autograd.grad(value.sum(), x)
-        step = 1e-5 * torch.randn(x.shape, generator=generator, dtype=torch.float64)
+        step = 1e-6 * torch.randn(x.shape, generator=generator, dtype=torch.float64)
         with torch.no_grad():
             finite = (scores(x + step) - scores(x - step))[:, 0] / 2
         concepts.layer.g.float(), concepts.layer.h.float()

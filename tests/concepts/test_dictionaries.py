@@ -212,7 +212,7 @@ def test_whether_an_autoencoder_has_converged_is_measured(kind):
     assert fit.converged
     assert fit.iterations < whole.epochs
     # It has levelled off: training on for far longer gains next to nothing.
-    longer = replace(whole, patience=200, halvings=7).fit(a).fit
+    longer = replace(whole, patience=200, halvings=10).fit(a).fit
     assert longer.iterations > 2 * fit.iterations
     assert longer.loss > 0.9 * fit.loss
 

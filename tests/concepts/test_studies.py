@@ -256,7 +256,7 @@ def test_a_random_start_counts_as_no_stability(holistic_study, model, given):
                       for m in ("Stability", "StabilityAboveChance"))  # fmt: skip
     assert reached < 0.99
     assert abs(above) < 0.4
-    with pytest.raises(SparksError, match="1 folds"):
+    with pytest.raises(SparksError, match="folds=1"):
         replace(holistic_study, folds=1)
 
 

@@ -239,7 +239,7 @@ def test_links_in_a_circle_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("white", [0, -1.0, float("nan")])
 def test_white_is_brighter_than_black(white: float) -> None:
-    with pytest.raises(SparksError, match=r"white is .* above 0"):
+    with pytest.raises(SparksError, match=r"white=.* more than 0"):
         Folder(root="photos", white=white)
 
 

@@ -225,7 +225,7 @@ def test_without_negation_no_keyword_is_a_negator():
     made = Reviews(n_train=50, n_test=2, negated=0)()["train"]
     keywords = {made.vocabulary[token] for token in made.tokens[made.keywords].tolist()}
     assert keywords <= GOOD | BAD
-    with pytest.raises(SparksError, match="negated is 2"):
+    with pytest.raises(SparksError, match="negated=2"):
         Reviews(negated=2)()
 
 

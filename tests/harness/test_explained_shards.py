@@ -43,7 +43,13 @@ def root(tmp_path):
 @cache
 def composed(size):
     return compose(
-        ["scale=smoke", "scale.n_explain=40", "datasets.folder.size=16", f"explain.shard={size}"]
+        [
+            "scale=smoke",
+            "scale.n_explain=40",
+            "datasets.folder.size=16",
+            "datasets.folder.num_classes=2",
+            f"explain.shard={size}",
+        ]
     )
 
 

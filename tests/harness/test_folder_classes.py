@@ -3,8 +3,10 @@
 import pytest
 
 from harness.compose import compose, count_classes, part
+from harness.loading import classifier
 from harness.validate import validate
 from sparks.errors import SparksError
+from sparks.models import save_weights
 
 EXPERIMENT = ["scale=smoke", "experiment=sobol", "experiments.sobol.datasets=[folder]"]
 NETWORK = ["experiments.sobol.models=[convnet]", "experiments.sobol.methods=[sobol]"]
@@ -70,8 +72,11 @@ def test_what_cannot_be_trained_on_is_refused_before_any_job(make, tmp_path, fol
         validate(composed(tmp_path))
 
 
-def test_one_class_is_enough_for_a_network_that_is_trained(make):
-    validate(composed(make("a"), "models.convnet.weights=mine.pth"))
+def test_one_class_is_enough_for_a_network_that_is_trained(make, tmp_path):
+    folder = make("a")
+    described = part(composed(folder), ["model.classifier"], dataset="folder", model="convnet")
+    save_weights(classifier(described["model.classifier"], 0), tmp_path / "mine.safetensors")
+    validate(composed(folder, f"models.convnet.weights={tmp_path / 'mine.safetensors'}"))
 
 
 def test_a_folder_that_nothing_uses_may_be_missing(tmp_path):

@@ -13,7 +13,7 @@ ONE = [
     "scale.datasets=[chimera]",
     "scale.models=[convnet]",
     "scale.metrics=[fidelity]",
-    "training.epochs=3",
+    "scale.concept_epochs=3",
     "scale.n_train=200",
     "scale.n_explain=10",
 ]
@@ -48,7 +48,7 @@ def test_passes_of_methods(method, counted):
 
 
 def test_folds_are_trained_and_explained_for_every_condition():
-    config = compose(["scale=smoke", "experiment=stability", "training.epochs=3",
+    config = compose(["scale=smoke", "experiment=stability", "scale.concept_epochs=3",
                       "scale.fold_datasets=[chimera]", "scale.n_train=200"])  # fmt: skip
     jobs = list(plan.work(config))
     [trained] = [job for job in jobs if job.rule == "train_folds"]

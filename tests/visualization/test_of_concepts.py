@@ -45,5 +45,5 @@ def test_refusals(layer, statistics, banks):
         concept_pictures(layer, [banks[0] * torch.nan], statistics, QUICK)
     with pytest.raises(SparksError, match="shape"):
         concept_pictures(layer, [banks[0][:, 1:]], statistics, QUICK)
-    with pytest.raises(SparksError, match="positive side"):
+    with pytest.raises(SparksError, match=r"canvas=-1.0"):
         concept_pictures(layer, banks, statistics, Ascent(canvas=-1.0))

@@ -164,7 +164,7 @@ class TestAscent:
             QUICK(logits(Broken(), [0, 1]), statistics, SIZE)
 
     def test_nothing_to_do(self, model, statistics):
-        with pytest.raises(SparksError, match="at least 1"):
+        with pytest.raises(SparksError, match=r"1 or more|needs? an objective|need an objective"):
             replace(QUICK, steps=0)(logits(model, [0]), statistics, SIZE)
 
 

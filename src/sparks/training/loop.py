@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sparks.data.labelled import Labelled
-from sparks.engine.outputs import class_logits
+from sparks.engine.outputs import scores_of
 from sparks.errors import SparksError
 from sparks.models.device import autocast, resolve_device
 from sparks.progress import progress
@@ -160,7 +160,7 @@ def _train_epoch(
 
     def forward(x: Tensor) -> Tensor:
         with autocast(settings.precision, device):
-            logits = class_logits(model(x))
+            logits = scores_of(model(x))
         return logits.float()
 
     total = 0.0

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from sparks.checks import between
 from sparks.data.labelled import Labelled
+from sparks.engine.outputs import class_logits
 
 State = dict[str, Tensor]
 
@@ -89,4 +90,4 @@ class CrossEntropy(OfLogits):
 
     def of_logits(self, logits: Tensor, labels: Tensor, state: State) -> Tensor:
         """The loss, a scalar."""
-        return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+        return F.cross_entropy(class_logits(logits), labels, label_smoothing=self.label_smoothing)
