@@ -183,10 +183,12 @@ def test_reviews_are_seeded_balanced_and_known_word_by_word():
 
 
 # Written down again, on purpose: the truth is checked by a reader of its own.
-GOOD = set("good great wonderful brilliant moving funny clever charming superb delightful".split())
-GOOD |= set("loved enjoyed admired liked praised".split())
-BAD = set("bad awful terrible dull boring weak clumsy painful dreadful tedious".split())
-BAD |= set("hated disliked regretted loathed resented".split())
+GOOD = {"good", "great", "wonderful", "brilliant", "moving"}
+GOOD |= {"funny", "clever", "charming", "superb", "delightful"}
+GOOD |= {"loved", "enjoyed", "admired", "liked", "praised"}
+BAD = {"bad", "awful", "terrible", "dull", "boring"}
+BAD |= {"weak", "clumsy", "painful", "dreadful", "tedious"}
+BAD |= {"hated", "disliked", "regretted", "loathed", "resented"}
 NEGATORS = {"not", "never", "hardly"}
 
 

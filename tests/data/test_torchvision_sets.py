@@ -188,6 +188,7 @@ def test_eurosat_is_split_by_class(tmp_path: Path) -> None:
 
 # --- ImageNet: WordNet folders and meta.bin ------------------------------------------------------
 
+
 def test_imagenet_stays_files_with_distinct_names(tmp_path: Path) -> None:
     write_imagenet(tmp_path)
     splits = ImageNet(root=str(tmp_path), size=24)()

@@ -49,10 +49,12 @@ def _checked(unpack: Callable[..., None]) -> Callable[..., None]:
             elif member.islnk():
                 target = (root / member.linkname).resolve()
             outside = not (place.is_relative_to(root) and target.is_relative_to(root))
-            if outside or not (member.isfile() or member.isdir() or member.issym() or member.islnk()):
+            if outside or not (
+                member.isfile() or member.isdir() or member.issym() or member.islnk()
+            ):
                 raise SparksError(
-                    f"{archive.name!r} would unpack {member.name} outside its folder, or as no file: "
-                    "do not trust it"
+                    f"{archive.name!r} would unpack {member.name} outside its folder, or as no "
+                    "file: do not trust it"
                 )
         unpack(archive, path, *args, **more)
 

@@ -67,9 +67,7 @@ class ImageNet(TorchvisionSet):
         if self.num_classes is None:
             return list(range(available))
         if not 2 <= self.num_classes <= available:
-            raise SparksError(
-                f"imagenet: num_classes is {self.num_classes}: use 2 to {available}"
-            )
+            raise SparksError(f"imagenet: num_classes is {self.num_classes}: use 2 to {available}")
         generator = torch.Generator().manual_seed(self.seed)
         return sorted(torch.randperm(available, generator=generator)[: self.num_classes].tolist())
 

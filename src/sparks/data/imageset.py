@@ -250,7 +250,8 @@ def _inside(boxes: Tensor, size: int) -> Tensor:
     at = torch.arange(size)
     x0, y0, x1, y1 = (side[..., None] for side in boxes.unbind(-1))
     across, down = (at >= x0) & (at < x1), (at >= y0) & (at < y1)  # (N, M, size)
-    return torch.stack([(d[:, :, None] & a[:, None, :]).any(0) for d, a in zip(down, across)])
+    pairs = zip(down, across, strict=True)
+    return torch.stack([(d[:, :, None] & a[:, None, :]).any(0) for d, a in pairs])
 
 
 def _as_index(indices: Tensor | Sequence[int] | slice, n: int) -> Tensor:

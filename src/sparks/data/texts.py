@@ -170,7 +170,7 @@ def _words() -> re.Pattern[str]:
 
 
 def vocabulary_of(texts: Iterable[Sequence[str]], size: int) -> tuple[str, ...]:
-    """`SPECIAL`, then the most frequent words, at most `size` in all; ties in alphabetical order."""
+    """`SPECIAL`, then the most frequent words, at most `size` in all; ties by the alphabet."""
     counts = Counter(word for words in texts for word in words)
     ordered = sorted(counts, key=lambda word: (-counts[word], word))
     return (*SPECIAL, *ordered[: size - len(SPECIAL)])

@@ -166,7 +166,9 @@ class MNIST(_TwoPart):
         images, labels = read_idx(files[0], axes=3), read_idx(files[1], axes=1)
         if len(images) != len(labels):
             raise ValueError(f"{prefix} has {len(images)} images and {len(labels)} labels")
-        return ImageSet(labels=labels.to(torch.int64), classes=self._classes(), images=images[:, None])
+        return ImageSet(
+            labels=labels.to(torch.int64), classes=self._classes(), images=images[:, None]
+        )
 
     def _paths(self, prefix: str) -> tuple[Path, Path]:
         """Find the files of images and of labels."""
@@ -174,7 +176,9 @@ class MNIST(_TwoPart):
 
     def _find(self, name: str) -> Path:
         """Find a file where torchvision has it, or in `root` itself, as Linux distributions do."""
-        names = [f"{n}-ubyte{end}" for n in (name, name.replace("-idx", ".idx")) for end in ("", ".gz")]
+        names = [
+            f"{n}-ubyte{end}" for n in (name, name.replace("-idx", ".idx")) for end in ("", ".gz")
+        ]
         places = (self._where(), Path(self.root).expanduser())
         for path in (place / name for place in places for name in names):
             if path.is_file():
@@ -204,7 +208,9 @@ class FashionMNIST(MNIST):
 
         # torchvision's own mirror has no https; its name stays that of the folder.
         class FashionMNIST(Published):  # type: ignore[misc]
-            mirrors: ClassVar = ["https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/"]
+            mirrors: ClassVar = [
+                "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/"
+            ]
 
         return FashionMNIST(self.root, train=train, download=download)
 
