@@ -13,8 +13,8 @@
 Every method is a frozen dataclass: its fields are its settings, checked when it is built. It draws
 its random numbers once per seed, the same for every input, so that a map does not depend on what is
 explained beside it. Methods that do not suit every model and input (GradCAM, GuidedBackprop,
-DeconvNet, Captum, black boxes) have `check(model, x)`, which raises from one input what a call would
-raise: at no more than one pass, except that Captum's methods run whole.
+DeconvNet, Captum, black boxes) have `check(model, x)`, which raises from one input what a call
+would raise: at no more than one pass, except that Captum's methods run whole.
 Names are imported on first use.
 """
 
