@@ -34,7 +34,7 @@ VOC_CLASSES = (
 
 
 class Shown(NamedTuple):
-    """One class in one image: x0, y0, x1, y1 of its objects in the file's pixels, ends exclusive."""
+    """One class in one image: x0, y0, x1, y1 of its objects in file pixels, ends exclusive."""
 
     path: str
     label: int
