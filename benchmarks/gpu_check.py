@@ -136,10 +136,10 @@ class Check:
     def row(self, section: str, what: str, **values: Any) -> None:
         """Add a row, and print it."""
         self.rows.append({"section": section, "what": what} | values)
-        told = ", ".join(
+        label = ", ".join(
             f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items()
         )
-        print(f"{section:9} {what}: {told}", flush=True)
+        print(f"{section:9} {what}: {label}", flush=True)
 
     @contextmanager
     def section(self, name: str) -> Iterator[None]:
@@ -223,8 +223,8 @@ def passes(check: Check, name: str, model: Classifier) -> None:
 
                 work()
                 rates[kind] = len(some) / min(seconds(work) for _ in range(3))
-            told = f"{name}, {precision}, {'channels last' if last else 'channels first'}"
-            check.row("passes", told, **rates)
+            label = f"{name}, {precision}, {'channels last' if last else 'channels first'}"
+            check.row("passes", label, **rates)
 
 
 def compiled(check: Check, name: str, model: Classifier) -> None:
@@ -313,9 +313,9 @@ def chapters(check: Check, name: str, model: Classifier, layer: str, x: Tensor) 
 
         bare = floor(model, x, 0, 4 * 6 * steps, 24, precision)
         measured = ratio(draw, bare, 1)
-        told = f"MACO, {name}, {precision}, 4 pictures of {2 * size.side} px, {steps} steps"
+        label = f"MACO, {name}, {precision}, 4 pictures of {2 * size.side} px, {steps} steps"
         check.row(
-            "chapters", told,
+            "chapters", label,
             time_over_bare_passes=measured.median, pictures_per_s=4 / measured.seconds,
         )  # fmt: skip
     eva = EVA(epsilon=0.02, grid=12 if size.side == 224 else 2, layer=layer, samples=8)
@@ -341,8 +341,8 @@ def memory(check: Check, name: str, model: Classifier, x: Tensor) -> None:
     peak(8, 2, 1)
     for batch, points, images in ((32, 4, 1), (64, 4, 1), (128, 4, 1), (256, 4, 1), (256, 16, 1),
                                   (256, 4, 4)):  # fmt: skip
-        told = f"Sobol, {name}, batch {batch}, {66 * points} masks, {images} images"
-        check.row("memory", told, megabytes=peak(batch, points, images))
+        label = f"Sobol, {name}, batch {batch}, {66 * points} masks, {images} images"
+        check.row("memory", label, megabytes=peak(batch, points, images))
 
 
 def agreement(check: Check, name: str, model: Classifier, x: Tensor) -> None:
