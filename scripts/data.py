@@ -3,7 +3,7 @@
 from harness import places
 from harness.job import Config, Paths, main
 
-PARTS = ("dataset.name", "dataset.builder")
+PARTS = ("dataset.name", "dataset.builder", "dataset.download")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:

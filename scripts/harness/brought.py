@@ -24,9 +24,11 @@ MOST = 100_000
 def paths_of(parts: Mapping[str, Any]) -> list[str]:
     """List the files and folders that a job's part of the configuration names.
 
-    A job that has a part of a data set only (`dataset.builder`) gets its images as an artifact.
+    The job that reads a data set's files has `dataset.download` among its parts, false where they
+    are the user's. Other jobs with a part of a data set get its images as an artifact.
     """
-    own = (value for key, value in parts.items() if not key.startswith("dataset."))
+    reads = parts.get("dataset.download") is False
+    own = (value for key, value in parts.items() if reads or not key.startswith("dataset."))
     return sorted({path for value in own for path in named_in(value)})
 
 

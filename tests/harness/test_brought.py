@@ -116,6 +116,9 @@ def test_paths_in_a_configuration(folder, monkeypatch):
     assert brought.paths_of(parts) == ["images", "images/a", "net.pth"]
     downloaded = {"dataset": {"download": True, "builder": {"root": "data"}}}
     assert brought.paths_of(downloaded) == []
+    for download, expected in ((False, ["data"]), (True, [])):
+        reading = {"dataset.builder": {"root": "data"}, "dataset.download": download}
+        assert brought.paths_of(reading) == expected
     monkeypatch.setenv("HOME", str(folder))
     assert brought.paths_of({"model.weights": "~/a/1.png"}) == ["~/a/1.png"]
     forget()
