@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sparks.data.imagenet import ImageNet, Imagenette
     from sparks.data.imageset import ImageSet
     from sparks.data.imdb import Imdb
+    from sparks.data.photographs import Photographs
     from sparks.data.reviews import Reviews
     from sparks.data.texts import TextSet
     from sparks.data.torchvision_sets import CIFAR10, MNIST, EuroSAT, FashionMNIST
@@ -41,6 +42,7 @@ _MODULES = {
     "Imagenette": "imagenet",
     "Imdb": "imdb",
     "MNIST": "torchvision_sets",
+    "Photographs": "photographs",
     "Reviews": "reviews",
     "TextSet": "texts",
     "VOC2007": "boxed",
@@ -64,6 +66,7 @@ __all__ = [
     "ImageSet",
     "Imagenette",
     "Imdb",
+    "Photographs",
     "Reviews",
     "TextSet",
     "human_ceiling",

@@ -7,6 +7,7 @@ from sparks.models.mlp import MLP
 from sparks.models.pretrained import torchvision_classifier
 from sparks.models.resnet import ResNet18
 from sparks.models.text import TextClassifier
+from sparks.models.timm_nets import efficientnet_lite, timm_classifier
 from sparks.models.vit import ViTTiny
 from sparks.models.weights import load_weights, save_weights, seeded
 
@@ -18,10 +19,12 @@ __all__ = [
     "TextClassifier",
     "ViTTiny",
     "autocast",
+    "efficientnet_lite",
     "load_weights",
     "resolve_device",
     "resolve_precision",
     "save_weights",
     "seeded",
+    "timm_classifier",
     "torchvision_classifier",
 ]

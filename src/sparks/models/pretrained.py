@@ -76,7 +76,7 @@ def torchvision_classifier(
     check_fit(net, state, path)
     net.load_state_dict(state)
     if classes is not None:
-        _pick_rows(net, published, list(classes))
+        keep_classes(net, classes, num_classes)
     elif num_classes != published:
         _replace_head(net, published, num_classes)
     return _with_channels(net, in_channels)
@@ -163,11 +163,21 @@ def _replace_head(net: nn.Module, published: int, num_classes: int) -> None:
     return _replace(net, path, new)
 
 
-def _pick_rows(net: nn.Module, published: int, classes: list[int]) -> None:
-    """Keep the rows of some classes in the published last layer."""
-    path, layer = _head(net, published)
-    _replace_head(net, published, len(classes))
-    rows = {name: values[classes] for name, values in layer.state_dict().items()}
+def keep_classes(net: nn.Module, classes: Sequence[int], num_classes: int) -> None:
+    """Keep the rows of some of ImageNet's classes in the last layer, in place.
+
+    Args:
+        net: with the published last layer.
+        classes: their numbers, in the order of the new logits.
+        num_classes: how many logits are wanted.
+
+    Raises:
+        SparksError: when they are not as many as the logits, each once, or one is unknown.
+    """
+    _check_classes(classes, num_classes)
+    path, layer = _head(net, PUBLISHED)
+    _replace_head(net, PUBLISHED, len(classes))
+    rows = {name: values[list(classes)] for name, values in layer.state_dict().items()}
     net.get_submodule(path).load_state_dict(rows)
 
 
