@@ -45,6 +45,7 @@ def test_all_sets_are_there() -> None:
         "imagenet50",
         "imagenette",
         "mnist",
+        "photographs",
         "voc2007",
     }
 
@@ -62,7 +63,10 @@ def test_the_builder_gets_every_setting(path: Path) -> None:
     assert hasattr(builder, "download") == downloaded
 
 
-@pytest.mark.parametrize("name", ["digits", "chimera", "chimera_biased", "chimera_hard"])
+NAMES = ["digits", "photographs", "chimera", "chimera_biased", "chimera_hard"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_config_tells_the_shape_of_the_images(name: str) -> None:
     config = compose(next(path for path in FILES if path.stem == name))
     builder = instantiate(config.builder)
