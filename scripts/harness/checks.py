@@ -184,8 +184,8 @@ def _try_elsewhere(new: list[Unit], say: Callable[[str], None]) -> bool:
         check=False,
     )
     lines = done.stdout.splitlines()
-    if told := [line for line in lines if line.startswith(REFUSED)]:
-        raise SparksError(told[-1].removeprefix(REFUSED))
+    if refusals := [line for line in lines if line.startswith(REFUSED)]:
+        raise SparksError(refusals[-1].removeprefix(REFUSED))
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         say(f"The settings could not be tried ({last}): mistakes in them will show in the jobs.")
@@ -243,7 +243,7 @@ def _settings(config: DictConfig, tree: Mapping[str, Any]) -> Iterator[Unit]:
 
 
 def _at(tree: Any, key: str) -> Unit:
-    """Settings that are the same whatever option is in hand."""
+    """Settings that are the same whichever option is selected."""
     for name in key.split("."):
         tree = tree[name]
     return Unit(key, "settings", tree)
