@@ -21,7 +21,9 @@ from sparks.engine import Baseline, Blur, Engine, Grid, Noise, Stored, Uniform
 from sparks.lipschitz import SoftHKR
 from sparks.metrics import Deletion, Insertion, MuFidelity
 from sparks.models import MLP, Classifier, ConvNet, seeded
+from sparks.models.device import free_memory
 from sparks.models.lipschitz import LipschitzConvNet
+from sparks.models.peak import PeakMemory
 from sparks.stability.distances import Distances
 from sparks.training import Settings, fit, fit_together, predict
 from sparks.verification import Attack, bounds
@@ -226,6 +228,24 @@ def test_eva(device, settings):
     expected = explain.overlaps(model, x, torch.tensor([0, 1]))
     found = explain.overlaps(model.to(device), x.to(device), torch.tensor([0, 1], device=device))
     close(found, expected, 1e-3)
+
+
+def test_eva_of_the_affine_head_of_a_real_network(device):
+    """62,720 inputs: the bounds are exact, and take some megabytes, not d x d numbers (31 GB)."""
+    with seeded(0):
+        body, head = nn.Conv2d(3, 1280, 32, 32), nn.Linear(1280, 10)
+    net = nn.Sequential(body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head).eval().to(device)
+    x = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(3)).to(device)
+    explain = methods.EVA(epsilon=0.02, grid=2, layer="0", samples=1)
+    before = PeakMemory(device)
+    found = explain.overlaps(net, x, torch.tensor([3], device=device))
+    if device.type == "cuda":
+        assert before.megabytes() < 1024
+        assert 0 < free_memory(device) < torch.cuda.get_device_properties(device).total_memory
+    with torch.no_grad():  # the one sample moves nothing
+        logits = net.double()(x.double())[0]
+    margin = logits[torch.arange(10, device=device) != 3].max() - logits[3]
+    close(found.double().cpu(), margin.expand(1, 5).cpu(), 1e-3)
 
 
 def test_attacks(device, network, images, target):

@@ -1,10 +1,12 @@
 """Moving tensors to a device."""
 
+import os
+
 import pytest
 import torch
 
 from sparks.engine.running import evaluating
-from sparks.models.device import autocast, tf32, to_device
+from sparks.models.device import autocast, free_memory, tf32, to_device
 
 
 class Recorded:
@@ -57,3 +59,10 @@ def test_fp32_forbids_tf32_and_puts_the_setting_back(context, expected):
             with context():
                 assert allowed() == expected
             assert allowed() == (before, before)
+
+
+def test_free_memory_is_some_of_what_the_machine_has():
+    free = free_memory(torch.device("cpu"))
+    assert 0 < free < 2**50
+    if hasattr(os, "sysconf"):
+        assert free <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
