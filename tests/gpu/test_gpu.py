@@ -50,6 +50,19 @@ def correlation(a, b):
     return float(functional.cosine_similarity(a, b, dim=1).min())
 
 
+def synchronisations(work):
+    """Where the host waits for the GPU while some work is done: file and line, as PyTorch warns."""
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            work()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    return [f"{w.filename}:{w.lineno}" for w in seen if "synchronizing" in str(w.message)]
+
+
 # --- precision -----------------------------------------------------------------------------------
 
 
@@ -97,18 +110,13 @@ def test_the_host_waits_no_more_with_more_batches(device, network, images, targe
     masks = torch.rand(200, 16, generator=torch.Generator().manual_seed(1))
 
     def waits(batch_size):
-        torch.cuda.synchronize()
-        torch.cuda.set_sync_debug_mode("warn")
-        try:
-            with warnings.catch_warnings(record=True) as seen:
-                warnings.simplefilter("always")
-                Engine(batch_size).score(model, images, target, masks, GRID)
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
-        return len([w for w in seen if "synchron" in str(w.message)])
+        return synchronisations(
+            lambda: Engine(batch_size).score(model, images, target, masks, GRID)
+        )
 
     waits(64)  # libraries load their parts
-    assert waits(64) == waits(960) <= 4
+    few, more = waits(960), waits(64)
+    assert len(few) == len(more) <= 4, more
 
 
 def test_memory_does_not_grow_with_masks(device, network, images, target):
@@ -376,6 +384,21 @@ def test_pictures(device, network, images, parametrisation, crops, precision):
     close(found.history[:2], expected.history[:2], 1e-3 if precision == "fp32" else 0.1)
     assert found.images.isfinite().all()
     assert 0 <= float(found.images.min()) <= float(found.images.max()) <= 1
+
+
+def test_the_host_waits_no_more_with_more_steps_of_pictures(device, network, images):
+    if device.type != "cuda":
+        pytest.skip("only a GPU is waited for")
+    model = network().to(device)
+    statistics = image_statistics(lambda: iter(images.split(8)))
+
+    def waits(steps):
+        ascent = Ascent(crops=named_crops("paper", 4), steps=steps, precision="bf16")
+        return synchronisations(lambda: ascent(logits(model, range(4)), statistics, (32, 32)))
+
+    waits(2)  # libraries load their parts
+    few, more = waits(3), waits(12)
+    assert len(few) == len(more), more
 
 
 def test_moving_a_model_leaves_no_tensor_behind(device, network):

@@ -1,5 +1,7 @@
 """Crops as matrix products against PyTorch's interpolation, and their laws."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -8,7 +10,8 @@ from torch.nn import functional
 
 from sparks.errors import SparksError
 from sparks.visualization import Crops, named_crops, resize
-from sparks.visualization.crops import CROPS
+from sparks.visualization import crops as crops_module
+from sparks.visualization.crops import CROPS, Drawn
 
 SIZES = st.tuples(st.integers(3, 40), st.integers(3, 40))
 
@@ -65,6 +68,39 @@ class TestResampling:
             total = torch.ones_like(x)
             crop.add_adjoint(y, total)
             assert torch.allclose((crop(x) * y).sum(), (x * (total - 1)).sum())
+
+    @pytest.mark.parametrize("name", CROPS)
+    def test_whole_matrices(self, name, monkeypatch):
+        """Triangles times Gaussians over all pixels, written out one output pixel at a time."""
+        asked = []
+        cut = crops_module._axes
+        monkeypatch.setattr(crops_module, "_axes", lambda *args: asked.append(args) or cut(*args))
+        drawn = replace(named_crops(name, 3), flip=False).draw(0.4, (37, 52), (19, 24), generator())
+        for side, (start, share, source, target, sigma) in zip("hw", asked, strict=True):
+            for k, crop in enumerate(drawn):
+                scale, s = float(share[k]) * source / target, float(sigma[k])
+                expected = torch.zeros(target, source)
+                for i in range(target):
+                    centre = float(start[k]) * source + (i + 0.5) * scale - 0.5
+                    near = [max(0, 1 - abs(j - centre) / max(scale, 1)) for j in range(source)]
+                    row = torch.tensor(near) / sum(near)
+                    if s:
+                        away = torch.arange(source)
+                        spread = torch.exp(-((away[:, None] - away) ** 2) / (2 * s**2))
+                        row = row @ (spread / spread.sum(1, keepdim=True))
+                    expected[i] = row
+                axis = crop.down if side == "h" else crop.across
+                found = torch.zeros(target, source)
+                found[:, axis.first : axis.first + axis.weights.shape[1]] = axis.weights
+                torch.testing.assert_close(found, expected, rtol=0, atol=1e-3 if s else 1e-5)
+
+    def test_on_their_way_to_a_device_nothing_changes(self):
+        crops = named_crops("olah", 3)
+        drawn, noise = crops.draw(0, (30, 20), (12, 9), generator()), torch.rand(3, 2, 12, 9)
+        moved, there = Drawn.of(drawn, noise, pinned=False).on(torch.device("cpu"))
+        x = torch.rand(1, 2, 30, 20)
+        assert torch.equal(there, noise)
+        assert all(torch.equal(a(x), b(x)) for a, b in zip(drawn, moved, strict=True))
 
     def test_flip(self):
         x = torch.rand(1, 3, 8, 8, generator=generator())

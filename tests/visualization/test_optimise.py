@@ -1,5 +1,6 @@
 """Ascent: it ascends, on the bytes the seed says, whatever the batch."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from pretended_gpu import PretendedGPU
 from torch import nn
 
 from sparks.errors import SparksError
@@ -97,6 +99,23 @@ class TestAscent:
             first, second, other = (getattr(run, name) for run in runs)
             assert torch.equal(first, second)
             assert not torch.equal(first, other)
+
+    @pytest.mark.parametrize("parametrisation", [MACO(), Fourier(), CBR()])
+    def test_a_gpu_gets_the_same_numbers_and_is_not_waited_for(
+        self, model, statistics, parametrisation
+    ):
+        ascent = replace(QUICK, parametrisation=parametrisation, batch_size=4)
+        expected = ascent(logits(model, [0, 2]), statistics, SIZE)
+        waits = []
+        for steps in (4, 9):
+            with PretendedGPU() as gpu:
+                there = copy.deepcopy(model).to(gpu.device)
+                found = replace(ascent, steps=steps)(logits(there, [0, 2]), statistics, SIZE)
+                waits.append(len(gpu.waits))
+            if steps == ascent.steps:
+                assert torch.equal(found.images, expected.images)
+                assert torch.equal(found.history, expected.history)
+        assert waits[0] == waits[1] <= 4
 
     @pytest.mark.parametrize("parametrisation", [MACO(), Fourier(), CBR()])
     def test_batch_equals_one_at_a_time(self, model, statistics, parametrisation):

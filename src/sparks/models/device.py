@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,17 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
     if resolved == "bf16":
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return tf32(allowed=resolved == "tf32")
+
+
+def keeping_casts(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """The context around many forward passes, each of them under `autocast`.
+
+    PyTorch keeps the weights that it has cast to bfloat16 until the outermost context ends: without
+    this one it casts all of them again in every pass.
+    """
+    if resolve_precision(precision, device) == "bf16":
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from sparks.models.device import to_device
+
 # Directions of colour with less than this share of the largest variance count as absent.
 RANK = 1e-8
 # Mean colours are kept this far from black and white, where the sigmoid has no slope.
@@ -47,8 +49,9 @@ class Colours:
 
         To first order it is μ + Σ^½ z: the sigmoid has value μ and slope 1 at z = 0.
         """
-        mean = self.mean.to(z).clamp(MARGIN, 1 - MARGIN)[:, None]
-        slope = (self.mixing.to(z) / (mean * (1 - mean))).expand(len(z), -1, -1)
+        mean, mixing = (to_device(t, z.device).to(z) for t in (self.mean, self.mixing))
+        mean = mean.clamp(MARGIN, 1 - MARGIN)[:, None]
+        slope = (mixing / (mean * (1 - mean))).expand(len(z), -1, -1)
         return torch.baddbmm(mean.logit(), slope, z.flatten(2)).sigmoid().view_as(z)
 
     def unsquash(self, images: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sparks.checks import between
 from sparks.errors import SparksError
+from sparks.models.device import to_device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +86,12 @@ class Crops:
         else:
             start = torch.minimum((room / 2 + self.centre * steps[:, :2]).clamp(min=0), room)
         sigma = self.blur[0] + (self.blur[1] - self.blur[0]) * blur[:, 0]
-        flipped = (blur[:, 1] < 0.5) & self.flip
         down, across = (
             _axes(start[:, axis], share, canvas[axis], size[axis], sigma) for axis in (0, 1)
         )
-        return [Crop(*box) for box in zip(down, across, flipped.tolist(), strict=True)]
+        flipped = ((blur[:, 1] < 0.5) & self.flip).tolist()
+        across = [axis.flip() if yes else axis for axis, yes in zip(across, flipped, strict=True)]
+        return [Crop(*axes) for axes in zip(down, across, strict=True)]
 
     def noise(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
         """Noise for pixels."""
@@ -101,6 +103,9 @@ class Crops:
             values += self.normal_noise * torch.randn(*shape, generator=generator)
         return values
 
+
+# Standard deviations at which a Gaussian is cut off: its weight is 1e-4 of the middle's there.
+_CUT = math.sqrt(2 * math.log(1e4))
 
 PAPER = Crops()
 CROPS = {
@@ -158,6 +163,10 @@ class Axis:
     first: int
     weights: Tensor
 
+    def flip(self) -> Axis:
+        """The same, with outputs in the opposite order."""
+        return Axis(self.first, self.weights.flip(0))
+
 
 @dataclass(frozen=True, eq=False)
 class Crop:
@@ -165,7 +174,6 @@ class Crop:
 
     down: Axis
     across: Axis
-    flip: bool = False
 
     def __call__(self, images: Tensor) -> Tensor:
         """Crops (N, C, h, w) of images (N, C, H, W)."""
@@ -182,7 +190,7 @@ class Crop:
 
     def _weights(self, like: Tensor) -> tuple[Tensor, Tensor]:
         down, across = (axis.weights.to(like) for axis in (self.down, self.across))
-        return down, across.flip(0) if self.flip else across
+        return down, across
 
     @property
     def _box(self) -> tuple[slice, ...]:
@@ -191,6 +199,41 @@ class Crop:
             for axis in (self.down, self.across)
         )
         return (slice(None), slice(None), *ends)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Crops and noise of one step, in one piece of memory: a GPU gets them in one copy.
+
+    Attributes:
+        crops: on the CPU; of these, only where they lie is read.
+        shape: of the noise.
+        numbers: weights of all axes, then the noise, (k,).
+    """
+
+    crops: list[Crop]
+    shape: tuple[int, ...]
+    numbers: Tensor
+
+    @classmethod
+    def of(cls, crops: list[Crop], noise: Tensor, pinned: bool) -> Drawn:
+        """Put them together, page-locked if a GPU is to fetch them."""
+        weights = [axis.weights.flatten() for crop in crops for axis in (crop.down, crop.across)]
+        numbers = torch.cat([*weights, noise.flatten()])
+        return cls(crops, tuple(noise.shape), numbers.pin_memory() if pinned else numbers)
+
+    def on(self, device: torch.device) -> tuple[list[Crop], Tensor]:
+        """The crops and the noise on a device."""
+        axes = [axis for crop in self.crops for axis in (crop.down, crop.across)]
+        sizes = [axis.weights.numel() for axis in axes]
+        numbers = to_device(self.numbers, device)
+        *parts, noise = torch.split(numbers, [*sizes, math.prod(self.shape)])
+        there = [
+            Axis(axis.first, part.view_as(axis.weights))
+            for axis, part in zip(axes, parts, strict=True)
+        ]
+        crops = [Crop(*pair) for pair in zip(there[::2], there[1::2], strict=True)]
+        return crops, noise.view(self.shape)
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
@@ -217,14 +260,19 @@ def _axes(start: Tensor, share: Tensor, source: int, target: int, sigma: Tensor)
     """
     scale = (share * source / target)[:, None, None]
     centres = start[:, None, None] * source + (torch.arange(target)[:, None] + 0.5) * scale - 0.5
-    pixels = torch.arange(source)
+    # Only pixels within reach of an output are looked at, as many of each stretch.
+    reach = scale.clamp(min=1)[:, 0, 0] + _CUT * sigma
+    first = (centres[:, 0, 0] - reach).floor().clamp(min=0).long()
+    last = (centres[:, -1, 0] + reach).ceil().clamp(max=source - 1).long()
+    width = int((last - first).max()) + 1
+    first = first.clamp(max=source - width)
+    pixels = first[:, None, None] + torch.arange(width)
     weights = (1 - (pixels - centres).abs() / scale.clamp(min=1)).clamp(min=0)
     weights = weights / weights.sum(2, keepdim=True)
     if bool(sigma.any()):
-        distance = (pixels[:, None] - pixels) / sigma.clamp(min=1e-3)[:, None, None]
-        gaussian = torch.exp(-(distance**2) / 2)
-        gaussian = gaussian.where(gaussian > 1e-4, 0)
+        offsets = torch.arange(width)
+        distance = (offsets[:, None] - offsets) / sigma.clamp(min=1e-3)[:, None, None]
+        gaussian = torch.exp(-(distance**2) / 2).where(distance.abs() < _CUT, 0)
         weights = weights @ (gaussian / gaussian.sum(2, keepdim=True))
-    used = weights.any(1).int()
-    first, last = used.argmax(1).tolist(), (source - used.flip(1).argmax(1)).tolist()
-    return [Axis(i, part[:, i:j]) for i, j, part in zip(first, last, weights, strict=True)]
+    ends = (last - first + 1).tolist()
+    return [Axis(i, w[:, :n]) for i, n, w in zip(first.tolist(), ends, weights, strict=True)]

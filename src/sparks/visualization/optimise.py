@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from sparks.checks import between, one_of, whole
+from sparks.data.ahead import loaded_ahead
 from sparks.engine.running import device_of, evaluating
 from sparks.errors import SparksError
-from sparks.models.device import PRECISIONS, autocast
+from sparks.models.device import PRECISIONS, autocast, keeping_casts
 from sparks.progress import progress
-from sparks.visualization.crops import PAPER, Crop, Crops
+from sparks.visualization.crops import PAPER, Crop, Crops, Drawn
 from sparks.visualization.objectives import Objective
 from sparks.visualization.parametrisation import MACO, Parametrisation
 from sparks.visualization.spectrum import ImageStatistics
@@ -124,15 +125,24 @@ class Ascent:
         generator = torch.Generator().manual_seed(_second(seed))
         alpha = torch.zeros(n, *statistics.size, device=device)
         history = torch.zeros(self.steps, n, device=device)
-        for step in range(self.steps):
-            share = step / max(self.steps - 1, 1)
+
+        def draw(share: float) -> Drawn:
             crops = self.crops.draw(share, statistics.size, size, generator)
             noise = self.crops.noise((self.crops.count, channels, *size), generator)
-            image = canvas.image()
-            history[step], gradient = self._gradient(objective, image.detach(), crops, noise)
-            alpha += gradient.abs().mean(1)
-            canvas.update(image, gradient, share)
-            done(n)
+            return Drawn.of(crops, noise, pinned=device.type == "cuda")
+
+        shares = [step / max(self.steps - 1, 1) for step in range(self.steps)]
+        # While a GPU is at a step the next one is drawn: by the CPU, so that numbers are the same.
+        here = ((share, draw(share)) for share in shares)
+        ahead = here if device.type == "cpu" else loaded_ahead(draw, shares)
+        with keeping_casts(self.precision, device):
+            for step, (share, drawn) in enumerate(ahead):
+                image = canvas.image()
+                crops, noise = drawn.on(device)
+                history[step], gradient = self._gradient(objective, image.detach(), crops, noise)
+                alpha += gradient.abs().mean(1)
+                canvas.update(image, gradient, share)
+                done(n)
         with torch.no_grad():
             return canvas.image().cpu(), alpha.cpu(), history.cpu()
 
@@ -141,7 +151,7 @@ class Ascent:
     ) -> tuple[Tensor, Tensor]:
         """Mean over crops of each picture's objective (n,), and its gradient (n, C, H, W)."""
         n = len(image)
-        noise = noise.to(image.device)[:, None]
+        noise = noise[:, None]
         total = torch.zeros_like(image)
         scores = torch.zeros(n, device=image.device)
         at_once = max(1, self.batch_size // n)

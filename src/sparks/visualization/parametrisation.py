@@ -174,7 +174,7 @@ class _FixedMagnitude(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, phase: Tensor, magnitude: Tensor, size: tuple[int, int]) -> Tensor:
-        columns = list(self_conjugate(size[1]))
+        columns = self_conjugate(size[1])
         angle = phase.clone()
         angle[..., columns] = _odd(phase[..., columns])
         coefficients = torch.complex(magnitude * angle.cos(), magnitude * angle.sin())
