@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -29,6 +30,7 @@ from sparks.engine.running import (
 )
 from sparks.errors import SparksError
 from sparks.models.device import to_device
+from sparks.models.folded import folded
 
 REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "max-abs": lambda values: values.abs().amax(1),
@@ -72,7 +74,7 @@ class Saliency:
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
         explain = partial(gradient, model)
-        values = in_batches(model, x, target, self.batch_size, explain)
+        values = in_batches(model, x, target, self.batch_size, explain, looked_into=False)
         return reduce_channels(values, self.channels)
 
 
@@ -90,7 +92,7 @@ class GradientInput:
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
         explain = partial(gradient, model)
-        slope = in_batches(model, x, target, self.batch_size, explain)
+        slope = in_batches(model, x, target, self.batch_size, explain, looked_into=False)
         return reduce_channels(x.detach() * slope, self.channels)
 
 
@@ -124,7 +126,8 @@ class IntegratedGradients:
         """Maps; see the package."""
         explain = partial(self._explain, model)
         # All steps of an image in one batch where they fit.
-        values = in_batches(model, x, target, max(1, self.batch_size // self.steps), explain)
+        images = max(1, self.batch_size // self.steps)
+        values = in_batches(model, x, target, images, explain, looked_into=False)
         return reduce_channels(values, self.channels)
 
     def _explain(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
@@ -172,12 +175,22 @@ def in_batches(
     target: Any,
     batch_size: int,
     explain: Callable[..., Tensor],
+    looked_into: bool = True,
 ) -> Tensor:
     """Apply `explain(part, target=…)` to parts of the inputs, on the model's device.
 
     The inputs require gradients, also where the caller has switched them off, and the model is in
     evaluation mode meanwhile. The result needs none. Targets stay on the CPU, where their largest
     is known without waiting for a GPU.
+
+    Args:
+        model: asked.
+        x: inputs (N, ...).
+        target: see `sparks.engine.running.asked`.
+        batch_size: inputs of a part.
+        explain: see above.
+        looked_into: layers of the model are looked at, or changed; else they may be others that
+            compute the same faster (see `sparks.models.folded`).
 
     Raises:
         SparksError: when a value is not finite (the input is named), the inputs are not real, or
@@ -195,7 +208,8 @@ def in_batches(
     device = device_of(model, x)
     classes = None if classes is None else classes.cpu()
     results = []
-    with evaluating(model), torch.enable_grad():
+    faster = nullcontext() if looked_into else folded(model, x)
+    with evaluating(model), faster, torch.enable_grad():
         for start in range(0, len(x), batch_size):
             # A copy: tensors made in inference mode have no derivatives.
             part = to_device(x[start : start + batch_size].detach().clone(), device)

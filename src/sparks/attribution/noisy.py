@@ -46,7 +46,7 @@ class _NoisyGradient:
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
         explain = partial(self._explain, model)
-        values = in_batches(model, x, target, self.batch_size, explain)
+        values = in_batches(model, x, target, self.batch_size, explain, looked_into=False)
         return reduce_channels(values, self.channels)
 
     def _explain(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:

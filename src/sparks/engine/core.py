@@ -18,6 +18,7 @@ from sparks.engine.probe import best_batch_size
 from sparks.engine.running import Model, asked, device_of, dtype_of, evaluating, pick
 from sparks.errors import SparksError
 from sparks.models.device import PRECISIONS, autocast, keeping_casts, to_device
+from sparks.models.folded import folded
 
 # Below this many batches of the largest size, a probe costs more than it saves.
 WORTH_PROBING = 8
@@ -34,8 +35,8 @@ class Engine:
             depend on it by float error, so only a fixed size gives the same bytes every time.
         precision: "fp32", "tf32" (float32 with products rounded to 10 bits, on GPUs), "bf16"
             (autocast), or "auto" (bf16 where the device has units for it).
-        channels_last: give images to the model in channels-last memory format: faster on GPUs; on
-            CPUs some of oneDNN's convolutions in that format were seen to corrupt memory.
+        channels_last: give images to the model in channels-last memory format: faster on GPUs. On
+            CPUs the weights say how all activations lie (see `sparks.models.folded`).
         largest: bound on the batch size that "auto" may choose.
     """
 
@@ -93,7 +94,7 @@ class Engine:
         goals = None if target is None else to_device(target, device)
 
         casts = keeping_casts(self.precision, device)
-        with torch.inference_mode(), evaluating(model), casts:
+        with torch.inference_mode(), evaluating(model), folded(model, x), casts:
             forward = partial(self._forward, model, device)
             chunks = self._chunks(model, forward, x, len(scores), device)
             # Pairs are ordered by input: a chunk needs only a slice of x, often that of the last.
