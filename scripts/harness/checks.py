@@ -323,7 +323,7 @@ def _judges(config: DictConfig) -> Iterator[tuple[str, str, str]]:
     """Yield the models that judge pictures: data set, model, layer of their features."""
     for name in config.experiments:
         for dataset in grid.experiment(config, name)["studies"].get("maco", []):
-            for judge in config.scale.maco_judges:
+            for judge in grid.judges_of(config, dataset):
                 model = judge.split("/")[0]
                 yield dataset, model, config.studies.maco.layers[model]
 
