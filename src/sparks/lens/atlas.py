@@ -62,7 +62,7 @@ class ClassAtlas:
         return len(self.tensors["importance"])
 
     def concepts(self, layer: Layer) -> Concepts:
-        """Return the concepts at the layer where they were found, without training images' crops."""
+        """Return the concepts at the layer where they were found; no crops are known of them."""
         dictionary = NonNegative(
             self.tensors["atoms"], self.tensors["offset"], Fit("atlas", 0, 0, True, "", 0.0)
         )
