@@ -74,7 +74,8 @@ class HolisticStudy:
         sizes: numbers of concepts compared.
         ranked_layers: how many of the layers, the last ones, importance is compared at; None for
             all. Each method asks for thousands of passes from a layer on.
-        swept: classes on which they are.
+        judged: classes on which dictionaries are judged, the first ones; None for all.
+        swept: classes on which numbers of concepts are compared.
         folds: dictionaries compared for stability, each without a part of the images and from a
             seed of its own, or a random start that they share would count as stable.
         most: classes measured, the first ones; None for all.
@@ -94,6 +95,7 @@ class HolisticStudy:
     sizes: Sequence[int]
     mufidelity: MuFidelity
     ranked_layers: int | None = None
+    judged: int | None = None
     swept: int = 2
     folds: int = 3
     most: int | None = None
@@ -107,8 +109,8 @@ class HolisticStudy:
     def __post_init__(self) -> None:
         if self.most is not None:
             whole(self, 1, "most")
-        if self.ranked_layers is not None:
-            whole(self, 1, "ranked_layers")
+        given = (name for name in ("judged", "ranked_layers") if getattr(self, name) is not None)
+        whole(self, 1, *given)
         whole(self, 1, "fit_images", "images", "cluster_images")
         whole(self, 2, "folds")
         whole(self, 0, "swept", "steered", "seed")
@@ -136,8 +138,9 @@ class HolisticStudy:
         known: dict[tuple[str, int], Pooled] = {}  # of this class, and of the next one
         for place, one in self.classes(train, test, within(part, self.most)):
             last = self._fit(cut[-1], one, known)
-            for name, method in self.dictionaries.items():
-                self.judge(one, name, method, last, numbers, "last")
+            if self.judged is None or place < self.judged:
+                for name, method in self.dictionaries.items():
+                    self.judge(one, name, method, last, numbers, "last")
             if place < self.swept:
                 self.sweep(one, last, numbers)
             for layer in ranked:
