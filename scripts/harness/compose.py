@@ -9,6 +9,7 @@ chooses it (`attribution=sobol`), the workflow sets it from the job's wildcards.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -33,6 +34,9 @@ from sparks.errors import SparksError
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config"
 FOLDER = "sparks.data.Folder"
+# Environment variable: optional data sets to do without, joined by commas. A run sets it when it
+# starts, to those that are not on disk, and its jobs read it.
+ABSENT = "SPARKS_ABSENT"
 
 # Groups whose options are all present at once, under the plural of the group's name.
 OPTIONS = ("dataset", "model", "attribution", "metric", "text", "item", "claim")
@@ -72,9 +76,62 @@ def compose(overrides: Iterable[str] = (), config_dir: Path = CONFIG) -> DictCon
     register_options(config_dir)
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(config_dir)):
-            return count_classes(hydra_compose("config", overrides=overrides))
+            return settle(hydra_compose("config", overrides=overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise SparksError(_explain(error, overrides, config_dir)) from None
+
+
+def settle(config: DictConfig) -> DictConfig:
+    """Fill in what depends on the files on disk: optional data sets, and numbers of classes.
+
+    Returns:
+        `config`, changed in place.
+
+    Raises:
+        SparksError: see `choose_present`.
+    """
+    return count_classes(choose_present(config))
+
+
+def choose_present(config: DictConfig) -> DictConfig:
+    """Take the data sets that a scale lists as `NAME?` where their files are on disk.
+
+    Those without files are noted in `left_out`: data set → experiments that would have used it. The
+    environment variable `ABSENT` overrules the disk, so that all processes of a run decide alike.
+
+    Returns:
+        `config`, changed in place.
+
+    Raises:
+        SparksError: when such a data set does not say in `folder` where its files lie.
+    """
+    optional = {
+        key: [str(name) for name in listed]
+        for key, listed in config.scale.items()
+        if OmegaConf.is_list(listed) and any(str(name).endswith("?") for name in listed)
+    }
+    names = {n[:-1] for listed in optional.values() for n in listed if n.endswith("?")}
+    absent = {name for name in names if not _on_disk(config, name)}
+    config.left_out = {
+        name: [e for e, made in config.experiments.items() if f"{name}?" in made.datasets]
+        for name in sorted(absent)
+    }
+    for key, listed in optional.items():
+        kept = [name for name in listed if not (name.endswith("?") and name[:-1] in absent)]
+        config.scale[key] = [name.removesuffix("?") for name in kept]
+    return config
+
+
+def _on_disk(config: DictConfig, name: str) -> bool:
+    folder = OmegaConf.select(config, f"datasets.{name}.folder")
+    if folder is None:
+        raise SparksError(
+            f"the scale lists '{name}?': a data set that is used only where it is on disk needs "
+            f"a file config/dataset/{name}.yaml whose key `folder` says where its files lie"
+        )
+    if ABSENT in os.environ:
+        return name not in os.environ[ABSENT].split(",")
+    return Path(folder).expanduser().is_dir()
 
 
 def count_classes(config: DictConfig) -> DictConfig:
@@ -142,6 +199,35 @@ def _hydra(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
+def scale_of(config: DictConfig, dataset: str) -> DictConfig:
+    """Return the scale as it is for one data set."""
+    scale = per_dataset(config, dataset).get("scale", config.scale)
+    assert isinstance(scale, DictConfig)
+    return scale
+
+
+def per_dataset(config: DictConfig, dataset: str) -> dict[str, Any]:
+    """Return the entries of the tree that are otherwise for one data set: name → node.
+
+    `scale.per_dataset` holds, for some data sets, a part of the tree, laid over the whole one.
+
+    Raises:
+        SparksError: when it names a key that is not there.
+    """
+    changes = config.scale.per_dataset.get(dataset) or {}
+    laid: dict[str, Any] = {}
+    for name, change in changes.items():
+        try:
+            both = OmegaConf.is_config(change) and OmegaConf.is_config(config[name])
+            laid[name] = OmegaConf.merge(config[name], change) if both else change
+        except OmegaConfBaseException as error:
+            raise SparksError(
+                f"scale.per_dataset.{dataset}.{error.full_key or name}: there is no such key in "
+                "the configuration"
+            ) from None
+    return laid
+
+
 def part(config: DictConfig, keys: Iterable[str], **chosen: str) -> dict[str, Any]:
     """Resolve the entries `keys` of the configuration, with the options in hand `chosen`.
 
@@ -160,6 +246,8 @@ def part(config: DictConfig, keys: Iterable[str], **chosen: str) -> dict[str, An
             if value not in config[f"{name}s"]:
                 raise SparksError(f"no {name} {value!r}: there are {sorted(config[f'{name}s'])}")
             in_hand[name] = config[f"{name}s"][value]
+            if name == "dataset":
+                in_hand |= per_dataset(config, value)
         elif name == "seed":
             in_hand["seed"] = int(value)
     with _holding(config, in_hand):

@@ -14,8 +14,26 @@ from harness.compose import CONFIG, part
 def notes(config: DictConfig) -> list[str]:
     """List the notes of all that the chosen experiments need and a program may fetch."""
     datasets, models, _ = _used(config)
+    datasets += [name for name, experiments in config.left_out.items() if experiments]
     data = [places.DOWNLOAD.format(dataset=d) for d in datasets if config.datasets[d].download]
     return data + [note for model in models for note in published_weights(config, model)]
+
+
+def left_out(config: DictConfig) -> list[str]:
+    """Say, a line each, which data sets of the scale are not on disk, and how to get them."""
+    return [
+        f"{name} is not in {config.datasets[name].folder}, so {_and(experiments)} "
+        f"{'does' if len(experiments) == 1 else 'do'} without it; to get it: "
+        "./sparks snakemake --cores 1 download"
+        for name, experiments in config.left_out.items()
+        if experiments
+    ]
+
+
+def _and(names: list[str]) -> str:
+    """Join names as in a sentence."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def published_weights(config: DictConfig, model: str) -> list[str]:
@@ -46,7 +64,9 @@ def _used(config: DictConfig) -> tuple[list[str], list[str], list[str]]:
     texts = [text for one in chosen for text in one["texts"]]
     models = [run.model for run in pairs]
     if any("maco" in one["studies"] for one in chosen):
-        models += [judge.split("/")[0] for judge in config.scale.maco_judges]
+        models += [
+            judge.split("/")[0] for run in pairs for judge in grid.judges_of(config, run.dataset)
+        ]
     names = ([run.dataset for run in pairs], models, texts)
     return tuple(list(dict.fromkeys(found)) for found in names)  # type: ignore[return-value]
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig, OmegaConf
 
 from harness import places
-from harness.compose import CONFIG
+from harness.compose import CONFIG, part, scale_of
 from sparks.errors import SparksError
 from sparks.study import Package
 
@@ -167,7 +167,8 @@ def shards(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]
     size = config.explain.shard
     if size is None:
         raise SparksError("explain.shard is null: attribute.py makes the maps of all images")
-    numbers = range(-(-config.explain.n // size))
+    images = part(config, ["explain.n"], dataset=names["dataset"])["explain.n"]
+    numbers = range(-(-images // size))
     templates = {"maps": places.SHARD, "costs": places.SHARD_COST}
     return {kind: [t.format(**names, shard=i) for i in numbers] for kind, t in templates.items()}
 
@@ -181,10 +182,11 @@ def shards_of_classes(config: DictConfig, study: str, names: Mapping[str, str]) 
     Raises:
         SparksError: when classes are not split.
     """
-    size, settings = config.concepts.shard, config.studies[study]
+    size = config.concepts.shard
     if size is None:
         raise SparksError("concepts.shard is null: one job takes all classes")
-    most = (settings.surveyor if study == "lens" else settings.study).most
+    key = f"studies.{study}.{'surveyor' if study == 'lens' else 'study'}.most"
+    most = part(config, [key], dataset=names["dataset"])[key]
     classes = config.datasets[names["dataset"]].num_classes
     number = -(-min(classes, most or classes) // size)
     place = {
@@ -196,7 +198,7 @@ def shards_of_classes(config: DictConfig, study: str, names: Mapping[str, str]) 
 
 def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
     """Name what pictures of a model are made of, and the other models that judge them."""
-    judges = [judge.split("/") for judge in config.scale.maco_judges]
+    judges = [judge.split("/") for judge in judges_of(config, names["dataset"])]
     paths = [places.WEIGHTS.format(dataset=names["dataset"], model=m, seed=s) for m, s in judges]
     own = places.WEIGHTS.format(**names)
     return {
@@ -206,6 +208,11 @@ def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
         "weights": own,
         "judges": [path for path in paths if path != own],
     }
+
+
+def judges_of(config: DictConfig, dataset: str) -> list[str]:
+    """List the models, NAME/SEED, that judge pictures made on a data set."""
+    return list(scale_of(config, dataset).maco_judges)
 
 
 def test_splits(config: DictConfig, names: Mapping[str, str]) -> list[str]:

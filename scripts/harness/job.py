@@ -29,7 +29,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from harness import brought, lock, repair, scale
-from harness.compose import CONFIG, OPTIONS, ROOT, count_classes, part, register_options
+from harness.compose import CONFIG, OPTIONS, ROOT, part, per_dataset, register_options, settle
 from harness.digest import code_digest
 from harness.resources import machine, take_gpu
 from sparks.engine.memory import keep_freed_memory
@@ -138,7 +138,9 @@ def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Te
     script = Path(sys.argv[0]).resolve()
 
     def program(composed: DictConfig) -> None:
-        count_classes(composed)
+        settle(composed)
+        for name, node in per_dataset(composed, composed.dataset.name).items():
+            composed[name] = node
         names = _wildcards(composed)
         named = _locate(inputs, composed, names)
         try:

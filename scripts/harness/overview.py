@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from harness import grid, places
+from harness import downloads, grid, places
 from sparks.artifacts import load_table, table_provenance
 
 TOLD = ("title", "datasets", "models", "texts", "seeds", "methods", "metrics")
@@ -24,6 +24,7 @@ def of(config: DictConfig, overrides: list[str]) -> dict[str, Any]:
         "seed": config.seed,
         "device": config.device,
         "overrides": ", ".join(overrides) or "none",
+        "left_out": [_plain(line) for line in downloads.left_out(config)],
         "experiments": [_experiment(config, name) for name in config.experiments],
         "machines": ", ".join(_machines(config)) or "unknown",
         "time": _time(Path(places.BENCHMARKS).rglob("*.tsv")) | _training(config),

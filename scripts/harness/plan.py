@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig
 
 from harness import grid
-from harness.compose import ROOT, part
+from harness.compose import ROOT, part, scale_of
 
 # The last one that is there: rates of this machine, or those that come with the project.
 RATES = (ROOT / "benchmarks/results/rates.json", ROOT / "workflow/rates.json")
@@ -75,15 +75,15 @@ def _of_runs(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
     """Yield the work on models trained once."""
     if grid.experiment(config, name).get("folds"):
         return
-    scale, metrics = config.scale, grid.experiment(config, name)["metrics"]
-    curves = 4 * scale.curve_steps + scale.subsets if "fidelity" in metrics else 0
+    metrics = grid.experiment(config, name)["metrics"]
     for run in grid.runs(config, name):
         network, settings = f"{run.dataset}/{run.model}", _settings(config, run)
         if settings["model.weights"] is None:
             images = _epochs(settings) * _images(settings, run.dataset)
             yield (run, "train"), Work("train", network, 0, images, 0)
     for job in grid.explanations(config, name):
-        network = f"{job.dataset}/{job.model}"
+        network, scale = f"{job.dataset}/{job.model}", scale_of(config, job.dataset)
+        curves = 4 * scale.curve_steps + scale.subsets if "fidelity" in metrics else 0
         settings = _settings(config, job)
         method = part(config, ["attribution.method"], dataset=job.dataset, attribution=job.method)
         forward, backward = passes(method["attribution.method"])

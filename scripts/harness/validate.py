@@ -315,7 +315,8 @@ def _check_classes(config: DictConfig, name: str) -> None:
     for dataset in studies.get("utility", []):
         for number in settings.utility.classes.get(dataset, []):
             _check_class(config, f"studies.utility.classes.{dataset}", number, dataset)
-    for judge in config.scale.maco_judges if studies.get("maco") else []:
+    judges = [j for dataset in studies.get("maco", []) for j in grid.judges_of(config, dataset)]
+    for judge in judges:
         model = judge.split("/")[0]
         if model not in config.models or model not in settings.maco.layers:
             raise SparksError(

@@ -157,6 +157,14 @@ class TestAscent:
         assert pictures.images.shape == (1, 3, 30, 21)
         assert pictures.alpha.shape == (1, 30, 21)
 
+    def test_a_network_may_see_crops_at_a_size_of_their_own(self, model, statistics):
+        small = QUICK(logits(model, [0]), statistics, (8, 8))
+        seen = replace(QUICK, seen=8)(logits(model, [0]), statistics, SIZE)
+        assert torch.equal(seen.images, small.images)
+        assert seen.images.shape == (1, 3, *SIZE)
+        with pytest.raises(SparksError, match="seen=0"):
+            Ascent(seen=0)
+
     def test_a_direction_is_shown_most_by_its_picture(self, model, layer, statistics, images):
         a = layer.pooled(images)
         v = torch.stack([a[0], a[1]]) - a.mean(0)

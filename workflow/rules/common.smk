@@ -1,4 +1,5 @@
 # The only helpers: the composed configuration, and what a rule may ask of it.
+import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -8,7 +9,7 @@ SCRIPTS = Path(workflow.current_basedir).parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from harness import checks, downloads, grid, lock, overview, places, plan, repair, scale
-from harness.compose import compose, overrides_from, part
+from harness.compose import ABSENT, compose, overrides_from, part
 from harness.declared import declared_parts
 from harness.digest import code_digest
 from harness.job import triggers
@@ -23,6 +24,7 @@ try:
     OVERRIDES = overrides_from(config)
     CFG = compose(OVERRIDES)
     if workflow.is_main_process:  # jobs on a cluster read the Snakefile again
+        os.environ[ABSENT] = ",".join(CFG.left_out)  # and find that the same is on disk
         validate(CFG, checks.NOTED, logger.info)
 except SparksError as error:
     raise WorkflowError(str(error)) from None
@@ -115,7 +117,7 @@ def say_plan():
         scale.check(CFG.scale.name)
     except SparksError as error:
         logger.warning(f"As it is, this run will be refused: {error}")
-    logger.info(plan.summary(CFG))
+    logger.info("\n".join([*downloads.left_out(CFG), plan.summary(CFG)]))
 
 
 def only_run():
@@ -127,6 +129,8 @@ def only_run():
     except SparksError as error:
         raise WorkflowError(str(error)) from None
     lock.wait_for_jobs(logger.warning)
+    for line in downloads.left_out(CFG):
+        logger.info(line)
 
 
 def tidy_up():

@@ -10,11 +10,7 @@ from torch import Tensor
 
 from sparks.attribution.cam import GradCAM
 from sparks.attribution.gradient import GradientInput, Saliency
-from sparks.concepts.craft import Concepts
-from sparks.concepts.crops import Crops
-from sparks.concepts.dictionary import Fit
 from sparks.concepts.layer import Layer
-from sparks.concepts.nmf import NonNegative
 from sparks.concepts.pictures import concept_maps
 from sparks.lens.atlas import ClassAtlas
 from sparks.lens.folder import Atlas
@@ -110,11 +106,7 @@ class Explainer:
     def _concepts(self, x: Tensor, target: int) -> tuple[list[Found], Tensor]:
         if target not in self._read:
             self._read[target] = self.atlas.load(target)
-        tensors = self._read[target].tensors
-        fitted = Fit("atlas", 0, 0, True, "", 0.0)
-        dictionary = NonNegative(tensors["atoms"], tensors["offset"], fitted)
-        none = Crops(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 2, dtype=torch.int64), 1)
-        concepts = Concepts(self.layer, dictionary, none, tensors["atoms"][:0])
+        tensors, concepts = self._read[target].tensors, self._read[target].concepts(self.layer)
         gave = GradientInput()(concepts.head, concepts.coefficients(x), torch.tensor([target]))[0]
         order = gave.argsort(descending=True, stable=True)[: self.most]
         order = order[gave[order] > 0]
