@@ -157,7 +157,10 @@ def walkthrough():
     }
     for name, values in (("first", first), ("total", total)):
         tensors |= {f"{name}_low": values - 0.05, f"{name}_high": values + 0.05}
-    return Walkthrough()([Steps("chimera", "convnet", "fox", tensors)])
+    small = tensors | {"image": generator.random((3, 4, 4))}
+    return Walkthrough()(
+        [Steps("digits", "convnet", "0", small), Steps("chimera", "convnet", "fox", tensors)]
+    )
 
 
 def test_walkthrough_shows_every_step_with_its_numbers():

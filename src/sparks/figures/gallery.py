@@ -1,4 +1,4 @@
-"""fig-gallery: the same images explained by every method, beside the parts that truly decide."""
+"""fig-gallery: the same images explained by every method, the parts that truly decide outlined."""
 
 from __future__ import annotations
 
@@ -41,32 +41,40 @@ class Gallery:
 
     def __call__(self, images: Mapping[str, ImageSet], maps: Sequence[Explained]) -> Drawing:
         """Draw the gallery: for each data set and model, bands of methods over the same images."""
-        blocks = list(dict.fromkeys((m.dataset, m.model) for m in maps))
+        # The largest images first: photographs before icons.
+        blocks = sorted(
+            dict.fromkeys((m.dataset, m.model) for m in maps),
+            key=lambda block: -images[block[0]].batch([0]).shape[-1],
+        )
         methods = list(dict.fromkeys(m.method for m in maps))
         if not methods:
             raise SparksError("fig-gallery has no map to show: give the experiment a method")
         width = -(-len(methods) // -(-len(methods) // self.columns))
         bands = [methods[start : start + width] for start in range(0, len(methods), width)]
+        rows = {dataset: min(self.rows, len(images[dataset])) for dataset, _ in blocks}
         with style():
-            figure, axes = self._canvas(len(blocks) * len(bands) * self.rows, width + 2)
-            waiting = iter(axes.reshape(-1, self.rows, width + 2))
+            height = len(bands) * sum(rows[dataset] for dataset, _ in blocks)
+            figure, axes = self._canvas(height, width + 1)
+            below = axes
             for dataset, model in blocks:
                 shown = {m.method: m for m in maps if (m.dataset, m.model) == (dataset, model)}
                 for band in bands:
-                    block = next(waiting)
+                    block, below = below[: rows[dataset]], below[rows[dataset] :]
                     self._block(block, images[dataset], shown, band)
-                    block[0, 0].set_title(f"{dataset}\n{model}", fontweight="bold")
-                    for axis, name in zip(block[0, 1:], ["True parts", *band], strict=False):
+                    title = f"{dataset}\n{model}"
+                    block[0, 0].set_title(title, fontweight="bold", ha="right", x=1)
+                    for axis, name in zip(block[0, 1:], band, strict=False):
                         axis.set_title(name, rotation=40, ha="left", va="bottom", x=0.3)
             self._legend(figure, axes)
         caption = (
-            f"The first image of {self.rows} classes of each data set, the parts that decide its "
-            "class (outlined in the second column, where they are known) and the maps of every "
-            "method for the class that the model predicts (named beside the image; a wrong one is "
-            "marked ✗ with the true class). One colour rule for all: each map is divided by its "
-            f"own {self.percentile} % quantile of |value|; red raises the score, blue lowers it, "
-            "white does nothing. Methods that know no sign (Saliency, the squares and variances of "
-            "gradients, Sobol, HSIC) show how much in red."
+            f"The first image of {self.rows} classes of each data set, where they are known with "
+            "the parts that decide its class outlined, and the maps of every method for the class "
+            "that the model predicts (named beside the image; a wrong one is marked ✗ with the "
+            "true class), over a pale copy of the image. One colour rule for all: each map is "
+            f"divided by its own {self.percentile} % quantile of |value|; red raises the score, "
+            "blue lowers it, and where the image shows through nothing happens. Methods that know "
+            "no sign (Saliency, the squares and variances of gradients, Sobol, HSIC) show how much "
+            f"in red.{_credits(images, rows)}"
         )
         return Drawing(figure, caption)
 
@@ -97,20 +105,21 @@ class Gallery:
             picture = images.batch([index])[0].permute(1, 2, 0).numpy()
             _show_image(axes[row, 0], picture)
             _name(axes[row, 0], images.classes, int(images.labels[index]), int(target[index]))
-            if truth is None:
-                _say(axes[row, 1], "unknown")
-            else:
-                _show_image(axes[row, 1], 0.35 * picture + 0.65)
-                axes[row, 1].contour(truth[index].numpy(), levels=[0.5], colors="k", linewidths=0.8)
-            for axis, method in zip(axes[row, 2:], methods, strict=False):
+            if truth is not None:
+                outline = {"levels": [0.5], "colors": "white", "linewidths": 0.9}
+                axes[row, 0].contour(truth[index].numpy(), **outline)
+            for axis, method in zip(axes[row, 1:], methods, strict=False):
                 if method in shown:
-                    self._show_map(axis, shown[method].maps[index].numpy())
+                    self._show_map(axis, shown[method].maps[index].numpy(), picture)
                 else:
                     _say(axis, "n/a")
 
-    def _show_map(self, axis: Axes, values: NDArray[Any]) -> None:
+    def _show_map(self, axis: Axes, values: NDArray[Any], picture: NDArray[Any]) -> None:
+        """Draw a map over a pale grey copy of the image."""
         scale = np.nanpercentile(np.abs(values), self.percentile) if values.size else 0.0
-        axis.imshow(values / (scale or 1.0), cmap=SIGNED, vmin=-1, vmax=1)
+        signed = np.clip(values / (scale or 1.0), -1, 1)
+        _show_image(axis, 0.4 * picture.mean(-1) + 0.6)
+        axis.imshow(signed, cmap=SIGNED, vmin=-1, vmax=1, alpha=np.sqrt(np.abs(signed)))
 
     @staticmethod
     def _legend(figure: Any, axes: NDArray[Any]) -> None:
@@ -121,11 +130,22 @@ class Gallery:
             ScalarMappable(Normalize(-1, 1), SIGNED),
             ax=axes[-1, :],
             orientation="horizontal",
-            shrink=0.25,
+            shrink=min(1.0, 3 / axes.shape[1]),
             aspect=30,
             pad=0.1,
         )
         bar.set_ticks([-1, 0, 1], labels=["lowers the score", "0", "raises it"])
+
+
+def _credits(images: Mapping[str, ImageSet], rows: Mapping[str, int]) -> str:
+    """Name the photographers of the images shown, where their data sets do."""
+    told = [
+        f"{data.classes[label]} by {data.tables['credits'][label]}"
+        for dataset, count in rows.items()
+        if "credits" in (data := images[dataset]).tables
+        for label in data.labels[_one_of_each_class(data.labels, count)].tolist()
+    ]
+    return f" Photographs: {'; '.join(told)}." if told else ""
 
 
 def _one_of_each_class(labels: Tensor, count: int) -> list[int]:

@@ -26,6 +26,7 @@ class Steps:
         dataset: name of the data set.
         model: name of the model.
         explained: name of the class explained.
+        credit: photographer and licence of the image, where they are known.
         tensors: see `sparks.attribution.steps`, as arrays.
     """
 
@@ -33,15 +34,16 @@ class Steps:
     model: str
     explained: str
     tensors: Arrays
+    credit: str = ""
 
 
 @dataclass(frozen=True)
 class Walkthrough:
-    """Masks, masked inputs, scores, both indices and their difference, of the first model."""
+    """Masks, masked inputs, scores, indices and their difference, of the largest of the images."""
 
     def __call__(self, walkthrough: list[Steps]) -> Drawing:
         """Draw the figure."""
-        steps = walkthrough[0]
+        steps = max(walkthrough, key=lambda one: one.tensors["image"].shape[-1])
         kept = steps.tensors
         with style():
             figure, shown, below = self._canvas(len(kept["rows"]))
@@ -150,6 +152,7 @@ class Walkthrough:
             f"bootstrap intervals. The indices sum to {total:.2f} (total) and {first:.2f} (first "
             f"order): {between:.2f} is due to interactions, counted once for each cell in them. "
             "The paper's default is N = 32; the error of the difference shrinks with N."
+            f"{f' Photograph: {steps.credit}.' if steps.credit else ''}"
         )
 
 
