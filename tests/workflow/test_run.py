@@ -107,7 +107,7 @@ def test_a_notebook_runs_top_to_bottom(finished, name):
     NotebookClient(notebook, timeout=300, resources=place).execute()
 
 
-# 18 methods on two models, one of photographs; the concepts' methods are those of pixels, so concepts are ranked again.
+# 18 methods on two models, one of photographs; concepts are ranked again, by the same methods.
 STUDIES = {"budget": 1, "samplers": 1, "walkthrough": 2}
 NOT_DATA = {
     **{"train": 9, "train_folds": 2, "words_train": 1, "evaluate": 8, "attribute": 36, "score": 54},
