@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from sparks.checks import whole
 from sparks.errors import SparksError
 from sparks.figures.explained import Explained
-from sparks.figures.style import PAGE, SIGNED, Drawing, style
+from sparks.figures.style import SIGNED, Drawing, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
     from sparks.data import ImageSet
+
+
+# Inches: the side of a map, and the room for the names above a block.
+CELL, NAMES = 0.7, 0.85
 
 
 @dataclass(frozen=True)
@@ -53,19 +57,19 @@ class Gallery:
         bands = [methods[start : start + width] for start in range(0, len(methods), width)]
         rows = {dataset: min(self.rows, len(images[dataset])) for dataset, _ in blocks}
         with style():
-            height = len(bands) * sum(rows[dataset] for dataset, _ in blocks)
-            figure, axes = self._canvas(height, width + 1)
-            below = axes
+            heights = [rows[dataset] for dataset, _ in blocks for _ in bands]
+            figure, axes = self._canvas(heights, width + 1)
+            waiting = iter(axes)
             for dataset, model in blocks:
                 shown = {m.method: m for m in maps if (m.dataset, m.model) == (dataset, model)}
                 for band in bands:
-                    block, below = below[: rows[dataset]], below[rows[dataset] :]
+                    block = next(waiting)
                     self._block(block, images[dataset], shown, band)
                     title = f"{dataset}\n{model}"
                     block[0, 0].set_title(title, fontweight="bold", ha="right", x=1)
                     for axis, name in zip(block[0, 1:], band, strict=False):
                         axis.set_title(name, rotation=40, ha="left", va="bottom", x=0.3)
-            self._legend(figure, axes)
+            self._legend(figure)
         caption = (
             f"The first image of {self.rows} classes of each data set, where they are known with "
             "the parts that decide its class outlined, and the maps of every method for the class "
@@ -79,18 +83,32 @@ class Gallery:
         return Drawing(figure, caption)
 
     @staticmethod
-    def _canvas(rows: int, columns: int) -> tuple[Any, NDArray[Any]]:
-        from matplotlib.figure import Figure
-        from matplotlib.layout_engine import ConstrainedLayoutEngine
+    def _canvas(heights: Sequence[int], columns: int) -> tuple[Any, list[NDArray[Any]]]:
+        """Lay out square cells in blocks below each other, each with room for names above it.
 
-        width = PAGE * columns / 9
-        layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
-        figure = Figure(figsize=(width, 0.86 * width * rows / columns + 1.3), layout=layout)
-        axes = figure.subplots(rows, columns, squeeze=False)
-        for axis in axes.flat:
-            axis.set(xticks=[], yticks=[])
-            axis.spines[:].set_visible(False)
-        return figure, axes
+        Args:
+            heights: rows of each block.
+            columns: of all.
+
+        Returns:
+            The figure, and the axes (rows, columns) of each block.
+        """
+        from matplotlib.figure import Figure
+
+        tall = [height for rows in heights for height in (NAMES, *[CELL] * rows)]
+        figure = Figure(figsize=(CELL * columns, sum(tall)))
+        edges = {"left": 0, "right": 1, "bottom": 0, "top": 1, "wspace": 0.05, "hspace": 0.05}
+        grid = figure.add_gridspec(len(tall), columns, height_ratios=tall, **edges)
+        blocks, row = [], 0
+        for rows in heights:
+            places = [[grid[row + 1 + r, c] for c in range(columns)] for r in range(rows)]
+            axes = np.array([[figure.add_subplot(cell) for cell in line] for line in places])
+            for axis in axes.flat:
+                axis.set(xticks=[], yticks=[])
+                axis.spines[:].set_visible(False)
+            blocks.append(axes)
+            row += 1 + rows
+        return figure, blocks
 
     def _block(
         self,
@@ -106,8 +124,9 @@ class Gallery:
             _show_image(axes[row, 0], picture)
             _name(axes[row, 0], images.classes, int(images.labels[index]), int(target[index]))
             if truth is not None:
-                outline = {"levels": [0.5], "colors": "white", "linewidths": 0.9}
-                axes[row, 0].contour(truth[index].numpy(), **outline)
+                for colour, width in (("black", 2.0), ("white", 1.0)):
+                    line = {"levels": [0.5], "colors": colour, "linewidths": width}
+                    axes[row, 0].contour(truth[index].numpy(), **line)
             for axis, method in zip(axes[row, 1:], methods, strict=False):
                 if method in shown:
                     self._show_map(axis, shown[method].maps[index].numpy(), picture)
@@ -119,21 +138,19 @@ class Gallery:
         scale = np.nanpercentile(np.abs(values), self.percentile) if values.size else 0.0
         signed = np.clip(values / (scale or 1.0), -1, 1)
         _show_image(axis, 0.4 * picture.mean(-1) + 0.6)
-        axis.imshow(signed, cmap=SIGNED, vmin=-1, vmax=1, alpha=np.sqrt(np.abs(signed)))
+        axis.imshow(
+            signed, cmap=SIGNED, vmin=-1, vmax=1, alpha=np.nan_to_num(np.sqrt(np.abs(signed)))
+        )
 
     @staticmethod
-    def _legend(figure: Any, axes: NDArray[Any]) -> None:
+    def _legend(figure: Any) -> None:
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import Normalize
 
-        bar = figure.colorbar(
-            ScalarMappable(Normalize(-1, 1), SIGNED),
-            ax=axes[-1, :],
-            orientation="horizontal",
-            shrink=min(1.0, 3 / axes.shape[1]),
-            aspect=30,
-            pad=0.1,
-        )
+        width, height = figure.get_size_inches()
+        place = figure.add_axes((0.5 - 1 / width, -0.2 / height, 2 / width, 0.07 / height))
+        colours = ScalarMappable(Normalize(-1, 1), SIGNED)
+        bar = figure.colorbar(colours, cax=place, orientation="horizontal")
         bar.set_ticks([-1, 0, 1], labels=["lowers the score", "0", "raises it"])
 
 
