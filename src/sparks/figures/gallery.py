@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sparks.checks import whole
 from sparks.errors import SparksError
 from sparks.figures.explained import Explained
-from sparks.figures.style import SIGNED, Drawing, style
+from sparks.figures.style import SIGNED, Drawing, overlay, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -134,13 +134,8 @@ class Gallery:
                     _say(axis, "n/a")
 
     def _show_map(self, axis: Axes, values: NDArray[Any], picture: NDArray[Any]) -> None:
-        """Draw a map over a pale grey copy of the image."""
         scale = np.nanpercentile(np.abs(values), self.percentile) if values.size else 0.0
-        signed = np.clip(values / (scale or 1.0), -1, 1)
-        _show_image(axis, 0.4 * picture.mean(-1) + 0.6)
-        axis.imshow(
-            signed, cmap=SIGNED, vmin=-1, vmax=1, alpha=np.nan_to_num(np.sqrt(np.abs(signed)))
-        )
+        overlay(axis, picture.mean(-1), values / (scale or 1.0), 1.0)
 
     @staticmethod
     def _legend(figure: Any) -> None:
