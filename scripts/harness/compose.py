@@ -209,7 +209,8 @@ def scale_of(config: DictConfig, dataset: str) -> DictConfig:
 def per_dataset(config: DictConfig, dataset: str) -> dict[str, Any]:
     """Return the entries of the tree that are otherwise for one data set: name → node.
 
-    `scale.per_dataset` holds, for some data sets, a part of the tree, laid over the whole one.
+    `scale.per_dataset` holds, for some data sets, a part of the tree, laid over the whole one, and
+    `dataset`, laid over the data set itself.
 
     Raises:
         SparksError: when it names a key that is not there.
@@ -218,8 +219,9 @@ def per_dataset(config: DictConfig, dataset: str) -> dict[str, Any]:
     laid: dict[str, Any] = {}
     for name, change in changes.items():
         try:
-            both = OmegaConf.is_config(change) and OmegaConf.is_config(config[name])
-            laid[name] = OmegaConf.merge(config[name], change) if both else change
+            whole = config.datasets[dataset] if name == "dataset" else config[name]
+            both = OmegaConf.is_config(change) and OmegaConf.is_config(whole)
+            laid[name] = OmegaConf.merge(whole, change) if both else change
         except OmegaConfBaseException as error:
             raise SparksError(
                 f"scale.per_dataset.{dataset}.{error.full_key or name}: there is no such key in "
