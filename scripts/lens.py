@@ -3,7 +3,7 @@
 from harness import grid, places
 from harness.job import Config, Paths, main
 
-PARTS = ("studies.lens.labels",)
+PARTS = ("studies.lens.titles",)
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -14,9 +14,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.lens import Atlas, build_site
 
     files = [Path(path) for path in inputs["tables"]]
-    labels = cfg["studies.lens.labels"]
+    titles = cfg["studies.lens.titles"]
     atlases = [
-        Atlas(f.with_suffix(""), f.parts[-3], f.parts[-2], labels.get(f.parts[-2], ""))
+        Atlas(f.with_suffix(""), *f.parts[-3:-1], titles.get(f.parts[-2], ""), titles.get(f.parts[-3], ""))
         for f in files
     ]
     build_site(outputs["site"], atlases, workers=int(os.environ.get("OMP_NUM_THREADS", "1")))

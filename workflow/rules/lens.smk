@@ -12,9 +12,7 @@ ATLAS_SHARD = {
 # numbers of all of them.
 rule lens_atlas:
     input:
-        train=places.TRAIN,
-        predicted=places.PREDICTED,
-        weights=places.WEIGHTS,
+        **places.CLASSIFIED,
         spectrum=places.SPECTRUM,
     output:
         **(ATLAS_SHARD if OF_CLASSES else ATLAS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -103,7 +104,7 @@ class Pictures:
         gave = GradientInput()(concepts.head, concepts.coefficients(x), target)[0]
         order = gave.argsort(descending=True, stable=True)[: self.concepts]
         share = gave.clamp(min=0) / gave.clamp(min=0).sum().clamp(min=1e-12)
-        heat = GradCAM("activation")(_Whole(layer), x, target)[0]
+        heat = class_maps(layer, layer.activations(x), target, x.shape[2:])[0]
         return {
             "image": x[0],
             "heat": heat,
@@ -125,30 +126,60 @@ class Pictures:
         return torch.stack(rows)
 
 
-class _Whole(torch.nn.Module):
-    """The model with its activation at hand, for CAM methods."""
+class _AfterLayer(torch.nn.Module):
+    """What follows a layer, as a classifier of its feature maps: CAM methods need no more."""
+
+    input_range = None  # feature maps have any values
 
     def __init__(self, layer: Layer) -> None:
         super().__init__()
-        self.g, self.h = layer.g, layer.h
+        self.h, self.layout = layer.h, layer.layout
         self.activation = torch.nn.Identity()
 
-    def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.h(self.activation(self.g(x)))
+    def forward(self, raw: Tensor) -> Tensor:
+        logits: Tensor = self.h(self.activation(raw))
         return logits
+
+
+def class_maps(
+    layer: Layer, activations: Tensor, target: Tensor, size: Sequence[int], mode: str = "bilinear"
+) -> Tensor:
+    """GradCAM of classes at a layer with feature maps, (N, H, W).
+
+    Args:
+        layer: where the model is cut.
+        activations: of images, (N, L, p).
+        target: class of each map, int64 (N,).
+        size: H and W of the images.
+        mode: how maps are enlarged: "bilinear" as GradCAM has it, "bicubic" for smooth ones.
+    """
+    maps = GradCAM("activation")(_AfterLayer(layer), layer.raw(activations), target)
+    return functional.interpolate(maps[:, None], tuple(size), mode=mode)[:, 0]
 
 
 def concept_maps(concepts: Concepts, x: Tensor, which: Tensor) -> Tensor:
     """GradCAM of coefficients through NNLS, (N, c, H, W); mean coefficients without a grid."""
-    if concepts.layer.map_size is None:
+    layer = concepts.layer
+    if layer.map_size is None:
         u = concepts.coefficients(x)[:, which].mean(2)
         return u[:, :, None, None].expand(-1, -1, *x.shape[2:])
+    return concept_maps_at(concepts, layer.activations(x), which, x.shape[2:])
+
+
+def concept_maps_at(
+    concepts: Concepts,
+    activations: Tensor,
+    which: Tensor,
+    size: Sequence[int],
+    mode: str = "bilinear",
+) -> Tensor:
+    """`concept_maps` (N, c, H, W) of images of a size, from their activations (N, L, p)."""
     scores = concepts.scores(pool=True)
-    maps = [
-        GradCAM("activation")(scores, x, torch.full((len(x),), int(c), dtype=torch.int64))
-        for c in which
-    ]
-    return torch.stack(maps, 1)
+    scores.g, scores.input_range = torch.nn.Identity(), None
+    raw = concepts.layer.raw(activations)
+    classes = [torch.full((len(raw),), int(c), dtype=torch.int64) for c in which]
+    maps = torch.stack([GradCAM("activation")(scores, raw, c) for c in classes], 1)
+    return functional.interpolate(maps, tuple(size), mode=mode)
 
 
 def mistake(model: Classifier, test: ImageSet) -> tuple[int, bool]:

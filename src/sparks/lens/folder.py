@@ -13,13 +13,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
-from sparks.artifacts import load_table, save_table
+from sparks.artifacts import load_table, load_tensors, save_table
 from sparks.concepts.numbers import Numbers
 from sparks.errors import SparksError
 from sparks.lens.atlas import ClassAtlas
 from sparks.lens.links import Alike
+from sparks.lens.reference import Reference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,18 +122,25 @@ class Atlas:
         path: its folder.
         dataset: name of the data set.
         model: name of the model.
-        label: what is special about the model, as shown beside its name.
+        model_title: the model, as shown; its name if not given.
+        dataset_title: the data set, as shown; its name if not given.
     """
 
     path: Path
     dataset: str
     model: str
-    label: str = ""
+    model_title: str = ""
+    dataset_title: str = ""
 
     @property
     def title(self) -> str:
         """The model, as shown."""
-        return f"{self.model} ({self.label})" if self.label else self.model
+        return self.model_title or self.model
+
+    @property
+    def on(self) -> str:
+        """The data set, as shown."""
+        return self.dataset_title or self.dataset
 
     @cached_property
     def classes(self) -> pd.DataFrame:
@@ -151,3 +160,10 @@ class Atlas:
     def load(self, target: int) -> ClassAtlas:
         """Read one class."""
         return ClassAtlas.load(self.path / _file(target))
+
+    def reference(self) -> Reference:
+        """Return the features that tell how far an image is from those surveyed."""
+        names = ["features", "held_out"]
+        known = [load_tensors(self.path / _file(target), names) for target in self.names]
+        features, held_out = (torch.cat([t[name] for t in known]).float() for name in names)
+        return Reference.of(features, held_out)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 # Classes shown on the first page.
-SAMPLES = 4
+SAMPLES = 10
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def _assets(folder: Path, shelves: Sequence[Shelf]) -> None:
     scripts = Path(bokeh.__file__).parent / "server" / "static" / "js"
     shutil.copy(scripts / "bokeh.min.js", assets)
     found = [
-        [name, f"{place}/class-{target:05d}.html", f"{atlas.title} on {atlas.dataset}"]
+        [name, f"{place}/class-{target:05d}.html", f"{atlas.title} on {atlas.on}"]
         for shelf in shelves
         for place, atlas in shelf.atlases.items()
         for target, name in atlas.names.items()
@@ -233,12 +233,16 @@ def _home(folder: Path, shelves: Sequence[Shelf]) -> None:
     # Spread over the classes, so that neighbours in the list are not alike.
     step = max(1, len(known) // SAMPLES)
     samples = [
-        {"name": row["name"], "page": f"{place}/class-{row['target']:05d}"}
+        {
+            "name": row["name"],
+            "page": f"{place}/class-{row['target']:05d}",
+            "strategies": row["strategies"],
+        }
         for row in known.iloc[::step][:SAMPLES].to_dict("records")
     ]
     drawn = [s for s in samples if (folder / s["page"] / "picture-1.webp").is_file()]
     total = sum(len(atlas.classes) for shelf in shelves for atlas in shelf.atlases.values())
     write_page(
         folder, "index.html", "home.html", shelves=shelves, samples=samples, total=total,
-        drawn=bool(drawn), model=atlas.title, dataset=atlas.dataset,
+        drawn=bool(drawn), model=atlas.title, dataset=atlas.on,
     )  # fmt: skip
