@@ -16,7 +16,12 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     files = [Path(path) for path in inputs["tables"]]
     titles = cfg["studies.lens.titles"]
     atlases = [
-        Atlas(f.with_suffix(""), *f.parts[-3:-1], titles.get(f.parts[-2], ""), titles.get(f.parts[-3], ""))
+        Atlas(
+            f.with_suffix(""),
+            *f.parts[-3:-1],
+            titles.get(f.parts[-2], ""),
+            titles.get(f.parts[-3], ""),
+        )
         for f in files
     ]
     build_site(outputs["site"], atlases, workers=int(os.environ.get("OMP_NUM_THREADS", "1")))

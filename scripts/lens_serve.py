@@ -18,7 +18,6 @@ from sparks.errors import SparksError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from sparks.lens import Atlas, Explainer
     from sparks.lens.serve import Example, Loaded, Served
 
 # Shown without a survey, as it needs neither data nor training: its classes and where they are seen.
@@ -76,7 +75,9 @@ def networks(config: DictConfig) -> list[Network]:
     """List the models that have an atlas, and `READY`: first those of ImageNet's classes."""
     found = []
     for table in sorted(Path(places.LENS.partition("{")[0]).glob("*/*/*.parquet")):
-        names = dict(zip(("dataset", "model", "seed"), table.with_suffix("").parts[-3:], strict=True))
+        names = dict(
+            zip(("dataset", "model", "seed"), table.with_suffix("").parts[-3:], strict=True)
+        )
         if names["dataset"] in config.datasets and names["model"] in config.models:
             found.append(Network(names, part(config, KEYS, **names), True))
     if not any(network.names == READY for network in found):

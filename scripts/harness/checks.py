@@ -196,6 +196,7 @@ def _try_elsewhere(new: list[Unit], say: Callable[[str], None]) -> bool:
 
 # What each study of an experiment is built from, where it explains no images of its own: its keys.
 _OF_STUDIES = {
+    "covering": ("studies.covering.measure",),
     "craft": ("studies.craft.study", "studies.craft.pictures", "drawing"),
     "holistic": ("studies.holistic.study",),
     "lens": ("studies.lens.surveyor", "studies.lens.alike", "drawing"),
@@ -234,8 +235,10 @@ def _settings(config: DictConfig, tree: Mapping[str, Any]) -> Iterator[Unit]:
         for text in chosen["texts"]:
             yield from _texts(config, text)
         for study, datasets in chosen["studies"].items():
-            if datasets:
-                yield from (_at(tree, key) for key in _OF_STUDIES.get(study, ()))
+            for key in _OF_STUDIES.get(study, ()) if datasets else ():
+                yield _at(tree, key)
+                for dataset in sorted(set(datasets) & set(config.scale.per_dataset)):
+                    yield Unit(key, "settings", part(config, [key], dataset=dataset)[key])
         if chosen.get("folds"):
             yield _at(tree, "studies.stability.distances")
         for item in chosen["items"]:

@@ -34,7 +34,8 @@ from sparks.errors import SparksError
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config"
 FOLDER = "sparks.data.Folder"
-# Environment variable: optional data sets that were not on disk when the run started, joined by commas.
+# Environment variable: optional data sets to do without, joined by commas. A run sets it when it starts, to those
+# that are not on disk, and its jobs read it.
 ABSENT = "SPARKS_ABSENT"
 
 # Groups whose options are all present at once, under the plural of the group's name.
@@ -125,7 +126,7 @@ def _on_disk(config: DictConfig, name: str) -> bool:
     folder = OmegaConf.select(config, f"datasets.{name}.folder")
     if folder is None:
         raise SparksError(
-            f"the scale lists {name!r} with a question mark: that needs a file "
+            f"the scale lists '{name}?': a data set that is used only where it is on disk needs a file "
             f"config/dataset/{name}.yaml whose key `folder` says where its files lie"
         )
     if ABSENT in os.environ:
@@ -217,7 +218,8 @@ def per_dataset(config: DictConfig, dataset: str) -> dict[str, Any]:
     laid: dict[str, Any] = {}
     for name, change in changes.items():
         try:
-            laid[name] = OmegaConf.merge(config[name], change)
+            both = OmegaConf.is_config(change) and OmegaConf.is_config(config[name])
+            laid[name] = OmegaConf.merge(config[name], change) if both else change
         except OmegaConfBaseException as error:
             raise SparksError(
                 f"scale.per_dataset.{dataset}.{error.full_key or name}: there is no such key in the configuration"

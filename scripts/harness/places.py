@@ -52,6 +52,7 @@ LENS = "results/studies/lens/{dataset}/{model}/{seed}.parquet"
 LENS_ATLAS = "results/studies/lens/{dataset}/{model}/{seed}"
 LENS_SHARD = "results/studies/lens-shards/{dataset}/{model}/{seed}/{shard}.parquet"
 LENS_SHARD_ATLAS = "results/studies/lens-shards/{dataset}/{model}/{seed}/{shard}"
+COVERING = "results/studies/covering/{dataset}/{model}/{seed}.parquet"
 MACO = "results/studies/maco/{dataset}/{model}/{seed}.parquet"
 MACO_PICTURES = "results/studies/maco/{dataset}/{model}/{seed}.safetensors"
 WALKTHROUGH = "results/studies/walkthrough/{dataset}/{model}/{seed}.safetensors"
@@ -81,6 +82,7 @@ STUDIES = {
     "craft": (CRAFT,),
     "holistic": (HOLISTIC,),
     "lens": (LENS,),
+    "covering": (COVERING,),
     "maco": (MACO,),
     "eva": (EVA,),
     "eva_optimal": (EVA_OPTIMAL,),

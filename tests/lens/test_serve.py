@@ -35,7 +35,12 @@ def app(explainer, train):
         raise SparksError("its weights are gone")
 
     models = [
-        Served("blobs/convnet/0", "convnet <on> blobs", "Three classes.", lambda: Loaded(explainer, 16, 3)),
+        Served(
+            "blobs/convnet/0",
+            "convnet <on> blobs",
+            "Three classes.",
+            lambda: Loaded(explainer, 16, 3),
+        ),
         Served("blobs/other/0", "another model", "It cannot be loaded.", other),
     ]
     examples = [Example("a <blob>", "nobody", as_file(train.batch([1])))]

@@ -22,12 +22,9 @@ from sparks.study.answers import folder_digest
 
 try:
     OVERRIDES = overrides_from(config)
-    # Jobs on a cluster read the Snakefile again: what was on disk is decided here, once.
-    if workflow.is_main_process:
-        os.environ.pop(ABSENT, None)
     CFG = compose(OVERRIDES)
-    if workflow.is_main_process:
-        os.environ[ABSENT] = ",".join(CFG.left_out)
+    if workflow.is_main_process:  # jobs on a cluster read the Snakefile again
+        os.environ[ABSENT] = ",".join(CFG.left_out)  # and find that the same is on disk
         validate(CFG, checks.NOTED, logger.info)
 except SparksError as error:
     raise WorkflowError(str(error)) from None

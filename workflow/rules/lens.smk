@@ -61,6 +61,31 @@ if OF_CLASSES:
             "../../scripts/merge_atlas.py"
 
 
+# What covering a concept in test images does to the logit of its class.
+rule covering:
+    input:
+        **places.CLASSIFIED,
+        table=places.LENS,
+    output:
+        table=places.COVERING,
+    log:
+        places.log("covering", "dataset", "model", "seed"),
+    benchmark:
+        places.benchmark("covering", "dataset", "model", "seed")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=doubling(4000),
+        runtime=480,
+        gpu=one_gpu,
+    params:
+        cfg=cfg_of("covering"),
+        code=code_of("covering"),
+    script:
+        "../../scripts/covering.py"
+
+
 # The site, a folder that opens from the file system. Its numbers' tables stand for the atlases.
 rule lens:
     input:

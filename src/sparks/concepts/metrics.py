@@ -135,12 +135,23 @@ def frechet(a: Tensor, b: Tensor) -> float:
     if _alike(a) or len(b) < 2:
         return float("nan")
     a, b = a.double(), b.double()
-    one, two = (torch.cov(x.T).reshape(x.shape[1], -1) for x in (a, b))
-    root = _root(one)
-    cross = torch.linalg.eigvalsh(root @ two @ root).clamp(min=0).sqrt().sum()
     gap = (a.mean(0) - b.mean(0)).square().sum()
-    distance = (gap + one.trace() + two.trace() - 2 * cross).clamp(min=0)
-    return float(distance / one.trace())
+    # Σ = x xᵀ of scaled, centred rows.
+    one, two = ((x - x.mean(0)).T / (len(x) - 1) ** 0.5 for x in (a, b))
+    sizes = [x.square().sum() for x in (one, two)]
+    distance = (gap + sum(sizes) - 2 * _cross(one, two)).clamp(min=0)
+    return float(distance / sizes[0])
+
+
+def _cross(one: Tensor, two: Tensor) -> Tensor:
+    """tr(Σ₁ Σ₂)^½ of Σ₁ = x xᵀ and Σ₂ = y yᵀ, for x (p, n) and y (p, m): the smaller of two problems.
+
+    The eigenvalues of Σ₁ Σ₂ that are not 0 are the squared singular values of xᵀ y (n, m).
+    """
+    if min(one.shape[1], two.shape[1]) < one.shape[0]:
+        return torch.linalg.svdvals(one.T @ two).sum()
+    root = _root(one @ one.T)
+    return torch.linalg.eigvalsh(root @ (two @ two.T) @ root).clamp(min=0).sqrt().sum()
 
 
 def _root(matrix: Tensor) -> Tensor:

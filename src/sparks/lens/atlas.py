@@ -16,9 +16,11 @@ from sparks.checks import whole
 from sparks.concepts.classes import EVERY, Classified, within
 from sparks.concepts.clusters import IMPORTANT, Strategies, plane
 from sparks.concepts.craft import Concepts, Craft
-from sparks.concepts.dictionary import Method
+from sparks.concepts.crops import Crops
+from sparks.concepts.dictionary import Fit, Method
 from sparks.concepts.layer import Layer
 from sparks.concepts.mixed import SemiNMF
+from sparks.concepts.nmf import NonNegative
 from sparks.concepts.pictures import concept_maps, concept_maps_at
 from sparks.data.imagenet_names import about_class
 from sparks.data.imageset import ImageSet
@@ -69,6 +71,14 @@ class ClassAtlas:
     def important(self) -> Tensor:
         """Whether each concept contributes most to at least ten images, bool (k,)."""
         return self.tensors["counts"] >= IMPORTANT
+
+    def concepts(self, layer: Layer) -> Concepts:
+        """Return the concepts at the layer where they were found, without the crops of training images."""
+        dictionary = NonNegative(
+            self.tensors["atoms"], self.tensors["offset"], Fit("atlas", 0, 0, True, "", 0.0)
+        )
+        none = Crops(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 2, dtype=torch.int64), 1)
+        return Concepts(layer, dictionary, none, self.tensors["atoms"][:0])
 
     def save(self, path: str | Path) -> None:
         """Write the class to one file."""

@@ -11,10 +11,7 @@ from torch import Tensor
 
 from sparks.attribution.gradient import GradientInput, Saliency
 from sparks.concepts.craft import Concepts
-from sparks.concepts.crops import Crops
-from sparks.concepts.dictionary import Fit
 from sparks.concepts.layer import Layer
-from sparks.concepts.nmf import NonNegative
 from sparks.concepts.pictures import class_maps, concept_maps, concept_maps_at
 from sparks.lens.atlas import ClassAtlas
 from sparks.lens.folder import Atlas
@@ -158,16 +155,10 @@ class Explainer:
             heats = Saliency()(self.model, x.expand(n, -1, -1, -1).to(device), targets.to(device))
         return torch.stack([_scaled(heat.detach().cpu()) for heat in heats])
 
-    def _concepts(
-        self, x: Tensor, activations: Tensor, target: int
-    ) -> tuple[list[Found], Tensor]:
+    def _concepts(self, x: Tensor, activations: Tensor, target: int) -> tuple[list[Found], Tensor]:
         one = self._load(self._surveyed[target])
-        tensors = one.tensors
-        fitted = Fit("atlas", 0, 0, True, "", 0.0)
-        dictionary = NonNegative(tensors["atoms"], tensors["offset"], fitted)
-        none = Crops(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 2, dtype=torch.int64), 1)
-        concepts = Concepts(self.layer, dictionary, none, tensors["atoms"][:0])
-        u = dictionary.encode(activations).mT
+        tensors, concepts = one.tensors, one.concepts(self.layer)
+        u = concepts.dictionary.encode(activations).mT
         gave = GradientInput()(concepts.head, u, torch.tensor([target]))[0]
         order = gave.argsort(descending=True, stable=True)[: self.most]
         order = order[gave[order] > 0]
@@ -194,9 +185,7 @@ class Explainer:
         ]
         return found, tensors["crops"].flatten(0, 1)[self._best(near.flatten())]
 
-    def _maps(
-        self, concepts: Concepts, x: Tensor, activations: Tensor, which: Tensor
-    ) -> Tensor:
+    def _maps(self, concepts: Concepts, x: Tensor, activations: Tensor, which: Tensor) -> Tensor:
         """Where concepts are seen, (c, H, W)."""
         if not len(which):
             return x[:0, 0]

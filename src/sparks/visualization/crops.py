@@ -124,6 +124,10 @@ CROPS = {
         uniform_noise=0.005,
         normal_noise=0.01,
     ),
+    # Large parts of photographs, for networks that have seen objects at many scales.
+    "wide": Crops(
+        count=2, size=(0.65, 0.65), spread=0.3, law="uniform", uniform_noise=0.0, normal_noise=0.04
+    ),
     # Jitter, scale, blur and flip of Fourier pictures as in Xplique; no noise.
     "olah": Crops(
         count=1,

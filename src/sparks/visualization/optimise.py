@@ -44,6 +44,8 @@ class Ascent:
         parametrisation: what pictures are made of.
         crops: what the network sees of them in each step.
         canvas: side of the pictures, relative to that of the statistics.
+        seen: side in pixels at which the network sees each crop, for networks that take images of any
+            size; None for the size of its input.
         steps: of the ascent; 256 in the MACO paper.
         batch_size: crops in one forward pass; bounds the memory together with the canvas.
         precision: of the network, one of `sparks.models.device.PRECISIONS`.
@@ -52,12 +54,13 @@ class Ascent:
     parametrisation: Parametrisation = field(default_factory=MACO)
     crops: Crops = PAPER
     canvas: float = 1.0
+    seen: int | None = None
     steps: int = 256
     batch_size: int = 64
     precision: str = "fp32"
 
     def __post_init__(self) -> None:
-        whole(self, 1, "steps", "batch_size")
+        whole(self, 1, "steps", "batch_size", *(["seen"] if self.seen is not None else []))
         between(self, 0, math.inf, "canvas")
         one_of(self, PRECISIONS, "precision")
 
@@ -89,6 +92,8 @@ class Ascent:
         if not self.canvas > 0:
             raise SparksError(f"a canvas has a positive side, not {self.canvas} times the images'")
         n = len(objective)
+        if self.seen is not None:
+            size = (self.seen, self.seen)
         statistics = statistics.resized(self.size(statistics))
         groups = [
             objective.subset(range(start, min(n, start + self.batch_size)))

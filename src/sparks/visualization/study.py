@@ -149,7 +149,7 @@ class MacoStudy:
         """Pictures of every kind by one method."""
         layer, statistics = subject.layer, subject.statistics
         drawn = (statistics, subject.size)
-        whole = replace(ascent, crops=self.whole, canvas=1.0)
+        whole = replace(ascent, crops=self.whole, canvas=1.0, seen=None)
         of_logits = logits(subject.model, goals.classes)
         seeds = range(self.seed, self.seed + self.starts)
         banks = [concepts.dictionary.atoms for _, concepts, _ in goals.found]
@@ -216,8 +216,8 @@ class MacoStudy:
         self, subject: Subject, goals: Goals, name: str, pictures: Pictures, numbers: Numbers
     ) -> None:
         """Whether a machine tells from a channel's picture which image it responds to more."""
-        queries, drawn = subject.queries(), list(goals.channels)
-        responses = subject.layer.pooled(queries)[:, drawn]
+        queries, drawn = subject.queries, list(goals.channels)
+        responses = subject.responses[:, drawn]
         generator = torch.Generator().manual_seed(self.seed)
         right = observer_choices(
             pictures.images, queries, responses, self.trials, generator, subject.size

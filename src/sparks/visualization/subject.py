@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -48,13 +49,19 @@ class Subject:
         """Logits of images (N, classes)."""
         return predict(self.model, images, device=next(self.model.parameters()).device)
 
+    @cached_property
     def queries(self) -> Tensor:
         """The first test images, (N, C, h, w)."""
         return self.test.batch(range(min(len(self.test), QUERIES)))
 
+    @cached_property
+    def responses(self) -> Tensor:
+        """Mean activations of all channels to these images, (N, p)."""
+        return self.layer.pooled(self.queries)
+
     def channels(self, count: int) -> list[int]:
         """Channels that respond to test images at all, the same distance apart."""
-        alive = (self.layer.pooled(self.queries()).std(0) > 0).nonzero()[:, 0]
+        alive = (self.responses.std(0) > 0).nonzero()[:, 0]
         steps = torch.linspace(0, len(alive) - 1, min(count, len(alive)))
         return [int(c) for c in alive[steps.long()]]
 
@@ -98,8 +105,8 @@ class Display:
     def examples(self) -> dict[str, Tensor]:
         """Real images that respond most: "KIND.example" (n, C, h, w)."""
         given = self.subject.predicted(self.subject.test)[:, : self.count]
-        queries = self.subject.queries()
-        responses = self.subject.layer.pooled(queries)[:, list(self.channels)]
+        queries = self.subject.queries
+        responses = self.subject.responses[:, list(self.channels)]
         crops = [self.concepts.top(concept, 1).cut(self.images) for concept in self._commonest()]
         return {
             "logit.example": self.subject.test.batch(given.argmax(0)),

@@ -1,0 +1,65 @@
+"""Cover the places where test images show a concept, and measure what that does to the logit of its class."""
+
+from harness import places
+from harness.job import Config, Paths, main
+
+PARTS = (
+    "model.classifier",
+    "model.layer",
+    "model.name",
+    "studies.covering.measure",
+    "studies.covering.classes",
+    "studies.covering.concepts",
+    "device",
+)
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write the changes of every image, for the concepts of the Lens atlas."""
+    from pathlib import Path
+
+    from harness.classes import classified
+    from harness.loading import build, concept_layers, trained
+    from sparks.artifacts import save_table
+    from sparks.concepts.layer import Layer
+    from sparks.concepts.numbers import Numbers
+    from sparks.data import ImageSet
+    from sparks.lens import Atlas
+
+    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
+    train, test = classified(inputs, "train"), ImageSet.load(inputs["test"])
+    (name,) = concept_layers({}, cfg["model.name"], cfg["model.layer"])
+    layer = Layer(model, name, test.batch([0]))
+    names = cfg.wildcards
+    atlas = Atlas(Path(inputs["table"]).with_suffix(""), names["dataset"], names["model"])
+    measure, numbers = build(cfg["studies.covering.measure"]), Numbers()
+    for target, class_name in atlas.names.items():
+        if cfg["studies.covering.classes"] is None or class_name in cfg["studies.covering.classes"]:
+            one = atlas.load(target)
+            concepts = one.concepts(layer)
+            fitted = concepts.maps(train.images.batch(one.tensors["index"]))
+            index = (test.labels == target).nonzero()[:, 0]
+            x = test.batch(index)
+            maps = concepts.maps(x)
+            for concept in range(min(one.k, cfg["studies.covering.concepts"])):
+                threshold = measure.threshold(fitted[:, concept])
+                found = measure(model, x, target, maps[:, concept], threshold)
+                for cover in found.own:
+                    values = {
+                        "Covered": found.own[cover],
+                        "CoveredElsewhere": found.elsewhere[cover],
+                        "CoveredArea": found.area,
+                    }
+                    numbers.add(values, index[found.index], str(concept + 1), cover, class_name)
+    table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
+    save_table(outputs["table"], table, cfg.provenance())
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={**places.CLASSIFIED, "table": places.LENS},
+        outputs={"table": places.COVERING},
+        snakemake=globals().get("snakemake"),
+    )

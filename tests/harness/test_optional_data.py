@@ -1,0 +1,75 @@
+"""Data sets that take part where they are on disk, and what a scale has otherwise for one data set."""
+
+import pytest
+
+from harness import downloads, grid
+from harness.compose import ABSENT, compose, part
+from sparks.errors import SparksError
+
+CHAPTERS = ("craft", "holistic", "maco", "lens")
+RUN = ("imagenette", "efficientnet_lite0", 0)
+
+
+@pytest.fixture
+def disk(tmp_path, monkeypatch):
+    """An empty data folder, as an override."""
+    monkeypatch.delenv(ABSENT, raising=False)
+    return tmp_path, f"data_dir={tmp_path}"
+
+
+def test_a_data_set_that_is_not_on_disk_is_left_out_and_a_line_says_how_to_get_it(disk):
+    folder, override = disk
+    config = compose([override])
+    assert all(RUN not in grid.runs(config, name) for name in CHAPTERS)
+    [line] = downloads.left_out(config)
+    assert str(folder / "imagenette2-320") in line
+    assert "craft, holistic, maco and lens" in line
+    assert line.endswith("./sparks snakemake --cores 1 download")
+    assert downloads.notes(config) == [
+        "results/downloads/imagenette.json"
+    ]  # what that command makes
+
+
+def test_a_data_set_on_disk_comes_first(disk):
+    folder, override = disk
+    (folder / "imagenette2-320").mkdir()
+    config = compose([override])
+    assert all(grid.runs(config, name)[0] == RUN for name in CHAPTERS)
+    assert downloads.left_out(config) == []
+
+
+def test_a_data_set_that_is_asked_for_is_never_left_out(disk):
+    config = compose([disk[1], "experiment=[craft]", "scale.concept_datasets=[imagenette]"])
+    assert grid.runs(config, "craft") == [RUN]
+    assert downloads.left_out(config) == []
+
+
+def test_a_run_decides_once(disk, monkeypatch):
+    folder, override = disk
+    (folder / "imagenette2-320").mkdir()
+    monkeypatch.setenv(ABSENT, "imagenette")
+    assert RUN not in grid.runs(compose([override]), "craft")
+    monkeypatch.setenv(ABSENT, "")
+    (folder / "imagenette2-320").rmdir()
+    assert RUN in grid.runs(compose([override]), "craft")
+
+
+def test_a_data_set_without_a_folder_cannot_be_optional():
+    with pytest.raises(SparksError, match=r"digits\?.*config/dataset/digits.yaml.*folder"):
+        compose(["scale.datasets=['digits?']"])
+
+
+def test_what_a_scale_has_otherwise_for_a_data_set_is_for_its_jobs_alone():
+    config = compose(["+scale.per_dataset.digits={scale: {concept_fit: 7}, seed: 5}"])
+    key = "studies.craft.study.fit_images"
+    others = part(config, [key, "seed"], dataset="chimera")
+    assert part(config, [key, "seed"], dataset="digits") == {key: 7, "seed": 5}
+    assert part(config, [key, "seed"], dataset="chimera") == others == {key: 200, "seed": 0}
+
+
+def test_a_key_that_is_not_there_is_refused_by_name():
+    with pytest.raises(
+        SparksError, match="scale.per_dataset.digits.scale.concept_fits: there is no such key"
+    ):
+        config = compose(["+scale.per_dataset.digits={scale: {concept_fits: 7}}"])
+        part(config, ["seed"], dataset="digits")
