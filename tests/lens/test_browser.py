@@ -113,6 +113,7 @@ def test_a_click_or_the_space_bar_puts_the_crops_on_the_picture(class_page, shot
     card, other = page.locator("#concept-1"), page.locator("#concept-2")
     ring, box = card.locator(".ring"), card.get_by_role("checkbox")
     opacity = "e => Math.round(100 * getComputedStyle(e).opacity)"
+    page.locator(".rest").evaluate("e => (e.open = true)")
     assert not ring.is_visible()
     card.locator(".picture").click()
     page.wait_for_timeout(300)
