@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sparks.lens.serve import Example, Loaded, Served
 
-# Shown without a survey, as it needs neither data nor training: its classes and where they are seen.
+# Shown without a survey too, as it needs neither data nor training.
 READY = {"dataset": "imagenette", "model": "efficientnet_lite0", "seed": "0"}
 KEYS = ("model.classifier", "model.layer", "model.name", "model.weights", "dataset", "device")
 
@@ -134,6 +134,7 @@ def load(network: Network) -> Loaded:
     from sparks.data import ImageSet
     from sparks.data.imagenet_names import distinct_names
     from sparks.lens import Atlas, Explainer
+    from sparks.lens.reference import reference_layer
     from sparks.lens.serve import Loaded
     from sparks.models import resolve_device
 
@@ -150,14 +151,15 @@ def load(network: Network) -> Loaded:
         model = classifier(settings | {"net": net}, 0).to(resolve_device(device)).eval()
         classes = distinct_names()
     (where,) = concept_layers({}, parts["model.name"], parts["model.layer"])
-    layer = Layer(model, where, torch.zeros(1, channels, size, size))
+    example = torch.full((1, channels, size, size), 0.5)
+    layer = Layer(model, where, example)
     atlas = reference = None
     if network.surveyed:
         dataset, name, _ = network.names.values()
         atlas = Atlas(network.place(places.LENS_ATLAS), dataset, name)
-        reference = atlas.reference()
+        reference = atlas.reference(reference_layer(model, where, example))
     explain = Explainer(model, layer, atlas, classes, rows, reference, within=5)
-    explain(torch.full((1, channels, size, size), 0.5))  # the first one is slow
+    explain(example)  # the first one is slow
     return Loaded(explain, size, channels, white)
 
 

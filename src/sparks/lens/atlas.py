@@ -26,6 +26,7 @@ from sparks.data.imagenet_names import about_class
 from sparks.data.imageset import ImageSet
 from sparks.errors import SparksError
 from sparks.lens.links import class_vectors, cosines, in_plane
+from sparks.lens.reference import features, reference_layer
 from sparks.models.classifier import Classifier
 from sparks.progress import progress
 from sparks.statistics import Bootstrap
@@ -51,9 +52,9 @@ class ClassAtlas:
             most, "crops_found" (k,), how many there are, "crop_activations" (k, m, p); uint8
             "mapped" (k, n, C, s, s) and "maps" (k, n, s, s), the images that each concept
             contributes most to, and where it is seen; uint8 "pictures" (k, C + 1, q, q), where
-            they were drawn, with opacity; float16 "features" (n, p) and "held_out" (m, p), mean
-            activations of images that were surveyed, and of others that the model takes for the
-            class.
+            they were drawn, with opacity; float16 "features" (n, d) and "held_out" (m, d), see
+            `sparks.lens.reference`, of images that were surveyed, and of others that the model
+            takes for the class.
         about: its other names and its number in ImageNet, where it has one.
     """
 
@@ -73,7 +74,7 @@ class ClassAtlas:
         return self.tensors["counts"] >= IMPORTANT
 
     def concepts(self, layer: Layer) -> Concepts:
-        """Return the concepts at the layer where they were found, without the crops of training images."""
+        """Return the concepts at the layer where they were found, without crops of images."""
         dictionary = NonNegative(
             self.tensors["atoms"], self.tensors["offset"], Fit("atlas", 0, 0, True, "", 0.0)
         )
@@ -164,16 +165,18 @@ class Surveyor:
         if not seen:
             raise SparksError("the model predicts no class for two images: there is nothing to see")
         cut = Layer(model, layer, images.batch([0]))
+        early = reference_layer(model, layer, images.batch([0]))
         some = torch.cat([train.of(target, 1) for target in seen[:16]])
         vectors = class_vectors(cut, images.batch(some))
         for target in progress(seen[within(part, self.most)], unit="label", description="lens"):
             index = train.of(target, self.images)
             correct = images.labels[index] == target
             one = self.of_class(cut, images, target, index, correct, vectors, draw)
-            held_out = one.tensors["features"][:0].clone()
+            known = {"features": features(early, images.batch(index[: self.reference])).half()}
+            known["held_out"] = known["features"].new_zeros(0, known["features"].shape[1])
             if test is not None and len(others := test.of(target, self.reference)):
-                held_out = cut.pooled(test.images.batch(others)).half()
-            yield replace(one, tensors={**one.tensors, "held_out": held_out})
+                known["held_out"] = features(early, test.images.batch(others)).half()
+            yield replace(one, tensors={**one.tensors, **known})
 
     def of_class(
         self,
@@ -209,7 +212,6 @@ class Surveyor:
         tensors |= self._numbers(gave, correct) | self._relations(concepts, vectors, target)
         tensors |= self._pixels(concepts, x) | self._seen(concepts, x, activations, gave)
         tensors |= {"index": index, "correct": correct, "plane": plane(gave, self.seed)}
-        tensors["features"] = activations[: self.reference].mean(1).half()
         if draw is not None:
             tensors["pictures"] = as_bytes(resized(draw(concepts), self.picture))
         return ClassAtlas(target, train.classes[target], tensors, about_class(train, target))

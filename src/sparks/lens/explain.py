@@ -122,8 +122,7 @@ class Explainer:
         heats = self._heats(x, activations, best.indices)
         named = zip(best.indices.tolist(), best.values.tolist(), heats, strict=True)
         candidates = [Candidate(c, self.classes[c], p, heat) for c, p, heat in named]
-        pooled = activations.mean(1)
-        distance = None if self.reference is None else self.reference.distance(pooled)
+        distance = None if self.reference is None else self.reference.distance(x)
         surveyed = [one for one in candidates[: self.within] if one.target in self._surveyed]
         if not surveyed:
             return Explained(candidates, distance, None, float(logits[candidates[0].target]))

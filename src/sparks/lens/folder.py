@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from sparks.artifacts import load_table, load_tensors, save_table
+from sparks.concepts.layer import Layer
 from sparks.concepts.numbers import Numbers
 from sparks.errors import SparksError
 from sparks.lens.atlas import ClassAtlas
@@ -26,6 +27,8 @@ from sparks.lens.reference import Reference
 if TYPE_CHECKING:
     import pandas as pd
 
+# Classes whose images tell how far another one is, at most, about.
+CLASSES = 100
 _CLASSES, _ALIKE = "classes.parquet", "alike.parquet"
 
 
@@ -161,9 +164,14 @@ class Atlas:
         """Read one class."""
         return ClassAtlas.load(self.path / _file(target))
 
-    def reference(self) -> Reference:
-        """Return the features that tell how far an image is from those surveyed."""
+    def reference(self, layer: Layer) -> Reference:
+        """Return what tells how far an image is from those surveyed.
+
+        Args:
+            layer: where the features of the atlas were taken, see `reference_layer`.
+        """
         names = ["features", "held_out"]
-        known = [load_tensors(self.path / _file(target), names) for target in self.names]
-        features, held_out = (torch.cat([t[name] for t in known]).float() for name in names)
-        return Reference.of(features, held_out)
+        some = list(self.names)[:: max(1, len(self.names) // CLASSES)]
+        known = [load_tensors(self.path / _file(target), names) for target in some]
+        surveyed, held_out = (torch.cat([t[name] for t in known]) for name in names)
+        return Reference.of(layer, surveyed, held_out)

@@ -88,7 +88,7 @@ def heated(images: Any, maps: Any) -> Bytes:
     values = np.asarray(maps, np.float32) / 255
     places, colours = np.linspace(0, 1, len(HEAT)), np.stack([_rgb(c) for c in HEAT])
     colour = np.stack([np.interp(values, places, channel) for channel in colours.T], 1)
-    opacity = (0.8 * np.sqrt(values))[:, None]
+    opacity = (0.8 * values**0.8)[:, None]
     grey = pixels.mean(1, keepdims=True) * 0.8
     shown: Bytes = (opacity * colour + (1 - opacity) * grey).round().clip(0, 255).astype(np.uint8)
     return shown

@@ -28,7 +28,7 @@ class Story:
         target: number of the class in the atlas.
         concept: place of the concept, from 0.
         shows: what it shows, as a person called it who saw its crops.
-        effect: of covering it, by the name of the cover: a row of `sparks.concepts.covering.summary`.
+        effect: rows of `sparks.concepts.covering.summary`, one a cover.
         images: some test images with the concept, uint8 (n, C, H, W).
         covered: the same with the concept covered.
         changes: of the logit in each of them: where the concept is covered, and elsewhere.
@@ -58,8 +58,8 @@ def tell(
         atlas: of the model.
         name: of the class.
         shows: what the concept shows.
-        channels: of the layer. The concept is the one with the largest share of its weight on them: its number may
-            change with the images, its direction in the network does not.
+        channels: of the layer. The concept is the one with the largest share of its weight on
+            them: its number may change with the images, its direction in the network does not.
         rows: of the study.
         pictures: its images.
         bootstrap: of the means, over images.
@@ -70,14 +70,15 @@ def tell(
     numbers = [target for target, known in atlas.names.items() if known == name]
     if not numbers:
         raise SparksError(
-            f"studies.lens.story.class={name!r} is no class of the atlas of {atlas.model} on "
+            f"studies.lens.stories: {name!r} is no class of the atlas of {atlas.model} on "
             f"{atlas.dataset}: choose one of {sorted(atlas.names.values())}"
         )
     (target,) = numbers
     atoms = atlas.load(target).tensors["atoms"]
     if max(channels) >= atoms.shape[1]:
         raise SparksError(
-            f"studies.lens.story.channels has {max(channels)}: the layer has {atoms.shape[1]} channels"
+            f"the story of {name!r} in studies.lens.stories has channel {max(channels)}: the "
+            f"layer has {atoms.shape[1]} channels"
         )
     share = atoms[:, list(channels)].sum(1) / atoms.sum(1).clamp(min=1e-12)
     concept = int(share.argmax())
