@@ -21,15 +21,11 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     files = [Path(path) for path in inputs["tables"]]
     titles = cfg["studies.lens.titles"]
-    atlases = [
-        Atlas(
-            f.with_suffix(""),
-            *f.parts[-3:-1],
-            titles.get(f.parts[-2], ""),
-            titles.get(f.parts[-3], ""),
-        )
-        for f in files
-    ]
+    atlases = []
+    for file in files:
+        dataset, model, _ = file.parts[-3:]
+        shown = titles.get(model, ""), titles.get(dataset, "")
+        atlases.append(Atlas(file.with_suffix(""), dataset, model, *shown))
     workers = int(os.environ.get("OMP_NUM_THREADS", "1"))
     build_site(outputs["site"], atlases, workers, story(cfg, inputs.get("story"), atlases[0]))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -126,19 +126,18 @@ class Pictures:
         return torch.stack(rows)
 
 
-class _AfterLayer(torch.nn.Module):
-    """What follows a layer, as a classifier of its feature maps: CAM methods need no more."""
+class _FromLayer(torch.nn.Module):
+    """What follows a layer, as a model of its feature maps: CAM methods need no more."""
 
     input_range = None  # feature maps have any values
 
-    def __init__(self, layer: Layer) -> None:
+    def __init__(self, layer: Layer, after: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self.h, self.layout = layer.h, layer.layout
+        self.after, self.layout = after, layer.layout
         self.activation = torch.nn.Identity()
 
     def forward(self, raw: Tensor) -> Tensor:
-        logits: Tensor = self.h(self.activation(raw))
-        return logits
+        return self.after(self.activation(raw))
 
 
 def class_maps(
@@ -153,7 +152,7 @@ def class_maps(
         size: H and W of the images.
         mode: how maps are enlarged: "bilinear" as GradCAM has it, "bicubic" for smooth ones.
     """
-    maps = GradCAM("activation")(_AfterLayer(layer), layer.raw(activations), target)
+    maps = GradCAM("activation")(_FromLayer(layer, layer.h), layer.raw(activations), target)
     return functional.interpolate(maps[:, None], tuple(size), mode=mode)[:, 0]
 
 
@@ -174,10 +173,10 @@ def concept_maps_at(
     mode: str = "bilinear",
 ) -> Tensor:
     """`concept_maps` (N, c, H, W) of images of a size, from their activations (N, L, p)."""
-    scores = concepts.scores(pool=True)
-    scores.g, scores.input_range = torch.nn.Identity(), None
-    raw = concepts.layer.raw(activations)
-    classes = [torch.full((len(raw),), int(c), dtype=torch.int64) for c in which]
+    layer, encode = concepts.layer, concepts.dictionary.encode
+    scores = _FromLayer(layer, lambda raw: encode(layer.flat(raw).mean(1)))
+    classes = [torch.full((len(activations),), int(c), dtype=torch.int64) for c in which]
+    raw = layer.raw(activations)
     maps = torch.stack([GradCAM("activation")(scores, raw, c) for c in classes], 1)
     return functional.interpolate(maps, tuple(size), mode=mode)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 
 from sparks.data.imageset import ImageSet
 
@@ -14,12 +15,11 @@ def imagenet_names() -> tuple[str, ...]:
     Without timm they are torchvision's, which have no synonyms.
     """
     try:
-        from timm.data import ImageNetInfo
+        known = import_module("timm.data").ImageNetInfo()
     except ImportError:
         from torchvision.models import ResNet18_Weights
 
         return tuple(ResNet18_Weights.DEFAULT.meta["categories"])
-    known = ImageNetInfo()
     return tuple(known.index_to_description(number) for number in range(1000))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ class Story:
     target: int
     concept: int
     shows: str
-    effect: Sequence[dict[str, Any]]
+    effect: Sequence[Mapping[Hashable, Any]]
     images: Tensor
     covered: Tensor
     changes: Sequence[tuple[float, float]]
