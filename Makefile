@@ -24,8 +24,8 @@ gpu: ## the whole smoke run on a pretended GPU; the tables must be those of a ru
 gpu-check: ## on a machine with a GPU: tests against the CPU, then speed and memory (8 minutes)
 	PYTHONPATH=src:scripts:.:$$PYTHONPATH $(or $(PYTHON),python3) -m benchmarks.gpu_check $(ARGS)
 
-lens-serve: ## a local page that explains an image of yours, by the model that `snakemake lens` has surveyed
-	./sparks python scripts/lens_serve.py dataset=chimera model=convnet
+lens-serve: ## a local page that explains an image of yours; ARGS="dataset=chimera model=convnet" opens it with that model
+	./sparks python scripts/lens_serve.py $(ARGS)
 
 lock: ## make requirements.lock and environment.yml from pyproject.toml
 	./sparks uv pip compile pyproject.toml --all-extras --generate-hashes --universal \

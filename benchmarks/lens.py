@@ -3,7 +3,7 @@
     ./sparks python -m benchmarks.lens        # about five minutes, 6 GB of disk for a while
     ./sparks python -m benchmarks.lens --classes 100
 
-Classes have 10 concepts with 10 crops of 96 pixels each, pictures, 5 images with maps, and 200
+Classes have 10 concepts with 10 crops of 128 pixels each, pictures, 5 images with maps, and 200
 images in the cluster graph. A page's weight is that of all its files, those behind closed details
 and those shown on hover included.
 """
@@ -27,7 +27,7 @@ from torch.nn import functional
 from benchmarks.memory import peak_rise
 from sparks.lens import Atlas, ClassAtlas, build_site, write_atlas
 
-CONCEPTS, CROPS, SIDE, IMAGES, CHANNELS = 10, 10, 96, 200, 512
+CONCEPTS, CROPS, SIDE, IMAGES, CHANNELS = 10, 10, 128, 200, 512
 # Classes with images of their own: the others have the same, since noise costs time to make.
 DIFFERENT = 20
 
@@ -105,9 +105,9 @@ def _pixels(generator: torch.Generator) -> dict[str, Tensor]:
     return {
         "crops": images(CONCEPTS, CROPS, side=SIDE),
         "thumbnails": images(IMAGES, side=40),
-        "mapped": images(5, side=SIDE),
-        "maps": images(5, CONCEPTS, side=SIDE, channels=1)[:, :, 0],
-        "pictures": images(CONCEPTS, side=128, channels=4),
+        "mapped": images(CONCEPTS, 5, side=SIDE),
+        "maps": images(CONCEPTS, 5, side=SIDE, channels=1)[:, :, 0],
+        "pictures": images(CONCEPTS, side=224, channels=4),
         "crop_activations": torch.zeros(CONCEPTS, CROPS, CHANNELS, dtype=torch.float16),
     }
 

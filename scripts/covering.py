@@ -3,6 +3,8 @@
 from harness import places
 from harness.job import Config, Paths, main
 
+SHOWN = 4  # images of each concept, those that have most of it
+
 PARTS = (
     "model.classifier",
     "model.layer",
@@ -15,16 +17,17 @@ PARTS = (
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
-    """Write the changes of every image, for the concepts of the Lens atlas."""
+    """Write the changes of every image, for the concepts of the Lens atlas, and some images with them covered."""
     from pathlib import Path
 
     from harness.classes import classified
     from harness.loading import build, concept_layers, trained
-    from sparks.artifacts import save_table
+    from sparks.artifacts import save_table, save_tensors
     from sparks.concepts.layer import Layer
     from sparks.concepts.numbers import Numbers
     from sparks.data import ImageSet
     from sparks.lens import Atlas
+    from sparks.lens.atlas import as_bytes
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     train, test = classified(inputs, "train"), ImageSet.load(inputs["test"])
@@ -32,7 +35,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     layer = Layer(model, name, test.batch([0]))
     names = cfg.wildcards
     atlas = Atlas(Path(inputs["table"]).with_suffix(""), names["dataset"], names["model"])
-    measure, numbers = build(cfg["studies.covering.measure"]), Numbers()
+    measure, numbers, pictures = build(cfg["studies.covering.measure"]), Numbers(), {}
     for target, class_name in atlas.names.items():
         if cfg["studies.covering.classes"] is None or class_name in cfg["studies.covering.classes"]:
             one = atlas.load(target)
@@ -44,6 +47,13 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
             for concept in range(min(one.k, cfg["studies.covering.concepts"])):
                 threshold = measure.threshold(fitted[:, concept])
                 found = measure(model, x, target, maps[:, concept], threshold)
+                shown = found.index[maps[found.index, concept].flatten(1).sum(1).argsort(descending=True)][:SHOWN]
+                first = next(iter(measure.covers))
+                covered = measure.covered(x[shown], maps[shown, concept], threshold, first)
+                key = f"{target}.{concept}"
+                pictures[f"{key}.index"] = index[shown]
+                pictures[f"{key}.images"] = as_bytes(x[shown])
+                pictures[f"{key}.covered"] = as_bytes(covered)
                 for cover in found.own:
                     values = {
                         "Covered": found.own[cover],
@@ -53,6 +63,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
                     numbers.add(values, index[found.index], str(concept + 1), cover, class_name)
     table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
     save_table(outputs["table"], table, cfg.provenance())
+    save_tensors(outputs["pictures"], pictures, cfg.provenance())
 
 
 if __name__ == "__main__":
@@ -60,6 +71,6 @@ if __name__ == "__main__":
         run,
         PARTS,
         inputs={**places.CLASSIFIED, "table": places.LENS},
-        outputs={"table": places.COVERING},
+        outputs={"table": places.COVERING, "pictures": places.COVERING_PICTURES},
         snakemake=globals().get("snakemake"),
     )

@@ -1,9 +1,15 @@
 """Build the Lens site from the atlases of all models: `snakemake lens`."""
 
+from typing import TYPE_CHECKING
+
 from harness import grid, places
 from harness.job import Config, Paths, main
 
-PARTS = ("studies.lens.labels",)
+if TYPE_CHECKING:
+    from sparks.lens import Atlas
+    from sparks.lens.story import Story
+
+PARTS = ("studies.lens.titles", "studies.lens.stories", "statistics", "seed")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -14,19 +20,39 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.lens import Atlas, build_site
 
     files = [Path(path) for path in inputs["tables"]]
-    labels = cfg["studies.lens.labels"]
-    atlases = [
-        Atlas(f.with_suffix(""), f.parts[-3], f.parts[-2], labels.get(f.parts[-2], ""))
-        for f in files
-    ]
-    build_site(outputs["site"], atlases, workers=int(os.environ.get("OMP_NUM_THREADS", "1")))
+    titles = cfg["studies.lens.titles"]
+    atlases = []
+    for file in files:
+        dataset, model, _ = file.parts[-3:]
+        shown = titles.get(model, ""), titles.get(dataset, "")
+        atlases.append(Atlas(file.with_suffix(""), dataset, model, *shown))
+    workers = int(os.environ.get("OMP_NUM_THREADS", "1"))
+    build_site(outputs["site"], atlases, workers, story(cfg, inputs.get("story"), atlases[0]))
+
+
+def story(cfg: Config, inputs: list[str] | None, atlas: "Atlas") -> "Story | None":
+    """Return the story of the first model, where it has one."""
+    from sparks.artifacts import load_table
+    from sparks.lens.story import tell
+    from sparks.statistics import Bootstrap
+
+    if not inputs:
+        return None
+    told = cfg["studies.lens.stories"][f"{atlas.dataset}/{atlas.model}"]
+    table, pictures = inputs
+    bootstrap = Bootstrap(**cfg["statistics"], seed=cfg["seed"])
+    rows = load_table(table)
+    return tell(atlas, told["class"], told["concept"], told["channels"], rows, pictures, bootstrap)
 
 
 if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=lambda config, names: {"tables": grid.lens_tables(config)},
+        inputs=lambda config, names: {
+            "tables": grid.lens_tables(config),
+            "story": grid.lens_story(config),
+        },
         outputs={"site": places.LENS_SITE},
         snakemake=globals().get("snakemake"),
     )

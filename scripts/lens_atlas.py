@@ -28,9 +28,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     (layer,) = concept_layers({}, cfg["model.name"], cfg["model.layer"])
     surveyor = build(cfg["studies.lens.surveyor"])
-    train, names = classified(inputs, "train"), cfg.wildcards
+    train, test = (classified(inputs, split) for split in ("train", "test"))
+    names = cfg.wildcards
     part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
-    classes = surveyor.survey(model, layer, train, drawing(cfg, inputs["spectrum"]), part)
+    classes = surveyor.survey(model, layer, train, drawing(cfg, inputs["spectrum"]), part, test)
     numbers = write_atlas(outputs["atlas"], classes, build(cfg["studies.lens.alike"]))
     table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
     save_table(outputs["table"], table, cfg.provenance())
@@ -59,12 +60,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={
-            "train": places.TRAIN,
-            "predicted": places.PREDICTED,
-            "weights": places.WEIGHTS,
-            "spectrum": places.SPECTRUM,
-        },
+        inputs=places.CLASSIFIED | {"spectrum": places.SPECTRUM},
         outputs={"table": places.LENS, "atlas": places.LENS_ATLAS},
         snakemake=globals().get("snakemake"),
     )

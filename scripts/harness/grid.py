@@ -272,6 +272,15 @@ def lens_tables(config: DictConfig) -> list[str]:
     ]
 
 
+def lens_story(config: DictConfig) -> list[str]:
+    """Name what the first page of the Lens site tells a story from, where its first model has one."""
+    dataset, model, seed = lens_tables(config)[0].removesuffix(".parquet").split("/")[-3:]
+    if f"{dataset}/{model}" not in config.studies.lens.stories:
+        return []
+    names = {"dataset": dataset, "model": model, "seed": seed}
+    return [place.format(**names) for place in (places.COVERING, places.COVERING_PICTURES)]
+
+
 def lens_pages() -> list[str]:
     """List the templates, styles and scripts of the Lens site: a change makes it anew."""
     return sorted(places.files_in("src/sparks/lens/templates", "src/sparks/lens/static"))

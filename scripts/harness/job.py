@@ -104,6 +104,28 @@ def main(
         repair.note(snakemake.rule, config.wildcards, flatten(outputs.values()), damaged)
 
 
+def serve(run: Callable[[DictConfig, Mapping[str, str]], None]) -> None:
+    """Run a Hydra program that writes nothing and reads what it finds, so that it is no job.
+
+    Args:
+        run: gets the whole configuration, and the options that the command line names, such as
+            {"model": "convnet"}.
+    """
+    keep_freed_memory()
+
+    def program(composed: DictConfig) -> None:
+        from hydra.core.hydra_config import HydraConfig
+
+        given = (override.partition("=") for override in HydraConfig.get().overrides.task)
+        named = {group: name for group, _, name in given if group in OPTIONS}
+        try:
+            run(settle(composed), named)
+        except SparksError as error:
+            _refuse(error)
+
+    _run_hydra(program)
+
+
 def triggers(code: str, parts: Any, damaged: int) -> str:
     """Write what makes a job run again, beside its configuration and inputs, as one parameter.
 
@@ -132,9 +154,6 @@ def _take_gpu(config: Config) -> None:
 
 
 def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Templates) -> None:
-    import hydra
-
-    register_options()
     script = Path(sys.argv[0]).resolve()
 
     def program(composed: DictConfig) -> None:
@@ -158,6 +177,13 @@ def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Te
         _run(run, config, located)
         repair.note(script.stem, of_job, flatten(located.values()), damaged)
 
+    _run_hydra(program)
+
+
+def _run_hydra(program: Callable[[DictConfig], None]) -> None:
+    import hydra
+
+    register_options()
     program.__module__ = "__main__"
     os.chdir(ROOT)
     hydra.main(version_base="1.3", config_path=str(CONFIG), config_name="config")(program)()

@@ -21,6 +21,7 @@ def test_a_data_set_that_is_not_on_disk_is_left_out_and_a_line_says_how_to_get_i
     folder, override = disk
     config = compose([override])
     assert all(RUN not in grid.runs(config, name) for name in CHAPTERS)
+    assert grid.lens_story(config) == []
     [line] = downloads.left_out(config)
     assert str(folder / "imagenette2-320") in line
     assert "craft, holistic, maco and lens" in line
@@ -36,6 +37,8 @@ def test_a_data_set_on_disk_comes_first(disk):
     config = compose([override])
     assert all(grid.runs(config, name)[0] == RUN for name in CHAPTERS)
     assert downloads.left_out(config) == []
+    covering = "results/studies/covering/imagenette/efficientnet_lite0/0"
+    assert grid.lens_story(config) == [f"{covering}.parquet", f"{covering}.safetensors"]
 
 
 def test_a_data_set_that_is_asked_for_is_never_left_out(disk):

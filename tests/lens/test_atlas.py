@@ -55,7 +55,22 @@ def test_crops_are_of_the_images_that_are_shown(surveyed):
     assert one["thumbnails"].shape == (24, 3, 16, 16)
     assert one["crops_found"].tolist() == [6] * 4
     assert one["maps"].shape == (4, 4, 16, 16)
+    assert one["mapped"].shape == (4, 4, 3, 16, 16)
     assert one["counts"].sum() == len(one["dominant"]) == 24
+
+
+def test_maps_are_on_the_images_that_a_concept_contributes_most_to(surveyed, model, train):
+    """Of a linear head, those with most of it; each concept's maps have one scale."""
+    one = surveyed[1]
+    layer = Layer(model, "stages.1", train.batch([0]))
+    x = train.batch(one.tensors["index"])
+    weight = dict(layer.h.named_parameters())["net.head.weight"].detach()[one.target]
+    gave = one.concepts(layer).coefficients(x).mean(2) * (one.tensors["atoms"] @ weight)
+    for concept in range(one.k):
+        shown = one.tensors["mapped"][concept].float() / 255
+        expected = x[gave[:, concept].topk(4).indices]
+        torch.testing.assert_close(shown, expected, atol=1e-6, rtol=0)
+        assert int(one.tensors["maps"][concept].max()) in (0, 255)
 
 
 def test_the_same_survey_gives_the_same_bytes(model, train, surveyed, tmp_path):

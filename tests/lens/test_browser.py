@@ -44,7 +44,7 @@ def test_search_suggests_and_opens_by_keyboard_alone(home, shots):
     page = home.page
     page.keyboard.press("Tab")  # skip link
     assert page.evaluate("document.activeElement.className") == "skip"
-    page.get_by_label("Find a class").focus()
+    page.get_by_label("Find one of 6 classes").focus()
     page.keyboard.type("passwd")
     options = page.get_by_role("option")
     assert options.count() == 2
@@ -108,15 +108,56 @@ def test_clicking_a_bar_goes_to_its_concept(class_page):
     page.wait_for_url("**#concept-1")
 
 
-def test_details_hold_crops_maps_and_links_that_work(class_page, shots, site):
+def test_a_click_or_the_space_bar_puts_the_crops_on_the_picture(class_page, shots):
+    page = class_page(folder="blobs/other-model-")
+    card, other = page.locator("#concept-1"), page.locator("#concept-2")
+    ring, box = card.locator(".ring"), card.get_by_role("checkbox")
+    opacity = "e => Math.round(100 * getComputedStyle(e).opacity)"
+    page.locator(".rest").evaluate("e => (e.open = true)")
+    assert not ring.is_visible()
+    card.locator(".picture").click()
+    page.wait_for_timeout(300)
+    assert ring.locator("span").count() == 6
+    inside, outside = ring.locator("span").first.bounding_box(), card.bounding_box()
+    assert outside["y"] <= inside["y"] < outside["y"] + outside["height"] / 2
+    assert ring.is_visible()
+    assert (card.evaluate(opacity), other.evaluate(opacity)) == (100, 35)
+    card.screenshot(path=shots / "ring.png")
+    box.focus()
+    page.keyboard.press("Space")
+    page.wait_for_timeout(300)
+    assert not ring.is_visible()
+    assert other.evaluate(opacity) == 100
+
+
+def test_classes_are_listed_beside_the_page(class_page):
+    page = class_page()
+    classes = page.get_by_role("navigation", name="3 classes")
+    assert classes.get_by_role("link").count() == 3
+    assert classes.locator("[aria-current]").inner_text() == NAMES[0]
+    assert classes.bounding_box()["x"] < page.locator("main").bounding_box()["x"]
+    classes.get_by_role("link").last.click()
+    page.wait_for_url("**/class-00002.html")
+
+
+def test_a_link_to_a_concept_that_is_folded_away_opens_it(class_page, shots):
+    page = class_page()
+    folded = page.locator(".rest")
+    folded.evaluate("e => (e.open = false)")
+    number = folded.locator("article").first.get_attribute("id")
+    page.evaluate(f"location.hash = '{number}'")
+    page.wait_for_function("document.querySelector('.rest').open")
+    assert page.locator(f"#{number}").is_visible()
+
+
+def test_details_hold_links_that_work(class_page, shots, site):
     page = class_page()
     card = page.locator("#concept-1")
-    crops = card.locator(".strip").first
-    assert not crops.is_visible()
     for summary in card.locator("summary").all():
         summary.focus()
         page.keyboard.press("Enter")
-    crops.scroll_into_view_if_needed()
+    maps = card.locator(".strip")
+    maps.scroll_into_view_if_needed()
     page.wait_for_function("document.querySelector('#concept-1 .strip').naturalWidth > 0")
     card.screenshot(path=shots / "concept.png")
     card.get_by_role("link").filter(has_text="concept").first.click()

@@ -2,6 +2,7 @@
 
 import io
 import threading
+from copy import deepcopy
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -26,11 +27,24 @@ def explainer(model, atlas, train):
 
 
 @pytest.fixture(scope="module")
-def app(explainer):
+def app(explainer, train):
     pytest.importorskip("flask", reason="flask serves the page: install the extra `lens`")
-    from sparks.lens.serve import create_app
+    from sparks.lens.serve import Example, Loaded, Served, create_app
 
-    return create_app(explainer, 16, 3, "convnet <on> blobs", LIMITS)
+    def other():
+        raise SparksError("its weights are gone")
+
+    models = [
+        Served(
+            "blobs/convnet/0",
+            "convnet <on> blobs",
+            "Three classes.",
+            lambda: Loaded(explainer, 16, 3),
+        ),
+        Served("blobs/other/0", "another model", "It cannot be loaded.", other),
+    ]
+    examples = [Example("a <blob>", "nobody", as_file(train.batch([1])))]
+    return create_app(models, LIMITS, examples=examples)
 
 
 def as_file(x, kind="PNG"):
@@ -40,44 +54,83 @@ def as_file(x, kind="PNG"):
     return target.getvalue()
 
 
-def send(app, data, **headers):
-    form = {"image": (io.BytesIO(data), "x.png")}
+def send(app, data, headers=None, **fields):
+    form = {"image": (io.BytesIO(data), "x.png"), **fields}
     return app.test_client().post("/", data=form, headers=headers)
 
 
 def test_contributions_are_those_of_the_models_head(explainer, model, train):
     """At the last layer they are mean coefficient × (V w), and crops come from the class."""
     x = train.batch([1])
-    found = explainer(x)
-    layer = explainer.layer
+    found, layer = explainer(x), explainer.layer
+    target = found.explained.target
     with torch.no_grad():
-        assert found.logit == pytest.approx(float(model(x)[0, found.target]), abs=1e-4)
-    weight = dict(layer.h.named_parameters())["net.head.weight"].detach()[found.target]
-    atoms = explainer.atlas.load(found.target).tensors["atoms"]
+        assert found.logit == pytest.approx(float(model(x)[0, target]), abs=1e-4)
+    weight = dict(layer.h.named_parameters())["net.head.weight"].detach()[target]
+    atoms = explainer.atlas.load(target).tensors["atoms"]
     u = nnls(layer.activations(x).clone()[0], atoms).mean(0)
     expected = u * (atoms @ weight)
     for concept in found.concepts:
         assert concept.contribution == pytest.approx(float(expected[concept.number - 1]), abs=1e-3)
     order = [concept.contribution for concept in found.concepts]
     assert order == sorted(order, reverse=True)
-    assert found.heat.shape == (16, 16)
-    assert float(found.heat.max()) == pytest.approx(1)
     assert found.nearest.shape == (5, 3, 16, 16)
+
+
+def test_heat_maps_are_gradcam_of_each_class(explainer, model, train):
+    """ReLU(Σ w a), the w derivatives of the logit averaged over places, then enlarged."""
+    x = train.batch([1])
+    kept = []
+    hook = model.net.stages[1].register_forward_hook(lambda *given: kept.append(given[2]))
+    logits = model(x)[0]
+    hook.remove()
+    for one in explainer(x).candidates:
+        (slope,) = torch.autograd.grad(logits[one.target], kept[0], retain_graph=True)
+        cam = (slope.mean((2, 3), keepdim=True) * kept[0]).sum(1, keepdim=True).relu()
+        heat = torch.nn.functional.interpolate(cam.detach(), (16, 16), mode="bicubic")[0, 0]
+        torch.testing.assert_close(one.heat, heat.clamp(min=0) / heat.max().clamp(min=1e-12))
 
 
 def test_the_nearest_crop_of_a_crop_is_itself(explainer, atlas):
     """A crop of the atlas, given as an image, has no nearer neighbour."""
     crop = atlas.load(2).tensors["crops"][0, 0].float()[None] / 255
     found = explainer(crop)
-    if found.target == 2:
-        same = (found.nearest[0].float() / 255 - crop[0]).abs().max()
-        assert float(same) < 1e-6
+    assert found.explained.target == 2
+    torch.testing.assert_close(found.nearest[0].float() / 255, crop[0], atol=1e-6, rtol=0)
 
 
-def test_a_class_out_of_the_atlas_is_named_without_concepts(explainer, train):
-    found = replace(explainer, atlas=SimpleNamespace(names={}))(train.batch([0]))
-    assert (found.concepts, found.nearest) == ((), None)
-    assert found.predicted[0][0] in NAMES
+def test_a_network_of_more_classes_is_explained_by_the_atlas_of_some(explainer, model, train):
+    """Its rows 3, 1 and 4 are the rows of the network that was surveyed."""
+    outputs = [3, 1, 4]
+    whole = deepcopy(model)
+    head = torch.nn.Linear(whole.net.head.in_features, 5)
+    with torch.no_grad():
+        head.weight.zero_()
+        head.bias.fill_(-20)
+        head.weight[outputs], head.bias[outputs] = model.net.head.weight, model.net.head.bias
+    whole.net.head = head
+    layer = Layer(whole, "stages.1", train.batch([0]))
+    names = ["no", NAMES[1], "none", NAMES[0], NAMES[2]]
+    larger = replace(explainer, model=whole, layer=layer, classes=names, outputs=outputs)
+    for x in (train.batch([0]), train.batch([1]), train.batch([2])):
+        few, many = explainer(x), larger(x)
+        assert many.explained.target == outputs[few.explained.target]
+        assert many.explained.name == few.explained.name
+        assert [c.number for c in many.concepts] == [c.number for c in few.concepts]
+        for one, other in zip(few.concepts, many.concepts, strict=True):
+            assert other.contribution == pytest.approx(one.contribution, rel=1e-4)
+            torch.testing.assert_close(other.seen, one.seen)
+
+
+def test_concepts_are_of_the_most_probable_class_that_was_surveyed(explainer, train):
+    x = train.batch([0])
+    order = [one.target for one in explainer(x).candidates]
+    known = SimpleNamespace(names={order[1]: "second"}, load=explainer.atlas.load)
+    alone = replace(explainer, atlas=known)(x)
+    assert (alone.explained, alone.concepts, alone.nearest) == (None, (), None)
+    assert alone.candidates[0].name in NAMES
+    assert replace(explainer, atlas=known, within=2)(x).explained.target == order[1]
+    assert replace(explainer, atlas=None)(x).explained is None
 
 
 def test_images_are_cropped_in_the_middle_and_turned_upright():
@@ -117,7 +170,7 @@ def test_the_page_explains_an_image_and_escapes_names(app, train):
     assert "&lt;script&gt;alert" in text or "passwd &amp;" in text or "&lt;/script&gt;" in text
     assert "<script>alert" not in text
     assert "convnet &lt;on&gt; blobs" in text
-    assert "Concepts found" in text
+    assert "Concepts of " in text
     assert 'src="http' not in text
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
@@ -132,6 +185,20 @@ def test_the_page_refuses_with_a_message(app):
         answer = send(app, data)
         assert answer.status_code == status
         assert told in answer.get_data(as_text=True)
+
+
+def test_models_and_examples_are_chosen_by_name(app):
+    client = app.test_client()
+    text = client.get("/?model=blobs/other/0").get_data(as_text=True)
+    assert '<option value="blobs/other/0" selected>' in text
+    assert "It cannot be loaded." in text
+    example = client.post("/", data={"model": "blobs/convnet/0", "example": "0"})
+    assert "It takes the image for" in example.get_data(as_text=True)
+    for number in ("1", "-1", "x"):
+        assert client.post("/", data={"example": number}).status_code == 400
+    failed = client.post("/", data={"model": "blobs/other/0", "example": "0"})
+    assert failed.status_code == 400
+    assert "its weights are gone" in failed.get_data(as_text=True)
 
 
 def test_other_names_of_the_host_are_refused(app):

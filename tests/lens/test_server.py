@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from sparks.errors import SparksError
-from sparks.lens.explain import Explained
+from sparks.lens.explain import Candidate, Explained
 from sparks.lens.upload import Limits
 
 pytest.importorskip("flask", reason="flask serves the page: install the extra `lens`")
@@ -25,15 +25,14 @@ BOUNDARY = "b0undary"
 
 def explained(x):
     """An explanation without concepts."""
-    return Explained(
-        target=0, predicted=(("cat", 1.0),), logit=1.0, heat=torch.rand(SIZE, SIZE),
-        concepts=(), nearest=None,
-    )  # fmt: skip
+    cat = Candidate(0, "cat", 1.0, torch.rand(SIZE, SIZE))
+    return Explained(candidates=[cat], distance=None, explained=None, logit=1.0)
 
 
 def app(**options):
     limits = Limits(megabytes=1, megapixels=1)
-    return serve.create_app(explained, SIZE, 3, "model", limits, **options)
+    model = serve.Served("d/m/0", "model", "", lambda: serve.Loaded(explained, SIZE, 3))
+    return serve.create_app([model], limits, **options)
 
 
 def png(side=SIZE):

@@ -12,9 +12,7 @@ ATLAS_SHARD = {
 # numbers of all of them.
 rule lens_atlas:
     input:
-        train=places.TRAIN,
-        predicted=places.PREDICTED,
-        weights=places.WEIGHTS,
+        **places.CLASSIFIED,
         spectrum=places.SPECTRUM,
     output:
         **(ATLAS_SHARD if OF_CLASSES else ATLAS),
@@ -70,6 +68,7 @@ rule covering:
         table=places.LENS,
     output:
         table=places.COVERING,
+        pictures=places.COVERING_PICTURES,
     log:
         places.log("covering", "dataset", "model", "seed"),
     benchmark:
@@ -92,6 +91,7 @@ rule covering:
 rule lens:
     input:
         tables=grid.lens_tables(CFG),
+        story=grid.lens_story(CFG),
         pages=of_checkout(grid.lens_pages()),
     output:
         site=directory(places.LENS_SITE),

@@ -114,6 +114,13 @@ class Covering:
             own[name], elsewhere[name] = change[:, 0], change[:, 1:].mean(1)
         return Covered(index, count[index] / cells, own, elsewhere)
 
+    def covered(self, x: Tensor, maps: Tensor, threshold: float, cover: str) -> Tensor:
+        """Return images (N, C, H, W) with the cells that show the concept covered; see `__call__`."""
+        grid = Grid((maps.shape[1], maps.shape[2]), (x.shape[2], x.shape[3]))
+        visible = grid.expand((maps <= threshold).flatten(1).float())
+        method = self.covers[cover]
+        return method(x, method.reference(x), torch.arange(len(x)), visible)
+
     def _visible(self, shown: Tensor, image: Tensor) -> Tensor:
         """Return which cells stay visible, bool (2 + controls, h w).
 

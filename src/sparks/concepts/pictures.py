@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -103,7 +104,7 @@ class Pictures:
         gave = GradientInput()(concepts.head, concepts.coefficients(x), target)[0]
         order = gave.argsort(descending=True, stable=True)[: self.concepts]
         share = gave.clamp(min=0) / gave.clamp(min=0).sum().clamp(min=1e-12)
-        heat = GradCAM("activation")(_Whole(layer), x, target)[0]
+        heat = class_maps(layer, layer.activations(x), target, x.shape[2:])[0]
         return {
             "image": x[0],
             "heat": heat,
@@ -125,30 +126,59 @@ class Pictures:
         return torch.stack(rows)
 
 
-class _Whole(torch.nn.Module):
-    """The model with its activation at hand, for CAM methods."""
+class _FromLayer(torch.nn.Module):
+    """What follows a layer, as a model of its feature maps: CAM methods need no more."""
 
-    def __init__(self, layer: Layer) -> None:
+    input_range = None  # feature maps have any values
+
+    def __init__(self, layer: Layer, after: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self.g, self.h = layer.g, layer.h
+        self.after, self.layout = after, layer.layout
         self.activation = torch.nn.Identity()
 
-    def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.h(self.activation(self.g(x)))
-        return logits
+    def forward(self, raw: Tensor) -> Tensor:
+        return self.after(self.activation(raw))
+
+
+def class_maps(
+    layer: Layer, activations: Tensor, target: Tensor, size: Sequence[int], mode: str = "bilinear"
+) -> Tensor:
+    """GradCAM of classes at a layer with feature maps, (N, H, W).
+
+    Args:
+        layer: where the model is cut.
+        activations: of images, (N, L, p).
+        target: class of each map, int64 (N,).
+        size: H and W of the images.
+        mode: how maps are enlarged: "bilinear" as GradCAM has it, "bicubic" for smooth ones.
+    """
+    maps = GradCAM("activation")(_FromLayer(layer, layer.h), layer.raw(activations), target)
+    return functional.interpolate(maps[:, None], tuple(size), mode=mode)[:, 0]
 
 
 def concept_maps(concepts: Concepts, x: Tensor, which: Tensor) -> Tensor:
     """GradCAM of coefficients through NNLS, (N, c, H, W); mean coefficients without a grid."""
-    if concepts.layer.map_size is None:
+    layer = concepts.layer
+    if layer.map_size is None:
         u = concepts.coefficients(x)[:, which].mean(2)
         return u[:, :, None, None].expand(-1, -1, *x.shape[2:])
-    scores = concepts.scores(pool=True)
-    maps = [
-        GradCAM("activation")(scores, x, torch.full((len(x),), int(c), dtype=torch.int64))
-        for c in which
-    ]
-    return torch.stack(maps, 1)
+    return concept_maps_at(concepts, layer.activations(x), which, x.shape[2:])
+
+
+def concept_maps_at(
+    concepts: Concepts,
+    activations: Tensor,
+    which: Tensor,
+    size: Sequence[int],
+    mode: str = "bilinear",
+) -> Tensor:
+    """`concept_maps` (N, c, H, W) of images of a size, from their activations (N, L, p)."""
+    layer, encode = concepts.layer, concepts.dictionary.encode
+    scores = _FromLayer(layer, lambda raw: encode(layer.flat(raw).mean(1)))
+    classes = [torch.full((len(activations),), int(c), dtype=torch.int64) for c in which]
+    raw = layer.raw(activations)
+    maps = torch.stack([GradCAM("activation")(scores, raw, c) for c in classes], 1)
+    return functional.interpolate(maps, tuple(size), mode=mode)
 
 
 def mistake(model: Classifier, test: ImageSet) -> tuple[int, bool]:

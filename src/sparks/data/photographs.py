@@ -31,6 +31,11 @@ class Photograph(NamedTuple):
     shows: str
     credit: str
 
+    @property
+    def path(self) -> Path:
+        """Where it lies, or would."""
+        return Path(_folder(self.package)) / self.file
+
 
 PHOTOGRAPHS = (
     Photograph("skimage", "data/chelsea.png", 282, "tiger cat", "Stefan van der Walt, CC0"),
@@ -72,7 +77,7 @@ class Photographs:
             SparksError: when a package comes without its photograph.
         """
         root = Path(_folder("sklearn")).parent
-        files = tuple(str(Path(_folder(p.package)) / p.file) for p in PHOTOGRAPHS)
+        files = tuple(str(photograph.path) for photograph in PHOTOGRAPHS)
         if missing := [file for file in files if not Path(file).is_file()]:
             raise SparksError(
                 f"the photograph {missing[0]} is not installed: make the environment again, as "

@@ -21,10 +21,12 @@ from sparks.concepts.dictionary import Fit, Method
 from sparks.concepts.layer import Layer
 from sparks.concepts.mixed import SemiNMF
 from sparks.concepts.nmf import NonNegative
-from sparks.concepts.pictures import concept_maps
+from sparks.concepts.pictures import concept_maps, concept_maps_at
+from sparks.data.imagenet_names import about_class
 from sparks.data.imageset import ImageSet
 from sparks.errors import SparksError
 from sparks.lens.links import class_vectors, cosines, in_plane
+from sparks.lens.reference import features, reference_layer
 from sparks.models.classifier import Classifier
 from sparks.progress import progress
 from sparks.statistics import Bootstrap
@@ -48,21 +50,31 @@ class ClassAtlas:
             "plane" (N, 2), "dominant", "correct", "index" (N,) and uint8 "thumbnails"
             (N, C, t, t), the images; uint8 "crops" (k, m, C, s, s), those that show a concept
             most, "crops_found" (k,), how many there are, "crop_activations" (k, m, p); uint8
-            "mapped" (n, C, s, s) and "maps" (n, k, s, s), images with concept maps; uint8
-            "pictures" (k, C + 1, q, q), where they were drawn, with opacity.
+            "mapped" (k, n, C, s, s) and "maps" (k, n, s, s), the images that each concept
+            contributes most to, and where it is seen; uint8 "pictures" (k, C + 1, q, q), where
+            they were drawn, with opacity; float16 "features" (n, d) and "held_out" (m, d), see
+            `sparks.lens.reference`, of images that were surveyed, and of others that the model
+            takes for the class.
+        about: its other names and its number in ImageNet, where it has one.
     """
 
     target: int
     name: str
     tensors: Mapping[str, Tensor]
+    about: str = ""
 
     @property
     def k(self) -> int:
         """Number of concepts."""
         return len(self.tensors["importance"])
 
+    @property
+    def important(self) -> Tensor:
+        """Whether each concept contributes most to at least ten images, bool (k,)."""
+        return self.tensors["counts"] >= IMPORTANT
+
     def concepts(self, layer: Layer) -> Concepts:
-        """Return the concepts at the layer where they were found; no crops are known of them."""
+        """Return the concepts at the layer where they were found, without crops of images."""
         dictionary = NonNegative(
             self.tensors["atoms"], self.tensors["offset"], Fit("atlas", 0, 0, True, "", 0.0)
         )
@@ -71,15 +83,17 @@ class ClassAtlas:
 
     def save(self, path: str | Path) -> None:
         """Write the class to one file."""
-        save_tensors(path, self.tensors, {"target": self.target, "name": self.name})
+        about = {"target": self.target, "name": self.name, "about": self.about}
+        save_tensors(path, self.tensors, about)
 
     @staticmethod
     def load(path: str | Path) -> ClassAtlas:
         """Read what `save` wrote."""
         told = tensor_provenance(path)
-        if not {"target", "name"} <= set(told):
+        if not {"target", "name", "about"} <= set(told):
             raise SparksError(f"{path} is no class of a Lens atlas: make the atlas again")
-        return ClassAtlas(int(told["target"]), str(told["name"]), load_tensors(path))
+        tensors = load_tensors(path)
+        return ClassAtlas(int(told["target"]), str(told["name"]), tensors, str(told["about"]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +110,10 @@ class Surveyor:
         side: of crops and images shown, in pixels, at most.
         picture: side of the pictures of concepts, in pixels, at most.
         thumbnail: side of the images shown on hover, in pixels.
-        mapped: images shown with maps of every concept.
+        mapped: images of each concept that are shown with its map.
         aligned: classes listed beside each concept.
+        reference: images of each class, of those surveyed and of others, whose features tell later
+            how far an image is from them.
         bootstrap: of importances, over images.
         seed: of the plane.
     """
@@ -112,6 +128,7 @@ class Surveyor:
     thumbnail: int = 40
     mapped: int = 4
     aligned: int = 5
+    reference: int = 100
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
     seed: int = 0
 
@@ -119,7 +136,7 @@ class Surveyor:
         if self.most is not None:
             whole(self, 1, "most")
         whole(self, 1, "images", "crops", "side", "picture", "thumbnail")
-        whole(self, 0, "mapped", "aligned", "seed")
+        whole(self, 0, "mapped", "aligned", "reference", "seed")
 
     def survey(
         self,
@@ -128,6 +145,7 @@ class Surveyor:
         train: Classified,
         draw: Draw | None = None,
         part: slice = EVERY,
+        test: Classified | None = None,
     ) -> Iterator[ClassAtlas]:
         """Yield the classes one after the other: no more than one is held.
 
@@ -139,6 +157,7 @@ class Surveyor:
             train: images that concepts are found in and shown with.
             draw: makes pictures of the concepts of a class.
             part: which of these classes, by their place.
+            test: images that were not trained on.
         """
         images = train.images
         counts = train.predicted.bincount(minlength=len(images.classes))
@@ -146,12 +165,18 @@ class Surveyor:
         if not seen:
             raise SparksError("the model predicts no class for two images: there is nothing to see")
         cut = Layer(model, layer, images.batch([0]))
+        early = reference_layer(model, layer, images.batch([0]))
         some = torch.cat([train.of(target, 1) for target in seen[:16]])
         vectors = class_vectors(cut, images.batch(some))
         for target in progress(seen[within(part, self.most)], unit="label", description="lens"):
             index = train.of(target, self.images)
             correct = images.labels[index] == target
-            yield self.of_class(cut, images, target, index, correct, vectors, draw)
+            one = self.of_class(cut, images, target, index, correct, vectors, draw)
+            known = {"features": features(early, images.batch(index[: self.reference])).half()}
+            known["held_out"] = known["features"].new_zeros(0, known["features"].shape[1])
+            if test is not None and len(others := test.of(target, self.reference)):
+                known["held_out"] = features(early, test.images.batch(others)).half()
+            yield replace(one, tensors={**one.tensors, **known})
 
     def of_class(
         self,
@@ -176,18 +201,20 @@ class Surveyor:
         """
         x = train.batch(index)
         concepts = self._fit(layer, x)
+        activations = layer.activations(x)
+        u = concepts.dictionary.encode(activations).mT
         classes = torch.full((len(x),), target, dtype=torch.int64)
-        gave = GradientInput()(concepts.head, concepts.coefficients(x), classes)
+        gave = GradientInput()(concepts.head, u, classes)
         order = Strategies(gave, correct).importance.argsort(descending=True, stable=True)
         concepts, gave = _reordered(concepts, order), gave[:, order]
         tensors = {"atoms": concepts.dictionary.atoms.cpu()}
         tensors["offset"] = concepts.dictionary.offset.cpu()
         tensors |= self._numbers(gave, correct) | self._relations(concepts, vectors, target)
-        tensors |= self._pixels(concepts, x)
+        tensors |= self._pixels(concepts, x) | self._seen(concepts, x, activations, gave)
         tensors |= {"index": index, "correct": correct, "plane": plane(gave, self.seed)}
         if draw is not None:
             tensors["pictures"] = as_bytes(resized(draw(concepts), self.picture))
-        return ClassAtlas(target, train.classes[target], tensors)
+        return ClassAtlas(target, train.classes[target], tensors, about_class(train, target))
 
     def _fit(self, layer: Layer, x: Tensor) -> Concepts:
         low = float(layer.activations(x[:16]).min())
@@ -230,18 +257,32 @@ class Surveyor:
         cut = torch.stack([_padded(top.cut(x), self.crops) for top in tops])
         seen = torch.stack([_padded(concepts.layer.pooled(top.cut(x)), self.crops) for top in tops])
         crops = as_bytes(resized(cut.flatten(0, 1), self.side))
-        every = torch.arange(concepts.k)
-        some = x[: self.mapped]
-        maps = concept_maps(concepts, some, every).clamp(min=0)
-        size = maps.flatten(2).amax(2).clamp(min=1e-12)[..., None, None]
         return {
             "thumbnails": as_bytes(resized(x, self.thumbnail)),
             "crops": crops.reshape(*cut.shape[:2], *crops.shape[1:]),
             "crops_found": torch.tensor([len(top) for top in tops]),
             "crop_activations": seen.half(),
-            "mapped": as_bytes(resized(some, self.side)),
-            "maps": as_bytes(resized(maps / size, self.side)),
         }
+
+    def _seen(
+        self, concepts: Concepts, x: Tensor, activations: Tensor, gave: Tensor
+    ) -> dict[str, Tensor]:
+        """Where each concept is, on the images that it contributes most to."""
+        mapped, maps = [], []
+        for concept, column in enumerate(gave.T):
+            chosen = column.topk(min(self.mapped, len(x))).indices
+            which = torch.tensor([concept])
+            if concepts.layer.map_size is None:
+                found = concept_maps(concepts, x[chosen], which)
+            else:
+                found = concept_maps_at(
+                    concepts, activations[chosen], which, x.shape[2:], "bicubic"
+                )
+            found = found[:, 0].clamp(min=0)
+            size = found.amax().clamp(min=1e-12)
+            maps.append(as_bytes(resized(found[:, None] / size, self.side))[:, 0])
+            mapped.append(as_bytes(resized(x[chosen], self.side)))
+        return {"mapped": torch.stack(mapped), "maps": torch.stack(maps)}
 
 
 def _reordered(concepts: Concepts, order: Tensor) -> Concepts:

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 INK, GRID = "#010203", "#040506"
-# One colour and one marker a concept, told apart by colour-blind eyes too (Okabe & Ito, Tol).
+# One colour and one marker an important concept, told apart by colour-blind eyes too (Okabe & Ito,
+# Tol); all others are grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00",
-           "#56B4E9", "#999933", "#882255", "#777777", "#AA4499")  # fmt: skip
+           "#56B4E9", "#999933", "#882255", "#DDAA33", "#AA4499")  # fmt: skip
+GREY = "#8a8a94"
 MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle",
            "hex", "star", "plus", "x", "asterisk")  # fmt: skip
 
@@ -25,12 +27,20 @@ HOVER = 80
 Array = NDArray[Any]
 
 
-def clusters(plane: Array, dominant: Array, sprite: str, grid: tuple[int, int]) -> Any:
+def colours(important: Array) -> list[str]:
+    """Return the colour of each concept of a class, (k,), by whether it is important."""
+    return [COLOURS[c % len(COLOURS)] if yes else GREY for c, yes in enumerate(important)]
+
+
+def clusters(
+    plane: Array, dominant: Array, important: Array, sprite: str, grid: tuple[int, int]
+) -> Any:
     """Draw the strategic cluster graph: a point an image, coloured by its dominant concept.
 
     Args:
         plane: coordinates (N, 2).
         dominant: concept of each image, (N,).
+        important: whether each concept is important, (k,).
         sprite: address of the images' sheet.
         grid: columns of the sheet, and side of an image in pixels.
     """
@@ -41,19 +51,20 @@ def clusters(plane: Array, dominant: Array, sprite: str, grid: tuple[int, int]) 
     times = max(1, round(HOVER / side))
     side *= times
     place = np.arange(len(plane))
-    names = [f"concept {c + 1}" for c in dominant]
+    known = colours(important)
     data: dict[str, Any] = {
         "x": plane[:, 0].astype(np.float32),
         "y": plane[:, 1].astype(np.float32),
         "left": (place % columns * side).astype(np.int32),
         "top": (place // columns * side).astype(np.int32),
         "concept": (dominant + 1).astype(np.int32),
-        "name": names,
-        "colour": [COLOURS[c % len(COLOURS)] for c in dominant],
-        "marker": [MARKERS[c % len(MARKERS)] for c in dominant],
+        "name": [f"concept {c + 1}" for c in dominant],
+        "legend": [f"concept {c + 1}" if important[c] else "others" for c in dominant],
+        "colour": [known[c] for c in dominant],
+        "marker": [MARKERS[c % len(MARKERS)] if important[c] else "circle" for c in dominant],
     }
-    # Concepts in order, so that the legend is.
-    order = np.argsort(dominant, kind="stable")
+    # Concepts in order, the important ones first, so that the legend is.
+    order = np.lexsort((dominant, ~important[dominant]))
     data = {
         key: value[order] if isinstance(value, np.ndarray) else [value[i] for i in order]
         for key, value in data.items()
@@ -61,7 +72,7 @@ def clusters(plane: Array, dominant: Array, sprite: str, grid: tuple[int, int]) 
     figure = _figure(height=380)
     figure.axis.visible = False
     figure.scatter(
-        "x", "y", marker="marker", color="colour", legend_field="name", size=9, alpha=0.8,
+        "x", "y", marker="marker", color="colour", legend_field="legend", size=9, alpha=0.8,
         line_color=None, source=data,
     )  # fmt: skip
     figure.add_layout(figure.legend[0], "right")
@@ -76,8 +87,8 @@ def clusters(plane: Array, dominant: Array, sprite: str, grid: tuple[int, int]) 
     return as_json(figure)
 
 
-def bars(importance: Array, low: Array, high: Array) -> Any:
-    """Draw the importance of each concept with its interval; all (k,), in [0, 1]."""
+def bars(importance: Array, low: Array, high: Array, important: Array) -> Any:
+    """Draw the importance of each concept with its interval; all (k,), shares in [0, 1]."""
     from bokeh.models import HoverTool
 
     names = [f"concept {c + 1}" for c in range(len(importance))]
@@ -86,7 +97,7 @@ def bars(importance: Array, low: Array, high: Array) -> Any:
         "name": names,
         "concept": np.arange(1, len(names) + 1, dtype=np.int32),
         "value": importance * 100,
-        "colour": [COLOURS[c % len(COLOURS)] for c in range(len(names))],
+        "colour": colours(important),
         **{key: np.where(np.isnan(v), importance, v) * 100 for key, v in known.items()},
     }
     figure = _figure(height=60 + 28 * len(names), y_range=names[::-1])
@@ -102,7 +113,7 @@ def bars(importance: Array, low: Array, high: Array) -> Any:
     return as_json(figure)
 
 
-def similarity(place: Array, importance: Array) -> Any:
+def similarity(place: Array, importance: Array, important: Array) -> Any:
     """Draw the concepts of a class as bubbles (k,): near ones are alike, large ones count more."""
     from bokeh.models import HoverTool
 
@@ -114,7 +125,7 @@ def similarity(place: Array, importance: Array) -> Any:
         "value": importance * 100,
         "concept": np.arange(1, k + 1, dtype=np.int32),
         "label": [str(c + 1) for c in range(k)],
-        "colour": [COLOURS[c % len(COLOURS)] for c in range(k)],
+        "colour": colours(important),
     }
     figure = _figure(height=320, match_aspect=True)
     figure.axis.visible = False

@@ -13,17 +13,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
-from sparks.artifacts import load_table, save_table
+from sparks.artifacts import load_table, load_tensors, save_table
+from sparks.concepts.layer import Layer
 from sparks.concepts.numbers import Numbers
 from sparks.errors import SparksError
 from sparks.lens.atlas import ClassAtlas
 from sparks.lens.links import Alike
+from sparks.lens.reference import Reference
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Classes whose images tell how far another one is, at most, about.
+CLASSES = 100
 _CLASSES, _ALIKE = "classes.parquet", "alike.parquet"
 
 
@@ -120,18 +125,25 @@ class Atlas:
         path: its folder.
         dataset: name of the data set.
         model: name of the model.
-        label: what is special about the model, as shown beside its name.
+        model_title: the model, as shown; its name if not given.
+        dataset_title: the data set, as shown; its name if not given.
     """
 
     path: Path
     dataset: str
     model: str
-    label: str = ""
+    model_title: str = ""
+    dataset_title: str = ""
 
     @property
     def title(self) -> str:
         """The model, as shown."""
-        return f"{self.model} ({self.label})" if self.label else self.model
+        return self.model_title or self.model
+
+    @property
+    def on(self) -> str:
+        """The data set, as shown."""
+        return self.dataset_title or self.dataset
 
     @cached_property
     def classes(self) -> pd.DataFrame:
@@ -151,3 +163,15 @@ class Atlas:
     def load(self, target: int) -> ClassAtlas:
         """Read one class."""
         return ClassAtlas.load(self.path / _file(target))
+
+    def reference(self, layer: Layer) -> Reference:
+        """Return what tells how far an image is from those surveyed.
+
+        Args:
+            layer: where the features of the atlas were taken, see `reference_layer`.
+        """
+        names = ["features", "held_out"]
+        some = list(self.names)[:: max(1, len(self.names) // CLASSES)]
+        known = [load_tensors(self.path / _file(target), names) for target in some]
+        surveyed, held_out = (torch.cat([t[name] for t in known]) for name in names)
+        return Reference.of(layer, surveyed, held_out)

@@ -25,15 +25,18 @@ from typing import TYPE_CHECKING, Any
 
 from sparks.errors import SparksError
 from sparks.lens.folder import Atlas, whole_folder
-from sparks.lens.page import class_page, compare_page
+from sparks.lens.images import save_webp
+from sparks.lens.page import class_page, compare_page, concepts, sizes
 from sparks.progress import progress
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from sparks.lens.story import Story
+
 HERE = Path(__file__).parent
 # Classes shown on the first page.
-SAMPLES = 4
+SAMPLES = 10
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,16 @@ def safe(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", name) or "-"
 
 
-def build_site(path: str | Path, atlases: Sequence[Atlas], workers: int = 1) -> None:
+def build_site(
+    path: str | Path, atlases: Sequence[Atlas], workers: int = 1, story: Story | None = None
+) -> None:
     """Build the site into a folder, which takes the place of an older one when all is done.
 
     Args:
         path: the folder.
         atlases: what is shown; those of one data set are compared.
         workers: processes; each holds one class at a time.
+        story: of the first atlas, told on the first page.
 
     Raises:
         SparksError: when there is nothing to show, or the folder cannot be written.
@@ -88,7 +94,7 @@ def build_site(path: str | Path, atlases: Sequence[Atlas], workers: int = 1) -> 
         jobs = [job for shelf in shelves for job in _jobs(folder, shelf)]
         for _ in progress(_done(jobs, workers), total=len(jobs), unit="page", description="site"):
             pass
-        _home(folder, shelves)
+        _home(folder, shelves, story)
 
 
 def _shelves(atlases: Sequence[Atlas]) -> list[Shelf]:
@@ -181,6 +187,7 @@ def environment(templates: Path = HERE / "templates") -> Environment:
     # Bokeh reads objects in the order they were written in.
     made.policies["json.dumps_kwargs"] = {"sort_keys": False}
     made.filters["percent"] = lambda share, digits=0: f"{100 * share:.{digits}f}\u00a0%"
+    made.filters["change"] = lambda value: f"{round(value, 2) + 0.0:+.2f}".replace("-", "\u2212")
     return made
 
 
@@ -208,7 +215,7 @@ def _assets(folder: Path, shelves: Sequence[Shelf]) -> None:
     scripts = Path(bokeh.__file__).parent / "server" / "static" / "js"
     shutil.copy(scripts / "bokeh.min.js", assets)
     found = [
-        [name, f"{place}/class-{target:05d}.html", f"{atlas.title} on {atlas.dataset}"]
+        [name, f"{place}/class-{target:05d}.html", f"{atlas.title} on {atlas.on}"]
         for shelf in shelves
         for place, atlas in shelf.atlases.items()
         for target, name in atlas.names.items()
@@ -226,19 +233,44 @@ def _lists(folder: Path, shelf: Shelf) -> None:
         )  # fmt: skip
 
 
-def _home(folder: Path, shelves: Sequence[Shelf]) -> None:
+def _home(folder: Path, shelves: Sequence[Shelf], story: Story | None) -> None:
     first = shelves[0]
     place, atlas = next(iter(first.atlases.items()))
     known = atlas.classes
     # Spread over the classes, so that neighbours in the list are not alike.
     step = max(1, len(known) // SAMPLES)
     samples = [
-        {"name": row["name"], "page": f"{place}/class-{row['target']:05d}"}
+        {
+            "name": row["name"],
+            "page": f"{place}/class-{row['target']:05d}",
+            "strategies": row["strategies"],
+        }
         for row in known.iloc[::step][:SAMPLES].to_dict("records")
     ]
     drawn = [s for s in samples if (folder / s["page"] / "picture-1.webp").is_file()]
     total = sum(len(atlas.classes) for shelf in shelves for atlas in shelf.atlases.values())
     write_page(
         folder, "index.html", "home.html", shelves=shelves, samples=samples, total=total,
-        drawn=bool(drawn), model=atlas.title, dataset=atlas.dataset,
+        drawn=bool(drawn), model=atlas.title, dataset=atlas.on,
+        story=None if story is None else _told(folder, place, atlas, story),
     )  # fmt: skip
+
+
+def _told(folder: Path, place: str, atlas: Atlas, story: Story) -> dict[str, Any]:
+    """Write the images of a story, and return what the first page shows of it."""
+    (folder / "story").mkdir()
+    pairs = zip(story.images, story.covered, strict=True)
+    for number, both in enumerate(pairs, 1):
+        for name, image in zip(("image", "covered"), both, strict=True):
+            save_webp(folder / f"story/{name}-{number}.webp", image.permute(1, 2, 0).numpy())
+    one = atlas.load(story.target)
+    return {
+        "name": one.name,
+        "page": f"{place}/class-{story.target:05d}",
+        "concept": concepts(one, atlas)[story.concept],
+        "size": sizes(one),
+        "shows": story.shows,
+        "effect": story.effect,
+        "changes": story.changes,
+        "side": (story.images.shape[3], story.images.shape[2]),
+    }

@@ -1,4 +1,4 @@
-// Search and random class on the first page; charts in the page's own colours.
+// Search and random class on the first page; charts in the page's own colours; links into folds.
 "use strict";
 
 // --- charts: Bokeh draws them, this gives them the colours of the page --------------------------
@@ -19,6 +19,19 @@ if (document.querySelector("script[data-chart]")) {
   drawCharts();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawCharts);
 }
+
+// --- concepts that are folded away: a link to one opens the fold ---------------------------------
+
+function unfold() {
+  const place = location.hash && document.querySelector(location.hash);
+  const fold = place && place.closest("details");
+  if (!fold || fold.open) return;
+  fold.open = true;
+  place.scrollIntoView();
+}
+
+addEventListener("hashchange", unfold);
+unfold();
 
 // --- search: a combobox with a list of suggestions ----------------------------------------------
 
