@@ -65,7 +65,7 @@ class TestAscent:
         seen = named_crops(crops, 60).draw(1, (16, 16), SIZE, torch.Generator().manual_seed(9))
         with torch.no_grad():
             first, last = (
-                torch.stack([objective(crop(x), torch.arange(4)) for crop in seen]).mean(0)
+                torch.stack([objective(cut, torch.arange(4)) for cut in seen(x)]).mean(0)
                 for x in (start, pictures)
             )
         assert bool((last > first).all())
