@@ -17,6 +17,9 @@ class Recorded:
     def __init__(self, steps):
         self.steps = steps
 
+    def contiguous(self):
+        return Recorded([*self.steps, "contiguous"])
+
     def pin_memory(self):
         return Recorded([*self.steps, "pinned"])
 
@@ -26,7 +29,7 @@ class Recorded:
 
 def test_a_gpu_reads_from_page_locked_memory_and_nobody_waits():
     moved = to_device(Recorded([]), torch.device("cuda", 1))
-    assert moved == ["pinned", "cuda:1", "without waiting"]
+    assert moved == ["contiguous", "pinned", "cuda:1", "without waiting"]
 
 
 def test_on_the_cpu_nothing_is_copied():
@@ -35,8 +38,15 @@ def test_on_the_cpu_nothing_is_copied():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-def test_what_arrives_is_what_was_sent():
-    x = torch.rand(64, 3, 224, 224)[:, :, ::2]
+@pytest.mark.parametrize(
+    "x",
+    [
+        torch.rand(64, 3, 224, 224)[:, :, ::2],
+        torch.rand(1, 3, 8, 8).expand(64, -1, -1, -1),
+    ],
+    ids=["strided", "expanded"],
+)
+def test_what_arrives_is_what_was_sent(x):
     assert to_device(x, torch.device("cuda")).cpu().equal(x)
 
 

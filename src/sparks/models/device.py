@@ -61,7 +61,8 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     To a GPU it goes from page-locked memory: the host does not wait, and prepares the next batch.
     """
     if device.type == "cuda" and tensor.device.type == "cpu":
-        return tensor.pin_memory().to(device, non_blocking=True)
+        # Of a view whose elements share memory (`expand`) no page-locked copy can be made.
+        return tensor.contiguous().pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
 
 
