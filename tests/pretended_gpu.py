@@ -104,6 +104,8 @@ class PretendedGPU(TorchDispatchMode):
         # Nor does a tensor that is made there of Python's numbers come by.
         for name in ("tensor", "as_tensor"):
             self._patch.setattr(torch, name, _made_here_first(getattr(torch, name)))
+        # Page-locked memory is other memory with the same strides.
+        self._patch.setattr(torch.Tensor, "pin_memory", _pinned)
         # Nor may a parameter here be given what lies there.
         self._patch.setattr(torch.nn.Parameter, "data", property(_data, _set_data), raising=False)
         super().__enter__()
@@ -154,6 +156,11 @@ class PretendedGPU(TorchDispatchMode):
         here = [tuple(t.shape) for t in tensors if not isinstance(t, _There) and t.ndim]
         if here and len(here) < len(tensors):
             raise RuntimeError(f"{func}: tensors of two devices, on the CPU: {here}")
+
+
+def _pinned(tensor: torch.Tensor) -> torch.Tensor:
+    other = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype)
+    return other.copy_(tensor)
 
 
 def _data(parameter: torch.nn.Parameter) -> torch.Tensor:

@@ -4,6 +4,7 @@ import os
 
 import pytest
 import torch
+from pretended_gpu import PretendedGPU
 
 from sparks.engine.running import evaluating
 from sparks.models.device import autocast, free_memory, tf32, to_device
@@ -17,8 +18,8 @@ class Recorded:
     def __init__(self, steps):
         self.steps = steps
 
-    def contiguous(self):
-        return Recorded([*self.steps, "contiguous"])
+    def stride(self):
+        return (1,)
 
     def pin_memory(self):
         return Recorded([*self.steps, "pinned"])
@@ -29,7 +30,25 @@ class Recorded:
 
 def test_a_gpu_reads_from_page_locked_memory_and_nobody_waits():
     moved = to_device(Recorded([]), torch.device("cuda", 1))
-    assert moved == ["contiguous", "pinned", "cuda:1", "without waiting"]
+    assert moved == ["pinned", "cuda:1", "without waiting"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x[:1].expand(3, -1, -1, -1),
+        lambda x: x.contiguous(memory_format=torch.channels_last),
+        lambda x: x[:, :, ::2].transpose(2, 3),
+        lambda x: x.flatten()[0],
+    ],
+    ids=["expanded", "channels last", "strided", "a number"],
+)
+def test_tensors_of_every_layout_arrive(change):
+    x = change(torch.rand(3, 4, 5, 6))
+    with PretendedGPU() as gpu:
+        there = to_device(x, gpu.device)
+        assert there.device.type == gpu.device.type
+        assert torch.equal(there.cpu(), x)
 
 
 def test_on_the_cpu_nothing_is_copied():

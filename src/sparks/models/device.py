@@ -60,10 +60,11 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 
     To a GPU it goes from page-locked memory: the host does not wait, and prepares the next batch.
     """
-    if device.type == "cuda" and tensor.device.type == "cpu":
-        # Of a view whose elements share memory (`expand`) no page-locked copy can be made.
-        return tensor.contiguous().pin_memory().to(device, non_blocking=True)
-    return tensor.to(device)
+    if tensor.device.type != "cpu" or device.type in ("cpu", "mps"):
+        return tensor.to(device)
+    if 0 in tensor.stride():  # of a view whose elements share memory (`expand`) there is no such
+        tensor = tensor.contiguous()
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def free_memory(device: torch.device) -> int:
