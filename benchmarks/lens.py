@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.memory import peak_rise
-from sparks.lens import Atlas, ClassAtlas, build_site, write_atlas
+from sparks_thesis.lens import Atlas, ClassAtlas, build_site, write_atlas
 
 CONCEPTS, CROPS, SIDE, IMAGES, CHANNELS = 10, 10, 128, 200, 512
 # Classes with images of their own: the others have the same, since noise costs time to make.

@@ -21,9 +21,9 @@ from torch.nn import functional
 
 from sparks.data import Digits, Photographs
 from sparks.data.decoding import decode
-from sparks.lens import Atlas
-from sparks.lens.reference import LEVEL, reference_layer
 from sparks.models import Classifier, efficientnet_lite
+from sparks_thesis.lens import Atlas
+from sparks_thesis.lens.reference import LEVEL, reference_layer
 
 ATLAS, SIDE, COUNT = "results/studies/lens/imagenette/efficientnet_lite0/0", 224, 48
 SUFFIXES = (".jpg", ".jpeg", ".png")

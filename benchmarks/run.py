@@ -159,7 +159,7 @@ def plot(table: pd.DataFrame, path: Path) -> None:
     """Draw every ratio of times as a dot with its quartiles, the floor as a line."""
     from matplotlib.figure import Figure
 
-    from sparks.figures.style import PAGE, style
+    from sparks_thesis.common.style import PAGE, style
 
     shown = table[table["seconds"].notna()]
     groups = list(shown.groupby("measure", sort=False))

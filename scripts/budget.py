@@ -18,9 +18,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     from harness.loading import build, build_method, explained, tidy, trained
     from sparks.artifacts import save_table
-    from sparks.attribution.budgets import within
     from sparks.models.counting import Counting
     from sparks.progress import progress
+    from sparks_thesis.sobol.budgets import within
 
     settings = cfg["studies.budget"]
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])

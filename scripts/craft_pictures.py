@@ -22,8 +22,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from harness.loading import build, concept_layers, trained
     from sparks.artifacts import load_tensors, save_tensors
     from sparks.concepts.layer import Layer
-    from sparks.concepts.pictures import mistake
     from sparks.visualization import ImageStatistics, concept_pictures, on_white
+    from sparks_thesis.craft.pictures import mistake
 
     study, pictures = build(cfg["studies.craft.study"]), build(cfg["studies.craft.pictures"])
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])

@@ -19,9 +19,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     from harness.loading import build, build_method, explained, tidy, trained
     from sparks.artifacts import save_table, save_tensors
-    from sparks.attribution import eva_studies as ask
-    from sparks.attribution.eva_benchmark import ablations, by_bound, scored
     from sparks.progress import progress
+    from sparks_thesis.eva import study as ask
+    from sparks_thesis.eva.benchmark import ablations, by_bound, scored
 
     settings = cfg["studies.eva"]
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])

@@ -10,7 +10,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the figure as PDF and PNG."""
     from harness.items import load, write_caption
     from harness.loading import build
-    from sparks.figures.style import save
+    from sparks_thesis.common.style import save
 
     draw = build(cfg["item"]["draw"])
     drawing = draw(**{kind: load(kind, files) for kind, files in inputs.items()})

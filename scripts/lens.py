@@ -6,8 +6,8 @@ from harness import grid, places
 from harness.job import Config, Paths, main
 
 if TYPE_CHECKING:
-    from sparks.lens import Atlas
-    from sparks.lens.story import Story
+    from sparks_thesis.lens import Atlas
+    from sparks_thesis.lens.story import Story
 
 PARTS = ("studies.lens.titles", "studies.lens.stories", "statistics", "seed")
 
@@ -17,7 +17,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import os
     from pathlib import Path
 
-    from sparks.lens import Atlas, build_site
+    from sparks_thesis.lens import Atlas, build_site
 
     files = [Path(path) for path in inputs["tables"]]
     titles = cfg["studies.lens.titles"]
@@ -33,8 +33,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 def story(cfg: Config, inputs: list[str] | None, atlas: "Atlas") -> "Story | None":
     """Return the story of the first model, where it has one."""
     from sparks.artifacts import load_table
-    from sparks.lens.story import tell
     from sparks.statistics import Bootstrap
+    from sparks_thesis.lens.story import tell
 
     if not inputs:
         return None

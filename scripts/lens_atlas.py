@@ -23,7 +23,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from harness.classes import classes_of_shard, classified
     from harness.loading import build, concept_layers, trained
     from sparks.artifacts import save_table
-    from sparks.lens import write_atlas
+    from sparks_thesis.lens import write_atlas
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     (layer,) = concept_layers({}, cfg["model.name"], cfg["model.layer"])

@@ -18,7 +18,7 @@ from sparks.errors import SparksError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from sparks.lens.serve import Example, Loaded, Served
+    from sparks_thesis.lens.serve import Example, Loaded, Served
 
 # Shown without a survey too, as it needs neither data nor training.
 READY = {"dataset": "imagenette", "model": "efficientnet_lite0", "seed": "0"}
@@ -55,8 +55,8 @@ def run(config: DictConfig, named: Mapping[str, str]) -> None:
     import contextlib
 
     from harness.loading import build
-    from sparks.lens.serve import create_app
-    from sparks.lens.server import make_server, names_of
+    from sparks_thesis.lens.serve import create_app
+    from sparks_thesis.lens.server import make_server, names_of
 
     settings = part(config, ["studies.lens.serve"])["studies.lens.serve"]
     titles = part(config, ["studies.lens.titles"])["studies.lens.titles"]
@@ -104,7 +104,7 @@ def choose(found: list[Network], named: Mapping[str, str]) -> list[Network]:
 
 def offer(network: Network, titles: Mapping[str, str]) -> Served:
     """Describe a network for the page."""
-    from sparks.lens.serve import Served
+    from sparks_thesis.lens.serve import Served
 
     dataset, model, seed = network.names.values()
     on, title = titles.get(dataset, dataset), titles.get(model, model)
@@ -133,10 +133,10 @@ def load(network: Network) -> Loaded:
     from sparks.concepts.layer import Layer
     from sparks.data import ImageSet
     from sparks.data.imagenet_names import distinct_names
-    from sparks.lens import Atlas, Explainer
-    from sparks.lens.reference import reference_layer
-    from sparks.lens.serve import Loaded
     from sparks.models import resolve_device
+    from sparks_thesis.lens import Atlas, Explainer
+    from sparks_thesis.lens.reference import reference_layer
+    from sparks_thesis.lens.serve import Loaded
 
     parts, rows = network.parts, network.rows
     settings, device = parts["model.classifier"], parts["device"]
@@ -166,7 +166,7 @@ def load(network: Network) -> Loaded:
 def examples() -> list[Example]:
     """Return the photographs that are installed with the project."""
     from sparks.data.photographs import PHOTOGRAPHS
-    from sparks.lens.serve import Example
+    from sparks_thesis.lens.serve import Example
 
     return [
         Example(p.shows, p.credit, p.path.read_bytes()) for p in PHOTOGRAPHS if p.path.is_file()

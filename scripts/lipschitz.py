@@ -15,7 +15,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from harness.loading import build, build_method, explained, tidy, trained
     from sparks.artifacts import save_table, save_tensors
     from sparks.data import ImageSet
-    from sparks.lipschitz.measure import followed, geometry, map_distances, null_shares
+    from sparks_thesis.lipschitz.measure import followed, geometry, map_distances, null_shares
 
     settings = cfg["studies.lipschitz"]
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])

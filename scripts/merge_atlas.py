@@ -8,7 +8,7 @@ from harness.job import Config, Paths, main
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sparks.lens import ClassAtlas
+    from sparks_thesis.lens import ClassAtlas
 
 PARTS = ("concepts.shard", "studies.lens.alike")
 
@@ -17,7 +17,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one file a class, and the numbers of all of them."""
     from harness.loading import build
     from sparks.artifacts import save_table
-    from sparks.lens import write_atlas
+    from sparks_thesis.lens import write_atlas
 
     classes = _classes(inputs["tables"])
     numbers = write_atlas(outputs["atlas"], classes, build(cfg["studies.lens.alike"]))
@@ -29,7 +29,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 def _classes(paths: list[str]) -> "Iterator[ClassAtlas]":
     from pathlib import Path
 
-    from sparks.lens import Atlas
+    from sparks_thesis.lens import Atlas
 
     for path in paths:  # each table lies beside its atlas
         shard = Atlas(Path(path).with_suffix(""), "", "")

@@ -29,7 +29,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.progress import progress
     from sparks.stability.compare import chosen_images, compare
     from sparks.stability.folds import stratified_folds
-    from sparks.stability.tables import pair_rows
+    from sparks_thesis.stability.rows import pair_rows
 
     images = ImageSet.load(inputs["train"])
     k, seed = cfg["studies.stability.folds"], cfg["seed"]
@@ -75,8 +75,8 @@ def _networks(cfg: Config, inputs: Paths) -> "Iterator[tuple[str, list[Classifie
     """Load the networks of one condition after the other."""
     from harness.loading import trained
     from sparks.stability.folds import randomise_weights
-    from sparks.stability.tables import condition
     from sparks.training import derive
+    from sparks_thesis.stability.rows import condition
 
     settings, device = cfg["model.classifier"], cfg["device"]
     for percent in [0, *cfg["studies.stability.switched"]]:

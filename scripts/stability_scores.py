@@ -16,7 +16,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import pandas as pd
 
     from sparks.artifacts import load_table, save_table
-    from sparks.stability.tables import fold_accuracy, held_out, tidy_metrics, tidy_pairs
+    from sparks_thesis.stability.rows import fold_accuracy, held_out, tidy_metrics, tidy_pairs
 
     pairs, metrics = _read(inputs["pairs"]), _read(inputs["metrics"])
     history = pd.concat([load_table(path) for path in inputs["history"]], ignore_index=True)

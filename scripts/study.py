@@ -11,7 +11,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from pathlib import Path
 
     from harness.loading import build
-    from sparks.study import Scenario, build_page
+    from sparks_thesis.human_study import Scenario, build_page
 
     folder = Path(inputs["tarballs"][0]).parent
     packages = [build(settings) for settings in cfg["study.packages"]]

@@ -12,7 +12,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from harness.loading import build
     from sparks.artifacts import save_table
     from sparks.statistics import Bootstrap
-    from sparks.study import Key, measure, read_answers
+    from sparks_thesis.human_study import Key, measure, read_answers
 
     key, limits = Key.load(inputs["key"]), build(cfg["study.limits"])
     answers, rejected = read_answers(cfg["study.answers"], key, limits, cfg["seed"])

@@ -11,7 +11,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from pathlib import Path
 
     from harness.loading import build
-    from sparks.study import fetch
+    from sparks_thesis.human_study import fetch
 
     packages = [build(settings) for settings in cfg["study.packages"]]
     fetch(packages, Path(outputs["tarballs"][0]).parent, cfg["study.tarballs"])

@@ -25,9 +25,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from harness.loading import build, trained
     from sparks.data import ImageSet
     from sparks.data.splits import stratified_subset
-    from sparks.study import Scenario
-    from sparks.study.scenario import BASELINE, CONCEPTS, Seen
     from sparks.training import predict
+    from sparks_thesis.human_study import Scenario
+    from sparks_thesis.human_study.scenario import BASELINE, CONCEPTS, Seen
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     device = next(model.parameters()).device
@@ -61,7 +61,7 @@ def maps(files: Any, index: Any, predicted: Any) -> tuple[dict[str, str], dict[s
 
     from sparks.artifacts import load_tensors, tensor_provenance
     from sparks.errors import SparksError
-    from sparks.study.explanations import shades
+    from sparks_thesis.human_study.explanations import shades
 
     labels, found = {}, {}
     for file in files:
@@ -83,8 +83,8 @@ def concepts(cfg: Config, model: Any, table: str, shown: Any, index: Any) -> dic
 
     from harness.loading import concept_layers
     from sparks.concepts.layer import Layer
-    from sparks.lens import Atlas, Explainer
-    from sparks.study.explanations import concept_views
+    from sparks_thesis.human_study.explanations import concept_views
+    from sparks_thesis.lens import Atlas, Explainer
 
     (where,) = concept_layers({}, cfg["model.name"], cfg["model.layer"])
     images = shown.images.batch(index)

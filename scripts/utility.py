@@ -12,7 +12,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     from harness.loading import build, tidy
     from sparks.artifacts import load_tensors, save_table
-    from sparks.utility.proxies import SIMILARITY, similarity
+    from sparks_thesis.utility.proxies import SIMILARITY, similarity
 
     kept = load_tensors(inputs["maps"])
     maps = {n.removeprefix("maps/"): kept.pop(n) for n in list(kept) if n.startswith("maps/")}

@@ -26,8 +26,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.data import ImageSet
     from sparks.progress import progress
     from sparks.training import predict
-    from sparks.utility.pool import pool
-    from sparks.utility.proxies import of_maps
+    from sparks_thesis.utility.pool import pool
+    from sparks_thesis.utility.proxies import of_maps
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     test, name = ImageSet.load(inputs["test"]), cfg.wildcards["dataset"]

@@ -13,7 +13,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import pandas as pd
 
     from sparks.artifacts import save_table
-    from sparks.utility.published import recomputed
+    from sparks_thesis.utility.published import recomputed
 
     printed = {Path(path).stem.rpartition("_")[2]: pd.read_csv(path) for path in inputs["printed"]}
     save_table(outputs["table"], recomputed(printed), cfg.provenance())

@@ -2,7 +2,7 @@
 
 import random
 
-from sparks.study.key import FORMAT
+from sparks_thesis.human_study.key import FORMAT
 
 
 def answered(key, participant, condition="baseline", scenario=None, skill=0.7, seed=0, **changes):

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from harness import places
 from harness.compose import CONFIG, part, scale_of
 from sparks.errors import SparksError
-from sparks.study import Package
+from sparks_thesis.human_study import Package
 
 # What an item is written as: name → ending. The caption is text for the report.
 FORMATS = {
@@ -283,7 +283,8 @@ def lens_story(config: DictConfig) -> list[str]:
 
 def lens_pages() -> list[str]:
     """List the templates, styles and scripts of the Lens site: a change makes it anew."""
-    return sorted(places.files_in("src/sparks/lens/templates", "src/sparks/lens/static"))
+    own = places.files_in("src/sparks_thesis/lens/templates", "src/sparks_thesis/lens/static")
+    return sorted([*own, STYLE])
 
 
 def study_tarballs(config: DictConfig) -> list[str]:
@@ -323,10 +324,15 @@ def study_items(config: DictConfig) -> list[str]:
     return [file for item in drawn for file in item_outputs(config, str(item)).values()]
 
 
+# The style sheet of all pages.
+STYLE = places.in_checkout("src/sparks_thesis/common/static/site.css")
+
+
 def study_files() -> list[str]:
     """List the template, styles and script of a study's page: a change makes it anew."""
-    own = places.files_in("src/sparks/study/templates", "src/sparks/study/static")
-    return sorted([*own, places.in_checkout("src/sparks/lens/static/site.css")])
+    folder = "src/sparks_thesis/human_study"
+    own = places.files_in(f"{folder}/templates", f"{folder}/static")
+    return sorted([*own, STYLE])
 
 
 def _has_truth(config: DictConfig, dataset: str, metric: str) -> bool:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from sparks.artifacts import atomic, load_table, load_tensors, tensor_provenance
 
 if TYPE_CHECKING:
-    from sparks.figures.explained import Explained
-    from sparks.figures.kept import Kept
-    from sparks.figures.shown import Shown
-    from sparks.figures.walkthrough import Steps
+    from sparks_thesis.common.explained import Explained
+    from sparks_thesis.common.kept import Kept
+    from sparks_thesis.common.shown import Shown
+    from sparks_thesis.sobol.figure_walkthrough import Steps
 
 
 def load(kind: str, files: Sequence[str]) -> Any:
@@ -43,7 +43,7 @@ def load(kind: str, files: Sequence[str]) -> Any:
 
 
 def _explained(file: str) -> Explained:
-    from sparks.figures.explained import Explained
+    from sparks_thesis.common.explained import Explained
 
     made = tensor_provenance(file)
     job, label = made["job"], made["config"]["attribution"]["label"]
@@ -51,7 +51,7 @@ def _explained(file: str) -> Explained:
 
 
 def _kept(file: str) -> Kept:
-    from sparks.figures.kept import Kept
+    from sparks_thesis.common.kept import Kept
 
     made = tensor_provenance(file)
     arrays = {name: tensor.numpy() for name, tensor in load_tensors(file).items()}
@@ -60,7 +60,7 @@ def _kept(file: str) -> Kept:
 
 
 def _pictures(file: str) -> Shown:
-    from sparks.figures.shown import Shown
+    from sparks_thesis.common.shown import Shown
 
     made = tensor_provenance(file)
     arrays = {name: tensor.numpy() for name, tensor in load_tensors(file).items()}
@@ -68,7 +68,7 @@ def _pictures(file: str) -> Shown:
 
 
 def _steps(file: str) -> Steps:
-    from sparks.figures.walkthrough import Steps
+    from sparks_thesis.sobol.figure_walkthrough import Steps
 
     made = tensor_provenance(file)
     arrays = {name: tensor.numpy() for name, tensor in load_tensors(file).items()}

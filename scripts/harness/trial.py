@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from harness.checks import REFUSED, Unit
 from harness.loading import build, classifier
 from sparks.attribution import EVA, Captum, GradCAM, OnEmbeddings, Saliency
-from sparks.attribution.budgets import within
 from sparks.attribution.rectified import RectifiedBackward
 from sparks.concepts import CraftMaps
 from sparks.engine.core import Engine
@@ -31,6 +30,7 @@ from sparks.errors import SparksError
 from sparks.metrics import AverageStability
 from sparks.models import Classifier, load_weights
 from sparks.verification.graph import read
+from sparks_thesis.sobol.budgets import within
 
 WORDS = 12  # of the text that methods on words are tried on
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from sparks.attribution import HSIC, LIME, RISE, KernelSHAP, Occlusion, Saliency, Sobol
-from sparks.attribution.budgets import FEWEST_POINTS, LEAST, within
 from sparks.errors import SparksError
 from sparks.models.counting import Counting
+from sparks_thesis.sobol.budgets import FEWEST_POINTS, LEAST, within
 
 from .nets import images, random_net
 

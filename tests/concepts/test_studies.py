@@ -17,13 +17,13 @@ from sparks.attribution import (
 )
 from sparks.concepts import NMF, PCA, Craft, Layer, RandomAtoms, RandomCrops
 from sparks.concepts.classes import Classified
-from sparks.concepts.craft_study import CraftStudy
 from sparks.concepts.dictionary import Method
-from sparks.concepts.holistic_study import HolisticStudy
-from sparks.concepts.pictures import Pictures
 from sparks.data import Chimera, ImageSet
 from sparks.errors import SparksError
 from sparks.metrics import MuFidelity
+from sparks_thesis.craft.pictures import Pictures
+from sparks_thesis.craft.study import CraftStudy
+from sparks_thesis.holistic.study import HolisticStudy
 
 LAYERS = ("stages.0", "stages.1")
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from sparks.data.decoding import CROP, decode, fitted, placed, upright_rgb, upright_sides
 from sparks.errors import SparksError
-from sparks.lens.upload import FORMATS, read_image
+from sparks_thesis.lens.upload import FORMATS, read_image
 
 SIDE = 16
 RANDOM = np.random.default_rng(5)

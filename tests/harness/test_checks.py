@@ -16,9 +16,9 @@ from sparks.models import save_weights
 
 # Numbers for which every value has a sense.
 FREE = {
-    ("sparks.tables.published.Published", "image"),  # a value of a column
-    ("sparks.figures.samplers.Samplers", "points"),  # one of those measured
-    ("sparks.figures.densities.Densities", "points"),
+    ("sparks_thesis.overview.table_published.Published", "image"),  # a value of a column
+    ("sparks_thesis.sobol.figure_samplers.Samplers", "points"),  # one of those measured
+    ("sparks_thesis.stability.figure_densities.Densities", "points"),
 }
 # Settings that the library's own classes are built from; figures and claims name rows of tables.
 PACKAGES = (

@@ -3,7 +3,7 @@
 import torch
 from sklearn.svm import SVC
 
-from sparks.lipschitz.measure import followed, geometry, map_distances, null_shares
+from sparks_thesis.lipschitz.measure import followed, geometry, map_distances, null_shares
 
 
 def test_null_shares_count_the_highest_pixels():

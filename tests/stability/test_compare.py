@@ -16,8 +16,8 @@ from sparks.errors import SparksError
 from sparks.metrics import MuFidelity
 from sparks.stability.compare import chosen_images, compare
 from sparks.stability.distances import Distances
-from sparks.stability.scored import Scored
-from sparks.stability.tables import (
+from sparks.statistics import Bootstrap
+from sparks_thesis.stability.rows import (
     EQUAL,
     HELD_OUT,
     UNEQUAL,
@@ -25,7 +25,7 @@ from sparks.stability.tables import (
     pair_rows,
     tidy_pairs,
 )
-from sparks.statistics import Bootstrap
+from sparks_thesis.stability.scored import Scored
 
 K, SIZE = 3, 16
 

@@ -19,8 +19,8 @@ from sparks.visualization import (
     transparency,
 )
 from sparks.visualization.judges import Judge
-from sparks.visualization.study import MacoStudy
 from sparks.visualization.subject import Subject
+from sparks_thesis.maco.study import MacoStudy
 
 CROPS = named_crops("paper", 2)
 STUDY = MacoStudy(

@@ -10,7 +10,7 @@ from simulated_people import answered
 
 from harness import grid
 from harness.compose import compose
-from sparks.study import Key
+from sparks_thesis.human_study import Key
 
 pytestmark = pytest.mark.slow
 
@@ -189,7 +189,10 @@ COMMENT = ("\n\n\n@dataclass", "\n\n# Said.\n\n\n@dataclass")
             },
         ),
         (
-            {"src/sparks/figures/gallery.py": CODE, "src/sparks/tables/fidelity.py": CODE},
+            {
+                "src/sparks_thesis/common/gallery.py": CODE,
+                "src/sparks_thesis/sobol/table_fidelity.py": CODE,
+            },
             {"figure": 2, "table": 1, "all": 1},
         ),
         ({"config/attribution/rise.yaml": ("grid: 7", "grid: 6")}, RISE),

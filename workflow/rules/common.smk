@@ -18,7 +18,7 @@ from harness.validate import validate
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from sparks.errors import SparksError
-from sparks.study.answers import folder_digest
+from sparks_thesis.human_study.answers import folder_digest
 
 try:
     OVERRIDES = overrides_from(config)

@@ -1,1 +1,0 @@
-"""One module per table of the thesis, made from tidy tables only."""

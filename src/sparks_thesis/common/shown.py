@@ -1,0 +1,84 @@
+"""What CRAFT's figures show of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+# One colour a concept, in order of importance (Okabe & Ito).
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+# Share of a map's pixels that is drawn: CRAFT shows what lies above the 90th percentile.
+SHOWN = 0.9
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Pictures of one model.
+
+    Attributes:
+        dataset: name of the data set.
+        model: name of the model.
+        told: names of classes, and whether the mistake is one.
+        arrays: see `sparks_thesis.craft.pictures`.
+    """
+
+    dataset: str
+    model: str
+    told: Mapping[str, Any]
+    arrays: Mapping[str, NDArray[Any]]
+
+    def part(self, name: str) -> dict[str, NDArray[Any]]:
+        """The arrays of one figure, without its name."""
+        return {
+            key.removeprefix(f"{name}."): value
+            for key, value in self.arrays.items()
+            if key.startswith(f"{name}.")
+        }
+
+
+def by_depth(scores: pd.DataFrame, names: Iterable[str]) -> list[str]:
+    """Sort the layers among `names` from input to output, by the rows "LayerDepth"."""
+    rows = scores[scores["metric"] == "LayerDepth"]
+    depth = dict(zip(rows["variant"], rows["value"], strict=True))
+    return sorted(set(names), key=lambda name: (depth.get(name, -1.0), name))
+
+
+def picture(axis: Axes, image: NDArray[Any]) -> None:
+    """Draw an image (C, H, W), without ticks."""
+    axis.imshow(image.transpose(1, 2, 0).squeeze(), cmap="gray", vmin=0, vmax=1)
+    bare(axis)
+
+
+def bare(axis: Axes) -> None:
+    """Take ticks and frame off."""
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set_visible(False)
+
+
+def strip(axes: Sequence[Axes], crops: Sequence[NDArray[Any]] | NDArray[Any]) -> None:
+    """Draw pictures (C, H, W), one an axis."""
+    for axis, crop in zip(axes, crops, strict=True):
+        picture(axis, crop)
+
+
+def concept_map(axis: Axes, image: NDArray[Any], values: NDArray[Any], colour: str) -> None:
+    """Draw a grey image with a concept's map (H, W) in one colour over it."""
+    from matplotlib.colors import LinearSegmentedColormap, to_rgba
+
+    grey = np.repeat(image.mean(0, keepdims=True), 3, 0)
+    picture(axis, 0.35 + 0.6 * grey)
+    if values.max() <= 0:
+        return
+    level = max(float(np.quantile(values, SHOWN)), 1e-12)
+    red, green, blue, _ = to_rgba(colour)
+    ramp = LinearSegmentedColormap.from_list("c", [(red, green, blue, 0), (red, green, blue, 1)])
+    axis.imshow(np.clip(values / values.max(), 0, 1), cmap=ramp, vmin=0, vmax=1, alpha=0.85)
+    axis.contour(values, levels=[level], colors=[colour], linewidths=0.9)

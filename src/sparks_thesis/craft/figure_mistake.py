@@ -1,0 +1,36 @@
+"""fig-craft-mistake: an image that is classified wrong, explained by concepts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sparks_thesis.common.shown import Shown
+from sparks_thesis.common.style import Drawing, style
+from sparks_thesis.craft.figure_unified import explain_image
+
+
+@dataclass(frozen=True)
+class CraftMistake:
+    """The most confident mistake of the first model that makes one; else the closest call."""
+
+    def __call__(self, craft_pictures: Sequence[Shown]) -> Drawing:
+        """Draw the figure."""
+        shown = next((s for s in craft_pictures if s.told["wrong"]), craft_pictures[0])
+        told = shown.told
+        with style():
+            figure = explain_image(shown.part("mistake"), told["mistake_predicted"])
+        what = (
+            f"The test image of {shown.dataset} that {shown.model} gets wrong most confidently: it "
+            f"shows {told['mistake_label']} and is predicted as {told['mistake_predicted']}"
+            if told["wrong"]
+            else f"{shown.model} gets no test image of {shown.dataset} wrong; this is its closest "
+            f"call, {told['mistake_label']}"
+        )
+        caption = (
+            f"{what}. The heat map says where it looks; the concepts of the class it predicts say "
+            "what it takes that for: share of the positive contributions to the logit, map of the "
+            "concept, its picture by MACO, and crops of training images that show it most. The "
+            "paper's example is an astronaut predicted as a shovel, because of dirt and ski pants."
+        )
+        return Drawing(figure, caption)

@@ -1,0 +1,139 @@
+"""What CRAFT's figures show of one class: crops, maps, importances, a mistake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from sparks.attribution.gradient import GradientInput
+from sparks.checks import whole
+from sparks.concepts.classes import Classified
+from sparks.concepts.craft import Concepts
+from sparks.concepts.layer import Layer
+from sparks.concepts.maps import class_maps, concept_maps
+from sparks.data.imageset import ImageSet
+from sparks.errors import SparksError
+from sparks.models.classifier import Classifier
+from sparks.statistics import Bootstrap
+from sparks.training.predict import predict
+from sparks_thesis.craft.study import CraftStudy, OneClass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """What is shown.
+
+    Attributes:
+        target: class of the first figures, one that has test images predicted as it.
+        concepts: the most important ones.
+        crops: of each.
+        images: with maps.
+        bootstrap: of importances, over images.
+    """
+
+    target: int = 0
+    concepts: int = 5
+    crops: int = 6
+    images: int = 4
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    def __post_init__(self) -> None:
+        whole(self, 0, "target")
+        whole(self, 1, "concepts", "crops", "images")
+
+    def of_class(self, study: CraftStudy, one: OneClass) -> dict[str, Tensor]:
+        """Tensors for the figures of a class.
+
+        Returns:
+            "class.crops" (c, m, C, H, W); "class.images" (n, C, H, W); "class.maps" (n, c, H, W),
+            GradCAM of the concepts through the non-negative least squares; "class.importance",
+            "class.low", "class.high", "class.published" (k,), of all concepts; "class.order" (c,),
+            "class.atoms" (c, p), of those shown;
+            "recursion.parent" (m, C, H, W), "recursion.crops" (s, m, C, H, W).
+        """
+        concepts = study.craft.fit(one.layers[0], one.fit)
+        totals = study.craft.rank(concepts, one.x, one.target)
+        published = replace(study.craft, importance=study.published)
+        intervals = [self.bootstrap.mean(column) for column in totals.T.double()]
+        importance = torch.tensor([i.mean for i in intervals])
+        order = importance.argsort(descending=True, stable=True)[: self.concepts]
+        images = one.x[: self.images]
+        found = {
+            "importance": importance,
+            "low": torch.tensor([i.low for i in intervals]),
+            "high": torch.tensor([i.high for i in intervals]),
+            "published": published.rank(concepts, one.x, one.target).nanmean(0),
+            "order": order,
+            "atoms": concepts.dictionary.atoms[order],
+            "crops": self._crops(concepts, order, one.fit),
+            "images": images,
+            "maps": concept_maps(concepts, images, order),
+        }
+        named = {f"class.{name}": value for name, value in found.items()}
+        if len(one.layers) > 1:
+            first = int(order[0])
+            finer = study.craft.refine(concepts, first, one.layers[1], one.fit)
+            every = torch.arange(finer.k)
+            named["recursion.parent"] = named["class.crops"][0].clone()
+            named["recursion.crops"] = self._crops(finer, every, one.fit)
+        return named
+
+    def of_image(
+        self, study: CraftStudy, model: Classifier, layer: Layer, train: Classified, x: Tensor
+    ) -> dict[str, Tensor]:
+        """Tensors that explain one image (1, C, H, W) by the concepts of the class it is given.
+
+        Returns:
+            "image" (C, H, W); "heat" (H, W), GradCAM of the class; "maps" (c, H, W); "crops"
+            (c, m, C, H, W); "share" (c,), of the positive contributions; "order" (c,);
+            "atoms" (c, p); "predicted" (1,).
+        """
+        target = predict(model, x, device=next(model.parameters()).device).argmax(1)
+        fit = train.of(int(target), study.fit_images)
+        if not len(fit):
+            name = train.images.classes[int(target)]
+            raise SparksError(f"the model predicts no training image as {name!r}, as it does this "
+                              "one: there are no concepts to explain it by; choose another "
+                              "image")  # fmt: skip
+        images = train.images.batch(fit)
+        concepts = study.craft.fit(layer, images)
+        gave = GradientInput()(concepts.head, concepts.coefficients(x), target)[0]
+        order = gave.argsort(descending=True, stable=True)[: self.concepts]
+        share = gave.clamp(min=0) / gave.clamp(min=0).sum().clamp(min=1e-12)
+        heat = class_maps(layer, layer.activations(x), target, x.shape[2:])[0]
+        return {
+            "image": x[0],
+            "heat": heat,
+            "maps": concept_maps(concepts, x, order)[0],
+            "crops": self._crops(concepts, order, images),
+            "share": share[order],
+            "order": order,
+            "atoms": concepts.dictionary.atoms[order],
+            "predicted": target,
+        }
+
+    def _crops(self, concepts: Concepts, which: Tensor, images: Tensor) -> Tensor:
+        """Crops (c, m, C, H, W) that show concepts most; black where there are not so many."""
+        rows = []
+        for concept in which.tolist():
+            cut = concepts.top(concept, self.crops).cut(images)
+            missing = self.crops - len(cut)
+            rows.append(torch.cat([cut, cut.new_zeros(missing, *cut.shape[1:])]))
+        return torch.stack(rows)
+
+
+def mistake(model: Classifier, test: ImageSet) -> tuple[int, bool]:
+    """The test image that the model gets wrong most confidently; without any, its closest call.
+
+    Returns:
+        Its number, and whether it is a mistake.
+    """
+    logits = predict(model, test, device=next(model.parameters()).device)
+    own = logits.gather(1, test.labels[:, None])[:, 0]
+    others = logits.scatter(1, test.labels[:, None], -torch.inf).amax(1)
+    margin = functional.logsigmoid(own - others)
+    worst = int(margin.argmin())
+    return worst, bool(others[worst] > own[worst])

@@ -1,0 +1,249 @@
+"""Claims of "Don't Lie to Me!" (fel2023eva, arXiv 2202.07728)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from sparks.statistics import (
+    Bootstrap,
+    interval_of,
+    kendall_tau,
+    proportion,
+    shown,
+)
+from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
+
+# 1 where higher is better.
+SIGN = {"Deletion": -1.0, "Insertion": 1.0, "MuFidelity": 1.0, "Robustness-Sr": -1.0}
+TOLERANCE = 1e-6  # of overlaps that are as good as equal
+
+
+def _balls(table: pd.DataFrame) -> pd.DataFrame:
+    """Sampled, attacked and certified overlap of each image and radius, a row each."""
+    rows = table[table["metric"].str.endswith("Overlap") & table["condition"].str.match("epsilon")]
+    keys = ["dataset", "model", "seed", "image", "condition"]
+    return rows.pivot_table(index=keys, columns="metric", values="value").reset_index()
+
+
+@dataclass(frozen=True)
+class BoundSound:
+    """eva-bound-sound: certified overlaps are upper bounds, and freezing a cell raises none."""
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge on overlaps found and proved, and on the smallest EVA of each image."""
+        balls, smallest = _balls(table), table[table["metric"] == "SmallestEVA"]["value"]
+        if balls.empty or smallest.empty:
+            return not_run("no network was verified from its input")
+        found = balls[["SampledOverlap", "AttackedOverlap"]].max(axis=1)
+        excess = found - balls["CertifiedOverlap"]
+        broken = int((excess > 0).sum() + (smallest < 0).sum())
+        return Verdict(
+            Outcome.CONTRADICTED if broken else Outcome.REPLICATED,
+            float(excess.max()),
+            float(excess.min()),
+            float(excess.max()),
+            f"{broken} violations in {len(balls)} balls and {len(smallest)} images; found minus "
+            "proved "
+            f"is at most {excess.max():.3g}, the smallest EVA of a cell is {smallest.min():.3g}",
+        )
+
+
+@dataclass(frozen=True)
+class Certifies:
+    """eva-certifies-robustness: no attack succeeds where the certified overlap is at most 0."""
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge on the balls that are certified."""
+        balls = _balls(table)
+        if balls.empty or not (proved := balls["CertifiedOverlap"] <= 0).any():
+            return not_run("no ball is certified")
+        flipped = (balls[["SampledOverlap", "AttackedOverlap"]].max(axis=1) > 0)[proved]
+        share = proportion(flipped)
+        others = (balls["AttackedOverlap"] > 0)[~proved]
+        return Verdict(
+            Outcome.CONTRADICTED if flipped.any() else Outcome.REPLICATED,
+            share.mean,
+            share.low,
+            share.high,
+            f"attacks flip {int(flipped.sum())} of {len(flipped)} certified balls, and "
+            f"{int(others.sum())} of the {len(others)} others",
+        )
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """EVA's place among the methods, metric by metric.
+
+    Attributes:
+        models: networks it is judged on.
+        ranks: method → metric → the place it must reach.
+        rivals: labels of the paper's methods.
+        bootstrap: of the paired differences, over images.
+    """
+
+    models: Sequence[str]
+    ranks: Mapping[str, Mapping[str, int]]
+    rivals: Sequence[str]
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Compare with the rival that holds the place, on the same images."""
+        rows = table[table["model"].isin(list(self.models)) & (table["condition"] == "")]
+        outcomes, told, gains = [], [], []
+        for (dataset, model), group in rows.groupby(["dataset", "model"]):
+            for method, metrics in self.ranks.items():
+                for metric, place in metrics.items():
+                    wide = group[group["metric"] == metric].pivot_table(
+                        index=["seed", "image"], columns="method", values="value"
+                    )
+                    rivals = [r for r in self.rivals if r in wide.columns and r != method]
+                    if method not in wide.columns or len(rivals) < place:
+                        continue
+                    wide = SIGN[metric] * wide
+                    holder = str(wide[rivals].mean().nlargest(place).index[-1])
+                    gain = self.bootstrap.difference(wide[method], wide[holder])
+                    reached = 1 + int((wide[rivals].mean() > wide[method].mean()).sum())
+                    outcomes.append(above(gain, 0.0))
+                    gains.append(gain)
+                    told.append(
+                        f"{method} is number {reached} of {len(rivals) + 1} in {metric} ({model} "
+                        "on "
+                        f"{dataset}; {shown(gain, sign='+')} against "
+                        f"{holder})"
+                    )
+        if not outcomes:
+            return not_run("none of its networks was run with these methods")
+        worst = min(gains, key=lambda interval: interval.mean)
+        return judged(outcomes, worst, "; ".join(told), gains)
+
+
+@dataclass(frozen=True)
+class TighterIsBetter:
+    """eva-tighter-is-better: the order of the bounds by tightness is that of their scores.
+
+    Attributes:
+        bootstrap: over images.
+    """
+
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge Kendall's τ of tightness and each metric over bounds, averaged over metrics."""
+        rows = table[table["condition"].str.startswith("bounds ")]
+        if rows.empty:
+            return not_run("bounds were not compared")
+        wide = rows.pivot_table(
+            index=["dataset", "model", "seed", "image"],
+            columns=["metric", "condition"],
+            values="value",
+        )
+
+        def taus(chosen: pd.DataFrame) -> dict[str, float]:
+            means = chosen.mean()
+            return {m: kendall_tau(-means["Tightness"], s * means[m]) for m, s in SIGN.items()}
+
+        found = taus(wide)
+        drawn = [
+            np.nanmean(list(taus(wide.iloc[w]).values())) for w in self.bootstrap.draws(len(wide))
+        ]
+        mean = float(np.nanmean(list(found.values())))
+        interval = interval_of(mean, drawn, len(wide), self.bootstrap.level, True)
+        each = ", ".join(f"{metric} {tau:+.2f}" for metric, tau in found.items())
+        tight = dict(wide.mean()["Tightness"])
+        order = " < ".join(
+            str(c).removeprefix("bounds ") for c in sorted(tight, key=tight.__getitem__)
+        )
+        text = f"τ with tightness: {each}; {order}"
+        return judged([above(interval, 0.0)], interval, text, [interval])
+
+
+@dataclass(frozen=True)
+class Faster:
+    """eva-faster-than-greedy-as: a small part of the work of Greedy-AS.
+
+    Attributes:
+        several: ratio that counts as "far cheaper".
+    """
+
+    several: float = 10.0
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge on floating-point operations: seconds differ from run to run."""
+        rows = table[table["metric"] == "Flops"]
+        wide = rows.pivot_table(index=["dataset", "model"], columns="method", values="value")
+        if not {"EVA", "Greedy-AS"} <= set(wide.columns):
+            return not_run("EVA and Greedy-AS were not both run")
+        ratios = wide["Greedy-AS"] / wide["EVA"]
+        places = [f"{model} on {dataset}" for dataset, model in wide.index.to_list()]
+        each = "; ".join(f"{w}: {r:.1f}" for w, r in zip(places, ratios, strict=True))
+        enough = [r > self.several for r in ratios]
+        outcome = Outcome.REPLICATED if all(enough) else Outcome.INCONCLUSIVE
+        if not any(enough):
+            outcome = Outcome.CONTRADICTED
+        low, high = float(ratios.min()), float(ratios.max())
+        told = f"operations of Greedy-AS over EVA's, {each} (seconds: tab-eva)"
+        return Verdict(outcome, float(ratios.median()), low, high, told)
+
+
+@dataclass(frozen=True)
+class OptimalSubset:
+    """eva-optimal-subset: EVA's best k elements are the best subset of k."""
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge on tiny networks, where every subset can be tried."""
+        rows = table[table["metric"].isin(["SubsetOverlap", "BestOverlap"])]
+        if rows.empty:
+            return not_run("tiny networks were not tried")
+        keys = ["variant", "condition", "image"]
+        wide = rows.pivot_table(index=keys, columns="metric", values="value").reset_index()
+        right = (wide["SubsetOverlap"] >= wide["BestOverlap"] - TOLERANCE).to_numpy()
+        flat = (wide["variant"] == "linear").to_numpy()
+        linear, other = right[flat], right[~flat]
+        share = proportion(other)
+        outcome = Outcome.REPLICATED if right.all() else Outcome.INCONCLUSIVE
+        if not linear.all():
+            outcome = Outcome.CONTRADICTED
+        return Verdict(
+            outcome,
+            share.mean,
+            share.low,
+            share.high,
+            f"optimal for {int(linear.sum())} of {len(linear)} subsets of linear networks and "
+            f"{int(other.sum())} of {len(other)} of networks with a hidden layer; the theorem's "
+            "assumptions are in an appendix that is not available",
+        )
+
+
+@dataclass(frozen=True)
+class TargetedSign:
+    """eva-targeted-sign: ink on the best cells of targeted maps leads to the class aimed at.
+
+    Attributes:
+        bootstrap: of the differences, over images.
+    """
+
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge the gain in margin against random pixels, for adding and for removing."""
+        rows = table[table["metric"].str.startswith("Gain")]
+        if rows.empty:
+            return not_run("no targeted maps were made")
+        keys = ["dataset", "model", "seed", "image"]
+        wide = rows.pivot_table(index=keys, columns="metric", values="value")
+        gains = {
+            side: self.bootstrap.difference(wide[f"Gain{side}"], wide[f"Gain{side}Random"])
+            for side in ("Add", "Remove")
+        }
+        worst = min(gains.values(), key=lambda gain: gain.mean)
+        told = "; ".join(
+            f"{side.lower()}: {wide[f'Gain{side}'].mean():+.2f}, random "
+            f"{wide[f'Gain{side}Random'].mean():+.2f}, difference [{g.low:+.2f}, {g.high:+.2f}]"
+            for side, g in gains.items()
+        )
+        outcomes = [above(gain, 0.0) for gain in gains.values()]
+        return judged(outcomes, worst, f"change of the margin, {told}", gains.values())

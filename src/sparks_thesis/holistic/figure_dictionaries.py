@@ -1,0 +1,92 @@
+"""fig-dictionaries-k: scores of dictionaries against the number of concepts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from sparks.errors import SparksError
+from sparks.statistics import Bootstrap
+from sparks_thesis.common.style import PAGE, Drawing, mean_line, style
+
+METRICS = {
+    "RelativeL2": "relative ℓ2 ↓",
+    "Sparsity": "share of zeros ↑",
+    "Hoyer": "Hoyer ↑",
+    "Stability": "stability ↑",
+    "FID": "Fréchet ↓",
+    "OOD": "OOD ↓",
+}
+CHANCE = "StabilityChance"
+LOOK = {
+    "NMF": ("#0072B2", "o"),
+    "Semi-NMF": ("#56B4E9", "s"),
+    "Convex-NMF": ("#009E73", "^"),
+    "K-Means": ("#D55E00", "D"),
+    "PCA": ("#000000", "P"),
+    "ICA": ("#999999", "x"),
+    "ReLU-SAE": ("#E69F00", "v"),
+    "TopK-SAE": ("#CC79A7", "<"),
+    "BatchTopK-SAE": ("#882255", ">"),
+}
+
+
+@dataclass(frozen=True)
+class DictionariesK:
+    """One panel a metric, one line a dictionary; the first data set and model.
+
+    Attributes:
+        bootstrap: of the means, over classes.
+    """
+
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    def __call__(self, scores: pd.DataFrame) -> Drawing:
+        """Draw the figure from an experiment's tidy scores."""
+        shown = [*METRICS, CHANCE]
+        rows = scores[(scores["variant"] == "sweep") & scores["metric"].isin(shown)]
+        rows = rows.dropna(subset="value")  # scores that do not exist
+        if rows.empty:
+            raise SparksError("fig-dictionaries-k needs several numbers of concepts")
+        dataset, model = rows[["dataset", "model"]].iloc[0]
+        rows = rows[(rows["dataset"] == dataset) & (rows["model"] == model)]
+        rows = rows.assign(k=rows["condition"].str.split().str[0].astype(int))
+        with style():
+            from matplotlib.figure import Figure
+            from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+            figure: Any = Figure(figsize=(PAGE, 4.2), layout="constrained")
+            axes = figure.subplots(2, 3)
+            for axis, (metric, title) in zip(axes.flat, METRICS.items(), strict=True):
+                for name, (colour, marker) in LOOK.items():
+                    chosen = rows[(rows["metric"] == metric) & (rows["method"] == name)]
+                    look = {"color": colour, "marker": marker, "ms": 3, "lw": 1, "label": name}
+                    mean_line(axis, chosen, "k", self.bootstrap, **look)
+                    if metric == "Stability":
+                        chance = rows[(rows["metric"] == CHANCE) & (rows["method"] == name)]
+                        means = chance.groupby("k")["value"].mean()
+                        axis.plot(means.index, means, color=colour, lw=0.6, ls=":")
+                axis.set(title=title, xscale="log", xticks=sorted(set(rows["k"])))
+                axis.xaxis.set_major_formatter(ScalarFormatter())
+                axis.xaxis.set_minor_formatter(NullFormatter())
+            for axis in axes[1]:
+                axis.set_xlabel("concepts")
+            handles, labels = axes[0, 0].get_legend_handles_labels()
+            figure.legend(handles, labels, ncols=5, loc="outside upper center", frameon=False)
+        caption = (
+            f"Dictionaries against their number of concepts, on the last layer of {model} on "
+            f"{dataset}, {_classes(rows['image'].nunique())}; metrics as in "
+            "tab-dictionaries; dotted, the stability of random dictionaries of the same kind. PCA "
+            "and ICA cannot have more concepts than channels. The top "
+            "3 coefficients of TopK- and BatchTopK-SAE are kept (all, where there are fewer). The "
+            "paper compares such dictionaries; its curves are unavailable."
+        )
+        return Drawing(figure, caption)
+
+
+def _classes(n: int) -> str:
+    if n == 1:
+        return "one class"
+    return f"mean over {n} classes with its 95% bootstrap interval over them"

@@ -1,0 +1,116 @@
+"""fig-importance-layers: faithfulness of importance methods on concepts, layer by layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sparks.errors import SparksError
+from sparks.statistics import Bootstrap
+from sparks_thesis.common.shown import by_depth
+from sparks_thesis.common.style import PAGE, Drawing, style
+
+METRICS = {
+    "C-Deletion": "C-Deletion gap ↓",
+    "C-Insertion": "C-Insertion gap ↓",
+    "C-MuFidelity": "C-MuFidelity ↑",
+}
+COLOURS = ("#E69F00", "#009E73", "#0072B2", "#CC79A7", "#000000")
+REFERENCE = "optimum at the last layer"
+
+
+@dataclass(frozen=True)
+class ImportanceLayers:
+    """One panel a metric, one row a method, one dot a layer; the first run with most layers.
+
+    Attributes:
+        bootstrap: of the means, over images.
+    """
+
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    def __call__(self, scores: pd.DataFrame) -> Drawing:
+        """Draw the figure from an experiment's tidy scores."""
+        rows = scores[scores["metric"].isin(list(METRICS)) & (scores["method"] != "")]
+        if rows.empty:
+            raise SparksError("fig-importance-layers needs importances of concepts")
+        layers_of = rows.groupby(["dataset", "model"], sort=False)["variant"].nunique()
+        dataset, model = layers_of.idxmax()
+        rows = rows[(rows["dataset"] == dataset) & (rows["model"] == model)]
+        layers = by_depth(scores, rows["variant"])
+        wide = rows.pivot_table(
+            index=["metric", "variant", "seed", "image"], columns="method", values="value"
+        )
+        # Logits of different layers' reconstructions differ: compare with the best method there.
+        methods = [m for m in wide.columns if m != REFERENCE]
+        means = wide.groupby(["metric", "variant"])[methods].mean()
+        order = means.loc["C-MuFidelity", layers[-1]].sort_values().index
+        with style():
+            from matplotlib.figure import Figure
+
+            figure: Any = Figure(figsize=(PAGE, 0.24 * len(methods) + 1.1), layout="constrained")
+            axes = figure.subplots(1, 3, sharey=True)
+            for axis, (metric, title) in zip(axes, METRICS.items(), strict=True):
+                for place, layer in enumerate(layers):
+                    values = self._gaps(wide.loc[metric, layer], metric, list(order))
+                    y = np.arange(len(order)) + 0.22 * (place - (len(layers) - 1) / 2)
+                    mean, low, high = (np.array(v) for v in zip(*values, strict=True))
+                    axis.errorbar(
+                        mean, y, xerr=np.abs(np.nan_to_num([mean - low, high - mean])), fmt="o",
+                        ms=3, lw=0.8, color=COLOURS[place % len(COLOURS)], label=layer,
+                    )  # fmt: skip
+                axis.set(title=title, yticks=range(len(order)), yticklabels=order)
+                axis.axvline(0, color="k", lw=0.5)
+                axis.grid(axis="x", lw=0.3)
+            handles, labels = axes[0].get_legend_handles_labels()
+            figure.legend(
+                handles, labels, ncols=len(labels), loc="outside upper center", frameon=False
+            )
+        return Drawing(figure, self._caption(scores, dataset, model, layers, means))
+
+    def _gaps(
+        self, table: pd.DataFrame, metric: str, order: list[str]
+    ) -> list[tuple[float, float, float]]:
+        """Mean and interval of each method: of C-MuFidelity, or of the gap to the best method."""
+        found = []
+        best = None
+        if metric != "C-MuFidelity":
+            sign = 1 if metric == "C-Deletion" else -1
+            best = table[(sign * table[order].mean()).idxmin()]
+        for method in order:
+            if table[method].isna().all():  # it cannot explain this layer
+                found.append((np.nan, np.nan, np.nan))
+                continue
+            values = table[method]
+            if best is not None:
+                values = (values - best) * (1 if metric == "C-Deletion" else -1)
+            interval = self.bootstrap.mean(values)
+            found.append((interval.mean, interval.low, interval.high))
+        return found
+
+    @staticmethod
+    def _caption(
+        scores: pd.DataFrame, dataset: str, model: str, layers: list[str], means: pd.DataFrame
+    ) -> str:
+        gap = scores[(scores["metric"] == "LogitGap") & (scores["dataset"] == dataset)]
+        lost = gap.groupby("variant")["value"].mean()
+        told = ", ".join(f"{lost[layer]:.2f} at {layer}" for layer in layers if layer in lost)
+        by_layer = means.xs("C-MuFidelity")
+        spread = dict(zip(by_layer.index, np.nanstd(by_layer.to_numpy(), axis=1), strict=True))
+        wide = ", ".join(f"{spread[layer]:.2f} at {layer}" for layer in layers)
+        return (
+            f"Faithfulness of every attribution method on concepts (NMF) of {model} on {dataset}, "
+            "by "
+            f"layer, mean over {gap['image'].nunique()} images with 95% bootstrap intervals. "
+            "C-Deletion and C-Insertion: area of the logit as concepts are set to zero or put in, "
+            "as "
+            "its gap to the best method at that layer (0: the best), since each layer's "
+            "reconstruction has its own logits. C-MuFidelity: correlation of summed importance and "
+            f"drop of the logit. Mean error of the logit by reconstruction: {told}. Spread of "
+            f"C-MuFidelity over methods (standard deviation): {wide}. GuidedBackprop and DeconvNet "
+            "need a ReLU after the layer. The paper shows the four blocks of ResNet50; its numbers "
+            "are unavailable."
+        )

@@ -1,0 +1,95 @@
+"""tab-importance-last: which methods give the exact contributions at the last layer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+import pandas as pd
+
+from sparks.errors import SparksError
+from sparks.statistics import Bootstrap, Interval, shown
+from sparks_thesis.common.table import Table
+
+METRICS = ("IdentitySpearman", "C-Deletion", "C-Insertion", "C-MuFidelity")
+HEADINGS = {
+    "IdentitySpearman": "ρ with u γ ↑",
+    "C-Deletion": "C-Deletion ↓",
+    "C-Insertion": "C-Insertion ↑",
+    "C-MuFidelity": "C-MuFidelity ↑",
+}
+KEYS = ["dataset", "model", "method"]
+
+
+@dataclass(frozen=True)
+class ImportanceLast:
+    """A row a method: distance from u_i γ_i, and the three metrics at the last layer.
+
+    Attributes:
+        bootstrap: of the means, over images.
+    """
+
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    def __call__(self, scores: pd.DataFrame) -> Table:
+        """Make the table from an experiment's tidy scores."""
+        errors = scores[scores["metric"] == "IdentityError"]
+        if errors.empty:
+            raise SparksError("tab-importance-last needs importances: no class had enough images")
+        last = errors.groupby(["dataset", "model"])["variant"].first().to_dict()
+        rows = scores[scores["metric"].isin(METRICS)]
+        at_last = [
+            last.get((d, m)) == v
+            for d, m, v in zip(rows["dataset"], rows["model"], rows["variant"], strict=True)
+        ]
+        rows = rows[at_last]
+        numbers = [
+            dict(zip([*KEYS, "metric"], names, strict=True))
+            | asdict(self.bootstrap.mean(group["value"]))
+            for names, group in rows.groupby([*KEYS, "metric"])
+            if group["value"].notna().any()
+        ]
+        worst = errors.groupby(KEYS)["value"].max()
+        for names, value in worst.items():
+            found = dict(zip(KEYS, names, strict=True))  # type: ignore[call-overload]
+            numbers.append(found | {"metric": "IdentityError", "mean": value, "n": len(errors)})
+        frame = pd.DataFrame(numbers)
+        return Table(frame, self._shown(frame, worst), self._caption(errors))
+
+    @staticmethod
+    def _shown(frame: pd.DataFrame, worst: pd.Series) -> pd.DataFrame:
+        texts = []
+        for names, group in frame.groupby(KEYS):
+            of = {str(row["metric"]): row for row in group.to_dict("records")}
+            cells = {
+                HEADINGS[m]: shown(Interval(*(of[m][k] for k in ("mean", "low", "high", "n"))), 2)
+                if m in of
+                else "–"
+                for m in METRICS
+            }
+            where = dict(zip(("data", "model", "method"), names, strict=True))
+            error = worst.get(names)
+            largest = "–" if error is None or pd.isna(error) else f"{error:.1e}"
+            rank = of["C-Deletion"]["mean"] if "C-Deletion" in of else 0.0
+            texts.append(where | {"largest error": largest} | cells | {"_rank": rank})
+        ordered = pd.DataFrame(texts).sort_values(["data", "model", "_rank", "method"])
+        return ordered.drop(columns="_rank").reset_index(drop=True)
+
+    def _caption(self, errors: pd.DataFrame) -> str:
+        return (
+            "Importance of concepts at the last layer, where the logit is affine in the "
+            "coefficients "
+            "u: GradientInput, IntegratedGradients and Occlusion (and Shapley values) are the "
+            "contributions u γ, RISE orders as they do up to sampling, Saliency, SmoothGrad and "
+            "TCAV "
+            "see γ only, Sobol and HSIC see no sign. Largest error: max over images and concepts "
+            "of "
+            "|importance − u γ| over the largest contribution of the image (a different scale, not "
+            "an error, for methods that do not claim to be u γ). ρ: rank correlation. Metrics: "
+            "area "
+            "of the logit while concepts are set to zero or put in, and correlation of summed "
+            f"importance and drop of the logit, mean over {errors['image'].nunique()} images with "
+            "its "
+            f"{self.bootstrap.level:.0%} interval, best C-Deletion first. “optimum at the last "
+            "layer” "
+            "orders by u γ, which no order beats. The paper's numbers are unavailable."
+        )

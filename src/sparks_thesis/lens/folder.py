@@ -1,0 +1,144 @@
+"""Atlases on disk: a folder with one file a class, and what classes have in common."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from sparks.artifacts import load_table, load_tensors, save_table
+from sparks.concepts.layer import Layer
+from sparks.concepts.numbers import Numbers
+from sparks_thesis.common.pages import whole_folder
+from sparks_thesis.lens.atlas import ClassAtlas
+from sparks_thesis.lens.links import Alike
+from sparks_thesis.lens.reference import Reference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Classes whose images tell how far another one is, at most, about.
+CLASSES = 100
+_CLASSES, _ALIKE = "classes.parquet", "alike.parquet"
+
+
+def write_atlas(
+    path: str | Path, classes: Iterable[ClassAtlas], alike: Alike | None = None
+) -> Numbers:
+    """Write classes to a folder, as they come, and return the numbers of their statistics.
+
+    Rows "ConceptImportance", "Prevalence", "Reliability", "Dominated", "OwnCosine" and
+    "OwnAligned" are of concepts (column image: rank), "Strategies", "Images" and "SimilarConcepts"
+    of classes (column image: class), "Dominant" of images; the condition names the class.
+
+    Raises:
+        SparksError: when the folder cannot be written.
+    """
+    import pandas as pd
+
+    numbers, known, atoms = Numbers(), [], []
+    with whole_folder(path) as folder:
+        for one in classes:
+            one.save(folder / _file(one.target))
+            known.append((one.target, one.name, one.k, int(one.tensors["strategies"])))
+            atoms.append(one.tensors["atoms"])
+            _count(one, numbers)
+        columns = ["target", "name", "concepts", "strategies"]
+        save_table(folder / _CLASSES, pd.DataFrame(known, columns=columns))
+        links = (alike or Alike())([row[0] for row in known], atoms)
+        save_table(folder / _ALIKE, links)
+    similar = Counter(links["target"])
+    for target, name, *_ in known:
+        found = {"SimilarConcepts": [float(similar[target])]}
+        numbers.add(found, [target], "CRAFT", "class", name)
+    return numbers
+
+
+def _count(one: ClassAtlas, numbers: Numbers) -> None:
+    tensors = one.tensors
+    of_concepts = {
+        "ConceptImportance": tensors["importance"],
+        "Prevalence": tensors["prevalence"],
+        "Reliability": tensors["reliability"],
+        "Dominated": tensors["counts"],
+        "OwnCosine": tensors["own_cosine"],
+        "OwnAligned": (tensors["aligned"][:, 0] == one.target).float(),
+    }
+    numbers.add(of_concepts, range(1, one.k + 1), "CRAFT", "concept", one.name)
+    of_class: dict[str, Tensor | list[float]] = {
+        "Strategies": tensors["strategies"][None],
+        "Images": [float(len(tensors["dominant"]))],
+    }
+    numbers.add(of_class, [one.target], "CRAFT", "class", one.name)
+    of_images = {"Dominant": tensors["dominant"] + 1}
+    numbers.add(of_images, tensors["index"], "CRAFT", "image", one.name)
+
+
+def _file(target: int) -> str:
+    return f"class-{target:05d}.safetensors"
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """An atlas on disk; classes are read one at a time.
+
+    Attributes:
+        path: its folder.
+        dataset: name of the data set.
+        model: name of the model.
+        model_title: the model, as shown; its name if not given.
+        dataset_title: the data set, as shown; its name if not given.
+    """
+
+    path: Path
+    dataset: str
+    model: str
+    model_title: str = ""
+    dataset_title: str = ""
+
+    @property
+    def title(self) -> str:
+        """The model, as shown."""
+        return self.model_title or self.model
+
+    @property
+    def on(self) -> str:
+        """The data set, as shown."""
+        return self.dataset_title or self.dataset
+
+    @cached_property
+    def classes(self) -> pd.DataFrame:
+        """Columns target, name, concepts and strategies."""
+        return load_table(self.path / _CLASSES)
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """Number → name of the classes that are here."""
+        return {int(row["target"]): str(row["name"]) for _, row in self.classes.iterrows()}
+
+    @cached_property
+    def alike(self) -> pd.DataFrame:
+        """Similar concepts of other classes; see `Alike`."""
+        return load_table(self.path / _ALIKE)
+
+    def load(self, target: int) -> ClassAtlas:
+        """Read one class."""
+        return ClassAtlas.load(self.path / _file(target))
+
+    def reference(self, layer: Layer) -> Reference:
+        """Return what tells how far an image is from those surveyed.
+
+        Args:
+            layer: where the features of the atlas were taken, see `reference_layer`.
+        """
+        names = ["features", "held_out"]
+        some = list(self.names)[:: max(1, len(self.names) // CLASSES)]
+        known = [load_tensors(self.path / _file(target), names) for target in some]
+        surveyed, held_out = (torch.cat([t[name] for t in known]) for name in names)
+        return Reference.of(layer, surveyed, held_out)

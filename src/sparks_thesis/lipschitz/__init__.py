@@ -1,0 +1,1 @@
+"""Explanations of 1-Lipschitz networks (Serrurier et al., NeurIPS 2023)."""

@@ -1,0 +1,103 @@
+"""tab-maco: pictures of features by method: like real images, seen by other networks, selective."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+import pandas as pd
+
+from sparks.errors import SparksError
+from sparks.statistics import Bootstrap, Interval, proportion, shown
+from sparks_thesis.common.table import Table
+
+KEYS = ["dataset", "model"]
+NATURAL, ITSELF = "natural images", "itself"
+
+# Heading → metric, kind of picture, digits, factor.
+COLUMNS = {
+    "plausibility ↓": ("Plausibility", "logit", 2, 1),
+    "FID ↓": ("FID", "logit", 1, 1),
+    "transferability % ↑": ("Transferability", "logit", 0, 100),
+    "seen by itself % ↑": ("SeenByItself", "logit", 0, 100),
+    "crops seen by others % ↑": ("Transferability", "logit, as seen", 0, 100),
+    "crops seen by itself % ↑": ("SeenByItself", "logit, as seen", 0, 100),
+    "own concept most % ↑": ("Selective", "concept", 0, 100),
+    "own concept most, crops % ↑": ("Selective", "concept, as seen", 0, 100),
+    "machine observer % ↑": ("ObserverAccuracy", "channel", 0, 100),
+    "spectrum distance ↓": ("SpectrumDistance", "logit", 3, 1),
+    "power above 0.2": ("HighFrequencyShare", "logit", 3, 1),
+    "parameters": ("FreeParameters", "", 0, 1),
+}
+SHARES = ("Selective", "ObserverAccuracy")
+
+
+@dataclass(frozen=True)
+class Maco:
+    """A row a method, and one for real images.
+
+    Attributes:
+        bootstrap: of means, over pictures; its level is that of Wilson's intervals of shares.
+    """
+
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    def __call__(self, scores: pd.DataFrame) -> Table:
+        """Make the table from an experiment's tidy scores."""
+        drawn = scores[scores["metric"].isin([metric for metric, *_ in COLUMNS.values()])]
+        if drawn.empty:
+            raise SparksError("tab-maco needs pictures of features: run the study maco")
+        numbers, texts = [], []
+        for names, run in drawn.groupby(KEYS, sort=False):
+            order = [m for m in run["method"].unique() if m != NATURAL] + [NATURAL]
+            for method in order:
+                known = dict(zip(KEYS, map(str, names), strict=True)) | {"method": str(method)}
+                text = dict(known)
+                rows = run[run["method"] == method]
+                for heading, (metric, kind, digits, factor) in COLUMNS.items():
+                    found = self._interval(rows, metric, kind)
+                    text[heading] = "–" if found is None else shown(found, digits, factor)
+                    if found is not None:
+                        numbers.append(known | {"metric": metric, "of": kind} | asdict(found))
+                texts.append(text)
+        return Table(pd.DataFrame(numbers), pd.DataFrame(texts), _caption(drawn))
+
+    def _interval(self, rows: pd.DataFrame, metric: str, kind: str) -> Interval | None:
+        name = "Transferability" if metric == "SeenByItself" else metric
+        chosen = rows[(rows["metric"] == name) & (rows["variant"] == kind)]
+        if name == "Transferability":
+            itself = chosen["condition"] == ITSELF
+            chosen = chosen[itself] if metric == "SeenByItself" else chosen[~itself]
+        if chosen.empty:
+            return None
+        # The units are pictures: what several networks say of one is averaged.
+        values = chosen.groupby("image")["value"].mean()
+        if metric in SHARES:
+            return proportion(values, self.bootstrap.level)
+        return self.bootstrap.mean(values)
+
+
+def _caption(scores: pd.DataFrame) -> str:
+    of = scores[(scores["metric"] == "Transferability") & (scores["method"] == "MACO")]
+    judges = [name for name in of["condition"].unique() if name != ITSELF]
+    pictures = of.groupby(KEYS)["image"].nunique().max() if len(of) else 0
+    concepts = scores[(scores["metric"] == "Selective") & (scores["method"] == "MACO")]
+    count = concepts.groupby(KEYS)["image"].nunique().max() if len(concepts) else 0
+    return (
+        f"Pictures of features by method, {pictures} of class logits a model. Plausibility: "
+        "distance to the 5th nearest training image over that of test images, on mean activations "
+        "of length one (1: as near as real images are). FID: Fréchet distance of Gaussians fitted "
+        "to these activations, to test images; it has no interval, and the row of real images has "
+        "as many of them as there are pictures. The activations are those of the first of the "
+        f"other networks. Transferability: pictures that other networks ({'; '.join(judges)}) take "
+        "for the class they were made for; for real images, their accuracy. Own concept most: "
+        f"share of {count} pictures of concepts that show their concept more than the class's "
+        "other concepts (each in units of its mean on the crops it was found in). Pictures are "
+        "shown to networks whole; crops: as the ascent saw them, 8 of each by its own law of "
+        "sizes, which for MACO are a quarter of the picture, so that things in it are drawn "
+        "smaller than in the images. The rows that exchange crops tell the two apart. Machine "
+        "observer: which of two test images a channel responds to more, told from the channel's "
+        "picture by histograms of colours and edges; chance is 50 %, no person was asked. "
+        "Spectrum distance: of log10 radial power from the training images'. Intervals: 95 %, "
+        "over pictures; Wilson's for shares of concepts and of the observer. The paper compares "
+        "on ImageNet models; the values of its table and its exact definitions were not available."
+    )

@@ -1,0 +1,1 @@
+"""Tables about all chapters: claims, published numbers beside ours, data and models."""

@@ -1,0 +1,57 @@
+"""tab-maps: what maps are like, whatever they say: stable, simple, sparse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from sparks.errors import SparksError
+from sparks.statistics import Bootstrap
+from sparks_thesis.common.by_method import caution, images, laid_out, means
+from sparks_thesis.common.table import Table
+
+# metric → its heading; none is better high or low by itself, so none has an arrow but stability
+COLUMNS = {
+    "AverageStability": "AverageStability ↓",
+    "Entropy": "entropy, nats",
+    "JPEGSize": "JPEG, bytes",
+    "Gini": "Gini",
+    "Hoyer": "Hoyer",
+    "InsertionMinusDeletion": "Insertion − Deletion ↑",
+}
+DIGITS = {"Entropy": 2, "JPEGSize": 0}
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Mean of stability, complexity and sparseness over images, with intervals.
+
+    Attributes:
+        bootstrap: of the means, over images.
+    """
+
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    def __call__(self, scores: pd.DataFrame) -> Table:
+        """Make the table from an experiment's tidy scores."""
+        rows = scores[scores["metric"].isin(list(COLUMNS)) & (scores["condition"] == "")]
+        if rows.empty:
+            raise SparksError(
+                "no property of maps was measured: give the experiment the metrics "
+                "stability and complexity"
+            )
+        numbers = means(rows, dict.fromkeys(COLUMNS, False), self.bootstrap)
+        stability = rows[rows["metric"] == "AverageStability"]
+        counted = f"AverageStability: {images(stability) or 'none'}"
+        caption = (
+            f"What the maps are like, mean over images ({images(rows)}; {counted}) with its "
+            f"{self.bootstrap.level:.0%} bootstrap interval; the most stable first."
+            f"{caution(rows, self.bootstrap.level)} AverageStability: distance of the maps of an "
+            "image and of its noisy copies, over the map's length (0: the map does not depend on "
+            "the image; –: not measured, since it explains every image several times). "
+            "Entropy of the normalised map and its size as JPEG: complexity. Gini and Hoyer: "
+            "sparseness, 1 where one pixel holds everything. Insertion − Deletion: their areas' "
+            "difference. No published table has these."
+        )
+        return Table(numbers, laid_out(numbers, COLUMNS, DIGITS), caption)

@@ -1,0 +1,1 @@
+"""Algorithmic stability: MeGe and ReCo (Fel, Vigouroux et al., WACV 2022)."""

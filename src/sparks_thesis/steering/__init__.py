@@ -1,0 +1,1 @@
+"""Pushing activations along a concept, and what becomes of the output."""

@@ -1,0 +1,100 @@
+"""fig-steering: what becomes of a model when its activations are pushed along a concept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from sparks.errors import SparksError
+from sparks.statistics import Bootstrap
+from sparks_thesis.common.shown import by_depth
+from sparks_thesis.common.style import PAGE, Drawing, mean_line, style
+
+METRICS = {
+    "SteeringLogit": "change of\nthe logit",
+    "SteeringOtherLogits": "change of\nother logits",
+    "SteeringNonlinearity": "share\nnot linear",
+    "SteeringOtherConcepts": "change of\nother concepts",
+    "SteeringDistance": "distance to\ndata, × before",
+    "SteeringNorm": "norm,\n× mean of data",
+    "SteeringAngle": "angle to\ndata, × before",
+}
+LOOK = {
+    "concept": ("#0072B2", "o", "-"),
+    "shuffled": ("#999999", "x", "--"),
+    "other class": ("#D55E00", "+", ":"),
+}
+
+
+@dataclass(frozen=True)
+class Steering:
+    """One row a layer, one panel a quantity; the first data set and model.
+
+    Attributes:
+        bootstrap: of the means, over images.
+    """
+
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    def __call__(self, scores: pd.DataFrame) -> Drawing:
+        """Draw the figure from an experiment's tidy scores."""
+        rows = scores[scores["metric"].isin(list(METRICS))]
+        if rows.empty:
+            raise SparksError("fig-steering needs activations that were pushed")
+        dataset, model = rows[["dataset", "model"]].iloc[0]
+        rows = rows[(rows["dataset"] == dataset) & (rows["model"] == model)]
+        rows = rows.assign(t=rows["condition"].str.split().str[-1].astype(float))
+        layers = by_depth(scores, rows["variant"])
+        with style():
+            from matplotlib.figure import Figure
+
+            figure: Any = Figure(figsize=(PAGE, 1.6 * len(layers) + 0.5), layout="constrained")
+            axes = figure.subplots(len(layers), len(METRICS), squeeze=False, sharex=True)
+            for line, layer in enumerate(layers):
+                for axis, (metric, title) in zip(axes[line], METRICS.items(), strict=True):
+                    here = rows[(rows["variant"] == layer) & (rows["metric"] == metric)]
+                    self._lines(axis, here)
+                    if line == 0:
+                        axis.set_title(title, fontsize=7)
+                axes[line, 0].set_ylabel(layer, fontweight="bold")
+            for axis in axes[-1]:
+                axis.set_xlabel("t")
+            handles, labels = axes[0, 0].get_legend_handles_labels()
+            figure.legend(handles, labels, ncols=3, loc="outside upper center", frameon=False)
+        return Drawing(figure, self._caption(rows, dataset, model, layers))
+
+    def _lines(self, axis: Any, rows: pd.DataFrame) -> None:
+        for method, (colour, marker, dashes) in LOOK.items():
+            mean_line(
+                axis, rows[rows["method"] == method], "t", self.bootstrap, color=colour,
+                ls=dashes, marker=marker, ms=3, lw=1, label=method,
+            )  # fmt: skip
+        ticks = sorted(set(rows["t"]))[::2]
+        axis.set_xscale("log")
+        axis.set_xticks(ticks, labels=[f"{t:g}" for t in ticks])
+        axis.set_xticks([], minor=True)
+        axis.tick_params(labelsize=6)
+        axis.set_ylim(top=max(axis.get_ylim()[1], 0.1))  # rounding is no effect
+
+    def _caption(self, rows: pd.DataFrame, dataset: str, model: str, layers: list[str]) -> str:
+        ends = rows[(rows["method"] == "concept") & (rows["metric"] == "SteeringNonlinearity")]
+        mean = ends.groupby(["variant", "t"])["value"].mean()
+        told = []
+        for layer in layers:
+            bent = [t for t in sorted(set(ends["t"])) if mean.get((layer, t), 0) > 0.1]
+            told.append(f"{layer} {f'from t = {bent[0]:g}' if bent else 'never'}")
+        return (
+            f"Activations of {model} on {dataset} pushed along the first concept of the images' "
+            "own class, along the same atom with its channels shuffled, and along the first "
+            "concept of another class: a + t v at every place, v as long as a mean activation. "
+            f"Mean over {rows['image'].nunique()} images with {self.bootstrap.level:.0%} bootstrap "
+            "intervals. "
+            "Not linear: distance from t times the derivative at 0, over the larger of both; above "
+            f"10 %: {', '.join(told)}. Other concepts: ℓ1 change of their coefficients over their "
+            "size. Distance to data: Euclidean, of the mean activation over places, to the fifth "
+            "neighbour among those of training images, over that before; beside it the norm alone, "
+            "and the same distance between activations of length one. A talk of the author says "
+            "that steering works up to a point; there is no published figure."
+        )

@@ -1,0 +1,254 @@
+"""Claims of "What I Cannot Predict, I Do Not Understand" (colin2022utility).
+
+They are about people, of whom only printed summaries exist. Verdicts are about simulated
+meta-predictors, and say so; what the printed numbers give is told beside them. One claim is about
+the printed numbers themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from sparks.statistics import Bootstrap, Interval, shown
+from sparks.utility.answers import CONTROL
+from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
+from sparks_thesis.utility.proxies import COMPLEXITY, FAITHFULNESS, SIMILARITY
+from sparks_thesis.utility.published import ALL_SCENARIOS, MEAN_RATIO, PRINTED, TRAPEZOID, VARIANT
+from sparks_thesis.utility.scored import CONCEPTS, PEOPLE, SIX, Scored
+
+SIMULATED = "; simulated meta-predictors, no person"
+NOBODY = "no meta-predictor was simulated in the scenarios of this claim"
+P = 0.05  # significance, as in the paper
+
+
+@dataclass(frozen=True)
+class _OnScenarios:
+    """What the claims about simulated participants share.
+
+    Attributes:
+        scenarios: "bias", "rule" and "hard" → our data set for it.
+        bootstrap: over simulated participants.
+    """
+
+    scenarios: Mapping[str, str]
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    def _scored(self, table: pd.DataFrame, roles: Sequence[str]) -> tuple[Scored, list[str]]:
+        """Return the scores, and the scenarios of these roles; none if one was not run."""
+        scored = Scored(table, self.bootstrap, self.scenarios)
+        if not (scored.simulated["metric"] == "MetaPredictorAccuracy").any():
+            return scored, []
+        names = [scored.named(role) for role in roles]
+        return scored, [name for name in names if name] if all(names) else []
+
+
+def _short(name: str) -> str:
+    return name.split(" on ")[-1]
+
+
+def _significant(scored: Scored, name: str) -> str:
+    """Name the methods that differ from the baseline by Tukey's test."""
+    p = scored.tukey(name)
+    found = [method for method in SIX if p.get(method, 1.0) < P]
+    return ", ".join(found) or "none"
+
+
+def _lowest(intervals: Sequence[Interval]) -> Interval:
+    return min(intervals, key=lambda interval: interval.mean)
+
+
+@dataclass(frozen=True)
+class Helps(_OnScenarios):
+    """utility-helps-husky-leaves: all six methods help with a bias and with an unknown rule."""
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge the claim on Utility of the six methods in both scenarios."""
+        scored, names = self._scored(table, ("bias", "rule"))
+        if not names:
+            return not_run(NOBODY)
+        found = {(name, m): scored.utility(name, m) for name in names for m in SIX}
+        told = "; ".join(
+            f"{_short(name)}: "
+            + ", ".join(f"{m} {shown(found[name, m], 2)}" for m in SIX)
+            + f", significant: {_significant(scored, name)}"
+            for name in names
+        )
+        outcomes = [above(interval, 1.0) for interval in found.values()]
+        return judged(outcomes, _lowest(list(found.values())), told + SIMULATED)
+
+
+@dataclass(frozen=True)
+class NoneHelps(_OnScenarios):
+    """utility-imagenet-none: on hard classes no method helps, and conditions do not differ."""
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge the claim on Utility of the six methods and the analysis of variance."""
+        scored, names = self._scored(table, ("hard",))
+        if not names:
+            return not_run(NOBODY)
+        found = {m: scored.utility(names[0], m) for m in SIX}
+        test = scored.anova(names[0])
+        outcomes = [
+            Outcome.CONTRADICTED
+            if interval.low > 1
+            else (Outcome.INCONCLUSIVE if interval.mean > 1 else Outcome.REPLICATED)
+            for interval in found.values()
+        ]
+        outcomes.append(Outcome.REPLICATED if test.p > P else Outcome.CONTRADICTED)
+        best = max(found.values(), key=lambda interval: interval.mean)
+        told = ", ".join(f"{m} {shown(interval, 2)}" for m, interval in found.items())
+        spread = f"F({test.between}, {test.within}) = {test.f:.2f}, p = {test.p:.2g}"
+        rows = scored.simulated[scored.simulated["dataset"] == _short(names[0])]
+        right = rows[rows["metric"] == "ModelAccuracy"]["value"].mean()
+        spread += f"; the model is right on {right:.0%} of the two classes"
+        return judged(outcomes, best, f"{_short(names[0])}: {told}; {spread}" + SIMULATED)
+
+
+@dataclass(frozen=True)
+class ControlNoGain(_OnScenarios):
+    """utility-control-no-gain: an explanation that ignores the model does not help."""
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge the claim on Utility of the control in every scenario."""
+        scored, names = self._scored(table, tuple(PEOPLE))
+        if not names:
+            return not_run(NOBODY)
+        found = {name: scored.utility(name, CONTROL) for name in names}
+        outcomes = [above(-interval, -1.0) for interval in found.values()]
+        worst = max(found.values(), key=lambda interval: interval.mean)
+        told = ", ".join(f"{_short(name)} {shown(i, 2)}" for name, i in found.items())
+        return judged(outcomes, worst, told + SIMULATED)
+
+
+@dataclass(frozen=True)
+class ConceptsHelp(_OnScenarios):
+    """craft-utility-two-of-three: concepts help significantly in two of the three scenarios."""
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge the claim on Utility of concepts, and Tukey's test against the baseline."""
+        scored, names = self._scored(table, tuple(PEOPLE))
+        if not names:
+            return not_run(NOBODY)
+        if not all(CONCEPTS in scored.tukey(name) for name in names):
+            return not_run("no simulated participant was shown concepts")
+        found = {name: scored.utility(name, CONCEPTS) for name in names}
+        p = {name: float(scored.tukey(name)[CONCEPTS]) for name in names}
+        helped = sum(found[name].mean > 1 and p[name] < P for name in names)
+        outcome = Outcome.REPLICATED if helped == 2 else Outcome.CONTRADICTED
+        told = ", ".join(f"{_short(n)} {shown(found[n], 2)} (p = {p[n]:.2g})" for n in names)
+        second = sorted(found.values(), key=lambda interval: interval.mean)[1]
+        return judged([outcome], second, f"significant in {helped} of 3: {told}" + SIMULATED)
+
+
+def _correlation(row: pd.Series) -> Interval:
+    return Interval(float(row["r"]), float(row["low"]), float(row["high"]), int(row["n"]))
+
+
+@dataclass(frozen=True)
+class _Correlates(_OnScenarios):
+    """Claims about a proxy of Utility."""
+
+    def _related(self, table: pd.DataFrame, proxy: str) -> tuple[dict[str, Interval], str]:
+        """Return role → correlation over our six methods, and the people's beside them."""
+        scored, names = self._scored(table, tuple(PEOPLE))
+        if not names:
+            return {}, ""
+        found, told = {}, []
+        for role, name in zip(PEOPLE, names, strict=True):
+            found[role] = _correlation(scored.related("simulated", proxy, name))
+            people = scored.related("people", proxy, PEOPLE[role])
+            told.append(
+                f"{_short(name)} r = {shown(found[role], 2)} ({PEOPLE[role]}: {people['r']:.2f}, "
+                f"p = {people['p']:.3f}, from the published points)"
+            )
+        return found, "; ".join(told) + SIMULATED
+
+
+@dataclass(frozen=True)
+class FaithfulnessNotPredictive(_Correlates):
+    """utility-faithfulness-not-predictive: no significant positive correlation anywhere."""
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge the claim on the correlations over methods."""
+        found, told = self._related(table, FAITHFULNESS)
+        if not found:
+            return not_run(NOBODY)
+        outcomes = [
+            Outcome.CONTRADICTED
+            if r.low > 0
+            else (Outcome.REPLICATED if r.mean <= 0 else Outcome.INCONCLUSIVE)
+            for r in found.values()
+        ]
+        return judged(outcomes, max(found.values(), key=lambda r: r.mean), told)
+
+
+@dataclass(frozen=True)
+class ComplexityBiasOnly(_Correlates):
+    """utility-complexity-husky-only: simple maps are more useful with a bias, not elsewhere."""
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge the claim on the correlations over methods."""
+        found, told = self._related(table, COMPLEXITY)
+        if not found:
+            return not_run(NOBODY)
+        outcomes = [above(-found["bias"], 0.0)]
+        for role in ("rule", "hard"):
+            elsewhere = found[role].high < 0
+            outcomes.append(Outcome.CONTRADICTED if elsewhere else Outcome.REPLICATED)
+        return judged(outcomes, found["bias"], told)
+
+
+@dataclass(frozen=True)
+class Similarity(_Correlates):
+    """utility-perceptual-similarity: Utility falls as the regions of both classes look alike."""
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge the claim on the correlation over the points of all scenarios."""
+        scored, names = self._scored(table, tuple(PEOPLE))
+        if not names:
+            return not_run(NOBODY)
+        together = _correlation(scored.related("simulated", SIMILARITY, ALL_SCENARIOS))
+        people = scored.related("people", SIMILARITY, ALL_SCENARIOS)
+        points = scored.points
+        ours = points[(points["source"] == "simulated") & (points["proxy"] == SIMILARITY)]
+        hard = ours["scenario"] == names[-1]
+        least, most = ours[hard]["value"].min(), ours[~hard]["value"].max()
+        told = (
+            f"r = {shown(together, 2)} over {together.n} points (published points: "
+            f"{people['r']:.2f}, p = {people['p']:.1g}); {_short(names[-1])} lies above "
+            f"{least:.2f}, the others reach {most:.2f}"
+        )
+        return judged([above(-together, 0.0)], together, told + SIMULATED)
+
+
+@dataclass(frozen=True)
+class MeanRatio:
+    """utility-is-mean-ratio: which formula gives the printed Utility (arithmetic, no chance).
+
+    Attributes:
+        tolerance: of Utilities that are printed with two digits.
+    """
+
+    tolerance: float = 0.01
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge the claim on the recomputed and the printed values."""
+        rows = table[(table["variant"] == VARIANT) & (table["metric"] == "Utility")]
+        if rows.empty:
+            return not_run("the published accuracies were not read")
+        wide = rows.pivot(index=["dataset", "method"], columns="condition", values="value")
+        off = (wide[MEAN_RATIO] - wide[PRINTED]).abs()
+        other = (wide[TRAPEZOID] - wide[PRINTED]).abs()
+        worst = float(np.round(off.max(), 9))
+        holds = worst <= self.tolerance and other.max() > self.tolerance
+        told = (
+            f"mean session accuracy over mean baseline accuracy: {(off <= self.tolerance).sum()} "
+            f"of {len(off)} printed Utilities within {self.tolerance}, at most {worst:.3f} off; "
+            f"trapezoid area: {(other <= self.tolerance).sum()}, at most {other.max():.3f} off"
+        )
+        outcome = Outcome.REPLICATED if holds else Outcome.CONTRADICTED
+        return Verdict(outcome, worst, worst, worst, told)

@@ -1,0 +1,169 @@
+"""Tables from made-up numbers: every cell can be said beforehand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sparks.errors import SparksError
+from sparks.statistics import Bootstrap
+from sparks_thesis.common.table import Table
+from sparks_thesis.common.verdict import Outcome, Verdict
+from sparks_thesis.overview.table_claims import Claims
+from sparks_thesis.overview.table_data_models import DataModels
+from sparks_thesis.overview.table_training_time import TrainingTime
+from sparks_thesis.sobol.table_fidelity import Fidelity
+from sparks_thesis.sobol.table_maps import Maps
+from sparks_thesis.words.claims import CarriesOverToWords
+
+HOSTILE = "a|b & 50% of x_1 <script>"
+
+
+@pytest.fixture
+def table():
+    frame = pd.DataFrame({"name": [HOSTILE], "value": [0.1234567890123]})
+    return Table(frame, frame.astype(str), f"About {HOSTILE}.")
+
+
+def test_csv_keeps_every_digit(table):
+    assert table.csv() == f"name,value\n{HOSTILE},0.1234567890123\n"
+
+
+def test_markup_of_each_format_is_escaped(table):
+    assert r"a\|b" in table.markdown()
+    assert r"50\% of x\_\allowbreak{}1 $<$script$>$" in table.latex("tab-x")
+    assert "<script>" not in table.html("<script>")
+    assert "&lt;script&gt;" in table.html("T")
+
+
+def test_latex_columns_match_its_header(table):
+    lines = table.latex("tab-x").splitlines()
+    assert r"\begin{tabular}{ll}" in lines
+    assert r"name & value \\" in lines
+
+
+def scores(values):
+    """Tidy scores from {(method, metric): values of the images}."""
+    rows = [
+        {"dataset": "d", "model": "m", "seed": 0, "condition": "", "method": method}
+        | {"metric": metric, "image": image, "value": value, "experiment": "e"}
+        for (method, metric), column in values.items()
+        for image, value in enumerate(column)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_maps_come_most_stable_first_with_what_was_measured_of_them():
+    ours = scores(
+        {
+            ("A", "AverageStability"): [0.5, 0.7],
+            ("B", "AverageStability"): [0.1, 0.1],
+            ("B", "JPEGSize"): [100, 103],
+            ("B", "Deletion"): [0.9, 0.9],
+        }
+    )
+    shown = Maps(Bootstrap(resamples=50))(ours).shown.set_index("method")
+    assert list(shown.index) == ["B", "A"]
+    assert shown.loc["A", "AverageStability ↓"].startswith("0.600")
+    assert shown.loc["B", "JPEG, bytes"].startswith("102 [")
+    assert shown.loc["A", "JPEG, bytes"] == "–"
+    with pytest.raises(SparksError, match="no property of maps"):
+        Maps()(ours[ours["metric"] == "Deletion"])
+
+
+def test_fidelity_shows_means_best_deletion_first_and_agreement_with_the_published():
+    ours = scores(
+        {
+            ("A", "Deletion"): [0.5, 0.5],
+            ("B", "Deletion"): [0.1, 0.3],
+            ("C", "Deletion"): [0.4, 0.4],
+            ("A", "Insertion"): [0.5, 0.7],
+        }
+    )
+    published = pd.DataFrame(
+        {"dataset": "P", "metric": "Deletion", "method": ["A", "B", "C"], "value": [3.0, 2.0, 1.0]}
+    )
+    made = Fidelity(Bootstrap(resamples=50))(ours, published)
+    shown = made.shown.set_index("method")
+    assert list(shown.index) == ["B", "C", "A", "τ, P"]
+    assert shown.loc["B", "Deletion ↓"].startswith("0.200 [0.1")
+    assert shown.loc["A", "Insertion ↑"].startswith("0.600")
+    assert shown.loc["B", "Insertion ↑"] == "–"
+    # Ours: B < C < A; theirs: C < B < A. Two of three pairs agree.
+    assert shown.loc["τ, P", "Deletion ↓"] == "+0.33"
+
+
+def test_fidelity_without_scores_is_refused():
+    with pytest.raises(SparksError, match="no fidelity score"):
+        Fidelity()(scores({("A", "Forwards"): [1.0]}))
+
+
+def test_data_models_counts_right_answers_once():
+    right = scores({("", "Accuracy"): [1.0, 1.0, 1.0, 0.0]}).assign(condition="test")
+    twice = pd.concat([right, right.assign(experiment="other")])
+    history = pd.DataFrame(
+        {"dataset": "d", "model": "m", "seed": 0, "epoch": [1, 2], "images": 90, "parameters": 1234}
+    )
+    made = DataModels()(twice, history)
+    cell = made.shown.iloc[0]
+    assert cell["accuracy %"].startswith("75.0 [")
+    assert (cell["parameters"], cell["epochs"], cell["test images"]) == ("1,234", "2", "4")
+
+
+def test_training_time_is_sorted_and_rounded():
+    time = pd.DataFrame({"dataset": ["b", "a"], "model": "m", "seed": 0, "value": [1.26, 100.0]})
+    assert TrainingTime()(time).shown["seconds"].tolist() == ["100.0", "1.3"]
+
+
+def claim(number, check, experiments=("e",)):
+    told = dict.fromkeys(("name", "paper", "statement", "criterion", "published"), f"c{number}")
+    return {"number": number, "experiments": list(experiments), "check": check, **told}
+
+
+def test_claims_are_listed_by_number_with_their_verdicts():
+    yes = Verdict(Outcome.REPLICATED, 0.5, 0.4, 0.6, "measured")
+    ours = scores({("A", "Deletion"): [0.0] * 60})
+    made = Claims([claim(2, lambda table: yes), claim(1, lambda table: yes, ["other"])])(ours)
+    assert made.shown["#"].tolist() == ["1", "2"]
+    assert made.shown["verdict"].tolist() == ["not run at this scale", "replicated"]
+    assert made.shown["effect [interval]"].tolist() == ["–", "+0.500 [+0.400, +0.600]"]
+    assert "1 replicated, 0 contradicted, 0 inconclusive, 1 not run" in made.caption
+
+
+def test_a_claim_on_too_few_images_does_not_count_as_run():
+    yes = Verdict(Outcome.REPLICATED, 0.5, 0.4, 0.6, "measured")
+    made = Claims([claim(1, lambda table: yes)])(scores({("A", "Deletion"): [0.0] * 10}))
+    assert made.shown["verdict"].tolist() == ["not run at this scale"]
+    assert "only 10 images" in made.shown["measured"].iloc[0]
+
+
+@pytest.mark.parametrize(("large", "verdict"), [(8, "not run at this scale"), (60, "replicated")])
+def test_images_count_that_were_judged_and_not_those_beside_them(large, verdict):
+    """8 images of one data set, and 60 of another: the claim is on both, and rests on 8."""
+    generator = np.random.default_rng(0)
+    means = {"Sobol": 0.1, "LIME": 0.2, "Random": 0.4}
+    table = pd.concat(
+        scores({(m, "Deletion"): v + 0.01 * generator.random(n) for m, v in means.items()}).assign(
+            dataset=data
+        )
+        for data, n in (("digits", 60), ("chimera", large))
+    )
+    made = Claims([claim(1, CarriesOverToWords(["LIME"], margin=0.02))])(table)
+    assert made.shown["verdict"].tolist() == [verdict]
+    assert ("only 8 images" in made.shown["measured"].iloc[0]) == (large == 8)
+
+
+def test_an_effect_without_an_interval_shows_none():
+    no = Verdict(Outcome.INCONCLUSIVE, 0.5, float("nan"), float("nan"), "measured")
+    made = Claims([claim(1, lambda table: no)])(scores({("A", "Deletion"): [0.0] * 60}))
+    assert made.shown["effect [interval]"].tolist() == ["+0.500"]
+
+
+def test_intervals_over_few_images_are_said_to_be_too_narrow():
+    column = list(np.linspace(0, 1, 100))
+    ours = scores({("A", "Deletion"): column, ("A", "Entropy"): column})
+    few = ours[ours["image"] < 7].assign(dataset="photographs")
+    for table in (Fidelity(Bootstrap(resamples=20)), Maps(Bootstrap(resamples=20))):
+        caption = table(pd.concat([ours, few])).caption
+        assert "100 of d, 7 of photographs" in caption
+        assert "with 7 images (photographs) they cover about 88%" in caption
+        assert "too narrow" not in table(ours).caption

@@ -1,0 +1,257 @@
+"""Claims of the alignment part, on tables whose verdict is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sparks_thesis.common.verdict import Outcome
+from sparks_thesis.harmonization.claims import (
+    GainOrder,
+    HowCurves,
+    ImprovesBoth,
+    LipschitzAligned,
+    OutsideHull,
+    Tradeoff,
+)
+from sparks_thesis.lipschitz.claims import (
+    BoundaryInOneStep,
+    CertificateHolds,
+    SoftmaxLoss,
+    TwinDifference,
+)
+
+
+def rows(model, metric, values, condition="", method="", dataset="digits", seed=0):
+    return pd.DataFrame(
+        {
+            "experiment": "x", "dataset": dataset, "model": model, "variant": "",
+            "condition": condition, "method": method, "metric": metric,
+            "image": range(len(values)), "seed": seed, "value": values,
+        }
+    )  # fmt: skip
+
+
+def noisy(mean, n=60, seed=0):
+    return mean + 0.01 * np.random.default_rng(seed).standard_normal(n)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "higher", "wanted"),
+    [
+        (0.5, 0.3, True, Outcome.REPLICATED),
+        (0.5, 0.3, False, Outcome.CONTRADICTED),
+        (0.3, 0.5, False, Outcome.REPLICATED),
+        (0.4, 0.4, True, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_a_network_is_compared_with_its_twin(ours, theirs, higher, wanted):
+    table = pd.concat(
+        [
+            rows("net", "M", noisy(ours), method="Saliency"),
+            rows("net_twin", "M", noisy(theirs, seed=1), method="Saliency"),
+            rows("other", "M", noisy(9), method="Saliency"),
+            rows("net", "M", noisy(-9), method="Random"),
+        ]
+    )
+    verdict = TwinDifference("M", higher)(table)
+    assert verdict.outcome == wanted
+    assert verdict.effect == pytest.approx((ours - theirs) * (1 if higher else -1), abs=0.01)
+
+
+def test_every_data_set_and_condition_counts():
+    table = pd.concat(
+        [
+            rows(model, "M", noisy(value, seed=k), condition, "Saliency", dataset)
+            for k, (model, dataset, condition, value) in enumerate(
+                [
+                    ("net", "a", "one", 1.0), ("net_twin", "a", "one", 0.0),
+                    ("net", "b", "two", 0.0), ("net_twin", "b", "two", 1.0),
+                ]
+            )
+        ]
+    )  # fmt: skip
+    assert TwinDifference("M", True, ["one"])(table).outcome == Outcome.REPLICATED
+    assert TwinDifference("M", True, ["one", "two"])(table).outcome == Outcome.CONTRADICTED
+    assert TwinDifference("N", True)(table).outcome == Outcome.NOT_RUN
+
+
+@pytest.mark.parametrize(
+    ("norm", "left", "wanted"),
+    [
+        (1.0, 0.02, Outcome.REPLICATED),
+        (0.5, 0.02, Outcome.CONTRADICTED),
+        (1.0, 0.5, Outcome.CONTRADICTED),
+    ],
+)
+def test_one_step_must_have_norm_one_and_end_on_the_boundary(norm, left, wanted):
+    table = pd.concat(
+        [
+            rows(model, metric, noisy(value, seed=3))
+            for model in ("net", "net_twin")
+            for metric, value in (("GradientNorm", norm), ("BoundaryError", left))
+        ]
+    )
+    assert BoundaryInOneStep()(table).outcome == wanted
+
+
+def test_one_broken_certificate_contradicts():
+    def table(attack, cosine):
+        return pd.concat(
+            [
+                rows("net", "CertifiedRadius", np.ones(60)),
+                rows("net", "AttackNorm", attack),
+                rows("net", "AttackCosine", noisy(cosine)),
+                rows("net_twin", "AttackCosine", noisy(0.5)),
+            ]
+        )
+
+    held, broken = np.full(60, 2.0), np.full(60, 2.0)
+    broken[7] = 0.99
+    assert CertificateHolds()(table(held, 0.95)).outcome == Outcome.REPLICATED
+    assert CertificateHolds()(table(broken, 0.95)).outcome == Outcome.CONTRADICTED
+    assert CertificateHolds()(table(held, 0.5)).outcome == Outcome.CONTRADICTED
+    assert "1 of 60" in CertificateHolds()(table(broken, 0.95)).measured
+
+
+def test_the_softmax_loss_must_beat_the_earlier_and_match_the_twin():
+    def table(soft, earlier, twin):
+        named = {"hkr_convnet": soft, "hkr_convnet_one_vs_all": earlier, "hkr_convnet_twin": twin}
+        return pd.concat(
+            [
+                rows(m, "Accuracy", (np.arange(1000)[::step] < 1000 * a).astype(float), "test")
+                for (m, a), step in zip(named.items(), (1, 1, -1), strict=True)
+            ]
+        )
+
+    assert SoftmaxLoss()(table(0.98, 0.8, 0.98)).outcome == Outcome.REPLICATED
+    assert SoftmaxLoss()(table(0.95, 0.97, 0.95)).outcome == Outcome.CONTRADICTED
+    assert SoftmaxLoss()(table(0.85, 0.8, 0.95)).outcome == Outcome.CONTRADICTED
+    assert SoftmaxLoss()(table(0.9, 0.8, 0.9)[:1000]).outcome == Outcome.NOT_RUN
+
+
+def harmonized(gains):
+    """Three seeds of a baseline and of networks with these gains (alignment, accuracy) by λ."""
+    found = []
+    for seed in range(3):
+        for weight, (aligned, accurate) in {0: (0, 0), **gains}.items():
+            model = f"net_lambda_{weight}"
+            differs = seed - 1 if weight else 0  # networks of one kind are not all alike
+            right = np.arange(100) < 100 * (0.5 + accurate) + differs
+            like_people = noisy(0.3 + aligned + 0.01 * differs)
+            found += [
+                rows(model, "Spearman", like_people, "max-abs", seed=seed),
+                rows(model, "HumanCeiling", np.full(60, 0.6), seed=seed),
+                rows(model, "Accuracy", right.astype(float), "test", seed=seed),
+            ]  # fmt: skip
+    return pd.concat(found)
+
+
+def test_harmonizing_must_raise_alignment_and_accuracy():
+    assert ImprovesBoth()(harmonized({10: (0.2, 0.1)})).outcome == Outcome.REPLICATED
+    assert ImprovesBoth()(harmonized({10: (0.2, -0.1)})).outcome == Outcome.CONTRADICTED
+    best = ImprovesBoth()(harmonized({1: (0.1, -0.1), 10: (0.3, 0.1)}))
+    assert best.outcome == Outcome.REPLICATED
+    assert "λ = 10, alignment +50.0 points" in best.measured  # 0.3 of a ceiling of 0.6
+    assert ImprovesBoth()(rows("net", "Accuracy", [1.0])).outcome == Outcome.NOT_RUN
+
+
+def network(model, aligned, accurate, seed=0, revealed=0.5):
+    """Numbers of one network: alignment over a human ceiling of .5, accuracies."""
+    return pd.concat(
+        [
+            rows(model, "Spearman", [aligned / 2], "max-abs", "Saliency", seed=seed),
+            rows(model, "HumanCeiling", [0.5], seed=seed),
+            rows(model, "Accuracy", [accurate], "test", seed=seed),
+            *(
+                rows(model, "RevealedAccuracy", [value], share, seed=seed)
+                for share, value in (("0", 0.0), ("0.1", revealed), ("0.4", revealed), ("1", 1.0))
+            ),
+        ]
+    )
+
+
+def networks(**gains):
+    """A baseline of alignment .1 and a harmonized network of each architecture, three seeds."""
+    return pd.concat(
+        network(f"{name}_lambda_{w}", 0.1 + (gain * (0.9 + 0.1 * seed) if w else 0), 0.7, seed)
+        for name, gain in gains.items()
+        for w in (0, 5)
+        for seed in range(3)
+    )
+
+
+@pytest.mark.parametrize(
+    ("gains", "wanted", "effect"),
+    [
+        ({"vit": 0.4, "vgg": 0.3, "resnet": 0.1}, Outcome.REPLICATED, 0.1),
+        ({"vit": 0.4, "resnet": 0.1}, Outcome.REPLICATED, 0.3),
+        ({"vit": 0.2, "vgg": 0.3, "resnet": 0.1}, Outcome.CONTRADICTED, -0.1),
+        ({"vit": 0.2, "other": 0.3}, Outcome.NOT_RUN, None),
+    ],
+)
+def test_the_order_of_gains(gains, wanted, effect):
+    verdict = GainOrder(["vit", "vgg", "resnet"])(networks(**gains))
+    assert verdict.outcome == wanted
+    if effect is not None:
+        assert verdict.effect == pytest.approx(effect)
+
+
+def test_how_curves_are_compared_with_an_ideal_observer():
+    table = pd.concat(
+        network(f"net_lambda_{w}", 0.5 if w else 0.1, 0.7, seed, revealed + 0.01 * w * (seed - 1))
+        for w, revealed in ((0, 0.4), (5, 0.9))
+        for seed in range(3)
+    )
+    verdict = HowCurves()(table)
+    # Shares 0 and 1 do not count: distances are 1 - .4 and 1 - .9.
+    assert verdict.effect == pytest.approx(0.6 - 0.1)
+    assert verdict.outcome == Outcome.REPLICATED
+    assert HowCurves()(rows("net", "M", [1.0])).outcome == Outcome.NOT_RUN
+
+
+@pytest.mark.parametrize(("sign", "wanted"), [(-1, "replicated"), (1, "contradicted")])
+def test_a_trade_off_needs_many_networks(sign, wanted):
+    table = pd.concat(
+        network(f"net{i}_lambda_0", 0.5 + sign * 0.03 * i, 0.6 + 0.02 * i) for i in range(12)
+    )
+    verdict = Tradeoff()(table)
+    assert verdict.outcome == wanted
+    assert verdict.effect == pytest.approx(sign)
+    few = table[table["model"].isin(["net0_lambda_0", "net1_lambda_0"])]
+    assert Tradeoff()(few).measured.startswith("2 architectures")
+
+
+@pytest.mark.parametrize(
+    ("lipschitz", "wanted"), [(0.5, Outcome.REPLICATED), (0.25, Outcome.CONTRADICTED)]
+)
+def test_lipschitz_networks_beside_all_others(lipschitz, wanted):
+    table = pd.concat(
+        network(f"{name}_lambda_0", value * (0.9 + 0.1 * seed), 0.7, seed)
+        for name, value in (("otnn", lipschitz), ("a", 0.3), ("b", 0.1))
+        for seed in range(3)
+    )
+    verdict = LipschitzAligned(["otnn"])(table)
+    assert verdict.outcome == wanted
+    assert verdict.effect == pytest.approx(lipschitz - 0.3)
+    assert LipschitzAligned(["none"])(table).outcome == Outcome.NOT_RUN
+
+
+def square(inside):
+    """Published points: a square of plain models, and one harmonized model."""
+    points = [("a", 0, 0), ("b", 10, 0), ("c", 10, 10), ("d", 0, 10)]
+    names = [(*point, "group: CNN") for point in points] + [("h", *inside, "harmonized")]
+    return pd.DataFrame(
+        {"item": "ClickMe figure", "model": m, "condition": c, "metric": metric, "value": value}
+        for m, x, y, c in names
+        for metric, value in (("Accuracy", x), ("Alignment", y))
+    )
+
+
+@pytest.mark.parametrize(
+    ("point", "wanted", "distance"),
+    [((5, 14), "replicated", 4), ((5, 9), "contradicted", -1), ((5, 10.1), "inconclusive", 0.1)],
+)
+def test_points_outside_a_hull(point, wanted, distance):
+    verdict = OutsideHull()(square(point))
+    assert verdict.outcome == wanted
+    assert verdict.effect == pytest.approx(distance)

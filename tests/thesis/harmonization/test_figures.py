@@ -1,0 +1,131 @@
+"""Figures of the alignment part: what is drawn is what was given."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sparks.errors import SparksError
+from sparks_thesis.common.kept import Kept
+from sparks_thesis.harmonization.figures import AlignmentTradeoff, HarmonizedGallery, HumanFeatures
+from sparks_thesis.lipschitz.figures import Counterfactuals, LipschitzSaliency, Toy
+
+
+def kept(model, seed=0, dataset="d", **arrays):
+    told = {"classes": ["a", "b"], "steps": [0, 1], "inner": 1.0, "outer": 2.0, "order": 1}
+    return Kept(dataset, model, seed, told, arrays)
+
+
+def aligned(model, seed=0):
+    rng = np.random.default_rng(seed)
+    return kept(
+        model,
+        seed,
+        images=rng.random((3, 3, 8, 8)),
+        human=rng.random((3, 8, 8)),
+        saliency=rng.random((3, 8, 8)),
+        labels=np.array([0, 1, 0]),
+    )
+
+
+def test_the_gallery_shows_every_network_of_one_seed():
+    drawing = HarmonizedGallery(rows=2)(
+        [aligned("n_lambda_0", 1), aligned("n_lambda_0"), aligned("n_lambda_10")]
+    )
+    assert len(drawing.figure.axes) == 2 * 4  # image, human map, two networks
+    assert "simulated" in drawing.caption
+    with pytest.raises(SparksError):
+        HarmonizedGallery()([])
+
+
+def scores():
+    rows = [
+        ("n_lambda_" + weight, metric, condition, seed, float(value))
+        for seed in (0, 1)
+        for weight, level in (("0", 0.3), ("10", 0.5))
+        for metric, condition, value in (
+            ("Spearman", "max-abs", level),
+            ("HumanCeiling", "", 1.0),
+            ("Accuracy", "test", level + 0.1),
+            ("RevealedAccuracy", "0", 0.1),
+            ("RevealedAccuracy", "0.5", level),
+        )
+    ]
+    table = pd.DataFrame(rows, columns=["model", "metric", "condition", "seed", "value"])
+    return table.assign(dataset="d", image=0)
+
+
+PUBLISHED = pd.DataFrame(
+    [
+        ("fel2022harmonization", name, condition, metric, value)
+        for name, condition, metric, value in (
+            ("ViT", "baseline", "Accuracy", 73.0), ("ViT", "baseline", "Alignment", 29.0),
+            ("ViT", "harmonized", "Accuracy", 75.0), ("ViT", "harmonized", "Alignment", 72.0),
+            ("dot", "group: CNN", "Accuracy", 60.0), ("dot", "group: CNN", "Alignment", 20.0),
+        )
+    ] + [
+        ("serrurier2023lipschitz", "OTNN", None, "Accuracy", 67.0),
+        ("serrurier2023lipschitz", "OTNN", None, "Alignment", 0.54),
+    ],
+    columns=["paper", "model", "condition", "metric", "value"],
+)  # fmt: skip
+
+
+def test_the_tradeoff_draws_our_points_and_the_published_ones():
+    left, right = AlignmentTradeoff()(scores(), PUBLISHED).figure.axes
+    points = [line.get_xydata()[0] for line in left.lines if line.get_marker() in "os"]
+    assert any(np.allclose(p, (40, 30)) for p in points)
+    assert any(np.allclose(p, (60, 50)) for p in points)
+    dots = np.concatenate([c.get_offsets() for c in right.collections])
+    for wanted in [(73, 29), (75, 72), (60, 20), (67, 54)]:
+        assert any(np.allclose(dot, wanted) for dot in dots)
+    assert len(right.texts) == 1  # one arrow
+
+
+def test_the_curves_are_means_over_seeds():
+    (axis,) = HumanFeatures()(scores()).figure.axes
+    curves = {line.get_label(): line.get_xydata() for line in axis.lines}
+    np.testing.assert_allclose(curves["λ = 10"], [(0, 10), (50, 50)])
+
+
+def walked(model):
+    rng = np.random.default_rng(0)
+    return kept(
+        model,
+        images=rng.random((2, 1, 4, 4)),
+        target=np.array([0, 1]),
+        walked=rng.random((2, 2, 1, 4, 4)),
+        logits=rng.random((2, 2, 2)),
+        **{"maps.Saliency": rng.random((2, 4, 4)), "maps.SmoothGrad": rng.random((2, 4, 4))},
+    )
+
+
+def test_networks_stand_beside_their_twins():
+    pair = [walked("net"), walked("other"), walked("net_twin")]
+    assert len(LipschitzSaliency(rows=2)(pair).figure.axes) == 2 * 5
+    figure = Counterfactuals(rows=2)(pair).figure
+    assert len(figure.axes) == 2 * 2 * 2
+    with pytest.raises(SparksError, match="twin"):
+        Counterfactuals()(pair[:2])
+
+
+@pytest.mark.parametrize(("asked", "shown"), [("b", "b"), ("absent", "a"), ("", "a")])
+def test_the_network_asked_for_is_shown_where_it_was_measured(asked, shown):
+    pairs = [walked(name) for name in ("a", "a_twin", "b", "b_twin")]
+    figure = Counterfactuals(rows=1, model=asked)(pairs).figure
+    titles = [block.get_suptitle() for block in figure.subfigs]
+    assert titles == [shown, f"{shown}_twin"]
+
+
+def test_the_toy_draws_both_functions_and_their_zero():
+    axis = np.linspace(-2, 2, 10)
+    arrays = {"points": np.random.default_rng(0).random((8, 2))}
+    for name in ("hkr_dense", "hkr_dense_twin"):
+        arrays |= {
+            f"{name}.axis": axis,
+            f"{name}.levels": np.add.outer(axis, axis),
+            f"{name}.ends": arrays["points"] + 1,
+        }
+    figure = Toy(steps=2)([kept("", **arrays)]).figure
+    assert len(figure.axes) == 4  # two planes, two bars
+    with pytest.raises(SparksError):
+        Toy()([])

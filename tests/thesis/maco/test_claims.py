@@ -1,0 +1,121 @@
+"""The claims on MACO, on made-up scores whose verdict is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sparks_thesis.common.verdict import Outcome
+from sparks_thesis.maco import claims as maco
+
+YES, NO, OPEN = Outcome.REPLICATED, Outcome.CONTRADICTED, Outcome.INCONCLUSIVE
+GENERATOR = np.random.default_rng(0)
+
+
+def rows(metric, method, centre, noise=0.01, n=40, variant="logit", condition=""):
+    values = centre + noise * GENERATOR.normal(size=n)
+    known = {"metric": metric, "method": method, "variant": variant, "condition": condition}
+    units = {"image": range(n), "value": values}
+    return pd.DataFrame({"dataset": "chimera", "model": "convnet", "seed": 0, **known, **units})
+
+
+def constant(error, ours, theirs):
+    return pd.concat(
+        [
+            rows("MagnitudeError", "MACO", error, 0.01 * error),
+            rows("MagnitudeError", "Fourier", 0.8),
+            rows("FreeParameters", "MACO", ours, 0, 1, ""),
+            rows("FreeParameters", "Fourier", theirs, 0, 1, ""),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "outcome"),
+    [(constant(1e-6, 50, 100), YES), (constant(0.1, 50, 100), NO), (constant(1e-6, 100, 100), NO)],
+)
+def test_spectrum_constant(table, outcome):
+    assert maco.SpectrumConstant()(table).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("ours", "fourier", "noise", "outcome"),
+    [
+        (0.22, 0.5, 0.01, YES),
+        (0.18, 0.5, 0.01, YES),  # nearer from below
+        (0.5, 0.25, 0.01, NO),
+        (0.22, 0.1, 0.01, NO),  # MACO is nearer, but Fourier has less than images
+        (0.2, 0.21, 0.2, OPEN),
+    ],
+)
+def test_lower_high_frequency(ours, fourier, noise, outcome):
+    table = pd.concat(
+        [
+            rows("HighFrequencyShare", "natural images", 0.2, 0),
+            rows("HighFrequencyShare", "MACO", ours, noise),
+            rows("HighFrequencyShare", "Fourier", fourier, noise),
+        ]
+    )
+    assert maco.LowerHighFrequency()(table).outcome == outcome
+
+
+def scored(plausible, fid, seen):
+    """Scores of MACO; both rivals have 2, 20 and 0.5. The network itself is no judge."""
+    parts = [rows("Transferability", "MACO", 9, condition="itself")]
+    for method, values in (
+        ("MACO", (plausible, fid, seen)), ("Fourier", (2, 20, 0.5)), ("CBR", (2, 20, 0.5))
+    ):  # fmt: skip
+        parts += [
+            rows("Plausibility", method, values[0]),
+            rows("FID", method, values[1], 0, 1),
+            rows("FID resampled", method, values[1], 0.5),
+            rows("Transferability", method, values[2], condition="other"),
+        ]
+    return pd.concat(parts)
+
+
+@pytest.mark.parametrize(
+    ("scores", "outcome"),
+    [((1, 10, 0.9), YES), ((3, 10, 0.9), NO), ((1, 30, 0.9), NO), ((1, 10, 0.2), NO)],
+)
+def test_beats_fourier(scores, outcome):
+    verdict = maco.BeatsFourier()(scored(*scores))
+    assert verdict.outcome == outcome
+    assert "FID against CBR, convnet on chimera" in verdict.measured
+    assert (verdict.effect > 0) == (outcome == YES)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "noise", "outcome"),
+    [(0.8, 0.6, 0.1, YES), (0.6, 0.8, 0.1, NO), (0.6, 0.61, 0.5, OPEN)],
+)
+def test_human_prediction(ours, theirs, noise, outcome):
+    table = pd.concat(
+        [
+            rows("ObserverAccuracy", method, centre, noise, variant="channel")
+            for method, centre in (("MACO", ours), ("Fourier", theirs))
+        ]
+    )
+    verdict = maco.HumanPrediction()(table)
+    assert verdict.outcome == outcome
+    assert "no person" in verdict.measured
+
+
+@pytest.mark.parametrize(("passed", "outcome"), [(38, YES), (4, NO), (21, OPEN)])
+def test_concept_selective(passed, outcome):
+    table = rows("Selective", "MACO", 0, 0, variant="concept")
+    table["value"] = [1.0] * passed + [0.0] * (40 - passed)
+    assert maco.ConceptSelective()(table).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        maco.SpectrumConstant(),
+        maco.LowerHighFrequency(),
+        maco.BeatsFourier(),
+        maco.HumanPrediction(),
+        maco.ConceptSelective(),
+    ],
+)
+def test_not_run(claim):
+    assert claim(rows("Deletion", "MACO", 1)).outcome == Outcome.NOT_RUN
