@@ -17,7 +17,7 @@ PARTS = (
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
-    """Write the changes of every image, for the concepts of the Lens atlas, and some images with them covered."""
+    """Write what covering each concept changes in every image, and some of the images covered."""
     from pathlib import Path
 
     from harness.classes import classified

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Covered(NamedTuple):
+@dataclass(frozen=True)
+class Covered:
     """Changes of the logit, after less before, of the n images that show a concept.
 
     Attributes:
@@ -115,7 +116,7 @@ class Covering:
         return Covered(index, count[index] / cells, own, elsewhere)
 
     def covered(self, x: Tensor, maps: Tensor, threshold: float, cover: str) -> Tensor:
-        """Return images (N, C, H, W) with the cells that show the concept covered; see `__call__`."""
+        """Return images (N, C, H, W) with cells that show the concept covered; see `__call__`."""
         grid = Grid((maps.shape[1], maps.shape[2]), (x.shape[2], x.shape[3]))
         visible = grid.expand((maps <= threshold).flatten(1).float())
         method = self.covers[cover]
@@ -161,7 +162,7 @@ def summary(rows: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
             "elsewhere": bootstrap.mean(elsewhere),
             "difference": bootstrap.difference(own, elsewhere),
         }
-        row = {"class": name, "concept": int(concept), "cover": cover, "images": len(wide)}
+        row = {"class": name, "concept": int(str(concept)), "cover": cover, "images": len(wide)}
         row["area"] = float(wide["CoveredArea"].mean())
         for key, interval in means.items():
             row |= {key: interval.mean, f"{key}_low": interval.low, f"{key}_high": interval.high}

@@ -149,9 +149,11 @@ def _cross(one: Tensor, two: Tensor) -> Tensor:
     The eigenvalues of Σ₁ Σ₂ that are not 0 are the squared singular values of xᵀ y (n, m).
     """
     if min(one.shape[1], two.shape[1]) < one.shape[0]:
-        return torch.linalg.svdvals(one.T @ two).sum()
+        singular: Tensor = torch.linalg.svdvals(one.T @ two)
+        return singular.sum()
     root = _root(one @ one.T)
-    return torch.linalg.eigvalsh(root @ (two @ two.T) @ root).clamp(min=0).sqrt().sum()
+    squares: Tensor = torch.linalg.eigvalsh(root @ (two @ two.T) @ root)
+    return squares.clamp(min=0).sqrt().sum()
 
 
 def _root(matrix: Tensor) -> Tensor:

@@ -37,17 +37,18 @@ class ImportanceLayers:
         rows = scores[scores["metric"].isin(list(METRICS)) & (scores["method"] != "")]
         if rows.empty:
             raise SparksError("fig-importance-layers needs importances of concepts")
-        layers_of = rows.groupby(["dataset", "model"], sort=False)["variant"].nunique()
-        dataset, model = layers_of.idxmax()
-        rows = rows[(rows["dataset"] == dataset) & (rows["model"] == model)]
+        runs = [one for _, one in rows.groupby(["dataset", "model"], sort=False)]
+        rows = max(runs, key=lambda one: one["variant"].nunique())
+        dataset, model = str(rows["dataset"].iloc[0]), str(rows["model"].iloc[0])
         layers = by_depth(scores, rows["variant"])
         wide = rows.pivot_table(
             index=["metric", "variant", "seed", "image"], columns="method", values="value"
         )
         # Logits of different layers' reconstructions differ: compare with the best method there.
         methods = [m for m in wide.columns if m != REFERENCE]
-        means = wide.groupby(["metric", "variant"])[methods].mean()
-        order = means.loc["C-MuFidelity", layers[-1]].sort_values().index
+        means = wide[methods].groupby(level=["metric", "variant"]).mean()
+        last = means.loc[[("C-MuFidelity", layers[-1])]].iloc[0]
+        order = last.sort_values().index
         with style():
             from matplotlib.figure import Figure
 
@@ -55,7 +56,7 @@ class ImportanceLayers:
             axes = figure.subplots(1, 3, sharey=True)
             for axis, (metric, title) in zip(axes, METRICS.items(), strict=True):
                 for place, layer in enumerate(layers):
-                    values = self._gaps(wide.loc[metric, layer], metric, list(order))
+                    values = self._gaps(wide.loc[(metric, layer), :], metric, list(order))
                     y = np.arange(len(order)) + 0.22 * (place - (len(layers) - 1) / 2)
                     mean, low, high = (np.array(v) for v in zip(*values, strict=True))
                     axis.errorbar(

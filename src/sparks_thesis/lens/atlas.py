@@ -53,8 +53,8 @@ class ClassAtlas:
             "mapped" (k, n, C, s, s) and "maps" (k, n, s, s), the images that each concept
             contributes most to, and where it is seen; uint8 "pictures" (k, C + 1, q, q), where
             they were drawn, with opacity; float16 "features" (n, d) and "held_out" (m, d), see
-            `sparks_thesis.lens.reference`, of images that were surveyed, and of others that the model
-            takes for the class.
+            `sparks_thesis.lens.reference`, of images that were surveyed, and of others that the
+            model takes for the class.
         about: its other names and its number in ImageNet, where it has one.
     """
 

@@ -1,4 +1,4 @@
-"""Which models `make lens-serve` offers, and that a network of ImageNet's classes knows all of them."""
+"""Which models `make lens-serve` offers; a network of ImageNet's classes knows all of them."""
 
 import io
 
@@ -56,7 +56,7 @@ def test_the_command_line_names_the_first_or_is_refused(surveyed):
     assert named(choose(found, {"model": "convnet"}))[0] == "chimera/convnet"
     assert named(choose(found, {"dataset": "digits"}))[0] == "digits/convnet"
     assert len(choose(found, {"dataset": "digits"})) == len(found)
-    with pytest.raises(SparksError, match="dataset=mnist was surveyed: choose one of .*chimera"):
+    with pytest.raises(SparksError, match=r"dataset=mnist was surveyed: choose one of .*chimera"):
         choose(found, {"dataset": "mnist"})
 
 
