@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -263,7 +264,7 @@ def chapters(check: Check, name: str, model: Classifier, layer: str, x: Tensor) 
             ascent(logits(model, range(4)), statistics, (size.side, size.side))
 
         bare = floor(model, x, 0, 4 * 6 * steps, 24, precision)
-        measured = ratio(draw, bare, 1)
+        measured = ratio(draw, bare, size.repeats)
         label = f"MACO, {name}, {precision}, 4 pictures of {2 * size.side} px, {steps} steps"
         check.row(
             "chapters", label,
@@ -274,6 +275,46 @@ def chapters(check: Check, name: str, model: Classifier, layer: str, x: Tensor) 
     eva(model, one, goal)
     taken = seconds(lambda: eva(model, one, goal))
     check.row("chapters", f"EVA, hybrid from {layer}, {name}, 144 cells", images_per_s=1 / taken)
+
+
+def waits(check: Check, name: str, model: Classifier, x: Tensor, target: Tensor) -> None:
+    """Count how often the host waits for the GPU, and say where, by more steps or batches."""
+    if check.device.type != "cuda":
+        return
+    side = check.size.side
+    statistics = image_statistics(lambda: iter([x.cpu()]))
+    objective = logits(model, range(4))
+    cases: dict[str, Callable[[int], Any]] = {
+        "MACO, steps": lambda n: Ascent(canvas=2.0, steps=n)(objective, statistics, (side, side)),
+        "Sobol, batches": lambda n: Sobol(grid=4, points=8, engine=Engine(batch_size=144 // n))(
+            model, x[:1], target[:1]
+        ),
+        "IG, batches": lambda n: IntegratedGradients(steps=48, batch_size=48 // n)(
+            model, x[:1], target[:1]
+        ),
+    }
+    for label, work in cases.items():
+        work(2)
+        counts = []
+        for n in (2, 8):
+            torch.cuda.synchronize()
+            torch.cuda.set_sync_debug_mode("warn")
+            try:
+                with warnings.catch_warnings(record=True) as seen:
+                    warnings.simplefilter("always")
+                    work(n)
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+            where = [
+                f"{Path(w.filename).name}:{w.lineno}"
+                for w in seen
+                if "synchronizing" in str(w.message)
+            ]
+            counts.append(len(where))
+        check.row(
+            "waits", f"{label}, {name}", of_2=counts[0], of_8=counts[1],
+            where=", ".join(f"{place} x {where.count(place)}" for place in dict.fromkeys(where)),
+        )  # fmt: skip
 
 
 def memory(check: Check, name: str, model: Classifier, x: Tensor) -> None:
@@ -358,6 +399,7 @@ def main() -> int:
                 25,
                 lambda n=name, m=model, k=layer: chapters(check, n, m, k, x),
             ),
+            "waits": (5, lambda n=name, m=model, t=target: waits(check, n, m, x, t)),
             "memory": (10, lambda n=name, m=model: memory(check, n, m, x)),
             "agreement": (15, lambda n=name, m=model: agreement(check, n, m, x)),
             "compile": (60, lambda n=name, m=model: compiled(check, n, m)),

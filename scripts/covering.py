@@ -1,4 +1,4 @@
-"""Cover the places where test images show a concept, and measure what that does to the logit of its class."""
+"""Cover the places where test images show a concept: what does that do to the class's logit?"""
 
 from harness import places
 from harness.job import Config, Paths, main

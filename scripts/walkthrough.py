@@ -21,9 +21,12 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     image = min(settings["image"], len(x) - 1)
     one = slice(image, image + 1)
     method = replace(build_method(settings["method"]), points=settings["points"])
-    name = ImageSet.load(inputs["images"]).classes[int(target[image])]
+    images = ImageSet.load(inputs["images"])
+    told = {"explained": images.classes[int(target[image])]}
+    if "credits" in images.tables:
+        told["credit"] = images.tables["credits"][int(images.labels[image])]
     kept = steps(method, model, x[one], target[one])
-    save_tensors(outputs["steps"], kept, cfg.provenance(explained=name))
+    save_tensors(outputs["steps"], kept, cfg.provenance(**told))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import scipy.stats
 from sparks.errors import SparksError
 from sparks.statistics import (
     Bootstrap,
+    coverage,
     interval_of,
     kendall_tau,
     proportion,
@@ -44,6 +45,16 @@ def test_coverage_is_the_level():
     ]
     # 300 draws of 0.8: standard deviation 0.023; a percentile interval at n = 50 is a little short.
     assert 0.71 < np.mean(covered) < 0.87
+
+
+@pytest.mark.parametrize("n", [3, 7, 20])
+def test_coverage_with_few_values_is_that_of_simulated_ones(n):
+    generator = np.random.default_rng(n)
+    samples = generator.normal(size=(2000, n))
+    means = samples[:, generator.integers(n, size=(1000, n))].mean(2)
+    low, high = np.quantile(means, [0.025, 0.975], axis=1)
+    held = np.mean((low <= 0) & (high >= 0))
+    assert coverage(n) == pytest.approx(held, abs=0.025)  # 2.5 standard errors at n = 3
 
 
 def test_pairing_removes_what_both_share():

@@ -297,8 +297,8 @@ def _models(config: DictConfig) -> Iterator[Unit]:
             done = work.setdefault((run.dataset, run.model), _nothing())
             if run.seed == grid.experiment(config, name)["seeds"][0]:
                 _add_explanations(config, name, run, done)
-            for study, datasets in grid.experiment(config, name)["studies"].items():
-                if run.dataset in datasets:
+            for study in grid.experiment(config, name)["studies"]:
+                if run in grid.study_runs(config, name, study):
                     _add_study(config, study, run, done)
     for dataset, judge, layer in _judges(config):
         done = work.setdefault((dataset, judge), _nothing())

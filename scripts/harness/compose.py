@@ -34,8 +34,8 @@ from sparks.errors import SparksError
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config"
 FOLDER = "sparks.data.Folder"
-# Environment variable: optional data sets to do without, joined by commas. A run sets it when it starts, to those
-# that are not on disk, and its jobs read it.
+# Environment variable: optional data sets to do without, joined by commas. A run sets it when it
+# starts, to those that are not on disk, and its jobs read it.
 ABSENT = "SPARKS_ABSENT"
 
 # Groups whose options are all present at once, under the plural of the group's name.
@@ -94,7 +94,7 @@ def settle(config: DictConfig) -> DictConfig:
 
 
 def choose_present(config: DictConfig) -> DictConfig:
-    """Take the data sets that a scale lists as `NAME?` where their files are on disk, and no others.
+    """Take the data sets that a scale lists as `NAME?` where their files are on disk.
 
     Those without files are noted in `left_out`: data set → experiments that would have used it. The
     environment variable `ABSENT` overrules the disk, so that all processes of a run decide alike.
@@ -126,8 +126,8 @@ def _on_disk(config: DictConfig, name: str) -> bool:
     folder = OmegaConf.select(config, f"datasets.{name}.folder")
     if folder is None:
         raise SparksError(
-            f"the scale lists '{name}?': a data set that is used only where it is on disk needs a file "
-            f"config/dataset/{name}.yaml whose key `folder` says where its files lie"
+            f"the scale lists '{name}?': a data set that is used only where it is on disk needs "
+            f"a file config/dataset/{name}.yaml whose key `folder` says where its files lie"
         )
     if ABSENT in os.environ:
         return name not in os.environ[ABSENT].split(",")
@@ -209,7 +209,8 @@ def scale_of(config: DictConfig, dataset: str) -> DictConfig:
 def per_dataset(config: DictConfig, dataset: str) -> dict[str, Any]:
     """Return the entries of the tree that are otherwise for one data set: name → node.
 
-    `scale.per_dataset` holds, for some data sets, a part of the tree that is laid over the whole one.
+    `scale.per_dataset` holds, for some data sets, a part of the tree, laid over the whole one, and
+    `dataset`, laid over the data set itself.
 
     Raises:
         SparksError: when it names a key that is not there.
@@ -218,11 +219,13 @@ def per_dataset(config: DictConfig, dataset: str) -> dict[str, Any]:
     laid: dict[str, Any] = {}
     for name, change in changes.items():
         try:
-            both = OmegaConf.is_config(change) and OmegaConf.is_config(config[name])
-            laid[name] = OmegaConf.merge(config[name], change) if both else change
+            whole = config.datasets[dataset] if name == "dataset" else config[name]
+            both = OmegaConf.is_config(change) and OmegaConf.is_config(whole)
+            laid[name] = OmegaConf.merge(whole, change) if both else change
         except OmegaConfBaseException as error:
             raise SparksError(
-                f"scale.per_dataset.{dataset}.{error.full_key or name}: there is no such key in the configuration"
+                f"scale.per_dataset.{dataset}.{error.full_key or name}: there is no such key in "
+                "the configuration"
             ) from None
     return laid
 

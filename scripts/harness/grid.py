@@ -63,9 +63,22 @@ def experiment(config: DictConfig, name: str) -> dict[str, Any]:
 def runs(config: DictConfig, name: str) -> list[Run]:
     """List the trained models of an experiment."""
     grid = experiment(config, name)
-    pairs = product(grid["datasets"], grid["models"], grid["seeds"])
-    listed = [Run(*run) for run in pairs]
+    listed = [
+        Run(dataset, model, seed)
+        for dataset in grid["datasets"]
+        for model in _models(config, dataset, grid["models"])
+        for seed in grid["seeds"]
+    ]
     return [run for run in listed if not _excluded(grid, **run._asdict())]
+
+
+def _models(config: DictConfig, dataset: str, models: list[str]) -> list[str]:
+    """Name the models of a data set, a pretrained one for those that cannot be trained on it."""
+    pretrained = config.datasets[dataset].get("pretrained")
+    if pretrained is None:
+        return models
+    chosen = [pretrained if config.models[m].weights is None else m for m in models]
+    return list(dict.fromkeys(chosen))
 
 
 def explanations(config: DictConfig, name: str) -> list[Explanation]:
@@ -76,6 +89,17 @@ def explanations(config: DictConfig, name: str) -> list[Explanation]:
         for run in runs(config, name)
         for method in grid["methods"]
         if not _excluded(grid, **run._asdict(), method=method)
+    ]
+
+
+def metrics(config: DictConfig, name: str, job: Explanation) -> list[str]:
+    """List the families of metrics that score one method's maps of a model."""
+    grid = experiment(config, name)
+    return [
+        metric
+        for metric in grid["metrics"]
+        if _has_truth(config, job.dataset, metric)
+        and not _excluded(grid, **job._asdict(), metric=metric)
     ]
 
 
@@ -102,13 +126,11 @@ def scores(config: DictConfig, name: str) -> list[str]:
 
 def _of_runs(config: DictConfig, name: str) -> Iterator[str]:
     """Yield the numbers of models trained once, on all training images."""
-    metrics = experiment(config, name)["metrics"]
     yield from (places.EVALUATION.format(**run._asdict()) for run in runs(config, name))
     yield from (places.COST.format(**job._asdict()) for job in explanations(config, name))
     for job in explanations(config, name):
-        for metric in metrics:
-            if _has_truth(config, job.dataset, metric):
-                yield places.SCORES.format(**job._asdict(), metric=metric)
+        for metric in metrics(config, name, job):
+            yield places.SCORES.format(**job._asdict(), metric=metric)
 
 
 def _of_folds(config: DictConfig, name: str) -> Iterator[str]:
@@ -222,10 +244,20 @@ def test_splits(config: DictConfig, names: Mapping[str, str]) -> list[str]:
     return [places.DATA.format(dataset=names["dataset"], split=split) for split in splits]
 
 
+def study_runs(config: DictConfig, name: str, study: str) -> list[Run]:
+    """List the trained models of an experiment that one of its studies is made on."""
+    grid = experiment(config, name)
+    return [
+        run
+        for run in runs(config, name)
+        if run.dataset in grid["studies"].get(study, [])
+        and not _excluded(grid, **run._asdict(), study=study)
+    ]
+
+
 def studied(config: DictConfig, name: str, study: str, *templates: str) -> list[str]:
     """List artifacts of a study, for each model on the data sets that the study is made on."""
-    datasets = experiment(config, name)["studies"].get(study, [])
-    chosen = [run for run in runs(config, name) if run.dataset in datasets]
+    chosen = study_runs(config, name, study)
     return list(dict.fromkeys(t.format(**run._asdict()) for run in chosen for t in templates))
 
 
@@ -303,9 +335,25 @@ def _has_truth(config: DictConfig, dataset: str, metric: str) -> bool:
 
 
 def items(config: DictConfig) -> list[str]:
-    """List the figures and tables of the experiments that were chosen, each once."""
+    """List the figures and tables of the experiments that were chosen, each once.
+
+    One of studies that are made on none of the data sets has nothing to show and is left out.
+    """
     listed = [item for name in config.experiments for item in config.experiments[name]["items"]]
-    return list(dict.fromkeys(listed))
+    return [item for item in dict.fromkeys(listed) if _reads_something(config, item)]
+
+
+def _reads_something(config: DictConfig, item: str) -> bool:
+    names, reads = _experiments_of(config, item), config["items"][item].reads
+    return any(any(True for _ in _reads(config, kind, [name])) for kind in reads for name in names)
+
+
+def _experiments_of(config: DictConfig, item: str) -> list[str]:
+    """Name the chosen ones of an item's experiments, or all of them where none was chosen."""
+    own = config["items"][item].experiments
+    if own == "all":
+        return list(config.experiments)
+    return [name for name in own if name in config.experiments] or list(own)
 
 
 def item_inputs(config: DictConfig, item: str) -> dict[str, list[str]]:
@@ -315,10 +363,8 @@ def item_inputs(config: DictConfig, item: str) -> dict[str, list[str]]:
     the others: a chapter that runs alone takes no other one out of a table.
     """
     settings = config["items"][item]
-    names, own = list(config.experiments), experiments()
-    if settings.experiments != "all":
-        own = list(settings.experiments)
-        names = [name for name in own if name in names] or own
+    own = experiments() if settings.experiments == "all" else list(settings.experiments)
+    names = _experiments_of(config, item)
     found = {kind: list(dict.fromkeys(_reads(config, kind, names))) for kind in settings.reads}
     if "scores" in settings.reads:
         left_out = (places.EXPERIMENT.format(experiment=name) for name in own if name not in names)
@@ -366,6 +412,18 @@ def _reads(config: DictConfig, kind: str, names: list[str]) -> Iterator[str]:
                 yield places.STUDY_MEASURES
             case "walkthrough":
                 yield from studied(config, name, kind, places.WALKTHROUGH)
+
+
+def before_gallery(config: DictConfig) -> set[str]:
+    """Name fig-gallery, the first figure that a long run is to show, and what it waits for."""
+    item = "fig-gallery"
+    if item not in items(config):
+        return set()
+    names = _experiments_of(config, item)
+    templates = (places.TRAIN, places.TEST, places.EXPLAINED, places.WEIGHTS, places.MAPS)
+    jobs = [job._asdict() for name in names for job in explanations(config, name)]
+    made = {template.format(**job) for job in jobs for template in templates}
+    return made | set(item_outputs(config, item).values())
 
 
 def experiments() -> list[str]:

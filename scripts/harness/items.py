@@ -72,7 +72,8 @@ def _steps(file: str) -> Steps:
 
     made = tensor_provenance(file)
     arrays = {name: tensor.numpy() for name, tensor in load_tensors(file).items()}
-    return Steps(made["job"]["dataset"], made["job"]["model"], made["explained"], arrays)
+    job = made["job"]
+    return Steps(job["dataset"], job["model"], made["explained"], arrays, made.get("credit", ""))
 
 
 def write_text(path: str, text: str) -> None:

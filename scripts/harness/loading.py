@@ -36,10 +36,14 @@ def classifier(settings: Mapping[str, Any], seed: int) -> Classifier:
 def trained(settings: Mapping[str, Any], weights: str, device: str) -> Classifier:
     """Build a model with the weights of an artifact, ready to predict."""
     from sparks.models import load_weights, resolve_device
+    from sparks.models.folded import channels_last_weights
 
     model = classifier(settings, seed=0)
     load_weights(model, weights)
-    return model.to(resolve_device(device)).eval()
+    there = resolve_device(device)
+    if there.type == "cpu":
+        channels_last_weights(model)
+    return model.to(there).eval()
 
 
 def explained(path: str, model: Classifier, target: str) -> tuple[Tensor, Tensor]:

@@ -75,7 +75,6 @@ def _of_runs(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
     """Yield the work on models trained once."""
     if grid.experiment(config, name).get("folds"):
         return
-    metrics = grid.experiment(config, name)["metrics"]
     for run in grid.runs(config, name):
         network, settings = f"{run.dataset}/{run.model}", _settings(config, run)
         if settings["model.weights"] is None:
@@ -83,6 +82,7 @@ def _of_runs(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
             yield (run, "train"), Work("train", network, 0, images, 0)
     for job in grid.explanations(config, name):
         network, scale = f"{job.dataset}/{job.model}", scale_of(config, job.dataset)
+        metrics = grid.metrics(config, name, job)
         curves = 4 * scale.curve_steps + scale.subsets if "fidelity" in metrics else 0
         settings = _settings(config, job)
         method = part(config, ["attribution.method"], dataset=job.dataset, attribution=job.method)

@@ -237,6 +237,8 @@ def _check_grid(config: DictConfig, name: str) -> None:
                     f"experiments.{name}.{key} names {value!r}: there is no config/{group}/"
                     f"{value}.yaml; allowed: {sorted(options)}"
                 )
+    for dataset in chosen["datasets"]:
+        _check_pretrained(config, dataset)
     for run in grid.runs(config, name):
         model, classes = config.models[run.model], _classes(config, run.dataset)
         if classes < 2 and model.weights is None:
@@ -261,6 +263,17 @@ def _check_grid(config: DictConfig, name: str) -> None:
     for job in grid.explanations(config, name):
         way_out = f", or add {{model: {job.model}, method: {job.method}}} to exclude"
         _check_able(config, f"experiments.{name}", job.model, job.method, way_out)
+
+
+def _check_pretrained(config: DictConfig, dataset: str) -> None:
+    """Refuse a data set on which nothing can be trained without a model that is trained already."""
+    model = config.datasets[dataset].get("pretrained")
+    trained = [name for name in config.models if config.models[name].weights is not None]
+    if model is not None and model not in trained:
+        raise SparksError(
+            f"datasets.{dataset}.pretrained names {model!r}, which is no model with weights of its "
+            f"own; allowed: {sorted(trained)}"
+        )
 
 
 def _classes(config: DictConfig, name: str) -> int:

@@ -144,6 +144,23 @@ class Bootstrap:
         )
 
 
+def coverage(n: int, level: float = 0.95) -> float:
+    """Return how often a percentile bootstrap interval of a mean holds the mean of n normal values.
+
+    Its ends are near mean ± z s √((n - 1) / n) / √n, s the standard deviation of the sample, so
+    they cover what Student's t gives that width: .88 with 7 values where the interval says .95
+    (Hesterberg 2015, "What teachers should know about the bootstrap").
+
+    Args:
+        n: values, at least 3.
+        level: that the interval states.
+    """
+    from scipy.stats import norm, t
+
+    width = norm.ppf((1 + level) / 2) * math.sqrt((n - 1) / n)
+    return float(2 * t.cdf(width, n - 1) - 1)
+
+
 def proportion(right: ArrayLike, level: float = 0.95) -> Interval:
     """Return the share of ones among zeros and ones (n,), NaN left out, with Wilson's interval.
 

@@ -1,8 +1,11 @@
 """Gradient methods on linear models (closed form), against Captum, and on what can go wrong."""
 
+import copy
+
 import captum.attr
 import pytest
 import torch
+from pretended_gpu import PretendedGPU
 from torch import nn
 
 from sparks.attribution import (
@@ -57,6 +60,48 @@ def test_integrated_gradients_sum_to_the_change_of_the_logit():
     with torch.no_grad():
         change = (model(x) - model(torch.zeros_like(x))).gather(1, target[:, None])[:, 0]
     torch.testing.assert_close(maps.sum((1, 2)), change, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("rule", "theirs"), [("trapezoid", "riemann_trapezoid"), ("gauss-legendre", "gausslegendre")]
+)
+def test_integrated_gradients_are_captums(rule, theirs):
+    model, (x, target) = random_net(), images()
+    found = IntegratedGradients(steps=7, baseline=0.3, rule=rule, batch_size=5)(model, x, target)
+    captums = captum.attr.IntegratedGradients(model)
+    expected = captums.attribute(x, baselines=0.3, target=target, n_steps=7, method=theirs).sum(1)
+    if rule == "trapezoid":  # Captum's weights sum to (steps - 1) / steps
+        expected = expected * 7 / 6
+    torch.testing.assert_close(found, expected.float())
+
+
+@pytest.mark.parametrize("method", [Saliency, GradientInput, IntegratedGradients, GuidedBackprop])
+def test_a_gpu_is_not_waited_for_between_batches(method):
+    model, (x, target) = random_net(), images(6)
+    expected = method(batch_size=4)(model, x, target)
+    waits = []
+    for size in (64, 4):
+        with PretendedGPU() as gpu:
+            found = method(batch_size=size)(copy.deepcopy(model).to(gpu.device), x, target)
+            waits.append(len(gpu.waits))
+        torch.testing.assert_close(found, expected)
+    assert waits[0] == waits[1] <= 6
+
+
+@pytest.mark.parametrize("method", [Saliency, GradientInput, IntegratedGradients])
+def test_an_input_whose_logits_are_not_finite_is_named(method):
+    """Behind the ReLU of an endless activation the derivative is a harmless-looking number."""
+
+    class Endless(nn.Module):
+        def forward(self, x):
+            y = x.flatten(1)[:, :2].relu()
+            bright = x.detach().flatten(1).sum(1, keepdim=True) > 100
+            return y + torch.where(bright, torch.inf, 0)
+
+    x = torch.rand(5, 3, 8, 8) / 2
+    x[3] = 0.9
+    with pytest.raises(SparksError, match=r"output for input 3.*NaN or infinite"):
+        method(batch_size=2)(Endless(), x, torch.zeros(5, dtype=torch.long))
 
 
 @pytest.mark.parametrize("steps", [10, 20, 50])

@@ -130,3 +130,19 @@ def test_verdict_follows_the_interval():
     assert above(Interval(0, -1, 1, 9), 0) == Outcome.INCONCLUSIVE
     assert above(Interval(1, float("nan"), float("nan"), 1), 0) == Outcome.INCONCLUSIVE
     assert all_of([]) == Outcome.NOT_RUN
+
+
+def test_a_data_set_of_few_images_is_not_judged_beside_one_of_many():
+    good, bad = {"Sobol": 0.2, "RISE": 0.2, "Saliency": 0.9}, {"Sobol": 0.9, "RISE": 0.2}
+    low = {**good, "Saliency": 0.1}
+    many = scores(good, low, low, BUDGET)
+    few = scores(bad | {"Saliency": 0.9}, good, good, {"Sobol": 9000, "RISE": 10})
+    few = few[few["image"] < 7].assign(dataset="few")
+    both = pd.concat([many, few], ignore_index=True)
+    for claim in (BeatsRise, AtLeastBlackBox):
+        names = (["RISE"], ["Saliency"]) if claim is AtLeastBlackBox else ()
+        judge = claim(MARGINS, *names, images=50)
+        assert judge(both) == judge(many)
+        assert judge(many).outcome == Outcome.REPLICATED
+        assert judge(few).outcome != Outcome.REPLICATED  # there is nothing else to judge
+        assert claim(MARGINS, *names)(both).outcome != Outcome.REPLICATED

@@ -38,7 +38,7 @@ def test_covering_what_the_logit_is_made_of_takes_all_of_it_and_other_places_the
     assert found.index.tolist() == list(range(6))
     assert found.area.tolist() == [2 / 16] * 6
     assert found.own["black"].tolist() == [-8.0] * 6  # 2 cells of 4 red pixels
-    # At its 16 places the area covers each red cell twice: 16 red pixels, 8 of them at its own place.
+    # At its 16 places the area covers each red cell twice: 16 red pixels, 8 at its own place.
     torch.testing.assert_close(found.elsewhere["black"], torch.full((6,), -8 / 15))
 
 

@@ -108,6 +108,18 @@ def test_steering_is_linear_at_the_last_layer_and_not_before(holistic):
     assert wide(holistic, "SteeringNonlinearity", variant="stages.0").max().max() > 0.01
 
 
+def test_importance_may_be_compared_at_the_last_layers_alone(
+    holistic_study, model, given, holistic
+):
+    study = replace(holistic_study, ranked_layers=1, dictionaries={}, swept=0, steered=0)
+    table = study.run(model, LAYERS, *given).table("made-up", "convnet", 0)
+    for metric in ("C-Deletion", "C-MuFidelity"):
+        rows, all_layers = (t[t["metric"] == metric] for t in (table, holistic))
+        assert set(rows["variant"]) == {LAYERS[-1]}
+        expected = all_layers[all_layers["variant"] == LAYERS[-1]]
+        assert rows["value"].tolist() == expected["value"].tolist()
+
+
 def test_reliability_counts_the_images_that_the_model_gets_right(holistic, sets):
     rows = holistic[holistic["variant"] == "strategies"]
     for name, of_class in rows.groupby("condition"):

@@ -157,7 +157,10 @@ def walkthrough():
     }
     for name, values in (("first", first), ("total", total)):
         tensors |= {f"{name}_low": values - 0.05, f"{name}_high": values + 0.05}
-    return Walkthrough()([Steps("chimera", "convnet", "fox", tensors)])
+    small = tensors | {"image": generator.random((3, 4, 4))}
+    return Walkthrough()(
+        [Steps("digits", "convnet", "0", small), Steps("chimera", "convnet", "fox", tensors)]
+    )
 
 
 def test_walkthrough_shows_every_step_with_its_numbers():
@@ -167,10 +170,10 @@ def test_walkthrough_shows_every_step_with_its_numbers():
     below = [axis.get_xlabel() for axis in drawing.figure.axes]
     assert "2.50" in below
     assert f"{8 / 23:.2f}" in below  # the score of the row that is shown
-    shown = axes_titled(drawing, "interactions ST − S").images[0].get_array()
+    shown = axes_titled(drawing, "interactions ST − S").images[1].get_array()
     np.testing.assert_allclose(shown, [[0.1, 0.0], [0.2, 0.0]], atol=1e-12)
     limits = {
-        axes_titled(drawing, title).images[0].get_clim()
+        axes_titled(drawing, title).images[1].get_clim()
         for title in ("total order ST", "first order S", "interactions ST − S")
     }
     assert limits == {(-0.5, 0.5)}

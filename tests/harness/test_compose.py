@@ -109,6 +109,7 @@ def test_an_override_changes_the_part_of_its_option_alone():
         ("device=tpu", ["device='tpu'", "auto"]),
         ("experiments.sobol.methods=[sobl]", ["'sobl'", "sobol", "config/attribution"]),
         ("experiments.sobol.datasets=[digit]", ["'digit'", "digits"]),
+        ("datasets.photographs.pretrained=convnet", ["'convnet'", "efficientnet_lite0"]),
         ("attribution=sobol", ["attributions.NAME", "experiments.NAME.methods"]),
         ("dataset.size=16", ["datasets.NAME"]),
         ("study.methods=[sobl]", ["study.methods", "'sobl'", "config/attribution"]),

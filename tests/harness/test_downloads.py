@@ -26,6 +26,12 @@ def test_what_one_must_bring_is_named_with_its_place_and_its_source():
 
 
 def test_what_is_made_here_needs_nothing():
-    laptop = compose(["scale=laptop"])
-    assert downloads.notes(laptop) == []
+    smoke = compose(["scale=smoke"])
+    assert downloads.notes(smoke) == []
+    assert downloads.to_bring(smoke) == []
+
+
+def test_the_default_run_can_fetch_what_it_does_without():
+    laptop = compose()
+    assert downloads.notes(laptop) == ["results/downloads/imagenette.json"]
     assert downloads.to_bring(laptop) == []

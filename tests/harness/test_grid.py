@@ -75,3 +75,33 @@ def test_maps_are_compared_with_parts_only_where_these_are_known():
     assert "results/scores/chimera/convnet/0/rise/localisation.parquet" in listed
     assert "results/scores/digits/convnet/0/rise/fidelity.parquet" in listed
     assert "results/scores/digits/convnet/0/rise/localisation.parquet" not in listed
+
+
+def runs(*overrides):
+    config = compose(["scale=smoke", "experiment=sobol", *overrides])
+    return [(run.dataset, run.model) for run in grid.runs(config, "sobol")]
+
+
+def test_a_pretrained_network_takes_the_place_of_those_that_photographs_cannot_train():
+    pair = ("photographs", "efficientnet_lite0")
+    assert runs("scale.models=[convnet,mlp]") == [("chimera", "convnet"), ("chimera", "mlp"), pair]
+    own = ["scale.datasets=[photographs]", "scale.models=[efficientnet_lite1]"]
+    assert runs(*own) == [("photographs", "efficientnet_lite1")]
+
+
+def test_what_photographs_are_left_out_of():
+    listed = [path for path in grid.scores(compose(), "sobol") if "photographs" in path]
+    assert not [path for path in listed if "/studies/" in path or "stability" in path]
+    metrics = {path.rpartition("/")[2] for path in listed if "/scores/" in path}
+    assert metrics == {"fidelity.parquet", "complexity.parquet"}
+    budget = grid.item_inputs(compose(), "fig-sobol-budget")["budget"]
+    assert budget == ["results/studies/budget/chimera/convnet/0.parquet"]
+
+
+def test_what_the_gallery_waits_for_is_made_first():
+    first = grid.before_gallery(CONFIG)
+    read = grid.item_inputs(CONFIG, "fig-gallery")
+    assert {*read["images"], *read["maps"], "results/figures/fig-gallery.png"} <= first
+    assert "results/models/digits/convnet/0/weights.safetensors" in first
+    assert "results/figures/fig-sobol-budget.png" not in first
+    assert grid.before_gallery(compose(["experiment=eva"])) == set()

@@ -1,4 +1,4 @@
-"""Data sets that take part where they are on disk, and what a scale has otherwise for one data set."""
+"""Data sets that take part where they are on disk, and what a scale sets for one data set."""
 
 import pytest
 
@@ -70,9 +70,19 @@ def test_what_a_scale_has_otherwise_for_a_data_set_is_for_its_jobs_alone():
     assert part(config, [key, "seed"], dataset="chimera") == others == {key: 200, "seed": 0}
 
 
+def test_a_scale_may_change_a_data_set_itself():
+    config = compose(["+scale.per_dataset.digits={dataset: {size: 24}}"])
+    assert part(config, ["dataset.size", "dataset.builder"], dataset="digits") == {
+        "dataset.size": 24,
+        "dataset.builder": {**config.datasets.digits.builder, "size": 24},
+    }
+    assert part(config, ["dataset.name", "dataset.size"], dataset="block_digits") == {
+        "dataset.name": "block_digits",
+        "dataset.size": config.datasets.block_digits.size,
+    }
+
+
 def test_a_key_that_is_not_there_is_refused_by_name():
-    with pytest.raises(
-        SparksError, match="scale.per_dataset.digits.scale.concept_fits: there is no such key"
-    ):
-        config = compose(["+scale.per_dataset.digits={scale: {concept_fits: 7}}"])
+    config = compose(["+scale.per_dataset.digits={scale: {concept_fits: 7}}"])
+    with pytest.raises(SparksError, match=r"per_dataset\.digits\.scale\.concept_fits: there is no"):
         part(config, ["seed"], dataset="digits")

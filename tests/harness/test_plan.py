@@ -33,6 +33,16 @@ def test_training_and_one_method():
     assert jobs["attribute"].megabytes == pytest.approx(10 * 64 * 64 * 4 / 1e6)
 
 
+def test_a_data_set_is_counted_with_what_the_scale_has_for_it():
+    own = "+scale.per_dataset.chimera={scale:{n_explain:3,curve_steps:7,rise_masks:11}}"
+    asked = [own, "experiments.sobol.methods=[rise]", "scale.metrics=[fidelity,stability]"]
+    excluded = "experiments.sobol.exclude=[{dataset:chimera,metric:stability}]"
+    jobs = planned(*asked, excluded)
+    assert jobs["attribute"].forward == 3 * 11
+    assert jobs["score"].forward == 3 * (4 * 7 + 20)
+    assert planned(*asked)["score"].forward > jobs["score"].forward
+
+
 @pytest.mark.parametrize(
     ("method", "counted"),
     [

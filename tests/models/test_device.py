@@ -1,10 +1,12 @@
 """Moving tensors to a device."""
 
+import os
+
 import pytest
 import torch
 
 from sparks.engine.running import evaluating
-from sparks.models.device import autocast, tf32, to_device
+from sparks.models.device import autocast, free_memory, tf32, to_device
 
 
 class Recorded:
@@ -15,6 +17,9 @@ class Recorded:
     def __init__(self, steps):
         self.steps = steps
 
+    def contiguous(self):
+        return Recorded([*self.steps, "contiguous"])
+
     def pin_memory(self):
         return Recorded([*self.steps, "pinned"])
 
@@ -24,7 +29,7 @@ class Recorded:
 
 def test_a_gpu_reads_from_page_locked_memory_and_nobody_waits():
     moved = to_device(Recorded([]), torch.device("cuda", 1))
-    assert moved == ["pinned", "cuda:1", "without waiting"]
+    assert moved == ["contiguous", "pinned", "cuda:1", "without waiting"]
 
 
 def test_on_the_cpu_nothing_is_copied():
@@ -33,8 +38,15 @@ def test_on_the_cpu_nothing_is_copied():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-def test_what_arrives_is_what_was_sent():
-    x = torch.rand(64, 3, 224, 224)[:, :, ::2]
+@pytest.mark.parametrize(
+    "x",
+    [
+        torch.rand(64, 3, 224, 224)[:, :, ::2],
+        torch.rand(1, 3, 8, 8).expand(64, -1, -1, -1),
+    ],
+    ids=["strided", "expanded"],
+)
+def test_what_arrives_is_what_was_sent(x):
     assert to_device(x, torch.device("cuda")).cpu().equal(x)
 
 
@@ -57,3 +69,10 @@ def test_fp32_forbids_tf32_and_puts_the_setting_back(context, expected):
             with context():
                 assert allowed() == expected
             assert allowed() == (before, before)
+
+
+def test_free_memory_is_some_of_what_the_machine_has():
+    free = free_memory(torch.device("cpu"))
+    assert 0 < free < 2**50
+    if hasattr(os, "sysconf"):
+        assert free <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

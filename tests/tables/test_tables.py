@@ -156,3 +156,14 @@ def test_an_effect_without_an_interval_shows_none():
     no = Verdict(Outcome.INCONCLUSIVE, 0.5, float("nan"), float("nan"), "measured")
     made = Claims([claim(1, lambda table: no)])(scores({("A", "Deletion"): [0.0] * 60}))
     assert made.shown["effect [interval]"].tolist() == ["+0.500"]
+
+
+def test_intervals_over_few_images_are_said_to_be_too_narrow():
+    column = list(np.linspace(0, 1, 100))
+    ours = scores({("A", "Deletion"): column, ("A", "Entropy"): column})
+    few = ours[ours["image"] < 7].assign(dataset="photographs")
+    for table in (Fidelity(Bootstrap(resamples=20)), Maps(Bootstrap(resamples=20))):
+        caption = table(pd.concat([ours, few])).caption
+        assert "100 of d, 7 of photographs" in caption
+        assert "with 7 images (photographs) they cover about 88%" in caption
+        assert "too narrow" not in table(ours).caption

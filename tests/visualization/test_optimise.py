@@ -1,5 +1,6 @@
 """Ascent: it ascends, on the bytes the seed says, whatever the batch."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from pretended_gpu import PretendedGPU
 from torch import nn
 
 from sparks.errors import SparksError
@@ -63,7 +65,7 @@ class TestAscent:
         seen = named_crops(crops, 60).draw(1, (16, 16), SIZE, torch.Generator().manual_seed(9))
         with torch.no_grad():
             first, last = (
-                torch.stack([objective(crop(x), torch.arange(4)) for crop in seen]).mean(0)
+                torch.stack([objective(cut, torch.arange(4)) for cut in seen(x)]).mean(0)
                 for x in (start, pictures)
             )
         assert bool((last > first).all())
@@ -97,6 +99,23 @@ class TestAscent:
             first, second, other = (getattr(run, name) for run in runs)
             assert torch.equal(first, second)
             assert not torch.equal(first, other)
+
+    @pytest.mark.parametrize("parametrisation", [MACO(), Fourier(), CBR()])
+    def test_a_gpu_gets_the_same_numbers_and_is_not_waited_for(
+        self, model, statistics, parametrisation
+    ):
+        ascent = replace(QUICK, parametrisation=parametrisation, batch_size=4)
+        expected = ascent(logits(model, [0, 2]), statistics, SIZE)
+        waits = []
+        for steps in (4, 9):
+            with PretendedGPU() as gpu:
+                there = copy.deepcopy(model).to(gpu.device)
+                found = replace(ascent, steps=steps)(logits(there, [0, 2]), statistics, SIZE)
+                waits.append(len(gpu.waits))
+            if steps == ascent.steps:
+                assert torch.equal(found.images, expected.images)
+                assert torch.equal(found.history, expected.history)
+        assert waits[0] == waits[1] <= 4
 
     @pytest.mark.parametrize("parametrisation", [MACO(), Fourier(), CBR()])
     def test_batch_equals_one_at_a_time(self, model, statistics, parametrisation):
@@ -137,6 +156,14 @@ class TestAscent:
         pictures = QUICK(logits(model, [0]), statistics.resized((30, 21)), SIZE)
         assert pictures.images.shape == (1, 3, 30, 21)
         assert pictures.alpha.shape == (1, 30, 21)
+
+    def test_a_network_may_see_crops_at_a_size_of_their_own(self, model, statistics):
+        small = QUICK(logits(model, [0]), statistics, (8, 8))
+        seen = replace(QUICK, seen=8)(logits(model, [0]), statistics, SIZE)
+        assert torch.equal(seen.images, small.images)
+        assert seen.images.shape == (1, 3, *SIZE)
+        with pytest.raises(SparksError, match="seen=0"):
+            Ascent(seen=0)
 
     def test_a_direction_is_shown_most_by_its_picture(self, model, layer, statistics, images):
         a = layer.pooled(images)

@@ -16,6 +16,7 @@ rule attribute:
             "attribute", "dataset", "model", "seed", "method", *["shard"][:SHARDED]
         ),
     cache: True
+    priority: early(places.MAPS)
     conda:
         "../../environment.yml"
     threads: 1

@@ -95,6 +95,17 @@ def doubling(megabytes):
     return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
 
 
+def early(output):
+    """Priority of a rule's jobs, by an output: 1 for those that fig-gallery waits for."""
+    return lambda wildcards: int(output.format(**wildcards) in before_gallery())
+
+
+@cache
+def before_gallery():
+    """What is made first, so that a long run shows a figure soon."""
+    return grid.before_gallery(CFG)
+
+
 def one_gpu(wildcards):
     """1 where the jobs that can use a GPU are to run on one."""
     return gpus(CFG.device, here=workflow.local_exec)

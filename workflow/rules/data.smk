@@ -47,6 +47,7 @@ rule data:
         places.log("data", "dataset", "split"),
     benchmark:
         places.benchmark("data", "dataset", "split")
+    priority: early(places.DATA)
     conda:
         "../../environment.yml"
     threads: 1
@@ -93,6 +94,7 @@ rule select_images:
         places.log("select_images", "dataset"),
     benchmark:
         places.benchmark("select_images", "dataset")
+    priority: early(places.EXPLAINED)
     conda:
         "../../environment.yml"
     threads: 1

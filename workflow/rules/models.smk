@@ -36,6 +36,7 @@ rule train:
     log:
         places.log("train", "dataset", "model", "seed"),
     cache: True
+    priority: early(places.WEIGHTS)
     conda:
         "../../environment.yml"
     threads: 1

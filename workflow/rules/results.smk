@@ -42,6 +42,7 @@ rule figure:
         places.log("figure", "item"),
     benchmark:
         places.benchmark("figure", "item")
+    priority: early(FIGURE["png"])
     localrule: True
     conda:
         "../../environment.yml"

@@ -20,6 +20,7 @@ from sparks.checks import one_of, whole
 from sparks.engine.running import Logits, Model, check_inputs, device_of
 from sparks.engine.seeds import global_generators
 from sparks.errors import SparksError
+from sparks.models.device import to_device
 from sparks.models.layout import channels_first, layout_of
 
 # Classes of Captum that plain values cannot call, and what they want.
@@ -107,7 +108,8 @@ class Captum:
 
     def _explain(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         method = self._built(model, target)
-        named = {"target": 0 if target is None else target} if self._has_target() else {}
+        goals = 0 if target is None else to_device(target, x.device)
+        named = {"target": goals} if self._has_target() else {}
         try:
             values = method.attribute(x, **named, **_plain(self.options))
         except (SparksError, torch.OutOfMemoryError):

@@ -24,6 +24,7 @@ from sparks.verification.graph import Network, read
 from sparks.verification.regions import Balls, Boxes, Region
 
 SAMPLED = "sampled"
+_BATCH = 64  # inputs of the hybrid's first layers at a time
 _CHOICES = {
     "norm": ("inf", "2"),
     "side": ("both", "add", "remove"),
@@ -137,7 +138,7 @@ class EVA:
         network = self._read(first, last, x)
         number = torch.finfo(getattr(torch, self.precision)).bits // 8
         # Too large a network is refused before its sets take memory.
-        at_once(network, len(free), self.bound, True, self.shared, number)
+        at_once(network, len(free), self.bound, True, self.shared, x.device, number)
         found = []
         for image, c, generator in zip(x, target.tolist(), generators(x, self.seed), strict=True):
             if first is None:
@@ -217,12 +218,14 @@ class EVA:
         """
         moves = self._points(x, generator)
         low, high = [], []
-        for one in free:
-            activations = torch.cat([first(x + part * one) for part in torch.split(moves, 64)])
-            low.append(activations.amin(0))
-            high.append(activations.amax(0))
+        for some in torch.split(free, max(1, _BATCH // self.samples)):
+            points = (moves[None] * some[:, None]).flatten(0, 1)
+            activations = torch.cat([first(x + part) for part in torch.split(points, _BATCH)])
+            activations = torch.unflatten(activations, 0, (len(some), self.samples))
+            low.append(activations.amin(1))
+            high.append(activations.amax(1))
         dtype = getattr(torch, self.precision)
-        lower, upper = torch.stack(low).to(dtype), torch.stack(high).to(dtype)
+        lower, upper = torch.cat(low).to(dtype), torch.cat(high).to(dtype)
         return Boxes.between(torch.maximum(lower, lower[:1]), torch.minimum(upper, upper[:1]))
 
     def _sampled(self, model: nn.Module, x: Tensor, target: Tensor, free: Tensor) -> Tensor:

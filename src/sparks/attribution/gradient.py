@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,6 +30,7 @@ from sparks.engine.running import (
 )
 from sparks.errors import SparksError
 from sparks.models.device import to_device
+from sparks.models.folded import folded
 
 REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "max-abs": lambda values: values.abs().amax(1),
@@ -36,8 +39,20 @@ REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sum": lambda values: values.sum(1),
 }
 
-# Of IntegratedGradients, and Captum's names.
-RULES = {"trapezoid": "riemann_trapezoid", "gauss-legendre": "gausslegendre"}
+
+def _trapezoid(n: int) -> tuple[Tensor, Tensor]:
+    weights = torch.full((n,), 1 / (n - 1), dtype=torch.float64)
+    weights[[0, -1]] /= 2
+    return torch.linspace(0, 1, n, dtype=torch.float64), weights
+
+
+def _gauss_legendre(n: int) -> tuple[Tensor, Tensor]:
+    places, weights = (torch.from_numpy(t) for t in np.polynomial.legendre.leggauss(n))
+    return (1 + places) / 2, weights / 2
+
+
+# Places in [0, 1] and weights (n,) of the mean of a function of which n values are known.
+RULES = {"trapezoid": _trapezoid, "gauss-legendre": _gauss_legendre}
 
 
 @dataclass(frozen=True)
@@ -59,7 +74,7 @@ class Saliency:
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
         explain = partial(gradient, model)
-        values = in_batches(model, x, target, self.batch_size, explain)
+        values = in_batches(model, x, target, self.batch_size, explain, looked_into=False)
         return reduce_channels(values, self.channels)
 
 
@@ -77,7 +92,7 @@ class GradientInput:
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
         explain = partial(gradient, model)
-        slope = in_batches(model, x, target, self.batch_size, explain)
+        slope = in_batches(model, x, target, self.batch_size, explain, looked_into=False)
         return reduce_channels(x.detach() * slope, self.channels)
 
 
@@ -109,30 +124,35 @@ class IntegratedGradients:
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
-        from captum.attr import IntegratedGradients as Method
-
-        def explain(part: Tensor, target: Tensor | None) -> Tensor:
-            found: Tensor = Method(Logits(model, target)).attribute(
-                part,
-                target=0 if target is None else target,
-                baselines=self.baseline,
-                n_steps=self.steps,
-                method=RULES[self.rule],
-                internal_batch_size=self.batch_size,
-            )
-            return found
-
-        # All steps of an image in one batch where they fit: Captum repeats a step where it divides.
-        values = in_batches(model, x, target, max(1, self.batch_size // self.steps), explain)
-        if self.rule == "trapezoid":  # Captum's weights sum to (steps - 1) / steps, not to 1
-            values = values * self.steps / (self.steps - 1)
+        explain = partial(self._explain, model)
+        # All steps of an image in one batch where they fit.
+        images = max(1, self.batch_size // self.steps)
+        values = in_batches(model, x, target, images, explain, looked_into=False)
         return reduce_channels(values, self.channels)
+
+    def _explain(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
+        way = x.detach() - self.baseline
+        rule = (to_device(t.to(x.dtype), x.device) for t in RULES[self.rule](self.steps))
+        places, weights = (t.view(-1, *[1] * x.ndim) for t in rule)
+        total = torch.zeros_like(way)
+        copies = max(1, self.batch_size // len(x))
+        for start in range(0, self.steps, copies):
+            some, share = (t[start : start + copies] for t in (places, weights))
+            points = (self.baseline + some * way).flatten(0, 1).requires_grad_()
+            goals = None if target is None else target.repeat(len(some))
+            total += (share * gradient(model, points, goals).reshape(-1, *x.shape)).sum(0)
+        return way * total
 
 
 def gradient(model: Model, x: Tensor, target: Tensor | None) -> Tensor:
-    """∂ logit of `target` / ∂x, like x, which requires gradients."""
-    score = pick(Logits(model, target)(x), target, "logit")
-    return slopes(score, x, "its inputs")
+    """∂ logit of `target` / ∂x, like x, which requires gradients.
+
+    NaN for an input whose logits are not finite: nobody waits here for a GPU to tell.
+    """
+    logits = Logits(model, target, refuse=False)(x)
+    slope = slopes(pick(logits, target, "logit"), x, "its inputs")
+    bad = ~logits.detach().isfinite().all(1)
+    return slope.masked_fill_(bad.view(-1, *[1] * (x.ndim - 1)), torch.nan)
 
 
 def slopes(score: Tensor, at: Tensor, name: str) -> Tensor:
@@ -155,11 +175,22 @@ def in_batches(
     target: Any,
     batch_size: int,
     explain: Callable[..., Tensor],
+    looked_into: bool = True,
 ) -> Tensor:
     """Apply `explain(part, target=…)` to parts of the inputs, on the model's device.
 
     The inputs require gradients, also where the caller has switched them off, and the model is in
-    evaluation mode meanwhile. The result needs none.
+    evaluation mode meanwhile. The result needs none. Targets stay on the CPU, where their largest
+    is known without waiting for a GPU.
+
+    Args:
+        model: asked.
+        x: inputs (N, ...).
+        target: see `sparks.engine.running.asked`.
+        batch_size: inputs of a part.
+        explain: see above.
+        looked_into: layers of the model are looked at, or changed; else they may be others that
+            compute the same faster (see `sparks.models.folded`).
 
     Raises:
         SparksError: when a value is not finite (the input is named), the inputs are not real, or
@@ -175,16 +206,17 @@ def in_batches(
         )
     refuse_not_finite(x, "input {}")
     device = device_of(model, x)
+    classes = None if classes is None else classes.cpu()
     results = []
-    with evaluating(model), torch.enable_grad():
+    faster = nullcontext() if looked_into else folded(model, x)
+    with evaluating(model), faster, torch.enable_grad():
         for start in range(0, len(x), batch_size):
             # A copy: tensors made in inference mode have no derivatives.
             part = to_device(x[start : start + batch_size].detach().clone(), device)
             goals = None if classes is None else classes[start : start + batch_size]
-            goals = None if goals is None else to_device(goals, device)
             results.append(explain(part.requires_grad_(), target=goals).detach())
     values = torch.cat(results)
-    refuse_not_finite(values, "the explanation of input {}")
+    refuse_not_finite(values, "the model's output for input {}, or the explanation made of it,")
     return values.to(x.device)
 
 

@@ -1,7 +1,7 @@
 """Statistics of gradients at noisy copies of an input.
 
 Captum's `NoiseTunnel` draws from the global generator and has no bound on memory of its own, so
-the loop is here; the gradients are Captum's.
+the loop is here.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor
 from sparks.attribution.gradient import REDUCTIONS, gradient, in_batches, reduce_channels
 from sparks.checks import between, one_of, whole
 from sparks.engine.running import Model
+from sparks.models.device import to_device
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class _NoisyGradient:
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Maps; see the package."""
         explain = partial(self._explain, model)
-        values = in_batches(model, x, target, self.batch_size, explain)
+        values = in_batches(model, x, target, self.batch_size, explain, looked_into=False)
         return reduce_channels(values, self.channels)
 
     def _explain(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
@@ -57,7 +58,7 @@ class _NoisyGradient:
             count = min(copies, self.samples - start)
             # One draw a sample, so that the noise does not depend on how samples are batched.
             noise = [torch.randn(x.shape[1:], generator=generator) for _ in range(count)]
-            shifts = self.deviation * torch.stack(noise).to(x.device)
+            shifts = self.deviation * to_device(torch.stack(noise), x.device)
             noisy = (shifts[:, None] + x).flatten(0, 1)
             goals = None if target is None else target.repeat(count)
             grads = gradient(model, noisy, goals).reshape(count, *x.shape)

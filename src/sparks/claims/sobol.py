@@ -25,6 +25,13 @@ class _Comparison:
     gain: Interval
 
 
+def _judged(table: pd.DataFrame, images: int) -> pd.DataFrame:
+    """Choose the data sets of which at least `images` images were explained; all, if none has."""
+    explained = table[table["method"] != ""].groupby("dataset")["image"].nunique()
+    enough = explained.index[explained >= images]
+    return table[table["dataset"].isin(enough)] if len(enough) else table
+
+
 def _paired(table: pd.DataFrame, methods: Sequence[str]) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Yield (where, metric, images × methods) for every model and metric that has them all."""
     chosen = table[table["metric"].isin(list(SIGN)) & table["method"].isin(list(methods))]
@@ -70,15 +77,18 @@ class BeatsRise:
     Attributes:
         margins: metric → how much worse still counts as "not worse".
         ratio: the largest share of RISE's forward passes that counts as "about half".
+        images: a data set with fewer explained images is not judged where another has as many.
         bootstrap: of the paired differences, over images.
     """
 
     margins: Mapping[str, float]
     ratio: float = 0.6
+    images: int = 2
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on a tidy table (columns as in `sparks.artifacts.TIDY`)."""
+        table = _judged(table, self.images)
         costs = table[(table["metric"] == "Forwards") & (table["condition"] == "")]
         forwards = costs.groupby("method")["value"].mean()
         if not {"Sobol", "RISE"} <= set(forwards.index):
@@ -102,16 +112,19 @@ class AtLeastBlackBox:
         margins: metric → how much worse than the best rival still counts as tied.
         black_box: labels of the black-box rivals; those that were run are compared.
         white_box: labels of the white-box methods.
+        images: a data set with fewer explained images is not judged where another has as many.
         bootstrap: of the paired differences, over images.
     """
 
     margins: Mapping[str, float]
     black_box: Sequence[str]
     white_box: Sequence[str]
+    images: int = 2
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on a tidy table (columns as in `sparks.artifacts.TIDY`)."""
+        table = _judged(table, self.images)
         present = set(table[table["condition"] == ""]["method"])
         rivals = [name for name in self.black_box if name in present]
         whites = [name for name in self.white_box if name in present]

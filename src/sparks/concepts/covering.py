@@ -1,9 +1,10 @@
 """What happens to a class's logit when the places that show a concept are covered in images.
 
-A concept's importance is computed from the network's activations. This is a test of it in the image itself: the
-cells of the image where the concept is present are covered (blurred, or painted in the image's mean colour), and
-beside them, as a control, areas of the same size and shape elsewhere in the same image. Differences are paired image
-by image, so that a large area or an image whose logit is high are no explanation.
+A concept's importance is computed from the network's activations. This is a test of it in the image
+itself: the cells of the image where the concept is present are covered (blurred, or painted in the
+image's mean colour), and, as a control, areas of the same size and shape elsewhere in the same
+image. Differences are paired image by image, so that neither a large area nor an image with a high
+logit explains them.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ class Covering:
 
     Attributes:
         covers: name → what takes the place of covered cells.
-        quantile: a cell shows a concept where its coefficient is above this quantile of those of the class's
-            training images.
+        quantile: a cell shows a concept where its coefficient is above this quantile of those of
+            the class's training images.
         cells: an image shows a concept where at least so many of its cells do.
         most: share of an image above which nothing is left to compare with, so that it is left out.
         controls: areas elsewhere in each image.
@@ -77,7 +78,11 @@ class Covering:
             raise SparksError("Covering: covers={} names nothing to cover cells with: give one")
 
     def threshold(self, maps: Tensor) -> float:
-        """Return the coefficient above which a cell shows a concept, from maps of training images (N, h, w)."""
+        """Return the coefficient above which a cell shows a concept.
+
+        Args:
+            maps: of the concept in the class's training images, (N, h, w).
+        """
         return float(maps.flatten().quantile(self.quantile))
 
     def __call__(
@@ -117,9 +122,10 @@ class Covering:
         return method(x, method.reference(x), torch.arange(len(x)), visible)
 
     def _visible(self, shown: Tensor, image: Tensor) -> Tensor:
-        """Return which cells stay visible, bool (2 + controls, h w): all, all but the concept's, all but each control's.
+        """Return which cells stay visible, bool (2 + controls, h w).
 
-        A control is the concept's area moved to another place, around the edges of the grid.
+        All of them; all but the concept's; and all but those of each control, which is the
+        concept's area moved to another place, around the edges of the grid.
         """
         width = shown.shape[1]
         (generator,) = generators(image[None], self.seed)
@@ -132,13 +138,14 @@ def summary(rows: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
     """Sum the changes up over images: one row a class, concept and cover.
 
     Args:
-        rows: tidy, of one model: metrics "Covered", "CoveredElsewhere" and "CoveredArea", each concept's number in the
-            column `method`, the cover in `variant`, the class in `condition`.
+        rows: tidy, of one model: metrics "Covered", "CoveredElsewhere" and "CoveredArea", the
+            concept's number in the column `method`, the cover in `variant`, the class in
+            `condition`.
         bootstrap: of the means, over images.
 
     Returns:
-        Columns class, concept, cover, images, area; and change, elsewhere and difference (paired), each with its
-        interval in columns that end in _low and _high.
+        Columns class, concept, cover, images, area; and change, elsewhere and difference (paired),
+        each with its interval in columns that end in _low and _high.
     """
     import pandas as pd
 

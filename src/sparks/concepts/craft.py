@@ -81,6 +81,11 @@ class Concepts:
         return self.crops[top_crops(self.codes_of(concept), self.crops.owner, count)]
 
 
+def pooled_crops(layer: Layer, crops: Crops, images: Tensor) -> Tensor:
+    """Mean activations (M, p) of crops of images (N, C, H, W), which are cut batch after batch."""
+    return torch.cat([layer.pooled(part) for part in crops.batches(images)])
+
+
 def top_crops(codes: Tensor, owner: Tensor, count: int) -> Tensor:
     """Which crops have the largest codes, at most one of each image, largest first: int64 (count,).
 
@@ -156,7 +161,10 @@ class Craft:
 
     def fit_crops(self, layer: Layer, images: Tensor, crops: Crops) -> Concepts:
         """Extract concepts from given crops of images."""
-        pooled = torch.cat([layer.pooled(part) for part in crops.batches(images)])
+        return self.fit_pooled(layer, crops, pooled_crops(layer, crops, images))
+
+    def fit_pooled(self, layer: Layer, crops: Crops, pooled: Tensor) -> Concepts:
+        """Extract concepts from crops whose mean activations (M, p) are known."""
         dictionary = self.dictionary.fit(pooled)
         return Concepts(layer, dictionary, crops, dictionary.encode(pooled))
 

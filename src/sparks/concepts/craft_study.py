@@ -13,7 +13,8 @@ from sparks.attribution.gradient import GradientInput
 from sparks.attribution.sobol import Sobol
 from sparks.checks import between, whole
 from sparks.concepts.classes import EVERY, Classified, measurable, within
-from sparks.concepts.craft import Concepts, Craft
+from sparks.concepts.craft import Concepts, Craft, pooled_crops
+from sparks.concepts.crops import Crops
 from sparks.concepts.dictionary import Method, TooFewDimensions
 from sparks.concepts.implicit import derivative_errors
 from sparks.concepts.layer import Layer
@@ -148,8 +149,10 @@ class CraftStudy:
             numbers.layers(layers)
         part = within(part, self.most)
         for place, one in self.classes(model, layers, train, test, scenes, part):
-            concepts = self.craft.fit(one.layers[0], one.fit)
-            self.deletion(one, numbers)
+            crops = self.craft.crops(one.fit)
+            pooled = pooled_crops(one.layers[0], crops, one.fit)
+            concepts = self.craft.fit_pooled(one.layers[0], crops, pooled)
+            self.deletion(one, crops, pooled, numbers)
             self.truth(one, concepts, numbers)
             self.coherence(one, concepts, numbers)
             if place < self.checked:
@@ -215,10 +218,11 @@ class CraftStudy:
         activations = layer.activations(one.x)
         return tcav(layer, concepts.dictionary.atoms, activations, one.classes, kind)
 
-    def deletion(self, one: OneClass, numbers: Numbers) -> None:
-        """C-Deletion and C-Insertion of each ranking, with each bank."""
+    def deletion(self, one: OneClass, crops: Crops, pooled: Tensor, numbers: Numbers) -> None:
+        """C-Deletion and C-Insertion of each ranking, with each bank fitted on the same crops."""
         for bank, method in self.banks.items():
-            concepts = replace(self.craft, dictionary=method).fit(one.layers[0], one.fit)
+            craft = replace(self.craft, dictionary=method)
+            concepts = craft.fit_pooled(one.layers[0], crops, pooled)
             u = concepts.coefficients(one.x)
             for ranking, importance in self.rankings(one, concepts).items():
                 maps = everywhere(importance, len(u))
@@ -243,7 +247,7 @@ class CraftStudy:
             if layer.map_size is None:
                 continue
             crops = self.craft.crops(one.fit)
-            pooled = torch.cat([layer.pooled(part) for part in crops.batches(one.fit)])
+            pooled = pooled_crops(layer, crops, one.fit)
             best = ceiling(one.parts, one.wanted, layer.map_size)
             found = recovery(shown_where(best, size, self.quantile), one.parts, one.wanted)
             numbers.add(_kept(found), units, "best possible", layer.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from sparks.attribution.rectified import RectifiedBackward
 from sparks.checks import whole
 from sparks.concepts.classes import EVERY, Classified, measurable, within
 from sparks.concepts.clusters import Strategies, plane
-from sparks.concepts.craft import Concepts
+from sparks.concepts.craft import Concepts, pooled_crops
 from sparks.concepts.crops import Cropping
 from sparks.concepts.dictionary import Dictionary, Method, TooFewDimensions
 from sparks.concepts.layer import Layer
@@ -54,6 +55,13 @@ class ClassData:
     index: Tensor
 
 
+class Pooled(NamedTuple):
+    """Concepts, and the mean activations (M, p) of the crops that they were fitted on."""
+
+    concepts: Concepts
+    activations: Tensor
+
+
 @dataclass(frozen=True, kw_only=True)
 class HolisticStudy:
     """How much of everything.
@@ -64,7 +72,10 @@ class HolisticStudy:
         crops: where crops are.
         methods: label → attribution method applied to concepts.
         sizes: numbers of concepts compared.
-        swept: classes on which they are.
+        ranked_layers: how many of the layers, the last ones, importance is compared at; None for
+            all. Each method asks for thousands of passes from a layer on.
+        judged: classes on which dictionaries are judged, the first ones; None for all.
+        swept: classes on which numbers of concepts are compared.
         folds: dictionaries compared for stability, each without a part of the images and from a
             seed of its own, or a random start that they share would count as stable.
         most: classes measured, the first ones; None for all.
@@ -83,6 +94,8 @@ class HolisticStudy:
     methods: Mapping[str, Explain]
     sizes: Sequence[int]
     mufidelity: MuFidelity
+    ranked_layers: int | None = None
+    judged: int | None = None
     swept: int = 2
     folds: int = 3
     most: int | None = None
@@ -96,6 +109,8 @@ class HolisticStudy:
     def __post_init__(self) -> None:
         if self.most is not None:
             whole(self, 1, "most")
+        given = (name for name in ("judged", "ranked_layers") if getattr(self, name) is not None)
+        whole(self, 1, *given)
         whole(self, 1, "fit_images", "images", "cluster_images")
         whole(self, 2, "folds")
         whole(self, 0, "swept", "steered", "seed")
@@ -119,20 +134,26 @@ class HolisticStudy:
         if part.start == 0:
             numbers.layers(layers)
         cut = [Layer(model, name, test.images.batch([0])) for name in layers]
+        ranked = cut if self.ranked_layers is None else cut[-self.ranked_layers :]
+        known: dict[tuple[str, int], Pooled] = {}  # of this class, and of the next one
         for place, one in self.classes(train, test, within(part, self.most)):
-            pooled = self._pooled(cut[-1], one.fit)
-            for name, method in self.dictionaries.items():
-                self.judge(one, name, method, pooled, numbers, "last")
+            last = self._fit(cut[-1], one, known)
+            if self.judged is None or place < self.judged:
+                for name, method in self.dictionaries.items():
+                    self.judge(one, name, method, last, numbers, "last")
             if place < self.swept:
-                self.sweep(one, pooled, numbers)
-            fitted = [self._fit(layer, one.fit) for layer in cut]
-            for concepts in fitted:
-                self.importance(one, concepts, numbers)
-                if place < self.steered:
-                    rival = self._next_class(place, train, test)
-                    self.steering(one, concepts, rival, numbers)
-            self.identities(one, fitted[-1], numbers)
-            self.clusters(one, fitted[-1], test, numbers)
+                self.sweep(one, last, numbers)
+            for layer in ranked:
+                self.importance(one, self._fit(layer, one, known).concepts, numbers)
+            if place < self.steered:
+                rival = self._next_class(place, train, test)
+                for layer in cut:
+                    other = None if rival is None else self._fit(layer, rival, known).concepts
+                    fitted = self._fit(layer, one, known)
+                    self.steering(one, fitted, rival, other, numbers)
+            self.identities(one, last.concepts, numbers)
+            self.clusters(one, last.concepts, test, numbers)
+            known = {key: found for key, found in known.items() if key[1] != one.target}
         return numbers
 
     def classes(
@@ -149,16 +170,16 @@ class HolisticStudy:
             x = test.images.batch(index)
             yield place, ClassData(target, train.images.batch(fit), x, index)
 
-    def _pooled(self, layer: Layer, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean activations of crops (M, p), and the image of each."""
-        crops = self.crops(images)
-        return torch.cat([layer.pooled(part) for part in crops.batches(images)]), crops.owner
-
-    def _fit(self, layer: Layer, images: Tensor) -> Concepts:
-        crops = self.crops(images)
-        pooled = torch.cat([layer.pooled(part) for part in crops.batches(images)])
-        dictionary = self.dictionary.fit(pooled)
-        return Concepts(layer, dictionary, crops, dictionary.encode(pooled))
+    def _fit(self, layer: Layer, one: ClassData, known: dict[tuple[str, int], Pooled]) -> Pooled:
+        """Fit a class's concepts at a layer, unless they are known: a pass over crops is costly."""
+        key = (layer.name, one.target)
+        if key not in known:
+            crops = self.crops(one.fit)
+            pooled = pooled_crops(layer, crops, one.fit)
+            dictionary = self.dictionary.fit(pooled)
+            concepts = Concepts(layer, dictionary, crops, dictionary.encode(pooled))
+            known[key] = Pooled(concepts, pooled)
+        return known[key]
 
     # --- dictionaries --------------------------------------------------------------------------
 
@@ -167,7 +188,7 @@ class HolisticStudy:
         one: ClassData,
         name: str,
         method: Method,
-        pooled: tuple[Tensor, Tensor],
+        fitted: Pooled,
         numbers: Numbers,
         variant: str,
     ) -> None:
@@ -175,10 +196,10 @@ class HolisticStudy:
 
         One that the activations have too few dimensions for has no scores, and a warning says so.
         """
-        a, owner = pooled
+        a, owner = fitted.activations, fitted.concepts.crops.owner
         parts = [owner % self.folds == fold for fold in range(self.folds)]
         try:
-            fitted = [
+            learned = [
                 replace(method, seed=method.seed + fold).fit(a[~out])
                 for fold, out in enumerate(parts)
             ]
@@ -187,10 +208,10 @@ class HolisticStudy:
             return
         each = [
             self._scores(dictionary, a[~out], a[out])
-            for dictionary, out in zip(fitted, parts, strict=True)
+            for dictionary, out in zip(learned, parts, strict=True)
         ]
         scores = {metric: [mean_known([s[metric] for s in each])] for metric in each[0]}
-        atoms = [dictionary.atoms for dictionary in fitted]
+        atoms = [dictionary.atoms for dictionary in learned]
         reached = float(stability(atoms).mean())
         chance = float(stability_by_chance(atoms, seed=self.seed).mean())
         scores["Stability"], scores["StabilityChance"] = [reached], [chance]
@@ -215,14 +236,14 @@ class HolisticStudy:
             "Converged": float(dictionary.fit.converged),
         }
 
-    def sweep(self, one: ClassData, pooled: tuple[Tensor, Tensor], numbers: Numbers) -> None:
+    def sweep(self, one: ClassData, fitted: Pooled, numbers: Numbers) -> None:
         """The same against the number of concepts."""
         for size in self.sizes:
             for name, method in self.dictionaries.items():
                 active = getattr(method, "active", None)
                 more = {} if active is None else {"active": min(active, size)}
                 self.judge(
-                    one, name, replace(method, concepts=size, **more), pooled, numbers, "sweep"
+                    one, name, replace(method, concepts=size, **more), fitted, numbers, "sweep"
                 )
 
     # --- importance ----------------------------------------------------------------------------
@@ -320,13 +341,19 @@ class HolisticStudy:
         numbers.add(of_concepts, range(concepts.k), "NMF", "strategies", name)
 
     def steering(
-        self, one: ClassData, concepts: Concepts, rival: ClassData | None, numbers: Numbers
+        self,
+        one: ClassData,
+        fitted: Pooled,
+        rival: ClassData | None,
+        other: Concepts | None,
+        numbers: Numbers,
     ) -> None:
         """Push along the class's first concept, and along two controls that are atoms as well.
 
         The controls are the same atom with its channels shuffled, and the first concept of another
-        class, `rival`.
+        class, `rival`, whose concepts at the same layer are `other`.
         """
+        concepts = fitted.concepts
         layer = concepts.layer
         first = most_important(concepts, one.x, one.target)
         atom = concepts.dictionary.atoms[first]
@@ -334,8 +361,7 @@ class HolisticStudy:
             "concept": (atom, first),
             "shuffled": (shuffled(atom, self.seed + one.target), None),
         }
-        if rival is not None:
-            other = self._fit(layer, rival.fit)
+        if rival is not None and other is not None:
             foreign = most_important(other, rival.x, rival.target)
             ways["other class"] = (other.dictionary.atoms[foreign], None)
         a, reference = layer.activations(one.x), layer.pooled(one.fit)

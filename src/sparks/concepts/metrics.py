@@ -144,7 +144,7 @@ def frechet(a: Tensor, b: Tensor) -> float:
 
 
 def _cross(one: Tensor, two: Tensor) -> Tensor:
-    """tr(Σ₁ Σ₂)^½ of Σ₁ = x xᵀ and Σ₂ = y yᵀ, for x (p, n) and y (p, m): the smaller of two problems.
+    """tr(Σ₁ Σ₂)^½ of Σ₁ = x xᵀ and Σ₂ = y yᵀ, x (p, n) and y (p, m): the smaller of two problems.
 
     The eigenvalues of Σ₁ Σ₂ that are not 0 are the squared singular values of xᵀ y (n, m).
     """

@@ -17,7 +17,8 @@ from sparks.engine.perturbations import Baseline, Perturbation
 from sparks.engine.probe import best_batch_size
 from sparks.engine.running import Model, asked, device_of, dtype_of, evaluating, pick
 from sparks.errors import SparksError
-from sparks.models.device import PRECISIONS, autocast, to_device
+from sparks.models.device import PRECISIONS, autocast, keeping_casts, to_device
+from sparks.models.folded import folded
 
 # Below this many batches of the largest size, a probe costs more than it saves.
 WORTH_PROBING = 8
@@ -34,8 +35,8 @@ class Engine:
             depend on it by float error, so only a fixed size gives the same bytes every time.
         precision: "fp32", "tf32" (float32 with products rounded to 10 bits, on GPUs), "bf16"
             (autocast), or "auto" (bf16 where the device has units for it).
-        channels_last: give images to the model in channels-last memory format: faster on GPUs; on
-            CPUs some of oneDNN's convolutions in that format were seen to corrupt memory.
+        channels_last: give images to the model in channels-last memory format: faster on GPUs. On
+            CPUs the weights say how all activations lie (see `sparks.models.folded`).
         largest: bound on the batch size that "auto" may choose.
     """
 
@@ -92,7 +93,8 @@ class Engine:
         scores = torch.empty(len(x) * masks.n, device=device)
         goals = None if target is None else to_device(target, device)
 
-        with torch.inference_mode(), evaluating(model):
+        casts = keeping_casts(self.precision, device)
+        with torch.inference_mode(), evaluating(model), folded(model, x), casts:
             forward = partial(self._forward, model, device)
             chunks = self._chunks(model, forward, x, len(scores), device)
             # Pairs are ordered by input: a chunk needs only a slice of x, often that of the last.
@@ -100,7 +102,7 @@ class Engine:
                 part = _real(x[first : last + 1])
                 reference = remove.reference(part)
                 reference = None if reference is None else to_device(reference, device)
-                part = to_device(part, device)
+                part = self._laid_out(to_device(part, device))
                 for start, stop in some:
                     pairs = torch.arange(start, stop, device=device)
                     images, rows = pairs // masks.n, pairs % masks.n
@@ -119,10 +121,14 @@ class Engine:
     def _forward(self, model: Model, device: torch.device, inputs: Tensor) -> Tensor:
         if inputs.is_floating_point():
             inputs = inputs.to(dtype_of(model) or inputs.dtype)
-        if self.channels_last and inputs.ndim == 4:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
         with autocast(self.precision, device):
-            return model(inputs)
+            return model(self._laid_out(inputs))
+
+    def _laid_out(self, images: Tensor) -> Tensor:
+        """Images in the memory format asked for; masked ones keep that of the images."""
+        if self.channels_last and images.ndim == 4:
+            return images.contiguous(memory_format=torch.channels_last)
+        return images
 
     def _chunks(
         self, model: Model, forward: Model, x: Tensor, total: int, device: torch.device

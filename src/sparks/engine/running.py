@@ -127,11 +127,13 @@ class Logits(nn.Module):
     Args:
         model: asked.
         target: classes that it must have, int64 (b,); None for a model of one score.
+        refuse: what is not finite; else whoever asks has to, and a GPU is not waited for.
     """
 
-    def __init__(self, model: Model, target: Tensor | None) -> None:
+    def __init__(self, model: Model, target: Tensor | None, refuse: bool = True) -> None:
         super().__init__()
         self.model = model
+        self.refuse = refuse
         self.dtype = dtype_of(model)
         self.largest = None if target is None else int(target.max()) if len(target) else 0
 
@@ -139,7 +141,8 @@ class Logits(nn.Module):
         """Logits, or one score per input (b, 1)."""
         logits = scores_of(self.model(x.clone().to(self.dtype or x.dtype)))
         check_classes(logits, self.largest)
-        refuse_not_finite(logits, "the model's output for row {} of a batch")
+        if self.refuse:
+            refuse_not_finite(logits, "the model's output for row {} of a batch")
         if x.requires_grad and torch.is_grad_enabled() and not logits.requires_grad:
             raise no_derivative("its inputs")
         return logits
@@ -165,10 +168,13 @@ def pick(outputs: Any, target: Tensor | None, output: str, largest: int | None =
 
     Args:
         outputs: see `sparks.engine.outputs`.
-        target: int64 (b,), the class to score; None for a model of one score per input.
+        target: int64 (b,), the class to score; None for a model of one score per input. Where it
+            is on the CPU, its largest is known without waiting for a GPU.
         output: "logit", or "probability" (softmax; a single score stays what it is).
         largest: the largest class of all inputs, where it is known without waiting for a GPU.
     """
+    from sparks.models.device import to_device  # here, as in `evaluating`
+
     if output not in OUTPUTS:
         raise SparksError(f"output {output!r} is unknown: choose one of {OUTPUTS}")
     scores = scores_of(outputs).float()
@@ -180,4 +186,4 @@ def pick(outputs: Any, target: Tensor | None, output: str, largest: int | None =
     assert target is not None
     if output == "probability":
         scores = scores.softmax(1)
-    return scores.gather(1, target[:, None])[:, 0]
+    return scores.gather(1, to_device(target, scores.device)[:, None])[:, 0]

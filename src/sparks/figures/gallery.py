@@ -1,4 +1,4 @@
-"""fig-gallery: the same images explained by every method, beside the parts that truly decide."""
+"""fig-gallery: the same images explained by every method, the parts that truly decide outlined."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from sparks.checks import whole
 from sparks.errors import SparksError
 from sparks.figures.explained import Explained
-from sparks.figures.style import PAGE, SIGNED, Drawing, style
+from sparks.figures.style import SIGNED, Drawing, overlay, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
     from sparks.data import ImageSet
+
+
+# Inches: the side of a map, and the room for the names above a block.
+CELL, NAMES = 0.7, 0.85
 
 
 @dataclass(frozen=True)
@@ -41,48 +45,70 @@ class Gallery:
 
     def __call__(self, images: Mapping[str, ImageSet], maps: Sequence[Explained]) -> Drawing:
         """Draw the gallery: for each data set and model, bands of methods over the same images."""
-        blocks = list(dict.fromkeys((m.dataset, m.model) for m in maps))
+        # The largest images first: photographs before icons.
+        blocks = sorted(
+            dict.fromkeys((m.dataset, m.model) for m in maps),
+            key=lambda block: -images[block[0]].batch([0]).shape[-1],
+        )
         methods = list(dict.fromkeys(m.method for m in maps))
         if not methods:
             raise SparksError("fig-gallery has no map to show: give the experiment a method")
         width = -(-len(methods) // -(-len(methods) // self.columns))
         bands = [methods[start : start + width] for start in range(0, len(methods), width)]
+        rows = {dataset: min(self.rows, len(images[dataset])) for dataset, _ in blocks}
         with style():
-            figure, axes = self._canvas(len(blocks) * len(bands) * self.rows, width + 2)
-            waiting = iter(axes.reshape(-1, self.rows, width + 2))
+            heights = [rows[dataset] for dataset, _ in blocks for _ in bands]
+            figure, axes = self._canvas(heights, width + 1)
+            waiting = iter(axes)
             for dataset, model in blocks:
                 shown = {m.method: m for m in maps if (m.dataset, m.model) == (dataset, model)}
                 for band in bands:
                     block = next(waiting)
                     self._block(block, images[dataset], shown, band)
-                    block[0, 0].set_title(f"{dataset}\n{model}", fontweight="bold")
-                    for axis, name in zip(block[0, 1:], ["True parts", *band], strict=False):
+                    title = f"{dataset}\n{model}"
+                    block[0, 0].set_title(title, fontweight="bold", ha="right", x=1)
+                    for axis, name in zip(block[0, 1:], band, strict=False):
                         axis.set_title(name, rotation=40, ha="left", va="bottom", x=0.3)
-            self._legend(figure, axes)
+            self._legend(figure)
         caption = (
-            f"The first image of {self.rows} classes of each data set, the parts that decide its "
-            "class (outlined in the second column, where they are known) and the maps of every "
-            "method for the class that the model predicts (named beside the image; a wrong one is "
-            "marked ✗ with the true class). One colour rule for all: each map is divided by its "
-            f"own {self.percentile} % quantile of |value|; red raises the score, blue lowers it, "
-            "white does nothing. Methods that know no sign (Saliency, the squares and variances of "
-            "gradients, Sobol, HSIC) show how much in red."
+            f"The first image of {self.rows} classes of each data set, where they are known with "
+            "the parts that decide its class outlined, and the maps of every method for the class "
+            "that the model predicts (named beside the image; a wrong one is marked ✗ with the "
+            "true class), over a pale copy of the image. One colour rule for all: each map is "
+            f"divided by its own {self.percentile} % quantile of |value|; red raises the score, "
+            "blue lowers it, and where the image shows through nothing happens. Methods that know "
+            "no sign (Saliency, the squares and variances of gradients, Sobol, HSIC) show how much "
+            f"in red.{_credits(images, rows)}"
         )
         return Drawing(figure, caption)
 
     @staticmethod
-    def _canvas(rows: int, columns: int) -> tuple[Any, NDArray[Any]]:
-        from matplotlib.figure import Figure
-        from matplotlib.layout_engine import ConstrainedLayoutEngine
+    def _canvas(heights: Sequence[int], columns: int) -> tuple[Any, list[NDArray[Any]]]:
+        """Lay out square cells in blocks below each other, each with room for names above it.
 
-        width = PAGE * columns / 9
-        layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
-        figure = Figure(figsize=(width, 0.86 * width * rows / columns + 1.3), layout=layout)
-        axes = figure.subplots(rows, columns, squeeze=False)
-        for axis in axes.flat:
-            axis.set(xticks=[], yticks=[])
-            axis.spines[:].set_visible(False)
-        return figure, axes
+        Args:
+            heights: rows of each block.
+            columns: of all.
+
+        Returns:
+            The figure, and the axes (rows, columns) of each block.
+        """
+        from matplotlib.figure import Figure
+
+        tall = [height for rows in heights for height in (NAMES, *[CELL] * rows)]
+        figure = Figure(figsize=(CELL * columns, sum(tall)))
+        edges = {"left": 0, "right": 1, "bottom": 0, "top": 1, "wspace": 0.05, "hspace": 0.05}
+        grid = figure.add_gridspec(len(tall), columns, height_ratios=tall, **edges)
+        blocks, row = [], 0
+        for rows in heights:
+            places = [[grid[row + 1 + r, c] for c in range(columns)] for r in range(rows)]
+            axes = np.array([[figure.add_subplot(cell) for cell in line] for line in places])
+            for axis in axes.flat:
+                axis.set(xticks=[], yticks=[])
+                axis.spines[:].set_visible(False)
+            blocks.append(axes)
+            row += 1 + rows
+        return figure, blocks
 
     def _block(
         self,
@@ -97,35 +123,41 @@ class Gallery:
             picture = images.batch([index])[0].permute(1, 2, 0).numpy()
             _show_image(axes[row, 0], picture)
             _name(axes[row, 0], images.classes, int(images.labels[index]), int(target[index]))
-            if truth is None:
-                _say(axes[row, 1], "unknown")
-            else:
-                _show_image(axes[row, 1], 0.35 * picture + 0.65)
-                axes[row, 1].contour(truth[index].numpy(), levels=[0.5], colors="k", linewidths=0.8)
-            for axis, method in zip(axes[row, 2:], methods, strict=False):
+            if truth is not None:
+                for colour, width in (("black", 2.0), ("white", 1.0)):
+                    line = {"levels": [0.5], "colors": colour, "linewidths": width}
+                    axes[row, 0].contour(truth[index].numpy(), **line)
+            for axis, method in zip(axes[row, 1:], methods, strict=False):
                 if method in shown:
-                    self._show_map(axis, shown[method].maps[index].numpy())
+                    self._show_map(axis, shown[method].maps[index].numpy(), picture)
                 else:
                     _say(axis, "n/a")
 
-    def _show_map(self, axis: Axes, values: NDArray[Any]) -> None:
+    def _show_map(self, axis: Axes, values: NDArray[Any], picture: NDArray[Any]) -> None:
         scale = np.nanpercentile(np.abs(values), self.percentile) if values.size else 0.0
-        axis.imshow(values / (scale or 1.0), cmap=SIGNED, vmin=-1, vmax=1)
+        overlay(axis, picture.mean(-1), values / (scale or 1.0), 1.0)
 
     @staticmethod
-    def _legend(figure: Any, axes: NDArray[Any]) -> None:
+    def _legend(figure: Any) -> None:
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import Normalize
 
-        bar = figure.colorbar(
-            ScalarMappable(Normalize(-1, 1), SIGNED),
-            ax=axes[-1, :],
-            orientation="horizontal",
-            shrink=0.25,
-            aspect=30,
-            pad=0.1,
-        )
+        width, height = figure.get_size_inches()
+        place = figure.add_axes((0.5 - 1 / width, -0.2 / height, 2 / width, 0.07 / height))
+        colours = ScalarMappable(Normalize(-1, 1), SIGNED)
+        bar = figure.colorbar(colours, cax=place, orientation="horizontal")
         bar.set_ticks([-1, 0, 1], labels=["lowers the score", "0", "raises it"])
+
+
+def _credits(images: Mapping[str, ImageSet], rows: Mapping[str, int]) -> str:
+    """Name the photographers of the images shown, where their data sets do."""
+    told = [
+        f"{data.classes[label]} by {data.tables['credits'][label]}"
+        for dataset, count in rows.items()
+        if "credits" in (data := images[dataset]).tables
+        for label in data.labels[_one_of_each_class(data.labels, count)].tolist()
+    ]
+    return f" Photographs: {'; '.join(told)}." if told else ""
 
 
 def _one_of_each_class(labels: Tensor, count: int) -> list[int]:

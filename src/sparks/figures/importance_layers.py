@@ -24,7 +24,7 @@ REFERENCE = "optimum at the last layer"
 
 @dataclass(frozen=True)
 class ImportanceLayers:
-    """One panel a metric, one row a method, one dot a layer; the first data set and model.
+    """One panel a metric, one row a method, one dot a layer; the first run with most layers.
 
     Attributes:
         bootstrap: of the means, over images.
@@ -37,7 +37,8 @@ class ImportanceLayers:
         rows = scores[scores["metric"].isin(list(METRICS)) & (scores["method"] != "")]
         if rows.empty:
             raise SparksError("fig-importance-layers needs importances of concepts")
-        dataset, model = rows[["dataset", "model"]].iloc[0]
+        layers_of = rows.groupby(["dataset", "model"], sort=False)["variant"].nunique()
+        dataset, model = layers_of.idxmax()
         rows = rows[(rows["dataset"] == dataset) & (rows["model"] == model)]
         layers = by_depth(scores, rows["variant"])
         wide = rows.pivot_table(

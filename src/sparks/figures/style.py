@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+    from numpy.typing import NDArray
 
     from sparks.statistics import Bootstrap
 
@@ -81,6 +83,26 @@ def style() -> Iterator[None]:
     mpl.use("Agg")
     with mpl.rc_context(_RC):
         yield
+
+
+def overlay(axis: Axes, grey: NDArray[Any], values: NDArray[Any], most: float) -> AxesImage:
+    """Draw a signed map over a pale copy of its image; the weaker the map, the clearer the image.
+
+    Args:
+        axis: to draw on.
+        grey: the image, (H, W) in [0, 1].
+        values: the map, (h, w) cells or pixels.
+        most: |value| of full colour and opacity; larger values are drawn as this one.
+
+    Returns:
+        The map, for a colour bar.
+    """
+    import numpy as np
+
+    axis.imshow(0.4 * grey + 0.6, cmap="gray", vmin=0, vmax=1)
+    opacity = np.nan_to_num(np.sqrt(np.clip(np.abs(values) / most, 0, 1)))
+    extent = (-0.5, grey.shape[1] - 0.5, grey.shape[0] - 0.5, -0.5)
+    return axis.imshow(values, cmap=SIGNED, vmin=-most, vmax=most, alpha=opacity, extent=extent)
 
 
 def mean_line(axis: Axes, rows: pd.DataFrame, by: str, bootstrap: Bootstrap, **look: Any) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sparks.figures.style import PAGE, Drawing, look, style
+from sparks.figures.style import PAGE, Drawing, look, overlay, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +26,7 @@ class Steps:
         dataset: name of the data set.
         model: name of the model.
         explained: name of the class explained.
+        credit: photographer and licence of the image, where they are known.
         tensors: see `sparks.attribution.steps`, as arrays.
     """
 
@@ -33,15 +34,16 @@ class Steps:
     model: str
     explained: str
     tensors: Arrays
+    credit: str = ""
 
 
 @dataclass(frozen=True)
 class Walkthrough:
-    """Masks, masked inputs, scores, both indices and their difference, of the first model."""
+    """Masks, masked inputs, scores, indices and their difference, of the largest of the images."""
 
     def __call__(self, walkthrough: list[Steps]) -> Drawing:
         """Draw the figure."""
-        steps = walkthrough[0]
+        steps = max(walkthrough, key=lambda one: one.tensors["image"].shape[-1])
         kept = steps.tensors
         with style():
             figure, shown, below = self._canvas(len(kept["rows"]))
@@ -104,7 +106,7 @@ class Walkthrough:
         }
         most = float(np.nanmax(np.abs(list(cells.values()))))
         for axis, (title, values) in zip(axes, cells.items(), strict=True):
-            drawn = axis.imshow(values.reshape(side, side), cmap="RdBu_r", vmin=-most, vmax=most)
+            drawn = overlay(axis, kept["image"].mean(0), values.reshape(side, side), most)
             axis.set(title=title, xticks=[], yticks=[])
             axis.spines[:].set_visible(True)
         axes[0].figure.colorbar(
@@ -146,10 +148,12 @@ class Walkthrough:
             "cell i (outlined) from B: of the cell with the largest total index, and of that with "
             f"the smallest. Below: logits of all {len(kept['scores']):,} masked inputs (line: the "
             f"image itself), total-order indices, first-order ones and their difference, the "
-            f"interactions, on {side} × {side} cells with N = {points}; each cell with its 95% "
-            f"bootstrap intervals. The indices sum to {total:.2f} (total) and {first:.2f} (first "
-            f"order): {between:.2f} is due to interactions, counted once for each cell in them. "
+            f"interactions, on {side} × {side} cells with N = {points}, over a pale copy of the "
+            "image; each cell with its 95% bootstrap intervals. The indices sum to "
+            f"{total:.2f} (total) and {first:.2f} (first order): {between:.2f} is due to "
+            "interactions, counted once for each cell in them. "
             "The paper's default is N = 32; the error of the difference shrinks with N."
+            f"{f' Photograph: {steps.credit}.' if steps.credit else ''}"
         )
 
 

@@ -10,6 +10,7 @@ from torch.fx import GraphModule
 
 from sparks.engine.outputs import logits_of
 from sparks.errors import SparksError
+from sparks.models.folded import in_place_of
 from sparks.models.layout import LAYOUTS
 from sparks.models.split import cut_points, shortest_names, split_at, trace
 
@@ -77,7 +78,8 @@ class Classifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, classes) of images (N, C, H, W) in [0, 1]; see `sparks.engine.outputs`."""
-        logits: Tensor = logits_of(self.net(normalised(x, self.mean, self.std)))
+        net = in_place_of(self.net)
+        logits: Tensor = logits_of(net(normalised(x, self.mean, self.std)))
         return logits
 
     def layers(self) -> list[str]:

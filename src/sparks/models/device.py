@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -60,8 +61,30 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     To a GPU it goes from page-locked memory: the host does not wait, and prepares the next batch.
     """
     if device.type == "cuda" and tensor.device.type == "cpu":
-        return tensor.pin_memory().to(device, non_blocking=True)
+        # Of a view whose elements share memory (`expand`) no page-locked copy can be made.
+        return tensor.contiguous().pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that a device still has for this process; a guess of 4 GiB where nothing tells.
+
+    On a GPU, also what PyTorch holds but does not use. On Linux, what the kernel can give without
+    swapping, at most what the control group of the process may still take.
+    """
+    if device.type == "cuda":
+        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + held
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = 1024 * next(int(x.split()[1]) for x in lines if x.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return 2**32
+    group = Path("/sys/fs/cgroup")
+    with suppress(OSError, ValueError):  # no such group, or no limit: "max"
+        limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
+        free = min(free, max(0, limit - used))
+    return free
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
@@ -70,6 +93,17 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
     if resolved == "bf16":
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return tf32(allowed=resolved == "tf32")
+
+
+def keeping_casts(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """The context around many forward passes, each of them under `autocast`.
+
+    PyTorch keeps the weights that it has cast to bfloat16 until the outermost context ends: without
+    this one it casts all of them again in every pass.
+    """
+    if resolve_precision(precision, device) == "bf16":
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from sparks.statistics import Bootstrap, Interval, shown
+from sparks.statistics import Bootstrap, Interval, coverage, shown
 
+FEW = 30  # images: with fewer, a bootstrap interval is noticeably too narrow
 KEYS = ["dataset", "model", "method"]
 
 
@@ -66,3 +67,16 @@ def images(scores: pd.DataFrame) -> str:
     """How many images of which data sets were scored: "100 of chimera, 32 of digits"."""
     counts = scores.groupby("dataset")["image"].nunique()
     return ", ".join(f"{n} of {dataset}" for dataset, n in counts.items())
+
+
+def caution(scores: pd.DataFrame, level: float) -> str:
+    """Warn of intervals over few images, which bootstrapping makes too narrow; "" without any."""
+    counts = scores.groupby("dataset")["image"].nunique()
+    few = [
+        f"with {n} images ({dataset}) they cover about {coverage(n, level):.0%}"
+        for dataset, n in counts.items()
+        if 2 < n < FEW
+    ]
+    if not few:
+        return ""
+    return f" Intervals over few images are too narrow: {', '.join(few)}."

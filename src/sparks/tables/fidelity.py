@@ -8,7 +8,7 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.statistics import Bootstrap, kendall_tau
-from sparks.tables.by_method import images, laid_out, means
+from sparks.tables.by_method import caution, images, laid_out, means
 from sparks.tables.table import Table
 
 # metric → whether higher is better
@@ -43,8 +43,9 @@ class Fidelity:
             numbers = pd.concat([numbers, _agreement(numbers, published)], ignore_index=True)
         caption = (
             f"Faithfulness of the explanations, mean over images ({images(rows)}) with its "
-            f"{self.bootstrap.level:.0%} bootstrap interval. Deletion and Insertion: area under "
-            "the class probability as pixels are blackened (or put back) in the order of the map; "
+            f"{self.bootstrap.level:.0%} bootstrap interval.{caution(rows, self.bootstrap.level)} "
+            "Deletion and Insertion: area under the probability of the class, among those of the "
+            "data set, as pixels are blackened (or put back) in the order of the map; "
             "MuFidelity: rank correlation, over random subsets of cells, of summed importance "
             "and drop of the logit; PointingGame: the map's maximum lies on a true part. The class "
             "explained is the model's own. fel2021sobol's own tables are not available; the rows "

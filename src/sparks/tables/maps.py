@@ -8,7 +8,7 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.statistics import Bootstrap
-from sparks.tables.by_method import images, laid_out, means
+from sparks.tables.by_method import caution, images, laid_out, means
 from sparks.tables.table import Table
 
 # metric → its heading; none is better high or low by itself, so none has an arrow but stability
@@ -42,11 +42,14 @@ class Maps:
                 "stability and complexity"
             )
         numbers = means(rows, dict.fromkeys(COLUMNS, False), self.bootstrap)
+        stability = rows[rows["metric"] == "AverageStability"]
+        counted = f"AverageStability: {images(stability) or 'none'}"
         caption = (
-            f"What the maps are like, mean over images ({images(rows)}; stability: fewer, see n in "
-            f"the CSV) with its {self.bootstrap.level:.0%} bootstrap interval; the most stable "
-            "first. AverageStability: distance of the maps of an image and of its noisy copies, "
-            "over the map's length (0: the map does not depend on the image). "
+            f"What the maps are like, mean over images ({images(rows)}; {counted}) with its "
+            f"{self.bootstrap.level:.0%} bootstrap interval; the most stable first."
+            f"{caution(rows, self.bootstrap.level)} AverageStability: distance of the maps of an "
+            "image and of its noisy copies, over the map's length (0: the map does not depend on "
+            "the image; –: not measured, since it explains every image several times). "
             "Entropy of the normalised map and its size as JPEG: complexity. Gini and Hoyer: "
             "sparseness, 1 where one pixel holds everything. Insertion − Deletion: their areas' "
             "difference. No published table has these."

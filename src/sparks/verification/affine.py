@@ -1,20 +1,27 @@
 """Forward bounds: every activation between two affine forms of the network's input.
 
 Zhang et al. 2018 and Xu et al. 2020 (LiRPA, forward mode). The forms of a layer are made from
-those of the layer before: with A = A⁺ - A⁻, upper forms of y = A x are A⁺ upper - A⁻ lower.
+those of the layer before: with A = A⁺ - A⁻, upper forms of y = A x are A⁺ upper - A⁻ lower. Up to
+the first activation function, a layer is an affine function of the input, and its one form is
+made when it is first needed: d x d numbers, the form of the input itself, are never held at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import prod
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from sparks.verification.graph import Step
 from sparks.verification.layers import Add, Affine, Layer
-from sparks.verification.regions import Region, Shape, minimum
+from sparks.verification.regions import Region, minimum
 from sparks.verification.relaxation import Bounds, Relaxation
+
+# Numbers in the columns that are passed through affine layers at a time: bounds memory only.
+MEMORY = 2**22
 
 
 class Forms(NamedTuple):
@@ -28,12 +35,55 @@ class Forms(NamedTuple):
     high: Bounds
 
 
-def start(shape: Shape, like: Tensor) -> Forms:
-    """Forms of the input itself."""
-    d = like[0].numel()
-    eye = torch.eye(d, dtype=like.dtype, device=like.device)
-    form = eye.view(1, d, *shape), like.new_zeros(1, *shape)
+def affine_steps(steps: Sequence[Step]) -> list[bool]:
+    """Whether each step is an affine function of the network's input."""
+    found = [True]
+    for step in steps[1:]:
+        alone = isinstance(step.layer, Affine | Add)
+        found.append(alone and all(found[i] for i in step.inputs))
+    return found
+
+
+def exact(steps: Sequence[Step], place: int, like: Tensor) -> Forms:
+    """Form of a step that is an affine function of the input: what it makes of the identity.
+
+    Args:
+        steps: of the network.
+        place: which step.
+        like: a tensor with the type and device of the form.
+    """
+    needed = {place}
+    for at in range(place, 0, -1):
+        if at in needed:
+            needed.update(steps[at].inputs)
+    shape = steps[0].shape
+    d, widest = prod(shape), max(prod(steps[at].shape) for at in needed)
+    at_once = max(1, MEMORY // widest)
+    parts = []
+    for first in range(0, d, at_once):
+        count = min(at_once, d - first)
+        columns = like.new_zeros(count, d)
+        columns[torch.arange(count), torch.arange(first, first + count)] = 1
+        parts.append(_through(steps, sorted(needed), columns.view(count, *shape), shifted=False))
+    bias = _through(steps, sorted(needed), like.new_zeros(1, *shape), shifted=True)
+    form = torch.cat(parts)[None], bias
     return Forms(form, form)
+
+
+def _through(steps: Sequence[Step], places: Sequence[int], x: Tensor, shifted: bool) -> Tensor:
+    """Pass inputs (b, *shape) through some affine steps, with their biases if shifted."""
+    values = {0: x}
+    last = {source: at for at in places for source in steps[at].inputs}
+    for at in places:
+        layer, inputs = steps[at].layer, [values[i] for i in steps[at].inputs]
+        if isinstance(layer, Affine):
+            values[at] = layer(inputs[0]) if shifted else layer.linear(inputs[0])
+        elif isinstance(layer, Add):
+            values[at] = layer(*inputs)
+        for source in steps[at].inputs:
+            if last[source] == at:
+                values.pop(source, None)
+    return values[places[-1]]
 
 
 def propagate(layer: Layer, inputs: list[Forms], relaxation: Relaxation | None) -> Forms:

@@ -16,8 +16,9 @@ and `backward` through the hidden layers may be made for the first set alone (`s
 hold in all the others, and only their maximum is taken again. The last backward pass is each set's
 own.
 
-Sets are bounded as many at a time as fit into `MEMORY`; a network of which not even one does is
-refused before anything is computed.
+Sets are bounded as many at a time as fit into `MEMORY`, so that parts, and with them the last
+digits, are the same on every machine; one set may take half of what the device has free. A network
+that needs more is refused before anything is computed.
 """
 
 from __future__ import annotations
@@ -30,17 +31,27 @@ import torch
 from torch import Tensor, nn
 
 from sparks.errors import SparksError
-from sparks.models.device import tf32
+from sparks.models.device import free_memory, tf32
 from sparks.verification import affine, crown, ibp, rounding
 from sparks.verification.graph import Network, read
-from sparks.verification.layers import Add, Affine, Clip, Conv, ReLU, Reshape, Scale
+from sparks.verification.layers import (
+    Activation,
+    Add,
+    Affine,
+    Clip,
+    Conv,
+    Dense,
+    ReLU,
+    Reshape,
+    Scale,
+)
 from sparks.verification.regions import Boxes, Region
 from sparks.verification.relaxation import Bounds, Relaxation, relax
 
 ENGINES = ("ibp", "forward", "backward")
 COMBINED = "ibp+forward+backward"
 
-# Bytes that bounds may take beside the network, by `memory`.
+# Bytes that sets bounded together may take beside the network, by `memory`.
 MEMORY = 2**31
 
 
@@ -149,37 +160,95 @@ def memory(network: Network, sets: int, method: str, shared: bool, number: int =
     """
     engines, sets = engines_of(method), max(1, sets)
     steps, sizes = network.steps, [prod(step.shape) for step in network.steps]
-    last = {source: at for at, step in enumerate(steps) for source in step.inputs}
-    # Forms and lines belong to each set behind the first layer that is not affine.
-    many, forms = 1 if shared else sets, 1
-    widest, most, work = max(sizes), 0, 0
-    for at, step in enumerate(steps[1:], 1):
-        if not isinstance(step.layer, Affine | Add):
-            forms = many
-        waiting = sum(sizes[i] for i in range(at) if last.get(i, 0) > at and i not in step.inputs)
-        inputs = sum(sizes[i] for i in step.inputs)
-        columns = 0
-        if isinstance(step.layer, Conv):  # that PyTorch writes out, in float64 on CPUs
-            columns = prod(step.layer.weight.shape[1:]) * prod(step.shape[1:])
-        most = max(most, (2 * waiting + 4 * (inputs + sizes[at]) + columns) * forms)
-        work = max(work, columns)
-    # Of every unit and set: allowance, box, lines, and bounds by each engine.
-    numbers = (6 * sum(sizes) + work) * sets
+    straight, live = affine.affine_steps(steps), _live(network)
+    final = len(steps) - 1
+    bounded = {step.inputs[0] for step in steps if isinstance(step.layer, Activation)} | {final}
+    # Lines belong to each set, and so do forms behind the first layer that has lines.
+    many = 1 if shared or straight[-1] else sets
+
+    # What is known of each unit that has lines, boxes on their way, and absolute weights.
+    known = 6 if len(engines) == 1 or straight[-1] else 13
+    numbers = sets * known * sum(sizes[at] for at in bounded)
+    numbers += sets * max(3 * one.held + 3 * one.size + one.columns for one in live[1:])
+    numbers += max(one.weights for one in live)
+    forms = [0]
     if "forward" in engines:
-        numbers += network.inputs * most
-    if "backward" in engines:
-        rows = min(widest, max(1, crown.MEMORY // (forms * widest)))
-        numbers += 9 * rows * widest * forms
-        if shared:  # the last pass is each set's own
-            rows = min(network.outputs, max(1, crown.MEMORY // (sets * widest)))
-            numbers += 9 * rows * widest * sets
-    return numbers * number
+        for at, one in enumerate(live[1:], 1):
+            if not straight[at]:
+                forms.append(network.inputs * (2 * one.held + 4 * one.size + one.columns) * many)
+            elif at in bounded and at != final:
+                forms.append(_exact(network, live, at))
+    if "backward" in engines or (straight[-1] and "forward" in engines):
+        forms += [_rows(network, live, at, many) for at in bounded - {0}]
+        if shared and not straight[-1]:  # the last pass is each set's own
+            forms.append(_rows(network, live, final, sets))
+    return (numbers + max(forms)) * number
+
+
+class _Live(NamedTuple):
+    """Numbers that a step takes for one input.
+
+    Attributes:
+        size: of its output.
+        held: of outputs before, for it and for later steps.
+        columns: what PyTorch writes out of the input of a convolution, in float64 on CPUs.
+        weights: of the layer itself.
+    """
+
+    size: int
+    held: int
+    columns: int
+    weights: int
+
+
+def _live(network: Network) -> list[_Live]:
+    sizes = [prod(step.shape) for step in network.steps]
+    last = {source: at for at, step in enumerate(network.steps) for source in step.inputs}
+    found = []
+    for at, step in enumerate(network.steps):
+        held = sum(sizes[i] for i in range(at) if last.get(i, 0) >= at)
+        weight = step.layer.weight if isinstance(step.layer, Conv | Dense) else None
+        columns = 0
+        if isinstance(step.layer, Conv):
+            columns = prod(step.layer.weight.shape[1:]) * prod(step.shape[1:])
+        found.append(_Live(sizes[at], held, columns, 0 if weight is None else weight.numel()))
+    return found
+
+
+def _exact(network: Network, live: list[_Live], place: int) -> int:
+    """Numbers that the form of an affine step takes while it is made, and while it is used."""
+    before = live[: place + 1]
+    count = min(network.inputs, max(1, affine.MEMORY // max(one.size for one in before)))
+    passing = count * max(one.held + 2 * one.size + one.columns for one in before)
+    form = network.inputs * live[place].size
+    return max(2 * form + passing, 4 * form)
+
+
+def _rows(network: Network, live: list[_Live], place: int, sets: int) -> int:
+    """Numbers in the rows of a step on their way back to the input."""
+    widest = max(one.size for one in live[: place + 1])
+    count = min(live[place].size, max(1, crown.MEMORY // (sets * widest)))
+    most, many = 0, 1
+    for at in range(place, 0, -1):
+        one, work = live[at], live[at].columns
+        if isinstance(network.steps[at].layer, Activation):  # its lines are each set's own
+            many, work = sets, 4 * one.size
+        most = max(most, many * (one.held + 2 * one.size + work))
+    return count * (2 * live[place].size + max(most, 3 * many * live[0].size))
 
 
 def at_once(
-    network: Network, sets: int, method: str, nested: bool, shared: bool, number: int = 8
+    network: Network,
+    sets: int,
+    method: str,
+    nested: bool,
+    shared: bool,
+    device: torch.device,
+    number: int = 8,
 ) -> int:
     """How many of so many sets to bound at a time, so that they fit into `MEMORY`.
+
+    The smallest part may take more, up to half of what the device has free.
 
     Args:
         network: see `bound_outputs`, as for all that follow.
@@ -187,6 +256,7 @@ def at_once(
         method: engines.
         nested: the first set is bounded with every part.
         shared: forms of the first set are used for all.
+        device: where they are bounded.
         number: bytes of each.
 
     Raises:
@@ -197,19 +267,20 @@ def at_once(
     def needs(count: int) -> int:
         return memory(network, count, method, shared, number)
 
-    if needs(least) > MEMORY:
+    if needs(least) > MEMORY and needs(least) > (room := free_memory(device) // 2):
         ways = (
             "verify the last layers only (the hybrid: EVA with layer=...), or take smaller inputs"
         )
-        if memory(network, least, "ibp", shared, number) <= MEMORY:
+        if memory(network, least, "ibp", shared, number) <= max(MEMORY, room):
             ways = f"bound by 'ibp' alone, {ways}"
         raise SparksError(
             f"bounds {method!r} of this network ({network.inputs} inputs, {network.widest} units "
             f"in its widest layer) need about {needs(least) / 2**30:,.1f} GiB of memory, more than "
-            f"the {MEMORY / 2**30:,.1f} GiB of sparks.verification.bounding.MEMORY: {ways}"
+            f"the {max(MEMORY, room) / 2**30:,.1f} GiB they may take here, half of what {device} "
+            f"has free: {ways}"
         )
     count = sets
-    while needs(count) > MEMORY:
+    while count > least and needs(count) > MEMORY:
         count = max(least, count // 2)
     return count
 
@@ -218,8 +289,8 @@ def _parts(
     network: Network, region: Region, method: str, nested: bool, shared: bool
 ) -> list[Region]:
     """Cut a region into parts that fit into the memory; the first set is in all if nested."""
-    number = region.hull()[1].element_size()
-    count = at_once(network, len(region), method, nested, shared, number)
+    hull = region.hull()[1]
+    count = at_once(network, len(region), method, nested, shared, hull.device, hull.element_size())
     if count == len(region):
         return [region]
     if not nested:
@@ -243,7 +314,8 @@ def _together(
     engines = engines_of(method)
     slack = rounding.allowances(network.steps, region.hull())
     before: list[Known] = []
-    if len(engines) > 1:
+    # Of an affine function, forward and backward find the same, and nothing is tighter.
+    if len(engines) > 1 and not affine.affine_steps(network.steps)[-1]:
         # Not boxes: those made together lie inside those made alone.
         for engine in engines:
             if engine != "ibp":
@@ -282,9 +354,8 @@ class _Passage:
         boxed = isinstance(region, Boxes)
         self.free, self.exact = {0: boxed}, {0: boxed}
         self.boxes: dict[int, ibp.Interval] = {0: region.hull()}
+        self.affine = affine.affine_steps(self.steps)
         self.forms: dict[int, affine.Forms] = {}
-        if "forward" in self.engines:
-            self.forms[0] = affine.start(region.shape, region.hull()[1])
         # Lines for each set, and those that forms of hidden layers are made with.
         self.lines: dict[int, Relaxation] = {}
         self.hidden: dict[int, Relaxation] = {}
@@ -316,9 +387,15 @@ class _Passage:
         self.free[at] = self.free[inputs[0]] and alone
         if self.exact[at] or "ibp" in self.engines:
             self.boxes[at] = ibp.propagate(layer, [self.boxes[i] for i in inputs])
-        if "forward" in self.engines:
+        if "forward" in self.engines and not self.affine[at]:
             lines = self.hidden.get(at)
-            self.forms[at] = affine.propagate(layer, [self.forms[i] for i in inputs], lines)
+            self.forms[at] = affine.propagate(layer, [self._form(i) for i in inputs], lines)
+
+    def _form(self, at: int) -> affine.Forms:
+        """Forms of a step; that of an affine function of the input is made when first needed."""
+        if at not in self.forms:
+            self.forms[at] = affine.exact(self.steps, at, self.region.hull()[1])
+        return self.forms[at]
 
     def _tightest(self, at: int, sides: str = "both") -> Bounds:
         """Intersect all that is known of one step."""
@@ -329,12 +406,17 @@ class _Passage:
             bounds.append(self._allow(at, *ibp.ends(self.boxes[at])))
         # With the same lines, an engine finds what it found before.
         done = {engine for known in self.alike for engine in known.engines}
-        if "forward" in self.engines and not self.exact[at] and "forward" not in done:
-            bounds.append(self._allow(at, *affine.concretise(self.forms[at], self.region)))
-        if "backward" in self.engines and not self.exact[at] and "backward" not in done:
+        asked = {engine for engine in self.engines if not self.exact[at] and engine not in done}
+        last = at == len(self.steps) - 1
+        if self.affine[at] and asked & {"forward", "backward"}:
+            # Both find the exact bounds. Of the last step, nobody needs the form itself.
+            asked = {"backward"} if last or "forward" not in asked else {"forward"}
+        if "forward" in asked:
+            bounds.append(self._allow(at, *affine.concretise(self._form(at), self.region)))
+        if "backward" in asked:
             pulled = crown.bound(self.steps, at, self.hidden, self.region, sides)
             bounds.append(self._allow(at, *pulled))
-            if at == len(self.steps) - 1 and self.share:
+            if last and self.share and self.lines:
                 pulled = crown.bound(self.steps, at, self.lines, self.region, sides)
                 bounds.append(self._allow(at, *pulled))
         low = torch.stack([one for one, _ in bounds]).amax(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -47,9 +48,19 @@ class Colours:
 
         To first order it is μ + Σ^½ z: the sigmoid has value μ and slope 1 at z = 0.
         """
-        mean = self.mean.to(z).clamp(MARGIN, 1 - MARGIN)[:, None]
-        slope = (self.mixing.to(z) / (mean * (1 - mean))).expand(len(z), -1, -1)
-        return torch.baddbmm(mean.logit(), slope, z.flatten(2)).sigmoid().view_as(z)
+        return self.squashing(z)(z)
+
+    def squashing(self, like: Tensor) -> Callable[[Tensor], Tensor]:
+        """`squash` for many z, with its constants where `like` is."""
+        mean = self.mean.to(like).clamp(MARGIN, 1 - MARGIN)[:, None]
+        slope, level = self.mixing.to(like) / (mean * (1 - mean)), mean.logit()
+
+        def squash(z: Tensor) -> Tensor:
+            scaled = slope.to(z).expand(len(z), -1, -1)
+            mixed = torch.baddbmm(level.to(z), scaled, z.flatten(2))
+            return mixed.sigmoid().view_as(z)
+
+        return squash
 
     def unsquash(self, images: Tensor) -> Tensor:
         """Decorrelated colours (N, C, H, W) that `squash` makes these images of."""

@@ -1,8 +1,8 @@
 """Random crops of a canvas, resized to a model's input, and noise: τ in E_τ f(τ(x)).
 
 Cropping, blurring, flipping and resizing are linear along each axis, so a crop is two small matrix
-products. They are as fast as interpolation, and their gradients are the same bytes on every run,
-on GPUs too.
+products, and all crops of a step are two batched ones. They are as fast as interpolation, and their
+gradients are the same bytes on every run, on GPUs too.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from types import EllipsisType
 
 import torch
 from torch import Tensor
 
 from sparks.checks import between
 from sparks.errors import SparksError
+from sparks.models.device import to_device
+from sparks.visualization.stream import normal, uniform
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +68,8 @@ class Crops:
         canvas: tuple[int, int],
         size: tuple[int, int],
         generator: torch.Generator,
-    ) -> list[Crop]:
+        device: torch.device | str = "cpu",
+    ) -> Cuts:
         """Draw the crops of one step.
 
         Args:
@@ -73,6 +77,7 @@ class Crops:
             canvas: its height and width.
             size: height and width of the model's input.
             generator: on the CPU.
+            device: where the crops are to be cut, which is not waited for.
         """
         sides, places, blur = (torch.rand(self.count, 2, generator=generator) for _ in range(3))
         steps = torch.randn(self.count, 3, generator=generator)
@@ -85,22 +90,31 @@ class Crops:
         else:
             start = torch.minimum((room / 2 + self.centre * steps[:, :2]).clamp(min=0), room)
         sigma = self.blur[0] + (self.blur[1] - self.blur[0]) * blur[:, 0]
-        flipped = (blur[:, 1] < 0.5) & self.flip
         down, across = (
-            _axes(start[:, axis], share, canvas[axis], size[axis], sigma) for axis in (0, 1)
+            Axes.of(start[:, axis], share, canvas[axis], size[axis], sigma, torch.device(device))
+            for axis in (0, 1)
         )
-        return [Crop(*box) for box in zip(down, across, flipped.tolist(), strict=True)]
+        return Cuts(down, across.flipped(blur[:, 1] < 0.5) if self.flip else across)
 
-    def noise(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
-        """Noise for pixels."""
-        width = self.uniform_noise
-        values = torch.zeros(*shape)
-        if width:
-            values.uniform_(-width, width, generator=generator)
+    def noise(
+        self, shape: Sequence[int], generator: torch.Generator, device: torch.device | str = "cpu"
+    ) -> Tensor | float:
+        """Noise for pixels, on a device; 0 for none.
+
+        Only where its stream of numbers begins is drawn on the CPU (see `sparks.visualization.
+        stream`).
+        """
+        keys = torch.randint(2**62, (2,), generator=generator).tolist()
+        noise: Tensor | float = 0.0
+        if self.uniform_noise:
+            noise = self.uniform_noise * uniform(shape, keys[0], device)
         if self.normal_noise:
-            values += self.normal_noise * torch.randn(*shape, generator=generator)
-        return values
+            noise = noise + self.normal_noise * normal(shape, keys[1], device)
+        return noise
 
+
+# Standard deviations at which a Gaussian is cut off: its weight is 1e-4 of the middle's there.
+_CUT = math.sqrt(2 * math.log(1e4))
 
 PAPER = Crops()
 CROPS = {
@@ -156,45 +170,125 @@ def named_crops(name: str, count: int | None = None) -> Crops:
 
 
 @dataclass(frozen=True, eq=False)
-class Axis:
-    """Resampling along one axis: output i is Σ_j weights[i, j] input[first + j]."""
+class Axes:
+    """Resampling along one axis: output i of crop k is Σ_j weights[k, i, j] input[first[k] + j].
 
-    first: int
+    Attributes:
+        first: pixels, K of them.
+        weights: (K, target, width), on the device.
+    """
+
+    first: list[int]
     weights: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        start: Tensor,
+        share: Tensor,
+        source: int,
+        target: int,
+        sigma: Tensor,
+        device: torch.device,
+    ) -> Axes:
+        """Bilinear weights from stretches of `source` pixels to `target` pixels, and Gaussians.
+
+        Triangles as wide as an output pixel, or as an input pixel where that is wider. All crops
+        have the pixels that the largest of them needs.
+
+        Args:
+            start: of each stretch (K,), relative to the source.
+            share: its length, relative.
+            source: pixels.
+            target: pixels.
+            sigma: of each Gaussian (K,), in pixels of the source; 0 for none.
+            device: of the weights.
+        """
+        firsts, lasts, small = [], [], []
+        # Few numbers: Python is faster than PyTorch.
+        for at, part, blur in zip(start.tolist(), share.tolist(), sigma.tolist(), strict=True):
+            scale = part * source / target
+            centre = at * source + scale / 2 - 0.5
+            reach = max(scale, 1.0) + _CUT * blur
+            firsts.append(max(0, math.floor(centre - reach)))
+            lasts.append(min(source - 1, math.ceil(centre + (target - 1) * scale + reach)))
+            small.append((centre, scale, max(scale, 1.0), max(blur, 1e-3)))
+        width = max(j - i for i, j in zip(firsts, lasts, strict=True)) + 1
+        firsts = [min(first, source - width) for first in firsts]
+        moved = [(c - i, *rest) for i, (c, *rest) in zip(firsts, small, strict=True)]
+        numbers = to_device(torch.tensor(moved), device)[..., None, None].unbind(1)
+        centre_, scale_, half, spread = numbers
+        outputs = torch.arange(target, dtype=torch.float32, device=device)[:, None]
+        pixels = torch.arange(width, dtype=torch.float32, device=device)
+        centres = torch.addcmul(centre_, outputs, scale_)
+        weights = (1 - (pixels - centres).abs_() / half).clamp_(min=0)
+        weights /= weights.sum(2, keepdim=True)
+        if max(sigma.tolist()) > 0:
+            distance = (pixels[:, None] - pixels) / spread
+            gaussian = torch.exp(-(distance**2) / 2).where(distance.abs() < _CUT, 0)
+            weights = weights @ (gaussian / gaussian.sum(2, keepdim=True))
+        return cls(firsts, weights)
+
+    def flipped(self, which: Tensor) -> Axes:
+        """The same, with outputs in the opposite order where `which` (K,), on the CPU, says so."""
+        mirror = to_device(which, self.weights.device)[:, None, None]
+        return Axes(self.first, torch.where(mirror, self.weights.flip(1), self.weights))
+
+    def part(self, which: slice) -> Axes:
+        """Those of some crops."""
+        return Axes(self.first[which], self.weights[which])
 
 
 @dataclass(frozen=True, eq=False)
-class Crop:
-    """One crop of a canvas: a linear map."""
+class Cuts:
+    """K crops of a canvas: linear maps."""
 
-    down: Axis
-    across: Axis
-    flip: bool = False
+    down: Axes
+    across: Axes
+
+    def __len__(self) -> int:
+        """K."""
+        return len(self.down.first)
+
+    def part(self, which: slice) -> Cuts:
+        """Some of the crops."""
+        return Cuts(self.down.part(which), self.across.part(which))
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Crops (N, C, h, w) of images (N, C, H, W)."""
+        """Crops (K, N, C, h, w) of images (N, C, H, W)."""
+        count, channels = images.shape[:2]
         down, across = self._weights(images)
-        return down @ images[self._box] @ across.T
+        rows = images.permute(2, 0, 1, 3)
+        windows = torch.stack([rows[box] for box in self._boxes()])
+        half = torch.bmm(down, windows.flatten(2)).view(len(self), -1, across.shape[2])
+        cut = torch.bmm(half, across.mT)
+        shape = (len(self), down.shape[1], count, channels, across.shape[1])
+        return cut.view(shape).permute(0, 2, 3, 1, 4)
 
-    def add_adjoint(self, gradient: Tensor, total: Tensor) -> None:
-        """Add to `total` (N, C, H, W), in place, what the gradient of crops is for the images.
+    def adjoint(self, gradient: Tensor, canvas: tuple[int, int]) -> Tensor:
+        """What the gradient of crops (K, N, C, h, w) is for the images (N, C, H, W).
 
         By hand, as autograd fills a canvas with zeros for each crop it has cut.
         """
+        count, channels = gradient.shape[1:3]
         down, across = self._weights(gradient)
-        total[self._box] += down.T @ gradient @ across
+        rows = gradient.permute(0, 3, 1, 2, 4).reshape(len(self), -1, across.shape[1])
+        half = torch.bmm(rows, across).view(len(self), down.shape[1], -1)
+        windows = torch.bmm(down.mT, half).view(len(self), -1, count, channels, across.shape[2])
+        total = gradient.new_zeros(canvas[0], count, channels, canvas[1])
+        for box, window in zip(self._boxes(), windows, strict=True):
+            total[box].add_(window)
+        return total.permute(1, 2, 0, 3)
 
     def _weights(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        down, across = (axis.weights.to(like) for axis in (self.down, self.across))
-        return down, across.flip(0) if self.flip else across
+        return self.down.weights.to(like), self.across.weights.to(like)
 
-    @property
-    def _box(self) -> tuple[slice, ...]:
-        ends = (
-            slice(axis.first, axis.first + axis.weights.shape[1])
-            for axis in (self.down, self.across)
-        )
-        return (slice(None), slice(None), *ends)
+    def _boxes(self) -> list[tuple[slice | EllipsisType, ...]]:
+        height, width = (axis.weights.shape[2] for axis in (self.down, self.across))
+        return [
+            (slice(top, top + height), ..., slice(left, left + width))
+            for top, left in zip(self.down.first, self.across.first, strict=True)
+        ]
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
@@ -202,33 +296,8 @@ def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(images.shape[2:]) == tuple(size):
         return images
     zero, one = torch.zeros(1), torch.ones(1)
-    ends = zip(images.shape[2:], size, strict=True)
-    (down,), (across,) = (_axes(zero, one, source, target, zero) for source, target in ends)
-    return Crop(down, across)(images)
-
-
-def _axes(start: Tensor, share: Tensor, source: int, target: int, sigma: Tensor) -> list[Axis]:
-    """Bilinear weights from stretches of `source` pixels to `target` pixels, and Gaussians.
-
-    Triangles as wide as an output pixel, or as an input pixel where that is wider.
-
-    Args:
-        start: of each stretch (K,), relative to the source.
-        share: its length, relative.
-        source: pixels.
-        target: pixels.
-        sigma: of each Gaussian (K,), in pixels of the source; 0 for none.
-    """
-    scale = (share * source / target)[:, None, None]
-    centres = start[:, None, None] * source + (torch.arange(target)[:, None] + 0.5) * scale - 0.5
-    pixels = torch.arange(source)
-    weights = (1 - (pixels - centres).abs() / scale.clamp(min=1)).clamp(min=0)
-    weights = weights / weights.sum(2, keepdim=True)
-    if bool(sigma.any()):
-        distance = (pixels[:, None] - pixels) / sigma.clamp(min=1e-3)[:, None, None]
-        gaussian = torch.exp(-(distance**2) / 2)
-        gaussian = gaussian.where(gaussian > 1e-4, 0)
-        weights = weights @ (gaussian / gaussian.sum(2, keepdim=True))
-    used = weights.any(1).int()
-    first, last = used.argmax(1).tolist(), (source - used.flip(1).argmax(1)).tolist()
-    return [Axis(i, part[:, i:j]) for i, j, part in zip(first, last, weights, strict=True)]
+    down, across = (
+        Axes.of(zero, one, source, target, zero, images.device)
+        for source, target in zip(images.shape[2:], size, strict=True)
+    )
+    return Cuts(down, across)(images)[0].contiguous()

@@ -14,6 +14,7 @@ from torch import Tensor
 from sparks.concepts.layer import Layer
 from sparks.engine.running import Model
 from sparks.errors import SparksError
+from sparks.models.device import to_device
 
 # The cosine below which a direction no longer damps: its gradient would vanish with the cosine.
 LEAST_COSINE = 0.1
@@ -47,7 +48,7 @@ class Objective:
         which, read = torch.tensor(list(chosen)), self.read
         return replace(
             self,
-            read=lambda outputs, index: read(outputs, which.to(index.device)[index]),
+            read=lambda outputs, index: read(outputs, to_device(which, index.device)[index]),
             names=tuple(self.names[i] for i in chosen),
         )
 
@@ -115,7 +116,7 @@ def directions(
 
     def read(a: Tensor, index: Tensor) -> Tensor:
         flat = layer.flat(a)
-        v = vectors.to(flat)[index][:, None]
+        v = to_device(vectors, flat.device).to(flat)[index][:, None]
         return _along(flat.mean(1, keepdim=True) if pool else flat, v, least).mean(1)
 
     return Objective(layer.g, read, _named("direction", range(len(vectors))))
@@ -127,7 +128,8 @@ def inversion(layer: Layer, images: Tensor, least: float = LEAST_COSINE) -> Obje
     _check_vectors(reference, reference.shape[1])
 
     def read(a: Tensor, index: Tensor) -> Tensor:
-        return _along(layer.flat(a).flatten(1), reference.to(a)[index], least)
+        there = to_device(reference, a.device).to(a)
+        return _along(layer.flat(a).flatten(1), there[index], least)
 
     return Objective(layer.g, read, _named("image", range(len(images))))
 
@@ -140,7 +142,7 @@ def _along(a: Tensor, v: Tensor, least: float) -> Tensor:
 
 
 def _pick(values: Tensor, chosen: Sequence[int], index: Tensor) -> Tensor:
-    columns = torch.tensor(list(chosen), device=values.device)[index]
+    columns = to_device(torch.tensor(list(chosen)), values.device)[index]
     return values.gather(1, columns[:, None])[:, 0]
 
 

@@ -13,9 +13,9 @@ from torch import Tensor
 from sparks.checks import between, one_of, whole
 from sparks.engine.running import device_of, evaluating
 from sparks.errors import SparksError
-from sparks.models.device import PRECISIONS, autocast
+from sparks.models.device import PRECISIONS, autocast, keeping_casts
 from sparks.progress import progress
-from sparks.visualization.crops import PAPER, Crop, Crops
+from sparks.visualization.crops import PAPER, Crops, Cuts
 from sparks.visualization.objectives import Objective
 from sparks.visualization.parametrisation import MACO, Parametrisation
 from sparks.visualization.spectrum import ImageStatistics
@@ -44,8 +44,8 @@ class Ascent:
         parametrisation: what pictures are made of.
         crops: what the network sees of them in each step.
         canvas: side of the pictures, relative to that of the statistics.
-        seen: side in pixels at which the network sees each crop, for networks that take images of any
-            size; None for the size of its input.
+        seen: side in pixels at which the network sees each crop, for networks that take images of
+            any size; None for the size of its input.
         steps: of the ascent; 256 in the MACO paper.
         batch_size: crops in one forward pass; bounds the memory together with the canvas.
         precision: of the network, one of `sparks.models.device.PRECISIONS`.
@@ -129,42 +129,39 @@ class Ascent:
         generator = torch.Generator().manual_seed(_second(seed))
         alpha = torch.zeros(n, *statistics.size, device=device)
         history = torch.zeros(self.steps, n, device=device)
-        for step in range(self.steps):
-            share = step / max(self.steps - 1, 1)
-            crops = self.crops.draw(share, statistics.size, size, generator)
-            noise = self.crops.noise((self.crops.count, channels, *size), generator)
-            image = canvas.image()
-            history[step], gradient = self._gradient(objective, image.detach(), crops, noise)
-            alpha += gradient.abs().mean(1)
-            canvas.update(image, gradient, share)
-            done(n)
+        with keeping_casts(self.precision, device):
+            for step in range(self.steps):
+                share = step / max(self.steps - 1, 1)
+                cuts = self.crops.draw(share, statistics.size, size, generator, device)
+                noise = self.crops.noise((len(cuts), 1, channels, *size), generator, device)
+                image = canvas.image()
+                history[step], gradient = self._gradient(objective, image.detach(), cuts, noise)
+                alpha += gradient.abs().mean(1)
+                canvas.update(image, gradient, share)
+                done(n)
         with torch.no_grad():
             return canvas.image().cpu(), alpha.cpu(), history.cpu()
 
     def _gradient(
-        self, objective: Objective, image: Tensor, crops: list[Crop], noise: Tensor
+        self, objective: Objective, image: Tensor, cuts: Cuts, noise: Tensor | float
     ) -> tuple[Tensor, Tensor]:
         """Mean over crops of each picture's objective (n,), and its gradient (n, C, H, W)."""
-        n = len(image)
-        noise = noise.to(image.device)[:, None]
-        total = torch.zeros_like(image)
-        scores = torch.zeros(n, device=image.device)
+        n, canvas = len(image), (image.shape[2], image.shape[3])
         at_once = max(1, self.batch_size // n)
-        for start in range(0, len(crops), at_once):
-            part = crops[start : start + at_once]
-            own_noise = noise[start : start + at_once]
-            cut = [crop(image).add_(own) for crop, own in zip(part, own_noise, strict=True)]
-            x = torch.cat(cut).requires_grad_()
+        scores, gradients = [], []
+        for start in range(0, len(cuts), at_once):
+            some = slice(start, start + at_once)
+            part = cuts.part(some)
+            seen = part(image) + (noise[some] if isinstance(noise, Tensor) else noise)
+            x = seen.flatten(0, 1).contiguous().requires_grad_()
             index = torch.arange(n, device=image.device).repeat(len(part))
+            share = torch.full((len(x),), 1 / len(cuts), device=image.device)
             with autocast(self.precision, image.device):
-                values = objective(x, index) / len(crops)
-            (gradient,) = torch.autograd.grad(values.sum(), x)
-            for crop, own in zip(
-                part, gradient.view(len(part), n, *gradient.shape[1:]), strict=True
-            ):
-                crop.add_adjoint(own, total)
-            scores += values.detach().view(len(part), n).sum(0)
-        return scores, total
+                values = objective(x, index)
+            (gradient,) = torch.autograd.grad(values, x, share.to(values.dtype))
+            gradients.append(part.adjoint(gradient.view(len(part), n, *gradient.shape[1:]), canvas))
+            scores.append((values.detach() * share).view(len(part), n).sum(0))
+        return sum(scores[1:], scores[0]), sum(gradients[1:], gradients[0]).contiguous()
 
 
 def transparency(alpha: Tensor, quantile: float = 0.8) -> Tensor:

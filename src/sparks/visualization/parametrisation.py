@@ -67,7 +67,8 @@ class Ascending:
         self.parameter = start.contiguous().requires_grad_()
         self.decode = decode
         kind: type = _OPTIMISERS[optimiser]
-        self.optimiser = kind([self.parameter], lr=rate)
+        # One tensor: to group tensors for a GPU would take longer than the step.
+        self.optimiser = kind([self.parameter], lr=rate, foreach=False)
 
     def image(self) -> Tensor:
         """Pictures (n, C, H, W)."""
@@ -139,11 +140,12 @@ class _Decoder:
         self.statistics = statistics
         self.spread = spread
         self.magnitude = gain * statistics.magnitude.to(device)
+        self.squash = statistics.colours.squashing(self.magnitude)
 
     def __call__(self, phase: Tensor) -> Tensor:
         phase = self.spread * standardised(phase)
         z = fixed_magnitude(phase, self.magnitude, self.statistics.size)
-        return self.statistics.colours.squash(z)
+        return self.squash(z)
 
 
 def standardised(phase: Tensor) -> Tensor:
@@ -174,7 +176,7 @@ class _FixedMagnitude(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, phase: Tensor, magnitude: Tensor, size: tuple[int, int]) -> Tensor:
-        columns = list(self_conjugate(size[1]))
+        columns = self_conjugate(size[1])
         angle = phase.clone()
         angle[..., columns] = _odd(phase[..., columns])
         coefficients = torch.complex(magnitude * angle.cos(), magnitude * angle.sin())
@@ -228,10 +230,11 @@ class Fourier:
         size = statistics.size
         start = self.std * torch.randn(*statistics.magnitude.shape, 2, generator=generator)
         scale = self._scale(size).to(device)
+        squash = statistics.colours.squashing(scale)
 
         def decode(parameter: Tensor) -> Tensor:
             coefficients = scale * torch.view_as_complex(parameter)
-            return statistics.colours.squash(torch.fft.irfft2(coefficients, s=size))
+            return squash(torch.fft.irfft2(coefficients, s=size))
 
         return Ascending(_repeated(start, n, device), decode, self.optimiser, self.rate)
 
@@ -266,9 +269,9 @@ class Pixels:
         """Start from small normal values."""
         generator = torch.Generator().manual_seed(seed)
         start = self.std * torch.randn(statistics.channels, *statistics.size, generator=generator)
-        return Ascending(
-            _repeated(start, n, device), statistics.colours.squash, self.optimiser, self.rate
-        )
+        pictures = _repeated(start, n, device)
+        squash = statistics.colours.squashing(pictures)
+        return Ascending(pictures, squash, self.optimiser, self.rate)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -262,15 +262,18 @@ def _resampled(magnitude: Tensor, old: tuple[int, int], new: tuple[int, int]) ->
 def _symmetric(magnitude: Tensor, width: int) -> Tensor:
     """Make |F(k)| = |F(-k)| hold where both are among the coefficients, as for any real image."""
     magnitude = magnitude.clone()
-    for column in self_conjugate(width):
+    for column in range(magnitude.shape[-1])[self_conjugate(width)]:
         values = magnitude[..., column]
         magnitude[..., column] = (values + mirrored(values)) / 2
     return magnitude
 
 
-def self_conjugate(width: int) -> tuple[int, ...]:
-    """Columns of `rfft2` that hold both k and -k: the first, and the last for an even width."""
-    return (0, width // 2) if width % 2 == 0 else (0,)
+def self_conjugate(width: int) -> slice:
+    """Columns of `rfft2` that hold both k and -k: the first, and the last for an even width.
+
+    A slice, as a list of columns would be copied to a GPU, which is then waited for.
+    """
+    return slice(0, None, width // 2) if width % 2 == 0 else slice(0, 1)
 
 
 def mirrored(column: Tensor) -> Tensor:

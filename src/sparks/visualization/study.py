@@ -191,8 +191,7 @@ class MacoStudy:
         for kind in ("logit", "channel", "concept"):
             images = made[kind].images
             canvas = (images.shape[2], images.shape[3])
-            crops = law.draw(1.0, canvas, size, generator)
-            seen[kind] = torch.stack([crop(images) for crop in crops])
+            seen[kind] = law.draw(1.0, canvas, size, generator)(images)
         return {"": whole, SEEN: seen}
 
     def _selective(

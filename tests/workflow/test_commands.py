@@ -17,7 +17,7 @@ import pytest
 from harness.compose import compose, overrides_from
 from sparks.artifacts import save_tensors
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 # What is not run, and why.
 NOT_RUN = {
