@@ -54,7 +54,8 @@ def lit(images: Any, maps: Any, colour: str | None = None) -> Bytes:
     pixels = np.asarray(images, np.float32)
     values = np.asarray(maps, np.float32)
     light = values[:, None] / 255
-    dim = pixels.mean(1, keepdims=True) * 0.45 + 25
+    # With a line to say where, the rest may be easier to see.
+    dim = pixels.mean(1, keepdims=True) * (0.45 if colour is None else 0.6) + 25
     mixed = light * pixels + (1 - light) * dim
     if colour is not None:
         line = outline(values >= 127.5, max(1, round(min(values.shape[1:]) / 64)))[:, None]
