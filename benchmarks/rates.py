@@ -23,6 +23,8 @@ from harness import grid
 from harness.compose import compose, part
 from harness.loading import classifier
 from harness.resources import machine
+from sparks.engine.running import evaluating
+from sparks.models.folded import channels_last_weights, folded
 
 OUT = Path("benchmarks/results/rates.json")
 KEYS = ("model.classifier", "dataset.channels", "dataset.size")
@@ -31,16 +33,18 @@ KEYS = ("model.classifier", "dataset.channels", "dataset.size")
 def rate(model: torch.nn.Module, x: torch.Tensor, backward: bool) -> float:
     """Images a second, forwards or forwards and backwards to the input: the best of two.
 
-    On a CPU, of its own time, which other work on the machine does not lengthen much.
+    As explanations pass them: in float32, and faster where that is right (see
+    `sparks.models.folded`). On a CPU, of its own time, which other work does not lengthen much.
     """
 
     def work() -> None:
         if not backward:
-            with torch.inference_mode():
+            with torch.inference_mode(), evaluating(model), folded(model, x):
                 model(x)
             return
         images = x.clone().requires_grad_(True)
-        torch.autograd.grad(model(images).amax(1).sum(), images)
+        with evaluating(model), folded(model, x):
+            torch.autograd.grad(model(images).amax(1).sum(), images)
 
     work()
     return len(x) / min((seconds if x.is_cuda else cpu_seconds)(work) for _ in range(2))
@@ -67,6 +71,8 @@ def measure(config: Any, device: str) -> dict[str, dict[str, float]]:
         except InstantiationException as error:
             print(f"{dataset}/{name} cannot be built: {error.__cause__}", flush=True)
             continue
+        if device == "cpu":
+            channels_last_weights(model)
         side, channels = settings["dataset.size"], settings["dataset.channels"]
         batch = (16 if side <= 64 else 2) * (32 if device == "cuda" else 1)
         x = torch.rand(batch, channels, side, side, device=device)

@@ -1,9 +1,9 @@
 """What a run will take, told by a dry run: passes through networks, hours, and space on disk.
 
 Passes are counted from the configuration; hours are these over images a second as measured by
-`python -m benchmarks.rates`, on the machine that the file of rates names. Counted is what grows
-with the scale: training, explanations and what scores them. Decoding of files, and the chapters
-that search (EVA, CRAFT, MACO, Lens and others), are not.
+`python -m benchmarks.rates`, on the machine that the file of rates names: a CPU's, or a GPU's where
+jobs run on one. Counted is what grows with the scale: training, explanations and what scores them.
+Decoding of files, and the chapters that search (EVA, CRAFT, MACO, Lens and others), are not.
 """
 
 from __future__ import annotations
@@ -17,8 +17,13 @@ from omegaconf import DictConfig
 from harness import grid
 from harness.compose import ROOT, part, scale_of
 
-# The last one that is there: rates of this machine, or those that come with the project.
-RATES = (ROOT / "benchmarks/results/rates.json", ROOT / "workflow/rates.json")
+# Rates of this machine, and those that come with the project. The first counts whose device jobs
+# run on.
+RATES = (
+    ROOT / "benchmarks/results/rates.json",
+    ROOT / "workflow/rates.json",
+    ROOT / "workflow/rates_gpu.json",
+)
 
 # Training images of published sets, where the configuration takes all there are.
 IMAGES = {"imagenet": 1_281_167, "imagenet50": 64_058, "mnist": 60_000, "fashion_mnist": 60_000}
@@ -135,11 +140,17 @@ def _images(settings: dict[str, Any], dataset: str) -> int:
     return int(min(limit, there) if limit and there else limit or there or 0)
 
 
-def summary(config: DictConfig) -> str:
-    """Say what the chosen experiments take, over all of their counted jobs."""
-    file = next((file for file in RATES if file.is_file()), None)
+def summary(config: DictConfig, gpu: bool = False) -> str:
+    """Say what the chosen experiments take, over all of their counted jobs.
+
+    Args:
+        config: the composed configuration.
+        gpu: whether jobs that can use a GPU run on one.
+    """
+    kind = "cuda" if gpu else "cpu"
+    known_rates = [json.loads(file.read_text()) for file in RATES if file.is_file()]
     empty: dict[str, Any] = {"machine": "", "networks": {}}
-    rates = json.loads(file.read_text()) if file else empty
+    rates = next((found for found in known_rates if found["device"] == kind), empty)
     rows: dict[str, list[float]] = {rule: [0.0, 0.0, 0.0, 0.0] for rule in COUNTED}
     unknown: set[str] = set()
     for job in work(config):
@@ -157,7 +168,7 @@ def summary(config: DictConfig) -> str:
         if any(row)
     ]
     hours, space = (sum(row[i] for row in rows.values()) for i in (2, 3))
-    unit = "GPU-hours" if rates.get("device") == "cuda" else "core-hours"
+    unit = "GPU-hours" if gpu else "core-hours"
     lines = [
         f"Planned for scale {config.scale.name}, all jobs, those done included:",
         *told,

@@ -74,10 +74,12 @@ def test_hours_are_passes_over_measured_rates(tmp_path, monkeypatch):
     networks = {"chimera/convnet": {"forward": 2.0, "backward": 1.0}}
     text = {"machine": "a slow GPU", "device": "cuda", "networks": networks}
     rates.write_text(json.dumps(text))
-    monkeypatch.setattr(plan, "RATES", (rates,))
-    told = plan.summary(compose([*ONE, "experiments.sobol.methods=[random]"]))
+    monkeypatch.setattr(plan, "RATES", (tmp_path / "none", *plan.RATES[1:2], rates))
+    config = compose([*ONE, "experiments.sobol.methods=[random]"])
     hours = (3 * 200 / 1.0 + 10 * 40 / 2.0) / 3600
-    assert f"about {hours:,.1f} GPU-hours on a slow GPU" in told
-    monkeypatch.setattr(plan, "RATES", ())
-    told = plan.summary(compose([*ONE, "experiments.sobol.methods=[random]"]))
+    assert f"about {hours:,.1f} GPU-hours on a slow GPU" in plan.summary(config, gpu=True)
+    assert "core-hours on one core of" in plan.summary(config)
+    monkeypatch.setattr(plan, "RATES", (rates,))
+    told = plan.summary(config)
+    assert "core-hours on a machine that was not measured" in told
     assert "not in the rates, so not in the hours: chimera/convnet" in told
