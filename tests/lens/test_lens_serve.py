@@ -1,12 +1,12 @@
-"""Which models `make lens-serve` offers, and that a network of ImageNet's classes knows all of them."""
+"""Which models `make lens-serve` offers, and that a network of all classes names photographs."""
 
 import io
 
 import pytest
-from lens_serve import choose, examples, load, networks, offer
 from PIL import Image
 
 from harness.compose import compose
+from lens_serve import choose, examples, load, networks, offer
 from sparks.data.imagenet_names import distinct_names, imagenet_names
 from sparks.errors import SparksError
 from sparks.lens.upload import read_image
@@ -56,7 +56,7 @@ def test_the_command_line_names_the_first_or_is_refused(surveyed):
     assert named(choose(found, {"model": "convnet"}))[0] == "chimera/convnet"
     assert named(choose(found, {"dataset": "digits"}))[0] == "digits/convnet"
     assert len(choose(found, {"dataset": "digits"})) == len(found)
-    with pytest.raises(SparksError, match="dataset=mnist was surveyed: choose one of .*chimera"):
+    with pytest.raises(SparksError, match=r"dataset=mnist was surveyed: choose one of .*chimera"):
         choose(found, {"dataset": "mnist"})
 
 
