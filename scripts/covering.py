@@ -17,7 +17,7 @@ PARTS = (
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
-    """Write what covering each concept changes in every image, and some of the images covered."""
+    """Write the changes of every image, and some images, for the concepts of the Lens atlas."""
     from pathlib import Path
 
     from harness.classes import classified
@@ -47,9 +47,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
             for concept in range(min(one.k, cfg["studies.covering.concepts"])):
                 threshold = measure.threshold(fitted[:, concept])
                 found = measure(model, x, target, maps[:, concept], threshold)
-                shown = found.index[
-                    maps[found.index, concept].flatten(1).sum(1).argsort(descending=True)
-                ][:SHOWN]
+                amount = maps[found.index, concept].flatten(1).sum(1)
+                shown = found.index[amount.argsort(descending=True)][:SHOWN]
                 first = next(iter(measure.covers))
                 covered = measure.covered(x[shown], maps[shown, concept], threshold, first)
                 key = f"{target}.{concept}"

@@ -273,7 +273,7 @@ def lens_tables(config: DictConfig) -> list[str]:
 
 
 def lens_story(config: DictConfig) -> list[str]:
-    """Name the artifacts of the story on the Lens site's first page, where its model has one."""
+    """Name what the Lens site tells a story from, where its first model has one."""
     dataset, model, seed = lens_tables(config)[0].removesuffix(".parquet").split("/")[-3:]
     if f"{dataset}/{model}" not in config.studies.lens.stories:
         return []

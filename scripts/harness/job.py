@@ -111,7 +111,6 @@ def serve(run: Callable[[DictConfig, Mapping[str, str]], None]) -> None:
         run: gets the whole configuration, and the options that the command line names, such as
             {"model": "convnet"}.
     """
-    keep_freed_memory()
 
     def program(composed: DictConfig) -> None:
         from hydra.core.hydra_config import HydraConfig

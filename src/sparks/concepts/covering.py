@@ -116,7 +116,7 @@ class Covering:
         return Covered(index, count[index] / cells, own, elsewhere)
 
     def covered(self, x: Tensor, maps: Tensor, threshold: float, cover: str) -> Tensor:
-        """Return images (N, C, H, W) with cells that show the concept covered; see `__call__`."""
+        """Return images (N, C, H, W) with the cells covered that show the concept."""
         grid = Grid((maps.shape[1], maps.shape[2]), (x.shape[2], x.shape[3]))
         visible = grid.expand((maps <= threshold).flatten(1).float())
         method = self.covers[cover]

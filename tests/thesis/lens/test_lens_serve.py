@@ -1,4 +1,4 @@
-"""Which models `make lens-serve` offers; a network of ImageNet's classes knows all of them."""
+"""Which models `make lens-serve` offers, and that a network of all classes names photographs."""
 
 import io
 
