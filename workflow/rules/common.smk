@@ -128,7 +128,11 @@ def say_plan():
         scale.check(CFG.scale.name)
     except SparksError as error:
         logger.warning(f"As it is, this run will be refused: {error}")
-    logger.info("\n".join([*downloads.left_out(CFG), plan.summary(CFG, gpu=bool(one_gpu(None)))]))
+    logger.info(
+        "\n".join(
+            [*downloads.left_out(CFG), plan.summary(CFG, gpu=bool(one_gpu(None)))]
+        )
+    )
 
 
 def only_run():

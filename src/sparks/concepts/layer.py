@@ -18,8 +18,8 @@ from sparks.models.device import tf32, to_device
 from sparks.models.layout import layout_of
 from sparks.models.split import affine_start
 
-# Images in one forward pass, and on a CPU numbers in these images; bounds memory only. Larger batches
-# of large images are slower on a CPU: what a layer makes of them no longer fits its caches.
+# Images in one forward pass, and on a CPU numbers in these images; bounds memory only. Larger
+# batches of large images are slower on a CPU: what a layer makes of them no longer fits its caches.
 BATCH = 128
 NUMBERS = 2**21
 # Numbers in the reconstructions of each concept alone, held at a time; bounds memory only.
@@ -115,8 +115,7 @@ class Layer:
             size = min(BATCH, max(1, NUMBERS // x[0].numel()))
         with tf32(allowed=False):
             parts = [
-                compute(to_device(part, self.device)).float().cpu()
-                for part in torch.split(x, size)
+                compute(to_device(part, self.device)).float().cpu() for part in torch.split(x, size)
             ]
         return torch.cat(parts)
 
