@@ -14,9 +14,9 @@ check: ## format, lint and type check, as pre-commit does
 	./sparks mypy
 	./sparks snakemake --lint
 
-gallery: ## docs/gallery.png, the README's first picture: fig-gallery of the photographs by nine methods
-	./sparks snakemake --cores all --directory runs/gallery --config 'overrides=[experiment=[sobol],scale.datasets=[photographs],experiments.sobol.methods=[saliency,integrated_gradients,smoothgrad,gradcam,occlusion,rise,lime,sobol,hsic],experiments.sobol.items=[fig-gallery],items.fig-gallery.draw.rows=5]'
-	./sparks python -c "from PIL import Image; p = Image.open('runs/gallery/results/figures/fig-gallery.png').convert('RGB'); p.thumbnail((1000, 1000)); p.quantize(256).save('docs/gallery.png', optimize=True)"
+gallery: ## docs/gallery.png, the README's first picture: fig-gallery of the photographs
+	./sparks snakemake --cores all --directory runs/gallery --config 'overrides=[experiment=[sobol],scale.datasets=[photographs],experiments.sobol.items=[fig-gallery]]'
+	./sparks python -c "from PIL import Image; p = Image.open('runs/gallery/results/figures/fig-gallery.png').convert('RGB'); p.thumbnail((1600, 1600)); p.quantize(256, dither=0).save('docs/gallery.png', optimize=True)"
 
 gpu: ## the whole smoke run on a pretended GPU; the tables must be those of a run on the CPU
 	./sparks python tests/workflow/smoke_on_gpu.py
