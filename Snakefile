@@ -19,6 +19,7 @@ include: "workflow/rules/common.smk"
 
 onstart:
     only_run()
+    require_files()
     tidy_up()
     unlimited_rate()
 

@@ -18,7 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.checks import REFUSED, Unit
+from harness.checks import REFUSED, TRYING, Unit
+from harness.downloads import publisher
 from harness.loading import build, classifier
 from sparks.attribution import EVA, Captum, GradCAM, OnEmbeddings, Saliency
 from sparks.attribution.budgets import within
@@ -29,7 +30,11 @@ from sparks.engine.designs import Design, Stored
 from sparks.engine.domains import Domain
 from sparks.errors import SparksError
 from sparks.metrics import AverageStability
+from sparks.data.fetch import unreachable
 from sparks.models import Classifier, load_weights
+from sparks.models.anatomy import check_head
+from sparks.models.published import published_weights
+from sparks.models.timm_nets import check_published
 from sparks.verification.graph import read
 
 WORDS = 12  # of the text that methods on words are tried on
@@ -51,6 +56,8 @@ def try_units(units: Iterable[Unit]) -> None:
                 _try_model(unit.where, unit.content)
             case "texts":
                 _try_texts(unit.where, unit.content)
+            case "files":
+                _try_files(unit.where, unit.content)
 
 
 # --- settings --------------------------------------------------------------------------------
@@ -77,6 +84,28 @@ def _try_dataset(where: str, settings: Mapping[str, Any]) -> None:
         known = getattr(builder, key, None)
         if known is not None and known != settings[key]:
             raise SparksError(f"{where}.{key}={settings[key]}: its images have {known}: set that")
+
+
+def _try_files(where: str, unit: Mapping[str, Any]) -> None:
+    """Refuse files that are neither there nor can be fetched."""
+    settings, library = unit["settings"], unit["library"]
+    about = f" [{unit['about']}]" if "about" in unit else ""
+    with _Naming(where, about=about):
+        if library is None:
+            built = _build_all(f"{where}.builder", settings)
+            if not unit["fetch"] or built.is_there():
+                return built.require() if hasattr(built, "require") else None
+            files = built.published()
+        else:
+            names = (settings["name"], settings["weights"], settings.get("weights_dir"))
+            files = [published_weights(library, *names)]
+        missing = [file for file in files if not file.is_there()]
+        if missing and unit["network"] and (reason := unreachable(missing[0].url)):
+            raise SparksError(
+                f"{' and '.join(file.path.name for file in missing)} cannot be downloaded "
+                f"({reason}): put {', '.join(file.url for file in missing)} "
+                + (f"into {files[0].path.parent}" if len(missing) > 1 else f"at {missing[0].path}")
+            )
 
 
 class _Naming:
@@ -132,14 +161,15 @@ def _try_model(where: str, unit: Mapping[str, Any]) -> None:
             _try_method(key, unit["methods"][key], method, blank, x, on)
     _try_budgets(unit["settings"].get("studies.budget"), methods, x, on)
     model = _built(where, unit, on)
-    with _Naming(f"{where}.classifier", about=on), torch.no_grad():
-        logits = model(x)
+    logits = _passed(where, model, x, on)
+    with _Naming(f"{where}.classifier", about=on):
         if not isinstance(logits, Tensor) or logits.shape != (1, classes):
             got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             raise SparksError(
                 f"it returns {got} for one image, not logits (1, {classes}): give it as many "
                 "outputs as the data set has classes"
             )
+    _try_own_layers(where, unit, model, x, on)
     for key, layers in unit["layers"].items():
         for layer in layers:
             _try_cut(key, model, layer, x, on)
@@ -152,7 +182,10 @@ def _built(where: str, unit: Mapping[str, Any], on: str) -> Classifier:
     """The network with its checkpoint, or with weights at random instead of published ones."""
     settings, weights = unit["classifier"], unit["weights"]
     net = settings.get("net", {})
-    if str(net.get("_target_")).endswith(".torchvision_classifier"):
+    if library := publisher(net):
+        if library == "timm":
+            with _Naming(f"{where}.classifier.net", about=on):
+                check_published(net["name"], unit["shape"][-1])
         settings = settings | {"net": net | {"weights": None}}  # published ones may not be here yet
     with _Naming(f"{where}.classifier", about=on):
         model = classifier(settings, seed=0).eval()
@@ -162,6 +195,35 @@ def _built(where: str, unit: Mapping[str, Any], on: str) -> Classifier:
                 raise SparksError("there is no such file: check the path, or set null to train")
             load_weights(model, weights)
     return model
+
+
+def _passed(where: str, model: Classifier, x: Tensor, on: str) -> Any:
+    """What a model gives for one image; a failure is that of the image's size."""
+    try:
+        with torch.no_grad():
+            return model(x)
+    except SparksError as error:
+        raise SparksError(f"{where}.classifier: {error}{on}") from None
+    except Exception as error:
+        height, width = x.shape[2:]
+        raise SparksError(
+            f"{where}: this network cannot take images of {height} x {width} pixels "
+            f"({_reason(error)}): set the size of the data set to another one{on}"
+        ) from None
+
+
+def _try_own_layers(
+    where: str, unit: Mapping[str, Any], model: Classifier, x: Tensor, on: str
+) -> None:
+    """Look at the layers that stand in a model's file."""
+    if unit["layer"] is not None:
+        with _Naming(f"{where}.layer={unit['layer']}", about=on):
+            GradCAM(unit["layer"]).check(model, x)
+    if unit["concept_layer"] is not None:
+        _try_cut(f"{where}.concept_layer", model, unit["concept_layer"], x, on)
+    if unit["head"] is not None:
+        with _Naming(f"{where}.head={unit['head']}", about=on):
+            check_head(model, unit["head"], x)
 
 
 def _try_cut(where: str, model: Any, layer: str | None, x: Tensor, on: str) -> None:
@@ -301,11 +363,14 @@ class _StandIn(nn.Sequential):
 
 def main() -> None:
     """Try the units on standard input; say on standard output what is refused."""
-    units = [Unit(*unit) for unit in json.load(sys.stdin)]
-    try:
-        try_units(units)
-    except SparksError as error:
-        print(f"\n{REFUSED}{error}")
+    for unit in (Unit(*each) for each in json.load(sys.stdin)):
+        print(f"\n{TRYING}{unit.where}", flush=True)
+        try:
+            try_units([unit])
+        except SparksError as error:
+            print(f"\n{REFUSED}{error}", flush=True)
+            if unit.kind != "files":
+                return
 
 
 if __name__ == "__main__":

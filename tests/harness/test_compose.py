@@ -3,6 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
+from harness import grid, plan
 from harness.compose import CONFIG, OPTIONS, compose, overrides_from, part
 from harness.validate import validate, validate_names
 from sparks.errors import SparksError
@@ -125,13 +126,23 @@ def test_refusals_name_the_key_the_value_and_what_is_allowed(override, told):
     assert all(word in message for word in told), message
 
 
-def test_gradcam_on_a_dense_network_is_refused():
+def test_methods_that_a_kind_of_model_does_not_allow_are_left_out_and_named():
+    config = compose(["experiment=sobol", "scale.models=[mlp,convnet]", "scale.datasets=[digits]"])
+    validate(config)
+    found = {job[1:] for job in grid.explanations(config, "sobol")}
+    assert ("convnet", 0, "gradcam") in found
+    assert ("mlp", 0, "gradcam") not in found
+    assert ("mlp", 0, "guided_backprop") in found  # it has ReLUs
+    [line] = plan.left_out(config)
+    assert line.startswith("gradcam, gradcam_pp cannot explain mlp, which is of the kind dense")
+
+
+def test_an_experiment_whose_methods_cannot_explain_its_model_is_refused():
     message = refused(
-        "experiment=sobol", "experiments.sobol.models=[mlp]", "experiments.sobol.exclude=[]"
+        "experiment=sobol", "scale.models=[mlp]", "experiments.sobol.methods=[gradcam]"
     )
     assert "'gradcam' cannot explain model 'mlp'" in message
     assert "convnet" in message
-    assert "exclude" in message
 
 
 def test_published_weights_for_other_classes_are_refused():
@@ -140,10 +151,6 @@ def test_published_weights_for_other_classes_are_refused():
     trained = ["experiment=models", "scale.models=[resnet18]", "scale.datasets=[chimera]"]
     trained.append("models.resnet18.weights=null")
     validate(compose(trained))
-
-
-def test_excluded_combinations_are_fine():
-    validate(compose(["experiment=sobol", "experiments.sobol.models=[mlp]"]))
 
 
 def test_unknown_top_level_keys_of_snakemake_are_refused():
