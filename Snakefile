@@ -18,8 +18,8 @@ include: "workflow/rules/common.smk"
 
 
 onstart:
-    only_run()
     require_files()
+    only_run()
     tidy_up()
     unlimited_rate()
 

@@ -59,7 +59,8 @@ def _units(config: DictConfig, needed: Needed, network: bool) -> list[Unit]:
     content: dict[str, Any]
     if group == "model":
         net = part(config, ["model.classifier"], model=name)["model.classifier"]["net"]
-        content = {"settings": net, "library": publisher(net), "fetch": True}
+        note = places.DOWNLOADED_WEIGHTS.format(model=name)
+        content = {"settings": net, "library": publisher(net), "fetch": _lacks(note)}
     else:
         key = f"{group}.builder"
         builder = part(config, [key], **{group: name})[key]

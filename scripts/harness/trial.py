@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,15 +28,18 @@ from sparks.concepts import CraftMaps
 from sparks.engine.core import Engine
 from sparks.engine.designs import Design, Stored
 from sparks.engine.domains import Domain
+from sparks.engine.memory import available_memory
 from sparks.errors import SparksError
 from sparks.metrics import AverageStability
-from sparks.data.fetch import unreachable
+from sparks.data.fetch import Published, unreachable
 from sparks.models import Classifier, load_weights
-from sparks.models.anatomy import check_head
+from sparks.models.anatomy import check_head, footprint
 from sparks.models.published import published_weights
 from sparks.models.timm_nets import check_published
+from sparks.models.weights import read_state
 from sparks.verification.graph import read
 
+SIDE = 256  # of the images, at most, that settings are tried on which do not depend on the network
 WORDS = 12  # of the text that methods on words are tried on
 
 
@@ -88,24 +91,41 @@ def _try_dataset(where: str, settings: Mapping[str, Any]) -> None:
 
 def _try_files(where: str, unit: Mapping[str, Any]) -> None:
     """Refuse files that are neither there nor can be fetched."""
-    settings, library = unit["settings"], unit["library"]
-    about = f" [{unit['about']}]" if "about" in unit else ""
+    settings, about = unit["settings"], f" [{unit['about']}]" if "about" in unit else ""
     with _Naming(where, about=about):
-        if library is None:
-            built = _build_all(f"{where}.builder", settings)
-            if not unit["fetch"] or built.is_there():
-                return built.require() if hasattr(built, "require") else None
-            files = built.published()
-        else:
+        if unit["library"]:
             names = (settings["name"], settings["weights"], settings.get("weights_dir"))
-            files = [published_weights(library, *names)]
-        missing = [file for file in files if not file.is_there()]
-        if missing and unit["network"] and (reason := unreachable(missing[0].url)):
-            raise SparksError(
-                f"{' and '.join(file.path.name for file in missing)} cannot be downloaded "
-                f"({reason}): put {', '.join(file.url for file in missing)} "
-                + (f"into {files[0].path.parent}" if len(missing) > 1 else f"at {missing[0].path}")
-            )
+            file = published_weights(unit["library"], *names)
+            if file.is_there():
+                if not file.digest:
+                    read_state(file.path)  # says if it is damaged
+            elif unit["fetch"]:
+                _require_server([file], unit["network"])
+            else:
+                raise SparksError(
+                    f"{file.path} was downloaded, and is gone: put {file.url} there again, or "
+                    f"remove results/downloads/weights/{where.rpartition('.')[2]}.json"
+                )
+            return
+        built = _build_all(f"{where}.builder", settings)
+        if unit["fetch"] and not built.is_there():
+            missing = [file for file in built.published() if not file.is_there()]
+            _require_server(missing, unit["network"])
+        elif hasattr(built, "require"):
+            built.require()
+
+
+def _require_server(missing: Sequence[Published], network: bool) -> None:
+    """Refuse files that are to be fetched from a server which does not answer."""
+    if not missing or not network:
+        return
+    if reason := unreachable(missing[0].url):
+        place = missing[0].path.absolute()
+        raise SparksError(
+            f"{' and '.join(file.path.name for file in missing)} cannot be downloaded "
+            f"({reason}): put {', '.join(file.url for file in missing)} "
+            + (f"into {place.parent}" if len(missing) > 1 else f"at {place}")
+        )
 
 
 class _Naming:
@@ -123,7 +143,8 @@ class _Naming:
         reason = _reason(error)
         keys = self.settings if isinstance(self.settings, Mapping) else {}
         name = str(keys.get("_target_", "")).rpartition(".")[2]
-        reason = reason.removeprefix(f"{name}: ")
+        for own in (name, self.where.rpartition(".")[2]):  # which says its name itself
+            reason = reason.removeprefix(f"{own}: ")
         opening = re.match(r"(\w+)\b", reason)
         if reason.startswith(f"{self.where}."):
             line = reason
@@ -149,18 +170,20 @@ def _reason(error: BaseException) -> str:
 def _try_model(where: str, unit: Mapping[str, Any]) -> None:
     on = f" [dataset={unit['dataset']}]"
     shape, classes = tuple(unit["shape"]), unit["classes"]
+    model = _built(where, unit, on)
+    _require_memory(where, model, shape, on)
     x = torch.rand(1, *shape, generator=torch.Generator().manual_seed(0))
     for key, settings in unit["settings"].items():
         _build_all(key, settings)
     blank = _StandIn(shape[0], classes).eval()
+    small = x[..., :SIDE, :SIDE]  # what suits such images suits larger ones
     for key, settings in unit["metrics"].items():
-        _try_metric(key, settings, blank, x, on)
+        _try_metric(key, settings, blank, small, on)
     methods = {key: _build_all(key, settings) for key, settings in unit["methods"].items()}
     for key, method in methods.items():
         if not _reads_layers(method):
-            _try_method(key, unit["methods"][key], method, blank, x, on)
-    _try_budgets(unit["settings"].get("studies.budget"), methods, x, on)
-    model = _built(where, unit, on)
+            _try_method(key, unit["methods"][key], method, blank, small, on)
+    _try_budgets(unit["settings"].get("studies.budget"), methods, small, on)
     logits = _passed(where, model, x, on)
     with _Naming(f"{where}.classifier", about=on):
         if not isinstance(logits, Tensor) or logits.shape != (1, classes):
@@ -197,15 +220,26 @@ def _built(where: str, unit: Mapping[str, Any], on: str) -> Classifier:
     return model
 
 
+def _require_memory(where: str, model: Classifier, shape: tuple[int, ...], on: str) -> None:
+    """Refuse images of which not even one can be passed through a network."""
+    needed, there = footprint(model, (1, *shape)), available_memory()
+    if needed and there and needed > there:
+        raise SparksError(
+            f"{where}: one image of {shape[1]} x {shape[2]} pixels takes more than "
+            f"{needed / 1e9:.0f} GB in this network, and this machine has {there / 1e9:.0f} GB "
+            f"left: make the images of the data set smaller{on}"
+        )
+
+
 def _passed(where: str, model: Classifier, x: Tensor, on: str) -> Any:
     """What a model gives for one image; a failure is that of the image's size."""
+    height, width = x.shape[2:]
     try:
         with torch.no_grad():
             return model(x)
     except SparksError as error:
         raise SparksError(f"{where}.classifier: {error}{on}") from None
     except Exception as error:
-        height, width = x.shape[2:]
         raise SparksError(
             f"{where}: this network cannot take images of {height} x {width} pixels "
             f"({_reason(error)}): set the size of the data set to another one{on}"

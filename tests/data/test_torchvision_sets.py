@@ -101,7 +101,7 @@ def test_damaged_gzipped_idx_files_are_refused(damage: str, tmp_path: Path) -> N
     else:
         write_idx(tmp_path, "other", 31)
         (tmp_path / "other-images-idx3-ubyte.gz").rename(file)
-    with pytest.raises(SparksError, match="mnist in .* is damaged or incomplete"):
+    with pytest.raises(SparksError, match=r"mnist in .* is damaged or incomplete"):
         MNIST(root=str(tmp_path))()
 
 
@@ -112,7 +112,7 @@ def test_a_truncated_idx_file_is_refused(keep: int, tmp_path: Path) -> None:
     write_idx(folder, "t10k", 20)
     path = folder / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(SparksError, match="mnist in .* is damaged or incomplete"):
+    with pytest.raises(SparksError, match=r"mnist in .* is damaged or incomplete"):
         MNIST(root=str(tmp_path))()
 
 
@@ -163,7 +163,7 @@ def test_a_foreign_pickle_is_never_opened(
             return (open, (str(tmp_path / "exploded"), "w"))
 
     (cifar[0] / "cifar-10-batches-py" / "data_batch_1").write_bytes(pickle.dumps(Bomb()))
-    with pytest.raises(SparksError, match="data_batch_1 is missing, or not the published file"):
+    with pytest.raises(SparksError, match=r"data_batch_1 is missing, or not the published file"):
         CIFAR10(root=str(cifar[0]))()
     assert not (tmp_path / "exploded").exists()
 
@@ -349,6 +349,10 @@ def test_a_missing_or_foreign_class_folder_is_named(tmp_path: Path) -> None:
     (train / ".ipynb_checkpoints").mkdir()  # litter
     made.require()
     (train / wnids[-1]).rename(tmp_path / "elsewhere")
+    (train / wnids[-1]).mkdir()
+    with pytest.raises(SparksError, match=rf"{wnids[-1]} is empty \(1 of 10 classes"):
+        made.require()
+    (train / wnids[-1]).rmdir()
     with pytest.raises(SparksError, match=rf"no folder {wnids[-1]} \(1 of 10 classes"):
         made.require()
     write_imagenet(tmp_path)

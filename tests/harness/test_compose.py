@@ -155,3 +155,43 @@ def test_published_weights_for_other_classes_are_refused():
 
 def test_unknown_top_level_keys_of_snakemake_are_refused():
     assert "'sclae'" in refused(snakemake={"sclae": "smoke"})
+
+
+TOLD = ["training.epochs=3", "training.weight_decay=0.2", "training.keep=best"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "model"),
+    [
+        ("chimera", "convnet"),  # the data set has epochs of its own
+        ("digits", "convnet"),
+        ("digits", "vit_tiny"),
+        ("chimera_biased", "convnet_lambda_10"),  # the model has
+        ("cat_dog", "hkr_convnet"),  # its recipe for the data set has
+    ],
+)
+def test_what_is_said_of_training_holds_for_every_network(dataset, model):
+    """Also of the script that is run alone: both compose by `settle`."""
+    keys = ["training", "model.training", "studies.stability.training"]
+    for overrides, expected in ((TOLD, 3), ([], None)):
+        found = part(compose(overrides), keys, dataset=dataset, model=model)
+        merged = found["training"] | found["model.training"]
+        assert (merged["epochs"] == 3) == (expected == 3)
+        assert (merged["weight_decay"] == 0.2) == (expected == 3)
+        merged |= found["studies.stability.training"]
+        assert (merged["epochs"] == 3) == (expected == 3)
+
+
+def test_what_is_said_of_one_data_set_or_model_comes_before_what_is_said_of_all():
+    config = compose([*TOLD, "datasets.chimera_hard.training.epochs=7"])
+    for dataset, epochs in (("chimera_hard", 7), ("chimera", 3)):
+        found = part(config, ["model.training"], dataset=dataset, model="convnet")
+        assert found["model.training"]["epochs"] == epochs
+        assert found["model.training"]["crop_area"] == [0.15, 1.0]  # of which nothing was said
+
+
+def test_texts_have_no_mirror_image_whatever_is_said_of_images():
+    config = compose(["training.flip=true", "training.shift=2", "training.precision=bf16"])
+    assert dict(config.words.training) == {
+        "precision": "bf16", "flip": False, "shift": 0, "keep": "best"
+    }  # fmt: skip

@@ -219,7 +219,10 @@ def texts_to_read(wildcards):
 
 def published_weights(wildcards):
     """The note of downloaded weights, for the models that come with published ones."""
-    return downloads.published_weights(CFG, wildcards.model)
+    notes = downloads.published_weights(CFG, wildcards.model)
+    if notes:
+        need("model", wildcards.model, places.WEIGHTS.format(**wildcards))
+    return notes
 
 
 def weights_to_fetch(wildcards):

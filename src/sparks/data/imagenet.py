@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from sparks.data.fetch import Published, being_made, guarded, intact, unpack
+from sparks.data.fetch import Published, being_made, filled, guarded, intact, unpack
 from sparks.data.imageset import ImageSet
 from sparks.data.listing import images as listed
 from sparks.data.listing import subfolders
@@ -202,6 +202,11 @@ def require_folders(name: str, folder: Path, wnids: Collection[str]) -> None:
         raise SparksError(
             f"{name}: {folder} has no folder {missing[0]} ({len(missing)} of {len(wnids)} classes "
             "are missing): unpack the archive again, or use dataset=folder for some of its classes"
+        )
+    if empty := [wnid for wnid in sorted(wnids) if not filled(folder / wnid)]:
+        raise SparksError(
+            f"{name}: {folder / empty[0]} is empty ({len(empty)} of {len(wnids)} classes are): "
+            "unpack the archive again, or use dataset=folder for some of its classes"
         )
     if unknown := sorted(there - set(wnids)):
         raise SparksError(

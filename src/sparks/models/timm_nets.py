@@ -22,6 +22,7 @@ from sparks.data.fetch import Published
 from sparks.errors import SparksError
 from sparks.models.heads import check_classes, keep_classes
 from sparks.models.pretrained import PUBLISHED, require_weights, weights_folder
+from sparks.models.shapes import pass_shapes
 from sparks.models.weights import read_state
 
 LITE = (0, 1, 2)
@@ -240,10 +241,18 @@ def plain(net: nn.Module, channels: int, size: int) -> nn.Module:
 
     if padded:
         hooks = [m.register_forward_pre_hook(remember(path)) for path, m in padded.items()]
-        with torch.inference_mode():
-            net(torch.zeros(1, channels, size, size))
-        for hook in hooks:
-            hook.remove()
+        shape = (1, channels, size, size)
+        try:
+            if not pass_shapes(net, shape):
+                with torch.inference_mode():
+                    net(torch.zeros(shape))
+        except RuntimeError as error:  # as when a kernel is larger than its input
+            raise SparksError(
+                f"{type(net).__name__} cannot take images of {size} x {size} pixels: {error}"
+            ) from error
+        finally:
+            for hook in hooks:
+                hook.remove()
     for path, module in list(net.named_modules()):
         if path in padded:
             net.set_submodule(path, _padded(module, sides[path]))
