@@ -76,7 +76,8 @@ def trace(net: nn.Module, buffers: bool = False) -> Trace:
                 return Trace(net, tracer.trace(net), tracer.outputs)
             except (torch.fx.proxy.TraceError, NameError, TypeError, RuntimeError) as error:
                 # A module that branches is taken whole: cuts are possible around it, not inside.
-                if tracer.failed is None or tracer.failed in opaque:
+                whole = (None, getattr(net, "net", None))  # the network, or what a classifier wraps
+                if tracer.failed in (*whole, *opaque):
                     raise _untraceable(net, error) from error
                 opaque.add(tracer.failed)
     finally:
