@@ -3,8 +3,8 @@
     ./sparks python scripts/add_model.py timm/convnext_tiny
     ./sparks python scripts/add_model.py torchvision/regnet_y_400mf --random
 
-The network is built with random weights, its layers are looked at with one image, and what stands in
-the file is told. The published weights are fetched by the workflow.
+The network is built with random weights, and its layers are looked at with one image. The workflow
+fetches the published weights.
 """
 
 from __future__ import annotations
@@ -24,29 +24,27 @@ if TYPE_CHECKING:
 
     from sparks.models.anatomy import Found
 
-IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-
 FILE = """\
 # {library}'s {name}, {origin}; written by scripts/add_model.py.
 name: {option}
-kind: {kind}  # conv | smooth (conv without ReLU) | dense | transformer: which methods can explain it
+kind: {kind}  # what methods can explain it: conv | smooth (no ReLU) | dense | transformer
 layer: {layer}  # last layer with feature maps, for CAM methods; null: it has none
 concept_layer: {concept_layer}  # layer whose concepts are found; {affine}
-head: {head}  # affine layer whose outputs are the logits: its rows are the classes; null where there is none
+head: {head}  # affine layer whose outputs are the logits; null where there is none
 classifier:  # images in [0, 1] to logits
   _target_: sparks.models.Classifier
   channels: 3
   mean: {mean}  # of each channel, as the weights were trained with
   std: {std}
-  layout: {layout}  # of feature maps: NHWC where channels are last, null where their shapes tell
+  layout: {layout}  # of feature maps: NHWC where channels are last
   net:
     _target_: sparks.models.{library}_classifier
     name: {name}
-    num_classes: ${{dataset.num_classes}}  # if not those published, and no `classes`, the last layer is new: then train it
-    weights: {weights}  # true for the published ones; the path of a checkpoint with all of their classes; null for random ones
+    num_classes: ${{dataset.num_classes}}
+    weights: {weights}  # true: published; or a checkpoint with all of their classes; null: random
     weights_dir: null  # folder of the published files; null for PyTorch's own cache
     in_channels: 3
-    classes: ${{oc.select:dataset.imagenet_classes,null}}  # rows of the last layer, of data with some of its classes
+    classes: ${{oc.select:dataset.imagenet_classes,null}}  # rows of the head that the data show
 {size}weights: {included}  # `included`: the network comes with its weights; null to train it
 training: {{}}  # what differs from config/training for this model, where it is trained
 """

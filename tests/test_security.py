@@ -159,7 +159,7 @@ def test_weights_that_are_not_the_published_ones_are_refused(tmp_path, monkeypat
 
 
 def test_published_weights_have_digests(tmp_path):
-    """torchvision's in the names of their files: eight digits of SHA-256."""
+    """Those of torchvision are in the names of the files: eight digits of SHA-256."""
     for name in ("resnet50", "vit_b_16", "squeezenet1_1"):
         file = torchvision_weights(name, True, tmp_path)
         assert len(file.digest) == 8

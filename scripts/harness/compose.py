@@ -128,20 +128,16 @@ def train_as_told(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
 def _blocks(config: DictConfig) -> Iterator[tuple[str, DictConfig]]:
     """Yield the settings of training that are written down, not taken from elsewhere."""
     for pattern in _TRAININGS:
-        parents, _, last = pattern.rpartition(".")
-        found = {"": config}
-        for step in parents.split("."):
-            found = {
-                f"{path}.{name}".lstrip("."): node[name]
-                for path, node in found.items()
-                for name in (node if step == "*" else [step])
-                if OmegaConf.is_dict(OmegaConf.select(node, str(name)))
-            }
-        for path, node in found.items():
-            for name in node if last == "*" else [last]:
-                if name in node and not OmegaConf.is_interpolation(node, name):
-                    if OmegaConf.is_dict(node[name]):
-                        yield f"{path}.{name}", node[name]
+        found: dict[str, DictConfig] = {"": config}
+        for step in pattern.split("."):
+            inner: dict[str, DictConfig] = {}
+            for path, node in found.items():
+                for name in map(str, node) if step == "*" else [step]:
+                    written = name in node and not OmegaConf.is_interpolation(node, name)
+                    if written and OmegaConf.is_dict(node[name]):
+                        inner[f"{path}.{name}".lstrip(".")] = node[name]
+            found = inner
+        yield from found.items()
 
 
 def choose_present(config: DictConfig) -> DictConfig:

@@ -1,8 +1,8 @@
 """Whether the files that a run reads are there, or can be fetched, before any job starts.
 
 Rules say which they need while Snakemake plans (`common.smk`), so that a run which needs none of
-them asks for none. To look takes PyTorch's importing, in a process of its own, and is done only where
-an artifact made from the files is missing.
+them asks for none. It takes a process of its own, which imports PyTorch, and is done only where an
+artifact made from the files is missing.
 """
 
 from __future__ import annotations

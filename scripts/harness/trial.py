@@ -25,13 +25,13 @@ from sparks.attribution import EVA, Captum, GradCAM, OnEmbeddings, Saliency
 from sparks.attribution.budgets import within
 from sparks.attribution.rectified import RectifiedBackward
 from sparks.concepts import CraftMaps
+from sparks.data.fetch import Published, unreachable
 from sparks.engine.core import Engine
 from sparks.engine.designs import Design, Stored
 from sparks.engine.domains import Domain
 from sparks.engine.memory import available_memory
 from sparks.errors import SparksError
 from sparks.metrics import AverageStability
-from sparks.data.fetch import Published, unreachable
 from sparks.models import Classifier, load_weights
 from sparks.models.anatomy import check_head, footprint
 from sparks.models.published import published_weights

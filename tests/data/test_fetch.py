@@ -10,7 +10,7 @@ from urllib.error import HTTPError, URLError
 
 import pytest
 
-from sparks.data import COCO2014, CIFAR10
+from sparks.data import CIFAR10, COCO2014
 from sparks.data.fetch import Published, unpack, unreachable
 from sparks.errors import SparksError
 
@@ -166,7 +166,7 @@ def test_an_archive_of_something_else_is_refused(tmp_path):
 
 
 def test_a_run_killed_while_unpacking_is_repaired_by_the_next(tmp_path, monkeypatch):
-    """CIFAR-10's archive with four of its files: what is unpacked in part is not taken for whole."""
+    """What is unpacked in part is not taken for whole."""
     from torchvision.datasets import CIFAR10 as Dataset
     from torchvision.datasets import utils
 

@@ -11,7 +11,6 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from add_model import add  # noqa: E402
-
 from harness.checks import _models  # noqa: E402
 from harness.compose import CONFIG, compose  # noqa: E402
 from harness.trial import try_units  # noqa: E402

@@ -123,7 +123,7 @@ def test_any_timm_network_by_name():
     assert Classifier(net, 1).layers()
 
 
-# --- the rules of ReLU6 and its bounds, on the network that people use -----------------------------
+# --- the rules of ReLU6 and its bounds, on the network that people use ----------------------------
 
 CAP = 6
 
@@ -167,13 +167,10 @@ def slow(module, rule):
 
 
 def shaping(module):
-    def layer(x):
-        share = x[0, 0].numel() if isinstance(module, nn.AdaptiveAvgPool2d) else 1
-        return module(x), lambda g: (g / share).reshape(*g.shape[:2], *x.shape[2:][: 4 - g.ndim]) if (
-            g.ndim != x.ndim
-        ) else (g / share).expand_as(x)
-
-    return layer
+    """Means over all places, and changes of shape."""
+    if isinstance(module, nn.AdaptiveAvgPool2d):
+        return lambda x: (module(x), lambda g: (g / x[0, 0].numel()).expand_as(x))
+    return lambda x: (module(x), lambda g: g.reshape(x.shape))
 
 
 def chain(layers):

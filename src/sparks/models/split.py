@@ -14,11 +14,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 from torch.fx import Graph, GraphModule, Node, Proxy, Tracer
+from torch.nn import functional
 
 from sparks.errors import SparksError
-
 
 NAMED = 16  # layers that a refusal names, at most: the last ones
 
@@ -76,10 +75,10 @@ def trace(net: nn.Module, buffers: bool = False) -> Trace:
                 return Trace(net, tracer.trace(net), tracer.outputs)
             except (torch.fx.proxy.TraceError, NameError, TypeError, RuntimeError) as error:
                 # A module that branches is taken whole: cuts are possible around it, not inside.
-                whole = (None, getattr(net, "net", None))  # the network, or what a classifier wraps
-                if tracer.failed in (*whole, *opaque):
+                failed, wrapped = tracer.failed, getattr(net, "net", None)
+                if failed is None or failed is wrapped or failed in opaque:
                     raise _untraceable(net, error) from error
-                opaque.add(tracer.failed)
+                opaque.add(failed)
     finally:
         for module, mode in modes.items():
             module.training = mode
