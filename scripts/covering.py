@@ -47,7 +47,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
             for concept in range(min(one.k, cfg["studies.covering.concepts"])):
                 threshold = measure.threshold(fitted[:, concept])
                 found = measure(model, x, target, maps[:, concept], threshold)
-                shown = found.index[maps[found.index, concept].flatten(1).sum(1).argsort(descending=True)][:SHOWN]
+                shown = found.index[
+                    maps[found.index, concept].flatten(1).sum(1).argsort(descending=True)
+                ][:SHOWN]
                 first = next(iter(measure.covers))
                 covered = measure.covered(x[shown], maps[shown, concept], threshold, first)
                 key = f"{target}.{concept}"

@@ -58,22 +58,9 @@ def run(config: DictConfig, named: Mapping[str, str]) -> None:
     from sparks.lens.serve import create_app
     from sparks.lens.server import make_server, names_of
 
-<<<<<<< HEAD
     settings = part(config, ["studies.lens.serve"])["studies.lens.serve"]
     titles = part(config, ["studies.lens.titles"])["studies.lens.titles"]
     served = [offer(network, titles) for network in choose(networks(config), named)]
-=======
-    settings = cfg["studies.lens.serve"]
-    dataset, name = cfg["dataset.name"], cfg["model.name"]
-    size, channels = cfg["dataset.size"], cfg["dataset.channels"]
-    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
-    (where,) = concept_layers({}, name, cfg["model.concept_layer"])
-    layer = Layer(model, where, torch.zeros(1, channels, size, size))
-    atlas = Atlas(Path(inputs["atlas"]).with_suffix(""), dataset, name)
-    test = ImageSet.load(inputs["test"])
-    explain = Explainer(model, layer, atlas, test.classes)
-    explain(torch.full((1, channels, size, size), 0.5))  # the first one is slow
->>>>>>> afdda2f (Published files appear whole or not at all; layers and head of each network stand in its file and are checked; methods that a kind of network does not allow are left out)
     host, port = settings["host"], settings["port"]
     names, addresses = names_of(host)
     app = create_app(served, build(settings["limits"]), names, addresses, examples())
