@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
 # Shown without a survey too, as it needs neither data nor training.
 READY = {"dataset": "imagenette", "model": "efficientnet_lite0", "seed": "0"}
-KEYS = ("model.classifier", "model.concept_layer", "model.name", "model.weights", "dataset", "device")
+KEYS = (
+    "model.classifier",
+    "model.concept_layer",
+    "model.name",
+    "model.weights",
+    "dataset",
+    "device",
+)
 
 
 class Network(NamedTuple):

@@ -9,7 +9,18 @@ from pathlib import Path
 SCRIPTS = Path(workflow.current_basedir).parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from harness import checks, downloads, files, grid, lock, overview, places, plan, repair, scale
+from harness import (
+    checks,
+    downloads,
+    files,
+    grid,
+    lock,
+    overview,
+    places,
+    plan,
+    repair,
+    scale,
+)
 from harness.compose import ABSENT, compose, overrides_from, part
 from harness.declared import declared_parts
 from harness.digest import code_digest
