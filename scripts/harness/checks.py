@@ -122,7 +122,7 @@ def _key(where: str, kind: Any, content: Any = None) -> str:
 def _code() -> str:
     """Digest the library, the checks and the versions of the packages that they stand on."""
     digest = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in PACKAGES).encode())
-    for folder in ("src/sparks", "scripts/harness", "workflow/schemas"):
+    for folder in ("src", "scripts/harness", "workflow/schemas"):
         for file in sorted((ROOT / folder).rglob("*.[py]*")):
             if file.suffix in (".py", ".yaml"):
                 digest.update(file.read_bytes())
@@ -132,7 +132,7 @@ def _code() -> str:
 @cache
 def _source(target: str) -> str:
     """Digest the file of a class or function of the user's; empty for the library's."""
-    if target.startswith("sparks."):
+    if target.startswith(("sparks.", "sparks_thesis.")):
         return ""
     definition = find(target)
     return hashlib.sha256(definition.file.read_bytes()).hexdigest() if definition else target

@@ -1,6 +1,7 @@
 """Data sets that take part where they are on disk, and what a scale sets for one data set."""
 
 import pytest
+from omegaconf import OmegaConf
 
 from harness import downloads, grid
 from harness.compose import ABSENT, compose, part
@@ -37,6 +38,9 @@ def test_a_data_set_on_disk_comes_first(disk):
     config = compose([override])
     assert all(grid.runs(config, name)[0] == RUN for name in CHAPTERS)
     assert downloads.left_out(config) == []
+    assert grid.lens_story(config) == []
+    told = {"/".join(RUN[:2]): {"class": "church", "concept": "spires", "channels": [0]}}
+    OmegaConf.update(config, "studies.lens.stories", told, force_add=True)
     covering = "results/studies/covering/imagenette/efficientnet_lite0/0"
     assert grid.lens_story(config) == [f"{covering}.parquet", f"{covering}.safetensors"]
 
