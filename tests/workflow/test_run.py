@@ -113,7 +113,7 @@ NOT_DATA = {
     **{"train": 9, "train_folds": 2, "words_train": 1, "evaluate": 8, "attribute": 36, "score": 54},
     **{"indices": 1, **STUDIES, "words": 1, "stability": 3, "stability_scores": 1, "eva": 1},
     **{"alignment": 2, "lipschitz": 2, "predict": 2, "craft": 1, "craft_pictures": 1},
-    **{"holistic": 1, "maco": 1, "lens_atlas": 1, "utility_maps": 1, "utility": 1},
+    **{"holistic": 1, "maco": 1, "lens_atlas": 1, "covering": 1, "utility_maps": 1, "utility": 1},
 }
 SOBOL = {
     **{"attribute": 2, "score": 3, "indices": 1, **STUDIES, "holistic": 1},
@@ -156,7 +156,7 @@ POINTING = {"score": 18, "collect": 1, "table": 5, "all": 1}
         (
             ["statistics.level=0.9"],
             {
-                **{"craft_pictures": 1, "maco": 1, "lens_atlas": 1},
+                **{"craft_pictures": 1, "maco": 1, "lens_atlas": 1, "covering": 1},
                 **{"collect": 2, "figure": 20, "table": 20, "all": 1},
             },
         ),
@@ -184,7 +184,7 @@ COMMENT = ("\n\n\n@dataclass", "\n\n# Said.\n\n\n@dataclass")
             # And the first-order indices, and those of words and of concepts (in Utility too).
             {
                 **{**SOBOL, "attribute": 4, "score": 6, "words": 1, "craft": 1},
-                **{"craft_pictures": 1, "maco": 1, "lens_atlas": 1},
+                **{"craft_pictures": 1, "maco": 1, "lens_atlas": 1, "covering": 1},
                 **{"utility_maps": 1, "utility": 1, "collect": 7, "figure": 20, "table": 13},
             },
         ),
