@@ -18,6 +18,7 @@ include: "workflow/rules/common.smk"
 
 
 onstart:
+    require_files()
     only_run()
     tidy_up()
     unlimited_rate()

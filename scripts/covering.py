@@ -7,7 +7,7 @@ SHOWN = 4  # images of each concept, those that have most of it
 
 PARTS = (
     "model.classifier",
-    "model.layer",
+    "model.concept_layer",
     "model.name",
     "studies.covering.measure",
     "studies.covering.classes",
@@ -31,7 +31,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     train, test = classified(inputs, "train"), ImageSet.load(inputs["test"])
-    (name,) = concept_layers({}, cfg["model.name"], cfg["model.layer"])
+    (name,) = concept_layers({}, cfg["model.name"], cfg["model.concept_layer"])
     layer = Layer(model, name, test.batch([0]))
     names = cfg.wildcards
     atlas = Atlas(Path(inputs["table"]).with_suffix(""), names["dataset"], names["model"])

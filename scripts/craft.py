@@ -5,7 +5,7 @@ from harness.job import Config, Paths, main
 
 PARTS = (
     "model.classifier",
-    "model.layer",
+    "model.concept_layer",
     "model.name",
     "dataset.builder",
     "studies.craft.study",
@@ -24,7 +24,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     study = build(cfg["studies.craft.study"])
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
-    layers = concept_layers(cfg["studies.craft.layers"], cfg["model.name"], cfg["model.layer"])
+    layers = concept_layers(
+        cfg["studies.craft.layers"], cfg["model.name"], cfg["model.concept_layer"]
+    )
     builder = build(cfg["dataset.builder"])
     train, test = classified(inputs, "train"), classified(inputs, "test")
     names = cfg.wildcards

@@ -5,7 +5,7 @@ from harness.job import Config, Paths, main
 
 PARTS = (
     "model.classifier",
-    "model.layer",
+    "model.concept_layer",
     "model.name",
     "studies.craft.study",
     "studies.craft.pictures",
@@ -27,7 +27,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     study, pictures = build(cfg["studies.craft.study"]), build(cfg["studies.craft.pictures"])
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
-    layers = concept_layers(cfg["studies.craft.layers"], cfg["model.name"], cfg["model.layer"])
+    layers = concept_layers(
+        cfg["studies.craft.layers"], cfg["model.name"], cfg["model.concept_layer"]
+    )
     train, test = classified(inputs, "train"), classified(inputs, "test")
     every = (one for _, one in study.classes(model, layers, train, test, None))
     shown = next(one for one in every if one.target >= pictures.target)

@@ -4,19 +4,24 @@ from harness import places
 from harness.job import Config, Paths, main
 
 PARTS = (
-    "model.classifier.net.name", "model.classifier.net.weights",
+    "model.classifier.net._target_",
+    "model.classifier.net.name",
+    "model.classifier.net.weights",
     "model.classifier.net.weights_dir",
-)  # fmt: skip
+)
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Download, or check what is there, and leave a note that it was done."""
     import json
 
+    from harness.downloads import publisher
     from sparks.artifacts import atomic
-    from sparks.models.pretrained import download_weights
+    from sparks.models.published import published_weights
 
-    path = download_weights(*(cfg[part] for part in PARTS))
+    target, name, weights, folder = (cfg[part] for part in PARTS)
+    library = str(publisher({"_target_": target, "weights": weights}))
+    path = published_weights(library, name, weights, folder).fetch()
     with atomic(outputs["note"]) as temporary:
         temporary.write_text(json.dumps(cfg.provenance(file=str(path)), indent=2), "utf-8")
 

@@ -5,7 +5,7 @@ from harness.job import Config, Paths, main
 
 PARTS = (
     "model.classifier",
-    "model.layer",
+    "model.concept_layer",
     "model.name",
     "studies.holistic",
     "concepts.shard",
@@ -24,7 +24,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     study = build(settings["study"])
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     train, test = classified(inputs, "train"), classified(inputs, "test")
-    layers = concept_layers(settings["layers"], cfg["model.name"], cfg["model.layer"])
+    layers = concept_layers(settings["layers"], cfg["model.name"], cfg["model.concept_layer"])
     names = cfg.wildcards
     part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
     numbers = study.run(model, layers, train, test, part)

@@ -7,7 +7,7 @@ from harness.job import Config, Paths, main
 
 PARTS = (
     "model.classifier",
-    "model.layer",
+    "model.concept_layer",
     "model.name",
     "studies.lens.surveyor",
     "studies.lens.alike",
@@ -26,7 +26,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks_thesis.lens import write_atlas
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
-    (layer,) = concept_layers({}, cfg["model.name"], cfg["model.layer"])
+    (layer,) = concept_layers({}, cfg["model.name"], cfg["model.concept_layer"])
     surveyor = build(cfg["studies.lens.surveyor"])
     train, test = (classified(inputs, split) for split in ("train", "test"))
     names = cfg.wildcards

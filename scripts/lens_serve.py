@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
 # Shown without a survey too, as it needs neither data nor training.
 READY = {"dataset": "imagenette", "model": "efficientnet_lite0", "seed": "0"}
-KEYS = ("model.classifier", "model.layer", "model.name", "model.weights", "dataset", "device")
+KEYS = (
+    "model.classifier",
+    "model.concept_layer",
+    "model.name",
+    "model.weights",
+    "dataset",
+    "device",
+)
 
 
 class Network(NamedTuple):
@@ -150,7 +157,7 @@ def load(network: Network) -> Loaded:
         net = settings["net"] | {"classes": None, "num_classes": 1000}
         model = classifier(settings | {"net": net}, 0).to(resolve_device(device)).eval()
         classes = distinct_names()
-    (where,) = concept_layers({}, parts["model.name"], parts["model.layer"])
+    (where,) = concept_layers({}, parts["model.name"], parts["model.concept_layer"])
     example = torch.full((1, channels, size, size), 0.5)
     layer = Layer(model, where, example)
     atlas = reference = None

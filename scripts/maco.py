@@ -5,7 +5,7 @@ from harness.job import Config, Paths, main
 
 PARTS = (
     "model.classifier",
-    "model.layer",
+    "model.concept_layer",
     "model.name",
     "studies.maco",
     "seed",
@@ -34,7 +34,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         label = f"{name}, seed {made['job']['seed']}"
         judges.append(Judge(label, judge, Layer(judge, known[name], example)))
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
-    layer = Layer(model, known.get(cfg["model.name"], cfg["model.layer"]), example)
+    layer = Layer(model, known.get(cfg["model.name"], cfg["model.concept_layer"]), example)
     statistics = ImageStatistics.of_tensors(load_tensors(inputs["spectrum"]))
     study = build(settings["study"])
 

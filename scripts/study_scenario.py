@@ -13,7 +13,7 @@ PARTS = (
     "study.candidates",
     "dataset.name",
     "model.classifier",
-    "model.layer",
+    "model.concept_layer",
     "model.name",
     "seed",
     "device",
@@ -86,7 +86,7 @@ def concepts(cfg: Config, model: Any, table: str, shown: Any, index: Any) -> dic
     from sparks_thesis.human_study.explanations import concept_views
     from sparks_thesis.lens import Atlas, Explainer
 
-    (where,) = concept_layers({}, cfg["model.name"], cfg["model.layer"])
+    (where,) = concept_layers({}, cfg["model.name"], cfg["model.concept_layer"])
     images = shown.images.batch(index)
     atlas = Atlas(Path(table).with_suffix(""), cfg["dataset.name"], cfg["model.name"])
     most, crops = cfg["study.concepts"], cfg["study.crops"]

@@ -14,7 +14,7 @@ import pytest
 
 from sparks.data.fetch import guarded, has_digest
 from sparks.errors import SparksError
-from sparks.models.pretrained import download_weights
+from sparks.models.pretrained import torchvision_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted(
@@ -139,36 +139,32 @@ def serve(monkeypatch, content, seen):
     """Stand in for the network."""
 
     class Answer(io.BytesIO):
-        def info(self):
-            return Message()
+        headers = Message()
 
     def urlopen(request, *args, **kwargs):
-        seen.append(getattr(request, "full_url", request))
+        seen.append(request.full_url)
         return Answer(content)
 
-    monkeypatch.setattr("torch.hub.urlopen", urlopen)
+    monkeypatch.setattr("urllib.request.urlopen", urlopen)
 
 
 def test_weights_that_are_not_the_published_ones_are_refused(tmp_path, monkeypatch):
     seen = []
     serve(monkeypatch, b"something else", seen)
-    with pytest.raises(SparksError, match="invalid hash value"):
-        download_weights("squeezenet1_1", True, tmp_path)
+    with pytest.raises(SparksError, match="is not the published file"):
+        torchvision_weights("squeezenet1_1", True, tmp_path).fetch()
     assert list(tmp_path.iterdir()) == []
+    assert len(seen) == 1
     assert all(url.startswith("https://") for url in seen)
 
 
-def test_weights_that_are_there_and_intact_are_not_fetched(tmp_path, monkeypatch):
-    from torchvision.models import SqueezeNet1_1_Weights
-
-    seen = []
-    serve(monkeypatch, b"", seen)
-    name = SqueezeNet1_1_Weights.DEFAULT.url.rpartition("/")[2]
-    (tmp_path / name).write_bytes(b"weights")
-    # A file whose digest begins as a name can say: the content decides, not the name.
-    monkeypatch.setattr("sparks.models.pretrained.has_digest", lambda path, digest: path.is_file())
-    assert download_weights("squeezenet1_1", True, tmp_path) == tmp_path / name
-    assert seen == []
+def test_published_weights_have_digests(tmp_path):
+    """Those of torchvision are in the names of the files: eight digits of SHA-256."""
+    for name in ("resnet50", "vit_b_16", "squeezenet1_1"):
+        file = torchvision_weights(name, True, tmp_path)
+        assert len(file.digest) == 8
+        assert set(file.digest) <= set("0123456789abcdef")
+        assert file.algorithm == "sha256"
 
 
 def test_a_digest_is_that_of_the_content(tmp_path):

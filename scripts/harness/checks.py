@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,7 @@ from sparks.errors import SparksError
 
 NOTED = Path(".snakemake/checked.json")
 MOST_NOTED = 5000
-REFUSED = "refused: "
+REFUSED, TRYING = "refused: ", "trying: "  # how lines of the other process begin
 PACKAGES = ("torch", "torchvision", "captum", "numpy", "scipy", "scikit-learn", "hydra-core")
 
 
@@ -57,8 +58,9 @@ def check(
     Args:
         config: a composed configuration whose names are known to exist.
         tree: the same, resolved.
-        noted: file that remembers what has passed, and then the trial runs in a process of its own,
-            since importing PyTorch takes seconds and memory; None to try everything in this one.
+        noted: file that remembers what has passed (see `remember`), and then the trial runs in a
+            process of its own, since importing PyTorch takes seconds and memory; None to try
+            everything in this one.
         say: gets a line when there is something to try.
 
     Raises:
@@ -75,14 +77,23 @@ def check(
             try_units(new.values())
         else:
             say(f"Checking {len(new)} settings, models and methods; what has passed is remembered.")
-            if not _try_elsewhere(list(new.values()), say):
+            refusals, failure = try_elsewhere(list(new.values()))
+            if refusals:
+                raise SparksError(refusals[0])
+            if failure:
+                say(f"Not all settings could be tried ({failure}): mistakes will show in the jobs.")
                 return
-    _note(noted, [*keys, _key("whole", tree)])
+    keys.append(_key("whole", tree))
+    if noted is None:
+        _passed_here.update(keys)
+    else:
+        _to_note.update(dict.fromkeys(keys))
 
 
 # --- what has passed -------------------------------------------------------------------------
 
 _passed_here: set[str] = set()
+_to_note: dict[str, None] = {}  # in order
 
 
 def _passed(noted: Path | None) -> set[str]:
@@ -94,16 +105,16 @@ def _passed(noted: Path | None) -> set[str]:
         return set()
 
 
-def _note(noted: Path | None, keys: list[str]) -> None:
-    """Remember what has passed; where nothing can be written it is checked again next time."""
-    if noted is None:
-        _passed_here.update(keys)
-        return
-    before = [key for key in sorted(_passed(noted)) if key not in keys]
+def remember(noted: Path) -> None:
+    """Write down what has passed, when a run starts: what only looks changes no file.
+
+    Where nothing can be written it is checked again next time.
+    """
+    before = [key for key in sorted(_passed(noted)) if key not in _to_note]
     try:
         noted.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=noted.parent, delete=False) as file:
-            json.dump([*before, *keys][-MOST_NOTED:], file)
+            json.dump([*before, *_to_note][-MOST_NOTED:], file)
         os.replace(file.name, noted)
     except OSError:
         return
@@ -169,8 +180,12 @@ def _items(node: Any) -> Iterable[tuple[Any, Any]]:
 # --- in a process of its own -----------------------------------------------------------------
 
 
-def _try_elsewhere(new: list[Unit], say: Callable[[str], None]) -> bool:
-    """Try units in another process; whether it came to an end."""
+def try_elsewhere(new: list[Unit]) -> tuple[list[str], str]:
+    """Try units in another process.
+
+    Returns:
+        what is refused, a line each, and why the process did not come to an end; empty if it did.
+    """
     paths = [str(ROOT / "scripts"), *filter(None, sys.path)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
     environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -184,12 +199,13 @@ def _try_elsewhere(new: list[Unit], say: Callable[[str], None]) -> bool:
         check=False,
     )
     lines = done.stdout.splitlines()
-    if refusals := [line for line in lines if line.startswith(REFUSED)]:
-        raise SparksError(refusals[-1].removeprefix(REFUSED))
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        say(f"The settings could not be tried ({last}): mistakes in them will show in the jobs.")
-    return not done.returncode
+    refusals = [line.removeprefix(REFUSED) for line in lines if line.startswith(REFUSED)]
+    if refusals or not done.returncode:
+        return refusals, ""
+    tried = [line.removeprefix(TRYING) for line in lines if line.startswith(TRYING)]
+    if done.returncode == -signal.SIGKILL and tried:
+        return [f"{tried[-1]}: trying it took more memory than there is: make it smaller"], ""
+    return [], (done.stderr.strip().splitlines() or ["no message"])[-1]
 
 
 # --- the units of a configuration ------------------------------------------------------------
@@ -305,7 +321,8 @@ def _models(config: DictConfig) -> Iterator[Unit]:
         done["layers"][f"studies.maco.layers.{judge}"] = [layer]
     for (dataset, model), done in work.items():
         keys = ["dataset", "model.classifier", "model.weights"]
-        found = part(config, keys, dataset=dataset, model=model)
+        own = ["model.layer", "model.concept_layer", "model.head"]
+        found = part(config, keys + own, dataset=dataset, model=model)
         data = found["dataset"]
         content = {
             "dataset": dataset,
@@ -313,6 +330,7 @@ def _models(config: DictConfig) -> Iterator[Unit]:
             "weights": found["model.weights"],
             "shape": [data["channels"], data["size"], data["size"]],
             "classes": data["num_classes"],
+            **{key.removeprefix("model."): found[key] for key in own},
             **done,
         }
         yield Unit(f"models.{model}", "model", content)
@@ -354,13 +372,13 @@ def _add_explanations(config: DictConfig, name: str, run: grid.Run, done: Work) 
 def _add_study(config: DictConfig, study: str, run: grid.Run, done: Work) -> None:
     """Add what a study of an experiment does to a model."""
     names = {"dataset": run.dataset, "model": run.model}
-    own: str | None = part(config, ["model.layer"], **names)["model.layer"]
+    own = part(config, ["model.layer", "model.concept_layer"], **names)
     if study in _CUT:
         key = _CUT[study]
         named = part(config, [key], **names)[key].get(run.model) if key else None
         layers = [named] if isinstance(named, str) else named
-        source = f"{key}.{run.model}" if layers else f"models.{run.model}.layer"
-        done["layers"][source] = layers or [own]
+        source = f"{key}.{run.model}" if layers else f"models.{run.model}.concept_layer"
+        done["layers"][source] = layers or [own["model.concept_layer"]]
         return
     if study == "indices":
         method = part(config, ["attributions.sobol"], **names)["attributions.sobol"]["method"]
@@ -370,7 +388,7 @@ def _add_study(config: DictConfig, study: str, run: grid.Run, done: Work) -> Non
     settings = dict(part(config, [f"studies.{study}"], **names)[f"studies.{study}"])
     where = f"studies.{study}"
     for label, option in settings.pop("methods", {}).items():
-        if own or option["needs"] != "conv":  # the study leaves the others out
+        if own["model.layer"] or option["needs"] != "conv":  # the study leaves the others out
             done["methods"][f"{where}.methods.{label}"] = option["method"]
     if study == "utility":
         done["methods"][f"{where}.control"] = settings.pop("control")["method"]

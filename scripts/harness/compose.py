@@ -76,21 +76,68 @@ def compose(overrides: Iterable[str] = (), config_dir: Path = CONFIG) -> DictCon
     register_options(config_dir)
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(config_dir)):
-            return settle(hydra_compose("config", overrides=overrides))
+            return settle(hydra_compose("config", overrides=overrides), overrides)
     except (HydraException, OmegaConfBaseException) as error:
         raise SparksError(_explain(error, overrides, config_dir)) from None
 
 
-def settle(config: DictConfig) -> DictConfig:
-    """Fill in what depends on the files on disk: optional data sets, and numbers of classes.
+def settle(config: DictConfig, overrides: Iterable[str] = ()) -> DictConfig:
+    """Fill in what depends on the user's words and on the files on disk.
+
+    Args:
+        config: as Hydra composes it; changed in place.
+        overrides: that it was composed with.
 
     Returns:
-        `config`, changed in place.
+        `config`.
 
     Raises:
         SparksError: see `choose_present`.
     """
-    return count_classes(choose_present(config))
+    return count_classes(choose_present(train_as_told(config, overrides)))
+
+
+# Blocks of settings that differ from `training` for some networks. Words have no mirror image and
+# are not moved, whatever the user says of images.
+_TRAININGS = (
+    *("dataset.training", "datasets.*.training", "model.training", "models.*.training"),
+    *("studies.stability.trainings.*", "studies.lipschitz.recipes.*.training", "words.training"),
+)
+_OF_IMAGES = ("words.training.flip", "words.training.shift")
+
+
+def train_as_told(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
+    """Let what an override says of `training` hold for every network.
+
+    Data sets, models and studies have settings of their own, which come after those of `training`.
+    An override of one of these holds too: `datasets.chimera.training.epochs=3`.
+
+    Returns:
+        `config`, changed in place.
+    """
+    keys = {re.split(r"[=@]", override.lstrip("+~"), maxsplit=1)[0] for override in overrides}
+    told = {key.removeprefix("training.") for key in keys if key.startswith("training.")}
+    for path, block in _blocks(config) if told else ():
+        for key in told & set(map(str, block)):
+            named = {path, f"{path}.{key}"}
+            if not named & keys and f"{path}.{key}" not in _OF_IMAGES:
+                block[key] = config.training[key]
+    return config
+
+
+def _blocks(config: DictConfig) -> Iterator[tuple[str, DictConfig]]:
+    """Yield the settings of training that are written down, not taken from elsewhere."""
+    for pattern in _TRAININGS:
+        found: dict[str, DictConfig] = {"": config}
+        for step in pattern.split("."):
+            inner: dict[str, DictConfig] = {}
+            for path, node in found.items():
+                for name in map(str, node) if step == "*" else [step]:
+                    written = name in node and not OmegaConf.is_interpolation(node, name)
+                    if written and OmegaConf.is_dict(node[name]):
+                        inner[f"{path}.{name}".lstrip(".")] = node[name]
+            found = inner
+        yield from found.items()
 
 
 def choose_present(config: DictConfig) -> DictConfig:

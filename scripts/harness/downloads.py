@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
 from harness import grid, places
 from harness.compose import CONFIG, part
+from sparks.checks import is_path
 
 
 def notes(config: DictConfig) -> list[str]:
     """List the notes of all that the chosen experiments need and a program may fetch."""
-    datasets, models, _ = _used(config)
+    datasets, models, _ = used(config)
     datasets += [name for name, experiments in config.left_out.items() if experiments]
     data = [places.DOWNLOAD.format(dataset=d) for d in datasets if config.datasets[d].download]
     return data + [note for model in models for note in published_weights(config, model)]
@@ -36,16 +39,27 @@ def _and(names: list[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+# Builders of networks by name, which know published weights, by the end of their `_target_`.
+PUBLISHERS = {".torchvision_classifier": "torchvision", ".timm_classifier": "timm"}
+
+
+def publisher(net: Mapping[str, Any]) -> str | None:
+    """Return the library that a network's published weights are of; None where it has none."""
+    target, weights = str(net.get("_target_")), net.get("weights")
+    if not weights or is_path(weights):
+        return None
+    return next((name for end, name in PUBLISHERS.items() if target.endswith(end)), None)
+
+
 def published_weights(config: DictConfig, model: str) -> list[str]:
     """Name the note of a model's downloaded weights, where it has published ones."""
-    net = config.models[model].classifier.net
-    known = str(net.get("_target_")).endswith(".torchvision_classifier") and net.get("weights")
+    known = publisher(config.models[model].classifier.net)
     return [places.DOWNLOADED_WEIGHTS.format(model=model)] if known else []
 
 
 def to_bring(config: DictConfig) -> list[str]:
     """Say what the user must put where: the place, and the first lines of the option's file."""
-    datasets, _, texts = _used(config)
+    datasets, _, texts = used(config)
     told = []
     for group, names in (("dataset", datasets), ("text", texts)):
         for name in names:
@@ -53,11 +67,11 @@ def to_bring(config: DictConfig) -> list[str]:
             if "root" in option.builder and not option.get("download"):
                 key = f"{group}.builder.root"
                 root = part(config, [key], **{group: name})[key]
-                told.append(f"{root}: {_opening(CONFIG / group / f'{name}.yaml')}")
+                told.append(f"{root}: {opening(CONFIG / group / f'{name}.yaml')}")
     return told
 
 
-def _used(config: DictConfig) -> tuple[list[str], list[str], list[str]]:
+def used(config: DictConfig) -> tuple[list[str], list[str], list[str]]:
     """Data sets, models and texts of the chosen experiments, each once."""
     pairs = [run for name in config.experiments for run in grid.runs(config, name)]
     chosen = [grid.experiment(config, name) for name in config.experiments]
@@ -71,7 +85,7 @@ def _used(config: DictConfig) -> tuple[list[str], list[str], list[str]]:
     return tuple(list(dict.fromkeys(found)) for found in names)  # type: ignore[return-value]
 
 
-def _opening(file: Path) -> str:
+def opening(file: Path) -> str:
     """The comment that a file opens with, as one line."""
     lines = takewhile(lambda line: line.startswith("#"), file.read_text("utf-8").splitlines())
     return " ".join(line.removeprefix("#").strip() for line in lines)

@@ -27,6 +27,14 @@ FORMATS = {
 }
 
 
+# What a method needs → kinds of model that have it.
+ABLE = {
+    "any": ("conv", "smooth", "dense", "transformer"),
+    "conv": ("conv", "smooth"),
+    "relu": ("conv", "dense"),
+}
+
+
 class Run(NamedTuple):
     """One trained model."""
 
@@ -82,14 +90,26 @@ def _models(config: DictConfig, dataset: str, models: list[str]) -> list[str]:
 
 
 def explanations(config: DictConfig, name: str) -> list[Explanation]:
-    """List the attribution maps of an experiment."""
+    """List the attribution maps of an experiment, by methods that can explain their model."""
+    return [job for job in _asked_for(config, name) if is_able(config, job.model, job.method)]
+
+
+def unable(config: DictConfig, name: str) -> list[Explanation]:
+    """List what an experiment asks for and leaves out: methods that cannot explain their model."""
+    return [job for job in _asked_for(config, name) if not is_able(config, job.model, job.method)]
+
+
+def _asked_for(config: DictConfig, name: str) -> Iterator[Explanation]:
     grid = experiment(config, name)
-    return [
-        Explanation(*run, method)
-        for run in runs(config, name)
-        for method in grid["methods"]
-        if not _excluded(grid, **run._asdict(), method=method)
-    ]
+    for run in runs(config, name):
+        for method in grid["methods"]:
+            if not _excluded(grid, **run._asdict(), method=method):
+                yield Explanation(*run, method)
+
+
+def is_able(config: DictConfig, model: str, method: str) -> bool:
+    """Whether a method can explain a model, by what it needs and the model's kind."""
+    return config.models[model].kind in ABLE[config.attributions[method].needs]
 
 
 def metrics(config: DictConfig, name: str, job: Explanation) -> list[str]:

@@ -153,10 +153,12 @@ def _take_gpu(config: Config) -> None:
 
 
 def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Templates) -> None:
+    from hydra.core.hydra_config import HydraConfig
+
     script = Path(sys.argv[0]).resolve()
 
     def program(composed: DictConfig) -> None:
-        settle(composed)
+        settle(composed, HydraConfig.get().overrides.task)
         for name, node in per_dataset(composed, composed.dataset.name).items():
             composed[name] = node
         names = _wildcards(composed)

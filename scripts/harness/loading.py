@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from sparks.artifacts import TIDY
@@ -20,8 +21,18 @@ if TYPE_CHECKING:
 
 
 def build(settings: Mapping[str, Any]) -> Any:
-    """Build the object that `_target_` names, its arguments as plain lists and dicts."""
-    return instantiate(settings, _convert_="all")
+    """Build the object that `_target_` names, its arguments as plain lists and dicts.
+
+    Raises:
+        SparksError: the library's own, which Hydra wraps.
+    """
+    try:
+        return instantiate(settings, _convert_="all")
+    except InstantiationException as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, SparksError):
+            cause = cause.__cause__
+        raise cause or error from None
 
 
 def classifier(settings: Mapping[str, Any], seed: int) -> Classifier:

@@ -140,6 +140,19 @@ def _images(settings: dict[str, Any], dataset: str) -> int:
     return int(min(limit, there) if limit and there else limit or there or 0)
 
 
+def left_out(config: DictConfig) -> list[str]:
+    """Say which methods the chosen experiments leave out, as they cannot explain a model."""
+    methods: dict[str, dict[str, None]] = {}
+    for name in config.experiments:
+        for job in grid.unable(config, name):
+            methods.setdefault(job.model, {})[job.method] = None
+    return [
+        f"{', '.join(found)} cannot explain {model}, which is of the kind "
+        f"{config.models[model].kind}: left out"
+        for model, found in methods.items()
+    ]
+
+
 def summary(config: DictConfig, gpu: bool = False) -> str:
     """Say what the chosen experiments take, over all of their counted jobs.
 
@@ -177,5 +190,6 @@ def summary(config: DictConfig, gpu: bool = False) -> str:
     ]
     if unknown:
         lines.append(f"not in the rates, so not in the hours: {', '.join(sorted(unknown))}")
+    lines += left_out(config)
     lines.append("not counted: reading files, metrics other than fidelity, and what other rules do")
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,28 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.checks import REFUSED, Unit
+from harness.checks import REFUSED, TRYING, Unit
+from harness.downloads import publisher
 from harness.loading import build, classifier
 from sparks.attribution import EVA, Captum, GradCAM, OnEmbeddings, Saliency
 from sparks.attribution.rectified import RectifiedBackward
 from sparks.concepts import CraftMaps
+from sparks.data.fetch import Published, unreachable
 from sparks.engine.core import Engine
 from sparks.engine.designs import Design, Stored
 from sparks.engine.domains import Domain
+from sparks.engine.memory import available_memory
 from sparks.errors import SparksError
 from sparks.metrics import AverageStability
 from sparks.models import Classifier, load_weights
+from sparks.models.anatomy import check_head, footprint
+from sparks.models.published import published_weights
+from sparks.models.timm_nets import check_published
+from sparks.models.weights import read_state
 from sparks.verification.graph import read
 from sparks_thesis.sobol.budgets import within
 
+SIDE = 256  # of the images, at most, that settings are tried on which do not depend on the network
 WORDS = 12  # of the text that methods on words are tried on
 
 
@@ -51,6 +59,8 @@ def try_units(units: Iterable[Unit]) -> None:
                 _try_model(unit.where, unit.content)
             case "texts":
                 _try_texts(unit.where, unit.content)
+            case "files":
+                _try_files(unit.where, unit.content)
 
 
 # --- settings --------------------------------------------------------------------------------
@@ -79,6 +89,45 @@ def _try_dataset(where: str, settings: Mapping[str, Any]) -> None:
             raise SparksError(f"{where}.{key}={settings[key]}: its images have {known}: set that")
 
 
+def _try_files(where: str, unit: Mapping[str, Any]) -> None:
+    """Refuse files that are neither there nor can be fetched."""
+    settings, about = unit["settings"], f" [{unit['about']}]" if "about" in unit else ""
+    with _Naming(where, about=about):
+        if unit["library"]:
+            names = (settings["name"], settings["weights"], settings.get("weights_dir"))
+            file = published_weights(unit["library"], *names)
+            if file.is_there():
+                if not file.digest:
+                    read_state(file.path)  # says if it is damaged
+            elif unit["fetch"]:
+                _require_server([file], unit["network"])
+            else:
+                raise SparksError(
+                    f"{file.path} was downloaded, and is gone: put {file.url} there again, or "
+                    f"remove results/downloads/weights/{where.rpartition('.')[2]}.json"
+                )
+            return
+        built = _build_all(f"{where}.builder", settings)
+        if unit["fetch"] and not built.is_there():
+            missing = [file for file in built.published() if not file.is_there()]
+            _require_server(missing, unit["network"])
+        elif hasattr(built, "require"):
+            built.require()
+
+
+def _require_server(missing: Sequence[Published], network: bool) -> None:
+    """Refuse files that are to be fetched from a server which does not answer."""
+    if not missing or not network:
+        return
+    if reason := unreachable(missing[0].url):
+        place = missing[0].path.absolute()
+        raise SparksError(
+            f"{' and '.join(file.path.name for file in missing)} cannot be downloaded "
+            f"({reason}): put {', '.join(file.url for file in missing)} "
+            + (f"into {place.parent}" if len(missing) > 1 else f"at {place}")
+        )
+
+
 class _Naming:
     """Turn what is raised in a block into one line that names a key of the configuration."""
 
@@ -94,7 +143,8 @@ class _Naming:
         reason = _reason(error)
         keys = self.settings if isinstance(self.settings, Mapping) else {}
         name = str(keys.get("_target_", "")).rpartition(".")[2]
-        reason = reason.removeprefix(f"{name}: ")
+        for own in (name, self.where.rpartition(".")[2]):  # which says its name itself
+            reason = reason.removeprefix(f"{own}: ")
         opening = re.match(r"(\w+)\b", reason)
         if reason.startswith(f"{self.where}."):
             line = reason
@@ -120,26 +170,29 @@ def _reason(error: BaseException) -> str:
 def _try_model(where: str, unit: Mapping[str, Any]) -> None:
     on = f" [dataset={unit['dataset']}]"
     shape, classes = tuple(unit["shape"]), unit["classes"]
+    model = _built(where, unit, on)
+    _require_memory(where, model, shape, on)
     x = torch.rand(1, *shape, generator=torch.Generator().manual_seed(0))
     for key, settings in unit["settings"].items():
         _build_all(key, settings)
     blank = _StandIn(shape[0], classes).eval()
+    small = x[..., :SIDE, :SIDE]  # what suits such images suits larger ones
     for key, settings in unit["metrics"].items():
-        _try_metric(key, settings, blank, x, on)
+        _try_metric(key, settings, blank, small, on)
     methods = {key: _build_all(key, settings) for key, settings in unit["methods"].items()}
     for key, method in methods.items():
         if not _reads_layers(method):
-            _try_method(key, unit["methods"][key], method, blank, x, on)
-    _try_budgets(unit["settings"].get("studies.budget"), methods, x, on)
-    model = _built(where, unit, on)
-    with _Naming(f"{where}.classifier", about=on), torch.no_grad():
-        logits = model(x)
+            _try_method(key, unit["methods"][key], method, blank, small, on)
+    _try_budgets(unit["settings"].get("studies.budget"), methods, small, on)
+    logits = _passed(where, model, x, on)
+    with _Naming(f"{where}.classifier", about=on):
         if not isinstance(logits, Tensor) or logits.shape != (1, classes):
             got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             raise SparksError(
                 f"it returns {got} for one image, not logits (1, {classes}): give it as many "
                 "outputs as the data set has classes"
             )
+    _try_own_layers(where, unit, model, x, on)
     for key, layers in unit["layers"].items():
         for layer in layers:
             _try_cut(key, model, layer, x, on)
@@ -152,7 +205,10 @@ def _built(where: str, unit: Mapping[str, Any], on: str) -> Classifier:
     """The network with its checkpoint, or with weights at random instead of published ones."""
     settings, weights = unit["classifier"], unit["weights"]
     net = settings.get("net", {})
-    if str(net.get("_target_")).endswith(".torchvision_classifier"):
+    if library := publisher(net):
+        if library == "timm":
+            with _Naming(f"{where}.classifier.net", about=on):
+                check_published(net["name"], unit["shape"][-1])
         settings = settings | {"net": net | {"weights": None}}  # published ones may not be here yet
     with _Naming(f"{where}.classifier", about=on):
         model = classifier(settings, seed=0).eval()
@@ -162,6 +218,46 @@ def _built(where: str, unit: Mapping[str, Any], on: str) -> Classifier:
                 raise SparksError("there is no such file: check the path, or set null to train")
             load_weights(model, weights)
     return model
+
+
+def _require_memory(where: str, model: Classifier, shape: tuple[int, ...], on: str) -> None:
+    """Refuse images of which not even one can be passed through a network."""
+    needed, there = footprint(model, (1, *shape)), available_memory()
+    if needed and there and needed > there:
+        raise SparksError(
+            f"{where}: one image of {shape[1]} x {shape[2]} pixels takes more than "
+            f"{needed / 1e9:.0f} GB in this network, and this machine has {there / 1e9:.0f} GB "
+            f"left: make the images of the data set smaller{on}"
+        )
+
+
+def _passed(where: str, model: Classifier, x: Tensor, on: str) -> Any:
+    """What a model gives for one image; a failure is that of the image's size."""
+    height, width = x.shape[2:]
+    try:
+        with torch.no_grad():
+            return model(x)
+    except SparksError as error:
+        raise SparksError(f"{where}.classifier: {error}{on}") from None
+    except Exception as error:
+        raise SparksError(
+            f"{where}: this network cannot take images of {height} x {width} pixels "
+            f"({_reason(error)}): set the size of the data set to another one{on}"
+        ) from None
+
+
+def _try_own_layers(
+    where: str, unit: Mapping[str, Any], model: Classifier, x: Tensor, on: str
+) -> None:
+    """Look at the layers that stand in a model's file."""
+    if unit["layer"] is not None:
+        with _Naming(f"{where}.layer={unit['layer']}", about=on):
+            GradCAM(unit["layer"]).check(model, x)
+    if unit["concept_layer"] is not None:
+        _try_cut(f"{where}.concept_layer", model, unit["concept_layer"], x, on)
+    if unit["head"] is not None:
+        with _Naming(f"{where}.head={unit['head']}", about=on):
+            check_head(model, unit["head"], x)
 
 
 def _try_cut(where: str, model: Any, layer: str | None, x: Tensor, on: str) -> None:
@@ -301,11 +397,14 @@ class _StandIn(nn.Sequential):
 
 def main() -> None:
     """Try the units on standard input; say on standard output what is refused."""
-    units = [Unit(*unit) for unit in json.load(sys.stdin)]
-    try:
-        try_units(units)
-    except SparksError as error:
-        print(f"\n{REFUSED}{error}")
+    for unit in (Unit(*each) for each in json.load(sys.stdin)):
+        print(f"\n{TRYING}{unit.where}", flush=True)
+        try:
+            try_units([unit])
+        except SparksError as error:
+            print(f"\n{REFUSED}{error}", flush=True)
+            if unit.kind != "files":
+                return
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from harness import checks, grid
+from harness import checks, downloads, grid
 from harness.compose import FOLDER, ROOT, root_of
 from harness.targets import Definition, exports, find
 from sparks.data.listing import layout
@@ -216,15 +216,9 @@ def _fits(value: Any, annotation: ast.expr) -> bool:
 
 # --- what an experiment asks for -------------------------------------------------------------
 
-# What a method needs → kinds of model that have it.
-_ABLE = {
-    "any": ("conv", "dense", "transformer"),
-    "conv": ("conv",),
-    "relu": ("conv", "dense"),
-}
 _LISTS = {"datasets": "dataset", "models": "model", "methods": "attribution", "metrics": "metric"}
 _LISTS |= {"texts": "text"}
-IMAGENET_CLASSES = 1000  # of torchvision's published weights
+IMAGENET_CLASSES = 1000  # of published weights
 
 
 def _check_grid(config: DictConfig, name: str) -> None:
@@ -247,10 +241,10 @@ def _check_grid(config: DictConfig, name: str) -> None:
                 f"cannot learn anything: name a checkpoint in models.{run.model}.weights, or give "
                 "the data set more classes"
             )
-        published = str(model.classifier.net["_target_"]).endswith(".torchvision_classifier")
         known = config.datasets[run.dataset].get("imagenet_classes")
         picked = known is not None and "classes" in model.classifier.net
-        if published and not picked and model.weights == "included" and classes != IMAGENET_CLASSES:
+        ready = downloads.publisher(model.classifier.net) and model.weights == "included"
+        if ready and not picked and classes != IMAGENET_CLASSES:
             raise SparksError(
                 f"experiments.{name}: models.{run.model}.weights=included has {IMAGENET_CLASSES} "
                 f"classes, {run.dataset} has {classes}: its last layer would be untrained. If "
@@ -260,9 +254,10 @@ def _check_grid(config: DictConfig, name: str) -> None:
         if chosen.get("folds"):
             _check_folds(config, name, run.model)
     _check_classes(config, name)
-    for job in grid.explanations(config, name):
-        way_out = f", or add {{model: {job.model}, method: {job.method}}} to exclude"
-        _check_able(config, f"experiments.{name}", job.model, job.method, way_out)
+    explained = {job[:2] for job in grid.explanations(config, name)}
+    for job in grid.unable(config, name):
+        if job[:2] not in explained:
+            _check_able(config, f"experiments.{name}", job.model, job.method)
 
 
 def _check_pretrained(config: DictConfig, dataset: str) -> None:
@@ -289,15 +284,14 @@ def _classes(config: DictConfig, name: str) -> int:
     return int(dataset.num_classes)
 
 
-def _check_able(config: DictConfig, where: str, model: str, method: str, way_out: str = "") -> None:
+def _check_able(config: DictConfig, where: str, model: str, method: str) -> None:
     """Refuse a method that cannot explain a model."""
-    kind, needs = config.models[model].kind, config.attributions[method].needs
-    if kind not in _ABLE[needs]:
-        able = sorted(m for m in config.models if config.models[m].kind in _ABLE[needs])
+    if not grid.is_able(config, model, method):
+        kinds = grid.ABLE[config.attributions[method].needs]
+        able = sorted(m for m in config.models if config.models[m].kind in kinds)
         raise SparksError(
             f"{where}: method {method!r} cannot explain model {model!r}: it needs "
-            f"{' or '.join(_ABLE[needs])}, this one is {kind}; allowed: {able}. Take one of them "
-            f"out{way_out}"
+            f"{' or '.join(kinds)}, this one is {config.models[model].kind}; allowed: {able}"
         )
 
 

@@ -54,5 +54,10 @@ def one_of(owner: object, allowed: Collection[object], *names: str) -> None:
             raise _refusal(owner, name, value, f"one of {', '.join(map(str, allowed))}")
 
 
+def is_path(weights: object) -> bool:
+    """Whether weights are named by a path: other names have neither a slash nor an ending."""
+    return isinstance(weights, str) and ("/" in weights or "." in weights)
+
+
 def _refusal(owner: object, name: str, value: object, wanted: str) -> SparksError:
     return SparksError(f"{type(owner).__name__}: {name}={value!r} is not {wanted}")

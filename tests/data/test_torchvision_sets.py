@@ -101,7 +101,7 @@ def test_damaged_gzipped_idx_files_are_refused(damage: str, tmp_path: Path) -> N
     else:
         write_idx(tmp_path, "other", 31)
         (tmp_path / "other-images-idx3-ubyte.gz").rename(file)
-    with pytest.raises(SparksError, match="mnist cannot be read"):
+    with pytest.raises(SparksError, match=r"mnist in .* is damaged or incomplete"):
         MNIST(root=str(tmp_path))()
 
 
@@ -112,7 +112,7 @@ def test_a_truncated_idx_file_is_refused(keep: int, tmp_path: Path) -> None:
     write_idx(folder, "t10k", 20)
     path = folder / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(SparksError, match="mnist cannot be read from"):
+    with pytest.raises(SparksError, match=r"mnist in .* is damaged or incomplete"):
         MNIST(root=str(tmp_path))()
 
 
@@ -163,7 +163,7 @@ def test_a_foreign_pickle_is_never_opened(
             return (open, (str(tmp_path / "exploded"), "w"))
 
     (cifar[0] / "cifar-10-batches-py" / "data_batch_1").write_bytes(pickle.dumps(Bomb()))
-    with pytest.raises(SparksError, match="cifar10 cannot be read"):
+    with pytest.raises(SparksError, match=r"data_batch_1 is missing, or not the published file"):
         CIFAR10(root=str(cifar[0]))()
     assert not (tmp_path / "exploded").exists()
 
@@ -308,6 +308,7 @@ def test_missing_files_name_the_folder_and_the_command(
     assert str(tmp_path / folder) in message
     command = f"{builder.__name__}(root={str(tmp_path)!r}).download()"
     assert command in message
+    assert all(file.url in message for file in builder(root=str(tmp_path)).published())
     assert "\n" not in message
 
 
@@ -327,7 +328,38 @@ def test_a_failed_download_is_one_line(
     monkeypatch.setattr("urllib.request.urlopen", unplugged)
     with pytest.raises(SparksError, match="cannot be downloaded") as caught:
         builder(root=str(tmp_path)).download()
-    assert str(tmp_path / folder) in str(caught.value)
+    message = str(caught.value)
+    assert message.startswith(f"{builder.name}: https://")
+    place = message.rpartition("put the file at ")[2]
+    assert Path(place).parent in (tmp_path / folder, *(tmp_path / folder).parents)
+    assert Path(place).name in message.partition(" ")[2].partition(" ")[0]  # as it is published
+
+
+def test_a_missing_or_foreign_class_folder_is_named(tmp_path: Path) -> None:
+    wnids = sorted(torchvision.datasets.Imagenette._WNID_TO_CLASS)
+    for split in ("train", "val"):
+        for wnid in wnids:
+            write_jpeg(tmp_path / "imagenette2-320" / split / wnid / "a.JPEG", grey=9)
+    made, train = Imagenette(root=str(tmp_path)), tmp_path / "imagenette2-320/train"
+    made.require()
+    (train / "n00000000").mkdir()
+    with pytest.raises(SparksError, match="a folder n00000000, which is none of its classes"):
+        made()
+    (train / "n00000000").rmdir()
+    (train / ".ipynb_checkpoints").mkdir()  # litter
+    made.require()
+    (train / wnids[-1]).rename(tmp_path / "elsewhere")
+    (train / wnids[-1]).mkdir()
+    with pytest.raises(SparksError, match=rf"{wnids[-1]} is empty \(1 of 10 classes"):
+        made.require()
+    (train / wnids[-1]).rmdir()
+    with pytest.raises(SparksError, match=rf"no folder {wnids[-1]} \(1 of 10 classes"):
+        made.require()
+    write_imagenet(tmp_path)
+    ImageNet(root=str(tmp_path)).require()
+    (tmp_path / "val/n02100735").rename(tmp_path / "other")
+    with pytest.raises(SparksError, match="no folder n02100735"):
+        ImageNet(root=str(tmp_path)).require()
 
 
 def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:

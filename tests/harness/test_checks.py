@@ -184,6 +184,30 @@ def convnet(every_unit):
         (["methods", "attributions.gradcam.method", "layer"], "head", "no feature maps"),
         (["layers", "models.convnet.layer"], ["stem", "stages.9"], "stages.9"),
         (["layers", "models.convnet.layer"], [None], "no layer with concepts"),
+        (
+            ["layer"],
+            "stages.9",
+            "models.convnet.layer=stages.9: layer 'stages.9' does not exist: did you mean",
+        ),
+        (
+            ["layer"],
+            "head",
+            "gives no feature maps (N, K, h, w): GradCAM needs a convolutional "
+            "layer, or one that keeps places; layers that will do: stem, stages",
+        ),
+        (
+            ["concept_layer"],
+            "stages.9",
+            "models.convnet.concept_layer=stages.9: layer 'stages.9' does not exist: did you mean",
+        ),
+        (
+            ["head"],
+            "stages",
+            "models.convnet.head=stages: it is no affine layer with a row for "
+            "each class (stages): use head",
+        ),
+        (["head"], "last", "models.convnet.head=last: there is no layer 'last': use head"),
+        (["shape"], [3, 2, 2], "models.convnet"),
         (["classes"], 7, "logits (1, 7)"),
         (["classifier", "std"], 0, "std must be positive"),
         (["classifier", "net", "widths"], [0], "widths [0]"),
@@ -211,6 +235,8 @@ def test_guided_backprop_needs_the_relus_of_this_model(every_unit, convnet):
     net |= {"num_classes": 10, "image_size": 64, "widths": [4], "hidden": [8], "constrained": True}
     other = changed(convnet, ["classifier", "net"], net)
     methods = convnet.content["methods"]
+    for key in ("layer", "concept_layer", "head"):
+        other = changed(other, [key], None)
     other = changed(other, ["methods"], {"g": methods["attributions.guided_backprop.method"]})
     with pytest.raises(SparksError, match="ReLU"):
         try_units([changed(other, ["layers"], {})])
@@ -281,13 +307,15 @@ def test_what_has_passed_is_not_tried_again(tmp_path, monkeypatch):
     tree = OmegaConf.to_container(config, resolve=True)
     noted, tried = tmp_path / "folder/checked.json", []
 
-    def elsewhere(new, say):
+    def elsewhere(new):
         tried.append([unit.where for unit in new])
-        return True
+        return [], ""
 
-    monkeypatch.setattr(checks, "_try_elsewhere", elsewhere)
+    monkeypatch.setattr(checks, "try_elsewhere", elsewhere)
     assert not checks.known(tree, noted)
     checks.check(config, tree, noted, print)
+    assert not noted.exists()  # a dry run only looks
+    checks.remember(noted)
     assert checks.known(tree, noted)
     assert len(tried) == 1
     config.words.methods.RISE.masks = 50

@@ -3,6 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
+from harness import grid, plan
 from harness.compose import CONFIG, OPTIONS, compose, overrides_from, part
 from harness.validate import validate, validate_names
 from sparks.errors import SparksError
@@ -125,13 +126,23 @@ def test_refusals_name_the_key_the_value_and_what_is_allowed(override, told):
     assert all(word in message for word in told), message
 
 
-def test_gradcam_on_a_dense_network_is_refused():
+def test_methods_that_a_kind_of_model_does_not_allow_are_left_out_and_named():
+    config = compose(["experiment=sobol", "scale.models=[mlp,convnet]", "scale.datasets=[digits]"])
+    validate(config)
+    found = {job[1:] for job in grid.explanations(config, "sobol")}
+    assert ("convnet", 0, "gradcam") in found
+    assert ("mlp", 0, "gradcam") not in found
+    assert ("mlp", 0, "guided_backprop") in found  # it has ReLUs
+    [line] = plan.left_out(config)
+    assert line.startswith("gradcam, gradcam_pp cannot explain mlp, which is of the kind dense")
+
+
+def test_an_experiment_whose_methods_cannot_explain_its_model_is_refused():
     message = refused(
-        "experiment=sobol", "experiments.sobol.models=[mlp]", "experiments.sobol.exclude=[]"
+        "experiment=sobol", "scale.models=[mlp]", "experiments.sobol.methods=[gradcam]"
     )
     assert "'gradcam' cannot explain model 'mlp'" in message
     assert "convnet" in message
-    assert "exclude" in message
 
 
 def test_published_weights_for_other_classes_are_refused():
@@ -142,9 +153,45 @@ def test_published_weights_for_other_classes_are_refused():
     validate(compose(trained))
 
 
-def test_excluded_combinations_are_fine():
-    validate(compose(["experiment=sobol", "experiments.sobol.models=[mlp]"]))
-
-
 def test_unknown_top_level_keys_of_snakemake_are_refused():
     assert "'sclae'" in refused(snakemake={"sclae": "smoke"})
+
+
+TOLD = ["training.epochs=3", "training.weight_decay=0.2", "training.keep=best"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "model"),
+    [
+        ("chimera", "convnet"),  # the data set has epochs of its own
+        ("digits", "convnet"),
+        ("digits", "vit_tiny"),
+        ("chimera_biased", "convnet_lambda_10"),  # the model has
+        ("cat_dog", "hkr_convnet"),  # its recipe for the data set has
+    ],
+)
+def test_what_is_said_of_training_holds_for_every_network(dataset, model):
+    """Also of the script that is run alone: both compose by `settle`."""
+    keys = ["training", "model.training", "studies.stability.training"]
+    for overrides, expected in ((TOLD, 3), ([], None)):
+        found = part(compose(overrides), keys, dataset=dataset, model=model)
+        merged = found["training"] | found["model.training"]
+        assert (merged["epochs"] == 3) == (expected == 3)
+        assert (merged["weight_decay"] == 0.2) == (expected == 3)
+        merged |= found["studies.stability.training"]
+        assert (merged["epochs"] == 3) == (expected == 3)
+
+
+def test_what_is_said_of_one_data_set_or_model_comes_before_what_is_said_of_all():
+    config = compose([*TOLD, "datasets.chimera_hard.training.epochs=7"])
+    for dataset, epochs in (("chimera_hard", 7), ("chimera", 3)):
+        found = part(config, ["model.training"], dataset=dataset, model="convnet")
+        assert found["model.training"]["epochs"] == epochs
+        assert found["model.training"]["crop_area"] == [0.15, 1.0]  # of which nothing was said
+
+
+def test_texts_have_no_mirror_image_whatever_is_said_of_images():
+    config = compose(["training.flip=true", "training.shift=2", "training.precision=bf16"])
+    assert dict(config.words.training) == {
+        "precision": "bf16", "flip": False, "shift": 0, "keep": "best"
+    }  # fmt: skip

@@ -11,6 +11,12 @@ from sparks.errors import SparksError
 from sparks.models import seeded, torchvision_classifier
 
 
+@pytest.fixture(autouse=True)
+def digests(monkeypatch):
+    """Take any file for the published one: those here are of random weights."""
+    monkeypatch.setattr("sparks.data.fetch.has_digest", lambda path, *_: path.is_file())
+
+
 def publish(folder, name, **options):
     """Write random weights under the name of the published ones; return the network."""
     from torchvision.models import get_model, get_model_weights
@@ -74,6 +80,24 @@ def test_a_missing_file_is_named_with_its_place_and_nothing_is_downloaded(tmp_pa
     place = tmp_path / "hub" / "checkpoints" / "resnet18-f37072fd.pth"
     with pytest.raises(SparksError, match="put https://.* at " + str(place)):
         torchvision_classifier("resnet18", 10, "IMAGENET1K_V1")
+
+
+def test_another_file_under_the_published_name_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("sparks.data.fetch.has_digest", lambda path, *_: False)
+    publish(tmp_path, "squeezenet1_1")
+    with pytest.raises(SparksError, match=r"squeezenet1_1-\w+\.pth is not the published file"):
+        torchvision_classifier("squeezenet1_1", 1000, True, weights_dir=tmp_path)
+
+
+def test_rows_of_a_checkpoint_of_ones_own(tmp_path):
+    """Named by its path: a network of all 1,000 classes, trained elsewhere."""
+    published = publish(tmp_path, "squeezenet1_1")
+    [file] = tmp_path.iterdir()
+    own, x = str(file.rename(tmp_path / "own.pth")), torch.rand(2, 3, 64, 64)
+    net = torchvision_classifier("squeezenet1_1", 2, own, classes=[701, 0]).eval()
+    torch.testing.assert_close(net(x), published(x)[:, [701, 0]])
+    with pytest.raises(SparksError, match="do not exist"):
+        torchvision_classifier("squeezenet1_1", 1000, str(tmp_path / "other.pth"))
 
 
 def test_unknown_names_are_refused():

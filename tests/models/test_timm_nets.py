@@ -1,15 +1,20 @@
 """timm's networks, and EfficientNet-Lite against the code that its weights were published with."""
 
+import copy
 from importlib import import_module
 
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
+from sparks.artifacts import save_tensors
+from sparks.attribution import DeconvNet, GuidedBackprop, Saliency
 from sparks.data import Photographs
 from sparks.errors import SparksError
 from sparks.models import Classifier, efficientnet_lite, timm_classifier
 from sparks.models import timm_nets as module
+from sparks.verification import bounds
 
 timm = pytest.importorskip("timm", reason="the extra timm is not installed")
 SIDES = {0: 224, 1: 240, 2: 260}
@@ -118,11 +123,190 @@ def test_any_timm_network_by_name():
     assert Classifier(net, 1).layers()
 
 
-def test_weights_that_are_not_here_are_named(monkeypatch, tmp_path):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
-    with pytest.raises(SparksError, match="are not on this machine"):
-        timm_classifier("resnet10t", 1000, weights=True)
+# --- the rules of ReLU6 and its bounds, on the network that people use ----------------------------
+
+CAP = 6
+
+
+def slow(module, rule):
+    """A layer of EfficientNet-Lite without autograd: x → (output, gradient of it → that of x)."""
+    match module:
+        case nn.Identity() | nn.Flatten() | nn.AdaptiveAvgPool2d():
+            return shaping(module)
+        case nn.Sequential():
+            return chain([slow(m, rule) for m in module])
+        case nn.ZeroPad2d():
+            left, right, top, bottom = module.padding
+            return lambda x: (
+                F.pad(x, module.padding),
+                lambda g: g[..., top : g.shape[2] - bottom, left : g.shape[3] - right],
+            )
+        case nn.Conv2d():
+            more = (module.stride, module.padding, module.dilation, module.groups)
+            back = torch.nn.grad.conv2d_input
+            return lambda x: (
+                F.conv2d(x, module.weight, module.bias, *more),
+                lambda g: back(x.shape, module.weight, g, *more),
+            )
+        case nn.BatchNorm2d():
+            scale = (module.weight / (module.running_var + module.eps).sqrt())[:, None, None]
+            shift = module.bias[:, None, None] - module.running_mean[:, None, None] * scale
+            return lambda x: (x * scale + shift, lambda g: g * scale)
+        case nn.ReLU6():
+            return lambda x: (x.clamp(0, CAP), lambda g: rule(x, g))
+        case nn.Linear():
+            return lambda x: (x @ module.weight.T + module.bias, lambda g: g @ module.weight)
+    names = [name for name, _ in module.named_children() if name not in ("aa", "drop_path")]
+    inner = chain([slow(getattr(module, name), rule) for name in names])  # a block, in their order
+
+    def block(x):
+        y, back = inner(x)
+        return (y + x, lambda g: back(g) + g) if module.has_skip else (y, back)
+
+    return block
+
+
+def shaping(module):
+    """Means over all places, and changes of shape."""
+    if isinstance(module, nn.AdaptiveAvgPool2d):
+        return lambda x: (module(x), lambda g: (g / x[0, 0].numel()).expand_as(x))
+    return lambda x: (module(x), lambda g: g.reshape(x.shape))
+
+
+def chain(layers):
+    def layer(x):
+        backs = []
+        for each in layers:
+            x, back = each(x)
+            backs.append(back)
+
+        def all_back(g):
+            for back in reversed(backs):
+                g = back(g)
+            return g
+
+        return x, all_back
+
+    return layer
+
+
+RULES = {
+    GuidedBackprop: lambda x, g: g.clamp(min=0) * ((x > 0) & (x < CAP)),
+    DeconvNet: lambda x, g: g.clamp(min=0),
+    Saliency: lambda x, g: g * ((x > 0) & (x < CAP)),
+}
+
+
+@pytest.mark.parametrize("method", RULES)
+def test_rules_of_relu6_are_those_of_a_backward_pass_written_out(lite, method):
+    """On all of EfficientNet-Lite0; Saliency shows that what is written out is the network."""
+    net = efficientnet_lite(0, size=64).double()
+    model = Classifier(net, 3, 127 / 255, 128 / 255).double().eval()
+    x, labels = photographs(64)
+    x, target = x[:1].double(), labels[:1]
+    with torch.no_grad():
+        mean, std = (part.view(-1, 1, 1) for part in (model.mean, model.std))
+        logits, back = slow(net, RULES[method])((x - mean) / std)
+        torch.testing.assert_close(logits, model(x))
+        slope = back(F.one_hot(target, 1000).double()) / std
+    found = method()(model, x, target).double()
+    expected = slope.abs().amax(1)
+    assert expected.max() > 0
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6 * float(expected.max()))
+
+
+@pytest.mark.parametrize("block", [1, 3])
+def test_bounds_of_its_blocks_hold(lite, block):
+    """A block with and one without its shortcut, at 4 x 4 places: no sampled or attacked point
+    outside, and every ReLU6 has units that are bent at 0 and at 6.
+    """
+    layers = [module for name, module in lite.features[2:].named_children()]
+    net = nn.Sequential(copy.deepcopy(layers[block]), nn.Flatten()).double().eval()
+    channels = next(m for m in net.modules() if isinstance(m, nn.Conv2d)).in_channels
+    centre = torch.randn(1, channels, 4, 4, generator=torch.Generator().manual_seed(0)).double()
+    low, high = bounds(net, centre - 0.3, centre + 0.3, "ibp+backward")
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.rand(200, *centre.shape[1:], generator=generator, dtype=torch.float64)
+    corners = (noise - 0.5).sign()
+    with torch.no_grad():
+        made = net(torch.cat([centre + 0.3 * (2 * noise - 1), centre + 0.3 * corners]))
+    assert (made >= low).all()
+    assert (made <= high).all()
+    assert ((made.amax(0) - made.amin(0)) > 0.05 * (high - low)).any()  # not bounds of anything
+
+
+# --- published weights ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch):
+    """A function that puts random weights where the published ones of a network belong."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+
+    def publish(name):
+        torch.manual_seed(3)
+        net = timm.create_model(name).eval()
+        with torch.no_grad():
+            for norm in net.modules():
+                if isinstance(norm, nn.BatchNorm2d):
+                    norm.running_mean.uniform_(-0.1, 0.1)
+        file = module.timm_weights(name, tmp_path)
+        save_tensors(file.path, net.state_dict())
+        return net
+
+    return publish
+
+
+def test_published_weights_of_timm_are_read_from_their_file(published, tmp_path):
+    net = published("resnet10t")
+    x = torch.rand(2, 3, 32, 32)
+    made = timm_classifier("resnet10t", 1000, True, size=32, weights_dir=tmp_path)
+    torch.testing.assert_close(made(x), net(x))
+    rows = [701, 0, 999]
+    some = timm_classifier("resnet10t", 3, True, size=32, weights_dir=tmp_path, classes=rows)
+    torch.testing.assert_close(some(x), net(x)[:, rows])
+    file = module.timm_weights("resnet10t", tmp_path).path
+    torch.testing.assert_close(timm_classifier("resnet10t", 1000, str(file), size=32)(x), net(x))
+    grey = timm_classifier("resnet10t", 1000, True, 1, size=32, weights_dir=tmp_path)
+    torch.testing.assert_close(grey(x[:, :1]), net(x[:, :1].expand(-1, 3, -1, -1)))
+    assert timm_classifier("resnet10t", 4, True, size=32, weights_dir=tmp_path)(x).shape == (2, 4)
+
+
+def test_weights_that_are_not_here_are_named(published, tmp_path):
+    with pytest.raises(SparksError) as caught:
+        timm_classifier("resnet10t", 1000, True, weights_dir=tmp_path)
+    message = str(caught.value)
+    assert "https://huggingface.co/timm/resnet10t.c3_in1k/resolve/main/model.safetensors" in message
+    assert str(tmp_path / "resnet10t.c3_in1k.safetensors") in message
+    (tmp_path / "resnet10t.c3_in1k.safetensors").write_bytes(b"half a file")
+    with pytest.raises(SparksError, match=r"resnet10t\.c3_in1k\.safetensors are neither"):
+        timm_classifier("resnet10t", 1000, True, weights_dir=tmp_path)
+    save_tensors(tmp_path / "resnet10t.c3_in1k.safetensors", {"fc.weight": torch.zeros(1000, 2)})
+    with pytest.raises(SparksError, match="cannot build resnet10t: Error") as caught:
+        timm_classifier("resnet10t", 1000, True, weights_dir=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: timm_classifier("resnet10t.nope", 10), r"has no weights .*resnet10t\.c3_in1k"),
+        (lambda: timm_classifier("resnet10t", 10, "V1"), "neither true"),
+        (lambda: timm_classifier("vit_tiny_patch16_224", 1000, True, size=64), "224 x 224 pixels"),
+        (lambda: timm_classifier("eva02_tiny_patch14_224", 1000, True), "have no classes"),
+        (lambda: timm_classifier("resnet10t", 2, classes=[1, 1]), "1 different classes"),
+    ],
+)
+def test_what_timm_cannot_do_is_said_in_one_line(build, message):
+    with pytest.raises(SparksError, match=message) as caught:
+        build()
+    assert "\n" not in str(caught.value)
+
+
+def test_networks_for_one_side_are_made_for_another_where_they_can_be():
+    net = timm_classifier("vit_tiny_patch16_224", 3, size=64)
+    assert net(torch.rand(1, 3, 64, 64)).shape == (1, 3)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ NOT_RUN = {
     "./sparks pre-commit install": "writes a hook into the checkout",
     "./sparks uv pip install": "changes the environment",
     "./sparks python -m benchmarks.": "measures for minutes",
+    "./sparks python scripts/add_model.py": "writes a file: tests/harness/test_add_model.py",
 }
 MAKE = re.compile(r"`make ([\w-]+)`")
 INLINE = re.compile(r"`(\./sparks [^`]+|snakemake [a-z_-][^`]*)`")

@@ -1,5 +1,6 @@
 # The only helpers: the composed configuration, and what a rule may ask of it.
 import os
+import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -8,7 +9,18 @@ from pathlib import Path
 SCRIPTS = Path(workflow.current_basedir).parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from harness import checks, downloads, grid, lock, overview, places, plan, repair, scale
+from harness import (
+    checks,
+    downloads,
+    files,
+    grid,
+    lock,
+    overview,
+    places,
+    plan,
+    repair,
+    scale,
+)
 from harness.compose import ABSENT, compose, overrides_from, part
 from harness.declared import declared_parts
 from harness.digest import code_digest
@@ -128,6 +140,8 @@ def say_plan():
         scale.check(CFG.scale.name)
     except SparksError as error:
         logger.warning(f"As it is, this run will be refused: {error}")
+    for line in files.problems(CFG, files.of_experiments(CFG), network=False):
+        logger.warning(f"As it is, this run will be refused: {line}")
     logger.info(
         "\n".join(
             [*downloads.left_out(CFG), plan.summary(CFG, gpu=bool(one_gpu(None)))]
@@ -144,8 +158,29 @@ def only_run():
     except SparksError as error:
         raise WorkflowError(str(error)) from None
     lock.wait_for_jobs(logger.warning)
-    for line in downloads.left_out(CFG):
+    for line in [*downloads.left_out(CFG), *plan.left_out(CFG)]:
         logger.info(line)
+    if not workflow.touch:
+        checks.remember(checks.NOTED)
+
+
+# Files that jobs of this run read, or fetch: noted while Snakemake plans.
+NEEDED = set()
+
+
+def need(group, name, *made):
+    """Note files that a job reads or fetches, unless what it makes of them is there."""
+    if not all(os.path.isfile(path) for path in made):
+        NEEDED.add(files.Needed(group, name))
+
+
+def require_files():
+    """Refuse to start where files are missing or damaged, and cannot be fetched."""
+    in_a_bucket = workflow.storage_settings.default_storage_provider
+    if workflow.touch or in_a_bucket:  # what is made of them may be there
+        return
+    if lines := files.problems(CFG, sorted(NEEDED), network=True):
+        raise WorkflowError("\n".join(lines))
 
 
 def tidy_up():
@@ -179,14 +214,36 @@ def of_checkout(paths):
 
 def downloaded(wildcards):
     """The note of a finished download, for the data sets that can be downloaded."""
+    need("dataset", wildcards.dataset, places.DATA.format(**wildcards))
     if CFG.datasets[wildcards.dataset].download:
         return [places.DOWNLOAD.format(dataset=wildcards.dataset)]
     return []
 
 
+def data_to_fetch(wildcards):
+    """No file: what `download_data` fetches has no place in the plan."""
+    need("dataset", wildcards.dataset, places.DOWNLOAD.format(**wildcards))
+    return []
+
+
+def texts_to_read(wildcards):
+    """No file: texts that are read have no place in the plan."""
+    need("text", wildcards.text, places.TEXTS.format(**wildcards))
+    return []
+
+
 def published_weights(wildcards):
     """The note of downloaded weights, for the models that come with published ones."""
-    return downloads.published_weights(CFG, wildcards.model)
+    notes = downloads.published_weights(CFG, wildcards.model)
+    if notes:
+        need("model", wildcards.model, places.WEIGHTS.format(**wildcards))
+    return notes
+
+
+def weights_to_fetch(wildcards):
+    """No file: what `download_weights` fetches has no place in the plan."""
+    need("model", wildcards.model, places.DOWNLOADED_WEIGHTS.format(**wildcards))
+    return []
 
 
 def weights_if_needed(wildcards):

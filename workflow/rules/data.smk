@@ -17,6 +17,8 @@ rule download:
 
 # Fetch a data set. Needs a network, so it runs where Snakemake runs: on a cluster, the head node.
 rule download_data:
+    input:
+        data_to_fetch,
     output:
         note=places.DOWNLOAD,
     log:

@@ -3,6 +3,8 @@
 
 # Fetch the published weights of a model, where there is a network; what is there already is checked.
 rule download_weights:
+    input:
+        weights_to_fetch,
     output:
         note=places.DOWNLOADED_WEIGHTS,
     log:

@@ -3,6 +3,8 @@
 
 # Make a text set and train its classifier.
 rule words_train:
+    input:
+        texts_to_read,
     output:
         texts=places.TEXTS,
         weights=places.TEXT_WEIGHTS,

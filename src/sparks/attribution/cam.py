@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from sparks.attribution.gradient import in_batches, slopes
 from sparks.checks import whole
 from sparks.engine.running import Logits, Model, device_of, evaluating, pick
 from sparks.errors import SparksError
+from sparks.models.anatomy import map_layers, named
 from sparks.models.device import to_device
 from sparks.models.layout import channels_first, layout_of
 
@@ -47,7 +49,7 @@ class GradCAM:
         """Maps (N, H, W) of images x (N, C, H, W)."""
         if x.ndim != 4:
             raise SparksError(f"{type(self).__name__} explains images, not {tuple(x.shape)} inputs")
-        module = find_layer(model, self.layer)
+        module = self._module(model, x)
         explain = partial(self._explain, model, module)
         return in_batches(model, x, target, self.batch_size, explain).float()
 
@@ -57,9 +59,15 @@ class GradCAM:
         Raises:
             SparksError: when the layer does not exist, or has no feature maps of known layout.
         """
-        module, part = find_layer(model, self.layer), to_device(x, device_of(model, x))
+        module, part = self._module(model, x), to_device(x, device_of(model, x))
         with torch.no_grad(), evaluating(model):
             self._activation(model, module, part, part.new_zeros(len(part), dtype=torch.int64))
+
+    def _module(self, model: Model, x: Tensor) -> nn.Module:
+        try:
+            return find_layer(model, self.layer)
+        except SparksError as error:
+            raise SparksError(f"{error}{_instead(model, x)}") from error
 
     def _activation(
         self, model: Model, module: nn.Module, x: Tensor, target: Tensor | None
@@ -72,13 +80,14 @@ class GradCAM:
             raise SparksError(
                 f"layer {self.layer!r} gives no feature maps (N, K, h, w): "
                 f"{type(self).__name__} needs a convolutional layer, or one that keeps places"
+                f"{_instead(model, x)}"
             )
         size = (x.shape[2], x.shape[3])
         layout = layout_of(model, module, self.layer, tuple(activation.shape[1:]), size)
         if channels_first(activation, layout).shape[2:].numel() == 1:
             raise SparksError(
                 f"the feature maps of layer {self.layer!r} have 1 x 1 places, every map would be "
-                "constant: choose an earlier layer"
+                f"constant: choose an earlier layer{_instead(model, x)}"
             )
         return logits, activation, layout
 
@@ -125,7 +134,16 @@ def find_layer(model: Model, name: str) -> nn.Module:
         if name and full in modules:
             module: nn.Module = modules[full]
             return module
-    raise SparksError(f"layer {name!r} does not exist; the model has: {', '.join(modules)[:500]}")
+    close = get_close_matches(name, [full.removeprefix("net.") for full in modules], n=3)
+    hint = f": did you mean {' or '.join(map(repr, close))}?" if close else ""
+    raise SparksError(f"layer {name!r} does not exist{hint}")
+
+
+def _instead(model: Model, x: Tensor) -> str:
+    """Name the layers with maps of features of a model, from a pass of one input."""
+    if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule):
+        return ""
+    return f"; {named(map_layers(model, x[:1]))}"
 
 
 @contextmanager

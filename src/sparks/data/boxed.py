@@ -20,12 +20,19 @@ import torch
 from torch import Tensor
 
 from sparks.data.decoding import placed
-from sparks.data.fetch import guarded
+from sparks.data.fetch import Published, filled, unpack
 from sparks.data.imageset import ImageSet
 from sparks.data.torchvision_sets import TorchvisionSet, from_files
+from sparks.errors import SparksError
 
 # The publisher's server has no https; torchvision knows the digests of what this mirror serves.
 VOC_MIRROR = "https://pjreddie.com/media/files"
+# COCO's archives, and the folder in each.
+ARCHIVES = {
+    "train2014": "train2014",
+    "val2014": "val2014",
+    "annotations_trainval2014": "annotations",
+}
 VOC_CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
     "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train",
@@ -82,18 +89,28 @@ class VOC2007(_Boxed):
     name = "voc2007"
     folder = "VOCdevkit/VOC2007"
 
-    def download(self) -> None:
-        """Fetch both archives into `root` and unpack them; archives that are intact are kept."""
-        from torchvision.datasets.utils import download_and_extract_archive
+    def published(self) -> list[Published]:
+        """Name both archives."""
         from torchvision.datasets.voc import DATASET_YEAR_DICT
 
-        with self._downloading():
-            for part in ("2007", "2007-test"):
-                archive = DATASET_YEAR_DICT[part]
-                download_and_extract_archive(
-                    f"{VOC_MIRROR}/{archive['filename']}", self.root,
-                    filename=archive["filename"], md5=archive["md5"],
-                )  # fmt: skip
+        archives = [DATASET_YEAR_DICT[part] for part in ("2007", "2007-test")]
+        root = Path(self.root).expanduser()
+        return [
+            Published(f"{VOC_MIRROR}/{a['filename']}", root / a["filename"], a["md5"], "md5")
+            for a in archives
+        ]
+
+    def require(self) -> None:
+        """Look for the lists of images.
+
+        Raises:
+            SparksError: naming what is missing.
+        """
+        super().require()
+        for entry in ("ImageSets/Main/trainval.txt", "ImageSets/Main/test.txt", "JPEGImages"):
+            with self._reading():
+                if not (self._where() / entry).exists():
+                    raise FileNotFoundError(f"there is no {entry}")
 
     def _shown(self, split: str) -> tuple[Sequence[str], list[Shown]]:
         from torchvision.datasets import VOCDetection
@@ -118,6 +135,8 @@ class VOC2007(_Boxed):
             x0, y0, x1, y1 = (float(thing["bndbox"][s]) for s in ("xmin", "ymin", "xmax", "ymax"))
             boxes[thing["name"]].append((x0 - 1, y0 - 1, x1, y1))  # its pixels are counted from 1
         sides = int(told["size"]["width"]), int(told["size"]["height"])
+        if unknown := set(boxes) - set(VOC_CLASSES):
+            raise ValueError(f"{annotation} has an object of class {min(unknown)!r}, not of VOC's")
         for name in sorted(boxes):
             yield Shown(image, VOC_CLASSES.index(name), sides, boxes[name])
 
@@ -135,12 +154,29 @@ class COCO2014(_Boxed):
     folder = "coco2014"
 
     def download(self) -> None:
-        """Unpack the archives put into the folder; their publisher's server has no https."""
-        from torchvision.datasets.utils import extract_archive
+        """Unpack the archives put into the folder; their publisher's server has no https.
 
-        with self._reading(), guarded():
-            for archive in ("train2014", "val2014", "annotations_trainval2014"):
-                extract_archive(str(self._where() / f"{archive}.zip"))
+        Raises:
+            SparksError: when one is missing or damaged.
+        """
+        for archive, made in ARCHIVES.items():
+            path = self._where() / f"{archive}.zip"
+            if not filled(self._where() / made):
+                if not path.is_file():
+                    raise SparksError(f"{self.name}: there is no {path}: {self._way_out()}")
+                unpack([path], self._where(), made)
+
+    def require(self) -> None:
+        """Look for the folders of images and of annotations.
+
+        Raises:
+            SparksError: naming what is missing.
+        """
+        for made in ARCHIVES.values():
+            if not filled(self._where() / made):
+                raise SparksError(
+                    f"{self.name}: there is no folder {self._where() / made}: {self._way_out()}"
+                )
 
     def _shown(self, split: str) -> tuple[Sequence[str], list[Shown]]:
         part = {"train": "train2014", "test": "val2014"}[split]
@@ -170,11 +206,9 @@ class COCO2014(_Boxed):
         return dict(told)
 
     def _way_out(self) -> str:
-        call = f"COCO2014(root={self.root!r}).download()"
         return (
             "put train2014.zip, val2014.zip and annotations_trainval2014.zip from cocodataset.org "
-            f"into {self._where()} and unpack them with: "
-            f'python -c "from sparks.data import COCO2014; {call}"'
+            f"into {self._where()}, then {self._command()}"
         )
 
 

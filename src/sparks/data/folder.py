@@ -82,17 +82,7 @@ class Folder:
             SparksError: when the folder is missing or can be read in more than one way, a class has
                 no image, the classes are not those expected, or an image cannot be used.
         """
-        root = Path(self.root).expanduser()
-        found = layout(root)
-        _warn(found.notes)
-        train = self._list(found.train, found.folders)
-        if found.test is not None:
-            splits = {"train": train, "test": self._list(found.test, tuple(subfolders(found.test)))}
-        elif len(train.classes) == 1:
-            splits = {"train": train, "test": train}
-        else:
-            splits = stratified_split(train, self.test_share, self.seed)
-        self._check_classes(splits)
+        root, splits = Path(self.root).expanduser(), self._splits()
         wanted = {"train": self.n_train, "test": self.n_test}
         chosen = {
             split: require_every_class(
@@ -104,6 +94,30 @@ class Folder:
             for split, images in chosen.items():
                 _decode_all(images, f"check {split} images")
         return chosen
+
+    def require(self) -> None:
+        """Look whether there are images of each class, without reading them.
+
+        Raises:
+            SparksError: as building does, but for images that cannot be used.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FolderWarning)  # building says it
+            self._splits()
+
+    def _splits(self) -> dict[str, ImageSet]:
+        """All images of both splits."""
+        found = layout(Path(self.root).expanduser())
+        _warn(found.notes)
+        train = self._list(found.train, found.folders)
+        if found.test is not None:
+            splits = {"train": train, "test": self._list(found.test, tuple(subfolders(found.test)))}
+        elif len(train.classes) == 1:
+            splits = {"train": train, "test": train}
+        else:
+            splits = stratified_split(train, self.test_share, self.seed)
+        self._check_classes(splits)
+        return splits
 
     def _list(self, folder: Path, classes: tuple[str, ...]) -> ImageSet:
         """All images below `folder`, by class."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from sparks.data.fetch import guarded
+from sparks.data.fetch import Published, being_made, filled, guarded, intact, unpack
 from sparks.data.imageset import ImageSet
+from sparks.data.listing import images as listed
+from sparks.data.listing import subfolders
 from sparks.data.torchvision_sets import TorchvisionSet, from_files
 from sparks.errors import SparksError
 
@@ -34,23 +37,68 @@ class ImageNet(TorchvisionSet):
     channels = 3
     name = "imagenet"
 
-    def download(self) -> None:
-        """Unpack the archives put into `root`; the licence forbids programs to fetch them."""
-        from torchvision.datasets import ImageNet as Dataset
+    def require(self) -> None:
+        """Look for the folder of each class.
 
-        with self._reading(), guarded():
-            for split in ("train", "val"):
-                Dataset(self.root, split=split)
+        Raises:
+            SparksError: naming what is missing.
+        """
+        for entry in ("meta.bin", "train", "val"):
+            if not (self._where() / entry).exists():
+                raise SparksError(
+                    f"{self.name}: there is no {entry} in {self._where()}: {self._way_out()}"
+                )
+        wnids = set(self._names())
+        for split in ("train", "val"):
+            require_folders(self.name, self._where() / split, wnids)
+
+    def download(self) -> None:
+        """Unpack the archives put into `root`; the licence forbids programs to fetch them.
+
+        Raises:
+            SparksError: when one is missing or not the published one.
+        """
+        from torchvision.datasets import imagenet
+
+        steps = {
+            "meta.bin": ("devkit", imagenet.parse_devkit_archive),
+            "train": ("train", imagenet.parse_train_archive),
+            "val": ("val", imagenet.parse_val_archive),
+        }
+        for made, (key, parse) in steps.items():
+            if not (self._where() / made).exists():
+                self._unpack_into(made, self._where() / imagenet.ARCHIVE_META[key][0], parse)
+
+    def _unpack_into(self, made: str, archive: Path, parse: Callable[[str], None]) -> None:
+        """Let torchvision make a file or folder from an archive, in a folder of its own."""
+        if not archive.is_file():
+            raise SparksError(f"{self.name}: there is no {archive}: {self._way_out()}")
+        with being_made(archive.parent / made) as half, intact(archive), guarded():
+            # The folder with the image classes is made with the help of meta.bin.
+            for needed in (archive, archive.parent / "meta.bin"):
+                if needed.exists():
+                    (half / needed.name).symlink_to(needed.resolve())
+            try:
+                parse(str(half))
+            except RuntimeError as error:
+                raise SparksError(
+                    f"{self.name}: {archive} is not the published file, or only a part of it (its "
+                    "MD5 is another): fetch or copy it again"
+                ) from error
+            os.replace(half / made, archive.parent / made)
+
+    def _names(self) -> dict[str, Any]:
+        """Read which names each class has, by its WordNet id."""
+        from torchvision.datasets.imagenet import load_meta_file
+
+        with self._reading():
+            return dict(load_meta_file(self._where())[0])
 
     def _read(self) -> dict[str, ImageSet]:
         from torchvision.datasets import ImageNet as Dataset
 
-        # torchvision would unpack 150 GB on the way; that is for `download` to do.
-        for entry in ("meta.bin", "train", "val"):
-            if not (Path(self.root) / entry).exists():
-                raise FileNotFoundError(f"there is no {entry}")
         return {
-            split: self._convert(Dataset(self.root, split=part))
+            split: self._convert(Dataset(self._where(), split=part))
             for split, part in (("train", "train"), ("test", "val"))
         }
 
@@ -74,8 +122,7 @@ class ImageNet(TorchvisionSet):
     def _way_out(self) -> str:
         return (
             "put ILSVRC2012_devkit_t12.tar.gz, ILSVRC2012_img_train.tar and "
-            f"ILSVRC2012_img_val.tar from image-net.org into {self.root} and unpack them with: "
-            f'python -c "from sparks.data import ImageNet; ImageNet(root={self.root!r}).download()"'
+            f"ILSVRC2012_img_val.tar from image-net.org into {self.root}, then {self._command()}"
         )
 
 
@@ -97,33 +144,75 @@ class Imagenette(TorchvisionSet):
     num_classes = 10
     name = "imagenette"
 
-    def download(self) -> None:
-        """Fetch the archive into `root` and unpack it; nothing is done where it is unpacked."""
-        from torchvision.datasets import Imagenette as Dataset
+    def published(self) -> list[Published]:
+        """Name the archive."""
+        url, md5 = _torchvisions()._ARCHIVES[self.variant]
+        path = Path(self.root).expanduser() / url.rpartition("/")[2]
+        return [Published(url, path, md5, "md5")]
 
-        with self._downloading():
-            Dataset(self.root, size=self.variant, download=True)
+    def _unpack(self, files: Sequence[Path]) -> None:
+        unpack(files, self._where().parent, self._where().name)
 
     def _where(self) -> Path:
         suffix = "" if self.variant == "full" else "-" + self.variant.removesuffix("px")
-        return Path(self.root) / f"imagenette2{suffix}"
+        return Path(self.root).expanduser() / f"imagenette2{suffix}"
+
+    def require(self) -> None:
+        """Look for the folder of each class.
+
+        Raises:
+            SparksError: naming what is missing.
+        """
+        super().require()
+        for split in ("train", "val"):
+            require_folders(self.name, self._where() / split, _torchvisions()._WNID_TO_CLASS)
 
     def _read(self) -> dict[str, ImageSet]:
-        from torchvision.datasets import Imagenette as Dataset
+        return {"train": self._split("train"), "test": self._split("val")}
 
-        return {
-            split: self._convert(Dataset(self.root, split=part, size=self.variant))
-            for split, part in (("train", "train"), ("test", "val"))
-        }
+    def _split(self, split: str) -> ImageSet:
+        names = _torchvisions()._WNID_TO_CLASS
+        found = listed(self._where() / split, sorted(names)).images
+        samples = [
+            (str(self._where() / split / file), label)
+            for label, files in enumerate(found.values())
+            for file in files
+        ]
+        tables = {"wnids": list(found), "imagenet_labels": list(IMAGENETTE_IN_IMAGENET)}
+        return from_files(samples, self.root, [names[w][0] for w in found], self.size, tables)
 
-    def _convert(self, dataset: Any) -> ImageSet:
-        in_imagenet = dict(zip(sorted(dataset._WNID_TO_CLASS), IMAGENETTE_IN_IMAGENET, strict=True))
-        tables = {
-            "wnids": list(dataset.wnids),
-            "imagenet_labels": [in_imagenet[wnid] for wnid in dataset.wnids],
-        }
-        names = [synonyms[0] for synonyms in dataset.classes]
-        return from_files(dataset._samples, self.root, names, self.size, tables)
+
+def _torchvisions() -> Any:
+    """Return torchvision's class of Imagenette, which knows addresses, digests and classes."""
+    from torchvision.datasets import Imagenette as Dataset
+
+    return Dataset
+
+
+def require_folders(name: str, folder: Path, wnids: Collection[str]) -> None:
+    """Refuse a split of the data set `name` without a folder for each class.
+
+    Raises:
+        SparksError: naming the split, or a class whose folder is missing or not known.
+    """
+    if not folder.is_dir():
+        raise SparksError(f"{name}: there is no folder {folder}: unpack the archive again")
+    there = set(subfolders(folder))
+    if missing := sorted(set(wnids) - there):
+        raise SparksError(
+            f"{name}: {folder} has no folder {missing[0]} ({len(missing)} of {len(wnids)} classes "
+            "are missing): unpack the archive again, or use dataset=folder for some of its classes"
+        )
+    if empty := [wnid for wnid in sorted(wnids) if not filled(folder / wnid)]:
+        raise SparksError(
+            f"{name}: {folder / empty[0]} is empty ({len(empty)} of {len(wnids)} classes are): "
+            "unpack the archive again, or use dataset=folder for some of its classes"
+        )
+    if unknown := sorted(there - set(wnids)):
+        raise SparksError(
+            f"{name}: {folder} has a folder {unknown[0]}, which is none of its classes: move it "
+            "away"
+        )
 
 
 def _distinct(names: Sequence[str], wnids: Sequence[str]) -> list[str]:

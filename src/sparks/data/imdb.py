@@ -59,23 +59,37 @@ class Imdb:
             for split, read in texts.items()
         }
 
+    def require(self) -> None:
+        """Look whether there are texts of each class, without reading them.
+
+        Raises:
+            SparksError: naming a folder without texts.
+        """
+        for split in ("train", "test"):
+            for name in CLASSES.values():
+                self._files(split, name)
+
+    def _files(self, split: str, name: str) -> list[Path]:
+        """List the texts of a class, in the order of their names."""
+        folder = Path(self.root).expanduser() / split / name
+        files = sorted(
+            file
+            for file in (folder.iterdir() if folder.is_dir() else ())
+            if file.suffix.lower() == ".txt" and not file.name.startswith(".")
+        )
+        if not files:
+            raise SparksError(
+                f"imdb: there is no text in {folder}: unpack aclImdb_v1.tar.gz "
+                f"(ai.stanford.edu/~amaas/data/sentiment) so that {self.root} holds "
+                "train/neg, train/pos, test/neg and test/pos"
+            )
+        return files
+
     def _read(self, split: str) -> list[tuple[list[str], int]]:
         """Words and label of each text of a split, in the order of the files' names."""
         found = []
         for label, name in enumerate(CLASSES.values()):
-            folder = Path(self.root).expanduser() / split / name
-            files = sorted(
-                file
-                for file in (folder.iterdir() if folder.is_dir() else ())
-                if file.suffix.lower() == ".txt" and not file.name.startswith(".")
-            )
-            if not files:
-                raise SparksError(
-                    f"imdb: there is no text in {folder}: unpack aclImdb_v1.tar.gz "
-                    f"(ai.stanford.edu/~amaas/data/sentiment) so that {self.root} holds "
-                    "train/neg, train/pos, test/neg and test/pos"
-                )
-            found += [(split_words(_text(file)), label) for file in files]
+            found += [(split_words(_text(f)), label) for f in self._files(split, name)]
         return found
 
     def _encoded(self, texts: list[tuple[list[str], int]], vocabulary: tuple[str, ...]) -> TextSet:

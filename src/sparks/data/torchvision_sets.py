@@ -1,4 +1,4 @@
-"""Public data sets through torchvision's own dataset classes, behind the same interface.
+"""Public data sets, read by torchvision's own code or as it reads them, behind one interface.
 
 Building never downloads: `download()` does, where the licence allows it, so that a workflow can run
 it where there is a network. The sets here are small and held in memory.
@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import torch
 
 from sparks.checks import whole
-from sparks.data.fetch import guarded
+from sparks.data.fetch import Published, filled, has_digest, unpack
 from sparks.data.imageset import ImageSet, require_every_class
 from sparks.data.splits import stratified_split, stratified_subset
 from sparks.errors import SparksError
@@ -35,7 +35,7 @@ class TorchvisionSet(ABC):
     """What all builders here share.
 
     Attributes:
-        root: folder that torchvision reads from and downloads to.
+        root: folder that files are read from and downloaded to.
         n_train: at most so many training images, classes in their proportions; None for all.
         n_test: the same for the test images.
         seed: of the choice of images, and of the split where the set has none.
@@ -62,6 +62,7 @@ class TorchvisionSet(ABC):
         Raises:
             SparksError: when the files are missing or damaged, or a class has no image.
         """
+        self.require()
         with self._reading():
             splits = self._read()
         wanted = {"train": self.n_train, "test": self.n_test}
@@ -74,13 +75,39 @@ class TorchvisionSet(ABC):
             for split, images in splits.items()
         }
 
-    @abstractmethod
-    def download(self) -> None:
-        """Fetch the files into `root`.
+    def published(self) -> list[Published]:
+        """Name the files that `download` fetches; none where the user must bring them."""
+        return []
+
+    def is_there(self) -> bool:
+        """Whether what `download` makes is there."""
+        return filled(self._where())
+
+    def require(self) -> None:
+        """Look whether the files are there, without reading them.
 
         Raises:
-            SparksError: when they cannot be fetched.
+            SparksError: saying which are missing, where they come from and where they belong.
         """
+        if not self.is_there():
+            raise SparksError(f"{self.name} is not in {self._where()}: {self._way_out()}")
+
+    def download(self) -> None:
+        """Fetch the files into `root` and unpack them; what is there already is kept.
+
+        Raises:
+            SparksError: when they cannot be fetched, or what is there is not what was published.
+        """
+        if self.is_there():
+            return
+        try:
+            self._unpack([file.fetch() for file in self.published()])
+        except SparksError as error:
+            raise SparksError(f"{self.name}: {error}") from error
+
+    def _unpack(self, files: Sequence[Path]) -> None:
+        """Make the folder from the published files."""
+        unpack(files, Path(self.root).expanduser(), self.folder)
 
     @abstractmethod
     def _read(self) -> dict[str, ImageSet]:
@@ -91,14 +118,19 @@ class TorchvisionSet(ABC):
         return images
 
     def _where(self) -> Path:
-        return Path(self.root) / self.folder
+        return Path(self.root).expanduser() / self.folder
 
     def _way_out(self) -> str:
-        call = f"{type(self).__name__}(root={self.root!r}).download()"
+        files = self.published()
         return (
-            f'download it with: python -c "from sparks.data import {type(self).__name__}; {call}" '
-            "(delete a damaged copy first)"
+            f"{self._command()} where there is a network; elsewhere put "
+            f"{', '.join(file.url for file in files)} into {files[0].path.parent} first"
         )
+
+    def _command(self) -> str:
+        """What downloads and unpacks, or unpacks what the user has put there."""
+        call = f"{type(self).__name__}(root={self.root!r}).download()"
+        return f'run ./sparks python -c "from sparks.data import {type(self).__name__}; {call}"'
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -106,37 +138,13 @@ class TorchvisionSet(ABC):
             yield
         except _READ_ERRORS as error:
             raise SparksError(
-                f"{self.name} cannot be read from {self._where()} "
-                f"({_first_line(error)}): {self._way_out()}"
+                f"{self.name} in {self._where()} is damaged or incomplete ({_first_line(error)}): "
+                f"move it away, then {self._way_out()}"
             ) from error
-
-    @contextmanager
-    def _downloading(self) -> Iterator[None]:
-        try:
-            with guarded():
-                yield
-        except _READ_ERRORS as error:
-            raise SparksError(
-                f"{self.name} cannot be downloaded to {self.root} ({_first_line(error)}): check "
-                f"the network, or copy the files to {self._where()} from elsewhere"
-            ) from error
-
-
-class _TwoPart(TorchvisionSet):
-    """Sets whose torchvision class takes `train=True` or `train=False`."""
-
-    @abstractmethod
-    def _open(self, train: bool, download: bool = False) -> Any:
-        """The torchvision data set."""
-
-    def download(self) -> None:
-        """Fetch the files into `root`; files that are there already are kept."""
-        with self._downloading():
-            self._open(train=True, download=True)
 
 
 @dataclass(frozen=True)
-class MNIST(_TwoPart):
+class MNIST(TorchvisionSet):
     """Handwritten digits, 28 × 28 grey (LeCun et al., 1998): 60,000 and 10,000 images."""
 
     channels = 1
@@ -145,17 +153,33 @@ class MNIST(_TwoPart):
     name = "mnist"
     folder = "MNIST/raw"
 
-    def _open(self, train: bool, download: bool = False) -> Any:
-        from torchvision.datasets import MNIST as Dataset
+    def published(self) -> list[Published]:
+        """Name the four files, which are read gzipped as they are."""
+        return [
+            Published(self._mirror() + name, self._where() / name, md5, "md5")
+            for name, md5 in self._dataset().resources
+        ]
 
-        return Dataset(self.root, train=train, download=download)
-
-    def download(self) -> None:
-        """Fetch the files into `root`; files that are there already, gzipped too, are kept."""
+    def is_there(self) -> bool:
+        """Whether the four files are there, gzipped or not."""
         try:
             self._paths("train"), self._paths("t10k")
         except FileNotFoundError:
-            super().download()
+            return False
+        return True
+
+    def _unpack(self, files: Sequence[Path]) -> None:
+        """Leave them gzipped."""
+
+    @staticmethod
+    def _dataset() -> Any:
+        """Return torchvision's class, which knows digests and classes."""
+        from torchvision.datasets import MNIST as Dataset
+
+        return Dataset
+
+    def _mirror(self) -> str:
+        return str(self._dataset().mirrors[0])
 
     def _read(self) -> dict[str, ImageSet]:
         """Read the four files as torchvision unpacks them, or gzipped as they are published."""
@@ -186,9 +210,7 @@ class MNIST(_TwoPart):
         raise FileNotFoundError(f"there is no {name}-ubyte or {name}-ubyte.gz, nor in {self.root}")
 
     def _classes(self) -> tuple[str, ...]:
-        from torchvision.datasets import MNIST as Dataset
-
-        return tuple(Dataset.classes)
+        return tuple(self._dataset().classes)
 
 
 @dataclass(frozen=True)
@@ -198,25 +220,19 @@ class FashionMNIST(MNIST):
     name = "fashion_mnist"
     folder = "FashionMNIST/raw"
 
-    def _classes(self) -> tuple[str, ...]:
+    @staticmethod
+    def _dataset() -> Any:
         from torchvision.datasets import FashionMNIST as Dataset
 
-        return tuple(Dataset.classes)
+        return Dataset
 
-    def _open(self, train: bool, download: bool = False) -> Any:
-        from torchvision.datasets import FashionMNIST as Published
-
-        # torchvision's own mirror has no https; its name stays that of the folder.
-        class FashionMNIST(Published):  # type: ignore[misc]
-            mirrors: ClassVar = [
-                "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/"
-            ]
-
-        return FashionMNIST(self.root, train=train, download=download)
+    def _mirror(self) -> str:
+        # torchvision's own has no https.
+        return "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/"
 
 
 @dataclass(frozen=True)
-class CIFAR10(_TwoPart):
+class CIFAR10(TorchvisionSet):
     """Small photographs, 32 × 32 RGB (Krizhevsky, 2009): 50,000 and 10,000 images.
 
     torchvision unpickles the batches, but only after their digests proved to be the published ones.
@@ -228,10 +244,32 @@ class CIFAR10(_TwoPart):
     name = "cifar10"
     folder = "cifar-10-batches-py"
 
-    def _open(self, train: bool, download: bool = False) -> Any:
+    def published(self) -> list[Published]:
+        """Name the archive."""
         from torchvision.datasets import CIFAR10 as Dataset
 
-        return Dataset(self.root, train=train, download=download)
+        path = Path(self.root).expanduser() / Dataset.filename
+        return [Published(Dataset.url, path, Dataset.tgz_md5, "md5")]
+
+    def require(self) -> None:
+        """Look at the batches' digests.
+
+        Raises:
+            SparksError: naming the first batch that is missing or not the published one.
+        """
+        from torchvision.datasets import CIFAR10 as Dataset
+
+        super().require()
+        entries = [*Dataset.train_list, *Dataset.test_list]
+        with self._reading():
+            for name, md5 in [*entries, (Dataset.meta["filename"], Dataset.meta["md5"])]:
+                if not has_digest(self._where() / name, md5, "md5"):
+                    raise OSError(f"{name} is missing, or not the published file")
+
+    def _open(self, train: bool) -> Any:
+        from torchvision.datasets import CIFAR10 as Dataset
+
+        return Dataset(self.root, train=train)
 
     def _read(self) -> dict[str, ImageSet]:
         return {
@@ -245,6 +283,14 @@ class CIFAR10(_TwoPart):
             classes=tuple(dataset.classes),
             images=torch.from_numpy(dataset.data).permute(0, 3, 1, 2).contiguous(),
         )
+
+
+# As in torchvision, where they are no constants.
+_EUROSAT = (
+    "https://huggingface.co/datasets/torchgeo/eurosat/resolve/"
+    "c877bcd43f099cd0196738f714544e355477f3fd/EuroSAT.zip"
+)
+_EUROSAT_MD5 = "c8fa014336c82ac7804f0398fcb19387"
 
 
 @dataclass(frozen=True)
@@ -262,12 +308,12 @@ class EuroSAT(TorchvisionSet):
     name = "eurosat"
     folder = "eurosat/2750"
 
-    def download(self) -> None:
-        """Fetch the files into `root`; files that are there already are kept."""
-        from torchvision.datasets import EuroSAT as Dataset
+    def published(self) -> list[Published]:
+        """Name the archive."""
+        return [Published(_EUROSAT, self._where().parent / "EuroSAT.zip", _EUROSAT_MD5, "md5")]
 
-        with self._downloading():
-            Dataset(self.root, download=True)
+    def _unpack(self, files: Sequence[Path]) -> None:
+        unpack(files, self._where().parent, self._where().name)
 
     def _read(self) -> dict[str, ImageSet]:
         from torchvision.datasets import EuroSAT as Dataset

@@ -3,6 +3,7 @@
 from sparks.models.classifier import Classifier
 from sparks.models.convnet import ConvNet
 from sparks.models.device import autocast, resolve_device, resolve_precision
+from sparks.models.heads import some_classes
 from sparks.models.mlp import MLP
 from sparks.models.pretrained import torchvision_classifier
 from sparks.models.resnet import ResNet18
@@ -25,6 +26,7 @@ __all__ = [
     "resolve_precision",
     "save_weights",
     "seeded",
+    "some_classes",
     "timm_classifier",
     "torchvision_classifier",
 ]

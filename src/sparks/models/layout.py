@@ -41,7 +41,7 @@ def layout_of(
         if said not in LAYOUTS:
             raise SparksError(f"layout {said!r} of the model is not one of {', '.join(LAYOUTS)}")
         return said
-    if _is_first(module) or (_proportional(shape[1:], size) and not _proportional(shape[:2], size)):
+    if _is_first(module) or (proportional(shape[1:], size) and not proportional(shape[:2], size)):
         return "NCHW"
     raise SparksError(
         f"the feature maps of layer {layer!r}, {tuple(shape)} for an image of {size[0]} x "
@@ -63,7 +63,7 @@ def _is_first(module: Any) -> bool:
     return isinstance(module, _FIRST)
 
 
-def _proportional(places: tuple[int, ...], size: tuple[int, int]) -> bool:
+def proportional(places: tuple[int, ...], size: tuple[int, int]) -> bool:
     """Whether h x w places can be those of an image: as high for its width, but for its borders."""
     (h, w), (height, width) = places, size
     if height == width:

@@ -7,6 +7,7 @@ of graphs: the node *dominates* the output.) Inside a residual branch this does 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -14,8 +15,11 @@ from typing import Any
 import torch
 from torch import nn
 from torch.fx import Graph, GraphModule, Node, Proxy, Tracer
+from torch.nn import functional
 
 from sparks.errors import SparksError
+
+NAMED = 16  # layers that a refusal names, at most: the last ones
 
 
 @dataclass(frozen=True)
@@ -58,23 +62,34 @@ def trace(net: nn.Module, buffers: bool = False) -> Trace:
             computing it now.
 
     Raises:
-        SparksError: when the network's Python code branches on the values of tensors.
+        SparksError: when the Python code of the network itself branches on the values of tensors.
     """
-    tracer = _Tracer()
-    tracer.proxy_buffer_attributes = buffers
     modes = {module: module.training for module in net.modules()}
     net.eval()
+    opaque: set[nn.Module] = set()
     try:
-        return Trace(net, tracer.trace(net), tracer.outputs)
-    except (torch.fx.proxy.TraceError, NameError, TypeError, RuntimeError) as error:
-        reason = str(error).partition(". ")[0].replace("\n", " ")
-        raise SparksError(
-            f"{_name(net)} cannot be traced by torch.fx ({reason}), so it cannot be split at a "
-            "layer: avoid Python branches on the values of tensors in its forward"
-        ) from error
+        while True:
+            tracer = _Tracer(opaque)
+            tracer.proxy_buffer_attributes = buffers
+            try:
+                return Trace(net, tracer.trace(net), tracer.outputs)
+            except (torch.fx.proxy.TraceError, NameError, TypeError, RuntimeError) as error:
+                # A module that branches is taken whole: cuts are possible around it, not inside.
+                failed, wrapped = tracer.failed, getattr(net, "net", None)
+                if failed is None or failed is wrapped or failed in opaque:
+                    raise _untraceable(net, error) from error
+                opaque.add(failed)
     finally:
         for module, mode in modes.items():
             module.training = mode
+
+
+def _untraceable(net: nn.Module, error: Exception) -> SparksError:
+    reason = str(error).partition(". ")[0].replace("\n", " ")
+    return SparksError(
+        f"{_name(net)} cannot be traced by torch.fx ({reason}), so it cannot be split at a layer: "
+        "avoid Python branches on the values of tensors in its forward"
+    )
 
 
 def _name(net: nn.Module) -> str:
@@ -83,14 +98,27 @@ def _name(net: nn.Module) -> str:
 
 
 class _Tracer(Tracer):
-    """torch.fx's tracer, remembering which node each module returned."""
+    """torch.fx's tracer, remembering which node each module returned.
 
-    def __init__(self) -> None:
+    Args:
+        opaque: modules that are not looked into.
+    """
+
+    def __init__(self, opaque: Collection[nn.Module] = ()) -> None:
         super().__init__()
         self.outputs: dict[str, list[Node]] = {}
+        self.opaque = opaque
+        self.failed: nn.Module | None = None  # the innermost module that could not be traced
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return m in self.opaque or super().is_leaf_module(m, module_qualified_name)
 
     def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
-        output = super().call_module(m, forward, args, kwargs)
+        try:
+            output = super().call_module(m, forward, args, kwargs)
+        except Exception:
+            self.failed = self.failed or m
+            raise
         if isinstance(output, Proxy):
             self.outputs.setdefault(self.path_of_module(m), []).append(output.node)
         return output
@@ -151,7 +179,10 @@ _AFFINE = (
     nn.Identity,
     nn.Linear,
 )
-_AFFINE_CALLS = ("clone", "contiguous", "flatten", torch.flatten)
+_AFFINE_CALLS = (
+    *("clone", "contiguous", "flatten", "mean", torch.flatten, torch.mean),
+    *(functional.adaptive_avg_pool2d, functional.avg_pool2d),
+)
 
 
 def affine_start(h: GraphModule) -> tuple[GraphModule, GraphModule]:
@@ -181,7 +212,8 @@ def _affine(node: Node, root: nn.Module) -> bool:
 
 
 def _refusal(traced: Trace, layer: str, points: dict[str, Node], prefix: str) -> str:
-    possible = ", ".join(shortest_names(points))
+    names = shortest_names(points)
+    possible = ("... " if len(names) > NAMED else "") + ", ".join(names[-NAMED:])
     known = [
         name.removeprefix(prefix)
         for name, _ in traced.root.named_modules()

@@ -11,13 +11,19 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from sparks.checks import is_path
+from sparks.data.fetch import Published
 from sparks.errors import SparksError
-from sparks.models.pretrained import keep_classes
+from sparks.models.heads import check_classes, keep_classes
+from sparks.models.pretrained import PUBLISHED, require_weights, weights_folder
+from sparks.models.shapes import pass_shapes
+from sparks.models.weights import read_state
 
 LITE = (0, 1, 2)
 
@@ -25,48 +31,140 @@ LITE = (0, 1, 2)
 def timm_classifier(
     name: str,
     num_classes: int,
-    weights: bool | None = None,
+    weights: bool | str | None = None,
     in_channels: int = 3,
     classes: Sequence[int] | None = None,
     size: int = 224,
+    weights_dir: str | Path | None = None,
 ) -> nn.Module:
     """Build a timm classifier.
 
     Args:
-        name: as in `timm.list_models()`, such as "resnet18" or "tf_efficientnet_lite0".
+        name: as in `timm.list_models()`, such as "resnet18"; where there are several published
+            weights of a network, with the tag of those wanted, such as "resnet18.a1_in1k".
         num_classes: number of logits. Where the published weights have another number and no
             `classes` are chosen, the last layer is new.
-        weights: True for timm's published weights, which must be in the cache of the Hugging Face
-            hub already; False or None for random ones.
+        weights: True for the published weights; the path of a checkpoint with as many classes as
+            these; False or None for random ones.
         in_channels: 3, or another number, to which timm adapts the first layer.
         classes: which of the published classes the logits are for, by number and in this order.
-        size: side of the images in pixels (see `plain`).
+        size: side of the images in pixels. Random weights are made for it; published ones of
+            networks that take one side only are for that side. See also `plain`.
+        weights_dir: folder of the published files, see `timm_weights`; PyTorch's own cache by
+            default.
 
     Raises:
         SparksError: when timm is not installed or knows no such name, the weights are not on this
-            machine, or a class is unknown.
+            machine or have no classes, a class is unknown, or the network takes no images of that
+            size.
+    """
+    timm, published = _timm(), published_as(name)
+    own = published.num_classes or PUBLISHED
+    options: dict[str, Any] = {"in_chans": in_channels, "num_classes": num_classes}
+    if published.fixed_input_size and size != published.input_size[-1]:
+        options["img_size"] = size
+    if classes is not None:
+        check_classes(classes, num_classes, own)
+    if weights:
+        check_published(name, size)
+        state = read_state(_weights_file(name, weights, weights_dir))
+        options |= {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": state}}
+        options["num_classes"] = own if classes is not None else num_classes
+    try:
+        net: nn.Module = timm.create_model(name, **options)
+    except (AssertionError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        if "img_size" in options:
+            raise SparksError(_one_side(name, published, size)) from error
+        lines = [line.strip() for line in str(error).splitlines()] or [type(error).__name__]
+        raise SparksError(f"timm cannot build {name}: {' '.join(lines[:2])[:300]}") from error
+    if weights and classes is not None:
+        known_as = published.classifier
+        heads = [known_as] if isinstance(known_as, str) else list(known_as or ())
+        keep_classes(net, heads, classes, num_classes)
+    return plain(net.eval(), in_channels, size)
+
+
+def check_published(name: str, size: int) -> None:
+    """Refuse published weights that cannot explain images of a size.
+
+    Args:
+        name: as for `timm_classifier`.
+        size: side of the images in pixels.
+
+    Raises:
+        SparksError: when they have no classes, or are for images of another side alone.
+    """
+    published = published_as(name)
+    if not published.num_classes:
+        tags = [n for n in _timm().list_pretrained(name.partition(".")[0]) if n != name]
+        raise SparksError(
+            f"the published weights of timm's {name} have no classes: take one of {tags}, or "
+            "random ones (weights: null)"
+        )
+    if published.fixed_input_size and size != published.input_size[-1]:
+        raise SparksError(_one_side(name, published, size))
+
+
+def _one_side(name: str, published: Any, size: int) -> str:
+    own = published.input_size[-1]
+    return (
+        f"timm's {name} takes images of {own} x {own} pixels alone, not of {size} x {size}: set "
+        f"the size of the data set to {own}"
+    )
+
+
+def timm_weights(name: str, weights_dir: str | Path | None = None) -> Published:
+    """Name the file of a network's published weights, on the hub of Hugging Face.
+
+    Args:
+        name: as in `timm.list_pretrained()`, or without a tag for timm's default.
+        weights_dir: where the file is, called as the network and its tag; PyTorch's own cache by
+            default. A copy in the cache of the hub counts too.
+
+    Raises:
+        SparksError: when timm knows none.
+    """
+    from huggingface_hub import hf_hub_url, try_to_load_from_cache
+
+    published = published_as(name)
+    hub = published.hf_hub_id
+    if not hub:
+        raise SparksError(f"timm knows no published weights of {name}: name a checkpoint instead")
+    file = published.hf_hub_filename or "model.safetensors"
+    path = weights_folder(weights_dir) / f"{hub.rpartition('/')[2]}.safetensors"
+    cached = try_to_load_from_cache(hub, file)
+    if isinstance(cached, str) and not path.is_file():
+        path = Path(cached)
+    return Published(hf_hub_url(hub, file), path)
+
+
+def _weights_file(name: str, weights: bool | str, weights_dir: str | Path | None) -> Path:
+    if is_path(weights):
+        return Path(str(weights)).expanduser()
+    if weights is not True:
+        raise SparksError(
+            f"weights={weights!r} of timm's {name} is neither true, for the published ones, nor "
+            "the path of a checkpoint; others are named by a tag, as in resnet18.a1_in1k"
+        )
+    return require_weights(f"timm's {name}", timm_weights(name, weights_dir))
+
+
+def published_as(name: str) -> Any:
+    """Return what timm knows of a network's published weights: classes, side, mean, std, address.
+
+    Raises:
+        SparksError: when it knows no such name.
     """
     timm = _timm()
     known = timm.list_models()
     if name.partition(".")[0] not in known:
         close = get_close_matches(name, known, n=3) or known[:3]
         raise SparksError(f"timm has no classifier {name!r}: did you mean {close}?")
-    options: dict[str, Any] = {"pretrained": bool(weights), "in_chans": in_channels}
-    if classes is None:
-        options["num_classes"] = num_classes
     try:
-        net: nn.Module = timm.create_model(name, **options)
-    except Exception as error:  # a hub that cannot be reached raises almost anything
-        if not weights:
-            raise
-        raise SparksError(
-            f"the published weights of timm's {name} are not on this machine "
-            f'({type(error).__name__}): run `python -c "import timm; timm.create_model({name!r}, '
-            'pretrained=True)"` where there is a network, or set weights to null'
-        ) from error
-    if classes is not None:
-        keep_classes(net, classes, num_classes)
-    return plain(net.eval(), in_channels, size)
+        return timm.get_pretrained_cfg(name)
+    except RuntimeError as error:
+        tags = timm.list_pretrained(name.partition(".")[0])
+        raise SparksError(f"timm has no weights {name!r}: those published are {tags}") from error
 
 
 def efficientnet_lite(
@@ -120,7 +218,7 @@ def efficientnet_lite(
     }
     whole = nn.Sequential(OrderedDict(layers)).eval()
     if classes is not None:
-        keep_classes(whole, classes, num_classes)
+        keep_classes(whole, ["head"], classes, num_classes)
     return plain(whole, 3, size)
 
 
@@ -143,10 +241,18 @@ def plain(net: nn.Module, channels: int, size: int) -> nn.Module:
 
     if padded:
         hooks = [m.register_forward_pre_hook(remember(path)) for path, m in padded.items()]
-        with torch.inference_mode():
-            net(torch.zeros(1, channels, size, size))
-        for hook in hooks:
-            hook.remove()
+        shape = (1, channels, size, size)
+        try:
+            if not pass_shapes(net, shape):
+                with torch.inference_mode():
+                    net(torch.zeros(shape))
+        except RuntimeError as error:  # as when a kernel is larger than its input
+            raise SparksError(
+                f"{type(net).__name__} cannot take images of {size} x {size} pixels: {error}"
+            ) from error
+        finally:
+            for hook in hooks:
+                hook.remove()
     for path, module in list(net.named_modules()):
         if path in padded:
             net.set_submodule(path, _padded(module, sides[path]))
