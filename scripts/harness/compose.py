@@ -21,7 +21,7 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf._utils import get_yaml_loader
 from omegaconf.errors import OmegaConfBaseException
 from yaml.constructor import SafeConstructor
@@ -94,7 +94,10 @@ def settle(config: DictConfig, overrides: Iterable[str] = ()) -> DictConfig:
     Raises:
         SparksError: see `choose_present`.
     """
-    return count_classes(choose_present(train_as_told(config, overrides)))
+    overrides = list(overrides)
+    train_as_told(config, overrides)
+    overrule_scale(config, overrides)
+    return count_classes(choose_present(config))
 
 
 # Blocks of settings that differ from `training` for some networks. Words have no mirror image and
@@ -103,6 +106,7 @@ _TRAININGS = (
     *("dataset.training", "datasets.*.training", "model.training", "models.*.training"),
     *("studies.stability.trainings.*", "studies.lipschitz.recipes.*.training", "words.training"),
 )
+_OWN_VALUES = "scale.per_dataset"
 _OF_IMAGES = ("words.training.flip", "words.training.shift")
 
 
@@ -115,7 +119,7 @@ def train_as_told(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
     Returns:
         `config`, changed in place.
     """
-    keys = {re.split(r"[=@]", override.lstrip("+~"), maxsplit=1)[0] for override in overrides}
+    keys = _keys(overrides)
     told = {key.removeprefix("training.") for key in keys if key.startswith("training.")}
     for path, block in _blocks(config) if told else ():
         for key in told & set(map(str, block)):
@@ -123,6 +127,37 @@ def train_as_told(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
             if not named & keys and f"{path}.{key}" not in _OF_IMAGES:
                 block[key] = config.training[key]
     return config
+
+
+def overrule_scale(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
+    """Let an override hold also for data sets for which the scale has a value of its own.
+
+    `scale.n_explain=3` and `datasets.photographs.size=224` drop what `scale.per_dataset` says of
+    the same keys, unless the override names that entry itself.
+
+    Returns:
+        `config`, changed in place.
+    """
+    keys = _keys(overrides)
+    own = f"{_OWN_VALUES}."
+    for dataset, changes in (config.scale.get("per_dataset") or {}).items():
+        for key in keys:
+            of_dataset = re.match(rf"(?:dataset|datasets\.{re.escape(dataset)})\.(.+)", key)
+            path = f"dataset.{of_dataset[1]}" if of_dataset else key
+            named = f"{own}{dataset}.{path}"
+            if any(f"{named}.".startswith(f"{k}.") for k in keys if f"{k}.".startswith(own)):
+                continue
+            parent, _, last = path.rpartition(".")
+            block = OmegaConf.select(changes, parent) if parent else None
+            if OmegaConf.is_dict(block) and last in block:
+                with open_dict(block):
+                    del block[last]
+    return config
+
+
+def _keys(overrides: Iterable[str]) -> set[str]:
+    """Return the keys that overrides set, add or delete."""
+    return {re.split(r"[=@]", override.lstrip("+~"), maxsplit=1)[0] for override in overrides}
 
 
 def _blocks(config: DictConfig) -> Iterator[tuple[str, DictConfig]]:

@@ -253,7 +253,7 @@ def _try_own_layers(
     if unit["layer"] is not None:
         with _Naming(f"{where}.layer={unit['layer']}", about=on):
             GradCAM(unit["layer"]).check(model, x)
-    if unit["concept_layer"] is not None:
+    if unit["concept_layer"] is not None and unit["classes"] > 1:  # else nothing to tell apart
         _try_cut(f"{where}.concept_layer", model, unit["concept_layer"], x, on)
     if unit["head"] is not None:
         with _Naming(f"{where}.head={unit['head']}", about=on):

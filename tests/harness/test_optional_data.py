@@ -86,6 +86,26 @@ def test_a_scale_may_change_a_data_set_itself():
     }
 
 
+@pytest.mark.parametrize(
+    ("overrides", "size", "points"),
+    [
+        ([], 160, 16),
+        (["datasets.photographs.size=224"], 224, 16),
+        (["scale.sobol_points=5"], 160, 5),
+        (["scale.sobol_points=5", "scale.per_dataset.photographs.scale.sobol_points=6"], 160, 6),
+        (["scale.sobol_points=5", "scale.per_dataset.photographs.scale={sobol_points: 6}"], 160, 6),
+        (["datasets.digits.size=12", "scale.per_dataset.photographs.dataset.size=96"], 96, 16),
+    ],
+)
+def test_what_the_user_says_holds_for_a_data_set_of_which_the_scale_says_otherwise(
+    overrides, size, points
+):
+    config = compose(["scale=laptop", *overrides])
+    keys = ["dataset.size", "scale.sobol_points"]
+    chosen = part(config, keys, dataset="photographs")
+    assert chosen == {"dataset.size": size, "scale.sobol_points": points}
+
+
 def test_a_key_that_is_not_there_is_refused_by_name():
     config = compose(["+scale.per_dataset.digits={scale: {concept_fits: 7}}"])
     with pytest.raises(SparksError, match=r"per_dataset\.digits\.scale\.concept_fits: there is no"):

@@ -185,7 +185,7 @@ COMMENT = ("\n\n\n@dataclass", "\n\n# Said.\n\n\n@dataclass")
             {
                 **{**SOBOL, "attribute": 4, "score": 6, "words": 1, "craft": 1},
                 **{"craft_pictures": 1, "maco": 1, "lens_atlas": 1, "covering": 1},
-                **{"utility_maps": 1, "utility": 1, "collect": 7, "figure": 20, "table": 13},
+                **{"utility_maps": 1, "utility": 1, "collect": 7, "figure": 20, "table": 14},
             },
         ),
         (
