@@ -141,15 +141,15 @@ def overrule_scale(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
     keys = _keys(overrides)
     own = f"{_OWN_VALUES}."
     for dataset, changes in (config.scale.get("per_dataset") or {}).items():
-        for key in keys:
+        for key in keys - {"scale"}:  # which one is taken
             of_dataset = re.match(rf"(?:dataset|datasets\.{re.escape(dataset)})\.(.+)", key)
             path = f"dataset.{of_dataset[1]}" if of_dataset else key
             named = f"{own}{dataset}.{path}"
             if any(f"{named}.".startswith(f"{k}.") for k in keys if f"{k}.".startswith(own)):
                 continue
             parent, _, last = path.rpartition(".")
-            block = OmegaConf.select(changes, parent) if parent else None
-            if OmegaConf.is_dict(block) and last in block:
+            block = OmegaConf.select(changes, parent) if parent else changes
+            if isinstance(block, DictConfig) and last in block:
                 with open_dict(block):
                     del block[last]
     return config

@@ -4,7 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from harness import downloads, grid
-from harness.compose import ABSENT, compose, part
+from harness.compose import ABSENT, compose, overrule_scale, part
 from sparks.errors import SparksError
 
 CHAPTERS = ("craft", "holistic", "maco", "lens")
@@ -104,6 +104,14 @@ def test_what_the_user_says_holds_for_a_data_set_of_which_the_scale_says_otherwi
     keys = ["dataset.size", "scale.sobol_points"]
     chosen = part(config, keys, dataset="photographs")
     assert chosen == {"dataset.size": size, "scale.sobol_points": points}
+
+
+def test_a_key_of_the_whole_tree_holds_too():
+    own = "+scale.per_dataset.digits={seed: 5}"
+    assert part(compose([own]), ["seed"], dataset="digits") == {"seed": 5}
+    assert part(compose(["scale=smoke", own, "seed=3"]), ["seed"], dataset="digits") == {"seed": 5}
+    config = compose([own])
+    assert part(overrule_scale(config, ["seed=3"]), ["seed"], dataset="digits") == {"seed": 0}
 
 
 def test_a_key_that_is_not_there_is_refused_by_name():
