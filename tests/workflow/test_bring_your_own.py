@@ -43,6 +43,8 @@ MODEL = """
 name: linear
 kind: dense
 layer: null
+concept_layer: null
+head: null
 classifier:
   _target_: sparks.models.Classifier
   channels: ${dataset.channels}
