@@ -7,12 +7,8 @@ bench: ## speed and memory as ratios: a table, benchmarks/results/bench.csv and 
 chaos: ## kill, cut, fill and remove at random moments; the tables must be those of a quiet run
 	./sparks python tests/workflow/chaos.py
 
-check: ## format, lint and type check, as pre-commit does
-	./sparks ruff check
-	./sparks ruff format --check
-	./sparks snakefmt --check Snakefile workflow
-	./sparks mypy
-	./sparks snakemake --lint
+check: ## format, lint and type check, as pre-commit and continuous integration do
+	.ci/check
 
 gallery: ## docs/gallery.png, the README's first picture: fig-gallery of the photographs
 	./sparks snakemake --cores all --directory runs/gallery --config 'overrides=[experiment=[sobol],scale.datasets=[photographs],experiments.sobol.items=[fig-gallery]]'

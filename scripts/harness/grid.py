@@ -363,7 +363,8 @@ def _has_truth(config: DictConfig, dataset: str, metric: str) -> bool:
 def items(config: DictConfig) -> list[str]:
     """List the figures and tables of the experiments that were chosen, each once.
 
-    One of studies that are made on none of the data sets has nothing to show and is left out.
+    One of studies that are made on none of the data sets has nothing to show and is left out, as is
+    one of metrics that score no map: those of parts, on data sets that mark none.
     """
     listed = [item for name in config.experiments for item in config.experiments[name]["items"]]
     return [item for item in dict.fromkeys(listed) if _reads_something(config, item)]
@@ -371,6 +372,10 @@ def items(config: DictConfig) -> list[str]:
 
 def _reads_something(config: DictConfig, item: str) -> bool:
     names, reads = _experiments_of(config, item), config["items"][item].reads
+    families = set(config["items"][item].get("metrics", []))
+    jobs = ((name, job) for name in names for job in explanations(config, name))
+    if families and not any(families & set(metrics(config, *each)) for each in jobs):
+        return False
     return any(any(True for _ in _reads(config, kind, [name])) for kind in reads for name in names)
 
 

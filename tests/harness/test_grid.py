@@ -82,6 +82,16 @@ def runs(*overrides):
     return [(run.dataset, run.model) for run in grid.runs(config, "sobol")]
 
 
+def test_a_table_of_parts_is_left_out_where_no_data_set_marks_any():
+    only = "experiments.sobol.datasets=[folder]"
+    items = grid.items(compose(["experiment=[sobol]", only]))
+    assert "tab-pointing" not in items
+    assert {"tab-fidelity", "tab-maps", "fig-gallery"} <= set(items)
+    assert "tab-pointing" in grid.items(compose(["experiment=[sobol]"]))
+    none = "experiments.sobol.metrics=[localisation]"
+    assert not {"tab-fidelity", "tab-maps"} & set(grid.items(compose(["experiment=[sobol]", none])))
+
+
 def test_a_pretrained_network_takes_the_place_of_those_that_photographs_cannot_train():
     pair = ("photographs", "efficientnet_lite0")
     assert runs("scale.models=[convnet,mlp]") == [("chimera", "convnet"), ("chimera", "mlp"), pair]

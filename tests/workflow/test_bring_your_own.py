@@ -4,8 +4,6 @@ import pytest
 
 from sparks.artifacts import load_tensors
 
-pytestmark = pytest.mark.slow
-
 RUN = ("scale=smoke", "dataset=digits", "training.epochs=1")
 
 METHOD = """

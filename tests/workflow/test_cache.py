@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 MAPS = "results/attributions/digits/convnet/0/saliency.safetensors"
 WEIGHTS = "results/models/digits/convnet/0/weights.safetensors"

@@ -138,7 +138,6 @@ class MyNet(nn.Sequential):
 """
 
 
-@pytest.mark.slow
 @pytest.mark.nightly
 def test_commands_run(make_project) -> None:
     """All of them in one project, which has the files that the pages tell the reader to write."""

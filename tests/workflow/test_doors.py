@@ -10,7 +10,7 @@ import pytest
 from sparks.artifacts import tensor_provenance
 from sparks.data import ImageSet
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 ROOT = Path(__file__).resolve().parents[2]
 # What ./sparks, Snakemake and its plugin for Slurm call; git is not among it.

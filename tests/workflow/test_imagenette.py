@@ -9,7 +9,7 @@ from sparks.artifacts import load_tensors
 from sparks.data.imagenet import IMAGENETTE_IN_IMAGENET
 from sparks.models import seeded
 
-pytestmark = [pytest.mark.slow, pytest.mark.nightly]
+pytestmark = pytest.mark.nightly
 
 
 @pytest.fixture(scope="module")

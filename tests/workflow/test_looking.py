@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 IMAGES = "results/data/digits/test.safetensors"
 RUN = ("--cores", "1", "--config", "scale=smoke", "overrides=[training.epochs=400]")

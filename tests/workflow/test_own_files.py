@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 TRAIN = "results/data/folder/train.safetensors"
 RUN = ("--cores", "1", "--config", "scale=smoke", "overrides=[datasets.folder.size=24]", "--")

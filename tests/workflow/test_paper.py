@@ -11,7 +11,7 @@ from sparks.artifacts import load_tensors
 from sparks.data import ImageSet
 from sparks.data.boxed import VOC_CLASSES
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 RANDOM = [
     f"models.{name}.classifier.net.weights=null" for name in ("mobilenet_v2", "resnet50_tuned")

@@ -10,8 +10,6 @@ from PIL import Image
 
 from sparks.artifacts import load_tensors, save_tensors
 
-pytestmark = pytest.mark.slow
-
 RUN = ("scale=smoke", "dataset=digits", "model=convnet", "training.epochs=1")
 
 

@@ -4,15 +4,16 @@ import csv
 import json
 import re
 import subprocess
+import sys
+from contextlib import contextmanager
 
 import pytest
+from reruns import executed, reruns
 from simulated_people import answered
 
 from harness import grid
 from harness.compose import compose
 from sparks_thesis.human_study import Key
-
-pytestmark = pytest.mark.slow
 
 SMOKE = ("--cores", "2", "--config", "scale=smoke")
 
@@ -21,7 +22,7 @@ SMOKE = ("--cores", "2", "--config", "scale=smoke")
 def finished(make_project):
     """A copy of the project in which the smoke run is done."""
     project = make_project("smoke")
-    project.snakemake(*SMOKE)
+    project.jobs_run = executed(project.snakemake(*SMOKE).stdout)
     return project
 
 
@@ -126,50 +127,79 @@ RISE = {
 POINTING = {"score": 18, "collect": 1, "table": 5, "all": 1}
 
 
-# Changes that touch no rule in common share a plan.
-@pytest.mark.parametrize(
-    ("overrides", "planned"),
-    [
-        (["attributions.sobol.method.points=4"], SOBOL),
-        (["metrics.localisation.metrics.pointing_game.seed=5"], POINTING),
-        (
-            ["training.epochs=3"],
-            {**NOT_DATA, "collect": 12, "figure": 32, "table": 22, "all": 1},
-        ),
-        (["words.methods.Sobol.points=4"], {"words": 1, "collect": 1, "table": 3, "all": 1}),
-        (
-            [
-                "items.tab-fidelity.title=Other",
-                "claims.sobol-beats-rise-budget.check.ratio=0.7",  # tab-claims
-                "items.fig-gallery.draw.rows=2",
-            ],
-            {"figure": 1, "table": 2, "all": 1},
-        ),
-        (
-            ["experiments.sobol.methods=[sobol,random]"],
-            {"collect": 1, "figure": 1, "table": 6, "all": 1},
-        ),
-        (
-            ["studies.functions.repeats=3"],
-            {"samplers_analytic": 1, "collect": 1, "figure": 1, "table": 5, "all": 1},
-        ),
-        (
-            ["statistics.level=0.9"],
-            {
-                **{"craft_pictures": 1, "maco": 1, "lens_atlas": 1, "covering": 1},
-                **{"collect": 2, "figure": 20, "table": 20, "all": 1},
-            },
-        ),
-        (["data_dir=elsewhere", "experiments.sobol.title=Other"], {}),
-    ],
-)
-def test_a_change_of_the_configuration_reruns_what_depends_on_it(finished, overrides, planned):
-    told = f"overrides=[{','.join(overrides)}]"
-    assert finished.planned("--config", "scale=smoke", told) == planned
+CHANGES = [
+    (["attributions.sobol.method.points=4"], SOBOL),
+    (["metrics.localisation.metrics.pointing_game.seed=5"], POINTING),
+    (
+        ["training.epochs=3"],
+        {**NOT_DATA, "collect": 12, "figure": 32, "table": 22, "all": 1},
+    ),
+    (["words.methods.Sobol.points=4"], {"words": 1, "collect": 1, "table": 3, "all": 1}),
+    (["items.tab-fidelity.title=Other"], {"table": 1, "all": 1}),
+    (["claims.sobol-beats-rise-budget.check.ratio=0.7"], {"table": 1, "all": 1}),
+    (["items.fig-gallery.draw.rows=2"], {"figure": 1, "all": 1}),
+    (
+        ["studies.functions.repeats=3"],
+        {"samplers_analytic": 1, "collect": 1, "figure": 1, "table": 5, "all": 1},
+    ),
+    (
+        ["statistics.level=0.9"],
+        {
+            **{"craft_pictures": 1, "maco": 1, "lens_atlas": 1, "covering": 1},
+            **{"collect": 2, "figure": 20, "table": 20, "all": 1},
+        },
+    ),
+    (["data_dir=elsewhere", "experiments.sobol.title=Other"], {}),
+]
+
+
+def states(project, *changes):
+    """Hash configuration and code of each job that made the project, under each change."""
+    asked = {"jobs": project.jobs_run, "changes": [["scale=smoke", *each] for each in changes]}
+    done = subprocess.run(
+        [sys.executable, "tests/workflow/reruns.py"],
+        cwd=project.folder,
+        env=project.environment(),
+        input=json.dumps(asked),
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def unchanged(finished):
+    (state,) = states(finished, [])
+    return state
+
+
+def test_a_change_of_the_configuration_reruns_what_depends_on_it(finished, unchanged):
+    found = states(finished, *(overrides for overrides, _ in CHANGES))
+    for (overrides, planned), changed in zip(CHANGES, found, strict=True):
+        assert reruns(finished.jobs_run, unchanged, changed) == planned, overrides
 
 
 CODE = ("\n\n\n@dataclass", "\n\nX = 1\n\n\n@dataclass")
 COMMENT = ("\n\n\n@dataclass", "\n\n# Said.\n\n\n@dataclass")
+# An edit of Sobol reruns also the first-order indices, and those of words and of concepts.
+SOBOL_EDITED = {
+    **{**SOBOL, "attribute": 4, "score": 6, "words": 1, "craft": 1},
+    **{"craft_pictures": 1, "maco": 1, "lens_atlas": 1, "covering": 1},
+    **{"utility_maps": 1, "utility": 1, "collect": 7, "figure": 20, "table": 14},
+}
+
+
+@contextmanager
+def edited(project, edits):
+    """Edit files of the project for a while: path → (old text, new text)."""
+    for file, (old, new) in edits.items():
+        project.edit(file, old, new)
+    try:
+        yield
+    finally:
+        for file, (old, new) in edits.items():
+            project.edit(file, new, old)
 
 
 @pytest.mark.parametrize(
@@ -179,15 +209,7 @@ COMMENT = ("\n\n\n@dataclass", "\n\n# Said.\n\n\n@dataclass")
             {"src/sparks/metrics/pointing.py": CODE},
             {**POINTING, "words": 1, "collect": 2, "table": 6},
         ),
-        (
-            {"src/sparks/attribution/sobol.py": CODE},
-            # And the first-order indices, and those of words and of concepts (in Utility too).
-            {
-                **{**SOBOL, "attribute": 4, "score": 6, "words": 1, "craft": 1},
-                **{"craft_pictures": 1, "maco": 1, "lens_atlas": 1, "covering": 1},
-                **{"utility_maps": 1, "utility": 1, "collect": 7, "figure": 20, "table": 14},
-            },
-        ),
+        ({"src/sparks/attribution/sobol.py": CODE}, SOBOL_EDITED),
         (
             {
                 "src/sparks_thesis/common/gallery.py": CODE,
@@ -206,14 +228,19 @@ COMMENT = ("\n\n\n@dataclass", "\n\n# Said.\n\n\n@dataclass")
         ),
     ],
 )
-def test_an_edit_reruns_what_depends_on_it(finished, edits, planned):
-    for file, (old, new) in edits.items():
-        finished.edit(file, old, new)
-    try:
-        assert finished.planned("--config", "scale=smoke") == planned
-    finally:
-        for file, (old, new) in edits.items():
-            finished.edit(file, new, old)
+def test_an_edit_reruns_what_depends_on_it(finished, unchanged, edits, planned):
+    with edited(finished, edits):
+        (changed,) = states(finished, [])
+    assert reruns(finished.jobs_run, unchanged, changed) == planned
+
+
+def test_snakemake_plans_the_same(finished):
+    # Other methods: other jobs, which only Snakemake knows.
+    told = "overrides=[experiments.sobol.methods=[sobol,random]]"
+    planned = {"collect": 1, "figure": 1, "table": 6, "all": 1}
+    assert finished.planned("--config", "scale=smoke", told) == planned
+    with edited(finished, {"src/sparks/attribution/sobol.py": CODE}):
+        assert finished.planned("--config", "scale=smoke") == SOBOL_EDITED
 
 
 def test_a_study_with_people_is_made_and_its_answers_are_read(finished):
@@ -274,6 +301,7 @@ SCORED = [
 ]
 
 
+@pytest.mark.nightly
 def test_killed_twice_and_resumed_gives_the_same_scores(finished, make_project):
     killed = make_project("killed")
     command = ("--cores", "2", *SCORED, "--config", "scale=smoke")

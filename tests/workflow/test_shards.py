@@ -6,7 +6,7 @@ import torch
 from sparks.artifacts import load_table, load_tensors
 from sparks.data import ImageSet
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 METHODS = ("smoothgrad",)  # others: tests/harness/test_explained_shards.py
 FOLDER = "results/attributions/digits/convnet/0"

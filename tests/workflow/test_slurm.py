@@ -4,7 +4,7 @@ import pytest
 import slurm
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.nightly,
     pytest.mark.skipif(slurm.why_not() is not None, reason=slurm.why_not() or ""),
 ]
 

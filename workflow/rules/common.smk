@@ -1,6 +1,5 @@
 # The only helpers: the composed configuration, and what a rule may ask of it.
 import os
-import os
 import sys
 from functools import cache
 from pathlib import Path

@@ -8,6 +8,8 @@ from sparks_thesis.human_study import Key, Limits, Protocol, Wording, build_page
 
 from .conftest import CONDITIONS, NAMES, make_scenario
 
+pytestmark = pytest.mark.nightly
+
 BUTTON = "button.choice:not([disabled])"
 # A script answers faster than people do.
 LIMITS = Limits(fastest_ms=0)

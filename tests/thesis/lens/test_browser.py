@@ -4,6 +4,8 @@ import pytest
 
 from .conftest import NAMES
 
+pytestmark = pytest.mark.nightly
+
 # Where Bokeh has drawn the first point of the graph with a legend, in pixels of its canvas.
 FIRST_POINT = """() => {
   for (const drawn of Bokeh.documents) {

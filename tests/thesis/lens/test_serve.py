@@ -219,6 +219,7 @@ def address(app):
     server.server_close()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_in_the_browser_an_image_is_dropped_and_explained(address, watch, train, shots, scheme):
     watched = watch(viewport={"width": 1000, "height": 800}, color_scheme=scheme)
@@ -235,6 +236,7 @@ def test_in_the_browser_an_image_is_dropped_and_explained(address, watch, train,
     assert all(url.startswith((address, "data:")) for url in watched.requests)
 
 
+@pytest.mark.nightly
 def test_in_the_browser_bad_files_get_a_message(address, watch, shots):
     watched = watch(viewport={"width": 360, "height": 700})
     page = watched.page

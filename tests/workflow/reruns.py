@@ -1,0 +1,70 @@
+"""Compute what a change reruns, from the jobs that a run executed: `docs/architecture.md`'s rule.
+
+A job reruns when its part of the configuration or the digest of its code differs, or when a job
+whose files it reads reruns. Snakemake itself says the same (two real dry runs in `test_run.py`),
+in ten times the time.
+
+As a program, run in a project's folder: read `{"jobs": [...], "changes": [[override, ...], ...]}`
+from the standard input, print the configuration and code of each job under each change, hashed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution", "metric": "metric"}
+GROUPS |= {"text": "text", "item": "item", "seed": "seed"}
+
+
+def executed(log: str) -> list[dict]:
+    """Read rule, wildcards, inputs and outputs of each job from what Snakemake printed."""
+    jobs = []
+    for rule, block in re.findall(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)*)", log, re.MULTILINE):
+        lines = dict(line.strip().split(": ", 1) for line in block.splitlines() if ": " in line)
+        files = {key: lines[key].split(", ") if key in lines else [] for key in ("input", "output")}
+        named = [pair.split("=") for pair in lines.get("wildcards", "").split(", ") if pair]
+        jobs.append({"rule": rule, "wildcards": dict(named), **files})
+    return jobs
+
+
+def reruns(jobs: list[dict], before: list[str | None], after: list[str | None]) -> dict[str, int]:
+    """Count, rule by rule, the jobs that run again; `before` and `after` are their states."""
+    again = {i for i, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]}
+    while True:
+        made = {path for i in again for path in jobs[i]["output"]}
+        more = {i for i, job in enumerate(jobs) if made & set(job["input"])} - again
+        if not more:
+            return dict(Counter(jobs[i]["rule"] for i in again))
+        again |= more
+
+
+def states(jobs: list[dict], overrides: Iterable[str]) -> list[str | None]:
+    """Hash what each job depends on besides its files; None for one without a script."""
+    from harness.compose import compose, part
+    from harness.declared import declared_parts
+    from harness.digest import code_digest
+
+    config = compose(overrides)
+    found: list[str | None] = []
+    for job in jobs:
+        script = Path(f"scripts/{job['rule']}.py")
+        if script.is_file():
+            chosen = {GROUPS[k]: v for k, v in job["wildcards"].items() if k in GROUPS}
+            own = part(config, declared_parts(script), **chosen)
+            text = json.dumps([own, code_digest(script.resolve(), own)], default=str)
+            found.append(hashlib.sha256(text.encode()).hexdigest())
+        else:
+            found.append(None)
+    return found
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, "scripts")
+    asked = json.load(sys.stdin)
+    print(json.dumps([states(asked["jobs"], change) for change in asked["changes"]]))
