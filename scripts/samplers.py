@@ -20,10 +20,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     from harness.loading import build_method, explained, tidy, trained
     from sparks.artifacts import save_table
-    from sparks.correlation import spearman
     from sparks.progress import progress
     from sparks.sensitivity.accuracy import SAMPLERS
     from sparks.sensitivity.estimators import ESTIMATORS, indices
+    from sparks.stats import spearman
 
     settings = cfg["studies.samplers"]
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])

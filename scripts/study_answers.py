@@ -11,7 +11,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from harness.items import write_text
     from harness.loading import build
     from sparks.artifacts import save_table
-    from sparks.statistics import Bootstrap
+    from sparks.stats import Bootstrap
     from sparks_thesis.human_study import Key, measure, read_answers
 
     key, limits = Key.load(inputs["key"]), build(cfg["study.limits"])

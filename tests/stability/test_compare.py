@@ -16,7 +16,7 @@ from sparks.errors import SparksError
 from sparks.metrics import MuFidelity
 from sparks.stability.compare import chosen_images, compare
 from sparks.stability.distances import Distances
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.stability.rows import (
     EQUAL,
     HELD_OUT,

@@ -23,7 +23,7 @@ from sparks.engine.perturbations import Baseline, Perturbation
 from sparks.engine.running import Model
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
     from numpy.typing import NDArray
 
-    from sparks.statistics import Bootstrap
+    from sparks.stats import Bootstrap
 
 # Widths in inches, of one and of two columns of text.
 COLUMN, PAGE = 3.5, 7.2

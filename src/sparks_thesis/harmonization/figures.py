@@ -12,7 +12,7 @@ import pandas as pd
 
 from sparks.checks import between, whole
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.common.style import PAGE, Drawing, style
 from sparks_thesis.harmonization.tables import of_networks
 

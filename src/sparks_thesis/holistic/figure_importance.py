@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.common.shown import by_depth
 from sparks_thesis.common.style import PAGE, Drawing, style
 

@@ -34,12 +34,12 @@ from sparks.concepts.metrics import (
 from sparks.concepts.numbers import Numbers
 from sparks.concepts.steering import most_important, shuffled, steer
 from sparks.concepts.tcav import everywhere, tcav
-from sparks.correlation import spearman
 from sparks.errors import SparksError
 from sparks.metrics.deletion import Deletion, Insertion
 from sparks.metrics.mufidelity import MuFidelity
 from sparks.models.classifier import Classifier
 from sparks.progress import progress
+from sparks.stats import spearman
 from sparks.training.predict import predict
 
 Explain = Callable[[torch.nn.Module, Tensor, Tensor], Tensor]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.common.shown import bare, picture
 from sparks_thesis.common.style import PAGE, Drawing, style
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, Interval
+from sparks.stats import Bootstrap, Interval
 from sparks_thesis.common.style import PAGE, Drawing, look, style
 from sparks_thesis.stability.scored import KINDS, METHODS, Scored
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sparks.stability.scores import METRICS, Estimate, Floats, Pairs, estimate, resampled
-from sparks.statistics import Bootstrap
+from sparks.stability.scores import METRICS, Pairs, estimate
+from sparks.stats import Bootstrap, Estimate, Floats
 from sparks_thesis.stability.rows import EQUAL, HELD_OUT, UNEQUAL, condition
 
 KINDS = ("weights randomised", "labels switched")  # of degradation, as in the published tables
@@ -68,7 +68,7 @@ class Scored:
     @cached_property
     def _weights(self) -> dict[tuple[str, str], Floats]:
         return {
-            key: resampled((1000 * i["seed"] + i["fold"]).to_numpy(), self.bootstrap)
+            key: self.bootstrap.counts((1000 * i["seed"] + i["fold"]).to_numpy())
             for key, i in self.images.items()
         }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks.utility.answers import CONTROL
 from sparks_thesis.common.style import PAGE, Drawing, look, style
 from sparks_thesis.utility.proxies import COMPLEXITY, FAITHFULNESS, PROXIES, SIMILARITY

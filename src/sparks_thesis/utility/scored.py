@@ -11,9 +11,9 @@ import pandas as pd
 
 from sparks.artifacts import TIDY
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, Interval
+from sparks.stats import Bootstrap, Interval, correlation
 from sparks.utility.answers import BASELINE, sessions_of
-from sparks.utility.comparisons import Anova, anova, correlation, tukey
+from sparks.utility.comparisons import Anova, anova, tukey
 from sparks.utility.measures import summary
 from sparks_thesis.utility.proxies import PROXIES
 from sparks_thesis.utility.published import ALL_SCENARIOS, PRINTED, VARIANT

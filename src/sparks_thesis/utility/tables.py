@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from sparks.statistics import Bootstrap, Interval, shown
+from sparks.stats import Bootstrap, Interval, shown
 from sparks.utility.answers import BASELINE, CONTROL
 from sparks.utility.measures import ALL
 from sparks_thesis.common.table import Table

@@ -7,7 +7,7 @@ import pytest
 from sparks.errors import SparksError
 from sparks.sensitivity.accuracy import SAMPLERS
 from sparks.sensitivity.estimators import ESTIMATORS
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.common.style import save
 from sparks_thesis.sobol.figure_budget import Budget
 from sparks_thesis.sobol.figure_samplers import Samplers

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparks.correlation import pearson, spearman
 from sparks.metrics import MuFidelity
 from sparks.metrics.maps import UndefinedScoreWarning
 from sparks.stability.distances import Distances, dice
+from sparks.stats import pearson, spearman
 from sparks_thesis.lipschitz.measure import map_distances
 
 PAIRS = ((pearson, scipy.stats.pearsonr), (spearman, scipy.stats.spearmanr))
