@@ -51,7 +51,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     made = concept_pictures(layer, banks, statistics, build(cfg["drawing"]), cfg["seed"])
     drawn = zip(parts, made, strict=True)
     tensors |= {f"{part}.maco": on_white(found) for part, found in drawn}
-    save_tensors(outputs["pictures"], tensors, cfg.provenance(told=told))
+    save_tensors(outputs["pictures"], tensors, cfg.provenance(**told))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.stats import Bootstrap
-from sparks_thesis.common.shown import by_depth
+from sparks_thesis.common.concept_figures import by_depth
 from sparks_thesis.common.style import PAGE, Drawing, mean_line, style
 
 METRICS = {
