@@ -8,9 +8,8 @@ PARTS = ("study.answers", "study.limits", "statistics", "seed")
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the answers without names, the files that do not count, and the measures."""
-    from harness.items import write_text
     from harness.loading import build
-    from sparks.artifacts import save_table
+    from sparks.artifacts import save_table, write_text
     from sparks.stats import Bootstrap
     from sparks_thesis.human_study import Key, measure, read_answers
 

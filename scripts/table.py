@@ -10,8 +10,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the table as CSV, Markdown, LaTeX and HTML."""
     from dataclasses import replace
 
-    from harness.items import load, write_caption, write_text
+    from harness.items import load, write_caption
     from harness.loading import build
+    from sparks.artifacts import write_text
 
     make = build(cfg["item"]["draw"])
     table = make(**{kind: load(kind, files) for kind, files in inputs.items()})

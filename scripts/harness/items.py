@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sparks.artifacts import atomic, load_table
+from sparks.artifacts import load_table, write_text
 
 # Kinds of artifacts that figures draw as arrays.
 ARRAYS = (
@@ -35,12 +35,6 @@ def load(kind: str, files: Sequence[str]) -> Any:
     if kind == "published":
         return pd.concat([pd.read_csv(file) for file in files], ignore_index=True)
     return pd.concat([load_table(file) for file in files], ignore_index=True)
-
-
-def write_text(path: str, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    with atomic(path) as temporary:
-        temporary.write_text(text, "utf-8")
 
 
 def write_caption(path: str, caption: str) -> None:
