@@ -1,7 +1,14 @@
 """Draw one figure from the artifacts it reads, with its caption."""
 
+from typing import TYPE_CHECKING
+
 from harness import grid
 from harness.job import Config, Paths, main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sparks_thesis.common.style import Drawing
 
 PARTS = ("item", "scale.name")
 
@@ -12,7 +19,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from harness.loading import build
     from sparks_thesis.common.style import save
 
-    draw = build(cfg["item"]["draw"])
+    draw: Callable[..., Drawing] = build(cfg["item"]["draw"])
     drawing = draw(**{kind: load(kind, files) for kind, files in inputs.items()})
     for suffix in ("pdf", "png"):
         save(drawing.figure, outputs[suffix])

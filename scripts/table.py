@@ -1,7 +1,14 @@
 """Make one table from the artifacts it reads, with its caption."""
 
+from typing import TYPE_CHECKING
+
 from harness import grid
 from harness.job import Config, Paths, main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sparks_thesis.common.table import Table
 
 PARTS = ("item", "scale.name")
 
@@ -14,7 +21,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from harness.loading import build
     from sparks.artifacts import write_text
 
-    make = build(cfg["item"]["draw"])
+    make: Callable[..., Table] = build(cfg["item"]["draw"])
     table = make(**{kind: load(kind, files) for kind, files in inputs.items()})
     table = replace(table, caption=f"{table.caption} Scale: {cfg['scale.name']}.")
     write_text(outputs["csv"], table.csv())

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from sparks.checks import one_of, whole
 from sparks.engine.core import Engine
-from sparks.engine.designs import Design
-from sparks.engine.domains import Domain, cells_of
-from sparks.engine.perturbations import Baseline, Perturbation
+from sparks.engine.domains import cells_of
+from sparks.engine.perturbations import Baseline
 from sparks.engine.running import OUTPUTS, Model, check_inputs
 from sparks.errors import SparksError
+from sparks.protocols import Design, Masker, Perturbation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class BlackBox:
         x: Tensor,
         target: Tensor | None,
         design: Design | Tensor,
-        domain: Domain,
+        domain: Masker,
     ) -> Tensor:
         """Scores (N, n) of the masked inputs."""
         return self.engine.score(model, x, target, design, domain, self.perturbation, self.output)

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from sparks.checks import one_of, whole
-from sparks.engine.designs import Design, Stored
-from sparks.engine.domains import Domain
-from sparks.engine.perturbations import Baseline, Perturbation
+from sparks.engine.designs import Stored
+from sparks.engine.perturbations import Baseline
 from sparks.engine.probe import best_batch_size
 from sparks.engine.running import (
     Model,
@@ -27,6 +26,7 @@ from sparks.engine.running import (
 from sparks.errors import SparksError
 from sparks.models.device import PRECISIONS, autocast, keeping_casts, to_device
 from sparks.models.folded import folded
+from sparks.protocols import Design, Masker, Perturbation
 
 # Below this many batches of the largest size, a probe costs more than it saves.
 WORTH_PROBING = 8
@@ -66,7 +66,7 @@ class Engine:
         x: Tensor,
         target: Tensor | None,
         design: Design | Tensor,
-        domain: Domain,
+        domain: Masker,
         perturbation: Perturbation | None = None,
         output: str = "logit",
     ) -> Tensor:

@@ -11,11 +11,12 @@ from sparks.checks import between, one_of, whole
 from sparks.engine.core import Engine
 from sparks.engine.domains import Features, cells_of, elements_of
 from sparks.engine.outputs import classes_of
-from sparks.engine.perturbations import Baseline, Perturbation
+from sparks.engine.perturbations import Baseline
 from sparks.engine.running import OUTPUTS, Model
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
-from sparks.metrics.maps import check_scored, has_nan, undefined_to_nan
+from sparks.metrics.maps import asked_of, has_nan, undefined_to_nan
+from sparks.protocols import Explanation, Perturbation
 from sparks.stats import FORWARD_ROUNDING, constant_rows, pearson, spearman
 
 # Subset memberships held at a time: bounds memory only.
@@ -68,11 +69,9 @@ class MuFidelity:
         one_of(self, ("spearman", "pearson"), "correlation")
         one_of(self, OUTPUTS, "output")
 
-    def __call__(
-        self, model: Model, x: Tensor, target: Tensor, maps: Tensor, truth: Tensor | None = None
-    ) -> dict[str, Tensor]:
+    def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
         """Correlation per input, in [-1, 1]; see the package."""
-        check_scored(model, x, maps)
+        model, x, target, maps = asked_of(explanation, "MuFidelity")
         classes = classes_of(target, len(x))
         features = self._features(x)
         at_once = max(1, MEMORY // (self.subsets * features.d))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from math import isqrt
 
-from sparks.attribution.black_box import BlackBox
 from sparks.attribution.hsic import HSIC
 from sparks.attribution.lime import LIME
 from sparks.attribution.occlusion import Occlusion
@@ -13,6 +12,7 @@ from sparks.attribution.rise import RISE
 from sparks.attribution.shap import KernelSHAP
 from sparks.attribution.sobol import Sobol
 from sparks.errors import SparksError
+from sparks.protocols import AttributionMethod
 
 # With fewer points the variance that every Sobol index is divided by is anyone's guess.
 FEWEST_POINTS = 8
@@ -20,7 +20,7 @@ FEWEST_POINTS = 8
 LEAST = FEWEST_POINTS * (2 * 2 + 2)
 
 
-def within(method: BlackBox, forwards: int, side: int) -> BlackBox:
+def within(method: AttributionMethod, forwards: int, side: int) -> AttributionMethod:
     """Give a method the settings with which it explains an image by at most `forwards` passes.
 
     RISE, LIME and HSIC draw as many masks. KernelSHAP has as many coalitions, with fewer cells
