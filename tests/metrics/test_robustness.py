@@ -98,7 +98,7 @@ def test_distances_at_the_resolution_of_the_search_are_flagged():
     target, maps = torch.zeros(2, dtype=torch.long), torch.rand(2, 3, 3)
     coarse = RobustnessSr(shares=(1.0,), bisections=3)
     with pytest.warns(ResolutionWarning, match=r"1 of 2 inputs is 0\.125"):
-        assert coarse(model, x, target, maps)["Robustness-Sr"][0] == 1 / 8
+        assert coarse(Explanation(model, x, target, maps))["Robustness-Sr"][0] == 1 / 8
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         RobustnessSr(shares=(1.0,), bisections=12)(Explanation(model, x, target, maps))
@@ -130,7 +130,7 @@ def test_the_random_baseline_replaces_pixels_by_uniform_noise_of_each_image():
     w = model.weight.detach()[target]
     maps = (w * (x - Uniform().reference(x))).sum(1)
     fidelity = MuFidelity(perturbation=Uniform(), correlation="pearson", grid=None)
-    assert fidelity(model, x, target, maps)["MuFidelity"].amin() > 0.999
+    assert fidelity(Explanation(model, x, target, maps))["MuFidelity"].amin() > 0.999
     steps = Deletion(perturbation=Uniform(), steps=2, output="logit").curves(model, x, target, maps)
     torch.testing.assert_close(
         steps[:, 0] - steps[:, 2], maps.flatten(1).sum(1), rtol=1e-3, atol=1e-3

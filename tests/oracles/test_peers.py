@@ -113,5 +113,5 @@ def test_black_boxes_and_curves_are_those_of_xplique(peer):
     hsic = HSIC(masks=64, grid=7, bandwidth="output").estimate(masks, scores[None])[0]
     np.testing.assert_allclose(hsic.numpy(), theirs["hsic"].ravel(), rtol=1e-3)
     for name, kind in (("deletion", Deletion), ("insertion", Insertion)):
-        mine = kind(steps=10, output="logit")(net, x, target, maps)
+        mine = kind(steps=10, output="logit")(Explanation(net, x, target, maps))
         np.testing.assert_allclose(next(iter(mine.values())), theirs[name], atol=1e-4)

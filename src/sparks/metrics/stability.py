@@ -51,13 +51,15 @@ class AverageStability:
         """Values per input; NaN where no copy counts, or maps are zero (in rank: constant)."""
         model, x, target, maps = asked_of(explanation, "AverageStability")
         method = explanation.method
-        if method is None or target is None:
+        if method is None:
             raise SparksError(
-                "AverageStability explains noisy copies of its inputs: give it the method that "
-                "made the maps, and the class of each input"
+                "AverageStability explains noisy copies of its inputs: give the method that made "
+                "the maps in the Explanation"
             )
         original = maps.detach().flatten(1).double().cpu()
         predicted = self._classes(model, x)
+        if target is None:
+            raise SparksError("AverageStability needs the class of each input")
         draws = generators(x, self.seed)
         total, rank = torch.zeros(2, len(x), dtype=torch.float64)
         kept = torch.zeros(len(x))
