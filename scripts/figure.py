@@ -10,17 +10,19 @@ if TYPE_CHECKING:
 
     from sparks_thesis.common.style import Drawing
 
-PARTS = ("item", "scale.name")
+PARTS = ("item", "scale.name", "methods")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the figure as PDF and PNG."""
     from harness.items import load, write_caption
     from harness.loading import build
+    from sparks_thesis.common.methods import using
     from sparks_thesis.common.style import save
 
     draw: Callable[..., Drawing] = build(cfg["item"]["draw"])
-    drawing = draw(**{kind: load(kind, files) for kind, files in inputs.items()})
+    with using(cfg["methods"]):
+        drawing = draw(**{kind: load(kind, files) for kind, files in inputs.items()})
     for suffix in ("pdf", "png"):
         save(drawing.figure, outputs[suffix])
     write_caption(outputs["caption"], f"{drawing.caption} Scale: {cfg['scale.name']}.")

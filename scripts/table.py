@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from sparks_thesis.common.table import Table
 
-PARTS = ("item", "scale.name")
+PARTS = ("item", "scale.name", "methods")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -20,9 +20,11 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from harness.items import load, write_caption
     from harness.loading import build
     from sparks.artifacts import write_text
+    from sparks_thesis.common.methods import using
 
     make: Callable[..., Table] = build(cfg["item"]["draw"])
-    table = make(**{kind: load(kind, files) for kind, files in inputs.items()})
+    with using(cfg["methods"]):
+        table = make(**{kind: load(kind, files) for kind, files in inputs.items()})
     table = replace(table, caption=f"{table.caption} Scale: {cfg['scale.name']}.")
     write_text(outputs["csv"], table.csv())
     write_text(outputs["md"], table.markdown())

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparks_thesis.common.figure_data import FigureData
-from sparks_thesis.common.style import PAGE, Drawing, look, overlay, style
+from sparks_thesis.common.methods import look
+from sparks_thesis.common.style import PAGE, Drawing, overlay, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
