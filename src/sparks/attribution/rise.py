@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -44,6 +45,10 @@ class RISE(BlackBox):
         super().__post_init__()
         whole(self, 2, "masks")
         between(self, 0, 1, "probability")
+
+    def within(self, forwards: int, side: int) -> Self:
+        """Draw as many masks as there are passes; see `BlackBox`."""
+        return replace(self, masks=forwards)
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Maps; see the package."""
