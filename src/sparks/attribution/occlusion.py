@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isqrt
+from typing import Self
 
 from torch import Tensor
 
@@ -15,6 +17,10 @@ from sparks.engine.running import Model
 @dataclass(frozen=True, kw_only=True)
 class Occlusion(BlackBox):
     """The drop of the score when a feature is removed (Zeiler & Fergus 2014). d + 1 forwards."""
+
+    def within(self, forwards: int, side: int) -> Self:
+        """Take the finest grid; see `BlackBox`."""
+        return replace(self, grid=min(isqrt(forwards - 1), side))
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Maps; see the package."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from sparks.attribution.black_box import BlackBox, refuse_tied
 from sparks.checks import between, whole
-from sparks.engine.domains import Domain, Grid, ShiftedGrid, elements_of
+from sparks.engine.domains import Grid, ShiftedGrid, elements_of
 from sparks.engine.running import Model
 from sparks.errors import SparksError
+from sparks.protocols import Masker
 
 # Masks spread over the image at a time by the estimator; bounds memory only.
 ROWS = 256
@@ -44,6 +46,10 @@ class RISE(BlackBox):
         whole(self, 2, "masks")
         between(self, 0, 1, "probability")
 
+    def within(self, forwards: int, side: int) -> Self:
+        """Draw as many masks as there are passes; see `BlackBox`."""
+        return replace(self, masks=forwards)
+
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Maps; see the package."""
         domain = self._domain(x)
@@ -54,7 +60,7 @@ class RISE(BlackBox):
         return elements_of(x).to_map(self.estimate(design, scores, domain))
 
     @staticmethod
-    def estimate(design: Tensor, scores: Tensor, domain: Domain) -> Tensor:
+    def estimate(design: Tensor, scores: Tensor, domain: Masker) -> Tensor:
         """Weighted mean masks (N, elements) of masks (n, d) and scores (N, n)."""
         weighted, weight = torch.zeros(1), torch.zeros(1)
         for start in range(0, len(design), ROWS):
@@ -65,14 +71,14 @@ class RISE(BlackBox):
             raise SparksError(f"{len(design)} masks leave a feature that none keeps: take more")
         return weighted / weight
 
-    def _domain(self, x: Tensor) -> Domain:
+    def _domain(self, x: Tensor) -> Masker:
         if x.ndim != 4:
             return elements_of(x)
         cells, size = (self.grid, self.grid), (x.shape[2], x.shape[3])
         grid = Grid(cells, size, mode="bilinear")
         return ShiftedGrid(cells, size) if self.shift else grid
 
-    def _design(self, domain: Domain) -> Tensor:
+    def _design(self, domain: Masker) -> Tensor:
         """Zeros and ones, (masks, cells), then the shifts if the domain has them."""
         generator = torch.Generator().manual_seed(self.seed)
         moves = 2 if isinstance(domain, ShiftedGrid) else 0

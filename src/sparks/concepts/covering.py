@@ -19,11 +19,12 @@ from torch import Tensor
 from sparks.checks import between, whole
 from sparks.engine.core import Engine
 from sparks.engine.domains import Grid
-from sparks.engine.perturbations import Baseline, Perturbation
+from sparks.engine.perturbations import Baseline
 from sparks.engine.running import Model
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.protocols import Perturbation
+from sparks.stats import Bootstrap
 
 if TYPE_CHECKING:
     import pandas as pd

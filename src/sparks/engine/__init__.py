@@ -8,9 +8,9 @@ Notation, kept in this package, in `sparks.attribution` and in `sparks.metrics`:
     b  input × mask pairs in one forward pass
     m  a mask, d values in [0, 1]: 1 keeps a feature, 0 removes it
 
-A **design** makes the masks, a **domain** says what a feature is, a **perturbation** says what
-removing it means, the **engine** scores the results. Estimators elsewhere turn scores into maps.
-Names are imported on first use.
+A **design** makes the masks, a **masker** says what a feature is, a **perturbation** says what
+removing it means (all three in `sparks.protocols`), the **engine** scores the results. Estimators
+elsewhere turn scores into maps. Names are imported on first use.
 """
 
 from __future__ import annotations
@@ -21,14 +21,13 @@ from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
     from sparks.engine.core import Engine
-    from sparks.engine.designs import Design, OneOff, Ranked, Stored
-    from sparks.engine.domains import Domain, Features, Grid, Pixels, Rows, ShiftedGrid, Vector
+    from sparks.engine.designs import OneOff, Ranked, Stored
+    from sparks.engine.domains import Features, Grid, Pixels, Rows, ShiftedGrid, Vector
     from sparks.engine.perturbations import (
         Amplitude,
         Baseline,
         Blur,
         Noise,
-        Perturbation,
         Sum,
         Token,
         Uniform,
@@ -38,14 +37,11 @@ _MODULES = {
     "Amplitude": "perturbations",
     "Baseline": "perturbations",
     "Blur": "perturbations",
-    "Design": "designs",
-    "Domain": "domains",
     "Engine": "core",
     "Features": "domains",
     "Grid": "domains",
     "Noise": "perturbations",
     "OneOff": "designs",
-    "Perturbation": "perturbations",
     "Pixels": "domains",
     "Ranked": "designs",
     "Rows": "domains",
@@ -61,14 +57,11 @@ __all__ = [
     "Amplitude",
     "Baseline",
     "Blur",
-    "Design",
-    "Domain",
     "Engine",
     "Features",
     "Grid",
     "Noise",
     "OneOff",
-    "Perturbation",
     "Pixels",
     "Ranked",
     "Rows",

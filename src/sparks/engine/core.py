@@ -11,14 +11,22 @@ import torch
 from torch import Tensor
 
 from sparks.checks import one_of, whole
-from sparks.engine.designs import Design, Stored
-from sparks.engine.domains import Domain
-from sparks.engine.perturbations import Baseline, Perturbation
+from sparks.engine.designs import Stored
+from sparks.engine.perturbations import Baseline
 from sparks.engine.probe import best_batch_size
-from sparks.engine.running import Model, asked, device_of, dtype_of, evaluating, pick
+from sparks.engine.running import (
+    Model,
+    asked,
+    device_of,
+    dtype_of,
+    evaluating,
+    pick,
+    refuse_not_finite,
+)
 from sparks.errors import SparksError
 from sparks.models.device import PRECISIONS, autocast, keeping_casts, to_device
 from sparks.models.folded import folded
+from sparks.protocols import Design, Masker, Perturbation
 
 # Below this many batches of the largest size, a probe costs more than it saves.
 WORTH_PROBING = 8
@@ -58,7 +66,7 @@ class Engine:
         x: Tensor,
         target: Tensor | None,
         design: Design | Tensor,
-        domain: Domain,
+        domain: Masker,
         perturbation: Perturbation | None = None,
         output: str = "logit",
     ) -> Tensor:
@@ -115,7 +123,7 @@ class Engine:
                     scores[start:stop] = pick(forward(inputs), chosen, output, largest)
 
         table = scores.view(len(x), masks.n)
-        refuse_not_finite(table)
+        refuse_not_finite(table, "the model's score of input {} under mask {}")
         return table.to(x.device)
 
     def _forward(self, model: Model, device: torch.device, inputs: Tensor) -> Tensor:
@@ -153,14 +161,3 @@ def _inputs_of(chunk: tuple[int, int], n: int) -> tuple[int, int]:
     """The first and the last input of pairs start … stop - 1, where each has n masks."""
     start, stop = chunk
     return start // n, (stop - 1) // n
-
-
-def refuse_not_finite(scores: Tensor) -> None:
-    """Raise an error that names the first input (row of `scores`) with a NaN or infinite score."""
-    bad = (~scores.isfinite()).nonzero()
-    if len(bad):
-        image, row = bad[0].tolist()
-        raise SparksError(
-            f"the model's score of input {image} under mask {row} is not finite "
-            f"({scores[image, row].item()}): the model or this input holds NaN or infinite values"
-        )

@@ -11,22 +11,12 @@ from torch.nn import functional
 
 from sparks.checks import one_of
 from sparks.errors import SparksError
+from sparks.protocols import Masker
 
 RESIZES = ("nearest", "bilinear", "bicubic", "bicubic-keys")
 
 
-class Domain(Protocol):
-    """Where d features are in an input."""
-
-    @property
-    def d(self) -> int:
-        """Number of features."""
-
-    def expand(self, masks: Tensor) -> Tensor:
-        """Spread masks (b, d) so that they multiply inputs: (b, 1, H, W), or (b, d)."""
-
-
-class Features(Domain, Protocol):
+class Features(Masker, Protocol):
     """A domain whose features stay in place, so that importances have a map."""
 
     def to_map(self, importance: Tensor) -> Tensor:

@@ -1,11 +1,10 @@
-"""Scores of attribution maps: `metric(model, x, target, maps, truth)` → name → value per input.
+"""Scores of attribution maps: `metric(explanation)` → name → value per input.
 
-    model   as in `sparks.attribution`; None for metrics that look at maps alone
-    x       images in [0, 1] (N, C, H, W), or vectors (N, d)
-    target  class explained, int64 (N,)
-    maps    (N, H, W), or (N, d)
-    truth   bool like the maps, the pixels (or words) that matter; None where unknown
-    values  float32 (N,) on the CPU, NaN (with a warning) where a score does not exist
+A metric implements `sparks.protocols.Metric`. An `Explanation` holds the maps and what they
+explain: model, inputs and classes, and what only some metrics need, the true parts and the method.
+
+    >>> from sparks.metrics import Deletion, Explanation
+    >>> values = Deletion()(Explanation(model, images, classes, maps))  # doctest: +SKIP
 
 Random numbers, ties among them, belong to the seed and to the input's content: an input's score
 does not depend on its neighbours in the batch, nor on their order.
@@ -17,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sparks.lazy import on_first_use
+from sparks.protocols import Explanation
 
 if TYPE_CHECKING:
     from sparks.metrics.complexity import Complexity, Sparseness
@@ -42,6 +42,7 @@ __all__ = [
     "AverageStability",
     "Complexity",
     "Deletion",
+    "Explanation",
     "Insertion",
     "InsertionMinusDeletion",
     "MuFidelity",

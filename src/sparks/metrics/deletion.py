@@ -11,9 +11,10 @@ from sparks.checks import one_of, whole
 from sparks.engine.core import Engine
 from sparks.engine.designs import Ranked
 from sparks.engine.domains import elements_of
-from sparks.engine.perturbations import Baseline, Perturbation
+from sparks.engine.perturbations import Baseline
 from sparks.engine.running import OUTPUTS, Model
-from sparks.metrics.maps import check_scored, descending_ranks, has_nan, undefined_to_nan
+from sparks.metrics.maps import asked_of, check_scored, descending_ranks, has_nan, undefined_to_nan
+from sparks.protocols import Explanation, Perturbation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,18 +45,17 @@ class _Curve:
         whole(self, 0, "seed")
         one_of(self, OUTPUTS, "output")
 
-    def __call__(
-        self, model: Model, x: Tensor, target: Tensor, maps: Tensor, truth: Tensor | None = None
-    ) -> dict[str, Tensor]:
+    def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
         """Area per input; see the package."""
         name = type(self).__name__ + ("" if self.output == "probability" else f" ({self.output})")
+        model, x, target, maps = asked_of(explanation, type(self).__name__)
         curves = self.curves(model, x, target, maps)
         area = torch.trapezoid(curves, dx=1 / self.steps)
         return {name: undefined_to_nan(area, has_nan(maps).cpu(), name, "their maps hold NaN")}
 
-    def curves(self, model: Model, x: Tensor, target: Tensor, maps: Tensor) -> Tensor:
+    def curves(self, model: Model, x: Tensor, target: Tensor | None, maps: Tensor) -> Tensor:
         """Scores (N, steps + 1) at shares 0, 1 / steps, …, 1."""
-        check_scored(model, x, maps)
+        check_scored(Explanation(model, x, target, maps))
         features = elements_of(x)
         cuts = (torch.linspace(0, 1, self.steps + 1) * features.d).round().long()
         design = Ranked(descending_ranks(x, maps, self.seed), cuts, insert=self._inserts())
@@ -86,7 +86,7 @@ class Insertion(_Curve):
 class InsertionMinusDeletion(_Curve):
     """Insertion minus Deletion: higher is better, and the score of an order at random is near 0."""
 
-    def curves(self, model: Model, x: Tensor, target: Tensor, maps: Tensor) -> Tensor:
+    def curves(self, model: Model, x: Tensor, target: Tensor | None, maps: Tensor) -> Tensor:
         """Differences (N, steps + 1) of the two curves."""
         insertion, deletion = (
             kind(

@@ -3,7 +3,7 @@
 from sparks.training.batches import derive, holdout
 from sparks.training.loop import History, fit
 from sparks.training.losses import CrossEntropy, Loss, OfLogits, Step
-from sparks.training.predict import accuracy, evaluating, predict, score
+from sparks.training.predict import accuracy, predict, score
 from sparks.training.settings import Settings, learning_rate
 from sparks.training.together import fit_together, why_apart
 
@@ -16,7 +16,6 @@ __all__ = [
     "Step",
     "accuracy",
     "derive",
-    "evaluating",
     "fit",
     "fit_together",
     "holdout",

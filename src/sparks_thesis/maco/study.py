@@ -14,7 +14,7 @@ from sparks.concepts.classes import Classified
 from sparks.concepts.craft import Concepts, Craft
 from sparks.concepts.numbers import Numbers
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks.visualization.crops import Crops, resize
 from sparks.visualization.judges import NATURAL, Judge, Jury
 from sparks.visualization.objectives import channels, inversion, logits
