@@ -11,7 +11,7 @@ check: ## format, lint and type check, as pre-commit and continuous integration 
 	.ci/check
 
 gallery: ## docs/gallery.png, the README's first picture: fig-gallery of the photographs
-	./sparks snakemake --cores all --directory runs/gallery --config 'overrides=[experiment=[sobol],scale.datasets=[photographs],experiments.sobol.items=[fig-gallery]]'
+	./sparks snakemake --cores all --directory runs/gallery --config 'overrides=[experiment=[sobol],shared.datasets=[photographs],experiments.sobol.items=[fig-gallery]]'
 	./sparks python -c "from PIL import Image; p = Image.open('runs/gallery/results/figures/fig-gallery.png').convert('RGB'); p.thumbnail((1600, 1600)); p.quantize(256, dither=0).save('docs/gallery.png', optimize=True)"
 
 gpu: ## the whole smoke run on a pretended GPU; the tables must be those of a run on the CPU

@@ -1,7 +1,7 @@
 # Sparks of Explainability, end to end. `snakemake --cores all` makes every figure and table.
 #
 # The configuration is Hydra's tree in config/; Snakemake's own config only adds overrides to it:
-#   snakemake --cores all --config scale=smoke 'overrides=[experiment=sobol,scale.n_explain=50]'
+#   snakemake --cores all --config scale=smoke 'overrides=[experiment=sobol,explain.n=50]'
 from snakemake.utils import min_version
 
 min_version("9.20")

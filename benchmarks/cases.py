@@ -24,7 +24,7 @@ def network(device: torch.device) -> tuple[nn.Module, dict[str, Any]]:
 
 def methods(engine: dict[str, Any]) -> dict[str, Any]:
     """Every attribution method at scale `laptop`, RISE with fewer masks: label → method."""
-    config = compose(["scale=laptop", "scale.rise_masks=2000"])
+    config = compose(["scale=laptop", "shared.rise_masks=2000"])
     built = {}
     for name in config.attributions:
         if config.attributions[name].family == "verified":

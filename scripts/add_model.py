@@ -108,7 +108,7 @@ def add(name: str, option: str | None, random: bool, config: Path = CONFIG) -> s
             f"concept_layer {values['concept_layer']} ({affine}), head {values['head']}.",
             f"It is for images of {own} x {own} pixels: datasets.NAME.size={own}.",
             f"Name it in an experiment: --config 'overrides=[experiment=[sobol],"
-            f"scale.models=[{option}],scale.datasets=[photographs],datasets.photographs.size={own}]'",
+            f"shared.models=[{option}],shared.datasets=[photographs],datasets.photographs.size={own}]'",
         ]
     )
 

@@ -249,7 +249,7 @@ def _settings(config: DictConfig, tree: Mapping[str, Any]) -> Iterator[Unit]:
         for study, datasets in chosen["studies"].items():
             for key in _OF_STUDIES.get(study, ()) if datasets else ():
                 yield _at(tree, key)
-                for dataset in sorted(set(datasets) & set(config.scale.per_dataset)):
+                for dataset in sorted(set(datasets) & set(config.per_dataset)):
                     yield Unit(key, "settings", part(config, [key], dataset=dataset)[key])
         if chosen.get("folds"):
             yield _at(tree, "studies.stability.distances")

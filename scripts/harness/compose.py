@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
@@ -38,6 +38,9 @@ FOLDER = "sparks.data.Folder"
 # Environment variable: optional data sets to do without, joined by commas. A run sets it when it
 # starts, to those that are not on disk, and its jobs read it.
 ABSENT = "SPARKS_ABSENT"
+
+# Called with a node, a key of it and the new value of that key.
+_Replace = Callable[[DictConfig, str, Any], None]
 
 # Groups whose options are all present at once, under the plural of the group's name.
 OPTIONS = ("dataset", "model", "attribution", "metric", "text", "item", "claim")
@@ -96,6 +99,7 @@ def settle(config: DictConfig, overrides: Iterable[str] = ()) -> DictConfig:
         SparksError: see `choose_present`.
     """
     overrides = list(overrides)
+    drop_unchosen(config, overrides)
     train_as_told(config, overrides)
     overrule_scale(config, overrides)
     options: Any = OmegaConf.to_container(config.attributions)
@@ -104,13 +108,40 @@ def settle(config: DictConfig, overrides: Iterable[str] = ()) -> DictConfig:
     return count_classes(choose_present(config))
 
 
+def drop_unchosen(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
+    """Remove what a scale sets of experiments that were not chosen.
+
+    Returns:
+        `config`, changed in place.
+
+    Raises:
+        SparksError: when an override sets something of such an experiment.
+    """
+    unchosen = [name for name, made in config.experiments.items() if "title" not in made]
+    with open_dict(config.experiments):
+        for name in unchosen:
+            del config.experiments[name]
+    for key in sorted(_keys(overrides)):
+        if any(f"{key}.".startswith(f"experiments.{name}.") for name in unchosen):
+            raise SparksError(
+                f"{key}: this experiment was not chosen; chosen: {list(config.experiments)}"
+            )
+    return config
+
+
 # Blocks of settings that differ from `training` for some networks. Words have no mirror image and
 # are not moved, whatever the user says of images.
 _TRAININGS = (
     *("dataset.training", "datasets.*.training", "model.training", "models.*.training"),
     *("studies.stability.trainings.*", "studies.lipschitz.recipes.*.training", "words.training"),
 )
-_OWN_VALUES = "scale.per_dataset"
+# Lists of data sets in which `NAME?` may stand.
+_DATASETS = (
+    "shared.datasets",
+    "shared.concept_datasets",
+    "studies.lens.datasets",
+    "experiments.*.datasets",
+)
 _OF_IMAGES = ("words.training.flip", "words.training.shift")
 
 
@@ -125,7 +156,7 @@ def train_as_told(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
     """
     keys = _keys(overrides)
     told = {key.removeprefix("training.") for key in keys if key.startswith("training.")}
-    for path, block in _blocks(config) if told else ():
+    for path, block in _written(config, _TRAININGS) if told else ():
         for key in told & set(map(str, block)):
             named = {path, f"{path}.{key}"}
             if not named & keys and f"{path}.{key}" not in _OF_IMAGES:
@@ -134,22 +165,21 @@ def train_as_told(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
 
 
 def overrule_scale(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
-    """Let an override hold also for data sets for which the scale has a value of its own.
+    """Let an override hold also for data sets that have a value of their own.
 
-    `scale.n_explain=3` and `datasets.photographs.size=224` drop what `scale.per_dataset` says of
-    the same keys, unless the override names that entry itself.
+    `explain.n=3` and `datasets.photographs.size=224` drop what `per_dataset` says of the same keys,
+    unless the override names that entry itself.
 
     Returns:
         `config`, changed in place.
     """
     keys = _keys(overrides)
-    own = f"{_OWN_VALUES}."
-    for dataset, changes in (config.scale.get("per_dataset") or {}).items():
+    for dataset, changes in config.per_dataset.items():
         for key in keys - {"scale"}:  # which one is taken
             of_dataset = re.match(rf"(?:dataset|datasets\.{re.escape(dataset)})\.(.+)", key)
             path = f"dataset.{of_dataset[1]}" if of_dataset else key
-            named = f"{own}{dataset}.{path}"
-            if any(f"{named}.".startswith(f"{k}.") for k in keys if f"{k}.".startswith(own)):
+            named = f"per_dataset.{dataset}.{path}"
+            if any(f"{named}.".startswith(f"{k}.") for k in keys if k.startswith("per_dataset.")):
                 continue
             parent, _, last = path.rpartition(".")
             block = OmegaConf.select(changes, parent) if parent else changes
@@ -164,23 +194,23 @@ def _keys(overrides: Iterable[str]) -> set[str]:
     return {re.split(r"[=@]", override.lstrip("+~"), maxsplit=1)[0] for override in overrides}
 
 
-def _blocks(config: DictConfig) -> Iterator[tuple[str, DictConfig]]:
-    """Yield the settings of training that are written down, not taken from elsewhere."""
-    for pattern in _TRAININGS:
-        found: dict[str, DictConfig] = {"": config}
+def _written(config: DictConfig, patterns: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the dicts and lists that stand at keys, `*` for any name, without interpolated ones."""
+    for pattern in patterns:
+        found: dict[str, Any] = {"": config}
         for step in pattern.split("."):
-            inner: dict[str, DictConfig] = {}
+            inner: dict[str, Any] = {}
             for path, node in found.items():
                 for name in map(str, node) if step == "*" else [step]:
                     written = name in node and not OmegaConf.is_interpolation(node, name)
-                    if written and OmegaConf.is_dict(node[name]):
+                    if written and OmegaConf.is_config(node[name]):
                         inner[f"{path}.{name}".lstrip(".")] = node[name]
             found = inner
         yield from found.items()
 
 
 def choose_present(config: DictConfig) -> DictConfig:
-    """Take the data sets that a scale lists as `NAME?` where their files are on disk.
+    """Take the data sets that are listed as `NAME?` where their files are on disk.
 
     Those without files are noted in `left_out`: data set → experiments that would have used it. The
     environment variable `ABSENT` overrules the disk, so that all processes of a run decide alike.
@@ -193,8 +223,8 @@ def choose_present(config: DictConfig) -> DictConfig:
     """
     optional = {
         key: [str(name) for name in listed]
-        for key, listed in config.scale.items()
-        if OmegaConf.is_list(listed) and any(str(name).endswith("?") for name in listed)
+        for key, listed in _written(config, _DATASETS)
+        if any(str(name).endswith("?") for name in listed)
     }
     names = {n[:-1] for listed in optional.values() for n in listed if n.endswith("?")}
     absent = {name for name in names if not _on_disk(config, name)}
@@ -204,7 +234,7 @@ def choose_present(config: DictConfig) -> DictConfig:
     }
     for key, listed in optional.items():
         kept = [name for name in listed if not (name.endswith("?") and name[:-1] in absent)]
-        config.scale[key] = [name.removesuffix("?") for name in kept]
+        OmegaConf.update(config, key, [name.removesuffix("?") for name in kept])
     return config
 
 
@@ -212,7 +242,7 @@ def _on_disk(config: DictConfig, name: str) -> bool:
     folder = OmegaConf.select(config, f"datasets.{name}.folder")
     if folder is None:
         raise SparksError(
-            f"the scale lists '{name}?': a data set that is used only where it is on disk needs "
+            f"'{name}?' is listed: a data set that is used only where it is on disk needs "
             f"a file config/dataset/{name}.yaml whose key `folder` says where its files lie"
         )
     if ABSENT in os.environ:
@@ -285,74 +315,113 @@ def _hydra(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
-def scale_of(config: DictConfig, dataset: str) -> DictConfig:
-    """Return the scale as it is for one data set."""
-    scale = per_dataset(config, dataset).get("scale", config.scale)
-    assert isinstance(scale, DictConfig)
-    return scale
-
-
-def per_dataset(config: DictConfig, dataset: str) -> dict[str, Any]:
-    """Return the entries of the tree that are otherwise for one data set: name → node.
-
-    `scale.per_dataset` holds, for some data sets, a part of the tree, laid over the whole one, and
-    `dataset`, laid over the data set itself.
-
-    Raises:
-        SparksError: when it names a key that is not there.
-    """
-    changes = config.scale.per_dataset.get(dataset) or {}
-    laid: dict[str, Any] = {}
-    for name, change in changes.items():
-        try:
-            whole = config.datasets[dataset] if name == "dataset" else config[name]
-            both = OmegaConf.is_config(change) and OmegaConf.is_config(whole)
-            laid[name] = OmegaConf.merge(whole, change) if both else change
-        except OmegaConfBaseException as error:
-            raise SparksError(
-                f"scale.per_dataset.{dataset}.{error.full_key or name}: there is no such key in "
-                "the configuration"
-            ) from None
-    return laid
-
-
 def part(config: DictConfig, keys: Iterable[str], **chosen: str) -> dict[str, Any]:
     """Resolve the entries `keys` of the configuration, with the options in hand `chosen`.
 
     Args:
         config: the composed configuration.
-        keys: dotted names, such as `"model"` or `"scale.n_explain"`.
+        keys: dotted names, such as `"model"` or `"explain.n"`.
         chosen: group → name of the option in hand, and `seed`; names that are no key of the
             configuration are passed over (a job's wildcards may hold more).
 
     Returns:
         dotted name → plain value.
+
+    Raises:
+        SparksError: when there is no such option, or `per_dataset` names a key that is not there.
     """
-    in_hand: dict[str, Any] = {}
-    for name, value in chosen.items():
-        if name in OPTIONS:
-            if value not in config[f"{name}s"]:
-                raise SparksError(f"no {name} {value!r}: there are {sorted(config[f'{name}s'])}")
-            in_hand[name] = config[f"{name}s"][value]
-            if name == "dataset":
-                in_hand |= per_dataset(config, value)
-        elif name == "seed":
-            in_hand["seed"] = int(value)
-    with _holding(config, in_hand):
+    with _restoring(config) as replace:
+        select(config, chosen, replace)
         return {key: _plain(OmegaConf.select(config, key, throw_on_missing=True)) for key in keys}
 
 
+def select(
+    config: DictConfig,
+    chosen: Mapping[str, str],
+    replace: _Replace = DictConfig.__setitem__,
+) -> None:
+    """Put options in hand: the data set's own values first, since they may be those of an option.
+
+    Args:
+        config: the composed configuration; changed in place.
+        chosen: see `part`.
+        replace: what changes a key.
+
+    Raises:
+        SparksError: see `part`.
+    """
+    groups = {group: chosen[group] for group in OPTIONS if group in chosen}
+    for group, name in groups.items():
+        if name not in config[f"{group}s"]:
+            raise SparksError(f"no {group} {name!r}: there are {sorted(config[f'{group}s'])}")
+    if dataset := groups.get("dataset"):
+        for path, value in _leaves(config.per_dataset.get(dataset) or {}):
+            _lay(config, dataset, path, value, replace)
+    for group, name in groups.items():
+        replace(config, group, config[f"{group}s"][name])
+    if "seed" in chosen:
+        replace(config, "seed", int(chosen["seed"]))
+
+
+def select_at_the_shell(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
+    """Put the options that a script's command line names in hand, as `part` does for the workflow.
+
+    What the command line says of an option in hand comes last: `attribution.method.seed=1`.
+
+    Returns:
+        `config`, changed in place.
+    """
+    said = [key for key in _keys(overrides) if key.partition(".")[0] in OPTIONS and "." in key]
+    values = {key: OmegaConf.select(config, key) for key in said}
+    select(config, {group: str(config[group].name) for group in OPTIONS})
+    for key, value in values.items():
+        OmegaConf.update(config, key, value, merge=False, force_add=True)
+    return config
+
+
+def _leaves(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield all that is no dict, by its path."""
+    for key, value in node.items():
+        if OmegaConf.is_dict(value):
+            yield from _leaves(value, (*path, str(key)))
+        else:
+            yield (*path, str(key)), value
+
+
+def _lay(
+    config: DictConfig,
+    dataset: str,
+    path: tuple[str, ...],
+    value: Any,
+    replace: _Replace,
+) -> None:
+    """Set one key to what `per_dataset` has for a data set."""
+    node: Any = config
+    steps = ("datasets", dataset, *path[1:]) if path[0] == "dataset" else path
+    for step in steps[:-1]:
+        node = node.get(step) if OmegaConf.is_dict(node) else None
+    if not OmegaConf.is_dict(node) or steps[-1] not in node:
+        raise SparksError(
+            f"per_dataset.{dataset}.{'.'.join(path)}: there is no such key in the configuration"
+        )
+    replace(node, steps[-1], value)
+
+
 @contextmanager
-def _holding(config: DictConfig, in_hand: Mapping[str, Any]) -> Iterator[None]:
-    """Put options in hand for a while: cheaper than a copy, and the next job sees none of it."""
-    before = {name: config[name] for name in in_hand}
+def _restoring(config: DictConfig) -> Iterator[_Replace]:
+    """Replace nodes for a while: cheaper than a copy, and the next job sees none of it."""
+    before: list[tuple[DictConfig, str, Any]] = []
+
+    def replace(node: DictConfig, key: str, value: Any) -> None:
+        old: Any = node._get_node(key)  # as it stands: an interpolation is not followed
+        before.append((node, key, old if OmegaConf.is_config(old) else old._value()))
+        node[key] = value
+
     try:
-        for name, value in in_hand.items():
-            config[name] = value
-        yield
+        yield replace
     finally:
-        for name, node in before.items():
-            config[name] = node
+        for node, key, old in reversed(before):
+            node[key] = old
 
 
 def _plain(node: Any) -> Any:

@@ -23,7 +23,7 @@ def notes(config: DictConfig) -> list[str]:
 
 
 def left_out(config: DictConfig) -> list[str]:
-    """Say, a line each, which data sets of the scale are not on disk, and how to get them."""
+    """Say, a line each, which optional data sets are not on disk, and how to get them."""
     return [
         f"{name} is not in {config.datasets[name].folder}, so {_and(experiments)} "
         f"{'does' if len(experiments) == 1 else 'do'} without it; to get it: "

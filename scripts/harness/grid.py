@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig, OmegaConf
 
 from harness import places
-from harness.compose import CONFIG, part, scale_of
+from harness.compose import CONFIG, part
 from sparks.errors import SparksError
 from sparks_thesis.human_study import Package
 
@@ -254,7 +254,8 @@ def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
 
 def judges_of(config: DictConfig, dataset: str) -> list[str]:
     """List the models, NAME/SEED, that judge pictures made on a data set."""
-    return list(scale_of(config, dataset).maco_judges)
+    judges: list[str] = part(config, ["shared.maco_judges"], dataset=dataset)["shared.maco_judges"]
+    return judges
 
 
 def test_splits(config: DictConfig, names: Mapping[str, str]) -> list[str]:

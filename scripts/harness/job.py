@@ -29,7 +29,15 @@ from typing import Any
 from omegaconf import DictConfig
 
 from harness import brought, lock, repair, scale
-from harness.compose import CONFIG, OPTIONS, ROOT, part, per_dataset, register_options, settle
+from harness.compose import (
+    CONFIG,
+    OPTIONS,
+    ROOT,
+    part,
+    register_options,
+    select_at_the_shell,
+    settle,
+)
 from harness.digest import code_digest
 from harness.resources import machine, take_gpu
 from sparks.engine.memory import keep_freed_memory
@@ -158,9 +166,11 @@ def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Te
     script = Path(sys.argv[0]).resolve()
 
     def program(composed: DictConfig) -> None:
-        settle(composed, HydraConfig.get().overrides.task)
-        for name, node in per_dataset(composed, composed.dataset.name).items():
-            composed[name] = node
+        overrides = HydraConfig.get().overrides.task
+        try:
+            select_at_the_shell(settle(composed, overrides), overrides)
+        except SparksError as error:
+            _refuse(error)
         names = _wildcards(composed)
         named = _locate(inputs, composed, names)
         try:

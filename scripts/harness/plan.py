@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig
 
 from harness import grid
-from harness.compose import ROOT, part, scale_of
+from harness.compose import ROOT, part
 
 # Rates of this machine, and those that come with the project. The first counts whose device jobs
 # run on.
@@ -32,6 +32,7 @@ IMAGES |= {"cifar10": 50_000, "eurosat": 21_600, "celeba": 162_770, "cat_dog": 1
 COUNTED = ("train", "train_folds", "attribute", "score", "stability")
 
 KEYS = ("dataset.size", "dataset.builder", "model.weights", "model.training", "training")
+AMOUNTS = ("explain.n", "shared.curve_steps", "shared.subsets")
 
 
 class Work(NamedTuple):
@@ -86,16 +87,17 @@ def _of_runs(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
             images = _epochs(settings) * _images(settings, run.dataset)
             yield (run, "train"), Work("train", network, 0, images, 0)
     for job in grid.explanations(config, name):
-        network, scale = f"{job.dataset}/{job.model}", scale_of(config, job.dataset)
-        metrics = grid.metrics(config, name, job)
-        curves = 4 * scale.curve_steps + scale.subsets if "fidelity" in metrics else 0
-        settings = _settings(config, job)
-        method = part(config, ["attribution.method"], dataset=job.dataset, attribution=job.method)
-        forward, backward = passes(method["attribution.method"])
-        space = scale.n_explain * settings["dataset.size"] ** 2 * 4 / 1e6
-        n = scale.n_explain
+        network, metrics = f"{job.dataset}/{job.model}", grid.metrics(config, name, job)
+        wanted = [*AMOUNTS, "attribution.method"]
+        found = part(config, wanted, dataset=job.dataset, attribution=job.method)
+        n, steps, subsets = (found[key] for key in AMOUNTS)
+        curves = 4 * steps + subsets if "fidelity" in metrics else 0
+        forward, backward = passes(found["attribution.method"])
+        space = n * _settings(config, job)["dataset.size"] ** 2 * 4 / 1e6
         yield (job, "map"), Work("attribute", network, n * forward, n * backward, space)
-        again = scale.stability_images * scale.stability_neighbours * ("stability" in metrics)
+        repeated = config.metrics.stability
+        neighbours = repeated.metrics.average_stability.neighbours
+        again = repeated.images * neighbours if "stability" in metrics else 0
         yield (
             (job, "score", tuple(metrics)),
             Work("score", network, n * curves + again * forward, again * backward, 0),
@@ -106,19 +108,21 @@ def _of_folds(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
     """Yield the work on models trained once a fold and a condition."""
     if not grid.experiment(config, name).get("folds"):
         return
-    scale = config.scale
+    study = config.studies.stability
     for run in grid.runs(config, name):
         network, settings = f"{run.dataset}/{run.model}", _settings(config, run)
-        networks = (1 + len(scale.switched)) * scale.folds
-        seen = _epochs(settings) * _images(settings, run.dataset) * (1 - 1 / scale.folds)
+        networks = (1 + len(study.switched)) * study.folds
+        seen = _epochs(settings) * _images(settings, run.dataset) * (1 - 1 / study.folds)
         yield (run, "folds"), Work("train_folds", network, 0, networks * seen, 0)
-    maps = (1 + len(scale.switched) + len(scale.randomised)) * scale.folds * scale.fold_images
+    maps = (1 + len(study.switched) + len(study.randomised)) * study.folds * study.images
     for job in grid.explanations(config, name):
         wanted = ["attribution.method", "studies.stability.explain"]
         chosen = part(config, wanted, dataset=job.dataset, attribution=job.method)
         method = chosen["attribution.method"] | chosen["studies.stability.explain"]
         forward, backward = passes(method)
-        scored = scale.fold_subsets / scale.folds  # by the network that has not seen the image
+        scored = (
+            study.metrics.mufidelity.subsets / study.folds
+        )  # by the network that has not seen the image
         network = f"{job.dataset}/{job.model}"
         yield (
             (job, "pairs"),

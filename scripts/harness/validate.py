@@ -327,8 +327,8 @@ def _check_classes(config: DictConfig, name: str) -> None:
         model = judge.split("/")[0]
         if model not in config.models or model not in settings.maco.layers:
             raise SparksError(
-                f"scale.maco_judges names {judge!r}: it needs a config/model/{model}.yaml, and the "
-                f"layer of its features in studies.maco.layers.{model}"
+                f"shared.maco_judges names {judge!r}: it needs a config/model/{model}.yaml, and "
+                f"the layer of its features in studies.maco.layers.{model}"
             )
 
 

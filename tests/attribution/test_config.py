@@ -1,29 +1,20 @@
 """Every option of config/attribution and config/metric makes a method, or metrics, that run."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from pretended_gpu import PretendedGPU
+
+from harness.compose import CONFIG, compose, part
 
 from .nets import images, random_net
 
-CONFIG = Path(__file__).parents[2] / "config"
+SMOKE = compose(["scale=smoke", "models.convnet.layer='4'", "models.convnet.concept_layer='4'"])
 
 
 def load(group, name):
     """An option as a job gets it, at the smallest scale."""
-    option = OmegaConf.load(CONFIG / group / f"{name}.yaml")
-    around = {
-        "scale": OmegaConf.load(CONFIG / "scale" / "smoke.yaml"),
-        "engine": OmegaConf.load(CONFIG / "engine" / "default.yaml"),
-        "model": {"layer": "4"},
-        "seed": 0,
-    }
-    whole = OmegaConf.create({**around, "option": option})
-    return OmegaConf.to_container(whole, resolve=True)["option"]
+    return part(SMOKE, [group], model="convnet", **{group: name})[group]
 
 
 def method_of(option):

@@ -1,14 +1,13 @@
 """Words: methods on a linear bag of words, whose answers are exact, and on a trained classifier."""
 
 import itertools
-from pathlib import Path
 
 import pytest
 import torch
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from torch import nn
 
+from harness.compose import compose, part
 from sparks.attribution import (
     HSIC,
     LIME,
@@ -28,8 +27,7 @@ from sparks.models import TextClassifier, seeded
 from sparks.sensitivity.sequences import draw
 from sparks.training import Settings, accuracy, fit
 
-CONFIG = Path(__file__).parents[2] / "config"
-WORDS = OmegaConf.load(CONFIG / "words" / "default.yaml")
+SMOKE = compose(["scale=smoke"])
 UNK = 1
 REMOVE = Token(UNK)
 
@@ -176,17 +174,9 @@ def test_word_dropout_is_only_in_training_and_seeded():
     assert len(first.unique(dim=0)) > 20  # each text loses its own words
 
 
-@pytest.mark.parametrize("name", WORDS.methods)
+@pytest.mark.parametrize("name", list(SMOKE.words.methods))
 def test_every_method_of_the_configuration_explains_words(name):
-    whole = {
-        "scale": OmegaConf.load(CONFIG / "scale" / "smoke.yaml"),
-        "engine": OmegaConf.load(CONFIG / "engine" / "default.yaml"),
-        "seed": 0,
-        "words": WORDS,
-    }
-    settings = OmegaConf.to_container(OmegaConf.create(whole), resolve=False)
-    settings["words"].pop("classifier")  # its size depends on the texts
-    resolved = OmegaConf.to_container(OmegaConf.create(settings), resolve=True)["words"]
+    resolved = part(SMOKE, ["words"])["words"]
     tokens = torch.tensor([[3, 9, 4, 17, 5], [4, 4, 8, 2, 19]])
     method = instantiate(resolved["methods"][name], _convert_="all")
     maps = method(network(), tokens, torch.tensor([1, 0]))

@@ -16,7 +16,8 @@ FILES = sorted(Path(__file__).parents[2].glob("config/dataset/*.yaml"))
 def compose(path: Path, **override: Any) -> Any:
     whole = {
         "dataset": OmegaConf.load(path),
-        "scale": {"n_train": 20, "n_test": 10, "train_limit": 20, "test_limit": 10},
+        "datasets": {"chimera": OmegaConf.load(path.with_stem("chimera"))},
+        "shared": {"n_train": 20, "n_test": 10, "train_limit": 20, "test_limit": 10},
         "seed": 3,
         "data_dir": "data",
     }

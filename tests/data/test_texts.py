@@ -308,7 +308,7 @@ def test_imdb_names_a_damaged_file(imdb):
 def compose(path):
     whole = {
         "text": OmegaConf.load(path),
-        "scale": {"n_train": 200, "n_test": 10, "train_limit": 200, "test_limit": 10},
+        "shared": {"n_train": 200, "n_test": 10, "train_limit": 200, "test_limit": 10},
         "seed": 3,
         "data_dir": "data",
     }
@@ -323,7 +323,7 @@ def test_every_config_makes_a_builder_and_explains_its_keys(path):
     assert type(builder) is getattr(sparks.data, config.builder._target_.split(".")[-1])
     first, *lines = path.read_text().splitlines()
     assert first.startswith("# ")
-    self_evident = ("_target_", "${text", "${scale.n_t")
+    self_evident = ("_target_", "${text", "${shared.n_t")
     for line in lines:
         assert " # " in line or any(word in line for word in self_evident), line
 

@@ -51,8 +51,8 @@ def test_the_file_that_is_written_is_a_model(config, name, option, size, says):
     assert {key: made[key] for key in says} == says
     assert made["classifier"]["mean"] == [0.485, 0.456, 0.406] or "vit" in name
     assert f"{size} x {size}" in told
-    overrides = ["scale=smoke", "experiment=sobol", "scale.datasets=[photographs]",
-                 f"scale.models=[{option}]", f"datasets.photographs.size={size}"]  # fmt: skip
+    overrides = ["scale=smoke", "experiment=sobol", "shared.datasets=[photographs]",
+                 f"shared.models=[{option}]", f"datasets.photographs.size={size}"]  # fmt: skip
     composed = compose(overrides, config)
     validate_names(composed, OmegaConf.to_container(composed, resolve=True))
     try_units(list(_models(composed)))

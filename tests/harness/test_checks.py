@@ -278,8 +278,8 @@ def test_the_whole_configuration_is_refused(override):
     [
         ("studies.craft.pictures.target", 99, "pictures.target=99: chimera has"),
         ("studies.utility.classes", {"chimera": [0, 50]}, "classes.chimera=50"),
-        ("scale.maco_judges", ["nope/0"], "config/model/nope.yaml"),
-        ("scale.maco_judges", ["mlp/0"], "studies.maco.layers.mlp"),
+        ("shared.maco_judges", ["nope/0"], "config/model/nope.yaml"),
+        ("shared.maco_judges", ["mlp/0"], "studies.maco.layers.mlp"),
     ],
 )
 def test_classes_and_judges_are_there(smoke, key, value, told):
@@ -292,7 +292,7 @@ def test_classes_and_judges_are_there(smoke, key, value, told):
 
 
 def test_imagenettes_classes_are_rows_of_an_imagenet_network():
-    chosen = ["experiment=models", "scale.datasets=[imagenette]", "scale.models=[resnet18]"]
+    chosen = ["experiment=models", "shared.datasets=[imagenette]", "shared.models=[resnet18]"]
     validate(compose(chosen))
     for override, told in (
         ("datasets.imagenette.imagenet_classes=[1,2]", "2 different"),

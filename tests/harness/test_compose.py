@@ -127,7 +127,9 @@ def test_refusals_name_the_key_the_value_and_what_is_allowed(override, told):
 
 
 def test_methods_that_a_kind_of_model_does_not_allow_are_left_out_and_named():
-    config = compose(["experiment=sobol", "scale.models=[mlp,convnet]", "scale.datasets=[digits]"])
+    config = compose(
+        ["experiment=sobol", "shared.models=[mlp,convnet]", "shared.datasets=[digits]"]
+    )
     validate(config)
     found = {job[1:] for job in grid.explanations(config, "sobol")}
     assert ("convnet", 0, "gradcam") in found
@@ -139,16 +141,16 @@ def test_methods_that_a_kind_of_model_does_not_allow_are_left_out_and_named():
 
 def test_an_experiment_whose_methods_cannot_explain_its_model_is_refused():
     message = refused(
-        "experiment=sobol", "scale.models=[mlp]", "experiments.sobol.methods=[gradcam]"
+        "experiment=sobol", "shared.models=[mlp]", "experiments.sobol.methods=[gradcam]"
     )
     assert "'gradcam' cannot explain model 'mlp'" in message
     assert "convnet" in message
 
 
 def test_published_weights_for_other_classes_are_refused():
-    message = refused("experiment=models", "scale.models=[resnet18]")
+    message = refused("experiment=models", "shared.models=[resnet18]")
     assert "models.resnet18.weights=null" in message
-    trained = ["experiment=models", "scale.models=[resnet18]", "scale.datasets=[chimera]"]
+    trained = ["experiment=models", "shared.models=[resnet18]", "shared.datasets=[chimera]"]
     trained.append("models.resnet18.weights=null")
     validate(compose(trained))
 

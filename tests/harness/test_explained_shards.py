@@ -45,7 +45,7 @@ def composed(size):
     return compose(
         [
             "scale=smoke",
-            "scale.n_explain=40",
+            "explain.n=40",
             "datasets.folder.size=16",
             "datasets.folder.num_classes=2",
             f"explain.shard={size}",

@@ -129,8 +129,8 @@ def test_downloaded_files_that_are_gone_are_named(here):
 
 def test_what_the_experiments_read_is_listed():
     config = compose(
-        ["experiment=[models,words]", "scale.datasets=[cat_dog]", "scale.models=[resnet18]",
-         "scale.texts=[imdb]"]
+        ["experiment=[models,words]", "shared.datasets=[cat_dog]", "shared.models=[resnet18]",
+         "experiments.words.texts=[imdb]"]
     )  # fmt: skip
     found = set(files.of_experiments(config))
     assert {("dataset", "cat_dog"), ("text", "imdb"), ("model", "resnet18")} <= found

@@ -31,12 +31,12 @@ def test_a_method_is_applied_to_the_networks_of_every_share_of_labels():
 
 def test_a_model_and_a_method_join_by_one_line_each():
     before = grid.scores(compose(SMOKE), "stability")
-    config = compose([*SMOKE, "scale.fold_models=[convnet,convnet_small]"])
+    config = compose([*SMOKE, "experiments.stability.models=[convnet,convnet_small]"])
     validate(config)
     after = grid.scores(config, "stability")
     new = "results/stability/digits/convnet_small/0/stability.scores.parquet"
     assert sorted(set(after) - set(before)) == [new]
-    config = compose([*SMOKE, "scale.fold_methods=[gradcam,occlusion]"])
+    config = compose([*SMOKE, "experiments.stability.methods=[gradcam,occlusion]"])
     inputs = grid.stability_scores_inputs(config, names())
     assert places.PAIRS.format(**names(), method="occlusion") in inputs["pairs"]
     assert len(inputs["pairs"]) == len(inputs["metrics"]) == 2
@@ -80,6 +80,9 @@ def test_the_paper_gets_its_architectures():
     assert list(stability.switched) == list(stability.randomised) == [5, 10, 30]
     explain = stability.methods
     assert explain.rise.masks == 1000
+    for dataset, masks in (("imagenet50", 4000), ("cifar10", 1000)):
+        found = part(config, ["studies.stability.explain"], dataset=dataset, attribution="rise")
+        assert found["studies.stability.explain"] == {"masks": masks}
     assert explain.integrated_gradients.steps == explain.smoothgrad.samples == 60
     assert config.attributions.smoothgrad.method.deviation == 0.2
 
@@ -88,13 +91,13 @@ def test_the_paper_gets_its_architectures():
     ("override", "told"),
     [
         ("models.convnet.weights=included", "may have seen every fold"),
-        ("scale.fold_models=[mlp]", "no convolution whose weights"),
+        ("experiments.stability.models=[mlp]", "no convolution whose weights"),
         ("studies.stability.folds=1", "studies.stability.folds=1: 1 is less than the minimum"),
         ("studies.stability.switched=[0,5]", "studies.stability.switched.0=0"),
         ("studies.stability.distance=cosine", "studies.stability.distance='cosine'"),
     ],
 )
 def test_what_cannot_be_run_is_refused(override: str, told: str):
-    methods = "scale.fold_methods=[saliency]"
+    methods = "experiments.stability.methods=[saliency]"
     with pytest.raises(SparksError, match=told.replace("[", r"\[")):
         validate(compose([*SMOKE, methods, override]))

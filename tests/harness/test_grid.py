@@ -3,7 +3,7 @@
 from harness import grid
 from harness.compose import compose
 
-CONFIG = compose(["scale=smoke", "experiment=sobol", "scale.datasets=[chimera,digits]"])
+CONFIG = compose(["scale=smoke", "experiment=sobol", "shared.datasets=[chimera,digits]"])
 
 
 def test_a_study_is_made_on_its_data_sets_alone():
@@ -39,7 +39,7 @@ def test_cost_is_read_of_every_method():
 
 
 def test_a_network_does_not_judge_its_own_pictures():
-    assert list(CONFIG.scale.maco_judges) == ["convnet/1"]
+    assert list(CONFIG.shared.maco_judges) == ["convnet/1"]
     names = {"dataset": "chimera", "model": "convnet", "seed": "0"}
     weights = "results/models/chimera/convnet/{}/weights.safetensors".format
     found = grid.maco_inputs(CONFIG, names)
@@ -94,8 +94,8 @@ def test_a_table_of_parts_is_left_out_where_no_data_set_marks_any():
 
 def test_a_pretrained_network_takes_the_place_of_those_that_photographs_cannot_train():
     pair = ("photographs", "efficientnet_lite0")
-    assert runs("scale.models=[convnet,mlp]") == [("chimera", "convnet"), ("chimera", "mlp"), pair]
-    own = ["scale.datasets=[photographs]", "scale.models=[efficientnet_lite1]"]
+    assert runs("shared.models=[convnet,mlp]") == [("chimera", "convnet"), ("chimera", "mlp"), pair]
+    own = ["shared.datasets=[photographs]", "shared.models=[efficientnet_lite1]"]
     assert runs(*own) == [("photographs", "efficientnet_lite1")]
 
 

@@ -46,7 +46,7 @@ def test_a_data_set_on_disk_comes_first(disk):
 
 
 def test_a_data_set_that_is_asked_for_is_never_left_out(disk):
-    config = compose([disk[1], "experiment=[craft]", "scale.concept_datasets=[imagenette]"])
+    config = compose([disk[1], "experiment=[craft]", "shared.concept_datasets=[imagenette]"])
     assert grid.runs(config, "craft") == [RUN]
     assert downloads.left_out(config) == []
 
@@ -63,11 +63,11 @@ def test_a_run_decides_once(disk, monkeypatch):
 
 def test_a_data_set_without_a_folder_cannot_be_optional():
     with pytest.raises(SparksError, match=r"digits\?.*config/dataset/digits.yaml.*folder"):
-        compose(["scale.datasets=['digits?']"])
+        compose(["shared.datasets=['digits?']"])
 
 
 def test_what_a_scale_has_otherwise_for_a_data_set_is_for_its_jobs_alone():
-    config = compose(["+scale.per_dataset.digits={scale: {concept_fit: 7}, seed: 5}"])
+    config = compose(["+per_dataset.digits={studies: {craft: {study: {fit_images: 7}}}, seed: 5}"])
     key = "studies.craft.study.fit_images"
     others = part(config, [key, "seed"], dataset="chimera")
     assert part(config, [key, "seed"], dataset="digits") == {key: 7, "seed": 5}
@@ -75,7 +75,7 @@ def test_what_a_scale_has_otherwise_for_a_data_set_is_for_its_jobs_alone():
 
 
 def test_a_scale_may_change_a_data_set_itself():
-    config = compose(["+scale.per_dataset.digits={dataset: {size: 24}}"])
+    config = compose(["+per_dataset.digits={dataset: {size: 24}}"])
     assert part(config, ["dataset.size", "dataset.builder"], dataset="digits") == {
         "dataset.size": 24,
         "dataset.builder": {**config.datasets.digits.builder, "size": 24},
@@ -91,23 +91,23 @@ def test_a_scale_may_change_a_data_set_itself():
     [
         ([], 160, 16),
         (["datasets.photographs.size=224"], 224, 16),
-        (["scale.sobol_points=5"], 160, 5),
-        (["scale.sobol_points=5", "scale.per_dataset.photographs.scale.sobol_points=6"], 160, 6),
-        (["scale.sobol_points=5", "scale.per_dataset.photographs.scale={sobol_points: 6}"], 160, 6),
-        (["datasets.digits.size=12", "scale.per_dataset.photographs.dataset.size=96"], 96, 16),
+        (["shared.sobol_points=5"], 160, 5),
+        (["shared.sobol_points=5", "per_dataset.photographs.shared.sobol_points=6"], 160, 6),
+        (["shared.sobol_points=5", "per_dataset.photographs.shared={sobol_points: 6}"], 160, 6),
+        (["datasets.digits.size=12", "per_dataset.photographs.dataset.size=96"], 96, 16),
     ],
 )
 def test_what_the_user_says_holds_for_a_data_set_of_which_the_scale_says_otherwise(
     overrides, size, points
 ):
     config = compose(["scale=laptop", *overrides])
-    keys = ["dataset.size", "scale.sobol_points"]
+    keys = ["dataset.size", "shared.sobol_points"]
     chosen = part(config, keys, dataset="photographs")
-    assert chosen == {"dataset.size": size, "scale.sobol_points": points}
+    assert chosen == {"dataset.size": size, "shared.sobol_points": points}
 
 
 def test_a_key_of_the_whole_tree_holds_too():
-    own = "+scale.per_dataset.digits={seed: 5}"
+    own = "+per_dataset.digits={seed: 5}"
     assert part(compose([own]), ["seed"], dataset="digits") == {"seed": 5}
     assert part(compose(["scale=smoke", own, "seed=3"]), ["seed"], dataset="digits") == {"seed": 5}
     config = compose([own])
@@ -115,6 +115,6 @@ def test_a_key_of_the_whole_tree_holds_too():
 
 
 def test_a_key_that_is_not_there_is_refused_by_name():
-    config = compose(["+scale.per_dataset.digits={scale: {concept_fits: 7}}"])
-    with pytest.raises(SparksError, match=r"per_dataset\.digits\.scale\.concept_fits: there is no"):
+    config = compose(["+per_dataset.digits={shared: {sobol_point: 7}}"])
+    with pytest.raises(SparksError, match=r"per_dataset\.digits\.shared\.sobol_point: there is no"):
         part(config, ["seed"], dataset="digits")

@@ -36,8 +36,8 @@ def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_first_page_tells_machine_time_and_verdicts(finished: Path) -> None:
-    asked = ["experiment=models", "scale=smoke", "scale.models=[convnet,mlp]"]
-    config = compose([*asked, "scale.datasets=[digits]"])
+    asked = ["experiment=models", "scale=smoke", "shared.models=[convnet,mlp]"]
+    config = compose([*asked, "shared.datasets=[digits]"])
     told = overview.of(config, asked)
     assert told["machines"] == "one, two"
     assert told["time"] == {"jobs": "4", "wall": "3", "cpu": "5", "training": "2"}

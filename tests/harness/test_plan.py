@@ -10,12 +10,12 @@ from harness.compose import compose
 ONE = [
     "scale=smoke",
     "experiment=sobol",
-    "scale.datasets=[chimera]",
-    "scale.models=[convnet]",
-    "scale.metrics=[fidelity]",
-    "scale.concept_epochs=3",
-    "scale.n_train=200",
-    "scale.n_explain=10",
+    "shared.datasets=[chimera]",
+    "shared.models=[convnet]",
+    "experiments.sobol.metrics=[fidelity]",
+    "datasets.chimera.training.epochs=3",
+    "shared.n_train=200",
+    "explain.n=10",
 ]
 
 
@@ -24,7 +24,7 @@ def planned(*overrides):
 
 
 def test_training_and_one_method():
-    jobs = planned("experiments.sobol.methods=[sobol]", "scale.grid=4", "scale.sobol_points=8")
+    jobs = planned("experiments.sobol.methods=[sobol]", "shared.grid=4", "shared.sobol_points=8")
     assert jobs["train"].backward == 3 * 200
     assert jobs["attribute"].forward == 10 * 8 * (4 * 4 + 2)
     assert jobs["attribute"].backward == 0
@@ -34,8 +34,12 @@ def test_training_and_one_method():
 
 
 def test_a_data_set_is_counted_with_what_the_scale_has_for_it():
-    own = "+scale.per_dataset.chimera={scale:{n_explain:3,curve_steps:7,rise_masks:11}}"
-    asked = [own, "experiments.sobol.methods=[rise]", "scale.metrics=[fidelity,stability]"]
+    own = "+per_dataset.chimera={explain:{n:3},shared:{curve_steps:7,rise_masks:11}}"
+    asked = [
+        own,
+        "experiments.sobol.methods=[rise]",
+        "experiments.sobol.metrics=[fidelity,stability]",
+    ]
     excluded = "experiments.sobol.exclude=[{dataset:chimera,metric:stability}]"
     jobs = planned(*asked, excluded)
     assert jobs["attribute"].forward == 3 * 11
@@ -58,8 +62,8 @@ def test_passes_of_methods(method, counted):
 
 
 def test_folds_are_trained_and_explained_for_every_condition():
-    config = compose(["scale=smoke", "experiment=stability", "scale.concept_epochs=3",
-                      "scale.fold_datasets=[chimera]", "scale.n_train=200"])  # fmt: skip
+    asked = ["datasets.chimera.training.epochs=3", "experiments.stability.datasets=[chimera]"]
+    config = compose(["scale=smoke", "experiment=stability", "shared.n_train=200", *asked])
     jobs = list(plan.work(config))
     [trained] = [job for job in jobs if job.rule == "train_folds"]
     # Two folds, labels right and 30 % wrong; each network sees half of the images.

@@ -81,7 +81,7 @@ class TestAscent:
 
     @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
     def test_presets_settle_above_where_they_start(self, model, statistics, path):
-        config = OmegaConf.merge({"scale": {"maco_steps": 128}, "maco": OmegaConf.load(path)})
+        config = OmegaConf.merge({"shared": {"maco_steps": 128}, "maco": OmegaConf.load(path)})
         preset = instantiate(config.maco, _convert_="all")
         codes = path.stem in ("horama", "xplique")
         assert preset.parametrisation == MACO(

@@ -81,7 +81,7 @@ def project(make_project):
 
 
 OWN = (
-    "overrides=[experiment=sobol,scale.datasets=[digits],scale.models=[linear],"
+    "overrides=[experiment=sobol,shared.datasets=[digits],shared.models=[linear],"
     "experiments.sobol.methods=[mine,own,random],"
     "experiments.sobol.items=[tab-fidelity]]"
 )

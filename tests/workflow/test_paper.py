@@ -21,12 +21,12 @@ OVERRIDES = [
     *RANDOM,
     "data_dir=photographs",
     "datasets.voc2007.download=false",
-    "scale.models=[mobilenet_v2]",
-    "scale.metrics=[fidelity]",
-    "scale.epochs=1",
-    "scale.n_explain=3",
-    "scale.sobol_points=2",
-    "scale.subsets=8",
+    "shared.models=[mobilenet_v2]",
+    "experiments.sobol.metrics=[fidelity]",
+    "training.epochs=1",
+    "explain.n=3",
+    "shared.sobol_points=2",
+    "shared.subsets=8",
     "experiments.sobol.methods=[saliency,sobol]",
     *(
         f"experiments.sobol.studies.{s}=[]"

@@ -16,7 +16,7 @@ FOLDED = "results/stability/digits/convnet/0/stability.scores.parquet"
 # 40 images in shards of 16, and 20 images of each of two folds: the last shards are smaller.
 COMMON = (
     "training.epochs=1",
-    "scale.n_explain=40",
+    "explain.n=40",
     "studies.stability.images=40",
     "experiments.stability.methods=[smoothgrad]",
     "studies.stability.switched=[10]",
@@ -91,7 +91,7 @@ def test_a_lost_shard_is_made_again_alone(made):
 
 def test_shards_after_the_last_image_are_empty(made):
     project, _ = made
-    more = ("scale.n_explain=800", "studies.stability.images=1600")  # there are fewer
+    more = ("explain.n=800", "studies.stability.images=1600")  # there are fewer
     maps = f"{FOLDER}/smoothgrad.safetensors"
     project.snakemake(*run(maps, FOLDED, explain=256, folds=256, other=more))
     there = len(ImageSet.load(project.folder / "results/explained/digits.safetensors"))
@@ -109,7 +109,7 @@ def test_shards_after_the_last_image_are_empty(made):
 
 # The holistic framework has the rules of CRAFT.
 TABLES = [f"results/studies/{study}/chimera/convnet/0.parquet" for study in ("craft", "lens")]
-CLASSES = ("scale.concept_classes=3", "scale.lens_classes=3")
+CLASSES = ("studies.craft.study.most=3", "studies.lens.surveyor.most=3")
 SHARDS = (*CLASSES, "concepts.shard=2")
 
 

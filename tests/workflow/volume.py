@@ -36,10 +36,10 @@ def command(project: Project, images: int) -> list[str]:
         f"datasets.folder.num_classes={CLASSES}",
         "datasets.folder.builder.check=false",  # its files are its own
         f"explain.shard={SHARD}",
-        f"scale.n_explain={images}",
-        f"scale.train_limit={CLASSES}",
-        "scale.test_limit=null",
-        "scale.epochs=1",
+        f"explain.n={images}",
+        f"shared.train_limit={CLASSES}",
+        "shared.test_limit=null",
+        "training.epochs=1",
     )
     config = ("--config", f"overrides=[{','.join(overrides)}]")
     return project.command("--cores", "all", MAPS, SCORES, *config)

@@ -59,8 +59,8 @@ def concept_views(
         if not found:
             raise SparksError(
                 f"the Lens atlas has no concept for what the model says of example {row + 1} "
-                f"({explain.classes[predicted[row]]!r}): raise scale.lens_classes, or leave "
-                "concepts out (study.concepts=0)"
+                f"({explain.classes[predicted[row]]!r}): raise studies.lens.surveyor.most, or "
+                "leave concepts out (study.concepts=0)"
             )
         for place, concept in enumerate(found):
             seen[row, place] = (concept.seen * 255).round().byte()
