@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from sparks_thesis.lens import Atlas
     from sparks_thesis.lens.story import Story
 
-PARTS = ("studies.lens.titles", "studies.lens.stories", "statistics", "seed")
+PARTS = ("studies.lens.titles", "studies.lens.stories", "statistics")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -32,6 +32,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
 def story(cfg: Config, inputs: list[str] | None, atlas: "Atlas") -> "Story | None":
     """Return the story of the first model, where it has one."""
+    from harness.loading import build_as
     from sparks.artifacts import load_table
     from sparks.stats import Bootstrap
     from sparks_thesis.lens.story import tell
@@ -40,7 +41,7 @@ def story(cfg: Config, inputs: list[str] | None, atlas: "Atlas") -> "Story | Non
         return None
     told = cfg["studies.lens.stories"][f"{atlas.dataset}/{atlas.model}"]
     table, pictures = inputs
-    bootstrap = Bootstrap(**cfg["statistics"], seed=cfg["seed"])
+    bootstrap = build_as(Bootstrap, cfg["statistics"])
     rows = load_table(table)
     return tell(atlas, told["class"], told["concept"], told["channels"], rows, pictures, bootstrap)
 

@@ -17,7 +17,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     answers, rejected = read_answers(cfg["study.answers"], key, limits, cfg["seed"])
     for file, reason in rejected.itertuples(index=False):
         print(f"{file} does not count: {reason}")
-    draw = Bootstrap(**cfg["statistics"], seed=cfg["seed"])
+    draw = build_as(Bootstrap, cfg["statistics"])
     measures = measure(answers, key, draw, rejected=len(rejected))
     save_table(outputs["answers"], answers, cfg.provenance())
     save_table(outputs["measures"], measures, cfg.provenance())

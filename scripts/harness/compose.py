@@ -434,6 +434,8 @@ def _explain(error: Exception, overrides: list[str], config_dir: Path) -> str:
     if found := re.search(r"[Cc]ould not override '([^']+)'", text):
         key = found[1]
         given = next((o for o in overrides if o.lstrip("+~").startswith(key)), key)
+        if borrowed := _borrowed(key, config_dir):
+            return f"{given}: {borrowed}"
         return f"{given}: there is no key {key!r}; {_allowed_beside(key, config_dir)}"
     if found := re.search(r"[Ii]n '[^']*': [Cc]ould not find '(\w+)/([^']+)'", text):
         group, name = found[1], found[2]
@@ -441,6 +443,21 @@ def _explain(error: Exception, overrides: list[str], config_dir: Path) -> str:
         return f"{group}={name}: there is no config/{group}/{name}.yaml; allowed: {files}"
     line = " ".join(part.strip() for part in text.splitlines() if part.strip())
     return f"the configuration cannot be composed ({overrides}): {line}"
+
+
+def _borrowed(key: str, config_dir: Path) -> str:
+    """Say where a key comes from whose parent stands elsewhere; empty where it does not."""
+    config = compose((), config_dir)
+    steps = key.split(".")
+    for n in range(1, len(steps)):
+        parent, path = ".".join(steps[: n - 1]), ".".join(steps[:n])
+        node = OmegaConf.select(config, parent) if parent else config
+        if not OmegaConf.is_dict(node) or steps[n - 1] not in node:
+            return ""
+        if OmegaConf.is_interpolation(node, steps[n - 1]):
+            written = OmegaConf.to_container(node, resolve=False)[steps[n - 1]]  # type: ignore[index, call-overload]
+            return f"{path} is {written}: change what it refers to, or set the whole of {path}"
+    return ""
 
 
 def _allowed_beside(key: str, config_dir: Path) -> str:

@@ -119,11 +119,18 @@ def test_an_override_changes_the_part_of_its_option_alone():
         ("study.runs=[{dataset:digits,model:mlp}]", ["study", "'gradcam'", "'mlp'"]),
         ("study.runs=[{dataset:digits}]", ["study.runs.0", "model"]),
         ("study.limits.fastest=3", ["study.limits", "fastest_ms"]),
+        ("models.resnet18_lambda_10.loss.recipe=2022", ["${models.convnet_lambda_10.loss}"]),
     ],
 )
 def test_refusals_name_the_key_the_value_and_what_is_allowed(override, told):
     message = refused(override)
     assert all(word in message for word in told), message
+
+
+def test_what_is_set_of_an_experiment_that_was_not_chosen_is_refused():
+    message = refused("scale=smoke", "experiment=sobol", "experiments.eva.datasets=[chimera]")
+    assert "experiments.eva.datasets: this experiment was not chosen" in message
+    assert "['sobol']" in message
 
 
 def test_methods_that_a_kind_of_model_does_not_allow_are_left_out_and_named():
