@@ -3,7 +3,7 @@
 Every file `config/GROUP/NAME.yaml` of the groups below is an option, and all of them are in the
 composed configuration, under the group's plural: `attributions.sobol`, `datasets.digits`. So an
 override names what it changes (`attributions.sobol.method.grid=11`) and adding a file is all it
-takes to add an option. The singular (`attribution`) is the option in hand: a script at the shell
+takes to add an option. The singular (`attribution`) is the selected option: a script at the shell
 chooses it (`attribution=sobol`), the workflow sets it from the job's wildcards.
 """
 
@@ -243,7 +243,7 @@ def overrides_from(config: Mapping[str, Any]) -> list[str]:
     `["scale=smoke", "seed=1", "experiment=sobol"]`.
 
     Raises:
-        SparksError: when an override addresses the option in hand, which the workflow sets itself.
+        SparksError: when an override addresses a selected option, which the workflow sets itself.
     """
     listed = config.get("overrides") or []
     if isinstance(listed, str):
@@ -313,12 +313,12 @@ def per_dataset(config: DictConfig, dataset: str) -> dict[str, Any]:
 
 
 def part(config: DictConfig, keys: Iterable[str], **chosen: str) -> dict[str, Any]:
-    """Resolve the entries `keys` of the configuration, with the options in hand `chosen`.
+    """Resolve the entries `keys` of the configuration, with the selected options `chosen`.
 
     Args:
         config: the composed configuration.
         keys: dotted names, such as `"model"` or `"scale.n_explain"`.
-        chosen: group → name of the option in hand, and `seed`; names that are no key of the
+        chosen: group → name of the selected option, and `seed`; names that are no key of the
             configuration are passed over (a job's wildcards may hold more).
 
     Returns:
@@ -340,7 +340,7 @@ def part(config: DictConfig, keys: Iterable[str], **chosen: str) -> dict[str, An
 
 @contextmanager
 def _holding(config: DictConfig, in_hand: Mapping[str, Any]) -> Iterator[None]:
-    """Put options in hand for a while: cheaper than a copy, and the next job sees none of it."""
+    """Select options temporarily: cheaper than a copy, and undone before the next job."""
     before = {name: config[name] for name in in_hand}
     try:
         for name, value in in_hand.items():

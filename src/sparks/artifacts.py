@@ -88,7 +88,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
 
 def _is_write_failure(error: BaseException) -> bool:
-    """Whether `error` says that the disk, not the program, is at fault (safetensors wraps it)."""
+    """Return whether the disk, not the program, caused `error` (safetensors wraps the OSError)."""
     return isinstance(error, OSError) or "I/O error" in str(error)
 
 

@@ -30,7 +30,7 @@ from sparks.training.losses import CrossEntropy, OfLogits, State, Step
 
 
 class MapSource(Protocol):
-    """Where human maps come from: `ClickMaps`, `FileMaps`."""
+    """Source of human maps, one for each training image: `ClickMaps` or `FileMaps`."""
 
     def __call__(self, data: Labelled, indices: Tensor) -> Tensor:
         """Human maps float32 (B, H, W) of the inputs at `indices`; constant where unknown."""
@@ -162,7 +162,7 @@ class Harmonizer:
         return self.maps(data, indices)[:, None] if self.weight else None
 
     def start(self) -> State:
-        """What the classification loss remembers."""
+        """Return the initial state of the classification loss."""
         return self.classification.start()
 
     def terms(self, step: Step, state: State) -> Iterator[Tensor]:

@@ -69,7 +69,7 @@ def crc32c(data: bytes) -> int:
 
 
 def example(message: bytes) -> dict[str, Feature]:
-    """The features of a serialised `tf.train.Example`: name → bytes or integers.
+    """Parse a serialised `tf.train.Example` into a dictionary: feature name → bytes or integers.
 
     Lists of floats are passed over.
 

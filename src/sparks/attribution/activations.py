@@ -1,4 +1,4 @@
-"""Which activation functions a model calls, and whether it calls them as modules."""
+"""Detection of the activation functions that a model calls, as modules or as plain functions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _EVERY = (*RELUS, *OTHERS, *CAPPED, *_GATES)
 
 
 def scripted(model: Model) -> bool:
-    """Whether a model is, or holds, TorchScript, in which nothing can be watched."""
+    """Return whether a model is, or contains, TorchScript, whose modules take no hooks."""
     modules = model.modules() if isinstance(model, nn.Module) else ()
     return any(isinstance(module, torch.jit.ScriptModule) for module in modules)
 

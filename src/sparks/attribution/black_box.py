@@ -1,4 +1,4 @@
-"""What black-box methods share: each is a design of masks and an estimator, nothing more."""
+"""Base class of black-box methods: a method is a design of masks and an estimator, nothing more."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class GradCAM:
         whole(self, 1, "batch_size")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps (N, H, W) of images x (N, C, H, W)."""
+        """Return maps (N, H, W) that explain the classes `target` (N,) of images x (N, C, H, W)."""
         if x.ndim != 4:
             raise SparksError(f"{type(self).__name__} explains images, not {tuple(x.shape)} inputs")
         module = self._module(model, x)
@@ -120,7 +120,7 @@ class GradCAMPlusPlus(GradCAM):
 
 
 def find_layer(model: Model, name: str) -> nn.Module:
-    """The module called `name` in the model, or in its `net` (see `sparks.models`).
+    """Return the module called `name` in the model, or in its `net` (see `sparks.models`).
 
     Raises:
         SparksError: when there is none, or the model is TorchScript, which shows no outputs.

@@ -83,7 +83,7 @@ class Captum:
             raise self._refusal(f"other options of attribute: {error}") from error
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         if self.method.rpartition(".")[2] in HOOKED and len(x):
             self._refuse_unseen(model, x[:1])
         explain = partial(self._explain, model)
@@ -167,7 +167,7 @@ _FAULTS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError,
 
 
 def _plain(value: Any) -> Any:
-    """Configuration containers as the dicts and tuples that Captum expects."""
+    """Convert configuration containers to the dicts and tuples that Captum expects."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -29,7 +29,7 @@ class Random:
         whole(self, 0, "seed")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return uniform random maps (N, H, W), or (N, d) for vectors; the model is ignored."""
         check_inputs(model, x)
         shape = x.shape[2:] if x.ndim == 4 else x.shape[1:2]
         maps = [torch.rand(shape, generator=g) for g in generators(x, self.seed)]
@@ -50,7 +50,7 @@ class Input:
         one_of(self, REDUCTIONS, "channels")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return the input as maps (N, H, W), or (N, d) for vectors; the model is ignored."""
         check_inputs(model, x)
         x = x.detach()
         return reduce_channels(x, self.channels).float() if x.ndim == 4 else x.float()
@@ -58,7 +58,7 @@ class Input:
 
 @dataclass(frozen=True)
 class BottomUp:
-    """What stands out in an image by itself, the control of studies with people.
+    """Model-free saliency of an image, the bottom-up control condition of studies with people.
 
     The spectral residual of Hou & Zhang (CVPR 2007): what the log amplitude spectrum has beyond its
     local mean, back in the image with the phase unchanged, squared and smoothed. The model is not
@@ -77,7 +77,7 @@ class BottomUp:
         between(self, 0, 1, "blur")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps (N, H, W), not negative, of images (N, C, H, W)."""
+        """Return maps (N, H, W), not negative, of images (N, C, H, W); the model is ignored."""
         check_inputs(model, x)
         if x.ndim != 4:
             raise SparksError(f"BottomUp looks at images, not at inputs of shape {tuple(x.shape)}")

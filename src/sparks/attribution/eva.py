@@ -90,7 +90,7 @@ class EVA:
         return self.bound == SAMPLED or self.layer is not None
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps (N, H, W), or (N, d) for vectors, not negative; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, not negative, for classes `target` (N,)."""
         bounds = self.overlaps(model, x, target)
         return self._features(x).to_map(bounds[:, :1] - bounds[:, 1:])
 
@@ -181,7 +181,7 @@ class EVA:
         return high.amax(1)
 
     def _region(self, x: Tensor, free: Tensor) -> Region:
-        """The ball (1, ...) around an input, then the ball with each cell frozen."""
+        """Return the ball around an input, then the ball with each cell frozen, as one region."""
         dtype = getattr(torch, self.precision)
         x, free = x.to(dtype), free.to(dtype)
         if self.norm == "2":
@@ -192,7 +192,7 @@ class EVA:
         return Boxes.between(x + down * free, x + up * free)
 
     def _reach(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """How far every element may go down (≤ 0) and up."""
+        """Return the largest change of every element downwards (≤ 0) and upwards (≥ 0)."""
         down = torch.full_like(x, 0.0 if self.side == "add" else -self.epsilon)
         up = torch.full_like(x, 0.0 if self.side == "remove" else self.epsilon)
         if self.clip:
@@ -247,7 +247,7 @@ class EVA:
 
 
 def _cut(model: nn.Module, layer: str) -> tuple[nn.Module, nn.Module]:
-    """The network up to a layer, and from there on."""
+    """Return the network up to a layer, and the rest of it."""
     if isinstance(model, Classifier):
         return model.split(layer)
     return split_at(trace(model), layer)

@@ -72,7 +72,7 @@ class Saliency:
         one_of(self, REDUCTIONS, "channels")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         explain = partial(gradient, model)
         values = in_batches(model, x, target, self.batch_size, explain, looked_into=False)
         return reduce_channels(values, self.channels)
@@ -90,7 +90,7 @@ class GradientInput:
         one_of(self, REDUCTIONS, "channels")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         explain = partial(gradient, model)
         slope = in_batches(model, x, target, self.batch_size, explain, looked_into=False)
         return reduce_channels(x.detach() * slope, self.channels)
@@ -123,7 +123,7 @@ class IntegratedGradients:
         one_of(self, RULES, "rule")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         explain = partial(self._explain, model)
         # All steps of an image in one batch where they fit.
         images = max(1, self.batch_size // self.steps)
@@ -221,7 +221,7 @@ def in_batches(
 
 
 def reduce_channels(values: Tensor, how: str) -> Tensor:
-    """Maps of values: (N, H, W) of (N, C, H, W), (N, d) of (N, d, L), whose channels are places.
+    """Reduce channels: maps (N, H, W) of (N, C, H, W), or (N, d) of (N, d, L).
 
     Vectors (N, d) have no channels, only a sign.
 

@@ -52,7 +52,7 @@ class Greedy:
             )
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         classes = asked(model, x, target)
         if classes is None:
             raise SparksError("Greedy needs the class of each input: name it (target)")
@@ -83,7 +83,7 @@ class Greedy:
         return features.to_map(importance).to(x.device)
 
     def _value(self, model: Model, x: Tensor, target: Tensor, free: Tensor) -> Tensor:
-        """How well an attack does through each set of cells; more is better."""
+        """Return the objective of an attack through each set of cells; higher is better."""
         free = free.expand_as(x)
         if self.objective == "overlap":
             epsilon = torch.full((len(x),), self.epsilon, device=x.device)

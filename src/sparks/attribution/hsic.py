@@ -46,7 +46,7 @@ class HSIC(BlackBox):
         one_of(self, RESIZES, "resize")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         features = cells_of(x, self.grid, resize=self.resize)
         points = draw(self.sequence, self.masks, features.d, self.scramble, self.seed)
         masks = torch.from_numpy(points >= 0.5).float()
@@ -88,6 +88,6 @@ class HSIC(BlackBox):
 
 
 def _median(values: Tensor) -> Tensor:
-    """The median, of an even number the mean of the middle two (PyTorch's own is the lower)."""
+    """Return the median, the mean of the middle two where PyTorch returns the lower one."""
     n = len(values)
     return (values.kthvalue((n + 1) // 2).values + values.kthvalue(n // 2 + 1).values) / 2

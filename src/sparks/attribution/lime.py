@@ -38,7 +38,7 @@ class LIME(BlackBox):
         between(self, 0, math.inf, "width", "penalty")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         features = cells_of(x, self.grid, resize="nearest")
         generator = torch.Generator().manual_seed(self.seed)
         masks = (torch.rand(self.samples, features.d, generator=generator) < 0.5).float()

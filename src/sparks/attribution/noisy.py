@@ -44,7 +44,7 @@ class _NoisyGradient:
         one_of(self, REDUCTIONS, "channels")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         explain = partial(self._explain, model)
         values = in_batches(model, x, target, self.batch_size, explain, looked_into=False)
         return reduce_channels(values, self.channels)
@@ -67,7 +67,7 @@ class _NoisyGradient:
         return self._statistic(first / self.samples, second / self.samples)
 
     def _statistic(self, mean: Tensor, square: Tensor) -> Tensor:
-        """The map of the mean gradient and the mean squared gradient, float64, like x."""
+        """Return the map, float64 like x, from the mean gradient and the mean squared gradient."""
         raise NotImplementedError
 
 

@@ -17,7 +17,7 @@ class Occlusion(BlackBox):
     """The drop of the score when a feature is removed (Zeiler & Fergus 2014). d + 1 forwards."""
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         features = cells_of(x, self.grid, resize="nearest")
         scores = self.score(model, x, target, OneOff(features.d), features)
         return features.to_map(scores[:, :1] - scores[:, 1:])

@@ -37,7 +37,7 @@ class RectifiedBackward:
         one_of(self, REDUCTIONS, "channels")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
 
         def explain(part: Tensor, target: Tensor | None) -> Tensor:
             with Rectifying(self._gated()) as seen:
@@ -74,7 +74,7 @@ class RectifiedBackward:
             )
 
     def _gated(self) -> bool:
-        """Whether gradients also stop where the ReLU's input was negative, or above its cap."""
+        """Return whether gradients also stop where the ReLU's input was clipped, at 0 or a cap."""
         raise NotImplementedError
 
 

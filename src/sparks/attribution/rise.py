@@ -45,7 +45,7 @@ class RISE(BlackBox):
         between(self, 0, 1, "probability")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         domain = self._domain(x)
         design = self._design(domain)
         scores = self.score(model, x, target, design, domain)

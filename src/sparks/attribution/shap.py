@@ -43,7 +43,7 @@ class KernelSHAP(BlackBox):
         whole(self, 2, "samples")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         features = cells_of(x, self.grid, resize="nearest")
         masks, weights = self.design(features.d)
         scores = self.score(model, x, target, masks, features)
@@ -150,7 +150,7 @@ class KernelSHAP(BlackBox):
 
 
 class _Directions:
-    """What of d values, whose sum is given, some coalitions do not determine yet."""
+    """Subspace of the d values that the coalitions so far do not determine; their sum is given."""
 
     def __init__(self, d: int) -> None:
         self.basis = torch.zeros(0, d, dtype=torch.float64)

@@ -64,7 +64,10 @@ class Sobol(BlackBox):
         check_size(self.sequence, self.points)
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
-        """Maps; NaN, with a warning, for an input whose score no mask changes."""
+        """Return maps (N, H, W), or (N, d) for vectors, for the classes `target` (N,).
+
+        The map is NaN, with a warning, for an input whose score no mask changes.
+        """
         _, features, scores = self.evaluate(model, x, target)
         return features.to_map(indices(scores, self.points, self.order, self.estimator))
 

@@ -1,4 +1,4 @@
-"""What happens inside one Sobol explanation, kept for people to look at."""
+"""Intermediate results of one Sobol explanation, recorded for a figure."""
 
 from __future__ import annotations
 

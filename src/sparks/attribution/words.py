@@ -39,7 +39,7 @@ class OnEmbeddings:
         whole(self, 0, "token")
 
     def __call__(self, model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return one importance a word, (N, words), for the classes `target` (N,) of texts x."""
         if not callable(getattr(model, "classify", None)) or not hasattr(model, "embedding"):
             raise SparksError(
                 f"{type(model).__name__} has no embedding and classify, which gradient methods "

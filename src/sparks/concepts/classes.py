@@ -1,4 +1,4 @@
-"""Which classes have concepts, and the images of each."""
+"""Selection of the classes that get concepts, and of the images of each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Classified:
         return cls(images, logits.argmax(1))
 
     def of(self, target: int, most: int | None = None) -> Tensor:
-        """Which images the model gives a class, the first `most` of them: int64 (n,)."""
+        """Return the first `most` images predicted as class `target`: indices, int64 (n,)."""
         return (self.predicted == target).nonzero()[:, 0][:most]
 
 

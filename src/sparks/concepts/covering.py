@@ -1,4 +1,4 @@
-"""What happens to a class's logit when the places that show a concept are covered in images.
+"""Effect on a class's logit of covering the image regions that show a concept.
 
 A concept's importance is computed from the network's activations. This is a test of it in the image
 itself: the cells of the image where the concept is present are covered (blurred, or painted in the
@@ -48,7 +48,7 @@ class Covered:
 
 @dataclass(frozen=True, kw_only=True)
 class Covering:
-    """How concepts are covered.
+    """Settings of the covering experiment.
 
     Attributes:
         covers: name → what takes the place of covered cells.

@@ -55,7 +55,7 @@ class Concepts:
         return self.dictionary.encode(activations).mT
 
     def codes_of(self, concept: int) -> Tensor:
-        """How much of one concept each crop shows, (M,)."""
+        """Return the code of one concept in each crop, (M,)."""
         if not 0 <= concept < self.k:
             raise SparksError(f"there is no concept {concept}: choose 0 … {self.k - 1}")
         return self.codes[:, concept]
@@ -77,7 +77,7 @@ class Concepts:
         return ConceptScores(self.layer, self.dictionary, pool)
 
     def top(self, concept: int, count: int) -> Crops:
-        """The crops that show a concept most, at most one of each image."""
+        """Return the crops with the largest codes of a concept, at most one of each image."""
         return self.crops[top_crops(self.codes_of(concept), self.crops.owner, count)]
 
 
@@ -87,7 +87,7 @@ def pooled_crops(layer: Layer, crops: Crops, images: Tensor) -> Tensor:
 
 
 def top_crops(codes: Tensor, owner: Tensor, count: int) -> Tensor:
-    """Which crops have the largest codes, at most one of each image, largest first: int64 (count,).
+    """Return the crops with the largest codes, at most one an image, largest first: int64 (count,).
 
     Args:
         codes: of one concept, (M,).
@@ -127,7 +127,7 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class Craft:
-    """How concepts are extracted and ranked.
+    """CRAFT: extraction of a class's concepts and their ranking by total Sobol indices.
 
     Attributes:
         dictionary: NMF in the paper.
@@ -207,7 +207,7 @@ class Craft:
         return Node(concepts, children)
 
     def rank(self, concepts: Concepts, x: Tensor, target: int) -> Tensor:
-        """Importance (N, k) of each concept for the logit of class `target`, for each image.
+        """Return the importance (N, k) of each concept for the logit of `target`, for each image.
 
         Their mean over images ranks the concepts of the class.
 

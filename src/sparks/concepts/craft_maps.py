@@ -47,7 +47,7 @@ class CraftMaps:
         return maps
 
     def _of_class(self, layer: Layer, images: Tensor, number: int) -> Tensor:
-        """Maps (n, h, w) of images that are all explained as one class."""
+        """Return maps (n, h, w) of images that are all explained as one class."""
         concepts = self.craft.fit(layer, images)
         importance = self.craft.rank(concepts, images, number).mean(0).clamp(min=0)
         u = concepts.maps(images).clamp(min=0)

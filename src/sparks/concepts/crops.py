@@ -20,7 +20,7 @@ BATCH = 256
 
 @dataclass(frozen=True, eq=False)
 class Crops:
-    """Where crops are: cut again when they are needed.
+    """Positions of crops in their images; the pixels are cut again when they are needed.
 
     Attributes:
         owner: int64 (M,), the image of each.
@@ -39,7 +39,7 @@ class Crops:
         return Crops(self.owner[index], self.corner[index], self.side)
 
     def cut(self, images: Tensor) -> Tensor:
-        """The crops (M, C, H, W) of images (N, C, H, W), resized to the images' size."""
+        """Return the crops (M, C, H, W) of images (N, C, H, W), resized to the images' size."""
         offsets = torch.arange(self.side)
         rows = self.corner[:, 0, None] + offsets
         columns = self.corner[:, 1, None] + offsets
@@ -50,7 +50,7 @@ class Crops:
         return functional.interpolate(pixels, images.shape[2:], mode="bilinear")
 
     def batches(self, images: Tensor) -> Iterator[Tensor]:
-        """The crops, some at a time."""
+        """Yield the crops in batches of at most `BATCH`."""
         for index in torch.split(torch.arange(len(self)), BATCH):
             yield self[index].cut(images)
 

@@ -1,4 +1,4 @@
-"""How concept coefficients change with the activation, three ways, against finite differences."""
+"""Derivatives of concept coefficients by the activation, three ways, against finite differences."""
 
 from __future__ import annotations
 

@@ -84,13 +84,13 @@ class Layer:
         return (side, side) if side and side**2 == self.shape[0] else None
 
     def flat(self, raw: Tensor) -> Tensor:
-        """(N, L, p) of what the layer returns."""
+        """Convert the layer's raw output to activations (N, L, p) at L places."""
         if len(self.shape) == 3:
             return raw.flatten(2).mT if self.layout == "NCHW" else raw.flatten(1, 2)
         return raw if len(self.shape) == 2 else raw[:, None]
 
     def raw(self, activations: Tensor) -> Tensor:
-        """What the layer would return, of (N, L, p)."""
+        """Convert activations (N, L, p) back to the shape that the layer outputs."""
         if len(self.shape) == 3:
             ordered = activations.mT if self.layout == "NCHW" else activations
             return ordered.reshape(len(activations), *self.shape)
@@ -169,7 +169,7 @@ class ConceptSum(nn.Module):
 
     @property
     def images(self) -> int:
-        """How many images' terms to hold at a time."""
+        """Return the number of images whose terms are held in memory at a time."""
         return max(1, TERMS // (len(self.atoms) * math.prod(self.layer.shape)))
 
     def terms(self, u: Tensor) -> Tensor:
@@ -179,7 +179,10 @@ class ConceptSum(nn.Module):
         return started.reshape(*u.shape[:2], -1).to(u)
 
     def sized(self, engine: Engine) -> Engine:
-        """The engine with batches of as many numbers: sums are smaller than activations."""
+        """Return the engine with a batch size scaled so that batches hold as many numbers.
+
+        Sums of concept terms are smaller than activations.
+        """
         if not isinstance(engine.batch_size, int):
             return engine
         times = max(1, math.prod(self.layer.shape) // self.constant.numel())
@@ -192,7 +195,7 @@ class ConceptSum(nn.Module):
 
     @torch.no_grad()
     def _started(self, activations: Tensor) -> Tensor:
-        """What start makes of activations (N, L, p)."""
+        """Return the output of `start` for activations (N, L, p)."""
         started: Tensor = self.start(self.layer.raw(activations))
         return started
 

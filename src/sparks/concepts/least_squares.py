@@ -44,7 +44,9 @@ def nnls(a: Tensor, atoms: Tensor) -> Tensor:
 
 
 def normal(atoms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Unit atoms (k, p), for which one tolerance serves, their sizes (k,) and Gram matrix (k, k).
+    """Return unit atoms (k, p), their norms (k,) and their Gram matrix (k, k).
+
+    Unit atoms share one tolerance.
 
     Dead atoms stay zero, and so does their code. Dependent atoms get a ridge.
     """
@@ -145,7 +147,7 @@ def _restricted(gram: Tensor, b: Tensor, passive: Tensor) -> Tensor:
 
 
 def _distinct(passive: Tensor) -> tuple[Tensor, Tensor]:
-    """The distinct rows of a bool matrix, and which of them each row is."""
+    """Return the distinct rows of a bool matrix, and the index of each row among them."""
     k = passive.shape[1]
     if k > 62:
         sets, which = torch.unique(passive, dim=0, return_inverse=True)

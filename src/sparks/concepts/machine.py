@@ -87,7 +87,7 @@ def intruder(groups: Sequence[Tensor], foreign: Sequence[Tensor], trials: int, s
 def forced_choice(
     pairs: Sequence[tuple[Tensor, Tensor]], trials: int, seed: int, shown: int = 4
 ) -> Tensor:
-    """Which cluster does a crop of a sub-concept belong to: the sub-concept's, or the concept's?
+    """Simulate a forced choice: does a crop belong to its sub-concept or to its concept?
 
     The answer is the cluster whose crops are more similar to it on average.
 

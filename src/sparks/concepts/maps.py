@@ -1,4 +1,4 @@
-"""Where in an image a concept or a class is."""
+"""Spatial maps of concepts, and of classes, in an image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sparks.concepts.layer import Layer
 
 
 class _FromLayer(torch.nn.Module):
-    """What follows a layer, as a model of its feature maps: CAM methods need no more."""
+    """The part of a model after a layer, as a model of feature maps: CAM methods need no more."""
 
     input_range = None  # feature maps have any values
 

@@ -20,7 +20,10 @@ ZERO = 1e-6
 
 
 def relative_l2(a: Tensor, reconstructed: Tensor) -> Tensor:
-    """‖a - â‖ / (‖a‖ + 1e-6) of each activation: (n,); NaN where a is zero. Lower is better."""
+    """Return ‖a - â‖ / (‖a‖ + 1e-6) of each activation, (n,); NaN where a is zero.
+
+    Lower is better.
+    """
     size = a.norm(dim=1)
     ratio: Tensor = (a - reconstructed).norm(dim=1) / (size + 1e-6)
     return ratio.masked_fill(size == 0, torch.nan)
@@ -39,7 +42,7 @@ def r_squared(a: Tensor, reconstructed: Tensor) -> float:
 
 
 def _alike(a: Tensor) -> bool:
-    """Whether activations (n, p) differ by rounding alone."""
+    """Return whether activations (n, p) are all equal up to rounding."""
     return bool((a.amax(0) - a.amin(0)).max() <= ZERO * a.abs().max())
 
 
@@ -201,7 +204,7 @@ def knn_distance(reference: Tensor, queries: Tensor, k: int = 5, unit: bool = Tr
 def out_of_distribution(
     reference: Tensor, held_out: Tensor, reconstructed: Tensor, k: int = 5
 ) -> Tensor:
-    """How much farther from `reference` reconstructions are than the activations they stand for.
+    """Return how much farther from `reference` reconstructions lie than their originals, (m,).
 
     Ratio of k-NN distances, (m,): 1 where a reconstruction is as much in distribution. NaN where
     the held-out activations have no distance themselves.

@@ -59,11 +59,11 @@ class _Alternating(Method):
         return NonNegative(self._atoms(a, state), zeros_like_row(a), fit)
 
     def _begin(self, a: Tensor, codes: Tensor) -> Tensor:
-        """What V is made of, at the start."""
+        """Return the initial parameters of V."""
         raise NotImplementedError
 
     def _improve(self, a: Tensor, codes: Tensor, state: Tensor) -> Tensor:
-        """The same, better for the codes Uᵀ (k, n)."""
+        """Return parameters of V that lower the loss for the codes Uᵀ (k, n)."""
         raise NotImplementedError
 
     def _atoms(self, a: Tensor, state: Tensor) -> Tensor:

@@ -38,8 +38,8 @@ class NMF(Method):
     """min over U, V >= 0 of ‖A - U V‖² / 2 by hierarchical alternating least squares.
 
     HALS (Cichocki & Phan 2009) updates one column of U, then of V, in closed form, so the loss
-    never rises. As in Gillis & Glineur 2012, each factor is swept several times while its products
-    with A are at hand. CRAFT uses scikit-learn's NMF: the same loss, no penalty, one sweep.
+    never rises. As in Gillis & Glineur 2012, each factor is swept several times before its products
+    with A are computed again. CRAFT uses scikit-learn's NMF: the same loss, no penalty, one sweep.
 
     Attributes:
         start: "nndsvda" (Boutsidis & Gallopoulos 2008, zeros filled with the mean, as in
@@ -158,7 +158,7 @@ def nndsvda(a: Tensor, k: int, seed: int) -> Pair:
 
 
 def _leading(a: Tensor, k: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The k leading singular triples, by a random projection (Halko et al. 2011)."""
+    """Return the k leading singular triples by random projection (Halko et al. 2011)."""
     generator = torch.Generator().manual_seed(seed)
     count = min(k + 10, *a.shape)
     q = torch.linalg.qr(a @ torch.randn(a.shape[1], count, generator=generator).to(a)).Q

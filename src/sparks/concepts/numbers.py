@@ -52,7 +52,7 @@ class Numbers:
             self.add({"LayerDepth": [depth]}, [0], variant=name)
 
     def table(self, dataset: str, model: str, seed: int) -> pd.DataFrame:
-        """The tidy table of one model."""
+        """Return the tidy table of one model."""
         import pandas as pd
 
         columns = ("metric", "image", "value", "method", "variant", "condition")

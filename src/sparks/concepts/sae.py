@@ -179,7 +179,7 @@ class Plateau:
 
 
 def _adam(gradient: Tensor, moments: tuple[Tensor, Tensor], step: int) -> Tensor:
-    """The direction of Adam (Kingma & Ba 2015); the moments are updated in place.
+    """Return the direction of an Adam step (Kingma & Ba 2015); the moments are updated in place.
 
     By hand: the first step of `torch.optim` imports a compiler, longer than a fit takes.
     """

@@ -54,5 +54,5 @@ def tcav(
 
 
 def everywhere(importance: Tensor, n: int) -> Tensor:
-    """The same importance (k,) for each of n images: (n, k)."""
+    """Repeat an importance (k,) for each of n images: (n, k)."""
     return importance.expand(n, -1).clone().to(torch.float32)

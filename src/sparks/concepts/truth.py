@@ -23,7 +23,7 @@ class Scenes(Protocol):
 
 
 def shown_where(maps: Tensor, size: tuple[int, int], quantile: float = 0.9) -> Tensor:
-    """Where concepts are shown: pixels above a quantile of each concept's map over all images.
+    """Mark pixels above a quantile of each concept's map over all images.
 
     The rule by which CRAFT's code draws maps, with its 90 %. Where codes have both signs, so has
     each concept: those with the sign turned follow.
@@ -75,7 +75,7 @@ def recovery(shown: Tensor, parts: Tensor, wanted: Sequence[int]) -> dict[str, T
 
 
 def largest_parts(crops: Crops, parts: Tensor) -> Tensor:
-    """The part with the largest area in each crop: int64 (M,), -1 where a crop shows none.
+    """Return the part with the largest area in each crop: int64 (M,), -1 where a crop has none.
 
     Args:
         crops: of N images.
@@ -95,7 +95,7 @@ def crops_on_parts(
     codes: Tensor, concepts: Sequence[int], crops: Crops, parts: Tensor, wanted: Sequence[int],
     count: int,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """Whether the crops of a concept show the part that it was matched with by its maps.
+    """Return the share of a concept's top crops that contain the part which its maps matched.
 
     Args:
         codes: how much each crop shows each concept, (M, k).
@@ -122,7 +122,7 @@ def crops_on_parts(
 
 
 def ceiling(parts: Tensor, wanted: Sequence[int], places: tuple[int, int]) -> Tensor:
-    """Maps (N, parts, h, w) of the truth itself at the resolution of a layer: the best there is."""
+    """Return maps (N, parts, h, w) of the true parts at a layer's resolution, the best possible."""
     truth = torch.stack([parts == part + 1 for part in wanted], 1).float()
     return functional.adaptive_avg_pool2d(truth, places)
 
@@ -131,7 +131,7 @@ def effects(
     model: nn.Module, scenes: Scenes, indices: Sequence[int], parts: Tensor, names: Sequence[str],
     target: int,
 ) -> Tensor:  # fmt: skip
-    """The causal effect of each part: the logit of the image less that without the part.
+    """Return the causal effect of each part: the image's logit minus its logit without the part.
 
     Args:
         model: images → logits.

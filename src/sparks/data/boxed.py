@@ -51,7 +51,7 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True)
 class _Boxed(TorchvisionSet):
-    """What both sets share.
+    """Base class of data sets with bounding boxes (VOC, COCO).
 
     Attributes:
         size: side in pixels to which the images are resized and cropped; what is left of the boxes

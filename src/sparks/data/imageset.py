@@ -71,7 +71,7 @@ class ImageSet:
 
     @property
     def in_memory(self) -> bool:
-        """Whether a batch costs no reading of files."""
+        """True if a batch costs no reading of files."""
         return self.images is not None
 
     def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
@@ -95,7 +95,7 @@ class ImageSet:
             yield images, self.labels[chunk]
 
     def subset(self, indices: Tensor | Sequence[int] | slice) -> ImageSet:
-        """The images at `indices`, in that order, with their truth."""
+        """Return the images at `indices`, in that order, with their ground truth."""
         index = _as_index(indices, len(self))
         return replace(
             self,
@@ -106,7 +106,7 @@ class ImageSet:
         )
 
     def materialise(self) -> ImageSet:
-        """The same set with every file decoded into memory.
+        """Return the same set with every file decoded into memory.
 
         Raises:
             SparksError: when a file is missing or no intact image.
@@ -117,7 +117,7 @@ class ImageSet:
         return replace(self, images=pixels, files=None, root=None, size=None, white=None)
 
     def diagnostic(self) -> Tensor | None:
-        """Where each image shows what decides its class: bool (N, H, W).
+        """Mark the pixels that decide the class of each image: bool (N, H, W).
 
         Its diagnostic parts, or else boxes around objects of the class; None when neither is known.
         """
@@ -246,7 +246,7 @@ def _check(images: ImageSet) -> None:
 
 
 def _inside(boxes: Tensor, size: int) -> Tensor:
-    """Which pixels lie in any of the boxes (N, M, 4) of an image: bool (N, size, size)."""
+    """Mark the pixels that lie in any of the boxes (N, M, 4) of an image: bool (N, size, size)."""
     at = torch.arange(size)
     x0, y0, x1, y1 = (side[..., None] for side in boxes.unbind(-1))
     across, down = (at >= x0) & (at < x1), (at >= y0) & (at < y1)  # (N, M, size)

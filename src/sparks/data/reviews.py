@@ -138,7 +138,7 @@ class Reviews:
 
 
 def _description(adjectives: str, negated: float, generator: np.random.Generator) -> Clause:
-    """`the SUBJECT was [not] [very] ADJECTIVE`; adjective and negator decide."""
+    """Compose the clause `the SUBJECT was [not] [very] ADJECTIVE`; adjective and negator decide."""
     negator = [_pick(_NEGATORS, generator)] if generator.random() < negated else []
     degree = [_pick(_DEGREES, generator)] if generator.random() < 0.5 else []
     words = ["the", _pick(_SUBJECTS, generator), "was", *negator, *degree]

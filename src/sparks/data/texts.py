@@ -74,7 +74,7 @@ class TextSet:
 
     @property
     def wordless(self) -> Tensor:
-        """Which texts have lost all words: none of theirs is in the vocabulary, bool (N,)."""
+        """Mark the texts that have no word in the vocabulary, bool (N,)."""
         return ((self.tokens == UNK) | (self.tokens == PAD)).all(1)
 
     def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
@@ -89,7 +89,7 @@ class TextSet:
             yield tokens.long(), labels
 
     def by_length(self) -> Iterator[Tensor]:
-        """Indices of the texts of each length, shortest first.
+        """Yield the indices of the texts of each length, shortest first.
 
         Explained together, and cut to their length, they have no padding that could be masked.
         """
@@ -98,11 +98,11 @@ class TextSet:
             yield (lengths == length).nonzero()[:, 0]
 
     def words(self, index: int) -> list[str]:
-        """The words of one text, as far as they are in the vocabulary."""
+        """Return the words of one text, as far as they are in the vocabulary."""
         return [self.vocabulary[token] for token in self.tokens[index].tolist() if token != PAD]
 
     def subset(self, indices: Tensor | Sequence[int] | slice) -> TextSet:
-        """The texts at `indices`, in that order, with their truth."""
+        """Return the texts at `indices`, in that order, with their ground truth."""
         return replace(
             self,
             tokens=self.tokens[indices],
@@ -170,7 +170,7 @@ def _words() -> re.Pattern[str]:
 
 
 def vocabulary_of(texts: Iterable[Sequence[str]], size: int) -> tuple[str, ...]:
-    """`SPECIAL`, then the most frequent words, at most `size` in all; ties by the alphabet."""
+    """Return `SPECIAL` and the most frequent words, at most `size` in all; ties by the alphabet."""
     counts = Counter(word for words in texts for word in words)
     ordered = sorted(counts, key=lambda word: (-counts[word], word))
     return (*SPECIAL, *ordered[: size - len(SPECIAL)])

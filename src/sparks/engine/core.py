@@ -27,7 +27,7 @@ DEFAULT_BATCH = 64
 
 @dataclass(frozen=True)
 class Engine:
-    """How masked inputs are scored.
+    """Scores masked inputs in batches.
 
     Attributes:
         batch_size: masked inputs per forward pass, the bound on memory; "auto" finds the fastest
@@ -150,7 +150,7 @@ def _real(x: Tensor) -> Tensor:
 
 
 def _inputs_of(chunk: tuple[int, int], n: int) -> tuple[int, int]:
-    """The first and the last input of pairs start … stop - 1, where each has n masks."""
+    """Return the first and the last input of pairs start … stop - 1, where each has n masks."""
     start, stop = chunk
     return start // n, (stop - 1) // n
 

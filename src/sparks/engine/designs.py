@@ -23,7 +23,7 @@ class Design(Protocol):
         """Features per mask."""
 
     def to(self, device: torch.device) -> Design:
-        """The same design with what it holds on a device: asked for once, before any mask."""
+        """Return the design with its tensors on a device; called once, before any mask is made."""
 
     def masks(self, images: Tensor, rows: Tensor) -> Tensor:
         """Make the masks of some input × row pairs, where the design is.

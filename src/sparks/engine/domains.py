@@ -16,7 +16,7 @@ RESIZES = ("nearest", "bilinear", "bicubic", "bicubic-keys")
 
 
 class Domain(Protocol):
-    """Where d features are in an input."""
+    """Mapping from d features to the elements of an input."""
 
     @property
     def d(self) -> int:
@@ -33,7 +33,7 @@ class Features(Domain, Protocol):
         """Spread importances (N, d) over the input: (N, H, W), or (N, d)."""
 
     def sums(self, maps: Tensor) -> Tensor:
-        """Sums of maps (N, H, W) or (N, d) over each feature: (N, d)."""
+        """Sum maps (N, H, W) or (N, d) over each feature: (N, d)."""
 
 
 @dataclass(frozen=True)
@@ -173,11 +173,11 @@ class Vector:
         return masks
 
     def to_map(self, importance: Tensor) -> Tensor:
-        """Importances (N, d) are the map."""
+        """Return importances (N, d) unchanged, as float32: they are the map."""
         return importance.float()
 
     def sums(self, maps: Tensor) -> Tensor:
-        """Maps (N, d) have one value a feature."""
+        """Return maps (N, d) unchanged: they have one value a feature."""
         return maps
 
 
@@ -192,11 +192,11 @@ class Rows:
         return masks.unsqueeze(2)
 
     def to_map(self, importance: Tensor) -> Tensor:
-        """Importances (N, d) are the map."""
+        """Return importances (N, d) unchanged, as float32: they are the map."""
         return importance.float()
 
     def sums(self, maps: Tensor) -> Tensor:
-        """Maps (N, d) have one value a feature."""
+        """Return maps (N, d) unchanged: they have one value a feature."""
         return maps
 
 
@@ -221,7 +221,7 @@ def elements_of(x: Tensor) -> Features:
 
 
 def vector_of(x: Tensor) -> Vector | Rows:
-    """The coordinates of inputs (N, d), the rows of inputs (N, d, L)."""
+    """Return the domain of the coordinates of inputs (N, d), or of the rows of inputs (N, d, L)."""
     if x.ndim not in (2, 3):
         raise SparksError(
             f"inputs of shape {tuple(x.shape)} cannot be masked: images are (N, C, H, W), "
@@ -231,7 +231,7 @@ def vector_of(x: Tensor) -> Vector | Rows:
 
 
 def _owner(cells: int, length: int, device: torch.device) -> Tensor:
-    """The cell (length,) that the centre of each pixel lies in, along one axis of an image."""
+    """Return the cell (length,) that contains each pixel's centre, along one axis of an image."""
     # Integers: PyTorch's own "nearest" takes the pixel's corner, "nearest-exact" rounds in float32.
     return (2 * torch.arange(length, device=device) + 1) * cells // (2 * length)
 

@@ -20,7 +20,7 @@ class Perturbation(Protocol):
     """Makes masked inputs."""
 
     def reference(self, x: Tensor) -> Tensor | None:
-        """What stands in the place of removed features, made once for all masks of an input.
+        """Return the values that replace removed features, made once for all masks of an input.
 
         Args:
             x: a few inputs (k, ...), on any device.
@@ -201,5 +201,5 @@ class Token(_NoReference):
 
 
 def _own(x: Tensor, owner: Tensor) -> Tensor:
-    """The input of each mask; a single input is broadcast, which saves a copy."""
+    """Return the input of each mask; a single input is broadcast, which saves a copy."""
     return x if len(x) == 1 else x[to_device(owner, x.device)]

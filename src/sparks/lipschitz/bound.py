@@ -128,7 +128,7 @@ def _gradient(model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
 def largest_gradient(
     model: nn.Module, x: Tensor, target: Tensor, rounds: int = 30, seed: int = 0
 ) -> Tensor:
-    """The largest gradient norm found near each input by random steps that are kept if they climb.
+    """Return the largest gradient norm near each input, by random steps accepted if they climb.
 
     The networks here are linear in pieces, so the norm has no slope to follow. Steps shrink and
     grow in turn from 1/1000 to 1 (standard deviation per pixel, images in [0, 1]).

@@ -14,7 +14,9 @@ Margin = Callable[[Tensor, Tensor], Tensor]
 
 
 def class_margin(model: Callable[[Tensor], Tensor]) -> Margin:
-    """How far each input is from another class: (x, class) → (N,), 0 or less once changed.
+    """Return the function (x, class) → (N,), the margin to the nearest other class.
+
+    It is 0 or negative once the class has changed.
 
     With one logit, ±f for classes 1 and 0; else the class's logit minus the highest other one.
     """
@@ -31,7 +33,7 @@ def class_margin(model: Callable[[Tensor], Tensor]) -> Margin:
 
 
 def certified_radius(model: nn.Module, x: Tensor) -> Tensor:
-    """A Euclidean distance within which no input is classified otherwise than x.
+    """Return a Euclidean radius within which no input is classified differently from x.
 
     |f(x)| of a 1-Lipschitz f with one logit. With several, the smallest over k of
     (f_y - f_k) / ‖w_y - w_k‖ for the rows w of the last layer. Both are divided by the measured
@@ -62,7 +64,7 @@ def certified_radius(model: nn.Module, x: Tensor) -> Tensor:
 
 
 def last_weight(model: nn.Module) -> Tensor:
-    """The matrix of the layer `head`, (classes, d).
+    """Return the matrix of the layer `head`, (classes, d).
 
     Raises:
         SparksError: when the network has no dense layer of that name.

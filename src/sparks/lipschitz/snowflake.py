@@ -45,7 +45,7 @@ class Points:
             yield self.points[part], self.labels[part]
 
     def subset(self, indices: Tensor | Sequence[int] | slice) -> Points:
-        """The points at `indices`."""
+        """Return the points at `indices`."""
         return Points(self.points[indices], self.labels[indices])
 
     def content(self) -> Mapping[str, Tensor]:
@@ -115,7 +115,7 @@ class OneLogit(nn.Module):
 def steps_and_levels(
     function: nn.Module, data: Points, grid: int
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Where one step x - f(x) ∇f(x) ends, and f over the plane.
+    """Return the end of one step x - f(x) ∇f(x) for each point, and f over the plane.
 
     Args:
         function: points (N, 2) to f (N, 1), positive for label 1.

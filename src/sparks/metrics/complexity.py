@@ -72,7 +72,7 @@ class Complexity:
 
 @dataclass(frozen=True, kw_only=True)
 class Sparseness:
-    """How few features hold the importance |map|: 0 for all alike, towards 1 for one alone.
+    """Sparseness of the importance |map|: 0 where all features are equal, near 1 for a single one.
 
     "Gini" (Chalasani et al. 2020) is at most 1 - 1/d, "Hoyer" is
     (√d - ‖a‖₁ / ‖a‖₂) / (√d - 1) (Hoyer 2004).

@@ -1,4 +1,4 @@
-"""What metrics need of maps: checks, ranks with ties broken at random, and a flag for no score."""
+"""Helpers for metrics of maps: checks, ranks with random ties, and a mark for missing scores."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def undefined_to_nan(values: Tensor, undefined: Tensor, name: str, why: str) -> 
 
 
 def has_nan(maps: Tensor) -> Tensor:
-    """Which maps hold a value that is not finite, bool (N,)."""
+    """Mark the maps that hold a value that is not finite, bool (N,)."""
     return ~maps.flatten(1).isfinite().all(1)
 
 

@@ -114,7 +114,10 @@ class MuFidelity:
         return value, silent, _constant(drops, scores.abs().amax(1))
 
     def _subsets(self, x: Tensor, d: int) -> Tensor:
-        """Which features each subset removes, bool (N, subsets, d), round(share · d) each."""
+        """Draw the features that each subset removes, bool (N, subsets, d).
+
+        Each subset has round(share · d) features.
+        """
         size = round(self.share * d)
         if not 0 < size < d:
             raise SparksError(f"a share of {self.share} of {d} features is none or all of them")

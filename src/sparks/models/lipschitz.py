@@ -28,7 +28,7 @@ class GroupSort2(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """The sorted channels."""
+        """Sort channels in pairs."""
         first, second = x[:, 0::2], x[:, 1::2]
         pairs = [torch.minimum(first, second), torch.maximum(first, second)]
         return torch.stack(pairs, 2).flatten(1, 2)
@@ -124,7 +124,7 @@ def lipschitz_mlp(
     hidden: Sequence[int] = (128, 64),
     constrained: bool = True,
 ) -> LipschitzMLP:
-    """A `LipschitzMLP` for images (N, in_channels, image_size, image_size)."""
+    """Build a `LipschitzMLP` for images (N, in_channels, image_size, image_size)."""
     return LipschitzMLP(in_channels * image_size**2, num_classes, hidden, constrained)
 
 

@@ -15,7 +15,7 @@ MEGABYTE = 2**20
 
 @dataclass
 class PeakMemory:
-    """What a stretch of work needed at most, from the making of this object on.
+    """Peak memory of a stretch of work, from the construction of this object on.
 
     On a GPU, the memory that PyTorch allocated at most. On a CPU, the growth of the process's
     resident memory to its peak; what was freed before, but kept by the process, is not counted.

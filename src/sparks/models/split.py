@@ -93,7 +93,7 @@ def _untraceable(net: nn.Module, error: Exception) -> SparksError:
 
 
 def _name(net: nn.Module) -> str:
-    """The class of a network, or of the one that a classifier wraps."""
+    """Return the class name of a network, or of the one that a classifier wraps."""
     return type(getattr(net, "net", net)).__name__
 
 
@@ -242,7 +242,7 @@ def _ancestors(sink: Node, without: Node) -> set[Node]:
 
 
 def _dominators(traced: Trace) -> set[Node]:
-    """The nodes that every path from the images to the logits goes through."""
+    """Return the nodes that every path from the images to the logits goes through."""
     needed = _ancestors(traced.logits, without=traced.input)
     order = {traced.input: 0}
     for node in traced.graph.nodes:
@@ -258,7 +258,7 @@ def _dominators(traced: Trace) -> set[Node]:
 
 
 def _part(traced: Trace, source: Node, sink: Node, copy: bool) -> GraphModule:
-    """The piece of the graph that computes `sink` from `source`.
+    """Return the piece of the graph that computes `sink` from `source`.
 
     With `copy` it works on a copy of its input: an in-place layer that comes first must not
     change the activation the caller holds.

@@ -1,4 +1,4 @@
-"""How far estimated total indices are from the true ones, by sequence and estimator."""
+"""Error of estimated total indices against the true ones, by sequence and estimator."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Sampler:
 
     @property
     def random(self) -> bool:
-        """Whether two seeds give two designs."""
+        """True if two seeds give two designs."""
         return self.scramble or self.sequence in ("monte-carlo", "latin-hypercube")
 
 

@@ -59,6 +59,6 @@ class Replicated:
         return torch.where(swapped, self.b[point], self.a[point])
 
     def rows(self) -> Tensor:
-        """The whole design, (n, d), for functions that are cheap to evaluate."""
+        """Return the whole design, (n, d), for functions that are cheap to evaluate."""
         every = torch.arange(self.n, device=self.a.device)
         return self.masks(every, every)

@@ -3,8 +3,8 @@
 S_i = Var(E[Y | m_i]) / Var(Y) is the first-order index, ST_i = E[Var(Y | m_~i)] / Var(Y) the
 total one. With y_A, y_B, y_i the outputs of A, B and C⁽ⁱ⁾ (A with column i from B), y_A and y_i
 share every feature but i, and y_B and y_i share feature i alone. Hence one formula serves both
-orders: `closed(y, y_i)` estimates the variance share of what y and y_i have in common, with
-S_i = closed(y_B, y_i) and ST_i = 1 - closed(y_A, y_i).
+orders: `closed(y, y_i)` estimates the share of variance due to the features that y and y_i share,
+with S_i = closed(y_B, y_i) and ST_i = 1 - closed(y_A, y_i).
 
 Outputs are centred first: most formulas are unbiased only for outputs of mean zero.
 """
@@ -170,7 +170,7 @@ def _parts(outputs: Tensor, points: int) -> Parts:
 
 
 def _flat(outputs: Tensor, a: Tensor) -> Tensor:
-    """Whether each output varies by rounding alone: bool (...)."""
+    """Mark outputs that vary by rounding alone: bool (...)."""
     size = outputs.abs().amax(-1)
     return a.squeeze(-2).std(-1) <= ROUNDING * size
 

@@ -1,4 +1,4 @@
-"""How far two attribution maps are apart: six distances, batched over images.
+"""Distance between two attribution maps: six definitions, batched over images.
 
 Maps are compared by the size of their values. For Spearman that is 1 - |ρ| of the raw values, as
 in the paper; the others scale each map first, |map| / max |map|, since methods and networks give

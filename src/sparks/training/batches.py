@@ -19,7 +19,7 @@ Data = TypeVar("Data", bound=Labelled)
 
 
 def derive(seed: int, *keys: int) -> int:
-    """A seed for one purpose: independent streams for different keys."""
+    """Derive a seed for one purpose: different keys give independent streams."""
     state = np.random.SeedSequence([seed, *keys]).generate_state(1, np.uint64)
     return int(state[0]) >> 1
 

@@ -1,4 +1,4 @@
-"""What one step of training needs, of one network or of several side by side."""
+"""State of one training step, of one network or of several side by side."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def set_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, settings: 
 
 
 def finite(loss: Tensor, name: str, epoch: int, step: int, rate: float) -> float:
-    """The value of a loss.
+    """Return the value of a loss.
 
     Raises:
         SparksError: when it is NaN or infinite; it names the loss, the epoch and the step.

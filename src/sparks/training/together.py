@@ -68,7 +68,7 @@ def why_apart(
     device: str | torch.device = "auto",
     loss: Loss | None = None,
 ) -> str | None:
-    """Why these networks cannot be trained by `fit_together`, or None where they can.
+    """Return the reason why `fit_together` cannot train these networks, or None where it can.
 
     They can where they have one architecture without re-parametrised layers, take as many and as
     large batches, minimise cross-entropy in fp32, keep the last epoch, and `torch.vmap` knows all
@@ -212,19 +212,19 @@ def _tensors(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _architecture(model: nn.Module) -> tuple[Any, ...]:
-    """What networks have in common that differ in their weights only."""
+    """Return a key that is equal for networks that differ in their weights only."""
     shapes = [(name, t.shape, t.dtype, t.requires_grad) for name, t in _tensors(model).items()]
     return (str(model), *shapes)
 
 
 def _batches(train: Labelled, settings: Settings) -> tuple[int, int]:
-    """Steps of an epoch, and inputs of each."""
+    """Return the number of steps of an epoch, and of inputs of a step."""
     n, size = len(train), settings.batch_size
     return steps_per_epoch(n, size), min(n, size)
 
 
 def _refusal(models: Sequence[nn.Module], x: Tensor, device: torch.device) -> str | None:
-    """What `torch.vmap` has against the networks, tried on inputs (B, ...) and copies of them."""
+    """Return why `torch.vmap` cannot vectorise the networks, or None, by a trial forward pass."""
     stack = Stack([model.to(device) for model in models]).train()
     try:
         with dropout_seed(0, device), torch.no_grad():

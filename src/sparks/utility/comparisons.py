@@ -92,7 +92,7 @@ def anova(sessions: pd.DataFrame, scenario: str) -> Anova:
 
 
 def _alike_within(samples: list[np.ndarray]) -> bool:
-    """Whether participants differ within no condition, but for rounding."""
+    """Return whether the participants of every condition are equal up to rounding."""
     return all(np.ptp(sample) <= 1e-12 * np.abs(sample).max() for sample in samples)
 
 

@@ -36,7 +36,7 @@ class Forms(NamedTuple):
 
 
 def affine_steps(steps: Sequence[Step]) -> list[bool]:
-    """Whether each step is an affine function of the network's input."""
+    """Return whether each step is an affine function of the network's input."""
     found = [True]
     for step in steps[1:]:
         alone = isinstance(step.layer, Affine | Add)

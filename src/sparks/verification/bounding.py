@@ -5,10 +5,9 @@
     forward   two affine forms of the input, layer by layer          4 for each input element
     backward  (CROWN) forms pulled back from it to the input         2 for each unit of the network
 
-With several, they work together: each starts from the tightest bounds that all have of the layers
-before. Tighter bounds there can still lead to lines that are worse for some later unit. So
-`forward` and `backward` work alone as well, and every bound, at every layer, is the tightest of
-these.
+With several, they work together: each starts from the tightest known bounds of the layers before.
+Tighter bounds there can still lead to lines that are worse for some later unit. So `forward` and
+`backward` work alone as well, and every bound, at every layer, is the tightest of these.
 
 Where the first set contains the others (`nested`), their bounds are intersected with those of the
 first at every layer, so that a smaller set never has a looser bound. There the passes of `forward`
@@ -16,9 +15,9 @@ and `backward` through the hidden layers may be made for the first set alone (`s
 hold in all the others, and only their maximum is taken again. The last backward pass is each set's
 own.
 
-Sets are bounded as many at a time as fit into `MEMORY`, so that parts, and with them the last
-digits, are the same on every machine; one set may take half of what the device has free. A network
-that needs more is refused before anything is computed.
+As many sets are bounded at a time as fit into `MEMORY`, so that batches, and with them the last
+digits, are the same on every machine; one set may take half of the free memory of the device. A
+network that needs more is refused before anything is computed.
 """
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ def bounds(
 
 
 def engines_of(method: str) -> tuple[str, ...]:
-    """The engines that a method names.
+    """Return the engines that a method names.
 
     Raises:
         SparksError: when it names something else.
@@ -246,9 +245,9 @@ def at_once(
     device: torch.device,
     number: int = 8,
 ) -> int:
-    """How many of so many sets to bound at a time, so that they fit into `MEMORY`.
+    """Return the number of sets to bound at a time so that they fit into `MEMORY`.
 
-    The smallest part may take more, up to half of what the device has free.
+    The smallest part may take more, up to half of the free memory of the device.
 
     Args:
         network: see `bound_outputs`, as for all that follow.

@@ -93,7 +93,7 @@ def pull(
 
 
 def _affine(layer: Affine, rows: Tensor, shape: tuple[int, ...]) -> tuple[Tensor | None, Tensor]:
-    """What the bias of an affine layer adds, and the rows of its input."""
+    """Return the contribution of an affine layer's bias, and the rows with respect to its input."""
     added = None
     if layer.shift is not None:
         added = (rows * layer.shift).flatten(2).sum(2)

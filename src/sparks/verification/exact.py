@@ -36,7 +36,7 @@ def overlap(model: nn.Module, x: Tensor, radius: Tensor, cuts: int = 8) -> tuple
 def optimal_subsets(
     model: nn.Module, x: Tensor, epsilon: float, cuts: int = 8
 ) -> tuple[list[float], list[float]]:
-    """How EVA's order of the elements fares against the best subset of each size.
+    """Compare EVA's order of the elements with the best subset of each size.
 
     The best subset of k elements is the one through which the margin can rise most when only they
     move, that is the one of lowest Robustness-Sr. EVA's are the k with the largest drop of the

@@ -37,16 +37,16 @@ class Affine:
         return None
 
     def __call__(self, x: Tensor) -> Tensor:
-        """A x + b."""
+        """Return A x + b."""
         y = self.linear(x)
         return y if self.shift is None else y + self.shift
 
     def linear(self, x: Tensor) -> Tensor:
-        """A x."""
+        """Return A x."""
         raise NotImplementedError
 
     def absolute(self, x: Tensor) -> Tensor:
-        """|A| x, of elementwise absolute values."""
+        """Return |A| x, with elementwise absolute values."""
         raise NotImplementedError
 
     def transpose(self, y: Tensor, shape: Shape) -> Tensor:
@@ -72,11 +72,11 @@ class Dense(Affine):
         return self.bias
 
     def linear(self, x: Tensor) -> Tensor:
-        """A x."""
+        """Return A x."""
         return functional.linear(x, self.weight)
 
     def absolute(self, x: Tensor) -> Tensor:
-        """|A| x."""
+        """Return |A| x."""
         return functional.linear(x, self.weight.abs())
 
     def transpose(self, y: Tensor, shape: Shape) -> Tensor:
@@ -84,7 +84,7 @@ class Dense(Affine):
         return y @ self.weight
 
     def after(self, scale: Tensor, shift: Tensor) -> Dense:
-        """This layer followed by a scale and a shift of each output."""
+        """Return this layer followed by a scale and a shift of each output."""
         bias = shift if self.bias is None else self.bias * scale + shift
         return Dense(self.weight * scale[:, None], bias)
 
@@ -111,11 +111,11 @@ class Conv(Affine):
         return None if self.bias is None else self.bias[:, None, None]
 
     def linear(self, x: Tensor) -> Tensor:
-        """A x."""
+        """Return A x."""
         return self._with(self.weight, x)
 
     def absolute(self, x: Tensor) -> Tensor:
-        """|A| x."""
+        """Return |A| x."""
         return self._with(self.weight.abs(), x)
 
     def _with(self, weight: Tensor, x: Tensor) -> Tensor:
@@ -142,7 +142,7 @@ class Conv(Affine):
         )
 
     def after(self, scale: Tensor, shift: Tensor) -> Conv:
-        """This layer followed by a scale and a shift of each output channel."""
+        """Return this layer followed by a scale and a shift of each output channel."""
         bias = shift if self.bias is None else self.bias * scale + shift
         weight = self.weight * scale[:, None, None, None]
         return Conv(weight, bias, self.stride, self.padding, self.dilation, self.groups)
@@ -169,11 +169,11 @@ class Scale(Affine):
         return self.offset
 
     def linear(self, x: Tensor) -> Tensor:
-        """A x."""
+        """Return A x."""
         return x * self.factor
 
     def absolute(self, x: Tensor) -> Tensor:
-        """|A| x."""
+        """Return |A| x."""
         return x * self.factor.abs()
 
     def transpose(self, y: Tensor, shape: Shape) -> Tensor:
@@ -199,11 +199,11 @@ class Average(Affine):
         return self.count + 1
 
     def linear(self, x: Tensor) -> Tensor:
-        """A x."""
+        """Return A x."""
         return self.function(x)
 
     def absolute(self, x: Tensor) -> Tensor:
-        """|A| x = A x."""
+        """Return |A| x, which is A x: the elements of A are not negative."""
         return self.function(x)
 
     def transpose(self, y: Tensor, shape: Shape) -> Tensor:
@@ -274,7 +274,7 @@ class MaxPool:
         return largest
 
     def largest(self, x: Tensor) -> Tensor:
-        """Where in its image (flattened, of each channel) the largest of each window is."""
+        """Return the index of each window's maximum, in the flattened image of each channel."""
         _, places = functional.max_pool2d(x, **self.settings, return_indices=True)
         result: Tensor = places
         return result

@@ -1,4 +1,4 @@
-"""Where inputs may lie: boxes, and Euclidean balls, many at once.
+"""Sets of inputs to verify: boxes and Euclidean balls, many at once.
 
 A region is a family of M sets. Linear functions of the input have an exact maximum over each, and
 that is all that bounds by linear forms need. Forms may belong to each set (M, s, d), or be one for
@@ -30,7 +30,7 @@ class Region(Protocol):
         """M."""
 
     def __getitem__(self, which: slice | list[int]) -> Self:
-        """Some of the sets."""
+        """Return the sets selected by `which`."""
 
     def hull(self) -> tuple[Tensor, Tensor]:
         """Centre (1 or M, *shape) and radius (M, *shape) of the smallest box around each set."""
@@ -56,7 +56,7 @@ class Boxes:
 
     @classmethod
     def between(cls, lower: Tensor, upper: Tensor) -> Boxes:
-        """The boxes lower ≤ x ≤ upper, (M, *shape) each.
+        """Return the boxes lower ≤ x ≤ upper, (M, *shape) each.
 
         Raises:
             SparksError: when there are none, a lower end is above its upper end, or one is not
@@ -83,7 +83,7 @@ class Boxes:
         return len(self.radius)
 
     def __getitem__(self, which: slice | list[int]) -> Boxes:
-        """Some of the boxes."""
+        """Return the boxes selected by `which`."""
         centre = self.centre if len(self.centre) == 1 else self.centre[which]
         return replace(self, centre=centre, radius=self.radius[which])
 
@@ -128,7 +128,7 @@ class Balls:
         return len(self.free)
 
     def __getitem__(self, which: slice | list[int]) -> Balls:
-        """Some of the balls."""
+        """Return the balls selected by `which`."""
         return replace(self, free=self.free[which])
 
     def hull(self) -> tuple[Tensor, Tensor]:

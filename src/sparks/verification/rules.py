@@ -1,4 +1,4 @@
-"""What each module, function and method of PyTorch is, as layers that have bounds.
+"""Translation of PyTorch's modules, functions and methods into layers that have bounds.
 
 A rule that does not know an argument refuses it (`NoRule`). What is read here is compared with the
 network itself in `graph`: a rule that is wrong ends in an error, not in a wrong bound.
@@ -54,7 +54,7 @@ Push = Callable[..., int]
 
 
 def of_module(module: nn.Module, x: Tensor, y: Tensor) -> list[Layer]:
-    """The layers of a module from x to y, (n, *shape) each, one after the other."""
+    """Return the layers of a module from x to y, (n, *shape) each, in their order."""
     make = _MODULES.get(type(module))
     if make is None:
         raise NoRule
@@ -64,7 +64,7 @@ def of_module(module: nn.Module, x: Tensor, y: Tensor) -> list[Layer]:
 def of_function(
     called: Any, x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords
 ) -> list[Layer]:
-    """The layers of a function, or of a method given by name, whose first argument is x."""
+    """Return the layers of a function, or of a method given by name, whose first argument is x."""
     make = _FUNCTIONS.get(called)
     if make is None:
         raise NoRule
@@ -114,7 +114,7 @@ def _sum(
 
 
 def _product(push: Push, y: Tensor, args: Arguments, kwargs: Keywords) -> int:
-    """An activation times a constant, on either side."""
+    """Translate an activation times a constant, on either side."""
     given = _named(("input", "other"), args, kwargs)
     one, two = given.pop("input"), given.pop("other")
     if isinstance(one, Activation) and isinstance(two, Activation):
@@ -124,7 +124,7 @@ def _product(push: Push, y: Tensor, args: Arguments, kwargs: Keywords) -> int:
 
 
 def _quotient(push: Push, y: Tensor, args: Arguments, kwargs: Keywords) -> int:
-    """An activation divided by a constant."""
+    """Translate an activation divided by a constant."""
     given = _named(("input", "other"), args, kwargs)
     one, two = given.pop("input"), given.pop("other")
     if isinstance(two, Activation):
@@ -161,7 +161,7 @@ def _join(push: Push, y: Tensor, args: Arguments, kwargs: Keywords) -> int:
 
 
 def _constant(value: Any, x: Tensor, y: Tensor) -> Tensor:
-    """A number or tensor, so that it broadcasts over (b, *shape) of x for every b."""
+    """Return a number or tensor as a constant that broadcasts over (b, *shape) of x for every b."""
     if isinstance(value, bool) or not isinstance(value, int | float | Tensor):
         raise NoRule(f": it takes a {type(value).__name__}")
     if not isinstance(value, Tensor):
@@ -305,7 +305,7 @@ def _same(module: nn.Module, x: Tensor, y: Tensor) -> Layer:
 
 
 def _view(x: Tensor, y: Tensor) -> Layer:
-    """The same numbers in another shape."""
+    """Return the layer that reshapes x to the shape of y."""
     return Reshape(tuple(y.shape[1:]))
 
 

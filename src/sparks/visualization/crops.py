@@ -230,7 +230,7 @@ class Axes:
         return cls(firsts, weights)
 
     def flipped(self, which: Tensor) -> Axes:
-        """The same, with outputs in the opposite order where `which` (K,), on the CPU, says so."""
+        """Flip the order of the outputs of the crops marked in `which`, bool (K,), on the CPU."""
         mirror = to_device(which, self.weights.device)[:, None, None]
         return Axes(self.first, torch.where(mirror, self.weights.flip(1), self.weights))
 
@@ -251,7 +251,7 @@ class Cuts:
         return len(self.down.first)
 
     def part(self, which: slice) -> Cuts:
-        """Some of the crops."""
+        """Return the crops selected by `which`."""
         return Cuts(self.down.part(which), self.across.part(which))
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -266,7 +266,7 @@ class Cuts:
         return cut.view(shape).permute(0, 2, 3, 1, 4)
 
     def adjoint(self, gradient: Tensor, canvas: tuple[int, int]) -> Tensor:
-        """What the gradient of crops (K, N, C, h, w) is for the images (N, C, H, W).
+        """Return the gradient for images (N, C, H, W) of a gradient for crops (K, N, C, h, w).
 
         By hand, as autograd fills a canvas with zeros for each crop it has cut.
         """

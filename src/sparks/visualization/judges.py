@@ -77,7 +77,7 @@ class Jury:
 
     @property
     def features(self) -> Layer:
-        """Whose mean activations are features."""
+        """Layer whose mean activations serve as features."""
         return (*self.judges, self.own)[0].layer
 
     def natural(self, count: int, numbers: Numbers) -> None:
@@ -94,7 +94,7 @@ class Jury:
         self.spectrum(NATURAL, "logit", images, numbers)
 
     def likeness(self, name: str, kind: str, views: Tensor, numbers: Numbers) -> None:
-        """How much pictures are like real images, to a network.
+        """Score how similar pictures are to real images, in a network's features.
 
         Args:
             name: of the method.
@@ -111,7 +111,7 @@ class Jury:
     def classes(
         self, name: str, kind: str, views: Tensor, classes: Tensor, numbers: Numbers
     ) -> None:
-        """Which networks see the class that each picture was made for: the share of its views."""
+        """Record, for each network, the share of a picture's views classified as intended."""
         models = {judge.name: judge.model for judge in (self.own, *self.judges)}
         every, size = classes.repeat(len(views)), self.statistics.size
         found = transferability(models, views.flatten(0, 1), every, size)
@@ -135,7 +135,7 @@ class Jury:
         numbers.add({"FID resampled": resampled}, range(len(resampled)), name, kind)
 
     def spectrum(self, name: str, kind: str, images: Tensor, numbers: Numbers) -> None:
-        """How the power of pictures, as large as they are, lies over frequencies."""
+        """Score the power spectrum of pictures, at their own size, against the data set's."""
         scores = {
             "SpectrumDistance": spectrum_distance(images, self.statistics),
             "HighFrequencyShare": high_frequency_share(images),

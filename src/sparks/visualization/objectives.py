@@ -1,4 +1,4 @@
-"""What pictures are made for: n objectives on one network, optimised in one batch.
+"""Objectives of feature visualisation: n objectives on one network, optimised in one batch.
 
 >>> pictures = Ascent()(logits(model, [0, 3]), statistics, (64, 64))  # doctest: +SKIP
 """
@@ -54,7 +54,7 @@ class Objective:
 
 
 def logits(model: Model, classes: Sequence[int]) -> Objective:
-    """The logits of some classes."""
+    """Return the objective that maximises the logits of some classes."""
 
     def read(outputs: Tensor, index: Tensor) -> Tensor:
         _check_range("class", classes, outputs.shape[1])
@@ -91,7 +91,7 @@ def neurons(layer: Layer, chosen: Sequence[int], place: int | None = None) -> Ob
 
 
 def middle(layer: Layer) -> int:
-    """The middle place of a layer."""
+    """Return the middle place of a layer."""
     if layer.map_size is None:
         return layer.shape[0] // 2 if len(layer.shape) == 2 else 0
     height, width = layer.map_size

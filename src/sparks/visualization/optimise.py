@@ -38,7 +38,7 @@ class Pictures:
 
 @dataclass(frozen=True, kw_only=True)
 class Ascent:
-    """How pictures are optimised.
+    """Gradient ascent on pictures.
 
     Attributes:
         parametrisation: what pictures are made of.
@@ -165,7 +165,7 @@ class Ascent:
 
 
 def transparency(alpha: Tensor, quantile: float = 0.8) -> Tensor:
-    """How opaque each pixel of a picture is to be drawn, (n, H, W) in [0, 1].
+    """Return the opacity of each pixel of a picture, (n, H, W) in [0, 1].
 
     As in the released codes: clipped at a quantile of the picture, then divided by its largest.
 
@@ -192,7 +192,7 @@ def on_white(pictures: Pictures) -> Tensor:
 
 
 def _second(seed: int) -> int:
-    """A seed for crops and noise, whose stream is not that of any start."""
+    """Return a seed for crops and noise, whose stream is not that of any start."""
     return int(np.random.SeedSequence([seed, 1]).generate_state(1, np.uint64)[0])
 
 

@@ -1,4 +1,4 @@
-"""How a picture is written down, and how it moves along a gradient: MACO and its baselines.
+"""Parametrisations of pictures, and their gradient steps: MACO and its baselines.
 
 A parametrisation starts n pictures at once, all from the same seeded state: a picture depends on
 its objective and the seed, never on the others of its batch. Notation as in `spectrum`: z are
@@ -48,7 +48,7 @@ class Canvas(Protocol):
 
 
 class Parametrisation(Protocol):
-    """What pictures are made of."""
+    """A parametrisation of pictures."""
 
     def start(self, statistics: ImageStatistics, n: int, seed: int, device: torch.device) -> Canvas:
         """Start n equal pictures as large as the statistics."""
@@ -197,7 +197,7 @@ class _FixedMagnitude(torch.autograd.Function):
 
 
 def _odd(columns: Tensor) -> Tensor:
-    """What is at k less what is at -k, of columns (..., H, B). It is its own adjoint."""
+    """Return the value at k minus that at -k, of columns (..., H, B); it is self-adjoint."""
     return columns - mirrored(columns.mT).mT
 
 

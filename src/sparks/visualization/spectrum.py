@@ -1,4 +1,4 @@
-"""What the images of a data set have in common: colours, and how much of each frequency.
+"""Statistics of a data set's images: covariance of colours, and mean power at each frequency.
 
 Fitted to the images that a model was trained on, in two passes over batches of any number.
 """
@@ -163,7 +163,7 @@ def high_frequency_share(images: Tensor, above: float = 0.2) -> Tensor:
 
 
 def spectrum_distance(images: Tensor, statistics: ImageStatistics) -> Tensor:
-    """How far the radial power of pictures is from that of the data set, (N,), in decades.
+    """Return the distance of pictures' radial power from that of the data set, (N,), in decades.
 
     Root mean square over rings of the difference of log10 power, contrast left aside (the mean
     difference is taken off): 0 for the same law of frequency. Lower is better.
@@ -277,5 +277,5 @@ def self_conjugate(width: int) -> slice:
 
 
 def mirrored(column: Tensor) -> Tensor:
-    """The values at -k of a column (..., H) of values at k."""
+    """Return the values at -k of a column (..., H) of values at k."""
     return column.flip(-1).roll(1, -1)

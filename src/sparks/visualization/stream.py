@@ -20,7 +20,7 @@ _STEP, _ONE, _TWO = (
 
 
 def bits(n: int, key: int, device: torch.device | str) -> Tensor:
-    """The first n numbers of a stream, int64 (n,): all 64-bit numbers are as likely.
+    """Return the first n numbers of a stream, int64 (n,), uniform over all 64-bit integers.
 
     Args:
         n: how many.
@@ -46,5 +46,5 @@ def uniform(shape: Sequence[int], key: int, device: torch.device | str) -> Tenso
 
 
 def normal(shape: Sequence[int], key: int, device: torch.device | str) -> Tensor:
-    """Standard normal numbers, float32 of a shape: the quantiles of uniform ones."""
+    """Return standard normal numbers, float32 of a shape: the quantiles of uniform ones."""
     return uniform(shape, key, device).erfinv_().mul_(math.sqrt(2))

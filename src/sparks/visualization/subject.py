@@ -66,14 +66,14 @@ class Subject:
         return [int(c) for c in alive[steps.long()]]
 
     def one_of_each(self, count: int) -> Tensor:
-        """The first test image of each of the first classes."""
+        """Return the first test image of each of the first `count` classes."""
         labels, classes = self.test.labels, range(len(self.test.classes))
         return self.test.batch([int((labels == c).int().argmax()) for c in classes[:count]])
 
 
 @dataclass(frozen=True, eq=False)
 class Display:
-    """What the figures show: the first classes, some channels, and the commonest concepts.
+    """Pictures for the figures: of the first classes, some channels, and the commonest concepts.
 
     Attributes:
         subject: the network.
@@ -92,7 +92,7 @@ class Display:
     count: int
 
     def told(self) -> dict[str, Any]:
-        """What the pictures are of, by name."""
+        """Return the names of the classes, channels, concepts and layer of the pictures."""
         names = self.subject.test.classes
         return {
             "classes": list(names[: self.count]),
@@ -124,12 +124,12 @@ class Display:
         }
 
     def _commonest(self) -> list[int]:
-        """The concepts that crops show most on average, in units of their largest coefficient."""
+        """Return the concepts with the largest mean code over crops, in units of their maximum."""
         codes = self.concepts.codes
         share = codes.mean(0) / codes.amax(0).clamp(min=1e-12)
         return [int(c) for c in share.argsort(descending=True, stable=True)[: self.count]]
 
 
 def curve(name: str, frequencies: Tensor, power: Tensor) -> dict[str, Tensor]:
-    """A radial power, by the name of what it is of."""
+    """Return a radial power as two arrays, under the name of its source."""
     return {f"frequencies.{name}": frequencies.double(), f"power.{name}": power.double()}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Kept:
-    """What a study kept of one model.
+    """Arrays that a study stored of one model, for figures.
 
     Attributes:
         dataset: name of the data set, or empty.

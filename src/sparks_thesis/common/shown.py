@@ -1,4 +1,4 @@
-"""What CRAFT's figures show of one model."""
+"""Arrays of one model that CRAFT's figures draw."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Shown:
     arrays: Mapping[str, NDArray[Any]]
 
     def part(self, name: str) -> dict[str, NDArray[Any]]:
-        """The arrays of one figure, without its name."""
+        """Return the arrays of one figure, without its name."""
         return {
             key.removeprefix(f"{name}."): value
             for key, value in self.arrays.items()

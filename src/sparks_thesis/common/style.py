@@ -1,4 +1,4 @@
-"""How every figure looks: one style, one colour a method, the same bytes each time."""
+"""Style of every figure: one look, one colour a method, the same bytes each time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of a claim, and how a verdict follows from an interval and a criterion."""
+"""Outcome of a claim, and how a verdict follows from an interval and a criterion."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was measured for a claim, and what follows.
+    """Verdict on a claim, with the measurement behind it.
 
     Attributes:
         outcome: the verdict.

@@ -16,7 +16,7 @@ ROWS, CROPS = 3, 4  # concepts shown, and crops of each
 
 
 def explain_image(arrays: dict[str, NDArray[Any]], predicted: str) -> Any:
-    """A figure of an image: heat map on the left, its concepts on the right, one a row."""
+    """Draw an image: heat map on the left, its concepts on the right, one a row."""
     from matplotlib.figure import Figure
 
     count = min(ROWS, len(arrays["share"]))

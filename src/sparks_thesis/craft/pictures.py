@@ -1,4 +1,4 @@
-"""What CRAFT's figures show of one class: crops, maps, importances, a mistake."""
+"""Arrays for CRAFT's figures of one class: crops, maps, importances, a mistake."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sparks_thesis.craft.study import CraftStudy, OneClass
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """What is shown.
+    """Settings of CRAFT's figures.
 
     Attributes:
         target: class of the first figures, one that has test images predicted as it.
@@ -126,7 +126,7 @@ class Pictures:
 
 
 def mistake(model: Classifier, test: ImageSet) -> tuple[int, bool]:
-    """The test image that the model gets wrong most confidently; without any, its closest call.
+    """Return the most confidently misclassified test image, or without any, the closest call.
 
     Returns:
         Its number, and whether it is a mistake.

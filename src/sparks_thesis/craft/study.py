@@ -1,4 +1,4 @@
-"""What CRAFT's figures, tables and claims need of a model, class after class."""
+"""Measurements of a model, class by class, behind CRAFT's figures, tables and claims."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class OneClass:
 
 @dataclass(frozen=True, kw_only=True)
 class CraftStudy:
-    """How much of everything.
+    """Settings of the evaluation of CRAFT.
 
     Attributes:
         craft: concepts of the last layer, their importance and sub-concepts.
@@ -199,7 +199,7 @@ class CraftStudy:
     # --- importance of concepts ----------------------------------------------------------------
 
     def rankings(self, one: OneClass, concepts: Concepts) -> dict[str, Tensor]:
-        """The importance (k,) of each concept of a class, by method: the mean over test images."""
+        """Return, by method, the mean importance (k,) of each concept over test images."""
         u, head = concepts.coefficients(one.x), concepts.head
         published = replace(self.craft, importance=self.published)
         noise = torch.rand(concepts.k, generator=generators(u[:1], self.seed)[0])

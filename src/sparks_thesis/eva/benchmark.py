@@ -20,7 +20,7 @@ SLICE = 16
 
 
 class Scored(NamedTuple):
-    """What came of one method.
+    """Result of one method.
 
     Attributes:
         maps: (N, H, W).

@@ -23,7 +23,7 @@ TOLERANCE = 1e-6  # of overlaps that are as good as equal
 
 
 def _balls(table: pd.DataFrame) -> pd.DataFrame:
-    """Sampled, attacked and certified overlap of each image and radius, a row each."""
+    """Return sampled, attacked and certified overlap, one row for each image and radius."""
     rows = table[table["metric"].str.endswith("Overlap") & table["condition"].str.match("epsilon")]
     keys = ["dataset", "model", "seed", "image", "condition"]
     return rows.pivot_table(index=keys, columns="metric", values="value").reset_index()

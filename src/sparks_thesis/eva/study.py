@@ -1,4 +1,4 @@
-"""What is asked of EVA besides its maps: certificates, targeted changes, what a ball holds."""
+"""Measurements of EVA besides its maps: certificates, targeted changes, a slice of a ball."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _logits(model: nn.Module, x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def runner_up(model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
-    """The class with the largest logit but the target's, (N,)."""
+    """Return the class with the largest logit other than the target's, (N,)."""
     with evaluating(model):
         logits = _logits(model, x)
     others: Tensor = logits.scatter(1, target[:, None], -torch.inf)
@@ -56,7 +56,7 @@ def runner_up(model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
 def targeted(
     eva: EVA, model: nn.Module, x: Tensor, target: Tensor, toward: Tensor
 ) -> dict[str, Tensor]:
-    """Maps (N, H, W) of where more ink, and where less, leads to the class `toward` (N,)."""
+    """Return maps (N, H, W) of where more ink, and where less, leads to the class `toward` (N,)."""
     maps = {}
     for side in ("add", "remove"):
         one = [
@@ -79,7 +79,7 @@ def gains(
     draws: int = 20,
     seed: int = 0,
 ) -> dict[str, Tensor]:
-    """How far ink on the best pixels of targeted maps moves the margin, and on random ones.
+    """Return the gain in margin from ink on the top pixels of targeted maps, and on random pixels.
 
     Args:
         maps: from `targeted`.
@@ -128,7 +128,7 @@ def exploration(
     samples: int = 500,
     side: int = 61,
 ) -> dict[str, Tensor]:
-    """What a slice of the ball around one image holds, and what each method sees of it.
+    """Return a slice of the ball around one image, and what each method detects in it.
 
     The slice x + epsilon (a u + b v) is spanned by the signs of the margin's gradient, u, and by
     random signs v; it lies in the ball where |a| + |b| ≤ 1 (and beyond, where signs differ).
@@ -175,7 +175,7 @@ def exploration(
 
 
 def _path(attack: Attack, epsilon: float, model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
-    """Changes (steps, d), in units of epsilon, that a short attack goes through."""
+    """Return perturbations (steps, d), in units of epsilon, along the path of a short attack."""
     now, seen = x.clone(), []
     for _ in range(6):
         seen.append(((now - x) / epsilon).flatten())

@@ -132,7 +132,7 @@ def _stronger(scores: pd.DataFrame) -> str:
 
 
 def _seconds(row: Mapping[str, object] | None) -> float:
-    """Published seconds of one explanation: the paper gives totals ("500 explanations")."""
+    """Return published seconds an explanation: the paper gives totals ("500 explanations")."""
     if row is None:
         return float("nan")
     count = float(str(row["condition"]).split()[0])

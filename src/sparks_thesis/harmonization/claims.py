@@ -47,7 +47,7 @@ class ImprovesBoth:
 
 @dataclass(frozen=True)
 class GainOrder:
-    """harm-gain-order: the architectures in the order of what they gain in alignment.
+    """harm-gain-order: the architectures ordered by their gain in alignment.
 
     Attributes:
         order: our architectures, the largest gain first.
@@ -213,7 +213,7 @@ class LipschitzAligned:
 
 
 def _all_above(gains: Sequence[Interval], told: str) -> Verdict:
-    """Judge "every gain is above 0" by the smallest, whose number of seeds `{}` in `told` is."""
+    """Judge "every gain is above 0" by the smallest; `text` gets its number of seeds at `{}`."""
     smallest = min(gains, key=lambda gain: gain.mean)
     return judged([above(gain, 0.0) for gain in gains], smallest, told.format(smallest.n))
 
@@ -226,7 +226,7 @@ def _of_networks(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _architectures(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The numbers of each architecture that has a baseline and a harmonized network."""
+    """Return the rows of each architecture that has a baseline and a harmonized network."""
     found = []
     for name, rows in _of_networks(table).groupby("architecture"):
         weights = _seeds(rows, *ALIGNMENT).columns
@@ -236,7 +236,7 @@ def _architectures(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _best_weight(rows: pd.DataFrame) -> float:
-    """The λ > 0 of the highest mean alignment."""
+    """Return the λ > 0 of the highest mean alignment."""
     wide = _seeds(rows, *ALIGNMENT)
     weights = [weight for weight in map(float, wide.columns) if weight > 0]
     return max(weights, key=lambda weight: float(wide[weight].mean()))

@@ -134,7 +134,7 @@ def _at_last(table: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, pd.DataFra
 
 
 def _shortfall(wide: pd.DataFrame, metric: str, method: str, bootstrap: Bootstrap) -> Interval:
-    """How far a method is from the optimum, in standard deviations of the optimum over images."""
+    """Return a method's distance from the optimum, in standard deviations over images."""
     best = wide[OPTIMUM]
     spread = float(best.std(ddof=0)) if metric != "C-MuFidelity" else 1.0
     size = spread if spread > 0 else 1.0  # a single image has no spread

@@ -61,7 +61,7 @@ class Prevalence:
 
 
 def _ends(concepts: pd.DataFrame) -> Any:
-    """How far the interval of each reliability goes down and up, (2, concepts)."""
+    """Return the lengths of each reliability's error bar downwards and upwards, (2, concepts)."""
     ends = []
     for reliability, images in zip(concepts["Reliability"], concepts["Dominated"], strict=True):
         right = np.arange(round(images)) < round(reliability * images)

@@ -1,4 +1,4 @@
-"""What the figures, tables and claims of the holistic framework need of a model."""
+"""Measurements of a model behind the figures, tables and claims of the holistic framework."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Pooled(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class HolisticStudy:
-    """How much of everything.
+    """Settings of the evaluation of the holistic framework.
 
     Attributes:
         dictionary: whose concepts are ranked, drawn and pushed.
@@ -237,7 +237,7 @@ class HolisticStudy:
         }
 
     def sweep(self, one: ClassData, fitted: Pooled, numbers: Numbers) -> None:
-        """The same against the number of concepts."""
+        """Score every dictionary at each number of concepts in `sizes`."""
         for size in self.sizes:
             for name, method in self.dictionaries.items():
                 active = getattr(method, "active", None)
@@ -273,7 +273,7 @@ class HolisticStudy:
             numbers.add(values, one.index, label, layer.name)
 
     def methods_for(self, head: torch.nn.Module, u: Tensor) -> dict[str, Explain]:
-        """The methods that can explain it: some need a ReLU, and none follows the last layer."""
+        """Return the methods that can explain `head`: some need a ReLU, which it may lack."""
 
         def refused(method: RectifiedBackward) -> bool:
             try:
@@ -289,7 +289,7 @@ class HolisticStudy:
         }
 
     def identities(self, one: ClassData, concepts: Concepts, numbers: Numbers) -> None:
-        """How far each method is from the contributions u_i γ_i at the last layer."""
+        """Measure the distance of each method from the contributions u_i γ_i at the last layer."""
         u, head = concepts.coefficients(one.x), concepts.head
         target = torch.full((len(u),), one.target, dtype=torch.int64)
 
@@ -317,7 +317,7 @@ class HolisticStudy:
     def clusters(
         self, one: ClassData, concepts: Concepts, test: Classified, numbers: Numbers
     ) -> None:
-        """Which concept decides each test image of the class, and whether it is recognised."""
+        """Record which concept decides each test image of the class, and its correctness."""
         index = (test.images.labels == one.target).nonzero()[:, 0][: self.cluster_images]
         u = concepts.coefficients(test.images.batch(index))
         target = torch.full((len(u),), one.target, dtype=torch.int64)
@@ -374,7 +374,7 @@ class HolisticStudy:
                 numbers.add(named, one.index, name, layer.name, f"t = {t:g}")
 
     def _next_class(self, place: int, train: Classified, test: Classified) -> ClassData | None:
-        """The class measured after this one, or the first after the last; None without another."""
+        """Return the next class measured, the first one after the last; None without another."""
         found = measurable(train, test, (self.fit_images, self.images), (2 * self.folds, 1), EVERY)
         if len(found) < 2:
             return None
@@ -388,5 +388,5 @@ def mean_known(values: Tensor | Sequence[float]) -> float:
 
 
 def one_logit(concepts: Concepts, one: ClassData) -> Tensor:
-    """The model's own logit of the class, (N,)."""
+    """Return the model's own logit of the class, (N,)."""
     return concepts.layer.logits(concepts.layer.activations(one.x))[:, one.target]

@@ -39,7 +39,7 @@ Content = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What is refused.
+    """Thresholds above or below which an answer file is refused.
 
     Attributes:
         fastest_ms: nobody looks and answers in less.
@@ -62,7 +62,7 @@ class Limits:
 
 
 class _Refused(Exception):
-    """Why a file does not count."""
+    """Reason for which an answer file is refused."""
 
 
 def read_answers(
@@ -293,6 +293,6 @@ def _table(accepted: Sequence[Content], key: Key, seed: int) -> pd.DataFrame:
 
 
 def _answered(content: Content) -> str:
-    """What was answered and where, and nothing of who and when."""
+    """Return a digest of the answers and their conditions, free of the participant's identity."""
     told = [content[name] for name in ("scenario", "condition", "answers", "checks")]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What the page does not tell: what the model says of every image, and the conditions' labels."""
+"""Answer key of a study: the model's outputs and the conditions' labels, absent from the page."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Key:
     """The key of a study.
 
     Attributes:
-        study: digest of what is shown, the same in every file of answers to it.
-        scenarios: name → what is asked.
+        study: digest of the material shown, the same in every file of answers to it.
+        scenarios: name → its questions.
     """
 
     study: str

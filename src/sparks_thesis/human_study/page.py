@@ -35,7 +35,7 @@ COLUMNS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Wording:
-    """What a study says of itself.
+    """Texts of a study's page, and the time that its buttons wait.
 
     Attributes:
         title: of the page.
@@ -136,7 +136,7 @@ def _asked(scenario: Scenario) -> Asked:
 
 
 def _shown(folder: Path, place: str, scenario: Scenario) -> dict[str, Any]:
-    """Write the pictures of a scenario, and tell the page of them: nothing of what it asks."""
+    """Write the pictures of a scenario and describe them to the page, without the right answers."""
     (folder / place).mkdir(parents=True)
     tensors = {name: tensor.numpy() for name, tensor in scenario.tensors.items()}
     sessions: list[dict[str, Any]] = [

@@ -1,4 +1,4 @@
-"""What the answers of people tell: accuracy, Utility-K, Utility, ANOVA and Tukey's test."""
+"""Results of the human study: accuracy, Utility-K, Utility, ANOVA and Tukey's test."""
 
 from __future__ import annotations
 

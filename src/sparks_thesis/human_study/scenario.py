@@ -30,7 +30,7 @@ class Seen(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Which images are seen when.
+    """Assignment of images to sessions.
 
     Attributes:
         classes: what participants choose from, as numbers of the data set's classes.
@@ -45,7 +45,7 @@ class Plan(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """What every participant goes through; the defaults are the paper's (section 4).
+    """Design of the experiment for each participant; the defaults are the paper's (section 4).
 
     Attributes:
         sessions: one after the other, examples then questions.
@@ -168,7 +168,7 @@ def _pixels(images: ImageSet, indices: Sequence[int] | Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Scenario:
-    """What participants see of one model on one data set. The examples are the first images.
+    """Material that participants see of one model on one data set; the first images are examples.
 
     Attributes:
         name: data set and model.

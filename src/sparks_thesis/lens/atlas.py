@@ -1,4 +1,4 @@
-"""What Lens shows of one class: its concepts, how much they count, and where they are seen."""
+"""Atlas of one class for Lens: its concepts, their importance, and where they occur in images."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class ClassAtlas:
 
     @property
     def important(self) -> Tensor:
-        """Whether each concept contributes most to at least ten images, bool (k,)."""
+        """Mark the concepts that contribute most to at least ten images, bool (k,)."""
         return self.tensors["counts"] >= IMPORTANT
 
     def concepts(self, layer: Layer) -> Concepts:
@@ -98,7 +98,7 @@ class ClassAtlas:
 
 @dataclass(frozen=True, kw_only=True)
 class Surveyor:
-    """How the classes of a model are surveyed.
+    """Builds the atlas of a model's classes.
 
     Attributes:
         craft: how concepts are found; its importance is not used, since a concept's share of the
@@ -267,7 +267,7 @@ class Surveyor:
     def _seen(
         self, concepts: Concepts, x: Tensor, activations: Tensor, gave: Tensor
     ) -> dict[str, Tensor]:
-        """Where each concept is, on the images that it contributes most to."""
+        """Return the maps of each concept on the images that it contributes most to."""
         mapped, maps = [], []
         for concept, column in enumerate(gave.T):
             chosen = column.topk(min(self.mapped, len(x))).indices

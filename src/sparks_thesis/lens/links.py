@@ -1,4 +1,4 @@
-"""What concepts have to do with each other, and with classes: cosines, a plane, links."""
+"""Similarity of concepts to each other and to classes: cosines, a plane, links."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLOCK = 1024
 
 
 def class_vectors(layer: Layer, x: Tensor) -> Tensor:
-    """The vector of each class in activation space, (classes, p).
+    """Return the vector of each class in activation space, (classes, p).
 
     The derivative of the class's logit with respect to the mean activation, averaged over images:
     the row of the weight matrix where the head is linear.
@@ -64,7 +64,7 @@ def in_plane(distance: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class Alike:
-    """Which concepts of other classes are listed as similar.
+    """Selection of the concepts of other classes that are listed as similar.
 
     Attributes:
         most: of each concept, the nearest ones.

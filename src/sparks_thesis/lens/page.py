@@ -1,4 +1,4 @@
-"""What the pages of a class show: numbers and charts for the template, images as files."""
+"""Contents of a class's pages: numbers and charts for the template, images as files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far an image is, in feature space, from the images that a model was surveyed on.
+"""Distance of an image, in feature space, from the images that the atlas was built from.
 
 The features of an image are the mean and the standard deviation of each channel over places, at a
 layer whose maps are an eighth of the image's side: deep enough to tell photographs from drawings,
@@ -47,12 +47,12 @@ class Distance(NamedTuple):
 
     @property
     def known(self) -> bool:
-        """Whether there are enough held-out images to tell that one is far."""
+        """True if there are enough held-out images to call one far."""
         return 1 / (self.held_out + 1) <= LEVEL
 
     @property
     def far(self) -> bool:
-        """Whether so few held-out images would be as far with a probability of `LEVEL` at most.
+        """True if the image is farther than the held-out ones at the significance `LEVEL`.
 
         Among exchangeable images, (1 + farther) / (1 + held out) is below any level with at most
         that probability (a conformal p-value).

@@ -192,7 +192,7 @@ def create_app(
 
 
 def is_named(host: str, hosts: Collection[str], addresses: bool) -> bool:
-    """Whether a request's `Host` is one of the page's names, which any address may be."""
+    """Return whether a request's `Host` is one of the page's names, or an address where allowed."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
         if name in hosts:
@@ -204,7 +204,7 @@ def is_named(host: str, hosts: Collection[str], addresses: bool) -> bool:
 
 
 def is_own(origin: str | None, site: str | None, host: str) -> bool:
-    """Whether a request comes from the page itself, or from no page at all.
+    """Return whether a request comes from the page itself, or from no page at all.
 
     Browsers say where a form comes from; another site's form reaches a page on this machine.
 
@@ -219,7 +219,7 @@ def is_own(origin: str | None, site: str | None, host: str) -> bool:
 
 
 def shown(x: Tensor, found: Explained) -> dict[str, Any]:
-    """What the template shows of an explanation; images as data addresses."""
+    """Return the template's values for an explanation; images as data URLs."""
     image = as_bytes(x)
     return {
         "image": webp(image),

@@ -1,4 +1,4 @@
-"""What is said of 1-Lipschitz networks, as numbers of any network: one value an input."""
+"""Per-input measurements behind the papers' claims about 1-Lipschitz networks, for any network."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def followed(
     target: Tensor,
     steps: Sequence[float],
 ) -> tuple[dict[float, dict[str, Tensor]], Tensor]:
-    """Whether the model, and an independent classifier, see the other class in counterfactuals.
+    """Test whether the model and an independent classifier see the other class in counterfactuals.
 
     Args:
         model: in evaluation mode.

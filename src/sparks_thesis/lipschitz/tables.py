@@ -208,7 +208,7 @@ class LipschitzMore:
 
 
 def _broken(group: pd.DataFrame) -> tuple[int, int] | None:
-    """How many certificates an attack broke, of how many."""
+    """Return the number of certificates that an attack broke, and their total; None without any."""
     wide = group[group["metric"].isin(["CertifiedRadius", "AttackNorm"])].pivot_table(
         index=["seed", "image"], columns="metric", values="value"
     )

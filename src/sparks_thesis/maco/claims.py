@@ -157,7 +157,7 @@ _ORDER = [Outcome.CONTRADICTED, Outcome.INCONCLUSIVE, Outcome.REPLICATED]
 
 @dataclass(frozen=True)
 class HumanPrediction:
-    """maco-human-prediction: pictures by MACO tell more of what a unit responds to.
+    """maco-human-prediction: MACO's pictures predict a unit's responses better.
 
     The claim is about people. A machine answers here, so it can be contradicted or not for the
     machine alone, and the verdict says so.

@@ -1,4 +1,4 @@
-"""What figures, tables and claims on MACO need of a model: pictures by each method, scores."""
+"""Pictures of a model by each method, and their scores, for MACO's figures, tables and claims."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SEEN, VIEWS = ", as seen", 8
 
 @dataclass(frozen=True, eq=False)
 class Goals:
-    """What every method draws.
+    """Objectives that every method visualises.
 
     Attributes:
         classes: whose logits.
@@ -48,7 +48,7 @@ class Goals:
 
 @dataclass(frozen=True, kw_only=True)
 class MacoStudy:
-    """How many pictures of what.
+    """Settings of the evaluation of MACO.
 
     Attributes:
         methods: name → how pictures are made.
@@ -169,7 +169,7 @@ class MacoStudy:
         views: Mapping[str, Tensor],
         numbers: Numbers,
     ) -> None:
-        """What networks say of the views of every kind of picture."""
+        """Score the views of every kind of picture by the networks of the jury."""
         for kind, view in views.items():
             jury.likeness(name, kind + seen, view, numbers)
         classes = torch.tensor(list(goals.classes)).repeat(self.starts)
@@ -179,7 +179,7 @@ class MacoStudy:
     def _views(
         self, ascent: Ascent, made: Mapping[str, Pictures], size: tuple[int, int]
     ) -> dict[str, dict[str, Tensor]]:
-        """What networks are shown of pictures: all of each; and crops, as the ascent saw them.
+        """Return the views of pictures to be scored: whole pictures, and crops as in the ascent.
 
         Returns:
             "" and `SEEN` → kind → (v, n, C, h, w), at the size of the networks' input.
@@ -202,7 +202,7 @@ class MacoStudy:
         views: Tensor,
         numbers: Numbers,
     ) -> None:
-        """Whether each concept's picture shows it more than the class's other concepts."""
+        """Score whether each concept's picture activates it more than the class's others."""
         parts = torch.split(views, [concepts.k for _, concepts, _ in found], 1)
         size = (views.shape[3], views.shape[4])
         for (target, concepts, _), own in zip(found, parts, strict=True):
@@ -214,7 +214,7 @@ class MacoStudy:
     def _observed(
         self, subject: Subject, goals: Goals, name: str, pictures: Pictures, numbers: Numbers
     ) -> None:
-        """Whether a machine tells from a channel's picture which image it responds to more."""
+        """Score whether a simulated observer picks the image that a channel responds to more."""
         queries, drawn = subject.queries, list(goals.channels)
         responses = subject.responses[:, drawn]
         generator = torch.Generator().manual_seed(self.seed)

@@ -26,12 +26,12 @@ UNITS = {"%": 100.0, "kB": 1e-3}  # what our numbers (shares, bytes) are multipl
 
 @dataclass(frozen=True)
 class Comparison:
-    """Which published numbers stand beside which of ours.
+    """Pairing of published numbers with ours.
 
     Attributes:
         theirs: column of the published table → value; rows that have all of them are compared.
         ours: column of our tidy table → the value to look for there; the columns `method`,
-            `metric` and `condition` are looked for as published where they are not told; null: any.
+            `metric` and `condition` are as published where they are not given; null: any value.
         experiment: whose scores ours are among.
     """
 
@@ -40,14 +40,14 @@ class Comparison:
     ours: Mapping[str, Any]
 
     def rows(self, published: pd.DataFrame) -> pd.DataFrame:
-        """The published rows that are compared."""
+        """Return the published rows that are compared."""
         chosen = pd.Series(True, index=published.index)
         for column, value in self.theirs.items():
             chosen &= published[column].astype(str) == str(value)
         return published[chosen]
 
     def key(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Where our counterpart of a published row is found; undegraded is condition ""."""
+        """Return the key of our row for a published one; undegraded networks have condition ""."""
         condition = "" if row["condition"].endswith(" 0%") else row["condition"]
         told = {"method": row["method"], "metric": row["metric"], "condition": condition}
         return {column: v for column, v in {**told, **self.ours}.items() if v is not None}
@@ -113,7 +113,7 @@ class _Ours:
         self.folds: dict[str, Scored] = {}
 
     def value(self, experiment: str, key: Mapping[str, Any]) -> float:
-        """The number; NaN where this run has none."""
+        """Return the number; NaN where this run has none."""
         table = self.tables.get(experiment)
         if table is None:
             return float("nan")

@@ -84,7 +84,7 @@ class _Scores:
         return _Scores(self.values[which], self.methods, self.forwards)
 
     def ratio(self, margin: float) -> tuple[float, str, int, int]:
-        """The ratio, the best rival, its forward passes and HSIC's (0: never as good)."""
+        """Return the ratio, the best rival, its forward passes and HSIC's (0: never as good)."""
         means = np.nanmean(self.values, axis=0)
         hsic = self.methods == "HSIC"
         top = int(np.where(hsic, -np.inf, means).argmax())

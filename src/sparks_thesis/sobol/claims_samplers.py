@@ -66,7 +66,7 @@ class QuasiMonteCarloConverges:
 
     Attributes:
         sampler: the sequence judged.
-        published: the sequence as released, told besides.
+        published: the sequence as released, reported besides.
         bootstrap: of the mean logarithm of the ratio of errors, over images or repeats.
     """
 

@@ -37,7 +37,7 @@ class Samplers:
     """Errors on functions whose indices are known, and rank correlations on images.
 
     Attributes:
-        points: N at which biases are told in numbers.
+        points: N at which the caption states biases.
         bootstrap: of the means, over repeats or images.
     """
 

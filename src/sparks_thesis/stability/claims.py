@@ -27,7 +27,7 @@ NO_FOLDS = "no network was trained on folds"
 def judge(found: Mapping[str, Estimate], prefix: str, threshold: float = 0.0) -> Verdict:
     """Judge "above the threshold" for every estimate; the lowest is the effect.
 
-    One that does not exist leaves the claim open, and is told.
+    An estimate that does not exist leaves the claim open, and the verdict names it.
     """
     outcomes = {name: above(e.interval(), threshold) for name, e in found.items()}
     known = {name: e for name, e in found.items() if not np.isnan(e.value)}
@@ -62,7 +62,7 @@ def _methods(scored: Scored, dataset: str, model: str) -> list[str]:
 
 @dataclass(frozen=True)
 class _OnFolds:
-    """What all claims here share.
+    """Base class of the claims about networks trained on folds.
 
     Attributes:
         bootstrap: over images within folds.
@@ -73,7 +73,7 @@ class _OnFolds:
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def runs(self, scored: Scored) -> list[tuple[str, str]]:
-        """(data set, model) of the networks that were trained on folds."""
+        """Return (data set, model) of the networks that were trained on folds."""
         return [key for key in scored.images if key[1] in self.models]
 
 

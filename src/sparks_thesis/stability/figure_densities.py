@@ -29,7 +29,7 @@ class Densities:
 
     Attributes:
         methods: labels of the methods, in their order; those that were run are shown.
-        models: names of the models that belong here; those not run are told in the caption.
+        models: names of the models that belong here; the caption names those that were not run.
         condition: of the networks; "" for those that are not degraded.
     """
 

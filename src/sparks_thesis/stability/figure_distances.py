@@ -67,7 +67,7 @@ TOLERANCE = 0.02
 
 
 def falls(curve: pd.DataFrame) -> bool:
-    """Whether a mean curve falls somewhere: below what it reached before, by more than that."""
+    """Return whether a mean curve falls below its earlier maximum by more than the tolerance."""
     mean = curve["mean"]
     return bool((mean.cummax() - mean).max() > TOLERANCE * (mean.max() - mean.min()))
 

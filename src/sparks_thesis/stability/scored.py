@@ -100,7 +100,7 @@ class Scored:
         return Estimate(float(means[0]), means[1:], len(rows), self.bootstrap.level)
 
     def _units(self, dataset: str, model: str, rows: pd.DataFrame) -> NDArray[np.int64]:
-        """Which image each row is about, as an index into the weights."""
+        """Return the image of each row, as an index into the weights."""
         place = self.images[(dataset, model)].set_index(["seed", "image"])
         unit = place.assign(unit=range(len(place)))["unit"]
         return unit.reindex(pd.MultiIndex.from_frame(rows[["seed", "image"]])).to_numpy(np.int64)

@@ -96,7 +96,7 @@ def _cell(row: Mapping[Hashable, Any] | None, metric: str) -> str:
 
 
 def _published(published: pd.DataFrame | None) -> dict[tuple[str, str, str], float]:
-    """(data set, metric, method) → the printed value, of plain networks."""
+    """Return (data set, metric, method) → the printed value, of plain networks."""
     if published is None:
         return {}
     plain = published[~published["model"].str.contains("Lipschitz")]

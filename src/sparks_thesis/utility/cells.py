@@ -1,7 +1,7 @@
-"""What a simulated meta-predictor sees: an image as cells, and a map as attention to them.
+"""Input of a simulated meta-predictor: an image as cells, and a map as attention to them.
 
 The description of a cell is made by hand and knows neither the explained model nor its outputs:
-colours, their spread, and edges. A learner that used the model's own features would be told the
+colours, their spread, and edges. A learner that used the model's own features would know the
 answer.
 """
 

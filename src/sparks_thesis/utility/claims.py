@@ -1,7 +1,7 @@
 """Claims of "What I Cannot Predict, I Do Not Understand" (colin2022utility).
 
 They are about people, of whom only printed summaries exist. Verdicts are about simulated
-meta-predictors, and say so; what the printed numbers give is told beside them. One claim is about
+meta-predictors, and say so; they also state what the printed numbers give. One claim is about
 the printed numbers themselves.
 """
 
@@ -27,7 +27,7 @@ P = 0.05  # significance, as in the paper
 
 @dataclass(frozen=True)
 class _OnScenarios:
-    """What the claims about simulated participants share.
+    """Base class of the claims about simulated participants.
 
     Attributes:
         scenarios: "bias", "rule" and "hard" → our data set for it.

@@ -26,7 +26,7 @@ from sparks_thesis.utility.learners import Evidence, Ints, Learner, answers
 
 @dataclass(frozen=True)
 class Scenario:
-    """What participants are shown and asked.
+    """Material that simulated participants see and are tested on.
 
     Attributes:
         name: in the answers.

@@ -96,7 +96,7 @@ class Chimera:
         return len(self.cast.class_parts)
 
     def scene(self, index: int, split: str = "test") -> Scene:
-        """What stands where in image `index` of a split."""
+        """Return the scene of image `index` of a split: its class, background and parts."""
         bias = 0.0 if split == "test" else self.bias
         least, most = self.radius
         rng = self._rng(split, index, 0)
@@ -177,7 +177,7 @@ class Chimera:
 
 
 def _box(parts: NDArray[np.uint8], wanted: Sequence[int]) -> tuple[int, int, int, int]:
-    """The tight box x0, y0, x1, y1 (the last two exclusive) around the parts `wanted`."""
+    """Return the tight box x0, y0, x1, y1 (the last two exclusive) around the parts `wanted`."""
     diagnostic = np.isin(parts, [part + 1 for part in wanted])
     rows, columns = np.flatnonzero(diagnostic.any(1)), np.flatnonzero(diagnostic.any(0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

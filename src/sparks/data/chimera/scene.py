@@ -55,7 +55,7 @@ def sample_scene(
     radius: tuple[float, float] = RADIUS,
     cast: Cast = PAIRS,
 ) -> Scene:
-    """A random scene of class `label` of `cast`, with 1 to `distractors` distractors.
+    """Sample a scene of class `label` of `cast`, with 1 to `distractors` distractors.
 
     With probability `bias` its background is the class's own, otherwise any, all equally likely.
     The number of draws does not depend on `bias`, so everything but the background's choice is the
