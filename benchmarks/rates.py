@@ -23,7 +23,7 @@ from harness import grid
 from harness.compose import compose, part
 from harness.loading import classifier
 from harness.resources import machine
-from sparks.engine.running import evaluating
+from sparks.engine.inference import evaluating
 from sparks.models.folded import channels_last_weights, folded
 
 OUT = Path("benchmarks/results/rates.json")

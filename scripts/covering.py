@@ -24,7 +24,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from harness.loading import build, concept_layers, trained
     from sparks.artifacts import save_table, save_tensors
     from sparks.concepts.layer import Layer
-    from sparks.concepts.numbers import Numbers
+    from sparks.concepts.recorder import MetricRecorder
     from sparks.data import ImageSet
     from sparks_thesis.lens import Atlas
     from sparks_thesis.lens.atlas import as_bytes
@@ -35,7 +35,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     layer = Layer(model, name, test.batch([0]))
     names = cfg.wildcards
     atlas = Atlas(Path(inputs["table"]).with_suffix(""), names["dataset"], names["model"])
-    measure, numbers, pictures = build(cfg["studies.covering.measure"]), Numbers(), {}
+    measure, recorder, pictures = build(cfg["studies.covering.measure"]), MetricRecorder(), {}
     for target, class_name in atlas.names.items():
         if cfg["studies.covering.classes"] is None or class_name in cfg["studies.covering.classes"]:
             one = atlas.load(target)
@@ -61,8 +61,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
                         "CoveredElsewhere": found.elsewhere[cover],
                         "CoveredArea": found.area,
                     }
-                    numbers.add(values, index[found.index], str(concept + 1), cover, class_name)
-    table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
+                    recorder.add(values, index[found.index], str(concept + 1), cover, class_name)
+    table = recorder.table(names["dataset"], names["model"], int(names["seed"]))
     save_table(outputs["table"], table, cfg.provenance())
     save_tensors(outputs["pictures"], pictures, cfg.provenance())
 

@@ -12,7 +12,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     from harness.loading import build, tidy
     from sparks.artifacts import save_table
-    from sparks.stability.moves import noises, pixels, shifts
+    from sparks.stability.distance_sensitivity import noises, pixels, shifts
 
     distances = build(cfg["studies.stability.distances"])
     deviations = cfg["studies.stability.noises"]

@@ -14,7 +14,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from harness.loading import build, tidy
     from sparks.artifacts import save_table, save_tensors
     from sparks.lipschitz import snowflakes
-    from sparks.lipschitz.snowflake import OneLogit, steps_and_levels
+    from sparks.lipschitz.koch_snowflake import OneLogit, steps_and_levels
     from sparks.models import seeded
     from sparks.models.lipschitz import LipschitzMLP
     from sparks.training import fit

@@ -70,7 +70,7 @@ def _train(
 ) -> "list[History]":
     """Train the networks in place, together where that can be."""
     from harness.loading import build
-    from sparks.training import fit, fit_together, why_apart
+    from sparks.training import fit, fit_ensemble, vectorisation_blocker
 
     # The images held out are for explanations: they choose no epoch.
     alone = {"validation": 0.0, "keep": "last", "patience": None}
@@ -80,9 +80,9 @@ def _train(
     device = cfg["device"]
     apart: str | None = "studies.stability.together is false"
     if cfg["studies.stability.together"]:
-        apart = why_apart(models, trains, settings, device, loss)
+        apart = vectorisation_blocker(models, trains, settings, device, loss)
     if apart is None:
-        return fit_together(models, trains, settings, seeds, device, checkpoints[0], "folds")
+        return fit_ensemble(models, trains, settings, seeds, device, checkpoints[0], "folds")
     print(f"Folds are trained one after the other: {apart}.", flush=True)
     return [
         fit(model, train, None, settings, seed, device, path, f"fold {fold}", loss)

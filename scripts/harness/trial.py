@@ -22,12 +22,12 @@ from harness.checks import REFUSED, TRYING, Unit
 from harness.downloads import publisher
 from harness.loading import build, classifier
 from sparks.attribution import EVA, Captum, GradCAM, OnEmbeddings, Saliency
-from sparks.attribution.rectified import RectifiedBackward
+from sparks.attribution.guided_backprop import RectifiedBackward
 from sparks.concepts import CraftMaps
 from sparks.data.fetch import Published, unreachable
 from sparks.engine.core import Engine
-from sparks.engine.designs import Design, Stored
-from sparks.engine.domains import Domain
+from sparks.engine.designs import Design, FixedMasks
+from sparks.engine.maskers import Masker
 from sparks.engine.memory import available_memory
 from sparks.errors import SparksError
 from sparks.metrics import AverageStability
@@ -375,16 +375,16 @@ class MadeUp(Engine):
         x: Tensor,
         target: Tensor | None,
         design: Design | Tensor,
-        domain: Domain,
+        masker: Masker,
         perturbation: Any = None,
         output: str = "logit",
     ) -> Tensor:
         """Random scores (N, n), the same every time; see `Engine.score`."""
-        masks = Stored(design) if isinstance(design, Tensor) else design
-        if masks.d != domain.d:
-            raise SparksError(f"the design has {masks.d} features, the inputs have {domain.d}")
+        masks = FixedMasks(design) if isinstance(design, Tensor) else design
+        if masks.d != masker.d:
+            raise SparksError(f"the design has {masks.d} features, the inputs have {masker.d}")
         first = torch.zeros(1, dtype=torch.int64)
-        domain.expand(masks.masks(first, first))
+        masker.expand(masks.masks(first, first))
         return torch.rand(len(x), masks.n, generator=torch.Generator().manual_seed(0))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sparks.engine.running import Model, device_of, evaluating
+from sparks.engine.inference import Model, device_of, evaluating
 from sparks.errors import SparksError
 from sparks.metrics.maps import check_maps, descending_ranks
 

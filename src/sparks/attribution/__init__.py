@@ -25,46 +25,46 @@ from typing import TYPE_CHECKING
 from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
+    from sparks.attribution.baselines import BottomUp, Input, Random
     from sparks.attribution.cam import GradCAM, GradCAMPlusPlus
     from sparks.attribution.captum import Captum
-    from sparks.attribution.control import BottomUp, Input, Random
     from sparks.attribution.eva import EVA
     from sparks.attribution.gradient import GradientInput, IntegratedGradients, Saliency
     from sparks.attribution.greedy import Greedy
+    from sparks.attribution.guided_backprop import DeconvNet, GuidedBackprop
     from sparks.attribution.hsic import HSIC
     from sparks.attribution.lime import LIME
-    from sparks.attribution.noisy import SmoothGrad, SquareGrad, VarGrad
     from sparks.attribution.occlusion import Occlusion
-    from sparks.attribution.rectified import DeconvNet, GuidedBackprop
     from sparks.attribution.rise import RISE
     from sparks.attribution.shap import KernelSHAP
+    from sparks.attribution.smoothgrad import SmoothGrad, SquareGrad, VarGrad
     from sparks.attribution.sobol import Sobol
     from sparks.attribution.words import OnEmbeddings
 
 _MODULES = {
-    "BottomUp": "control",
+    "BottomUp": "baselines",
     "EVA": "eva",
     "Greedy": "greedy",
     "Captum": "captum",
-    "DeconvNet": "rectified",
+    "DeconvNet": "guided_backprop",
     "GradCAM": "cam",
     "GradCAMPlusPlus": "cam",
     "GradientInput": "gradient",
-    "GuidedBackprop": "rectified",
+    "GuidedBackprop": "guided_backprop",
     "HSIC": "hsic",
-    "Input": "control",
+    "Input": "baselines",
     "IntegratedGradients": "gradient",
     "KernelSHAP": "shap",
     "LIME": "lime",
     "Occlusion": "occlusion",
     "OnEmbeddings": "words",
     "RISE": "rise",
-    "Random": "control",
+    "Random": "baselines",
     "Saliency": "gradient",
-    "SmoothGrad": "noisy",
+    "SmoothGrad": "smoothgrad",
     "Sobol": "sobol",
-    "SquareGrad": "noisy",
-    "VarGrad": "noisy",
+    "SquareGrad": "smoothgrad",
+    "VarGrad": "smoothgrad",
 }
 
 __all__ = [

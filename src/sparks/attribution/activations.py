@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from sparks.engine.running import Model, device_of, dtype_of, evaluating
+from sparks.engine.inference import Model, device_of, dtype_of, evaluating
 from sparks.models.device import to_device
 
 RELUS = (functional.relu, functional.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)

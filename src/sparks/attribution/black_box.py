@@ -10,9 +10,9 @@ from torch import Tensor
 from sparks.checks import one_of, whole
 from sparks.engine.core import Engine
 from sparks.engine.designs import Design
-from sparks.engine.domains import Domain, cells_of
+from sparks.engine.inference import OUTPUTS, Model, check_inputs
+from sparks.engine.maskers import Masker, cells_of
 from sparks.engine.perturbations import Baseline, Perturbation
-from sparks.engine.running import OUTPUTS, Model, check_inputs
 from sparks.errors import SparksError
 
 
@@ -54,10 +54,10 @@ class BlackBox:
         x: Tensor,
         target: Tensor | None,
         design: Design | Tensor,
-        domain: Domain,
+        masker: Masker,
     ) -> Tensor:
         """Scores (N, n) of the masked inputs."""
-        return self.engine.score(model, x, target, design, domain, self.perturbation, self.output)
+        return self.engine.score(model, x, target, design, masker, self.perturbation, self.output)
 
 
 def refuse_tied(name: str, masks: Tensor) -> None:

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from sparks.attribution.gradient import in_batches, slopes
 from sparks.checks import whole
-from sparks.engine.running import Logits, Model, device_of, evaluating, pick
+from sparks.engine.inference import Logits, Model, device_of, evaluating, select_output
 from sparks.errors import SparksError
 from sparks.models.anatomy import map_layers, named
 from sparks.models.device import to_device
@@ -93,7 +93,7 @@ class GradCAM:
 
     def _explain(self, model: Model, module: nn.Module, x: Tensor, target: Tensor | None) -> Tensor:
         logits, activation, layout = self._activation(model, module, x, target)
-        grads = slopes(pick(logits, target, "logit"), activation, f"layer {self.layer!r}")
+        grads = slopes(select_output(logits, target, "logit"), activation, f"layer {self.layer!r}")
         grads, maps = (channels_first(t.detach(), layout) for t in (grads, activation))
         weights = self._weights(maps, grads)
         cam = torch.einsum("nk,nkhw->nhw", weights, maps).relu()

@@ -17,7 +17,7 @@ from sparks.attribution.activations import scripted, without_module
 from sparks.attribution.cam import find_layer
 from sparks.attribution.gradient import REDUCTIONS, in_batches, reduce_channels
 from sparks.checks import one_of, whole
-from sparks.engine.running import Logits, Model, check_inputs, device_of
+from sparks.engine.inference import Logits, Model, check_inputs, device_of
 from sparks.engine.seeds import global_generators
 from sparks.errors import SparksError
 from sparks.models.device import to_device

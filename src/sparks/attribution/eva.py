@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from sparks.engine.domains import Features, cells_of
-from sparks.engine.running import Model, asked, device_of, evaluating
+from sparks.engine.inference import Model, asked, device_of, evaluating
+from sparks.engine.maskers import Features, cells_of
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 from sparks.models.classifier import Classifier

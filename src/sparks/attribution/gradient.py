@@ -18,15 +18,15 @@ import torch
 from torch import Tensor
 
 from sparks.checks import between, one_of, whole
-from sparks.engine.running import (
+from sparks.engine.inference import (
     Logits,
     Model,
     asked,
     device_of,
     evaluating,
     no_derivative,
-    pick,
     refuse_not_finite,
+    select_output,
 )
 from sparks.errors import SparksError
 from sparks.models.device import to_device
@@ -150,7 +150,7 @@ def gradient(model: Model, x: Tensor, target: Tensor | None) -> Tensor:
     NaN for an input whose logits are not finite: nobody waits here for a GPU to tell.
     """
     logits = Logits(model, target, refuse=False)(x)
-    slope = slopes(pick(logits, target, "logit"), x, "its inputs")
+    slope = slopes(select_output(logits, target, "logit"), x, "its inputs")
     bad = ~logits.detach().isfinite().all(1)
     return slope.masked_fill_(bad.view(-1, *[1] * (x.ndim - 1)), torch.nan)
 
@@ -186,7 +186,7 @@ def in_batches(
     Args:
         model: asked.
         x: inputs (N, ...).
-        target: see `sparks.engine.running.asked`.
+        target: see `sparks.engine.inference.asked`.
         batch_size: inputs of a part.
         explain: see above.
         looked_into: layers of the model are looked at, or changed; else they may be others that
@@ -194,7 +194,7 @@ def in_batches(
 
     Raises:
         SparksError: when a value is not finite (the input is named), the inputs are not real, or
-            inputs or targets are none that `sparks.engine.running.asked` knows.
+            inputs or targets are none that `sparks.engine.inference.asked` knows.
     """
     classes = asked(model, x, target)
     if not x.is_floating_point():

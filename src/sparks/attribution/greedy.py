@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from sparks.engine.domains import cells_of
-from sparks.engine.running import Model, asked
+from sparks.engine.inference import Model, asked
+from sparks.engine.maskers import cells_of
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 from sparks.verification.attack import Attack
@@ -69,8 +69,8 @@ class Greedy:
             joins = torch.stack([torch.rand(self.subsets, d, generator=g) < 0.5 for g in draws])
             member = (joins & ~chosen[:, None]) | chosen[:, None]
             spread = features.expand(member.flatten(0, 1).float()).to(x.device)
-            owner = torch.arange(len(x), device=x.device).repeat_interleave(self.subsets)
-            value = self._value(model, x[owner], classes.to(x.device)[owner], spread)
+            sample_index = torch.arange(len(x), device=x.device).repeat_interleave(self.subsets)
+            value = self._value(model, x[sample_index], classes.to(x.device)[sample_index], spread)
             score = _fit(joins & ~chosen[:, None], value.view(len(x), self.subsets).cpu())
             # Where no set flips the class all cells are equal: in random order then.
             score += 1e-6 * torch.stack([torch.rand(d, generator=g) for g in draws])

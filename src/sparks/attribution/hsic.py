@@ -9,8 +9,8 @@ from torch import Tensor
 
 from sparks.attribution.black_box import BlackBox, refuse_tied
 from sparks.checks import one_of, whole
-from sparks.engine.domains import RESIZES, cells_of
-from sparks.engine.running import Model
+from sparks.engine.inference import Model
+from sparks.engine.maskers import RESIZES, cells_of
 from sparks.errors import SparksError
 from sparks.sensitivity.sequences import SEQUENCES, draw
 

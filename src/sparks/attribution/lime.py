@@ -10,8 +10,8 @@ from torch import Tensor
 
 from sparks.attribution.black_box import BlackBox, refuse_tied
 from sparks.checks import between, whole
-from sparks.engine.domains import cells_of
-from sparks.engine.running import Model
+from sparks.engine.inference import Model
+from sparks.engine.maskers import cells_of
 
 
 @dataclass(frozen=True, kw_only=True)

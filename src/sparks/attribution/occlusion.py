@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from sparks.attribution.black_box import BlackBox
-from sparks.engine.designs import OneOff
-from sparks.engine.domains import cells_of
-from sparks.engine.running import Model
+from sparks.engine.designs import LeaveOneOut
+from sparks.engine.inference import Model
+from sparks.engine.maskers import cells_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,5 +19,5 @@ class Occlusion(BlackBox):
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         features = cells_of(x, self.grid, resize="nearest")
-        scores = self.score(model, x, target, OneOff(features.d), features)
+        scores = self.score(model, x, target, LeaveOneOut(features.d), features)
         return features.to_map(scores[:, :1] - scores[:, 1:])

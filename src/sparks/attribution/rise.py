@@ -9,8 +9,8 @@ from torch import Tensor
 
 from sparks.attribution.black_box import BlackBox, refuse_tied
 from sparks.checks import between, whole
-from sparks.engine.domains import Domain, Grid, ShiftedGrid, elements_of
-from sparks.engine.running import Model
+from sparks.engine.inference import Model
+from sparks.engine.maskers import Grid, Masker, ShiftedGrid, elements_of
 from sparks.errors import SparksError
 
 # Masks spread over the image at a time by the estimator; bounds memory only.
@@ -46,37 +46,37 @@ class RISE(BlackBox):
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
-        domain = self._domain(x)
-        design = self._design(domain)
-        scores = self.score(model, x, target, design, domain)
+        masker = self._masker(x)
+        design = self._design(masker)
+        scores = self.score(model, x, target, design, masker)
         if self.centred:
             scores = scores - scores.mean(1, keepdim=True)
-        return elements_of(x).to_map(self.estimate(design, scores, domain))
+        return elements_of(x).to_map(self.estimate(design, scores, masker))
 
     @staticmethod
-    def estimate(design: Tensor, scores: Tensor, domain: Domain) -> Tensor:
+    def estimate(design: Tensor, scores: Tensor, masker: Masker) -> Tensor:
         """Weighted mean masks (N, elements) of masks (n, d) and scores (N, n)."""
         weighted, weight = torch.zeros(1), torch.zeros(1)
         for start in range(0, len(design), ROWS):
-            spread = domain.expand(design[start : start + ROWS].to(scores.device)).flatten(1)
+            spread = masker.expand(design[start : start + ROWS].to(scores.device)).flatten(1)
             weighted = weighted.to(spread) + scores[:, start : start + ROWS] @ spread
             weight = weight.to(spread) + spread.sum(0)
         if bool((weight == 0).any()):
             raise SparksError(f"{len(design)} masks leave a feature that none keeps: take more")
         return weighted / weight
 
-    def _domain(self, x: Tensor) -> Domain:
+    def _masker(self, x: Tensor) -> Masker:
         if x.ndim != 4:
             return elements_of(x)
         cells, size = (self.grid, self.grid), (x.shape[2], x.shape[3])
         grid = Grid(cells, size, mode="bilinear")
         return ShiftedGrid(cells, size) if self.shift else grid
 
-    def _design(self, domain: Domain) -> Tensor:
-        """Zeros and ones, (masks, cells), then the shifts if the domain has them."""
+    def _design(self, masker: Masker) -> Tensor:
+        """Zeros and ones, (masks, cells), then the shifts if the masker has them."""
         generator = torch.Generator().manual_seed(self.seed)
-        moves = 2 if isinstance(domain, ShiftedGrid) else 0
-        draws = torch.rand(self.masks, domain.d, generator=generator)
-        kept = (draws[:, : domain.d - moves] < self.probability).float()
+        moves = 2 if isinstance(masker, ShiftedGrid) else 0
+        draws = torch.rand(self.masks, masker.d, generator=generator)
+        kept = (draws[:, : masker.d - moves] < self.probability).float()
         refuse_tied(type(self).__name__, kept)
-        return torch.cat([kept, draws[:, domain.d - moves :]], 1)
+        return torch.cat([kept, draws[:, masker.d - moves :]], 1)

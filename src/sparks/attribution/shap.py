@@ -12,8 +12,8 @@ from torch import Tensor
 
 from sparks.attribution.black_box import BlackBox
 from sparks.checks import whole
-from sparks.engine.domains import cells_of
-from sparks.engine.running import Model
+from sparks.engine.inference import Model
+from sparks.engine.maskers import cells_of
 from sparks.errors import SparksError
 
 # A share of the samples counts as enough for all coalitions of a size despite rounding.

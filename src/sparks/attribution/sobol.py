@@ -9,9 +9,9 @@ from torch import Tensor
 
 from sparks.attribution.black_box import BlackBox
 from sparks.checks import one_of, whole
-from sparks.engine.domains import RESIZES, Features, cells_of
-from sparks.engine.running import Model
-from sparks.sensitivity.designs import Replicated
+from sparks.engine.inference import Model
+from sparks.engine.maskers import RESIZES, Features, cells_of
+from sparks.sensitivity.designs import SaltelliDesign
 from sparks.sensitivity.estimators import ESTIMATORS, ORDERS, bootstrap, indices
 from sparks.sensitivity.sequences import SEQUENCES, check_size
 
@@ -19,7 +19,7 @@ from sparks.sensitivity.sequences import SEQUENCES, check_size
 class Evaluation(NamedTuple):
     """A design, the features it masks, and the scores (N, n) it got."""
 
-    design: Replicated
+    design: SaltelliDesign
     features: Features
     scores: Tensor
 
@@ -86,7 +86,9 @@ class Sobol(BlackBox):
     def evaluate(self, model: Model, x: Tensor, target: Tensor | None) -> Evaluation:
         """Score the design: both orders, and intervals, come from one evaluation."""
         features = cells_of(x, self.grid, resize=self.resize)
-        design = Replicated.drawn(self.points, features.d, self.sequence, self.scramble, self.seed)
+        design = SaltelliDesign.sample(
+            self.points, features.d, self.sequence, self.scramble, self.seed
+        )
         return Evaluation(design, features, self.score(model, x, target, design, features))
 
     def intervals(

@@ -24,41 +24,41 @@ from typing import TYPE_CHECKING
 from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
-    from sparks.concepts.classical import ICA, PCA, KMeans
-    from sparks.concepts.controls import Neurons, RandomAtoms
+    from sparks.concepts.baselines import Neurons, RandomAtoms
     from sparks.concepts.craft import Concepts, Craft
     from sparks.concepts.craft_maps import CraftMaps
     from sparks.concepts.crops import GridCrops, RandomCrops
     from sparks.concepts.dictionary import Dictionary, Method
     from sparks.concepts.layer import ConceptHead, ConceptScores, Layer
-    from sparks.concepts.least_squares import nnls
-    from sparks.concepts.machine import Histograms
-    from sparks.concepts.mixed import ConvexNMF, SemiNMF
     from sparks.concepts.nmf import NMF
+    from sparks.concepts.nnls_solver import nnls
+    from sparks.concepts.observer import Histograms
     from sparks.concepts.sae import SAE
+    from sparks.concepts.semi_nmf import ConvexNMF, SemiNMF
+    from sparks.concepts.sklearn_wrappers import ICA, PCA, KMeans
 
 _MODULES = {
-    "ICA": "classical",
+    "ICA": "sklearn_wrappers",
     "NMF": "nmf",
-    "PCA": "classical",
+    "PCA": "sklearn_wrappers",
     "SAE": "sae",
     "ConceptHead": "layer",
     "ConceptScores": "layer",
     "Concepts": "craft",
-    "ConvexNMF": "mixed",
+    "ConvexNMF": "semi_nmf",
     "Craft": "craft",
     "CraftMaps": "craft_maps",
     "Dictionary": "dictionary",
     "GridCrops": "crops",
-    "Histograms": "machine",
-    "KMeans": "classical",
+    "Histograms": "observer",
+    "KMeans": "sklearn_wrappers",
     "Layer": "layer",
     "Method": "dictionary",
-    "Neurons": "controls",
-    "RandomAtoms": "controls",
+    "Neurons": "baselines",
+    "RandomAtoms": "baselines",
     "RandomCrops": "crops",
-    "SemiNMF": "mixed",
-    "nnls": "least_squares",
+    "SemiNMF": "semi_nmf",
+    "nnls": "nnls_solver",
 }
 
 __all__ = [

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from sparks.checks import between, whole
 from sparks.engine.core import Engine
-from sparks.engine.domains import Grid
+from sparks.engine.inference import Model
+from sparks.engine.maskers import Grid
 from sparks.engine.perturbations import Baseline, Perturbation
-from sparks.engine.running import Model
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 from sparks.statistics import Bootstrap
@@ -120,7 +120,7 @@ class Covering:
         grid = Grid((maps.shape[1], maps.shape[2]), (x.shape[2], x.shape[3]))
         visible = grid.expand((maps <= threshold).flatten(1).float())
         method = self.covers[cover]
-        return method(x, method.reference(x), torch.arange(len(x)), visible)
+        return method(x, method.baseline(x), torch.arange(len(x)), visible)
 
     def _visible(self, shown: Tensor, image: Tensor) -> Tensor:
         """Return which cells stay visible, bool (2 + controls, h w).

@@ -78,7 +78,7 @@ class Concepts:
 
     def top(self, concept: int, count: int) -> Crops:
         """Return the crops with the largest codes of a concept, at most one of each image."""
-        return self.crops[top_crops(self.codes_of(concept), self.crops.owner, count)]
+        return self.crops[top_crops(self.codes_of(concept), self.crops.sample_index, count)]
 
 
 def pooled_crops(layer: Layer, crops: Crops, images: Tensor) -> Tensor:
@@ -86,18 +86,18 @@ def pooled_crops(layer: Layer, crops: Crops, images: Tensor) -> Tensor:
     return torch.cat([layer.pooled(part) for part in crops.batches(images)])
 
 
-def top_crops(codes: Tensor, owner: Tensor, count: int) -> Tensor:
+def top_crops(codes: Tensor, sample_index: Tensor, count: int) -> Tensor:
     """Return the crops with the largest codes, at most one an image, largest first: int64 (count,).
 
     Args:
         codes: of one concept, (M,).
-        owner: image of each crop, (M,).
+        sample_index: image of each crop, (M,).
         count: crops, at most.
     """
     seen: set[int] = set()
     chosen = []
     for crop in codes.argsort(descending=True, stable=True).tolist():
-        image = int(owner[crop])
+        image = int(sample_index[crop])
         if image not in seen:
             seen.add(image)
             chosen.append(crop)

@@ -23,28 +23,30 @@ class Crops:
     """Positions of crops in their images; the pixels are cut again when they are needed.
 
     Attributes:
-        owner: int64 (M,), the image of each.
+        sample_index: int64 (M,), the image of each.
         corner: int64 (M, 2), row and column of its top left pixel.
         side: of a crop in pixels.
     """
 
-    owner: Tensor
+    sample_index: Tensor
     corner: Tensor
     side: int
 
     def __len__(self) -> int:
-        return len(self.owner)
+        return len(self.sample_index)
 
     def __getitem__(self, index: Tensor) -> Crops:
-        return Crops(self.owner[index], self.corner[index], self.side)
+        return Crops(self.sample_index[index], self.corner[index], self.side)
 
     def cut(self, images: Tensor) -> Tensor:
         """Return the crops (M, C, H, W) of images (N, C, H, W), resized to the images' size."""
         offsets = torch.arange(self.side)
         rows = self.corner[:, 0, None] + offsets
         columns = self.corner[:, 1, None] + offsets
-        owner = self.owner[:, None, None]
-        pixels = images.movedim(1, 3)[owner, rows[:, :, None], columns[:, None, :]].movedim(3, 1)
+        sample_index = self.sample_index[:, None, None]
+        pixels = images.movedim(1, 3)[sample_index, rows[:, :, None], columns[:, None, :]].movedim(
+            3, 1
+        )
         if pixels.shape[2:] == images.shape[2:]:
             return pixels
         return functional.interpolate(pixels, images.shape[2:], mode="bilinear")
@@ -121,8 +123,8 @@ class GridCrops:
             starts = list(range(0, length - side + 1, step))
             axes.append(torch.tensor(starts + [length - side] * (starts[-1] != length - side)))
         corner = torch.cartesian_prod(*axes).reshape(-1, 2)
-        owner = torch.arange(len(images)).repeat_interleave(len(corner))
-        return Crops(owner, corner.repeat(len(images), 1), side)
+        sample_index = torch.arange(len(images)).repeat_interleave(len(corner))
+        return Crops(sample_index, corner.repeat(len(images), 1), side)
 
 
 def pixels_of(share: float, images: Tensor) -> int:

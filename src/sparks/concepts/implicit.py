@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sparks.concepts.least_squares import nnls, normal
+from sparks.concepts.nnls_solver import nnls, normal
 
 
 def derivative_errors(a: Tensor, atoms: Tensor, seed: int = 0) -> dict[str, Tensor]:

@@ -19,7 +19,7 @@ from sparks.concepts.dictionary import (
     refuse_negative,
     zeros_like_row,
 )
-from sparks.concepts.least_squares import nnls
+from sparks.concepts.nnls_solver import nnls
 from sparks.errors import SparksError
 
 Pair = tuple[Tensor, Tensor]

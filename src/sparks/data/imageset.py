@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
-from sparks.data.ahead import loaded_ahead
 from sparks.data.decoding import decode
+from sparks.data.prefetch import prefetch
 from sparks.errors import SparksError
 
 _KEY = "imageset"  # under which the metadata stand in the provenance of the artifact
@@ -91,7 +91,7 @@ class ImageSet:
         if self.in_memory:
             yield from ((self.batch(chunk), self.labels[chunk]) for chunk in chunks)
             return
-        for chunk, images in loaded_ahead(self.batch, chunks):
+        for chunk, images in prefetch(self.batch, chunks):
             yield images, self.labels[chunk]
 
     def subset(self, indices: Tensor | Sequence[int] | slice) -> ImageSet:

@@ -8,7 +8,7 @@ Notation, kept in this package, in `sparks.attribution` and in `sparks.metrics`:
     b  input × mask pairs in one forward pass
     m  a mask, d values in [0, 1]: 1 keeps a feature, 0 removes it
 
-A **design** makes the masks, a **domain** says what a feature is, a **perturbation** says what
+A **design** makes the masks, a **masker** says what a feature is, a **perturbation** says what
 removing it means, the **engine** scores the results. Estimators elsewhere turn scores into maps.
 Names are imported on first use.
 """
@@ -21,8 +21,8 @@ from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
     from sparks.engine.core import Engine
-    from sparks.engine.designs import Design, OneOff, Ranked, Stored
-    from sparks.engine.domains import Domain, Features, Grid, Pixels, Rows, ShiftedGrid, Vector
+    from sparks.engine.designs import Design, FixedMasks, LeaveOneOut, Ranked
+    from sparks.engine.maskers import Features, Grid, Masker, Pixels, Rows, ShiftedGrid, Vector
     from sparks.engine.perturbations import (
         Amplitude,
         Baseline,
@@ -39,22 +39,22 @@ _MODULES = {
     "Baseline": "perturbations",
     "Blur": "perturbations",
     "Design": "designs",
-    "Domain": "domains",
     "Engine": "core",
-    "Features": "domains",
-    "Grid": "domains",
+    "Features": "maskers",
+    "FixedMasks": "designs",
+    "Grid": "maskers",
+    "LeaveOneOut": "designs",
+    "Masker": "maskers",
     "Noise": "perturbations",
-    "OneOff": "designs",
     "Perturbation": "perturbations",
-    "Pixels": "domains",
+    "Pixels": "maskers",
     "Ranked": "designs",
-    "Rows": "domains",
-    "ShiftedGrid": "domains",
-    "Stored": "designs",
+    "Rows": "maskers",
+    "ShiftedGrid": "maskers",
     "Sum": "perturbations",
     "Token": "perturbations",
     "Uniform": "perturbations",
-    "Vector": "domains",
+    "Vector": "maskers",
 }
 
 __all__ = [
@@ -62,18 +62,18 @@ __all__ = [
     "Baseline",
     "Blur",
     "Design",
-    "Domain",
     "Engine",
     "Features",
+    "FixedMasks",
     "Grid",
+    "LeaveOneOut",
+    "Masker",
     "Noise",
-    "OneOff",
     "Perturbation",
     "Pixels",
     "Ranked",
     "Rows",
     "ShiftedGrid",
-    "Stored",
     "Sum",
     "Token",
     "Uniform",

@@ -38,7 +38,7 @@ class Design(Protocol):
 
 
 @dataclass(frozen=True)
-class Stored:
+class FixedMasks:
     """Masks held in a tensor, (n, d) for all inputs alike or (N, n, d) for each its own.
 
     A bool or uint8 tensor takes a quarter of the memory; it becomes float chunk by chunk.
@@ -56,7 +56,7 @@ class Stored:
         """Features per mask."""
         return self.table.shape[-1]
 
-    def to(self, device: torch.device) -> Stored:
+    def to(self, device: torch.device) -> FixedMasks:
         """Move the table."""
         return replace(self, table=to_device(self.table, device))
 
@@ -67,7 +67,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class OneOff:
+class LeaveOneOut:
     """One feature removed at a time, and row 0 with none removed: n = d + 1."""
 
     d: int
@@ -77,7 +77,7 @@ class OneOff:
         """Masks per input."""
         return self.d + 1
 
-    def to(self, device: torch.device) -> OneOff:
+    def to(self, device: torch.device) -> LeaveOneOut:
         """Nothing is held."""
         return self
 

@@ -19,7 +19,7 @@ from sparks.models.device import to_device
 class Perturbation(Protocol):
     """Makes masked inputs."""
 
-    def reference(self, x: Tensor) -> Tensor | None:
+    def baseline(self, x: Tensor) -> Tensor | None:
         """Return the values that replace removed features, made once for all masks of an input.
 
         Args:
@@ -29,13 +29,15 @@ class Perturbation(Protocol):
             (k, ...), on the device of x; None where it depends on no input.
         """
 
-    def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
+    def __call__(
+        self, x: Tensor, baseline: Tensor | None, sample_index: Tensor, masks: Tensor
+    ) -> Tensor:
         """Mask inputs.
 
         Args:
             x: the few inputs of one chunk, (k, ...).
-            reference: what `reference` makes of them.
-            owner: int64 (b,), ascending, on the CPU: to which of them each mask belongs.
+            baseline: what `baseline` makes of them.
+            sample_index: int64 (b,), ascending, on the CPU: to which of them each mask belongs.
             masks: masks spread over the inputs, (b, 1, H, W) or (b, d).
 
         Returns:
@@ -44,18 +46,20 @@ class Perturbation(Protocol):
 
 
 class _Blend:
-    """x m + (1 - m) x0 with a reference x0 for each input."""
+    """x m + (1 - m) x0 with a baseline x0 for each input."""
 
-    def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
+    def __call__(
+        self, x: Tensor, baseline: Tensor | None, sample_index: Tensor, masks: Tensor
+    ) -> Tensor:
         """Mask inputs."""
-        assert reference is not None
-        return torch.addcmul(_own(reference, owner), _own(x - reference, owner), masks)
+        assert baseline is not None
+        return torch.addcmul(_own(baseline, sample_index), _own(x - baseline, sample_index), masks)
 
 
 class _NoReference:
     """Depends on the input and the mask alone."""
 
-    def reference(self, x: Tensor) -> None:
+    def baseline(self, x: Tensor) -> None:
         """Nothing."""
 
 
@@ -74,19 +78,21 @@ class Baseline(_Blend):
         if self.value != "mean" and (isinstance(self.value, str) or not math.isfinite(self.value)):
             raise SparksError(f"Baseline: value={self.value!r} is not a number, nor 'mean'")
 
-    def reference(self, x: Tensor) -> Tensor | None:
+    def baseline(self, x: Tensor) -> Tensor | None:
         """Means (k, C, 1, 1) of images, (k, 1) of vectors; None for a number."""
         if self.value == "mean":
             return x.mean(tuple(range(min(2, x.ndim - 1), x.ndim)), keepdim=True)
         return None
 
-    def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
+    def __call__(
+        self, x: Tensor, baseline: Tensor | None, sample_index: Tensor, masks: Tensor
+    ) -> Tensor:
         """Mask inputs."""
-        if reference is not None:
-            return super().__call__(x, reference, owner, masks)
+        if baseline is not None:
+            return super().__call__(x, baseline, sample_index, masks)
         if self.value == 0:
-            return _own(x, owner) * masks
-        return torch.lerp(x.new_full((), float(self.value)), _own(x, owner), masks)
+            return _own(x, sample_index) * masks
+        return torch.lerp(x.new_full((), float(self.value)), _own(x, sample_index), masks)
 
 
 @dataclass(frozen=True)
@@ -97,12 +103,14 @@ class Sum(_NoReference):
     input: no masked copies of the terms.
     """
 
-    def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
+    def __call__(
+        self, x: Tensor, baseline: Tensor | None, sample_index: Tensor, masks: Tensor
+    ) -> Tensor:
         """Sum terms (k, d, D) by masks (b, d, 1) in the order of their owners: (b, D)."""
         weights = masks.flatten(1)
         if len(x) == 1:
             return weights @ x[0]
-        counts = torch.bincount(owner, minlength=len(x)).tolist()
+        counts = torch.bincount(sample_index, minlength=len(x)).tolist()
         return torch.cat(
             [w @ terms for w, terms in zip(torch.split(weights, counts), x, strict=True)]
         )
@@ -117,7 +125,7 @@ class Blur(_Blend):
     def __post_init__(self) -> None:
         whole(self, 2, "width")
 
-    def reference(self, x: Tensor) -> Tensor:
+    def baseline(self, x: Tensor) -> Tensor:
         """Blurred images."""
         if x.ndim != 4:
             raise SparksError(f"only images can be blurred, not inputs of {tuple(x.shape)}")
@@ -139,7 +147,7 @@ class Noise(_Blend):
         between(self, 0, math.inf, "deviation", ends=True)
         whole(self, 0, "seed")
 
-    def reference(self, x: Tensor) -> Tensor:
+    def baseline(self, x: Tensor) -> Tensor:
         """Draws, one an input."""
         draws = [torch.randn(x.shape[1:], generator=g) for g in generators(x, self.seed)]
         return torch.stack(draws).to(x.device) * self.deviation + self.mean
@@ -160,7 +168,7 @@ class Uniform(_Blend):
         between(self, self.low, math.inf, "high")
         whole(self, 0, "seed")
 
-    def reference(self, x: Tensor) -> Tensor:
+    def baseline(self, x: Tensor) -> Tensor:
         """Draws, one an input."""
         draws = [torch.rand(x.shape[1:], generator=g) for g in generators(x, self.seed)]
         return torch.stack(draws).to(x.device) * (self.high - self.low) + self.low
@@ -181,12 +189,14 @@ class Amplitude(_NoReference):
         between(self, 0, math.inf, "sigma")
         one_of(self, ("documented", "coded"), "variant")
 
-    def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
+    def __call__(
+        self, x: Tensor, baseline: Tensor | None, sample_index: Tensor, masks: Tensor
+    ) -> Tensor:
         """Mask inputs."""
         shift = (masks - 0.5) * self.sigma
         if self.variant == "documented":
-            return _own(x, owner) + shift
-        return _own(x, owner) * shift
+            return _own(x, sample_index) + shift
+        return _own(x, sample_index) * shift
 
 
 @dataclass(frozen=True)
@@ -195,11 +205,13 @@ class Token(_NoReference):
 
     value: int = 0
 
-    def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
+    def __call__(
+        self, x: Tensor, baseline: Tensor | None, sample_index: Tensor, masks: Tensor
+    ) -> Tensor:
         """Mask token numbers (k, d) by masks (b, d)."""
-        return torch.where(masks < 0.5, self.value, _own(x, owner))
+        return torch.where(masks < 0.5, self.value, _own(x, sample_index))
 
 
-def _own(x: Tensor, owner: Tensor) -> Tensor:
+def _own(x: Tensor, sample_index: Tensor) -> Tensor:
     """Return the input of each mask; a single input is broadcast, which saves a copy."""
-    return x if len(x) == 1 else x[to_device(owner, x.device)]
+    return x if len(x) == 1 else x[to_device(sample_index, x.device)]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sparks.checks import between, whole
-from sparks.engine.running import Model
+from sparks.engine.inference import Model
 from sparks.errors import SparksError
 from sparks.metrics.maps import check_scored, has_nan, undefined_to_nan
 

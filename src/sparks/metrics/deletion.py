@@ -10,9 +10,9 @@ from torch import Tensor
 from sparks.checks import one_of, whole
 from sparks.engine.core import Engine
 from sparks.engine.designs import Ranked
-from sparks.engine.domains import elements_of
+from sparks.engine.inference import OUTPUTS, Model
+from sparks.engine.maskers import elements_of
 from sparks.engine.perturbations import Baseline, Perturbation
-from sparks.engine.running import OUTPUTS, Model
 from sparks.metrics.maps import check_scored, descending_ranks, has_nan, undefined_to_nan
 
 

@@ -7,7 +7,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from sparks.engine.running import Model, check_inputs
+from sparks.engine.inference import Model, check_inputs
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 

@@ -10,10 +10,10 @@ from torch import Tensor
 from sparks.checks import between, one_of, whole
 from sparks.correlation import pearson, spearman
 from sparks.engine.core import Engine
-from sparks.engine.domains import Features, cells_of, elements_of
+from sparks.engine.inference import OUTPUTS, Model
+from sparks.engine.maskers import Features, cells_of, elements_of
 from sparks.engine.outputs import classes_of
 from sparks.engine.perturbations import Baseline, Perturbation
-from sparks.engine.running import OUTPUTS, Model
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 from sparks.metrics.maps import check_scored, has_nan, undefined_to_nan

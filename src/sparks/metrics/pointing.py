@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from sparks.checks import whole
-from sparks.engine.running import Model
+from sparks.engine.inference import Model
 from sparks.errors import SparksError
 from sparks.metrics.maps import check_scored, descending_ranks, has_nan, undefined_to_nan
 

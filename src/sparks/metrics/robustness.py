@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from sparks.checks import between, whole
-from sparks.engine.domains import elements_of
+from sparks.engine.inference import Logits, Model
+from sparks.engine.maskers import elements_of
 from sparks.engine.outputs import classes_of
-from sparks.engine.running import Logits, Model
 from sparks.errors import SparksError
 from sparks.metrics.maps import check_scored, descending_ranks, has_nan, undefined_to_nan
 from sparks.verification.attack import Attack

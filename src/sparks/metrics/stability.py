@@ -12,8 +12,8 @@ from torch import Tensor
 from sparks.checks import between, whole
 from sparks.correlation import spearman
 from sparks.engine.core import Engine
+from sparks.engine.inference import Model, device_of, dtype_of, evaluating, moved_inputs
 from sparks.engine.outputs import class_logits
-from sparks.engine.running import Model, device_of, dtype_of, evaluating, moved_inputs
 from sparks.engine.seeds import generators
 from sparks.metrics.maps import check_scored, undefined_to_nan
 from sparks.models.device import to_device

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from sparks.engine.inference import evaluating
 from sparks.engine.outputs import logits_of
-from sparks.engine.running import evaluating
 from sparks.errors import SparksError
 from sparks.models.classifier import Classifier
 from sparks.models.device import to_device
@@ -244,7 +244,7 @@ def _together(model: Classifier, heads: Sequence[str], x: Tensor) -> tuple[str, 
 
 
 def _has_rule(model: Classifier, x: Tensor) -> bool:
-    from sparks.attribution.rectified import GuidedBackprop
+    from sparks.attribution.guided_backprop import GuidedBackprop
 
     try:
         GuidedBackprop().check(model, x)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sparks.sensitivity.designs import Replicated
+from sparks.sensitivity.designs import SaltelliDesign
 from sparks.sensitivity.estimators import ESTIMATORS, indices
 from sparks.sensitivity.functions import Additive, Ishigami, SobolG
 
@@ -69,7 +69,9 @@ def estimates(
     outputs = torch.stack(
         [
             function(
-                Replicated.drawn(points, d, sampler.sequence, sampler.scramble, seed + r).rows()
+                SaltelliDesign.sample(
+                    points, d, sampler.sequence, sampler.scramble, seed + r
+                ).rows()
             )
             for r in range(repeats if sampler.random else 1)
         ]

@@ -80,7 +80,7 @@ ORDERS = ("total", "first")
 def indices(
     outputs: Tensor, points: int, order: str = "total", estimator: str = "jansen"
 ) -> Tensor:
-    """Sobol' indices from the outputs of a `Replicated` design.
+    """Sobol' indices from the outputs of a `SaltelliDesign` design.
 
     Args:
         outputs: (..., points * (d + 2)), in the order of the design's rows.

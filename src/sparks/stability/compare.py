@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from sparks.data.imageset import ImageSet
 from sparks.data.splits import stratified_order
-from sparks.engine.running import Model
+from sparks.engine.inference import Model
 from sparks.errors import SparksError
 from sparks.stability.distances import Distances
 from sparks.training.predict import predict

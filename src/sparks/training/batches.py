@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sparks.data.ahead import loaded_ahead
 from sparks.data.labelled import Labelled
+from sparks.data.prefetch import prefetch
 from sparks.data.splits import stratified_split
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -51,7 +51,7 @@ def epoch_batches(data: Labelled, batch_size: int, seed: int, epoch: int) -> Ite
     if data.in_memory:
         yield from ((data.batch(chunk), data.labels[chunk], chunk) for chunk in chunks)
         return
-    for chunk, images in loaded_ahead(data.batch, chunks):
+    for chunk, images in prefetch(data.batch, chunks):
         yield images, data.labels[chunk], chunk
 
 

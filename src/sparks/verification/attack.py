@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sparks.checks import whole
-from sparks.engine.running import Model, device_of, evaluating
+from sparks.engine.inference import Model, device_of, evaluating
 from sparks.models.device import to_device
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.fx import Interpreter, Node
 from torch.fx.node import map_arg
 
-from sparks.engine.running import evaluating
+from sparks.engine.inference import evaluating
 from sparks.errors import SparksError
 from sparks.models.split import Trace, trace
 from sparks.verification import rules

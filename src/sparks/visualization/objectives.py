@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sparks.concepts.layer import Layer
-from sparks.engine.running import Model
+from sparks.engine.inference import Model
 from sparks.errors import SparksError
 from sparks.models.device import to_device
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sparks.checks import between, one_of, whole
-from sparks.engine.running import device_of, evaluating
+from sparks.engine.inference import device_of, evaluating
 from sparks.errors import SparksError
 from sparks.models.device import PRECISIONS, autocast, keeping_casts
 from sparks.progress import progress

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from sparks.concepts.craft import Concepts
-from sparks.concepts.machine import Histograms
 from sparks.concepts.metrics import frechet, out_of_distribution
+from sparks.concepts.observer import Histograms
 from sparks.errors import SparksError
 from sparks.training.predict import predict
 from sparks.visualization.crops import resize

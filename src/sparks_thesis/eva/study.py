@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sparks.attribution.eva import EVA, SAMPLED
-from sparks.engine.running import device_of, evaluating
+from sparks.engine.inference import device_of, evaluating
 from sparks.engine.seeds import generators
 from sparks.metrics.robustness import RobustnessSr
 from sparks.verification.attack import Attack, margin

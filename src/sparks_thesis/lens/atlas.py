@@ -20,8 +20,8 @@ from sparks.concepts.crops import Crops
 from sparks.concepts.dictionary import Fit, Method
 from sparks.concepts.layer import Layer
 from sparks.concepts.maps import concept_maps, concept_maps_at
-from sparks.concepts.mixed import SemiNMF
 from sparks.concepts.nmf import NonNegative
+from sparks.concepts.semi_nmf import SemiNMF
 from sparks.data.imagenet_names import about_class
 from sparks.data.imageset import ImageSet
 from sparks.errors import SparksError

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from sparks.concepts.layer import Layer
-from sparks.engine.running import evaluating
+from sparks.engine.inference import evaluating
 from sparks.models.classifier import Classifier
 from sparks.models.layout import channels_first, layout_of
 

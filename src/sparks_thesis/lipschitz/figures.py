@@ -37,7 +37,7 @@ class Toy:
         """Draw the figure."""
         from matplotlib.figure import Figure
 
-        from sparks.lipschitz.snowflake import koch
+        from sparks.lipschitz.koch_snowflake import koch
 
         if not snowflakes:
             raise SparksError("fig-lipschitz-toy needs the study snowflakes")

@@ -34,7 +34,7 @@ def test_importance_is_the_share_of_a_linear_heads_logit(surveyed, model, train)
     one = surveyed[1]
     found = ClassAtlas(one.target, one.name, one.tensors)
     atoms, x = one.tensors["atoms"], train.batch(one.tensors["index"])
-    from sparks.concepts.least_squares import nnls
+    from sparks.concepts.nnls_solver import nnls
 
     u = nnls(layer.activations(x).clone().flatten(0, 1), atoms).reshape(len(x), -1, len(atoms))
     gave = (u.mean(1) * (atoms @ weight[one.target])).clamp(min=0)

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from sparks.concepts import Layer
-from sparks.concepts.least_squares import nnls
+from sparks.concepts.nnls_solver import nnls
 from sparks.errors import SparksError
 from sparks_thesis.lens import Explainer
 from sparks_thesis.lens.upload import Limits, read_image

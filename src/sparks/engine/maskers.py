@@ -15,7 +15,7 @@ from sparks.errors import SparksError
 RESIZES = ("nearest", "bilinear", "bicubic", "bicubic-keys")
 
 
-class Domain(Protocol):
+class Masker(Protocol):
     """Mapping from d features to the elements of an input."""
 
     @property
@@ -26,8 +26,8 @@ class Domain(Protocol):
         """Spread masks (b, d) so that they multiply inputs: (b, 1, H, W), or (b, d)."""
 
 
-class Features(Domain, Protocol):
-    """A domain whose features stay in place, so that importances have a map."""
+class Features(Masker, Protocol):
+    """A masker whose features stay in place, so that importances have a map."""
 
     def to_map(self, importance: Tensor) -> Tensor:
         """Spread importances (N, d) over the input: (N, H, W), or (N, d)."""
@@ -90,8 +90,8 @@ class Grid:
     def sums(self, maps: Tensor) -> Tensor:
         """Sum maps (N, H, W) over the pixels of each cell: (N, d)."""
         down, across = self._owners(maps.device)
-        owner = (down[:, None] * self.cells[1] + across).flatten()
-        return maps.new_zeros(len(maps), self.d).index_add_(1, owner, maps.flatten(1))
+        sample_index = (down[:, None] * self.cells[1] + across).flatten()
+        return maps.new_zeros(len(maps), self.d).index_add_(1, sample_index, maps.flatten(1))
 
     def _owners(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Row of cells of each row of pixels, column of cells of each column, int64."""
@@ -221,7 +221,7 @@ def elements_of(x: Tensor) -> Features:
 
 
 def vector_of(x: Tensor) -> Vector | Rows:
-    """Return the domain of the coordinates of inputs (N, d), or of the rows of inputs (N, d, L)."""
+    """Return the masker of the coordinates of inputs (N, d), or of the rows of inputs (N, d, L)."""
     if x.ndim not in (2, 3):
         raise SparksError(
             f"inputs of shape {tuple(x.shape)} cannot be masked: images are (N, C, H, W), "

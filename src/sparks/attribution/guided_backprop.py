@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from sparks.attribution.activations import CAPPED, OTHERS, RELUS, scripted
 from sparks.attribution.gradient import REDUCTIONS, gradient, in_batches, reduce_channels
 from sparks.checks import one_of, whole
-from sparks.engine.running import Model, device_of, dtype_of, evaluating
+from sparks.engine.inference import Model, device_of, dtype_of, evaluating
 from sparks.errors import SparksError
 from sparks.models.device import to_device
 

@@ -83,8 +83,8 @@ def largest_parts(crops: Crops, parts: Tensor) -> Tensor:
     """
     offsets = torch.arange(crops.side)
     rows, columns = (crops.corner[:, axis, None] + offsets for axis in (0, 1))
-    owner = crops.owner[:, None, None]
-    cut = parts[owner, rows[:, :, None], columns[:, None, :]].flatten(1).long()
+    sample_index = crops.sample_index[:, None, None]
+    cut = parts[sample_index, rows[:, :, None], columns[:, None, :]].flatten(1).long()
     area = torch.zeros(len(crops), max(1, int(parts.max())) + 1, dtype=torch.int64)
     area.scatter_add_(1, cut, torch.ones_like(cut))
     most, part = area[:, 1:].max(1)
@@ -115,7 +115,7 @@ def crops_on_parts(
     for concept, part in zip(concepts, wanted, strict=True):
         k = codes.shape[1]
         own = codes[:, concept] if concept < k else -codes[:, concept - k]
-        top = top_crops(own, crops.owner, count)
+        top = top_crops(own, crops.sample_index, count)
         found.append(((largest[top] == part) & (own[top] > 0)).float().mean())
     chance = [(largest == part).float().mean() for part in wanted]
     return torch.stack(found), torch.stack(chance)

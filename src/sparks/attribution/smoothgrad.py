@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sparks.attribution.gradient import REDUCTIONS, gradient, in_batches, reduce_channels
 from sparks.checks import between, one_of, whole
-from sparks.engine.running import Model
+from sparks.engine.inference import Model
 from sparks.models.device import to_device
 
 

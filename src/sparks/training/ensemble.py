@@ -61,14 +61,14 @@ class Stack(nn.Module):
             model.load_state_dict({name: tensor[k] for name, tensor in state.items()})
 
 
-def why_apart(
+def vectorisation_blocker(
     models: Sequence[nn.Module],
     trains: Sequence[Labelled],
     settings: Settings,
     device: str | torch.device = "auto",
     loss: Loss | None = None,
 ) -> str | None:
-    """Return the reason why `fit_together` cannot train these networks, or None where it can.
+    """Return the reason why `fit_ensemble` cannot train these networks, or None where it can.
 
     They can where they have one architecture without re-parametrised layers, take as many and as
     large batches, minimise cross-entropy in fp32, keep the last epoch, and `torch.vmap` knows all
@@ -100,7 +100,7 @@ def why_apart(
     return _refusal(models, trains[0].batch(torch.arange(min(2, len(trains[0])))), device)
 
 
-def fit_together(
+def fit_ensemble(
     models: Sequence[nn.Module],
     trains: Sequence[Labelled],
     settings: Settings,
@@ -130,11 +130,11 @@ def fit_together(
         The history of each network.
 
     Raises:
-        SparksError: when the networks cannot be trained together (`why_apart`), or the loss of one
-            is not finite.
+        SparksError: when the networks cannot be trained together (`vectorisation_blocker`), or the
+            loss of one is not finite.
     """
     device = resolve_device(device)
-    if reason := why_apart(models, trains, settings, device):
+    if reason := vectorisation_blocker(models, trains, settings, device):
         raise SparksError(f"networks cannot be trained together: {reason}: train each by `fit`")
     stack = Stack([model.to(device) for model in models])
     loss = CrossEntropy(settings.label_smoothing)

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from sparks.attribution.gradient import REDUCTIONS, reduce_channels
 from sparks.checks import between, one_of, whole
-from sparks.engine.running import Model, check_inputs
+from sparks.engine.inference import Model, check_inputs
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 

@@ -164,7 +164,9 @@ def refuse_not_finite(values: Tensor, name: str) -> None:
         raise SparksError(f"{name.format(int(bad[0]))} holds NaN or infinite values")
 
 
-def pick(outputs: Any, target: Tensor | None, output: str, largest: int | None = None) -> Tensor:
+def select_output(
+    outputs: Any, target: Tensor | None, output: str, largest: int | None = None
+) -> Tensor:
     """One score per input, float32 (b,), from what a model returned.
 
     Args:

@@ -50,7 +50,7 @@ class Shown(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Boxed(TorchvisionSet):
+class _DetectionSet(TorchvisionSet):
     """Base class of data sets with bounding boxes (VOC, COCO).
 
     Attributes:
@@ -78,7 +78,7 @@ class _Boxed(TorchvisionSet):
 
 
 @dataclass(frozen=True)
-class VOC2007(_Boxed):
+class VOC2007(_DetectionSet):
     """PASCAL VOC 2007, 20 classes: "train" is trainval (5,011 images), "test" test (4,952).
 
     Objects that the annotators called difficult count like the others.
@@ -142,7 +142,7 @@ class VOC2007(_Boxed):
 
 
 @dataclass(frozen=True)
-class COCO2014(_Boxed):
+class COCO2014(_DetectionSet):
     """MS COCO 2014 (Lin et al., arXiv 1405.0312), 80 classes: train2014 and val2014 as "test".
 
     Boxes around crowds count too: what lies in them is of the class.

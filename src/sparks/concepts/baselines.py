@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sparks.concepts.classical import Linear
 from sparks.concepts.dictionary import Dictionary, Fit, Method, check, loss_of, zeros_like_row
 from sparks.concepts.nmf import NonNegative
+from sparks.concepts.sklearn_wrappers import Linear
 
 
 @dataclass(frozen=True, kw_only=True)

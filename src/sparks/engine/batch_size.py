@@ -12,7 +12,7 @@ from torch import Tensor
 _found: WeakKeyDictionary[Callable[[Tensor], Tensor], dict[Hashable, int]] = WeakKeyDictionary()
 
 
-def best_batch_size(
+def find_batch_size(
     model: Callable[[Tensor], Tensor],
     forward: Callable[[Tensor], Tensor],
     example: Tensor,
