@@ -92,9 +92,9 @@ def main() -> None:
     networks: dict[str, dict[str, float]] = {}
     for scale in sys.argv[1:] or [f"scale={s}" for s in ("laptop", "workstation", "paper")]:
         networks |= measure(compose([scale]), device)
-    told = torch.cuda.get_device_name() if device == "cuda" else "one core of " + machine()
+    name = torch.cuda.get_device_name() if device == "cuda" else "one core of " + machine()
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps({"machine": told, "device": device, "networks": networks}, indent=1))
+    OUT.write_text(json.dumps({"machine": name, "device": device, "networks": networks}, indent=1))
 
 
 if __name__ == "__main__":

@@ -38,11 +38,11 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     statistics = ImageStatistics.of_tensors(load_tensors(inputs["spectrum"]))
     study = build(settings["study"])
 
-    numbers, kept, told = study.run(Subject(model, layer, train, test, statistics), others)
+    numbers, kept, metadata = study.run(Subject(model, layer, train, test, statistics), others)
     names = cfg.wildcards
     table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
     save_table(outputs["table"], table, cfg.provenance())
-    save_tensors(outputs["pictures"], kept, cfg.provenance(**told))
+    save_tensors(outputs["pictures"], kept, cfg.provenance(**metadata))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.artifacts import save_table
     from sparks.data import ImageSet
     from sparks.models import save_weights
-    from sparks.stability.folds import stratified_folds, switch_labels
+    from sparks.stability.folds import add_label_noise, stratified_folds
     from sparks.training import accuracy, derive
 
     images = ImageSet.load(inputs["train"])
@@ -38,7 +38,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     folds = stratified_folds(images.labels, k, seed)
     share = int(cfg.wildcards["switched"]) / 100
     # Networks learn from the switched labels; whether they are right is asked of the true ones.
-    switched = switch_labels(images.labels, share, len(images.classes), seed)
+    switched = add_label_noise(images.labels, share, len(images.classes), seed)
     noisy = replace(images, labels=switched)
     trains = [noisy.subset((folds != fold).nonzero().flatten()) for fold in range(k)]
     seeds = [derive(seed, fold) for fold in range(k)]

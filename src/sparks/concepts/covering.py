@@ -150,7 +150,7 @@ def summary(rows: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
     """
     import pandas as pd
 
-    told = []
+    effects = []
     known = rows[rows["metric"].str.startswith("Covered")]
     for (name, concept, cover), one in known.groupby(
         ["condition", "method", "variant"], sort=False
@@ -166,5 +166,5 @@ def summary(rows: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
         row["area"] = float(wide["CoveredArea"].mean())
         for key, interval in means.items():
             row |= {key: interval.mean, f"{key}_low": interval.low, f"{key}_high": interval.high}
-        told.append(row)
-    return pd.DataFrame(told)
+        effects.append(row)
+    return pd.DataFrame(effects)

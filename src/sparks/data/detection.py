@@ -127,14 +127,14 @@ class VOC2007(_DetectionSet):
         from torchvision.datasets import VOCDetection
 
         try:
-            told = VOCDetection.parse_voc_xml(parse(annotation).getroot())["annotation"]
+            annotations = VOCDetection.parse_voc_xml(parse(annotation).getroot())["annotation"]
         except ParseError as error:
             raise ValueError(f"{annotation}: {error}") from error
         boxes = defaultdict(list)
-        for thing in told["object"]:
+        for thing in annotations["object"]:
             x0, y0, x1, y1 = (float(thing["bndbox"][s]) for s in ("xmin", "ymin", "xmax", "ymax"))
             boxes[thing["name"]].append((x0 - 1, y0 - 1, x1, y1))  # its pixels are counted from 1
-        sides = int(told["size"]["width"]), int(told["size"]["height"])
+        sides = int(annotations["size"]["width"]), int(annotations["size"]["height"])
         if unknown := set(boxes) - set(VOC_CLASSES):
             raise ValueError(f"{annotation} has an object of class {min(unknown)!r}, not of VOC's")
         for name in sorted(boxes):
@@ -180,16 +180,16 @@ class COCO2014(_DetectionSet):
 
     def _shown(self, split: str) -> tuple[Sequence[str], list[Shown]]:
         part = {"train": "train2014", "test": "val2014"}[split]
-        told = self._annotations(self._where() / "annotations" / f"instances_{part}.json")
-        categories = sorted(told["categories"], key=lambda category: category["id"])
+        annotations = self._annotations(self._where() / "annotations" / f"instances_{part}.json")
+        categories = sorted(annotations["categories"], key=lambda category: category["id"])
         label = {category["id"]: place for place, category in enumerate(categories)}
         boxes = defaultdict(list)
-        for thing in told["annotations"]:
+        for thing in annotations["annotations"]:
             x, y, width, height = thing["bbox"]
             boxes[thing["image_id"], label[thing["category_id"]]].append(
                 (x, y, x + width, y + height)
             )
-        files = {image["id"]: image for image in told["images"]}
+        files = {image["id"]: image for image in annotations["images"]}
         rows = []
         for (image, place), found in sorted(boxes.items()):
             file = files[image]
@@ -200,10 +200,10 @@ class COCO2014(_DetectionSet):
     @staticmethod
     def _annotations(path: Path) -> dict[str, Any]:
         with path.open(encoding="utf-8") as file:
-            told = json.load(file)
-        if missing := {"images", "annotations", "categories"} - set(told):
+            annotations = json.load(file)
+        if missing := {"images", "annotations", "categories"} - set(annotations):
             raise ValueError(f"{path} has no {min(missing)}")
-        return dict(told)
+        return dict(annotations)
 
     def _way_out(self) -> str:
         return (

@@ -162,8 +162,8 @@ def fit_ensemble(
             if checkpoint is not None:
                 state = {"fingerprint": identity, "histories": [vars(h) for h in histories]}
                 save_checkpoint(checkpoint, stack, optimizer, {}, {}, state)
-            told = f"epoch {epoch + 1}/{settings.epochs}, loss {sum(losses) / len(losses):.3f}"
-            bar.set_postfix_str(told, refresh=False)
+            text = f"epoch {epoch + 1}/{settings.epochs}, loss {sum(losses) / len(losses):.3f}"
+            bar.set_postfix_str(text, refresh=False)
     stack.unstack(models)
     for history in histories:
         history.kept = len(history.epochs)

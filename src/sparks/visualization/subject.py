@@ -91,7 +91,7 @@ class Display:
     target: int
     count: int
 
-    def told(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """Return the names of the classes, channels, concepts and layer of the pictures."""
         names = self.subject.test.classes
         return {

@@ -77,7 +77,7 @@ class CraftDeletion:
     def _caption(scores: pd.DataFrame) -> str:
         areas = scores[scores["metric"].isin(list(NAMES)) & (scores["variant"] == "NMF")]
         mean = areas.groupby(["metric", "method"])["value"].mean()
-        told = "; ".join(
+        details = "; ".join(
             f"{metric} {mean[metric, 'Sobol']:.2f} by Sobol against {mean[metric, 'TCAV']:.2f} by "
             "TCAV"
             for metric in NAMES
@@ -91,6 +91,6 @@ class CraftDeletion:
             "dictionary whose concepts these are. TCAV ranks by the share of images whose logit "
             "grows along a concept; the paper does not say which form it used, so the mean "
             "derivative is shown too. Random: an order at random. NMF bank, mean area over "
-            f"images: {told}. The paper's figure 6 has curves for more than 100,000 images of "
+            f"images: {details}. The paper's figure 6 has curves for more than 100,000 images of "
             "ImageNet but no numbers."
         )

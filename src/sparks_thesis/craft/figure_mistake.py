@@ -17,15 +17,15 @@ class CraftMistake:
     def __call__(self, craft_pictures: Sequence[Shown]) -> Drawing:
         """Draw the figure."""
         shown = next((s for s in craft_pictures if s.told["wrong"]), craft_pictures[0])
-        told = shown.told
+        metadata = shown.told
         with style():
-            figure = explain_image(shown.part("mistake"), told["mistake_predicted"])
+            figure = explain_image(shown.part("mistake"), metadata["mistake_predicted"])
         what = (
             f"The test image of {shown.dataset} that {shown.model} gets wrong most confidently: it "
-            f"shows {told['mistake_label']} and is predicted as {told['mistake_predicted']}"
-            if told["wrong"]
+            f"shows {metadata['mistake_label']} and is predicted as {metadata['mistake_predicted']}"
+            if metadata["wrong"]
             else f"{shown.model} gets no test image of {shown.dataset} wrong; this is its closest "
-            f"call, {told['mistake_label']}"
+            f"call, {metadata['mistake_label']}"
         )
         caption = (
             f"{what}. The heat map says where it looks; the concepts of the class it predicts say "

@@ -42,10 +42,10 @@ class EVAGallery:
                 if f"maps/{m}" in kept.arrays
             ]
         drawing = self.gallery(few, maps)
-        told = (
+        details = (
             "EVA (first, by verified bounds; on convnet the hybrid, which samples a box at a "
             "layer and "
             "verifies from there on) beside the methods of the paper's figure. EVA, Greedy-AS and "
             "Greedy-AO know no sign. "
         )
-        return replace(drawing, caption=told + drawing.caption)
+        return replace(drawing, caption=details + drawing.caption)

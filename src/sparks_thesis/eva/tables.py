@@ -115,19 +115,19 @@ class Benchmark:
 def _stronger(scores: pd.DataFrame) -> str:
     """Tell whether an attack with more steps orders the methods by Robustness-Sr as ours does."""
     rows = scores[scores["metric"] == "Robustness-Sr"]
-    told = []
+    details = []
     for (dataset, model), group in rows.groupby(["dataset", "model"], sort=False):
         wide = group.pivot_table(index=["image", "method"], columns="condition", values="value")
         for condition in (name for name in map(str, wide) if name.startswith("attack")):
             means = wide[["", condition]].dropna().groupby("method").mean()
             tau = kendall_tau(means[""], means[condition])
             largest = float((means[""] - means[condition]).abs().max())
-            told.append(f"{condition} on {dataset} with {model}: τ {tau:+.2f}, {largest:.3f}")
-    if not told:
+            details.append(f"{condition} on {dataset} with {model}: τ {tau:+.2f}, {largest:.3f}")
+    if not details:
         return ""
     return (
         "Is the attack of Robustness-Sr strong enough? Order of methods, and largest change of a "
-        f"mean, beside more steps on the same images: {'; '.join(told)}."
+        f"mean, beside more steps on the same images: {'; '.join(details)}."
     )
 
 

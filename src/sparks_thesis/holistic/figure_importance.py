@@ -98,7 +98,7 @@ class ImportanceLayers:
     ) -> str:
         gap = scores[(scores["metric"] == "LogitGap") & (scores["dataset"] == dataset)]
         lost = gap.groupby("variant")["value"].mean()
-        told = ", ".join(f"{lost[layer]:.2f} at {layer}" for layer in layers if layer in lost)
+        details = ", ".join(f"{lost[layer]:.2f} at {layer}" for layer in layers if layer in lost)
         by_layer = means.xs("C-MuFidelity")
         spread = dict(zip(by_layer.index, np.nanstd(by_layer.to_numpy(), axis=1), strict=True))
         wide = ", ".join(f"{spread[layer]:.2f} at {layer}" for layer in layers)
@@ -110,7 +110,7 @@ class ImportanceLayers:
             "as "
             "its gap to the best method at that layer (0: the best), since each layer's "
             "reconstruction has its own logits. C-MuFidelity: correlation of summed importance and "
-            f"drop of the logit. Mean error of the logit by reconstruction: {told}. Spread of "
+            f"drop of the logit. Mean error of the logit by reconstruction: {details}. Spread of "
             f"C-MuFidelity over methods (standard deviation): {wide}. GuidedBackprop and DeconvNet "
             "need a ReLU after the layer. The paper shows the four blocks of ResNet50; its numbers "
             "are unavailable."

@@ -79,8 +79,8 @@ class Key:
             SparksError: when the file is missing or no key.
         """
         try:
-            told = json.loads(Path(path).read_text("utf-8"))
-            if told.pop("format") != FORMAT:
+            content = json.loads(Path(path).read_text("utf-8"))
+            if content.pop("format") != FORMAT:
                 raise ValueError("another format")
             scenarios = {
                 name: Asked(
@@ -88,9 +88,9 @@ class Key:
                     asked["conditions"],
                     {image: Question(**known) for image, known in asked["images"].items()},
                 )
-                for name, asked in told["scenarios"].items()
+                for name, asked in content["scenarios"].items()
             }
-            return Key(told["study"], scenarios)
+            return Key(content["study"], scenarios)
         except FileNotFoundError:
             raise SparksError(
                 f"{path} does not exist: `snakemake study` writes it beside the page; answers can "

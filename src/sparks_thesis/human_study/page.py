@@ -143,17 +143,17 @@ def _shown(folder: Path, place: str, scenario: Scenario) -> dict[str, Any]:
         {"examples": [], "questions": []} for _ in range(int(tensors["session"].max()))
     ]
     for row, name in enumerate(_names(scenario)):
-        told: dict[str, Any] = {"id": name, "image": f"{place}/{name}.webp"}
-        save_webp(folder / told["image"], tensors["images"][row].transpose(1, 2, 0), QUALITY)
+        entry: dict[str, Any] = {"id": name, "image": f"{place}/{name}.webp"}
+        save_webp(folder / entry["image"], tensors["images"][row].transpose(1, 2, 0), QUALITY)
         example = bool(tensors["example"][row])
         if example:
-            told["says"] = int(tensors["says"][row])
-            told["shown"] = {
+            entry["says"] = int(tensors["says"][row])
+            entry["shown"] = {
                 condition: _explained(folder, f"{place}/{name}-{number}", condition, row, tensors)
                 for number, condition in enumerate(scenario.conditions)
                 if condition != BASELINE
             }
-        sessions[tensors["session"][row] - 1]["examples" if example else "questions"].append(told)
+        sessions[tensors["session"][row] - 1]["examples" if example else "questions"].append(entry)
     kinds = {BASELINE: "none", CONCEPTS: "concepts"}
     return {
         "classes": list(scenario.classes),

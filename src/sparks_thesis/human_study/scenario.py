@@ -210,7 +210,7 @@ class Scenario:
         return Scenario(name, names, dict(conditions), tensors)
 
     @property
-    def told(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """All that is no tensor."""
         return {
             "name": self.name,
@@ -220,14 +220,14 @@ class Scenario:
 
     def digest(self) -> bytes:
         """Digest what is shown: another one, another study."""
-        made = hashlib.sha256(json.dumps(self.told).encode())
+        made = hashlib.sha256(json.dumps(self.metadata).encode())
         for name, tensor in sorted(self.tensors.items()):
             made.update(f"{name} {tuple(tensor.shape)}".encode() + tensor.numpy().tobytes())
         return made.digest()
 
     def save(self, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
         """Write the scenario to one file."""
-        save_tensors(path, self.tensors, {**(provenance or {}), "scenario": self.told})
+        save_tensors(path, self.tensors, {**(provenance or {}), "scenario": self.metadata})
 
     @staticmethod
     def load(path: str | Path) -> Scenario:
@@ -236,10 +236,12 @@ class Scenario:
         Raises:
             SparksError: when the file holds no scenario.
         """
-        told = tensor_provenance(path).get("scenario")
-        if told is None:
+        metadata = tensor_provenance(path).get("scenario")
+        if metadata is None:
             raise SparksError(
                 f"{path} is no scenario of a study: delete it and run `snakemake study`"
             )
-        conditions = dict(told["conditions"])
-        return Scenario(told["name"], tuple(told["classes"]), conditions, load_tensors(path))
+        conditions = dict(metadata["conditions"])
+        return Scenario(
+            metadata["name"], tuple(metadata["classes"]), conditions, load_tensors(path)
+        )

@@ -65,18 +65,18 @@ def rejected(study: pd.DataFrame) -> str:
 
 
 def _anova(study: pd.DataFrame) -> str:
-    told = []
+    details = []
     for scenario, rows in study[study["scenario"] != ""].groupby("scenario", sort=False):
         value = rows[rows["condition"] == ""].set_index("metric")["mean"]
         if "F" not in value:
-            told.append(f"{scenario}: no test, a condition has fewer than two people")
+            details.append(f"{scenario}: no test, a condition has fewer than two people")
         else:
             freedom = f"{value['Between']:.0f}, {value['Within']:.0f}"
-            told.append(
+            details.append(
                 f"{scenario}: F({freedom}) = {value['F']:.2f}, p {_p(value['P'], '= ')}, η² = "
                 f"{value['Eta2']:.2f}"
             )
-    return f"One-way ANOVA over people: {'; '.join(told)}."
+    return f"One-way ANOVA over people: {'; '.join(details)}."
 
 
 def _interval(row: object, digits: int, scale: float) -> str:

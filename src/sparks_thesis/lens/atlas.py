@@ -89,11 +89,13 @@ class ClassAtlas:
     @staticmethod
     def load(path: str | Path) -> ClassAtlas:
         """Read what `save` wrote."""
-        told = tensor_provenance(path)
-        if not {"target", "name", "about"} <= set(told):
+        metadata = tensor_provenance(path)
+        if not {"target", "name", "about"} <= set(metadata):
             raise SparksError(f"{path} is no class of a Lens atlas: make the atlas again")
         tensors = load_tensors(path)
-        return ClassAtlas(int(told["target"]), str(told["name"]), tensors, str(told["about"]))
+        return ClassAtlas(
+            int(metadata["target"]), str(metadata["name"]), tensors, str(metadata["about"])
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

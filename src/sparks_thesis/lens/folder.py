@@ -17,7 +17,7 @@ from sparks.concepts.layer import Layer
 from sparks.concepts.recorder import MetricRecorder
 from sparks_thesis.common.pages import whole_folder
 from sparks_thesis.lens.atlas import ClassAtlas
-from sparks_thesis.lens.links import Alike
+from sparks_thesis.lens.links import SimilarConcepts
 from sparks_thesis.lens.reference import Reference
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _CLASSES, _ALIKE = "classes.parquet", "alike.parquet"
 
 
 def write_atlas(
-    path: str | Path, classes: Iterable[ClassAtlas], alike: Alike | None = None
+    path: str | Path, classes: Iterable[ClassAtlas], alike: SimilarConcepts | None = None
 ) -> MetricRecorder:
     """Write classes to a folder, as they come, and return the numbers of their statistics.
 
@@ -51,7 +51,7 @@ def write_atlas(
             _count(one, recorder)
         columns = ["target", "name", "concepts", "strategies"]
         save_table(folder / _CLASSES, pd.DataFrame(known, columns=columns))
-        links = (alike or Alike())([row[0] for row in known], atoms)
+        links = (alike or SimilarConcepts())([row[0] for row in known], atoms)
         save_table(folder / _ALIKE, links)
     similar = Counter(links["target"])
     for target, name, *_ in known:
@@ -124,7 +124,7 @@ class Atlas:
 
     @cached_property
     def alike(self) -> pd.DataFrame:
-        """Similar concepts of other classes; see `Alike`."""
+        """Similar concepts of other classes; see `SimilarConcepts`."""
         return load_table(self.path / _ALIKE)
 
     def load(self, target: int) -> ClassAtlas:

@@ -63,7 +63,7 @@ def in_plane(distance: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alike:
+class SimilarConcepts:
     """Selection of the concepts of other classes that are listed as similar.
 
     Attributes:
@@ -90,20 +90,20 @@ class Alike:
         columns = ["target", "concept", "other", "other_concept", "cosine"]
         if not atoms:
             return pd.DataFrame(columns=columns)
-        owner = torch.cat([torch.full((len(a),), t) for t, a in zip(targets, atoms, strict=True)])
+        classes = torch.cat([torch.full((len(a),), t) for t, a in zip(targets, atoms, strict=True)])
         number = torch.cat([torch.arange(len(a)) for a in atoms])
         every = torch.cat(list(atoms))
         rows: list[tuple[int, int, int, int, float]] = []
         for start in range(0, len(every), BLOCK):
             near = cosines(every[start : start + BLOCK], every)
-            near[owner[start : start + BLOCK, None] == owner] = -torch.inf
+            near[classes[start : start + BLOCK, None] == classes] = -torch.inf
             best = near.topk(min(self.most, len(every)), dim=1)
             for i, (values, others) in enumerate(zip(best.values, best.indices, strict=True)):
                 for value, other in zip(values.tolist(), others.tolist(), strict=True):
                     if value >= self.least:
                         here, there = start + i, int(other)
                         rows.append(
-                            (int(owner[here]), int(number[here]), int(owner[there]),
+                            (int(classes[here]), int(number[here]), int(classes[there]),
                              int(number[there]), value)
                         )  # fmt: skip
         return pd.DataFrame(rows, columns=columns)

@@ -61,12 +61,12 @@ class TwinDifference:
         if not gains:
             return not_run(f"{self.metric} was not measured on a network and its twin")
         worst = min(gains.values(), key=lambda gain: gain.mean)
-        told = "; ".join(f"{where}: {shown(gain)}" for where, gain in gains.items())
+        details = "; ".join(f"{where}: {shown(gain)}" for where, gain in gains.items())
         better = "1-Lipschitz minus twin" if self.higher else "twin minus 1-Lipschitz"
         return judged(
             [above(gain, 0.0) for gain in gains.values()],
             worst,
-            f"{self.metric}, {better}: {told}",
+            f"{self.metric}, {better}: {details}",
             gains.values(),
         )
 
@@ -85,7 +85,7 @@ class BoundaryInOneStep:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on "GradientNorm" and "BoundaryError" of networks and their twins."""
-        outcomes, told, worst = [], [], None
+        outcomes, details, worst = [], [], None
         for where, here, twin in _with_twins(table):
             for metric, centre in (("GradientNorm", 1.0), ("BoundaryError", 0.0)):
                 sides = [r[r["metric"] == metric]["value"] for r in (here, twin)]
@@ -95,11 +95,11 @@ class BoundaryInOneStep:
                 minus = Interval(-far.mean, -far.high, -far.low, far.n)
                 outcomes.append(above(minus, -self.tolerance))
                 what = "| ‖∇f‖ − 1 |" if centre else "|f| left"
-                told.append(f"{where}: {what} {shown(far)}, twin {other.mean:.3f}")
+                details.append(f"{where}: {what} {shown(far)}, twin {other.mean:.3f}")
                 worst = far if worst is None or far.mean > worst.mean else worst
         if worst is None:
             return not_run("gradients of a network and its twin were not measured")
-        return judged(outcomes, worst, "; ".join(told))
+        return judged(outcomes, worst, "; ".join(details))
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class CertificateHolds:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on certified radii and smallest attacks."""
-        outcomes, told, worst = [], [], None
+        outcomes, details, worst = [], [], None
         for where, here, twin in _with_twins(table):
             found = [r[r["metric"] == "AttackCosine"]["value"] for r in (here, twin)]
             wide = here.pivot_table(index=["seed", "image"], columns="metric", values="value")
@@ -127,14 +127,14 @@ class CertificateHolds:
             outcomes += [Outcome.CONTRADICTED] if broken else []
             outcomes.append(above(ours, self.cosine))
             ratio = float((wide["AttackNorm"] / wide["CertifiedRadius"]).median())
-            told.append(
+            details.append(
                 f"{where}: {broken} of {len(wide)} certificates broken, the smallest attack is "
                 f"{ratio:.1f} radii (median), cosine {shown(ours, 2)}, twin {found[1].mean():.2f}"
             )
             worst = ours if worst is None or ours.mean < worst.mean else worst
         if worst is None:
             return not_run("no network was attacked")
-        return judged(outcomes, worst, "; ".join(told))
+        return judged(outcomes, worst, "; ".join(details))
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class SoftmaxLoss:
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on right and wrong test images."""
         right = table[(table["metric"] == "Accuracy") & (table["condition"] == "test")]
-        outcomes, told, worst = [], [], None
+        outcomes, details, worst = [], [], None
         for dataset, rows in right.groupby("dataset"):
             values = {str(model): _by_image(r) for model, r in rows.groupby("model")}
             rivals = ((self.earlier, 0.0), (self.soft + TWIN, -self.margin))
@@ -165,8 +165,8 @@ class SoftmaxLoss:
             for rival, threshold in rivals:
                 gain = self.bootstrap.difference(values[self.soft], values[rival])
                 outcomes.append(above(gain, threshold))
-                told.append(f"{dataset}, minus {rival}: {shown(gain)}")
+                details.append(f"{dataset}, minus {rival}: {shown(gain)}")
                 worst = gain if worst is None or gain.mean < worst.mean else worst
         if worst is None:
             return not_run("the loss variants were not all trained")
-        return judged(outcomes, worst, "; ".join(told))
+        return judged(outcomes, worst, "; ".join(details))

@@ -42,7 +42,7 @@ class Toy:
         if not snowflakes:
             raise SparksError("fig-lipschitz-toy needs the study snowflakes")
         kept = snowflakes[0]
-        told, arrays = kept.told, kept.arrays
+        metadata, arrays = kept.told, kept.arrays
         names = ["hkr_dense", "hkr_dense_twin"]
         with style():
             figure = Figure(figsize=(PAGE, 3.8), layout="constrained")
@@ -54,8 +54,8 @@ class Toy:
                     axis_of, axis_of, levels, 15, cmap=SIGNED, vmin=-reach, vmax=reach
                 )
                 axis.contour(axis_of, axis_of, levels, levels=[0], colors="k", linewidths=1.2)
-                for radius in (told["inner"], told["outer"]):
-                    curve = koch(radius, told["order"])
+                for radius in (metadata["inner"], metadata["outer"]):
+                    curve = koch(radius, metadata["order"])
                     closed = np.concatenate([curve, curve[:1]])
                     axis.plot(*closed.T, color="#333333", lw=0.5)
                 self._steps(axis, arrays["points"], arrays[f"{name}.ends"], axis_of)

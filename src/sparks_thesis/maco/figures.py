@@ -144,13 +144,13 @@ class Grid:
     def _titles(kept: Kept, kind: str) -> list[str]:
         """Titles of columns, with as many lines in every part: else rows would not be level."""
         classes = [str(name).replace("+", "+\n") for name in kept.told["classes"]]
-        told = {
+        titles = {
             "logit": classes,
             "channel": kept.told["channels"],
             "concept": kept.told["concepts"],
         }
         lines = max(name.count("\n") for name in classes)
-        return ["\n" * (lines - str(title).count("\n")) + str(title) for title in told[kind]]
+        return ["\n" * (lines - str(title).count("\n")) + str(title) for title in titles[kind]]
 
 
 @dataclass(frozen=True)

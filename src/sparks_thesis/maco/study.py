@@ -121,7 +121,7 @@ class MacoStudy:
             self._observed(subject, goals, name, made["channel"], recorder)
             start = ascent.parametrisation.start(subject.statistics, 1, 0, torch.device("cpu"))
             recorder.add({"FreeParameters": [start.parameter.numel()]}, [0], name)
-        return recorder, kept, display.told() | {"methods": list(self.methods)}
+        return recorder, kept, display.metadata() | {"methods": list(self.methods)}
 
     def _goals(self, subject: Subject) -> Goals:
         given = Classified(subject.train, subject.predicted(subject.train).argmax(1))

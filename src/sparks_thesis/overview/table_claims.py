@@ -47,10 +47,10 @@ class Claims:
         """
         rows = []
         for claim in sorted(self.claims, key=lambda claim: int(claim["number"])):
-            told = {key: claim[key] for key in ("number", "name", "paper", "statement")}
-            told |= {key: claim[key] for key in ("criterion", "published")}
+            row = {key: claim[key] for key in ("number", "name", "paper", "statement")}
+            row |= {key: claim[key] for key in ("criterion", "published")}
             verdict = asdict(self._judge(claim, scores, published))
-            rows.append(told | {key: verdict[key] for key in verdict if key != "images"})
+            rows.append(row | {key: verdict[key] for key in verdict if key != "images"})
         numbers = pd.DataFrame(rows)
         text = numbers.assign(interval=[_interval(row) for row in rows])
         counts = numbers["outcome"].value_counts()

@@ -50,9 +50,11 @@ class FewerForwards:
                 scores.resampled(which).ratio(self.margins[str(metric)])[0]
                 for which in self.bootstrap.draws(len(scores.values))
             ]
-            told = f"{metric} of {model} on {dataset} (best {best} with {spent}, HSIC "
-            told += f"with {needed})" if ratio else "never as good)"
-            ratios[told] = interval_of(ratio, drawn, len(scores.values), self.bootstrap.level, True)
+            details = f"{metric} of {model} on {dataset} (best {best} with {spent}, HSIC "
+            details += f"with {needed})" if ratio else "never as good)"
+            ratios[details] = interval_of(
+                ratio, drawn, len(scores.values), self.bootstrap.level, True
+            )
         smallest = min(ratios.values(), key=lambda interval: interval.mean)
         each = "; ".join(f"{w} {shown(i, 1)}" for w, i in ratios.items())
         return judged(

@@ -71,13 +71,13 @@ class Densities:
             equal, unequal, _ = some.sizes()
             sizes.append(f"{equal} and {unequal} of {key[1]} on {key[0]}")
         missing = [name for name in self.models if name not in {model for _, model in rows}]
-        told = f" Not run: {', '.join(missing)}." if missing else ""
+        details = f" Not run: {', '.join(missing)}." if missing else ""
         return (
             "Distances between the maps of a network that did not see an image and of one that "
             "did: S₌ where both are right, S≠ where exactly one is "
             f"({'; '.join(sizes)}); each histogram has area 1. ReCo is the best threshold between "
             "the two. The paper (its figures 5 and 10) finds them apart for a 1-Lipschitz network "
-            f"and overlapping for ResNet18.{told}"
+            f"and overlapping for ResNet18.{details}"
         )
 
 

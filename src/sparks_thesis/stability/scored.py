@@ -133,13 +133,13 @@ class Scored:
         Args:
             condition: look at this one alone; None for all.
         """
-        told = dict.fromkeys(
+        details = dict.fromkeys(
             text
             for (dataset, model, where, method), pairs in self.pairs.items()
             if condition in (None, where)
             for text in _problems(pairs, f"{model} on {dataset}, {where or 'undegraded'}", method)
         )
-        return f" {'; '.join(told)}." if told else ""
+        return f" {'; '.join(details)}." if details else ""
 
 
 def _problems(pairs: Pairs, where: str, method: str) -> list[str]:
