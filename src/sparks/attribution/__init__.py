@@ -7,8 +7,16 @@
     target  class to explain, int64 (N,), or as `sparks.engine.outputs.classes_of` has it
     maps    raw values, float32, (N, H, W) for images, (N, d) for vectors; without gradients
 
-    >>> from sparks.attribution import Sobol
-    >>> maps = Sobol(grid=8, points=32)(model, images, classes)  # doctest: +SKIP
+Examples explain a linear model of vectors, whose attributions are known, and a small network:
+
+    >>> import torch
+    >>> from torch import nn
+    >>> linear = nn.Linear(3, 2, bias=False)
+    >>> linear.weight.data = torch.tensor([[1.0, 0.0, 2.0], [0.0, 0.0, 0.0]])
+    >>> x, target = torch.ones(1, 3), torch.tensor([0])
+    >>> pool = (nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), *pool, nn.Linear(4, 2))
+    >>> images, classes = torch.rand(2, 3, 16, 16), torch.tensor([0, 1])
 
 Every method is a frozen dataclass: its fields are its settings, checked when it is built. It draws
 its random numbers once per seed, the same for every input, so that a map does not depend on what is

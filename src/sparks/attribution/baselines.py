@@ -21,6 +21,11 @@ class Random:
 
     Attributes:
         seed: give each model its own where maps of several models are compared.
+
+    Example:
+        >>> maps = Random()(linear, x, target)
+        >>> torch.equal(maps, Random()(linear, x, target))
+        True
     """
 
     seed: int = 0
@@ -42,6 +47,10 @@ class Input:
 
     Attributes:
         channels: a key of `sparks.attribution.gradient.REDUCTIONS`.
+
+    Example:
+        >>> Input()(linear, x, target)
+        tensor([[1., 1., 1.]])
     """
 
     channels: str = "sum"
@@ -67,6 +76,10 @@ class BottomUp:
     Attributes:
         side: pixels to which larger images are made smaller first.
         blur: standard deviation of the smoothing, in sides of the image.
+
+    Example:
+        >>> BottomUp()(net, images, classes).shape
+        torch.Size([2, 16, 16])
     """
 
     side: int = 64

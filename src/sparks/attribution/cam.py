@@ -32,6 +32,11 @@ class GradCAM:
         layer: name of the layer whose output is A, as in `named_modules`. Which of its axes is
             channels the model says; see `sparks.models.layout`.
         batch_size: inputs per backward pass, the bound on memory.
+
+    Example:
+        >>> maps = GradCAM(layer="1")(net, images, classes)
+        >>> maps.shape, bool((maps >= 0).all())
+        (torch.Size([2, 16, 16]), True)
     """
 
     layer: str
@@ -110,6 +115,10 @@ class GradCAMPlusPlus(GradCAM):
 
     α = g² / (2 g² + g³ Σ A) as for the exponential of the logit, whose own positive factor in g
     is left out: it scales a whole map.
+
+    Example:
+        >>> GradCAMPlusPlus(layer="1")(net, images, classes).shape
+        torch.Size([2, 16, 16])
     """
 
     def _weights(self, activation: Tensor, grads: Tensor) -> Tensor:

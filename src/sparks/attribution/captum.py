@@ -53,6 +53,10 @@ class Captum:
             bounds (`internal_batch_size`, `perturbations_per_eval`), which belong in `options`.
         seed: Captum draws from the global generators, PyTorch's and NumPy's; these and Python's own
             are seeded for the call and put back.
+
+    Example:
+        >>> Captum("captum.attr.InputXGradient")(linear, x, target)
+        tensor([[1., 0., 2.]])
     """
 
     method: str

@@ -59,6 +59,12 @@ class EVA:
         precision: of the bounds' arithmetic; with "float32" rounding widens them more.
         resize: how the values of cells become a map.
         seed: of the samples.
+
+    Example:
+        Bounds of a linear model are exact: a feature moves the margin by weight times epsilon.
+
+        >>> EVA(epsilon=0.5)(linear, x, target)
+        tensor([[0.5000, 0.0000, 1.0000]])
     """
 
     epsilon: float = 0.5

@@ -62,6 +62,10 @@ class Saliency:
     Attributes:
         channels: a key of `REDUCTIONS`.
         batch_size: inputs per backward pass, the bound on memory.
+
+    Example:
+        >>> Saliency()(linear, x, target)
+        tensor([[1., 0., 2.]])
     """
 
     channels: str = "max-abs"
@@ -80,7 +84,12 @@ class Saliency:
 
 @dataclass(frozen=True)
 class GradientInput:
-    """x · ∂ logit / ∂x (Shrikumar et al. 2017), summed over channels."""
+    """x · ∂ logit / ∂x (Shrikumar et al. 2017), summed over channels.
+
+    Example:
+        >>> GradientInput()(linear, 3 * x, target)
+        tensor([[3., 0., 6.]])
+    """
 
     channels: str = "sum"
     batch_size: int = 64
@@ -107,6 +116,13 @@ class IntegratedGradients:
         baseline: x0, a constant.
         channels: a key of `REDUCTIONS`.
         batch_size: inputs per backward pass, the bound on memory.
+
+    Example:
+        Attributions sum to the difference of the logit from the baseline's.
+
+        >>> maps = IntegratedGradients()(linear, x, target)
+        >>> maps.round(decimals=4)
+        tensor([[1., 0., 2.]])
     """
 
     steps: int = 50

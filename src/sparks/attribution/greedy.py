@@ -33,6 +33,12 @@ class Greedy:
         attack: the attack.
         resize: how the values of cells become a map.
         seed: of the subsets.
+
+    Example:
+        The feature that an attack exploits first gets the largest value, d.
+
+        >>> Greedy(rounds=3, subsets=8)(linear, x, target)[0, 2]
+        tensor(3.)
     """
 
     objective: str = "distance"

@@ -80,7 +80,12 @@ class RectifiedBackward:
 
 @dataclass(frozen=True)
 class GuidedBackprop(RectifiedBackward):
-    """Negative gradients stopped at each ReLU too (Springenberg et al. 2015)."""
+    """Negative gradients stopped at each ReLU too (Springenberg et al. 2015).
+
+    Example:
+        >>> GuidedBackprop()(net, images, classes).shape
+        torch.Size([2, 16, 16])
+    """
 
     def _gated(self) -> bool:
         return True
@@ -88,7 +93,12 @@ class GuidedBackprop(RectifiedBackward):
 
 @dataclass(frozen=True)
 class DeconvNet(RectifiedBackward):
-    """Negative gradients alone stopped at each ReLU (Zeiler & Fergus 2014)."""
+    """Negative gradients alone stopped at each ReLU (Zeiler & Fergus 2014).
+
+    Example:
+        >>> DeconvNet()(net, images, classes).shape
+        torch.Size([2, 16, 16])
+    """
 
     def _gated(self) -> bool:
         return False

@@ -29,6 +29,12 @@ class HSIC(BlackBox):
             Medians of an even number are the mean of the middle two.
         resize: how values become a map, see `Grid`; "bicubic-keys" as the authors' code does
             (TensorFlow's).
+
+    Example:
+        The third feature depends most on the score, the second hardly.
+
+        >>> HSIC(masks=200)(linear, x, target).argsort(descending=True)
+        tensor([[2, 0, 1]])
     """
 
     masks: int = 1536

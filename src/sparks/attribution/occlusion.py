@@ -14,7 +14,12 @@ from sparks.engine.maskers import cells_of
 
 @dataclass(frozen=True, kw_only=True)
 class Occlusion(BlackBox):
-    """The drop of the score when a feature is removed (Zeiler & Fergus 2014). d + 1 forwards."""
+    """The drop of the score when a feature is removed (Zeiler & Fergus 2014). d + 1 forwards.
+
+    Example:
+        >>> Occlusion()(linear, x, target)
+        tensor([[1., 0., 2.]])
+    """
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""

@@ -34,6 +34,12 @@ class KernelSHAP(BlackBox):
     Attributes:
         samples: n, coalitions besides the full and the empty one; at least 2 (d - 1), as a
             coalition and its complement determine one value.
+
+    Example:
+        Shapley values of a linear model are its terms.
+
+        >>> KernelSHAP()(linear, x, target).round(decimals=4)
+        tensor([[1., 0., 2.]])
     """
 
     samples: int = 1000

@@ -73,7 +73,12 @@ class _NoisyGradient:
 
 @dataclass(frozen=True)
 class SmoothGrad(_NoisyGradient):
-    """|mean gradient at noisy copies of x| (Smilkov et al. 2017), the largest over channels."""
+    """|mean gradient at noisy copies of x| (Smilkov et al. 2017), the largest over channels.
+
+    Example:
+        >>> SmoothGrad(samples=8)(linear, x, target)
+        tensor([[1., 0., 2.]])
+    """
 
     def _statistic(self, mean: Tensor, square: Tensor) -> Tensor:
         return mean.abs()
@@ -81,7 +86,12 @@ class SmoothGrad(_NoisyGradient):
 
 @dataclass(frozen=True)
 class SquareGrad(_NoisyGradient):
-    """Mean squared gradient at noisy copies of x (Hooker et al. 2019), largest over channels."""
+    """Mean squared gradient at noisy copies of x (Hooker et al. 2019), largest over channels.
+
+    Example:
+        >>> SquareGrad(samples=8)(linear, x, target)
+        tensor([[1., 0., 4.]])
+    """
 
     def _statistic(self, mean: Tensor, square: Tensor) -> Tensor:
         return square
@@ -89,7 +99,14 @@ class SquareGrad(_NoisyGradient):
 
 @dataclass(frozen=True)
 class VarGrad(_NoisyGradient):
-    """Variance of gradients at noisy copies of x (Adebayo et al. 2018), largest over channels."""
+    """Variance of gradients at noisy copies of x (Adebayo et al. 2018), largest over channels.
+
+    Example:
+        The gradient of a linear model does not vary.
+
+        >>> VarGrad(samples=8)(linear, x, target)
+        tensor([[0., 0., 0.]])
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()

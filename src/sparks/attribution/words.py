@@ -30,6 +30,14 @@ class OnEmbeddings:
     Attributes:
         method: for images, such as `IntegratedGradients()`.
         token: stands for a removed word.
+
+    Example:
+        >>> from sparks.attribution import IntegratedGradients
+        >>> from sparks.models import TextClassifier
+        >>> text = TextClassifier(vocabulary=20, num_classes=2)
+        >>> words = torch.tensor([[4, 9, 7, 5]])
+        >>> OnEmbeddings(method=IntegratedGradients())(text, words, target).shape
+        torch.Size([1, 4])
     """
 
     method: ImageMethod

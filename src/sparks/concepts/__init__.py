@@ -8,10 +8,16 @@ Notation, kept in this package:
     u      codes or coefficients: a ≈ u V + offset; (n, k), or (N, k, L) for images at all places
     s(u)   the model from concepts on, h(u V)
 
->>> from sparks.concepts import Craft, Layer
->>> layer = Layer(model, "stages.1", images[:1])  # doctest: +SKIP
->>> concepts = Craft().fit(layer, images)  # doctest: +SKIP
->>> importance = Craft().rank(concepts, images, target=3).mean(0)  # doctest: +SKIP
+Examples decompose activations made of two atoms, and images in the layer "1" of a small network:
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from sparks.models import Classifier
+    >>> atoms = torch.tensor([[1.0, 0.0, 2.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0, 1.0]])
+    >>> activations = torch.rand(60, 2) @ atoms
+    >>> pool = (nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), *pool, nn.Linear(4, 2))
+    >>> model, images = Classifier(net).eval(), torch.rand(6, 3, 16, 16)
 
 A coefficient at all places is one feature: attribution methods and metrics explain `concepts.head`
 as they explain any model of vectors. Names are imported on first use.

@@ -136,6 +136,16 @@ class Craft:
             As published: `Sobol(sequence="halton", scramble=False)`, N = 32.
         quantile: of a concept's coefficients, above which crops are refined further.
         finer: sub-concepts of a concept.
+
+    Example:
+        >>> from sparks.attribution import Sobol
+        >>> from sparks.concepts import Layer, NMF
+        >>> craft = Craft(dictionary=NMF(concepts=3), importance=Sobol(points=8))
+        >>> concepts = craft.fit(Layer(model, "1", images[:1]), images)
+        >>> craft.rank(concepts, images, target=0).shape  # images, concepts
+        torch.Size([6, 3])
+        >>> concepts.maps(images).shape
+        torch.Size([6, 3, 14, 14])
     """
 
     dictionary: Method = field(default_factory=NMF)

@@ -26,6 +26,14 @@ class CraftMaps:
         layer: with feature maps, or tokens that form a grid; not below zero where the dictionary
             is NMF.
         craft: how concepts are extracted and ranked.
+
+    Example:
+        >>> from sparks.attribution import Sobol
+        >>> from sparks.concepts import Craft, NMF
+        >>> craft = Craft(dictionary=NMF(concepts=3), importance=Sobol(points=8))
+        >>> classes = torch.zeros(6, dtype=torch.int64)
+        >>> CraftMaps(layer="1", craft=craft)(model, images, classes).shape
+        torch.Size([6, 16, 16])
     """
 
     layer: str

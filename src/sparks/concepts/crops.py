@@ -72,6 +72,11 @@ class RandomCrops:
         side: of a crop, as a share of the image's shorter side.
         number: of crops of each image.
         seed: an image's crops depend on it and on the image alone.
+
+    Example:
+        >>> crops = RandomCrops(number=10)(images)
+        >>> len(crops), crops.cut(images).shape
+        (60, torch.Size([60, 3, 16, 16]))
     """
 
     side: float = 0.5
@@ -104,6 +109,10 @@ class GridCrops:
     Attributes:
         side: of a crop, as a share of the image's shorter side.
         stride: between crops, as a share of a crop.
+
+    Example:
+        >>> len(GridCrops(side=0.5, stride=1.0)(images))  # four of each image
+        24
     """
 
     side: float = 0.5

@@ -36,6 +36,13 @@ class Layer:
         model: in evaluation mode.
         name: of the layer; see `Classifier.split`.
         example: one image (1, C, H, W), to learn the shape from.
+
+    Example:
+        >>> layer = Layer(model, "1", images[:1])
+        >>> layer.activations(images).shape  # images, places, channels
+        torch.Size([6, 196, 4])
+        >>> torch.allclose(layer.logits(layer.activations(images)), model(images), atol=1e-5)
+        True
     """
 
     def __init__(self, model: Classifier, name: str, example: Tensor) -> None:

@@ -47,6 +47,14 @@ class NMF(Method):
         iterations: bound on iterations.
         tolerance: stop when ten iterations together lower the loss by less than this share.
         sweeps: of each factor in an iteration.
+
+    Example:
+        >>> dictionary = NMF(concepts=2).fit(activations)
+        >>> codes = dictionary.encode(activations)
+        >>> codes.shape
+        torch.Size([60, 2])
+        >>> torch.allclose(dictionary.decode(codes), activations, atol=1e-3)
+        True
     """
 
     start: str = "nndsvda"

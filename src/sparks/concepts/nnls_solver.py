@@ -37,6 +37,12 @@ def nnls(a: Tensor, atoms: Tensor) -> Tensor:
 
     Returns:
         u (n, k), of the dtype of `a`; computed in float64.
+
+    Example:
+        The second atom would need a negative coefficient.
+
+        >>> nnls(torch.tensor([[1.0, -1.0]]), torch.eye(2))
+        tensor([[1., 0.]])
     """
     unit, size, gram = normal(atoms.detach().to(a.device, torch.float64))
     scaled: Tensor = _Solve.apply(gram, a.double() @ unit.T)

@@ -24,6 +24,11 @@ class Histograms:
         colours: bins of each channel.
         directions: bins of the edges' directions.
         scales: by which images are reduced before edges are taken.
+
+    Example:
+        >>> features = Histograms()(images)
+        >>> bool(torch.allclose(features.norm(dim=1), torch.ones(6)))
+        True
     """
 
     colours: int = 4

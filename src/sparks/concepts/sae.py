@@ -56,6 +56,11 @@ class SAE(Method):
         halvings: of the rate, after which the loss counts as levelled off and training stops.
         rate: of Adam, at the start.
         batch_size: activations per step.
+
+    Example:
+        >>> dictionary = SAE(concepts=2, active=1, epochs=20).fit(activations)
+        >>> dictionary.encode(activations).shape
+        torch.Size([60, 2])
     """
 
     kind: str = "topk"

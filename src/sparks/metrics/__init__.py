@@ -10,6 +10,14 @@
 Random numbers, ties among them, belong to the seed and to the input's content: an input's score
 does not depend on its neighbours in the batch, nor on their order.
 Names are imported on first use.
+
+Examples score the map of a linear model of vectors, whose last feature matters:
+
+    >>> import torch
+    >>> linear = torch.nn.Linear(3, 2, bias=False)
+    >>> linear.weight.data = torch.tensor([[1.0, 0.0, 2.0], [0.0, 0.0, 0.0]])
+    >>> x, target = torch.ones(1, 3), torch.tensor([0])
+    >>> maps, truth = torch.tensor([[1.0, 0.0, 2.0]]), torch.tensor([[False, False, True]])
 """
 
 from __future__ import annotations

@@ -24,6 +24,10 @@ class Complexity:
 
     Attributes:
         quality: of the JPEG, 1 … 95.
+
+    Example:
+        >>> Complexity()(None, x, None, maps)
+        {'Entropy': tensor([0.6365])}
     """
 
     quality: int = 75
@@ -76,6 +80,10 @@ class Sparseness:
 
     "Gini" (Chalasani et al. 2020) is at most 1 - 1/d, "Hoyer" is
     (√d - ‖a‖₁ / ‖a‖₂) / (√d - 1) (Hoyer 2004).
+
+    Example:
+        >>> Sparseness()(None, x, None, maps)
+        {'Gini': tensor([0.4444]), 'Hoyer': tensor([0.5333])}
     """
 
     def __call__(

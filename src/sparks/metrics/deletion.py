@@ -68,7 +68,15 @@ class _Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class Deletion(_Curve):
-    """Area while the most important features are removed: lower is better."""
+    """Area while the most important features are removed: lower is better.
+
+    Example:
+        Of two maps, the better one removes the important features first.
+
+        >>> best, worst = (Deletion()(linear, x, target, m)["Deletion"] for m in (maps, -maps))
+        >>> best < worst
+        tensor([True])
+    """
 
     def _inserts(self) -> bool:
         return False
@@ -76,7 +84,13 @@ class Deletion(_Curve):
 
 @dataclass(frozen=True, kw_only=True)
 class Insertion(_Curve):
-    """Area while the most important features are put in: higher is better."""
+    """Area while the most important features are put in: higher is better.
+
+    Example:
+        >>> best, worst = (Insertion()(linear, x, target, m)["Insertion"] for m in (maps, -maps))
+        >>> best > worst
+        tensor([True])
+    """
 
     def _inserts(self) -> bool:
         return True
@@ -84,7 +98,13 @@ class Insertion(_Curve):
 
 @dataclass(frozen=True, kw_only=True)
 class InsertionMinusDeletion(_Curve):
-    """Insertion minus Deletion: higher is better, and the score of an order at random is near 0."""
+    """Insertion minus Deletion: higher is better, and the score of an order at random is near 0.
+
+    Example:
+        >>> score = InsertionMinusDeletion()(linear, x, target, maps)["InsertionMinusDeletion"]
+        >>> score > 0
+        tensor([True])
+    """
 
     def curves(self, model: Model, x: Tensor, target: Tensor, maps: Tensor) -> Tensor:
         """Differences (N, steps + 1) of the two curves."""

@@ -46,6 +46,12 @@ class MuFidelity:
         output: "logit", or "probability", which the score's name then tells.
         engine: how masked inputs are scored.
         seed: of the subsets, which are each input's own.
+
+    Example:
+        The terms of a linear model predict each drop of the logit.
+
+        >>> MuFidelity(subsets=20)(linear, x, target, maps)
+        {'MuFidelity': tensor([1.])}
     """
 
     subsets: int = 200

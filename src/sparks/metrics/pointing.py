@@ -22,6 +22,10 @@ class PointingGame:
 
     Attributes:
         seed: of the choice among equal maxima.
+
+    Example:
+        >>> PointingGame()(None, x, None, maps, truth)
+        {'PointingGame': tensor([1.]), 'PointingChance': tensor([0.3333])}
     """
 
     seed: int = 0

@@ -40,6 +40,12 @@ class RobustnessSr:
         bisections: of 0 … largest.
         attack: projected gradient descent; steps, clipping and batch size are its.
         seed: of the order of ties.
+
+    Example:
+        The class changes once the most important feature has moved by its full range.
+
+        >>> RobustnessSr()(linear, x, target, maps)
+        {'Robustness-Sr': tensor([1.])}
     """
 
     shares: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5)

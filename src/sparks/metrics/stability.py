@@ -34,6 +34,12 @@ class AverageStability:
         radius: of the noise, in units of x.
         engine: its batch size bounds the inputs classified at once.
         seed: of the noise, which is each input's own.
+
+    Example:
+        >>> from sparks.attribution import Saliency
+        >>> scores = AverageStability(neighbours=3)(linear, x, target, maps, method=Saliency())
+        >>> scores["AverageStability"]  # the gradient of a linear model never changes
+        tensor([0.])
     """
 
     neighbours: int = 20
