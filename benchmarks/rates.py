@@ -3,7 +3,7 @@
     ./sparks python -m benchmarks.rates             # networks of every scale
     ./sparks python -m benchmarks.rates scale=paper # of one
 
-Writes `benchmarks/results/rates.json`. On a GPU, what is planned is then told in hours of that GPU.
+Writes `benchmarks/results/rates.json`. On a GPU, dry runs then plan in hours of that GPU.
 """
 
 from __future__ import annotations

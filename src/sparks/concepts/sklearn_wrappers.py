@@ -149,7 +149,7 @@ class ICA(Method):
                 "choose another layer"
             )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # told in the fit
+            warnings.simplefilter("ignore", ConvergenceWarning)  # recorded in `fit`
             fitted = FastICA(
                 self.concepts,
                 whiten="unit-variance",

@@ -92,7 +92,10 @@ class Pairs:
         if equal == 0:
             _warn(f"{metric} does not exist: no pair of networks is right on the same image")
         elif unequal == 0 and metric.startswith("ReCo"):
-            _warn(f"{metric} does not exist: S≠ is empty, no image is told right by one of a pair")
+            _warn(
+                f"{metric} does not exist: S≠ is empty, no image is classified correctly by "
+                "exactly one network of a pair"
+            )
         if left_out:
             _warn(f"{metric}: {left_out} of {len(self.distance)} distances are NaN and left out")
 

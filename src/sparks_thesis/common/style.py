@@ -23,7 +23,7 @@ COLUMN, PAGE = 3.5, 7.2
 # Signed maps: blue lowers the score, white is 0, red raises it.
 SIGNED = "RdBu_r"
 
-# One colour and one marker a method, the colours told apart by colour-blind eyes too (Okabe & Ito).
+# One colour and one marker a method; colour-blind readers can tell the colours apart (Okabe & Ito).
 _METHODS = {
     "Sobol": ("#0072B2", "o"),
     "HSIC": ("#D55E00", "s"),

@@ -64,10 +64,10 @@ class Unified:
             figure = explain_image(shown.part("unified"), shown.told["unified_predicted"])
         caption = (
             f"One image of {shown.dataset} that {shown.model} predicts as "
-            f"{shown.told['unified_predicted']}, explained as a whole: where the model looks "
-            "(GradCAM of the logit), how much each of its first concepts contributes (share of the "
-            "positive contributions to the logit, coefficient times derivative, exact at the last "
-            "layer), where the image shows it, and what it is: a picture of it by MACO (white "
-            "where its pixels matter little), and the crops of training images that show it most."
+            f"{shown.told['unified_predicted']}, explained by location and by concept. Left: "
+            "GradCAM of the logit. Right, for each of the most important concepts: its share of "
+            "the positive contributions to the logit (coefficient times derivative, exact at the "
+            "last layer), its map, its MACO visualisation (white where pixels matter little), and "
+            "the training crops with its largest coefficients."
         )
         return Drawing(figure, caption)

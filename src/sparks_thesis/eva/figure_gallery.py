@@ -44,8 +44,7 @@ class EVAGallery:
         drawing = self.gallery(few, maps)
         details = (
             "EVA (first, by verified bounds; on convnet the hybrid, which samples a box at a "
-            "layer and "
-            "verifies from there on) beside the methods of the paper's figure. EVA, Greedy-AS and "
-            "Greedy-AO know no sign. "
+            "layer and verifies from there on) and the methods of the paper's figure. Maps of "
+            "EVA, Greedy-AS and Greedy-AO have no sign. "
         )
         return replace(drawing, caption=details + drawing.caption)

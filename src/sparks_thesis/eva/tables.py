@@ -101,14 +101,14 @@ class Benchmark:
             f"Deletion, Insertion, MuFidelity and Robustness-Sr, mean over images ({counts}) with "
             f"{self.bootstrap.level:.0%} bootstrap intervals, and time per explanation. Removed "
             "pixels become uniform noise (the random baseline of Hsieh et al. 2021). The columns "
-            "“paper” are table 1 of fel2023eva, on other data and networks (digits with mlp beside "
-            "MNIST, with convnet_small beside CIFAR-10 as is chimera, convnet beside ImageNet): "
-            "its order can be compared, its values cannot. Kendall's τ of the two orders: "
-            f"{'; '.join(taus) or 'none'}. EVA has the paper's radius and keeps inputs in [0, 1]; "
-            "“unclipped” is the ball as the paper writes it, “sampled” looks at random inputs of "
-            "it instead of bounds. On convnet EVA is the hybrid and proves nothing. Time is "
-            "measured here and differs from run to run; Greedy-AS's settings are ours, cheaper "
-            f"than the paper's. {_stronger(scores)}"
+            "“paper” are table 1 of fel2023eva, on other data and networks (digits with mlp "
+            "beside MNIST, with convnet_small beside CIFAR-10 as is chimera, convnet beside "
+            "ImageNet): its order can be compared, its values cannot. Kendall's τ of the two "
+            f"orders: {'; '.join(taus) or 'none'}. EVA has the paper's radius and keeps inputs in "
+            "[0, 1]; “unclipped” is the ball as the paper writes it, “sampled” looks at random "
+            "inputs of it instead of bounds. On convnet, EVA is the hybrid variant, which gives "
+            "no guarantee. Time is measured here and differs from run to run; Greedy-AS's "
+            f"settings are ours, cheaper than the paper's. {_stronger(scores)}"
         )
 
 
@@ -126,8 +126,9 @@ def _stronger(scores: pd.DataFrame) -> str:
     if not details:
         return ""
     return (
-        "Is the attack of Robustness-Sr strong enough? Order of methods, and largest change of a "
-        f"mean, beside more steps on the same images: {'; '.join(details)}."
+        "Check of the attack in Robustness-Sr: rank correlation of the methods' order, and "
+        "largest change of a mean, with more attack steps on the same images: "
+        f"{'; '.join(details)}."
     )
 
 
@@ -184,10 +185,8 @@ class ByBound:
             "overlap of the ball, bounds of each logit as in the paper; “TightnessMargin”: the "
             "difference of two logits bounded as one number) and the four metrics, mean over "
             f"{rows['image'].nunique()} images with {self.bootstrap.level:.0%} bootstrap "
-            "intervals. "
-            "Columns “paper”: table 2 of fel2023eva (MNIST, dense network, radius 0.5 in units "
-            "that "
-            "are not told). There Forward is tighter than IBP and yet slightly worse on all "
+            "intervals. Columns “paper”: table 2 of fel2023eva (MNIST, dense network, radius 0.5 "
+            "in unstated units). There Forward is tighter than IBP and yet slightly worse on all "
             "metrics."
         )
         return Table(pd.DataFrame(numbers), pd.DataFrame(texts), caption)

@@ -234,13 +234,13 @@ def _check_times(content: Content, limits: Limits) -> None:
         taken = end - start
     except (ValueError, TypeError):
         raise _Refused("its times of start and end are no times") from None
-    told = timedelta(0)
+    answering = timedelta(0)
     for name in ("examples", "answers", "checks"):
-        told += timedelta(milliseconds=min(sum(row["ms"] for row in content[name]), 1e12))
+        answering += timedelta(milliseconds=min(sum(row["ms"] for row in content[name]), 1e12))
     if taken < timedelta(0):
         raise _Refused("impossible times: it ends before it starts")
     # Clocks of browsers are rounded.
-    if told > taken + timedelta(seconds=2):
+    if answering > taken + timedelta(seconds=2):
         raise _Refused("impossible times: its answers took longer than the whole")
     if taken > timedelta(minutes=limits.minutes):
         raise _Refused(f"it took longer than {limits.minutes:g} minutes")
@@ -294,5 +294,5 @@ def _table(accepted: Sequence[Content], key: Key, seed: int) -> pd.DataFrame:
 
 def _answered(content: Content) -> str:
     """Return a digest of the answers and their conditions, free of the participant's identity."""
-    told = [content[name] for name in ("scenario", "condition", "answers", "checks")]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    parts = [content[name] for name in ("scenario", "condition", "answers", "checks")]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -47,8 +47,8 @@ class Study:
     @staticmethod
     def _caption(study: pd.DataFrame) -> str:
         return (
-            "Answers of participants in this study. Right: share of the model's outputs that were "
-            "predicted rightly, over all sessions; Utility: that share over the baseline group's; "
+            "Answers of participants in this study. Right: accuracy in predicting the model's "
+            "output, over all sessions; Utility: that accuracy divided by the baseline group's; "
             "95% bootstrap intervals over people. Difference from the baseline with its "
             "simultaneous 95% interval, and p, by Tukey's test over all pairs of conditions. "
             f"{_anova(study)} {rejected(study)} colin2022utility (Table 1) reports Utility up to "

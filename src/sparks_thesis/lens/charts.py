@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 INK, GRID = "#010203", "#040506"
-# One colour and one marker an important concept, told apart by colour-blind eyes too (Okabe & Ito,
+# One colour and one marker an important concept, chosen for colour-blind readers (Okabe & Ito,
 # Tol); all others are grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00",
            "#56B4E9", "#999933", "#882255", "#DDAA33", "#AA4499")  # fmt: skip

@@ -129,7 +129,8 @@ class CertificateHolds:
             ratio = float((wide["AttackNorm"] / wide["CertifiedRadius"]).median())
             details.append(
                 f"{where}: {broken} of {len(wide)} certificates broken, the smallest attack is "
-                f"{ratio:.1f} radii (median), cosine {shown(ours, 2)}, twin {found[1].mean():.2f}"
+                f"{ratio:.1f} radii (median), cosine {shown(ours, 2)}, unconstrained "
+                f"{found[1].mean():.2f}"
             )
             worst = ours if worst is None or ours.mean < worst.mean else worst
         if worst is None:

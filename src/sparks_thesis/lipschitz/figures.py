@@ -64,10 +64,10 @@ class Toy:
                 figure.colorbar(shades, ax=axis, shrink=0.7, label="f")
         caption = (
             "Two concentric Koch snowflakes separated by a dense 1-Lipschitz network trained by "
-            "hKR and by its unconstrained twin (cross-entropy; f is the difference of its two "
+            "hKR and by its unconstrained baseline (cross-entropy; f is the difference of its two "
             "logits). Colours: f; black: f = 0; grey segments: one step from x to x − f(x) ∇f(x). "
             "For the minimiser of hKR every step ends on f = 0 (serrurier2023lipschitz, Fig. 2); "
-            "those of the twin that leave the picture are cut at its border."
+            "steps of the baseline that leave the picture are cut at its border."
         )
         return Drawing(figure, caption)
 
@@ -122,9 +122,9 @@ class LipschitzSaliency:
                 axis.set(xticks=[], yticks=[])
         caption = (
             "Saliency and SmoothGrad of 1-Lipschitz networks trained by hKR and of their "
-            "unconstrained twins, for the model's own class, each map on its own scale. "
-            "serrurier2023lipschitz (Figs. 1 and 3) finds the two nearly alike on 1-Lipschitz "
-            "networks; tab-lipschitz has their distance."
+            "unconstrained baselines, for the predicted class, each map on its own scale. "
+            "serrurier2023lipschitz (Figs. 1 and 3) finds the two methods nearly equal on "
+            "1-Lipschitz networks; tab-lipschitz has their distance."
         )
         return Drawing(figure, caption)
 
@@ -166,13 +166,13 @@ class Counterfactuals:
                         if row == 0:
                             axes[row, column].set_title(f"t = {t:g}", fontsize=7)
         caption = (
-            f"Test images of {pair[0].dataset} along x − t f(x) ∇f(x) / ‖∇f(x)‖², cut to [0, 1]; "
-            "f is half the difference of the logits of the model's class and of its closest rival. "
+            f"Test images of {pair[0].dataset} along x − t f(x) ∇f(x) / ‖∇f(x)‖², cut to [0, 1]; f "
+            "is half the difference of the logits of the model's class and of its closest rival. "
             "Below each image the class that the model sees and its logit; bold where it has "
-            "changed. For the minimiser of hKR, whose gradient has norm 1, this is the paper's "
-            "x − t f ∇f, and t = 1 ends on the boundary; tab-lipschitz-more has the norms of these "
-            "networks. serrurier2023lipschitz (Figs. 5 and 6) shows the like; tab-lipschitz-more "
-            "asks an independent classifier."
+            "changed. For the minimiser of hKR, whose gradient has norm 1, this is the paper's x "
+            "− t f ∇f, and t = 1 ends on the boundary; tab-lipschitz-more has the norms of these "
+            "networks. serrurier2023lipschitz (Figs. 5 and 6) shows similar images; "
+            "tab-lipschitz-more tests them with an independent classifier."
         )
         return Drawing(figure, caption)
 

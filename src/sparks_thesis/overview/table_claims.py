@@ -56,11 +56,11 @@ class Claims:
         counts = numbers["outcome"].value_counts()
         verdicts = ", ".join(f"{counts.get(o, 0)} {o}" for o in Outcome)
         caption = (
-            "Claims of the papers, judged by code on the scores of this run and, of chapters that "
-            f"it left out, on those of the last run that made them: {verdicts}. "
-            "A claim is replicated when the whole bootstrap interval of its effect meets the "
-            "criterion, contradicted when the whole interval fails it, inconclusive otherwise. "
-            "Where a criterion says arithmetic, the papers' own numbers were computed with."
+            "Claims of the papers, judged by code on the scores of this run and, for chapters "
+            f"left out of it, on those of their last run: {verdicts}. A claim is replicated when "
+            "the whole bootstrap interval of its effect meets the criterion, contradicted when "
+            "the whole interval fails it, inconclusive otherwise. Criteria marked arithmetic are "
+            "computed from the papers' own numbers."
         )
         shown = text[list(COLUMNS)].rename(columns=COLUMNS).astype(str)
         return Table(numbers, shown, caption)

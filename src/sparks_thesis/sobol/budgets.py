@@ -14,7 +14,7 @@ from sparks.attribution.shap import KernelSHAP
 from sparks.attribution.sobol import Sobol
 from sparks.errors import SparksError
 
-# With fewer points the variance that every Sobol index is divided by is anyone's guess.
+# Below this sample size the output variance in the denominator of the indices is too noisy.
 FEWEST_POINTS = 8
 # What Sobol needs for a 2 x 2 grid.
 LEAST = FEWEST_POINTS * (2 * 2 + 2)

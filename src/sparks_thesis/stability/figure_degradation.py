@@ -125,10 +125,9 @@ class Degradation:
     def _caption(self, scored: Scored, rows: Sequence[str]) -> str:
         images = "; ".join(f"{len(i)} images of {d}" for (d, _), i in scored.images.items())
         details = (
-            f"{' and '.join(self.metrics)} against the share of the weights of every convolution "
-            "that got noise, and of the training labels that were switched; over "
-            f"{images}, with {self.bootstrap.level:.0%} bootstrap intervals over images within "
-            "folds."
+            f"{' and '.join(self.metrics)} against the share of randomised weights of every "
+            f"convolution, and of wrong training labels; over {images}, with "
+            f"{self.bootstrap.level:.0%} bootstrap intervals over images within folds."
         )
         if "MuFidelity" in self.metrics:
             details += " MuFidelity is that of the network that did not see the image."
