@@ -53,7 +53,7 @@ class Network(NamedTuple):
         return rows if published else None
 
     def place(self, template: str) -> Path:
-        """Path of one of its artifacts."""
+        """Return the path of one of its artifacts."""
         return Path(template.format(**self.names))
 
 

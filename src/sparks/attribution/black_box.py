@@ -56,7 +56,7 @@ class BlackBox:
         design: Design | Tensor,
         masker: Masker,
     ) -> Tensor:
-        """Scores (N, n) of the masked inputs."""
+        """Return the scores (N, n) of the masked inputs."""
         return self.engine.score(model, x, target, design, masker, self.perturbation, self.output)
 
 

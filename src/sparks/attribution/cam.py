@@ -77,7 +77,7 @@ class GradCAM:
     def _activation(
         self, model: Model, module: nn.Module, x: Tensor, target: Tensor | None
     ) -> tuple[Tensor, Tensor, str]:
-        """Logits (N, classes), the layer's output, and its layout."""
+        """Return the logits (N, classes), the layer's output, and its layout."""
         with output_of(module) as kept:
             logits = Logits(model, target)(x)
         activation = kept[-1] if kept else None
@@ -105,7 +105,7 @@ class GradCAM:
         return functional.interpolate(cam[:, None], x.shape[2:], mode="bilinear")[:, 0]
 
     def _weights(self, activation: Tensor, grads: Tensor) -> Tensor:
-        """One weight for each feature map, (N, K)."""
+        """Return one weight for each feature map, (N, K)."""
         return grads.mean((2, 3))
 
 

@@ -166,7 +166,7 @@ class Captum:
         )
 
 
-# What Captum's methods raise for a model or options that they cannot take.
+# Errors that Captum's methods raise for models or options that they do not support.
 _FAULTS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 

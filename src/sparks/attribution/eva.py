@@ -218,7 +218,7 @@ class EVA:
     def _activations(
         self, first: nn.Module, x: Tensor, free: Tensor, generator: torch.Generator
     ) -> Region:
-        """Boxes around the activations of samples of each set; the first holds all others.
+        """Return boxes around the activations of samples of each set; the first holds all others.
 
         A set with a frozen cell lies within the whole ball, so its box is cut to the ball's.
         """
@@ -235,7 +235,7 @@ class EVA:
         return Boxes.between(torch.maximum(lower, lower[:1]), torch.minimum(upper, upper[:1]))
 
     def _sampled(self, model: nn.Module, x: Tensor, target: Tensor, free: Tensor) -> Tensor:
-        """Largest overlap of samples of each set; a smaller set's is at most the ball's."""
+        """Return the largest overlap of samples of each set, at most the ball's."""
         found = []
         for image, c, generator in zip(x, target, generators(x, self.seed), strict=True):
             moves = self._points(image[None], generator)

@@ -54,7 +54,7 @@ class LIME(BlackBox):
         return features.to_map(self.estimate(masks.to(scores.device), scores))
 
     def estimate(self, masks: Tensor, scores: Tensor) -> Tensor:
-        """Coefficients, float64 (N, d), of masks (n, d) and scores (N, n)."""
+        """Return the coefficients, float64 (N, d), of masks (n, d) and scores (N, n)."""
         z, y = masks.double(), scores.double().T
         distance = 1 - z.mean(1).sqrt()
         weight = (-((distance / self.width) ** 2) / 2).exp()[:, None]

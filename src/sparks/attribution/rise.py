@@ -61,7 +61,7 @@ class RISE(BlackBox):
 
     @staticmethod
     def estimate(design: Tensor, scores: Tensor, masker: Masker) -> Tensor:
-        """Weighted mean masks (N, elements) of masks (n, d) and scores (N, n)."""
+        """Return the weighted mean masks (N, elements) of masks (n, d) and scores (N, n)."""
         weighted, weight = torch.zeros(1), torch.zeros(1)
         for start in range(0, len(design), ROWS):
             spread = masker.expand(design[start : start + ROWS].to(scores.device)).flatten(1)
@@ -79,7 +79,7 @@ class RISE(BlackBox):
         return ShiftedGrid(cells, size) if self.shift else grid
 
     def _design(self, masker: Masker) -> Tensor:
-        """Zeros and ones, (masks, cells), then the shifts if the masker has them."""
+        """Return zeros and ones, (masks, cells), then the shifts if the masker has them."""
         generator = torch.Generator().manual_seed(self.seed)
         moves = 2 if isinstance(masker, ShiftedGrid) else 0
         draws = torch.rand(self.masks, masker.d, generator=generator)

@@ -82,7 +82,7 @@ class KernelSHAP(BlackBox):
         return torch.cat([ends, coalitions]), weights
 
     def estimate(self, masks: Tensor, weights: Tensor, scores: Tensor) -> Tensor:
-        """Shapley values, float64 (N, d), of a design and its scores (N, n + 2)."""
+        """Return Shapley values, float64 (N, d), of a design and its scores (N, n + 2)."""
         full, empty, y = scores[:, :1].double(), scores[:, 1:2].double(), scores[:, 2:].double()
         z, w = masks[2:].double(), weights.double()[:, None]
         d = z.shape[1]
@@ -99,7 +99,7 @@ class KernelSHAP(BlackBox):
         return torch.cat([others, full - empty - others.sum(1, keepdim=True)], 1)
 
     def _coalitions(self, d: int) -> tuple[Tensor, Tensor]:
-        """Coalitions but the full and the empty one, (≤ samples, d), and their weights."""
+        """Return coalitions but the full and the empty one, (≤ samples, d), and their weights."""
         # Sizes s and d - s are one pair; the middle size of an even d is its own complement.
         weight = {s: (1 if 2 * s == d else 2) / (s * (d - s)) for s in range(1, d // 2 + 1)}
         rows, weights, left = [], [], self.samples

@@ -80,7 +80,7 @@ class Sobol(BlackBox):
         return features.to_map(indices(scores, self.points, self.order, self.estimator))
 
     def indices(self, model: Model, x: Tensor, target: Tensor | None) -> Indices:
-        """First-order and total indices of each feature, from one evaluation.
+        """Return the first-order and total indices of each feature, from one evaluation.
 
         The total ones by `estimator`; the first-order ones by Saltelli et al. 2010, table 2 (b),
         whose error shrinks with the index. Jansen's does not: at N = 32 it exceeds most indices.
@@ -102,7 +102,7 @@ class Sobol(BlackBox):
     def intervals(
         self, evaluation: Evaluation, level: float = 0.95, repeats: int = 1000
     ) -> tuple[Tensor, Tensor]:
-        """Bootstrap bounds of the indices, (N, d) each."""
+        """Return bootstrap bounds of the indices, (N, d) each."""
         return bootstrap(
             evaluation.scores, self.points, self.order, self.estimator, level, repeats, self.seed
         )

@@ -65,7 +65,7 @@ class Strategies:
 
 
 def plane(contributions: Tensor, seed: int = 0, perplexity: float = 30.0) -> Tensor:
-    """Two coordinates (N, 2) of each image by t-SNE, near where contributions are alike.
+    """Return two coordinates (N, 2) of each image by t-SNE, near where contributions are alike.
 
     Runs on one thread, from principal components: the same seed gives the same picture.
     """

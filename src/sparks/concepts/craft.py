@@ -40,7 +40,7 @@ class Concepts:
         return self.dictionary.k
 
     def coefficients(self, x: Tensor) -> Tensor:
-        """Coefficients (N, k, L) of images at every place.
+        """Return coefficients (N, k, L) of images at every place.
 
         Raises:
             SparksError: when an image's activations are not finite.
@@ -61,7 +61,7 @@ class Concepts:
         return self.codes[:, concept]
 
     def maps(self, x: Tensor) -> Tensor:
-        """Coefficients (N, k, h, w) of images as maps, where places form a grid."""
+        """Return coefficients (N, k, h, w) of images as maps, where places form a grid."""
         if self.layer.map_size is None:
             raise SparksError(f"the places of layer {self.layer.name!r} form no grid: no maps")
         u = self.coefficients(x)

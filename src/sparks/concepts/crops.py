@@ -61,7 +61,7 @@ class Cropping(Protocol):
     """Says where to crop."""
 
     def __call__(self, images: Tensor) -> Crops:
-        """Crops of images (N, C, H, W)."""
+        """Return crops of images (N, C, H, W)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,11 +71,11 @@ class Dictionary:
         return self._codes(a.reshape(-1, a.shape[-1])).reshape(*a.shape[:-1], self.k)
 
     def decode(self, u: Tensor) -> Tensor:
-        """Activations (..., p) of codes (..., k)."""
+        """Return the activations (..., p) of codes (..., k)."""
         return u @ self.atoms.to(u) + self.offset.to(u)
 
     def _codes(self, a: Tensor) -> Tensor:
-        """Codes (n, k) of activations (n, p)."""
+        """Return the codes (n, k) of activations (n, p)."""
         raise NotImplementedError
 
 

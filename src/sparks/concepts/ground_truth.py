@@ -19,7 +19,7 @@ class Scenes(Protocol):
     """Paints images without some of their parts: `sparks.data.Chimera`."""
 
     def render(self, index: int, split: str = "test", without: Collection[str] = ()) -> Tensor:
-        """Image `index`, uint8 (C, H, W), without the parts named, all else equal."""
+        """Return the image `index`, uint8 (C, H, W), without the parts named, all else equal."""
 
 
 def shown_where(maps: Tensor, size: tuple[int, int], quantile: float = 0.9) -> Tensor:

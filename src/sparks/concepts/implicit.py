@@ -9,7 +9,7 @@ from sparks.concepts.nnls_solver import nnls, normal
 
 
 def derivative_errors(a: Tensor, atoms: Tensor, seed: int = 0) -> dict[str, Tensor]:
-    """Relative error of du along a random direction, for each activation.
+    """Return the relative error of du along a random direction, for each activation.
 
     Args:
         a: activations (n, p).

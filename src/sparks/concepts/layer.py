@@ -104,15 +104,15 @@ class Layer:
         return activations if len(self.shape) == 2 else activations[:, 0]
 
     def activations(self, x: Tensor) -> Tensor:
-        """Activations (N, L, p) of images, on the CPU, batch after batch."""
+        """Return the activations (N, L, p) of images, on the CPU, batch after batch."""
         return self._batched(x, lambda part: self.flat(self.g(part)))
 
     def pooled(self, x: Tensor) -> Tensor:
-        """Mean activations (N, p) over places."""
+        """Return the mean activations (N, p) over places."""
         return self._batched(x, lambda part: self.flat(self.g(part)).mean(1))
 
     def logits(self, activations: Tensor) -> Tensor:
-        """Logits (N, classes) of activations (N, L, p)."""
+        """Return the logits (N, classes) of activations (N, L, p)."""
         return self._batched(activations, lambda part: self.h(self.raw(part)))
 
     @torch.no_grad()  # Not inference mode: what comes out may be differentiated.
@@ -142,7 +142,7 @@ class ConceptHead(nn.Module):
         self.offset = dictionary.offset.to(layer.device)
 
     def forward(self, u: Tensor) -> Tensor:
-        """Logits (N, classes) of coefficients (N, k, L)."""
+        """Return the logits (N, classes) of coefficients (N, k, L)."""
         atoms, offset = self.atoms.to(u), self.offset.to(u)
         if self.layer.layout == "NCHW":
             # Channels first, as feature maps are: no transposed copies, several times as fast.
@@ -196,7 +196,7 @@ class ConceptSum(nn.Module):
         return replace(engine, batch_size=engine.batch_size * times)
 
     def forward(self, sums: Tensor) -> Tensor:
-        """Logits (N, classes) of sums of terms (N, D)."""
+        """Return the logits (N, classes) of sums of terms (N, D)."""
         logits: Tensor = self.rest(sums.reshape(-1, *self.constant.shape[1:]) + self.constant)
         return logits
 
@@ -230,7 +230,7 @@ class ConceptScores(nn.Module):
         self.pool = pool
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mean coefficients (N, k)."""
+        """Return the mean coefficients (N, k)."""
         activations = self.layer.flat(self.activation(self.g(x)))
         if self.pool:
             return self.dictionary.encode(activations.mean(1))

@@ -55,7 +55,7 @@ def concept_maps_at(
 def class_maps(
     layer: Layer, activations: Tensor, target: Tensor, size: Sequence[int], mode: str = "bilinear"
 ) -> Tensor:
-    """GradCAM of classes at a layer with feature maps, (N, H, W).
+    """Return GradCAM of classes at a layer with feature maps, (N, H, W).
 
     Args:
         layer: where the model is cut.

@@ -47,7 +47,7 @@ def _alike(a: Tensor) -> bool:
 
 
 def sparsity(u: Tensor) -> Tensor:
-    """Share of zeros in each code (n, k): (n,). Higher is sparser."""
+    """Return the share of zeros in each code (n, k): (n,). Higher is sparser."""
     return (u.abs() <= ZERO * u.abs().max()).float().mean(1)
 
 
@@ -58,7 +58,7 @@ def hoyer(u: Tensor) -> Tensor:
 
 
 def stability(dictionaries: Sequence[Tensor]) -> Tensor:
-    """Mean |cosine| of atoms matched one to one, for each pair of dictionaries (k, p).
+    """Return the mean |cosine| of atoms matched one to one, for each pair of dictionaries (k, p).
 
     The matching is the best one (Hungarian algorithm). A dead atom (all zero) has cosine 0 with
     all. The sign of an atom of PCA or ICA is arbitrary, hence the absolute value.
@@ -130,7 +130,7 @@ def _unit(atoms: Tensor) -> Tensor:
 
 
 def frechet(a: Tensor, b: Tensor) -> float:
-    """Fréchet distance of Gaussians fitted to two sets of activations, (n, p) and (m, p).
+    """Return the Fréchet distance of Gaussians fitted to activations (n, p) and (m, p).
 
     |μ₁ - μ₂|² + tr(Σ₁ + Σ₂ - 2 (Σ₁ Σ₂)^½), divided by tr Σ₁: 0 for equal, about 1 for a constant b.
     NaN where all a are alike (a single one is): they have no spread to divide by.
@@ -180,7 +180,7 @@ def sliced_wasserstein(a: Tensor, b: Tensor, directions: int = 64, seed: int = 0
 
 
 def knn_distance(reference: Tensor, queries: Tensor, k: int = 5, unit: bool = True) -> Tensor:
-    """Distance of each query (m, p) to its k-th nearest reference (n, p): (m,).
+    """Return the distance of each query (m, p) to its k-th nearest reference (n, p): (m,).
 
     Deep nearest neighbours (Sun et al. 2022), on activations of length one as published. That sees
     directions only: an activation that is a hundred times too long may be as near as any.

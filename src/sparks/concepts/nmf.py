@@ -115,7 +115,7 @@ class NMF(Method):
 
 
 def sweep(x: Tensor, product: Tensor, gram: Tensor, sweeps: int) -> Tensor:
-    """Coordinate descent for min over X >= 0 of tr(Xᵀ G X) / 2 - tr(Xᵀ P), a row at a time.
+    """Run coordinate descent for min over X >= 0 of tr(Xᵀ G X) / 2 - tr(Xᵀ P), a row at a time.
 
     With P = V Aᵀ and G = V Vᵀ that is the loss as a function of X = Uᵀ; likewise for V.
 
@@ -149,7 +149,7 @@ def random_start(a: Tensor, k: int, seed: int) -> Pair:
 
 
 def nndsvda(a: Tensor, k: int, seed: int) -> Pair:
-    """Non-negative double SVD, zeros replaced by the mean (Boutsidis & Gallopoulos 2008)."""
+    """Return the NNDSVD, zeros replaced by the mean (Boutsidis & Gallopoulos 2008)."""
     left, values, right = _leading(a, k, seed)
     u, v = torch.zeros(len(a), k).to(a), torch.zeros(k, a.shape[1]).to(a)
     u[:, 0], v[0] = values[0].sqrt() * left[:, 0].abs(), values[0].sqrt() * right[0].abs()

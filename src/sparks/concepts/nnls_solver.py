@@ -126,7 +126,7 @@ def pivot(gram: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def descend(gram: Tensor, b: Tensor, u: Tensor, sweeps: int) -> Tensor:
-    """Coordinate descent on the same problem: slower, but safe for dependent atoms."""
+    """Solve the problem by coordinate descent: slower, but safe for dependent atoms."""
     x, target = u.T.contiguous(), b.T.contiguous()
     for _ in range(sweeps):
         for row, entry in enumerate(gram.diagonal().tolist()):

@@ -36,7 +36,7 @@ class Histograms:
     scales: Sequence[int] = (1, 2)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Vectors (N, D) of length one, of images (N, C, H, W) in [0, 1]."""
+        """Return the vectors (N, D) of length one, of images (N, C, H, W) in [0, 1]."""
         bins = (images * self.colours).long().clamp(0, self.colours - 1)
         powers = self.colours ** torch.arange(images.shape[1])
         number = (bins * powers[:, None, None]).sum(1).flatten(1)

@@ -30,7 +30,7 @@ class _Rest(nn.Module):
 def tcav(
     layer: Layer, atoms: Tensor, activations: Tensor, target: Tensor, kind: str = "sign"
 ) -> Tensor:
-    """Sensitivity of a class to each concept, after Kim et al. 2018.
+    """Return the sensitivity of a class to each concept, after Kim et al. 2018.
 
     The derivative is that at the activation itself, as published, not at its reconstruction u V.
 

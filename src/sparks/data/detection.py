@@ -74,7 +74,7 @@ class _DetectionSet(TorchvisionSet):
 
     @abstractmethod
     def _shown(self, split: str) -> tuple[Sequence[str], list[Shown]]:
-        """Names of the classes, and every class of every image of "train" or "test"."""
+        """Return the names of the classes, and every class of every image of "train" or "test"."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ def _on_crop(row: Shown, size: int) -> Tensor:
 
 
 def _stacked(boxes: Sequence[Tensor]) -> Tensor:
-    """Boxes of all images as int16 (N, M, 4), filled up with rows of 0."""
+    """Return boxes of all images as int16 (N, M, 4), filled up with rows of 0."""
     most = max(map(len, boxes), default=0)
     stacked = torch.zeros(len(boxes), most, 4, dtype=torch.int16)
     for place, own in enumerate(boxes):

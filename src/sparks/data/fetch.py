@@ -29,7 +29,7 @@ from sparks.progress import progress
 
 TIMEOUT = 30  # seconds without an answer
 _CHUNK = 2**20
-# What damaged archives are answered with.
+# Errors that damaged archives raise.
 _DAMAGED = (
     *(EOFError, gzip.BadGzipFile, lzma.LZMAError, tarfile.ReadError, zipfile.BadZipFile),
     zlib.error,

@@ -111,7 +111,7 @@ class ImageNet(TorchvisionSet):
         return from_files(samples, self.root, [names[i] for i in chosen], self.size, tables)
 
     def _chosen(self, available: int) -> list[int]:
-        """Labels of the classes that are kept, in their order; the same in both splits."""
+        """Return labels of the classes that are kept, in their order; the same in both splits."""
         if self.num_classes is None:
             return list(range(available))
         if not 2 <= self.num_classes <= available:

@@ -75,7 +75,7 @@ class ImageSet:
         return self.images is not None
 
     def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
-        """Images as float32 in [0, 1], shape (B, C, H, W).
+        """Return images as float32 in [0, 1], shape (B, C, H, W).
 
         Raises:
             SparksError: when a file is missing or no intact image; the message names it.
@@ -83,7 +83,7 @@ class ImageSet:
         return self._pixels(_as_index(indices, len(self))).float() / 255
 
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All images in order, with their labels: ((B, C, H, W) in [0, 1], int64 (B,)).
+        """Yield all images in order, with their labels: ((B, C, H, W) in [0, 1], int64 (B,)).
 
         Of files, the next batch is decoded in threads while this one is computed on.
         """
@@ -135,7 +135,7 @@ class ImageSet:
         return is_diagnostic[self.labels[:, None, None], parts.long()]
 
     def content(self) -> Mapping[str, Tensor]:
-        """Tensors that determine every batch."""
+        """Return the tensors that determine every batch."""
         if self.images is not None:
             return {"labels": self.labels, "images": self.images}
         where = [str(self.root), str(self.size), *(self.files or ())]
@@ -192,7 +192,7 @@ class ImageSet:
         )
 
     def _pixels(self, index: Tensor) -> Tensor:
-        """Images at `index` as uint8 (B, C, H, W)."""
+        """Return images at `index` as uint8 (B, C, H, W)."""
         if self.images is not None:
             return self.images[index]
         assert self.files is not None
@@ -261,7 +261,7 @@ def _as_index(indices: Tensor | Sequence[int] | slice, n: int) -> Tensor:
 
 
 def _pack(names: Sequence[str]) -> Tensor:
-    """Strings as the rows of a uint8 matrix of UTF-8, padded with zeros.
+    """Return the strings as the rows of a uint8 matrix of UTF-8, padded with zeros.
 
     Names of files need not be UTF-8: Python's escapes of other bytes become these bytes again.
     """

@@ -25,10 +25,10 @@ class Labelled(Protocol):
         """Return the inputs of a model (B, ...) at `indices`."""
 
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All inputs in order, with their labels."""
+        """Yield all inputs in order, with their labels."""
 
     def subset(self, indices: Tensor | Sequence[int] | slice) -> Self:
         """Return the inputs at `indices`, in that order."""
 
     def content(self) -> Mapping[str, Tensor]:
-        """Tensors that determine every batch, for a digest."""
+        """Return the tensors that determine every batch, for a digest."""

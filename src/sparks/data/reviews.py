@@ -101,7 +101,7 @@ class Reviews:
         return {split: self._encoded(made, known) for split, made in texts.items()}
 
     def _texts(self, n: int, generator: np.random.Generator) -> list[Clause]:
-        """Texts of alternating classes."""
+        """Return the texts of alternating classes."""
         return [self._text(CLASSES[i % 2], generator) for i in range(n)]
 
     def _text(self, label: str, generator: np.random.Generator) -> Clause:

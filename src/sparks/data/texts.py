@@ -78,11 +78,11 @@ class TextSet:
         return ((self.tokens == UNK) | (self.tokens == PAD)).all(1)
 
     def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
-        """Token numbers, int64 (B, L)."""
+        """Return the token numbers, int64 (B, L)."""
         return self.tokens[indices].long()
 
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All texts in order, with their labels: (int64 (B, L), int64 (B,))."""
+        """Yield all texts in order, with their labels: (int64 (B, L), int64 (B,))."""
         for tokens, labels in zip(
             torch.split(self.tokens, batch_size), torch.split(self.labels, batch_size), strict=True
         ):
@@ -111,7 +111,7 @@ class TextSet:
         )
 
     def content(self) -> Mapping[str, Tensor]:
-        """Tensors that determine every batch."""
+        """Return the tensors that determine every batch."""
         return {"tokens": self.tokens, "labels": self.labels}
 
     def save(self, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
@@ -177,7 +177,7 @@ def vocabulary_of(texts: Iterable[Sequence[str]], size: int) -> tuple[str, ...]:
 
 
 def encode(texts: Sequence[Sequence[str]], vocabulary: Sequence[str], length: int) -> Tensor:
-    """Token numbers, int32 (N, L), of texts cut to their first `length` words.
+    """Return the token numbers, int32 (N, L), of texts cut to their first `length` words.
 
     Unknown words become `UNK`, and so does a text without a word.
     """

@@ -26,7 +26,7 @@ from sparks.data.imageset import ImageSet, require_every_class
 from sparks.data.splits import stratified_split, stratified_subset
 from sparks.errors import SparksError
 
-# What torchvision answers missing, foreign or damaged files with.
+# Errors that torchvision raises for missing, foreign or damaged files.
 _READ_ERRORS = (RuntimeError, OSError, ValueError, TypeError, AssertionError, KeyError, EOFError)
 
 
@@ -111,7 +111,7 @@ class TorchvisionSet(ABC):
 
     @abstractmethod
     def _read(self) -> dict[str, ImageSet]:
-        """All images of both splits; what torchvision raises is translated by the caller."""
+        """Return all images of both splits; what torchvision raises is translated by the caller."""
 
     def _finish(self, images: ImageSet) -> ImageSet:
         """Post-process the chosen images; unchanged by default."""

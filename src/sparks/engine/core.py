@@ -125,7 +125,7 @@ class Engine:
             return model(self._laid_out(inputs))
 
     def _laid_out(self, images: Tensor) -> Tensor:
-        """Images in the memory format asked for; masked ones keep that of the images."""
+        """Return images in the memory format asked for; masked ones keep that of the images."""
         if self.channels_last and images.ndim == 4:
             return images.contiguous(memory_format=torch.channels_last)
         return images
@@ -145,7 +145,7 @@ class Engine:
 
 
 def _real(x: Tensor) -> Tensor:
-    """Masks are float32, so that inputs of half precision are masked in that."""
+    """Convert half precision to float32, in which inputs are masked."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 

@@ -78,11 +78,11 @@ class LeaveOneOut:
         return self.d + 1
 
     def to(self, device: torch.device) -> LeaveOneOut:
-        """Nothing is held."""
+        """Return the design itself: it has no tensors."""
         return self
 
     def masks(self, images: Tensor, rows: Tensor) -> Tensor:
-        """Ones, but for feature `row - 1`."""
+        """Return masks that are 1 except for feature `row - 1`."""
         features = torch.arange(1, self.d + 1, device=rows.device)
         return (rows[:, None] != features).float()
 

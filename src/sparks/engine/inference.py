@@ -139,7 +139,7 @@ class Logits(nn.Module):
         self.largest = None if target is None else int(target.max()) if len(target) else 0
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits, or one score per input (b, 1)."""
+        """Return the logits, or one score per input (b, 1)."""
         logits = scores_of(self.model(x.clone().to(self.dtype or x.dtype)))
         check_classes(logits, self.largest)
         if self.refuse:
@@ -167,7 +167,7 @@ def refuse_not_finite(values: Tensor, name: str) -> None:
 def select_output(
     outputs: Any, target: Tensor | None, output: str, largest: int | None = None
 ) -> Tensor:
-    """One score per input, float32 (b,), from what a model returned.
+    """Return one score per input, float32 (b,), from what a model returned.
 
     Args:
         outputs: see `sparks.engine.outputs`.

@@ -150,11 +150,11 @@ class Pixels:
         return self.size[0] * self.size[1]
 
     def expand(self, masks: Tensor) -> Tensor:
-        """Shape masks (b, H * W) to (b, 1, H, W)."""
+        """Reshape masks (b, H * W) to (b, 1, H, W)."""
         return masks.reshape(-1, 1, *self.size)
 
     def to_map(self, importance: Tensor) -> Tensor:
-        """Shape importances (N, H * W) to (N, H, W)."""
+        """Reshape importances (N, H * W) to (N, H, W)."""
         return importance.float().reshape(-1, *self.size)
 
     def sums(self, maps: Tensor) -> Tensor:
@@ -169,7 +169,7 @@ class Vector:
     d: int
 
     def expand(self, masks: Tensor) -> Tensor:
-        """Masks (b, d) fit as they are."""
+        """Return masks (b, d) unchanged."""
         return masks
 
     def to_map(self, importance: Tensor) -> Tensor:
@@ -188,7 +188,7 @@ class Rows:
     d: int
 
     def expand(self, masks: Tensor) -> Tensor:
-        """Shape masks (b, d) to (b, d, 1)."""
+        """Reshape masks (b, d) to (b, d, 1)."""
         return masks.unsqueeze(2)
 
     def to_map(self, importance: Tensor) -> Tensor:

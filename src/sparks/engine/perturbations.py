@@ -56,11 +56,11 @@ class _Blend:
         return torch.addcmul(_own(baseline, sample_index), _own(x - baseline, sample_index), masks)
 
 
-class _NoReference:
+class _NoBaseline:
     """Depends on the input and the mask alone."""
 
     def baseline(self, x: Tensor) -> None:
-        """Nothing."""
+        """Return None: no baseline is needed."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Baseline(_Blend):
             raise SparksError(f"Baseline: value={self.value!r} is not a number, nor 'mean'")
 
     def baseline(self, x: Tensor) -> Tensor | None:
-        """Means (k, C, 1, 1) of images, (k, 1) of vectors; None for a number."""
+        """Return the means (k, C, 1, 1) of images, (k, 1) of vectors; None for a number."""
         if self.value == "mean":
             return x.mean(tuple(range(min(2, x.ndim - 1), x.ndim)), keepdim=True)
         return None
@@ -96,7 +96,7 @@ class Baseline(_Blend):
 
 
 @dataclass(frozen=True)
-class Sum(_NoReference):
+class Sum(_NoBaseline):
     """Σ_i m_i x_i, of inputs that are given as their d terms x_i.
 
     Masks are weights of the terms, as under `Rows`, and the sum is one matrix product for each
@@ -126,7 +126,7 @@ class Blur(_Blend):
         whole(self, 2, "width")
 
     def baseline(self, x: Tensor) -> Tensor:
-        """Blurred images."""
+        """Return blurred images."""
         if x.ndim != 4:
             raise SparksError(f"only images can be blurred, not inputs of {tuple(x.shape)}")
         before = self.width // 2
@@ -175,7 +175,7 @@ class Uniform(_Blend):
 
 
 @dataclass(frozen=True)
-class Amplitude(_NoReference):
+class Amplitude(_NoBaseline):
     """Shift of the input by the mask, scaled by `sigma`.
 
     `variant` "documented" is x + (m - 0.5) sigma, as the authors' documentation of the Sobol
@@ -200,7 +200,7 @@ class Amplitude(_NoReference):
 
 
 @dataclass(frozen=True)
-class Token(_NoReference):
+class Token(_NoBaseline):
     """Replace the words whose mask is below one half by the token number `value`."""
 
     value: int = 0

@@ -30,7 +30,7 @@ def _generator(row: Tensor, seed: int) -> torch.Generator:
 
 @contextmanager
 def global_generators(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed what other libraries draw from, and put it back: PyTorch's, NumPy's, Python's own.
+    """Seed the global generators of PyTorch, NumPy and Python, and restore their states afterwards.
 
     Args:
         seed: not negative.

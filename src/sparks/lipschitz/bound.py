@@ -58,7 +58,7 @@ def layer_norms(model: nn.Module, shape: tuple[int, ...]) -> dict[str, float]:
 
 
 def body_bound(model: nn.Module, shape: tuple[int, ...]) -> float:
-    """Product of the norms of all layers but the last linear one."""
+    """Return the product of the norms of all layers but the last linear one."""
     norms = layer_norms(model, shape)
     return math.prod(list(norms.values())[:-1])
 
@@ -79,7 +79,7 @@ def _norm(module: nn.Module, shape: torch.Size) -> float:
 
 
 def _map_norm(module: nn.Conv2d, shape: torch.Size) -> float:
-    """Largest singular value of a convolution on inputs of `shape`, its bias left out."""
+    """Return the largest singular value of a convolution, without bias, on inputs of `shape`."""
     from torch.nn import functional as F
 
     def apply(x: Tensor) -> Tensor:

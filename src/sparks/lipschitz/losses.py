@@ -113,7 +113,7 @@ def _signs(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def _negative_kr(logits: Tensor, sign: Tensor) -> Tensor:
-    """Mean of f over negatives minus that over positives, (classes,).
+    """Return the mean of f over negatives minus that over positives, (classes,).
 
     0 of a side that the batch lacks.
     """

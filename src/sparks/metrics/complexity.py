@@ -44,7 +44,7 @@ class Complexity:
         maps: Tensor,
         truth: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Values per input; NaN where a map holds NaN, or (entropy) is zero everywhere."""
+        """Return values per input; NaN where a map holds NaN, or (entropy) is zero everywhere."""
         check_scored(model, x, maps)
         maps, broken = maps.detach().cpu(), has_nan(maps).cpu()
         size = maps.flatten(1).double().abs()
@@ -94,7 +94,7 @@ class Sparseness:
         maps: Tensor,
         truth: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Values per input; NaN where a map holds NaN or is zero everywhere."""
+        """Return the values per input; NaN where a map holds NaN or is zero everywhere."""
         check_scored(model, x, maps)
         size = maps.detach().cpu().flatten(1).double().abs().sort(1).values
         d = size.shape[1]

@@ -47,14 +47,14 @@ class _Curve:
     def __call__(
         self, model: Model, x: Tensor, target: Tensor, maps: Tensor, truth: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """Area per input; see the package."""
+        """Return the area per input; see the package."""
         name = type(self).__name__ + ("" if self.output == "probability" else f" ({self.output})")
         curves = self.curves(model, x, target, maps)
         area = torch.trapezoid(curves, dx=1 / self.steps)
         return {name: undefined_to_nan(area, has_nan(maps).cpu(), name, "their maps hold NaN")}
 
     def curves(self, model: Model, x: Tensor, target: Tensor, maps: Tensor) -> Tensor:
-        """Scores (N, steps + 1) at shares 0, 1 / steps, …, 1."""
+        """Return the scores (N, steps + 1) at shares 0, 1 / steps, …, 1."""
         check_scored(model, x, maps)
         features = elements_of(x)
         cuts = (torch.linspace(0, 1, self.steps + 1) * features.d).round().long()
@@ -107,7 +107,7 @@ class InsertionMinusDeletion(_Curve):
     """
 
     def curves(self, model: Model, x: Tensor, target: Tensor, maps: Tensor) -> Tensor:
-        """Differences (N, steps + 1) of the two curves."""
+        """Return the differences (N, steps + 1) of the two curves."""
         insertion, deletion = (
             kind(
                 steps=self.steps,

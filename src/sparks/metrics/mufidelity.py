@@ -78,7 +78,7 @@ class MuFidelity:
     def __call__(
         self, model: Model, x: Tensor, target: Tensor, maps: Tensor, truth: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """Correlation per input, in [-1, 1]; see the package."""
+        """Return the correlation per input, in [-1, 1]; see the package."""
         check_scored(model, x, maps)
         classes = classes_of(target, len(x))
         features = self._features(x)
@@ -135,10 +135,10 @@ class MuFidelity:
 
 
 def _correlation(a: Tensor, b: Tensor, kind: str) -> Tensor:
-    """Correlation of the rows of a and b, (N, s) each."""
+    """Return the correlation of the rows of a and b, (N, s) each."""
     return spearman(a, b) if kind == "spearman" else pearson(a, b)
 
 
 def _constant(values: Tensor, size: Tensor) -> Tensor:
-    """Rows (N,) of values (N, s) that vary by rounding alone, given their `size` (N,)."""
+    """Return rows (N,) of values (N, s) that vary by rounding alone, given their `size` (N,)."""
     return values.amax(1) - values.amin(1) <= ROUNDING * size

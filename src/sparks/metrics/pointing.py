@@ -41,7 +41,7 @@ class PointingGame:
         maps: Tensor,
         truth: Tensor | None,
     ) -> dict[str, Tensor]:
-        """Hits and chance per image; NaN for images whose mask is empty."""
+        """Return the hits and chance per image; NaN for images whose mask is empty."""
         if truth is None:
             raise SparksError(
                 "the pointing game needs true masks, and this data set has none: "

@@ -64,13 +64,13 @@ class RobustnessSr:
     def __call__(
         self, model: Model, x: Tensor, target: Tensor, maps: Tensor, truth: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """Mean distance per input, in (0, largest]; see the package."""
+        """Return the mean distance per input, in (0, largest]; see the package."""
         name = "Robustness-Sr"
         mean = self.curves(model, x, target, maps).mean(1).cpu()
         return {name: undefined_to_nan(mean, has_nan(maps).cpu(), name, "their maps hold NaN")}
 
     def curves(self, model: Model, x: Tensor, target: Tensor, maps: Tensor) -> Tensor:
-        """Distances (N, shares)."""
+        """Return the distances (N, shares)."""
         check_scored(model, x, maps)
         features = elements_of(x)
         ranks = descending_ranks(x, maps, self.seed).to(x.device)

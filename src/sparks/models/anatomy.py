@@ -37,7 +37,7 @@ class Output(NamedTuple):
 
 
 def outputs(model: nn.Module, x: Tensor) -> tuple[Tensor, list[Output]]:
-    """Logits, and what each layer gave, in the order of computation.
+    """Return the logits, and what each layer gave, in the order of computation.
 
     A layer that is called several times, or gives no single tensor, is left out.
 
@@ -63,7 +63,7 @@ def outputs(model: nn.Module, x: Tensor) -> tuple[Tensor, list[Output]]:
 
 
 def footprint(model: nn.Module, shape: tuple[int, ...]) -> int | None:
-    """Bytes that one layer's input and output take, of the layer that takes most.
+    """Return bytes that one layer's input and output take, of the layer that takes most.
 
     Args:
         model: the network.

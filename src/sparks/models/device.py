@@ -68,7 +68,7 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that a device still has for this process; a guess of 4 GiB where nothing tells.
+    """Return bytes that a device still has for this process; a guess of 4 GiB where nothing tells.
 
     On a GPU, also what PyTorch holds but does not use. On Linux, what the kernel can give without
     swapping, at most what the control group of the process may still take.

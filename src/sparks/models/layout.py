@@ -51,7 +51,7 @@ def layout_of(
 
 
 def channels_first(maps: Tensor, layout: str) -> Tensor:
-    """Feature maps (N, C, h, w), a view, of maps in a layout."""
+    """Return the feature maps (N, C, h, w), a view, of maps in a layout."""
     return maps.permute(0, 3, 1, 2) if layout == "NHWC" else maps
 
 

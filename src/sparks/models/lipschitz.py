@@ -81,7 +81,7 @@ class LipschitzConvNet(nn.Module):
         _settle(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, num_classes) of images (N, in_channels, image_size, image_size)."""
+        """Return the logits (N, num_classes) of images (N, in_channels, image_size, image_size)."""
         logits: Tensor = self.head(self.hidden(self.flatten(self.stages(self.fold(x)))))
         return logits
 
@@ -112,7 +112,7 @@ class LipschitzMLP(nn.Module):
         _settle(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, num_classes) of inputs (N, ...)."""
+        """Return the logits (N, num_classes) of inputs (N, ...)."""
         logits: Tensor = self.head(self.hidden(self.flatten(x)))
         return logits
 

@@ -34,14 +34,14 @@ class PeakMemory:
         self._before = _peak_resident()
 
     def megabytes(self) -> float:
-        """Peak so far, in units of 2²⁰ bytes."""
+        """Return the peak so far, in units of 2²⁰ bytes."""
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device) / MEGABYTE
         return (_peak_resident() - self._before) / MEGABYTE
 
 
 def _peak_resident() -> int:
-    """Bytes the process had resident at most.
+    """Return bytes the process had resident at most.
 
     From /proc, as `ru_maxrss` starts at the peak of the parent process; that one elsewhere, where
     (macOS) it is in bytes.

@@ -140,7 +140,7 @@ def cut_points(traced: Trace) -> dict[str, Node]:
 
 
 def shortest_names(points: dict[str, Node]) -> list[str]:
-    """One name for each distinct activation: a stage rather than the last layer in it."""
+    """Return one name for each distinct activation: a stage rather than the last layer in it."""
     names: dict[Node, str] = {}
     for path, node in points.items():
         if node not in names or path.count(".") < names[node].count("."):
@@ -230,7 +230,7 @@ def _refusal(traced: Trace, layer: str, points: dict[str, Node], prefix: str) ->
 
 
 def _ancestors(sink: Node, without: Node) -> set[Node]:
-    """Every node that `sink` is computed from (itself too), not going through `without`."""
+    """Return every node that `sink` is computed from (itself too), not going through `without`."""
     found: set[Node] = set()
     pending = [sink]
     while pending:

@@ -80,7 +80,7 @@ ORDERS = ("total", "first")
 def indices(
     outputs: Tensor, points: int, order: str = "total", estimator: str = "jansen"
 ) -> Tensor:
-    """Sobol' indices from the outputs of a `SaltelliDesign` design.
+    """Return Sobol' indices from the outputs of a `SaltelliDesign`.
 
     Args:
         outputs: (..., points * (d + 2)), in the order of the design's rows.
@@ -113,7 +113,7 @@ def bootstrap(
     repeats: int = 1000,
     seed: int = 0,
 ) -> tuple[Tensor, Tensor]:
-    """Percentile bootstrap intervals of the indices, over the points of the design.
+    """Return the percentile bootstrap intervals of the indices, over the points of the design.
 
     They mean something for random designs (Monte Carlo, or scrambled). For quasi-Monte Carlo
     points they are conservative, as the points are more even than independent ones.

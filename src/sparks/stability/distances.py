@@ -91,12 +91,12 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
 
 
 def l1(a: Tensor, b: Tensor) -> Tensor:
-    """Mean over pixels of the absolute difference, in [0, 1]."""
+    """Return the mean over pixels of the absolute difference, in [0, 1]."""
     return (_scaled(a) - _scaled(b)).abs().mean((1, 2))
 
 
 def l2(a: Tensor, b: Tensor) -> Tensor:
-    """Root of the mean over pixels of the squared difference, in [0, 1]."""
+    """Return the root of the mean over pixels of the squared difference, in [0, 1]."""
     return (_scaled(a) - _scaled(b)).square().mean((1, 2)).sqrt()
 
 

@@ -82,7 +82,7 @@ class Pairs:
         return cls(np.empty(0), np.empty(0, dtype=bool), np.empty(0, dtype=np.int64))
 
     def sizes(self) -> tuple[int, int, int]:
-        """Numbers of distances: in S₌, in S≠, and left out."""
+        """Return numbers of distances: in S₌, in S≠, and left out."""
         kept = ~np.isnan(self.distance)
         return int((kept & self.equal).sum()), int((kept & ~self.equal).sum()), int((~kept).sum())
 
@@ -113,7 +113,7 @@ class Pairs:
             return METRICS[metric](kept, weights)
 
 
-# What each score is of distances that are sorted and have no NaN: (R, images) weights → (R,).
+# Definition of each score on sorted distances without NaN: (R, images) weights → (R,).
 
 
 def _mege(pairs: Pairs, weights: Floats) -> Floats:
@@ -125,7 +125,7 @@ def _mege_printed(pairs: Pairs, weights: Floats) -> Floats:
 
 
 def _mean_equal(pairs: Pairs, weights: Floats) -> Floats:
-    """Mean of S₌; summed image by image first, since pairs of an image count alike."""
+    """Return the mean of S₌; summed image by image first, since pairs of an image count alike."""
     unit, equal = pairs.unit[pairs.equal], pairs.distance[pairs.equal]
     images = weights.shape[1]
     total = weights @ np.bincount(unit, equal, images)
@@ -220,7 +220,7 @@ class Estimate:
     steps: bool = False  # see `interval_of`
 
     def interval(self) -> Interval:
-        """Percentile interval; see `interval_of` for where there is none."""
+        """Return the percentile interval; see `interval_of` for where there is none."""
         return interval_of(self.value, self.draws, self.n, self.level, self.steps)
 
     def __sub__(self, other: Estimate) -> Estimate:

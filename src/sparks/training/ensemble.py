@@ -43,7 +43,7 @@ class Stack(nn.Module):
             tensor.data = torch.stack([tensors[name].detach() for tensors in each])
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (K, B, classes) of inputs (K, B, ...), those of network k by network k.
+        """Return the logits (K, B, classes) of inputs (K, B, ...), those of network k by network k.
 
         Random layers draw for each network by itself.
         """
@@ -181,7 +181,7 @@ def _train_epoch(
     device: torch.device,
     bar: Any,
 ) -> list[float]:
-    """One pass over the training images of each; returns the mean loss of each one's steps."""
+    """Train for one pass over the images of each, and return the mean loss of each one's steps."""
     stack.train()
     steps, _ = _batches(trains[0], settings)
     totals = [0.0] * len(trains)

@@ -153,7 +153,7 @@ def _train_epoch(
     device: torch.device,
     bar: Any,
 ) -> float:
-    """One pass over the training images; returns the mean loss of its steps."""
+    """Train for one pass over the images, and return the mean loss of its steps."""
     model.train()
     steps = steps_per_epoch(len(train), settings.batch_size)
     loss, memory = objective

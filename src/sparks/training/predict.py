@@ -32,7 +32,7 @@ def predict(
     device: str | torch.device = "cpu",
     precision: str = "fp32",
 ) -> Tensor:
-    """Logits of all images, float32 (N, classes), on the CPU.
+    """Return the logits of all images, float32 (N, classes), on the CPU.
 
     Args:
         model: moved to `device`.
@@ -61,7 +61,7 @@ def score(
     device: str | torch.device = "cpu",
     precision: str = "fp32",
 ) -> tuple[float, float]:
-    """Accuracy in [0, 1] and mean cross-entropy of a model on a labelled set."""
+    """Return the accuracy in [0, 1] and mean cross-entropy of a model on a labelled set."""
     logits = predict(model, images, batch_size, device, precision)
     correct = (logits.argmax(1) == images.labels).double().mean()
     return float(correct), float(F.cross_entropy(logits.double(), images.labels))
@@ -74,5 +74,5 @@ def accuracy(
     device: str | torch.device = "cpu",
     precision: str = "fp32",
 ) -> float:
-    """Share of images whose largest logit is that of their label, in [0, 1]."""
+    """Return the share of images whose largest logit is that of their label, in [0, 1]."""
     return score(model, images, batch_size, device, precision)[0]

@@ -20,7 +20,7 @@ from sparks.training.settings import Settings, learning_rate
 def build_optimizer(
     model: nn.Module, settings: Settings, stacked: bool = False
 ) -> torch.optim.Optimizer:
-    """AdamW or SGD, with decay of matrices and kernels only.
+    """Return AdamW or SGD, with decay of matrices and kernels only.
 
     Args:
         model: whose parameters are trained.
@@ -111,7 +111,7 @@ def finite(loss: Tensor, name: str, epoch: int, step: int, rate: float) -> float
 
 @contextmanager
 def dropout_seed(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed what layers draw from the global generators, and put these back afterwards."""
+    """Seed the global generators that layers draw from, and restore them afterwards."""
     devices = [device] if device.type == "cuda" else []
     with (
         torch.random.fork_rng(devices=devices),

@@ -101,7 +101,7 @@ def propagate(layer: Layer, inputs: list[Forms], relaxation: Relaxation | None) 
 
 
 def concretise(forms: Forms, region: Region) -> Bounds:
-    """Bounds (M, *shape) of forms over each set of a region."""
+    """Return the bounds (M, *shape) of forms over each set of a region."""
     shape = forms.low[1].shape[1:]
     (lw, lb), (uw, ub) = (
         (weight.flatten(2).transpose(1, 2), bias.flatten(1)) for weight, bias in forms
@@ -113,7 +113,7 @@ def concretise(forms: Forms, region: Region) -> Bounds:
 
 
 def _affine(layer: Affine, forms: Forms) -> Forms:
-    """Forms of A x + b: with mean m and half difference r of the two, A m ± |A| r."""
+    """Return the forms of A x + b: with mean m and half difference r of the two, A m ± |A| r."""
     (lw, lb), (uw, ub) = forms
     if forms.low is forms.high:
         form = _columns(layer.linear, lw), layer(lb)

@@ -17,7 +17,7 @@ from sparks.models.device import to_device
 
 
 def margin(logits: Tensor, target: Tensor, toward: Tensor | None = None) -> Tensor:
-    """Largest logit of another class (or that of `toward`) minus the target's: (b,)."""
+    """Return the largest logit of another class (or that of `toward`) minus the target's: (b,)."""
     own = logits.gather(1, target[:, None])
     if toward is not None:
         return (logits.gather(1, toward[:, None]) - own)[:, 0]

@@ -146,7 +146,7 @@ def bound_outputs(
 
 
 def memory(network: Network, sets: int, method: str, shared: bool, number: int = 8) -> int:
-    """Bytes that bounds of so many sets take at their peak, about, beside the network's own.
+    """Return bytes that bounds of so many sets take at their peak, about, beside the network's own.
 
     Without derivatives: with them, PyTorch keeps what every layer made.
 
@@ -224,7 +224,7 @@ def _exact(network: Network, live: list[_Live], place: int) -> int:
 
 
 def _rows(network: Network, live: list[_Live], place: int, sets: int) -> int:
-    """Numbers in the rows of a step on their way back to the input."""
+    """Return numbers in the rows of a step on their way back to the input."""
     widest = max(one.size for one in live[: place + 1])
     count = min(live[place].size, max(1, crown.MEMORY // (sets * widest)))
     most, many = 0, 1
@@ -431,5 +431,5 @@ class _Passage:
         return low, high
 
     def _allow(self, at: int, low: Tensor, high: Tensor) -> Bounds:
-        """Bounds with the allowance for rounding."""
+        """Return the bounds with the allowance for rounding."""
         return low - self.slack[at], high + self.slack[at]

@@ -28,7 +28,7 @@ def bound(
     region: Region,
     sides: str = "both",
 ) -> Bounds:
-    """Bounds (M, *shape) of the output of one step over each set of a region.
+    """Return the bounds (M, *shape) of the output of one step over each set of a region.
 
     Args:
         steps: of the network.
@@ -61,7 +61,7 @@ def bound(
 def pull(
     steps: Sequence[Step], place: int, rows: Tensor, relaxations: Mapping[int, Relaxation]
 ) -> Bounds:
-    """Forms of the input that are nowhere smaller than Σ rows · y, y the output of one step.
+    """Return forms of the input that are nowhere smaller than Σ rows · y, y the output of one step.
 
     Args:
         steps: see `bound`.

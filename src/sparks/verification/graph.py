@@ -180,7 +180,7 @@ class _Reader(Interpreter):
         # Constants are part of what was read: they keep their derivatives.
         with torch.no_grad() if depends else nullcontext():
             value = super().run_node(n)
-        # What a forward asks of a tensor's shape or kind is constant.
+        # A forward that reads a tensor's shape or dtype reads a constant.
         if depends and n.op != "output":
             if isinstance(value, Tensor):
                 try:

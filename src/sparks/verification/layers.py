@@ -50,7 +50,7 @@ class Affine:
         raise NotImplementedError
 
     def transpose(self, y: Tensor, shape: Shape) -> Tensor:
-        """Aᵀ y, with `shape` that of x."""
+        """Return Aᵀ y, with `shape` that of x."""
         raise NotImplementedError
 
 
@@ -80,7 +80,7 @@ class Dense(Affine):
         return functional.linear(x, self.weight.abs())
 
     def transpose(self, y: Tensor, shape: Shape) -> Tensor:
-        """Aᵀ y."""
+        """Return Aᵀ y."""
         return y @ self.weight
 
     def after(self, scale: Tensor, shift: Tensor) -> Dense:
@@ -124,9 +124,9 @@ class Conv(Affine):
         )
 
     def transpose(self, y: Tensor, shape: Shape) -> Tensor:
-        """Aᵀ y."""
+        """Return Aᵀ y."""
         kernel = self.weight.shape[2:]
-        # What the stride left over at the lower and the right border.
+        # Rows and columns that the stride left over at the lower and the right border.
         rest = [
             shape[1 + i]
             - (
@@ -177,7 +177,7 @@ class Scale(Affine):
         return x * self.factor.abs()
 
     def transpose(self, y: Tensor, shape: Shape) -> Tensor:
-        """Aᵀ y."""
+        """Return Aᵀ y."""
         return y * self.factor
 
 
@@ -207,7 +207,7 @@ class Average(Affine):
         return self.function(x)
 
     def transpose(self, y: Tensor, shape: Shape) -> Tensor:
-        """Aᵀ y."""
+        """Return Aᵀ y."""
         pull = torch.func.vjp(self.function, y.new_zeros(len(y), *shape))[1]
         result: Tensor = pull(y)[0]
         return result
@@ -221,7 +221,7 @@ class Reshape(Affine):
 
     @property
     def terms(self) -> int:
-        """Nothing is computed."""
+        """Number of terms in a sum: none, as nothing is computed."""
         return 0
 
     def linear(self, x: Tensor) -> Tensor:
@@ -269,7 +269,7 @@ class MaxPool:
     settings: dict[str, Any]
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Largest value of each window."""
+        """Return the largest value of each window."""
         largest: Tensor = functional.max_pool2d(x, **self.settings)
         return largest
 

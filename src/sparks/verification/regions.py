@@ -88,7 +88,7 @@ class Boxes:
         return replace(self, centre=centre, radius=self.radius[which])
 
     def hull(self) -> tuple[Tensor, Tensor]:
-        """Centre and radius."""
+        """Return the centre and radius."""
         return self.centre, self.radius
 
     def draw(self, n: int, seed: int = 0) -> Tensor:
@@ -100,7 +100,7 @@ class Boxes:
         return centre + move * self.radius[which]
 
     def maximum(self, weight: Tensor, bias: Tensor) -> Tensor:
-        """Largest values of forms: ⟨w, centre⟩ + ⟨|w|, radius⟩ + bias."""
+        """Return the largest values of forms: ⟨w, centre⟩ + ⟨|w|, radius⟩ + bias."""
         return bias + _products(weight, self.centre) + _products(weight.abs(), self.radius)
 
 
@@ -132,11 +132,11 @@ class Balls:
         return replace(self, free=self.free[which])
 
     def hull(self) -> tuple[Tensor, Tensor]:
-        """Centre and radius of the box around each ball."""
+        """Return the centre and radius of the box around each ball."""
         return self.centre, self.epsilon * self.free
 
     def draw(self, n: int, seed: int = 0) -> Tensor:
-        """Points in a direction at random, within the ball and on its surface."""
+        """Return points in a direction at random, within the ball and on its surface."""
         away = (2 * _uniform(n, self.free, seed) - 1) * self.free[torch.arange(n) % len(self)]
         lengths = away.flatten(1).norm(dim=1).clamp(min=torch.finfo(away.dtype).tiny)
         size = self.epsilon / lengths
@@ -145,7 +145,7 @@ class Balls:
         return points
 
     def maximum(self, weight: Tensor, bias: Tensor) -> Tensor:
-        """Largest values of forms: ⟨w, centre⟩ + epsilon ‖w of free elements‖ + bias."""
+        """Return the largest values of forms: ⟨w, centre⟩ + epsilon ‖w of free elements‖ + bias."""
         squares = _products(weight**2, self.free)
         # The derivative of a root at 0 is infinite.
         norms = torch.where(squares > 0, squares, 1).sqrt() * (squares > 0)
@@ -153,12 +153,12 @@ class Balls:
 
 
 def minimum(region: Region, weight: Tensor, bias: Tensor) -> Tensor:
-    """Smallest values (M, s) of forms over each set of a region."""
+    """Return the smallest values (M, s) of forms over each set of a region."""
     return -region.maximum(-weight, -bias)
 
 
 def _uniform(n: int, like: Tensor, seed: int) -> Tensor:
-    """Numbers (n, *shape) in [0, 1), drawn on the CPU and brought to where the sets are."""
+    """Return numbers (n, *shape) in [0, 1), drawn on the CPU and brought to where the sets are."""
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(n, *like.shape[1:], generator=generator, dtype=torch.float64).to(like)
 

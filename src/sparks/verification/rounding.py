@@ -64,5 +64,5 @@ def allowances(steps: Sequence[Step], hull: ibp.Interval) -> dict[int, Tensor]:
 
 
 def _size(interval: ibp.Interval) -> Tensor:
-    """Largest absolute values."""
+    """Return the largest absolute values."""
     return interval[0].abs() + interval[1]

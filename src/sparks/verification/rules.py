@@ -82,7 +82,7 @@ def _listed(layers: Layer | list[Layer]) -> list[Layer]:
 
 
 def _named(names: Sequence[str], args: Arguments, kwargs: Keywords) -> Keywords:
-    """Arguments by name."""
+    """Return arguments by name."""
     return dict(zip(names, args, strict=False)) | kwargs
 
 
@@ -92,7 +92,7 @@ def _named(names: Sequence[str], args: Arguments, kwargs: Keywords) -> Keywords:
 def _sum(
     push: Push, y: Tensor, args: Arguments, kwargs: Keywords, sign: int = 1, swap: bool = False
 ) -> int:
-    """One + sign · alpha · two; each may be an activation or a constant, on either side."""
+    """Return one + sign · alpha · two; each may be an activation or a constant, on either side."""
     given = _named(("input", "other"), args, kwargs)
     one, two, alpha = given.pop("input"), given.pop("other"), given.pop("alpha", 1)
     if given:
@@ -372,7 +372,7 @@ def _between(x: Tensor, least: float | None, most: float | None) -> Layer | list
 
 
 def _axes(x: Tensor, args: Arguments, kwargs: Keywords) -> tuple[list[int], bool]:
-    """Axes that are summed over, and whether they are kept."""
+    """Return the axes that are summed over, and whether they are kept."""
     given = _named(("dim", "keepdim"), args, kwargs)
     axes = given.pop("dim", given.pop("axis", None))
     keep = bool(given.pop("keepdim", False))
@@ -452,7 +452,7 @@ def _conv_function(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> l
 
 
 def _weights(x: Tensor, given: Keywords) -> Keywords:
-    """Arguments with their tensors in the precision of x."""
+    """Return arguments with their tensors in the precision of x."""
     return {name: v.to(x) if isinstance(v, Tensor) else v for name, v in given.items()}
 
 

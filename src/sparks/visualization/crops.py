@@ -99,7 +99,7 @@ class Crops:
     def noise(
         self, shape: Sequence[int], generator: torch.Generator, device: torch.device | str = "cpu"
     ) -> Tensor | float:
-        """Noise for pixels, on a device; 0 for none.
+        """Return noise for pixels, on a device; 0 for none.
 
         Only where its stream of numbers begins is drawn on the CPU (see `sparks.visualization.
         stream`).
@@ -255,7 +255,7 @@ class Cuts:
         return Cuts(self.down.part(which), self.across.part(which))
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Crops (K, N, C, h, w) of images (N, C, H, W)."""
+        """Return crops (K, N, C, h, w) of images (N, C, H, W)."""
         count, channels = images.shape[:2]
         down, across = self._weights(images)
         rows = images.permute(2, 0, 1, 3)
@@ -292,7 +292,7 @@ class Cuts:
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Images (N, C, H, W) at another size: bilinear, antialiased where they shrink."""
+    """Return images (N, C, H, W) at another size: bilinear, antialiased where they shrink."""
     if tuple(images.shape[2:]) == tuple(size):
         return images
     zero, one = torch.zeros(1), torch.ones(1)

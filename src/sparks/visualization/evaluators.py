@@ -24,7 +24,7 @@ from sparks.visualization.spectrum import (
 )
 from sparks.visualization.subject import Subject
 
-# What real images are called beside methods.
+# Label of real images in the column of methods.
 NATURAL = "natural images"
 
 
@@ -121,12 +121,12 @@ class Evaluators:
 
     @staticmethod
     def power(images: Tensor) -> tuple[Tensor, Tensor]:
-        """Frequencies, and the mean radial power of pictures."""
+        """Return the frequencies, and the mean radial power of pictures."""
         frequencies, power = radial_power(images)
         return frequencies, power.mean(0)
 
     def _distance(self, name: str, kind: str, features: Tensor, recorder: MetricRecorder) -> None:
-        """Fréchet distance, of all pictures and of resamples: the same ones for every method."""
+        """Record the Fréchet distance of all pictures, and of resamples shared by all methods."""
         if len(features) < 2:
             return
         recorder.add({"FID": [fid(self.real, features)]}, [0], name, kind)

@@ -110,7 +110,7 @@ class Ascent:
         return Pictures(images, alpha, history)
 
     def size(self, statistics: ImageStatistics) -> tuple[int, int]:
-        """Height and width of the pictures."""
+        """Return the height and width of the pictures."""
         height, width = (max(2, round(self.canvas * side)) for side in statistics.size)
         return height, width
 
@@ -122,7 +122,7 @@ class Ascent:
         seed: int,
         done: Callable[[int], object],
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Images, alpha and history of at most `batch_size` pictures."""
+        """Return the images, alpha and history of at most `batch_size` pictures."""
         n, channels = len(objective), statistics.channels
         device = device_of(objective.network, statistics.magnitude)
         canvas = self.parametrisation.start(statistics, n, seed, device)
@@ -186,7 +186,7 @@ def stretched(images: Tensor, low: float = 0.01, high: float = 0.99) -> Tensor:
 
 
 def on_white(pictures: Pictures) -> Tensor:
-    """Pictures for showing (n, C, H, W): stretched, and white where they matter little."""
+    """Return pictures for showing (n, C, H, W): stretched, and white where they matter little."""
     opacity = transparency(pictures.alpha)[:, None]
     return stretched(pictures.images) * opacity + (1 - opacity)
 

@@ -39,7 +39,7 @@ def _shifted(z: Tensor, by: int) -> Tensor:
 
 
 def uniform(shape: Sequence[int], key: int, device: torch.device | str) -> Tensor:
-    """Numbers in (-1, 1), float32 of a shape: the middles of 2^24 equal parts."""
+    """Return numbers in (-1, 1), float32 of a shape: the middles of 2^24 equal parts."""
     n = math.prod(shape)
     halves = bits((n + 1) // 2, key, device).view(torch.int32)[:n]
     return (halves >> 8).to(torch.float32).add_(0.5).mul_(2.0**-23).view(*shape)

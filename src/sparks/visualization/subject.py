@@ -46,7 +46,7 @@ class Subject:
         return self.statistics.size
 
     def predicted(self, images: ImageSet) -> Tensor:
-        """Logits of images (N, classes)."""
+        """Return the logits of images (N, classes)."""
         return predict(self.model, images, device=next(self.model.parameters()).device)
 
     @cached_property
@@ -60,7 +60,7 @@ class Subject:
         return self.layer.pooled(self.queries)
 
     def channels(self, count: int) -> list[int]:
-        """Channels that respond to test images at all, the same distance apart."""
+        """Return the channels that respond to test images at all, the same distance apart."""
         alive = (self.responses.std(0) > 0).nonzero()[:, 0]
         steps = torch.linspace(0, len(alive) - 1, min(count, len(alive)))
         return [int(c) for c in alive[steps.long()]]
@@ -103,7 +103,7 @@ class Display:
         }
 
     def examples(self) -> dict[str, Tensor]:
-        """Real images that respond most: "KIND.example" (n, C, h, w)."""
+        """Return real images that respond most: "KIND.example" (n, C, h, w)."""
         given = self.subject.predicted(self.subject.test)[:, : self.count]
         queries = self.subject.queries
         responses = self.subject.responses[:, list(self.channels)]
@@ -115,7 +115,7 @@ class Display:
         }
 
     def pictures(self, kind: str, name: str, made: Pictures) -> dict[str, Tensor]:
-        """Pictures of one kind by one method, stretched, and how opaque they are."""
+        """Return pictures of one kind by one method, stretched, and how opaque they are."""
         few = {"concept": self._commonest(), "inversion": list(range(len(made.images)))}
         shown = few.get(kind, list(range(min(self.count, len(made.images)))))
         return {

@@ -14,7 +14,7 @@ KEYS = ["dataset", "model", "method"]
 
 
 def means(scores: pd.DataFrame, metrics: Mapping[str, bool], bootstrap: Bootstrap) -> pd.DataFrame:
-    """Mean and interval of each metric over images; the best by the first metric come first.
+    """Return the mean and interval of each metric over images, the best by the first metric first.
 
     Args:
         scores: tidy scores of these metrics.

@@ -76,7 +76,7 @@ def outline(inside: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
 
 
 def heated(images: Any, maps: Any) -> Bytes:
-    """Images in grey under colours that go from none over red to yellow where maps are high.
+    """Return images in grey under colours that go from none over red to yellow where maps are high.
 
     Args:
         images: (n, C, h, w), uint8.

@@ -45,7 +45,7 @@ class Pictures:
         whole(self, 1, "concepts", "crops", "images")
 
     def of_class(self, study: CraftStudy, one: OneClass) -> dict[str, Tensor]:
-        """Tensors for the figures of a class.
+        """Return the tensors for the figures of a class.
 
         Returns:
             "class.crops" (c, m, C, H, W); "class.images" (n, C, H, W); "class.maps" (n, c, H, W),

@@ -41,7 +41,7 @@ from sparks.progress import progress
 
 # Units that are no images (parts, trials) are numbered apart for each class.
 APART = 10_000
-# What CRAFT's dictionary reaches by chance: its maps laid over other images, and any crops.
+# Chance level of CRAFT's dictionary: its maps laid over other images, and any crops.
 CHANCE = "{}, chance"
 
 
@@ -221,7 +221,7 @@ class CraftStudy:
     def deletion(
         self, one: OneClass, crops: Crops, pooled: Tensor, recorder: MetricRecorder
     ) -> None:
-        """C-Deletion and C-Insertion of each ranking, with each bank fitted on the same crops."""
+        """Score rankings by C-Deletion and C-Insertion; all banks are fitted on the same crops."""
         for bank, method in self.banks.items():
             craft = replace(self.craft, dictionary=method)
             concepts = craft.fit_pooled(one.layers[0], crops, pooled)
@@ -240,7 +240,7 @@ class CraftStudy:
     # --- truth ---------------------------------------------------------------------------------
 
     def truth(self, one: OneClass, concepts: Concepts, recorder: MetricRecorder) -> None:
-        """Each dictionary at each layer against the true parts, where they are known."""
+        """Compare each dictionary at each layer with the true parts, where known."""
         if one.parts is None or one.effect is None:
             return
         units = [one.target * APART + part for part in one.wanted]
@@ -301,7 +301,7 @@ class CraftStudy:
     # --- machine tests -------------------------------------------------------------------------
 
     def coherence(self, one: OneClass, concepts: Concepts, recorder: MetricRecorder) -> None:
-        """Intruder and forced choice, of concepts and of sub-concepts one layer before."""
+        """Test the coherence of concepts, and of sub-concepts one layer before."""
         seen = [self._embedded(one, concepts, c) for c in range(concepts.k)]
         foreign = [
             torch.cat([g for i, g in enumerate(seen) if i != own]) for own in range(len(seen))
@@ -340,7 +340,7 @@ class CraftStudy:
 
     @staticmethod
     def derivatives(one: OneClass, concepts: Concepts, recorder: MetricRecorder) -> None:
-        """Errors of the derivative of coefficients, three ways, with NMF concepts."""
+        """Record errors of the coefficients' derivative, three ways, with NMF concepts."""
         pooled = concepts.layer.pooled(one.x)
         for name, error in derivative_errors(pooled, concepts.dictionary.atoms).items():
             recorder.add({"DerivativeError": error}, one.index, name)

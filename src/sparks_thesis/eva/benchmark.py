@@ -85,5 +85,5 @@ def ablations(eva: EVA) -> dict[str, EVA]:
 
 
 def by_bound(eva: EVA) -> list[tuple[str, EVA]]:
-    """EVA by each bound of the paper's table 2, every set with forms of its own."""
+    """Return EVA by each bound of the paper's table 2, every set with forms of its own."""
     return [(name, replace(eva, bound=bound, shared=False)) for name, bound in BOUNDS.items()]

@@ -39,7 +39,7 @@ def overlaps(
 
 
 def _logits(model: nn.Module, x: Tensor) -> Tensor:
-    """Logits of inputs on any device, there."""
+    """Return the logits of inputs on any device, there."""
     logits: Tensor = model(x.to(device_of(model, x))).to(x.device)
     return logits
 
@@ -101,7 +101,7 @@ def gains(
     random = torch.stack(noise).to(x)
 
     def gain(order: Tensor, sign: float) -> Tensor:
-        """Mean gain (N,) over rankings (N, k, pixels)."""
+        """Return the mean gain (N,) over rankings (N, k, pixels)."""
         chosen = torch.zeros_like(order).scatter_(2, order.topk(many, 2).indices, 1.0)
         move = sign * epsilon * chosen.view(*order.shape[:2], 1, *x.shape[2:])
         moved = (x[:, None] + move).clamp(0, 1).flatten(0, 1)
@@ -188,23 +188,23 @@ def _path(attack: Attack, epsilon: float, model: nn.Module, x: Tensor, target: T
 
 
 def with_radius(eva: EVA, radius: float) -> EVA:
-    """EVA on a ball of another radius."""
+    """Return EVA on a ball of another radius."""
     return replace(eva, epsilon=radius)
 
 
 def with_steps(metric: RobustnessSr, steps: int) -> RobustnessSr:
-    """Robustness-Sr by an attack of so many steps."""
+    """Return Robustness-Sr by an attack of so many steps."""
     return replace(metric, attack=replace(metric.attack, steps=steps))
 
 
 def smallest(eva: EVA, model: nn.Module, x: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """Smallest value of EVA over the cells of each image, "SmallestEVA" (N,)."""
+    """Return the smallest value of EVA over the cells of each image, "SmallestEVA" (N,)."""
     found = eva.overlaps(model, x, target)
     return {"SmallestEVA": (found[:, :1] - found[:, 1:]).amin(1)}
 
 
 def tightness(eva: EVA, model: nn.Module, x: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """Certified overlap of the whole ball, (N,): lower is tighter.
+    """Return the certified overlap of the whole ball, (N,): lower is tighter.
 
     "Tightness" is the paper's, from bounds of each logit; "TightnessMargin" bounds the difference
     of two logits as one number.

@@ -64,7 +64,7 @@ class Benchmark:
     def _row(
         self, rows: pd.DataFrame, time: float, other: str, method: str, theirs: Published
     ) -> tuple[list[dict[str, object]], dict[str, str]]:
-        """Numbers of one method, and how they are shown."""
+        """Return numbers of one method, and how they are shown."""
         numbers: list[dict[str, object]] = []
         text = {}
         for metric, (up, digits) in METRICS.items():

@@ -192,7 +192,7 @@ class HolisticStudy:
         recorder: MetricRecorder,
         variant: str,
     ) -> None:
-        """All scores of one dictionary, on crops of images that each fold leaves out.
+        """Score one dictionary on crops of images that each fold leaves out.
 
         One that the activations have too few dimensions for has no scores, and a warning says so.
         """
@@ -249,7 +249,7 @@ class HolisticStudy:
     # --- importance ----------------------------------------------------------------------------
 
     def importance(self, one: ClassData, concepts: Concepts, recorder: MetricRecorder) -> None:
-        """C-Deletion, C-Insertion and C-MuFidelity of every method at one layer."""
+        """Score every method at one layer by C-Deletion, C-Insertion and C-MuFidelity."""
         u, head = concepts.coefficients(one.x), concepts.head
         target = torch.full((len(u),), one.target, dtype=torch.int64)
         explained = {
@@ -383,7 +383,7 @@ class HolisticStudy:
 
 
 def mean_known(values: Tensor | Sequence[float]) -> float:
-    """Mean of the values that exist; NaN where none does."""
+    """Return the mean of the values that exist; NaN where none does."""
     return float(torch.as_tensor(values).double().nanmean())
 
 

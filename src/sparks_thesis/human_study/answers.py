@@ -130,7 +130,7 @@ def answer_files(folder: str | Path) -> list[Path]:
 
 
 def folder_digest(folder: str | Path) -> str:
-    """Digest the files of a folder, their names too: another one, other answers.
+    """Digest the names and contents of a folder's files: the digest changes with the answers.
 
     A file that is too large to count, or cannot be read, is known by its size and time alone.
     """

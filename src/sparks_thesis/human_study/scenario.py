@@ -211,7 +211,7 @@ class Scenario:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """All that is no tensor."""
+        """Fields that are not tensors."""
         return {
             "name": self.name,
             "classes": list(self.classes),
@@ -219,7 +219,7 @@ class Scenario:
         }
 
     def digest(self) -> bytes:
-        """Digest what is shown: another one, another study."""
+        """Digest what participants see: another digest is another study."""
         made = hashlib.sha256(json.dumps(self.metadata).encode())
         for name, tensor in sorted(self.tensors.items()):
             made.update(f"{name} {tuple(tensor.shape)}".encode() + tensor.numpy().tobytes())

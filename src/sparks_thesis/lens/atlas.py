@@ -297,7 +297,7 @@ def _padded(rows: Tensor, count: int) -> Tensor:
 
 
 def resized(x: Tensor, side: int) -> Tensor:
-    """Images (N, C, H, W) whose shorter side is at most `side` pixels."""
+    """Return images (N, C, H, W) whose shorter side is at most `side` pixels."""
     scale = side / min(x.shape[2:])
     if scale >= 1:
         return x
@@ -306,7 +306,7 @@ def resized(x: Tensor, side: int) -> Tensor:
 
 
 def as_bytes(x: Tensor) -> Tensor:
-    """Values in [0, 1] as uint8."""
+    """Return the values in [0, 1] as uint8."""
     return (x.clamp(0, 1) * 255).round().byte()
 
 

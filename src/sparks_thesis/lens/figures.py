@@ -51,7 +51,7 @@ class LensStatistics:
 
 
 def _wide(group: pd.DataFrame) -> pd.DataFrame:
-    """One row a concept: index class and rank."""
+    """Return one row a concept: index class and rank."""
     rows = group[group["variant"] == "concept"]
     return rows.pivot_table(
         index=["condition", "image"], columns="metric", values="value", dropna=False

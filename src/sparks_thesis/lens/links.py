@@ -40,7 +40,7 @@ def class_vectors(layer: Layer, x: Tensor) -> Tensor:
 
 
 def cosines(first: Tensor, second: Tensor) -> Tensor:
-    """Cosine similarity (n, m) of rows (n, p) and (m, p); 0 for a row of zeros."""
+    """Return the cosine similarity (n, m) of rows (n, p) and (m, p); 0 for a row of zeros."""
     unit = functional.normalize(second.float(), dim=1)
     found: Tensor = functional.normalize(first.float(), dim=1) @ unit.T
     return found

@@ -33,7 +33,7 @@ POLICY = (
     "default-src 'none'; img-src data:; style-src 'self'; script-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-# What a multipart form adds to a file, in bytes, generously.
+# Upper bound of the bytes that a multipart form adds to a file.
 FORM = 100_000
 # Side of an example's picture on the page, in pixels.
 TILE = 96
@@ -255,7 +255,7 @@ def _colour(one: Found) -> str:
 
 
 def webp(images: Tensor | np.ndarray[Any, Any]) -> str:
-    """Images (N, C, h, w), uint8, side by side as a data address."""
+    """Return images (N, C, h, w), uint8, side by side as a data address."""
     target = io.BytesIO()
     save_webp(target, sheet(images, len(images)), quality=85)
     return "data:image/webp;base64," + base64.b64encode(target.getvalue()).decode()

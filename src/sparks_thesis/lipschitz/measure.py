@@ -25,7 +25,7 @@ def geometry(
     rounds: int = 30,
     seed: int = 0,
 ) -> dict[str, Tensor]:
-    """Gradient norms, bounds, certificates and attacks, in float64.
+    """Return the gradient norms, bounds, certificates and attacks, in float64.
 
     Args:
         model: a chain of layers, in evaluation mode.
@@ -101,7 +101,7 @@ def followed(
 
 
 def null_shares(maps: Tensor, null: Tensor, tops: Sequence[float]) -> dict[float, Tensor]:
-    """Share of the highest pixels that lie in the null block, (N,) for each percentage.
+    """Return the share of the highest pixels that lie in the null block, (N,) for each percentage.
 
     Args:
         maps: (N, H, W), by |value|.
@@ -115,7 +115,7 @@ def null_shares(maps: Tensor, null: Tensor, tops: Sequence[float]) -> dict[float
 
 
 def map_distances(one: Tensor, other: Tensor) -> dict[str, Tensor]:
-    """Distance of the maps of two methods: raw, of the maps scaled to norm 1, and in rank.
+    """Return the distances of two methods' maps: raw, scaled to norm 1, and in rank.
 
     Args:
         one: (N, H, W).

@@ -204,7 +204,7 @@ class Inversion:
 
 
 def _row(kept: Kept, kind: str, row: str) -> NDArray[Any]:
-    """Pictures of one method, on white where transparent if it is called "… + α"."""
+    """Return pictures of one method, on white where transparent if it is called "… + α"."""
     name = row.removesuffix(" + α")
     shown = kept.arrays[f"{kind}.{name}"]
     if name == row:

@@ -25,7 +25,7 @@ from sparks.visualization.subject import Display, Subject, curve
 
 # Concepts and trials are numbered apart for each class or channel.
 APART = 10_000
-# What is scored on crops, as an ascent draws them at its last step, is named so: so many of each.
+# Suffix of rows scored on crops as at the ascent's last step, and crops of each picture.
 SEEN, VIEWS = ", as seen", 8
 
 
@@ -146,7 +146,7 @@ class MacoStudy:
         return Display(subject, shown, concepts, images, target, self.kept)
 
     def _pictures(self, subject: Subject, ascent: Ascent, goals: Goals) -> dict[str, Pictures]:
-        """Pictures of every kind by one method."""
+        """Return pictures of every kind by one method."""
         layer, statistics = subject.layer, subject.statistics
         drawn = (statistics, subject.size)
         whole = replace(ascent, crops=self.whole, canvas=1.0, seen=None)

@@ -16,7 +16,7 @@ from sparks.errors import SparksError
 
 # Below this sample size the output variance in the denominator of the indices is too noisy.
 FEWEST_POINTS = 8
-# What Sobol needs for a 2 x 2 grid.
+# Forward passes of Sobol on a 2 x 2 grid.
 LEAST = FEWEST_POINTS * (2 * 2 + 2)
 
 

@@ -62,7 +62,7 @@ class Budget:
         return Drawing(figure, self._caption(means))
 
     def _means(self, budget: pd.DataFrame, cost: pd.DataFrame) -> pd.DataFrame:
-        """One row an explanation and metric: mean, low, high, n, forwards, milliseconds."""
+        """Return one row an explanation and metric: mean, low, high, n, forwards, milliseconds."""
         seconds = cost.set_index(EXPLANATION)["value"].to_dict()
         rows = []
         for names, group in budget.groupby([*EXPLANATION, "metric"]):

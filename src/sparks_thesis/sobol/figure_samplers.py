@@ -155,7 +155,7 @@ class Samplers:
 
 
 def _bias(analytic: pd.DataFrame, points: int) -> pd.DataFrame:
-    """Mean signed error of Σ ST, sequences × functions, by jansen."""
+    """Return the mean signed error of Σ ST, sequences × functions, by jansen."""
     rows = analytic[(analytic["metric"] == "RelativeBias") & (analytic["variant"] == "jansen")]
     rows = rows[rows["points"] == points]
     return rows.pivot_table(index="method", columns="dataset", values="value", sort=False)

@@ -83,7 +83,7 @@ def _layers(table: pd.DataFrame) -> Iterator[tuple[str, bool, pd.DataFrame]]:
 
 
 def _steps(rows: pd.DataFrame, metric: str, method: str) -> pd.DataFrame:
-    """Images × t."""
+    """Return a table of images × t."""
     here = rows[(rows["metric"] == metric) & (rows["method"] == method)]
     t = here["condition"].str.removeprefix("t = ").astype(float)
     return here.assign(t=t).pivot_table(index=["seed", "image"], columns="t", values="value")

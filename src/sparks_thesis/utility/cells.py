@@ -50,7 +50,7 @@ class CellFeatures:
         return torch.nn.functional.adaptive_avg_pool2d(x, self.grid)
 
     def _edges(self, grey: Tensor) -> Tensor:
-        """Magnitude of the gradient by orientation, (N, orientations, H, W)."""
+        """Return the magnitude of the gradient by orientation, (N, orientations, H, W)."""
         dy, dx = torch.gradient(grey, dim=(1, 2))
         angle = torch.atan2(dy, dx) % math.pi
         bins = (angle / math.pi * self.orientations).long().clamp(max=self.orientations - 1)

@@ -69,7 +69,7 @@ class UtilityK:
         return Drawing(figure, self._caption(scored))
 
     def _people(self, scored: Scored, name: str) -> pd.DataFrame:
-        """Utility-K of people, in the columns of a summary; no interval can be had."""
+        """Return Utility-K of people, in the columns of a summary; no interval can be had."""
         rows = scored.people[
             (scored.people["dataset"] == name) & (scored.people["metric"] == "UtilityK")
         ]

@@ -93,7 +93,7 @@ class Utility:
 
 
 def _people(scored: Scored, name: str) -> list[dict[str, Any]]:
-    """Numbers of people in one of the paper's scenarios, printed and recomputed."""
+    """Return numbers of people in one of the paper's scenarios, printed and recomputed."""
     rows = scored.people[scored.people["dataset"] == name]
     value = rows.set_index(["metric", "method", "condition"])["value"].to_dict()
     found = []

@@ -59,7 +59,7 @@ def paint_crop(crop: Crop, size: int) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=2)
 def _photographs(size: int) -> tuple[tuple[NDArray[np.float32], ...], ...]:
-    """Every photograph at every zoom, RGB in [0, 1], for images of side `size`."""
+    """Return every photograph at every zoom, RGB in [0, 1], for images of side `size`."""
     return tuple(_zoomed(name, size) for name in BACKGROUNDS)
 
 

@@ -65,7 +65,7 @@ class Cast:
         return self.backgrounds[label % len(self.backgrounds)]
 
     def names(self) -> tuple[str, ...]:
-        """Names of the classes: the shapes of the pairs, else all their parts."""
+        """Return the names of the classes: the shapes of the pairs, else all their parts."""
         if self.class_parts == CLASS_PARTS:
             return CLASS_NAMES
         return tuple("+".join(PART_NAMES[part] for part in parts) for parts in self.class_parts)

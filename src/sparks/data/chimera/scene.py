@@ -79,7 +79,7 @@ def sample_scene(
 
 
 def _place(rng: np.random.Generator, radii: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Centres (n, 2) of parts that lie inside the image and, as far as there is room, apart.
+    """Return centres (n, 2) of parts that lie inside the image and, as far as there is room, apart.
 
     Each part takes the first of some random places where it touches no other; if there is none, the
     place where it is farthest from them.

@@ -15,7 +15,7 @@ Array = NDArray[np.float32]
 
 
 def _band(position: Array, period: float, pixel: float) -> Array:
-    """Bands of equal width across `position`: 1 in one, 0 in the next."""
+    """Return the bands of equal width across `position`: 1 in one, 0 in the next."""
     phase = np.abs((position / period) % 1 - 0.5) - 0.25
     share: Array = np.clip(0.5 + phase * (period / pixel), 0, 1)
     return share
