@@ -35,7 +35,7 @@ def scripted(model: Model) -> bool:
 
 
 def without_module(model: Model, x: Tensor) -> set[str]:
-    """Names of the activation functions that a model calls on x (N, ...), not by their modules.
+    """Return the activation functions that a model calls on x (N, ...) other than by modules.
 
     Hooks on modules, of which some methods are made, do not see these.
     """

@@ -101,7 +101,7 @@ class EVA:
         return self._features(x).to_map(bounds[:, :1] - bounds[:, 1:])
 
     def certificate(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Certified overlap of the whole ball, (N,): at most 0 proves that no input of it flips.
+        """Return the certified overlap of the ball, (N,): 0 or less proves that no input flips.
 
         Raises:
             SparksError: where nothing is proved: for samples, and for the hybrid.
@@ -113,7 +113,7 @@ class EVA:
         return self.overlaps(model, x, target)[:, 0]
 
     def overlaps(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Bounds of the overlap on the ball, and on the ball with each cell frozen, (N, 1 + cells).
+        """Return bounds of the overlap on the ball, then with each cell frozen, (N, 1 + cells).
 
         Raises:
             SparksError: when epsilon does not fit images, a layer has no rule or is not what it

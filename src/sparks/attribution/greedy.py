@@ -98,7 +98,7 @@ class Greedy:
 
 
 def _fit(member: Tensor, value: Tensor) -> Tensor:
-    """Coefficients (N, d) of a least-squares fit of values (N, s) to membership (N, s, d)."""
+    """Return coefficients (N, d) of the least-squares fit of values (N, s) to sets (N, s, d)."""
     a = member.double()
     a = a - a.mean(1, keepdim=True)
     b = value.double() - value.double().mean(1, keepdim=True)

@@ -62,7 +62,7 @@ class KernelSHAP(BlackBox):
         self.design(cells_of(x, self.grid).d)
 
     def design(self, d: int) -> tuple[Tensor, Tensor]:
-        """Coalitions (n + 2, d), the full and the empty one first, and weights (n,) of the rest.
+        """Return coalitions (n + 2, d), full and empty ones first, and weights (n,) of the rest.
 
         Raises:
             SparksError: when the coalitions do not determine the d values.
@@ -145,7 +145,7 @@ class KernelSHAP(BlackBox):
         return torch.stack(rows).float(), torch.tensor(alike, dtype=torch.float64)
 
     def _draws(self, d: int, weight: dict[int, float]) -> Iterator[Tensor]:
-        """Coalitions with the probabilities of their sizes, bool (d,), eight a sample at most."""
+        """Yield coalitions drawn by size, bool (d,), at most eight a sample."""
         generator = torch.Generator().manual_seed(self.seed)
         sizes, shares = torch.tensor(list(weight)), torch.tensor(list(weight.values()))
         size = sizes[torch.multinomial(shares, 8 * self.samples, True, generator=generator)]

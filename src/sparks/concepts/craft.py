@@ -82,7 +82,7 @@ class Concepts:
 
 
 def pooled_crops(layer: Layer, crops: Crops, images: Tensor) -> Tensor:
-    """Mean activations (M, p) of crops of images (N, C, H, W), which are cut batch after batch."""
+    """Return mean activations (M, p) of crops of images (N, C, H, W), cut in batches."""
     return torch.cat([layer.pooled(part) for part in crops.batches(images)])
 
 

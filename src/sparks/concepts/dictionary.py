@@ -62,7 +62,7 @@ class Dictionary:
         return len(self.atoms)
 
     def encode(self, a: Tensor) -> Tensor:
-        """Codes u (..., k) of activations a (..., p), differentiable unless the method says so."""
+        """Return codes u (..., k) of activations a (..., p), usually differentiable."""
         if a.shape[-1] != self.atoms.shape[1]:
             raise SparksError(
                 f"activations of {a.shape[-1]} channels do not fit a dictionary of "

@@ -28,7 +28,7 @@ class _FromLayer(torch.nn.Module):
 
 
 def concept_maps(concepts: Concepts, x: Tensor, which: Tensor) -> Tensor:
-    """GradCAM of coefficients through NNLS, (N, c, H, W); mean coefficients without a grid."""
+    """Return GradCAM of coefficients through NNLS, (N, c, H, W); their mean without a grid."""
     layer = concepts.layer
     if layer.map_size is None:
         u = concepts.coefficients(x)[:, which].mean(2)

@@ -166,7 +166,7 @@ def _root(matrix: Tensor) -> Tensor:
 
 
 def sliced_wasserstein(a: Tensor, b: Tensor, directions: int = 64, seed: int = 0) -> float:
-    """Mean Wasserstein-1 distance of two equally large sets on random lines, in units of a's size.
+    """Return the mean Wasserstein-1 distance of two equally large sets on random lines.
 
     The unit is the mean absolute deviation of `a` on the same lines; NaN where all a are alike.
     """

@@ -213,7 +213,7 @@ class COCO2014(_DetectionSet):
 
 
 def _on_crop(row: Shown, size: int) -> Tensor:
-    """Boxes in pixels of the image as it is decoded, int16 (M, 4), without those cropped away."""
+    """Return boxes in pixels of the decoded image, int16 (M, 4), without those cropped away."""
     (wide, high), left, top = placed(*row.sides, size)
     scale = torch.tensor([wide / row.sides[0], high / row.sides[1]]).repeat(2)
     boxes = torch.tensor(row.boxes) * scale - torch.tensor([left, top, left, top])

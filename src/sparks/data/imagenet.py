@@ -216,7 +216,7 @@ def require_folders(name: str, folder: Path, wnids: Collection[str]) -> None:
 
 
 def _distinct(names: Sequence[str], wnids: Sequence[str]) -> list[str]:
-    """Names made different where ImageNet repeats them: it has two cranes and two maillots."""
+    """Return names made distinct where ImageNet repeats them (two cranes, two maillots)."""
     counts = Counter(names)
     return [
         name if counts[name] == 1 else f"{name} ({wnid})"

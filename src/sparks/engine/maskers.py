@@ -131,7 +131,7 @@ class ShiftedGrid:
 
     @staticmethod
     def _moved(shift: Tensor, cells: int, length: int) -> Tensor:
-        """Weights (b, length, cells) of the cells for each pixel, moved by `shift` (b,) cells."""
+        """Return cells' weights (b, length, cells) for each pixel, moved by `shift` (b,) cells."""
         step = -(-length // cells)
         start = (shift * step).long().clamp(max=step - 1)
         pixels = start[:, None] + torch.arange(length, device=shift.device)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def generators(x: Tensor, seed: int) -> list[torch.Generator]:
-    """One CPU generator per input of `x` (N, ...), seeded by `seed` and by the input's content.
+    """Return one CPU generator per input of `x` (N, ...), seeded by `seed` and the content.
 
     Then a result for an image is the same whichever images are explained with it, in any order.
     """

@@ -19,7 +19,7 @@ DENSE = 2**21
 
 
 def layer_norms(model: nn.Module, shape: tuple[int, ...]) -> dict[str, float]:
-    """Exact operator norm (largest singular value) of every linear layer of a chain of layers.
+    """Return the exact operator norm of every linear layer of a chain of layers.
 
     Computed in float64 on the layer's own input size, borders included; batch normalisation in
     evaluation mode is linear too. Their product bounds the Lipschitz constant from above.

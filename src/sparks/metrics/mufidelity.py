@@ -102,7 +102,7 @@ class MuFidelity:
     def _score(
         self, model: Model, x: Tensor, target: Tensor | None, maps: Tensor, features: Features
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Correlations (N,), which maps are constant, and which scores no subset moves (N,)."""
+        """Return correlations (N,), constant maps (N,), and scores that no subset changes (N,)."""
         removed = self._subsets(x, features.d)
         whole = torch.zeros(len(x), 1, features.d, dtype=torch.bool)
         design = ~torch.cat([whole, removed], 1)

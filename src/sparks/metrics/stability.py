@@ -62,7 +62,7 @@ class AverageStability:
         *,
         method: Callable[[Model, Tensor, Tensor], Tensor],
     ) -> dict[str, Tensor]:
-        """Values per input; NaN where no copy counts, or maps are zero (in rank: constant)."""
+        """Return values per input; NaN where no copy counts, or maps are zero (rank: constant)."""
         check_scored(model, x, maps)
         original = maps.detach().flatten(1).double().cpu()
         predicted = self._classes(model, x)

@@ -34,12 +34,12 @@ class StabilityWarning(UserWarning):
 
 
 def mege(equal: ArrayLike, printed: bool = False) -> float:
-    """Mean generalisability of distances S₌, higher is better; NaN with a warning if empty."""
+    """Return the mean generalisability of S₌, higher is better; NaN with a warning if empty."""
     return float(_at_once("MeGe" + " (printed)" * printed, equal, ())[0])
 
 
 def reco(equal: ArrayLike, unequal: ArrayLike, printed: bool = False) -> float:
-    """Relative consistency of S₌ and S≠: 1 where a threshold parts them, 0 where they are alike.
+    """Return the relative consistency of S₌ and S≠: 1 if separable, 0 if equally distributed.
 
     NaN, with a warning, where one of them is empty: it does not exist then.
     """
@@ -47,7 +47,7 @@ def reco(equal: ArrayLike, unequal: ArrayLike, printed: bool = False) -> float:
 
 
 def reco_auc(equal: ArrayLike, unequal: ArrayLike) -> float:
-    """Mean of TPR + TNR - 1 over the thresholds in S₌ ∪ S≠; NaN, with a warning, like `reco`."""
+    """Return the mean of TPR + TNR - 1 over thresholds in S₌ ∪ S≠; NaN as in `reco`."""
     return float(_at_once("ReCo-AUC", equal, unequal)[0])
 
 
@@ -152,7 +152,7 @@ class _Reweighted:
         return self.weights @ self.equal[:, None], self.weights @ ~self.equal[:, None]
 
     def youden(self) -> Floats:
-        """TPR + TNR - 1 at each threshold, (R, thresholds): share of S₌ below less that of S≠."""
+        """Return TPR + TNR - 1, (R, thresholds): the share of S₌ below minus that of S≠."""
         share = np.where(self.equal, 1 / self.sizes[0], -1 / self.sizes[1])
         share *= self.weights
         found: Floats = np.cumsum(share, axis=1, out=share)[:, self.last]

@@ -41,7 +41,7 @@ def steps_per_epoch(n: int, batch_size: int) -> int:
 
 
 def epoch_batches(data: Labelled, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
-    """One epoch of (inputs (B, ...), labels (B,), indices (B,)), in the order of (seed, epoch).
+    """Yield one epoch of inputs (B, ...), labels (B,) and indices (B,), ordered by (seed, epoch).
 
     The next batch is decoded in a thread while this one is computed on.
     """

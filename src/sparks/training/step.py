@@ -51,7 +51,7 @@ def batches(
     device: torch.device,
     loss: Loss,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
-    """One epoch of augmented inputs (B, ...), labels (B,) and what the loss needs beside them.
+    """Yield one epoch of augmented inputs (B, ...), labels (B,) and extra inputs of the loss.
 
     Order and augmentation follow from (seed, epoch).
     """

@@ -87,7 +87,7 @@ def _through(steps: Sequence[Step], places: Sequence[int], x: Tensor, shifted: b
 
 
 def propagate(layer: Layer, inputs: list[Forms], relaxation: Relaxation | None) -> Forms:
-    """Forms of the output of a layer, given those of its inputs and, unless affine, its lines."""
+    """Return forms of a layer's output from those of its inputs and, unless affine, its lines."""
     if isinstance(layer, Affine):
         return _affine(layer, inputs[0])
     if isinstance(layer, Add):

@@ -215,7 +215,7 @@ def _live(network: Network) -> list[_Live]:
 
 
 def _exact(network: Network, live: list[_Live], place: int) -> int:
-    """Numbers that the form of an affine step takes while it is made, and while it is used."""
+    """Return how many numbers an affine step's form takes when made, and when used."""
     before = live[: place + 1]
     count = min(network.inputs, max(1, affine.MEMORY // max(one.size for one in before)))
     passing = count * max(one.held + 2 * one.size + one.columns for one in before)
@@ -391,7 +391,7 @@ class _Passage:
             self.forms[at] = affine.propagate(layer, [self._form(i) for i in inputs], lines)
 
     def _form(self, at: int) -> affine.Forms:
-        """Forms of a step; that of an affine function of the input is made when first needed."""
+        """Return the forms of a step; those of an affine function of the input are made lazily."""
         if at not in self.forms:
             self.forms[at] = affine.exact(self.steps, at, self.region.hull()[1])
         return self.forms[at]

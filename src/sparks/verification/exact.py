@@ -15,7 +15,7 @@ from sparks.verification.bounding import bounds
 
 
 def overlap(model: nn.Module, x: Tensor, radius: Tensor, cuts: int = 8) -> tuple[float, float]:
-    """Lower and upper bound of the largest value of a network with one output over x ± radius.
+    """Return bounds of the largest value of a network with one output over x ± radius.
 
     Args:
         model: (b, d) → (b, 1), of layers that have bounds.

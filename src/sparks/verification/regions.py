@@ -33,13 +33,13 @@ class Region(Protocol):
         """Return the sets selected by `which`."""
 
     def hull(self) -> tuple[Tensor, Tensor]:
-        """Centre (1 or M, *shape) and radius (M, *shape) of the smallest box around each set."""
+        """Return centre (1 or M, *shape) and radius (M, *shape) of the box around each set."""
 
     def draw(self, n: int, seed: int = 0) -> Tensor:
-        """Points (n, *shape) of the sets, which take turns; every other one is at a border."""
+        """Return points (n, *shape) of the sets in turn; every other one is on a border."""
 
     def maximum(self, weight: Tensor, bias: Tensor) -> Tensor:
-        """Largest values (M, s) of the forms ⟨weight, x⟩ + bias, (1 or M, s, d) and (1 or M, s)."""
+        """Return the maxima (M, s) of forms ⟨weight, x⟩ + bias, (1 or M, s, d) and (1 or M, s)."""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Lines:
         return torch.addcmul(positive * above, negative, below), offset
 
     def ahead(self, low: Bounds, high: Bounds) -> tuple[Bounds, Bounds]:
-        """Lower and upper forms of y from those of x: (weight (b, d, *shape), bias (b, *shape))."""
+        """Return lower and upper forms of y: weight (b, d, *shape), bias (b, *shape)."""
         base = 0 if self.base is None else self.base
         below = low[0] * self.below[:, None], low[1] * self.below + base
         above = high[0] * self.above[:, None], high[1] * self.above + self.offset

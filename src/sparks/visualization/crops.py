@@ -191,7 +191,7 @@ class Axes:
         sigma: Tensor,
         device: torch.device,
     ) -> Axes:
-        """Bilinear weights from stretches of `source` pixels to `target` pixels, and Gaussians.
+        """Return bilinear weights from `source` to `target` pixels, and Gaussians.
 
         Triangles as wide as an output pixel, or as an input pixel where that is wider. All crops
         have the pixels that the largest of them needs.

@@ -145,7 +145,7 @@ class Ascent:
     def _gradient(
         self, objective: Objective, image: Tensor, cuts: Cuts, noise: Tensor | float
     ) -> tuple[Tensor, Tensor]:
-        """Mean over crops of each picture's objective (n,), and its gradient (n, C, H, W)."""
+        """Return the mean objective over crops (n,), and its gradient (n, C, H, W)."""
         n, canvas = len(image), (image.shape[2], image.shape[3])
         at_once = max(1, self.batch_size // n)
         scores, gradients = [], []
@@ -178,7 +178,7 @@ def transparency(alpha: Tensor, quantile: float = 0.8) -> Tensor:
 
 
 def stretched(images: Tensor, low: float = 0.01, high: float = 0.99) -> Tensor:
-    """Pictures for showing: each from its quantile `low` (0) to `high` (1), as in the codes."""
+    """Rescale each picture from its quantile `low` (0) to `high` (1), as in the released codes."""
     ends = images.flatten(1).quantile(torch.tensor([low, high], dtype=images.dtype), 1)
     dark, bright = ends.view(2, -1, 1, 1, 1)
     shown: Tensor = ((images - dark) / (bright - dark).clamp(min=1e-6)).clamp(0, 1)

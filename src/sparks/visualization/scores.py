@@ -36,7 +36,7 @@ def plausibility(reference: Tensor, held_out: Tensor, pictures: Tensor, k: int =
 
 
 def fid(real: Tensor, pictures: Tensor) -> float:
-    """Fréchet distance of Gaussians fitted to features, (N, p) and (n, p) (Heusel et al. 2017).
+    """Return the Fréchet distance of Gaussians fitted to features (Heusel et al. 2017).
 
     |μ₁ - μ₂|² + tr(Σ₁ + Σ₂ - 2 (Σ₁ Σ₂)^½). Lower is better. Comparable only between sets of equal
     size: few pictures give a larger distance.

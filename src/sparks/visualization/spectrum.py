@@ -152,7 +152,7 @@ def radial_power(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def high_frequency_share(images: Tensor, above: float = 0.2) -> Tensor:
-    """Share of each image's power (N,) at more than `above` cycles per pixel, its mean left out.
+    """Return the share of power (N,) above `above` cycles per pixel, without the mean.
 
     NaN for an image of one colour.
     """
@@ -210,7 +210,7 @@ def _power_of(images: Tensor) -> Tensor:
 
 
 def _rings(power: Tensor) -> tuple[Tensor, Tensor]:
-    """Frequencies (B,), and means over rings (N, B) of power (N, H, W) laid out as by `fft2`."""
+    """Return frequencies (B,), and means over rings (N, B) of power (N, H, W) in `fft2` layout."""
     height, width = power.shape[1:]
     side = min(height, width)
     ring = (_radius(height, width) * side).round().long().flatten().to(power.device)

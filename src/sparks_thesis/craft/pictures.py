@@ -84,7 +84,7 @@ class Pictures:
     def of_image(
         self, study: CraftStudy, model: Classifier, layer: Layer, train: Classified, x: Tensor
     ) -> dict[str, Tensor]:
-        """Tensors that explain one image (1, C, H, W) by the concepts of the class it is given.
+        """Return the tensors that explain one image (1, C, H, W) by its class's concepts.
 
         Returns:
             "image" (C, H, W); "heat" (H, W), GradCAM of the class; "maps" (c, H, W); "crops"
@@ -116,7 +116,7 @@ class Pictures:
         }
 
     def _crops(self, concepts: Concepts, which: Tensor, images: Tensor) -> Tensor:
-        """Crops (c, m, C, H, W) that show concepts most; black where there are not so many."""
+        """Return the crops (c, m, C, H, W) with the largest codes; black where there are fewer."""
         rows = []
         for concept in which.tolist():
             cut = concepts.top(concept, self.crops).cut(images)

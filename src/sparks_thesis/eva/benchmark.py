@@ -77,7 +77,7 @@ def scored(
 
 
 def ablations(eva: EVA) -> dict[str, EVA]:
-    """EVA on the ball as the paper writes it, not clipped to images; and by samples alone."""
+    """Return EVA on the ball without clipping, as in the paper, and EVA by samples alone."""
     return {
         "EVA (unclipped)": replace(eva, clip=False),
         "EVA (sampled)": replace(eva, layer=None, bound=SAMPLED),

@@ -26,7 +26,7 @@ BOUNDS = {
 def overlaps(
     eva: EVA, model: nn.Module, x: Tensor, target: Tensor, attack: Attack, samples: int
 ) -> dict[str, Tensor]:
-    """Overlap of each image's ball by sampling, by attack, and its certified bound, (N,) each.
+    """Return the overlap of each ball by sampling, by attack, and its certified bound, (N,) each.
 
     The three must grow in this order.
     """

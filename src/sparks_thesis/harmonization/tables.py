@@ -25,7 +25,7 @@ COLUMNS: Mapping[str, tuple[str, str, float, int]] = {
 
 
 def of_networks(scores: pd.DataFrame) -> pd.DataFrame:
-    """One number a network: means over images, with "Alignment", Spearman over the human ceiling.
+    """Return means over images of each network, and "Alignment", Spearman over the human ceiling.
 
     Returns:
         columns dataset, model, architecture, weight (λ), seed, metric, condition, value.

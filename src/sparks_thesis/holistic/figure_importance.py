@@ -75,7 +75,7 @@ class ImportanceLayers:
     def _gaps(
         self, table: pd.DataFrame, metric: str, order: list[str]
     ) -> list[tuple[float, float, float]]:
-        """Mean and interval of each method: of C-MuFidelity, or of the gap to the best method."""
+        """Return each method's mean and interval of C-MuFidelity, or of the gap to the best."""
         found = []
         best = None
         if metric != "C-MuFidelity":

@@ -220,7 +220,7 @@ class HolisticStudy:
         recorder.add(scores, [one.target], name, variant, k)
 
     def _scores(self, dictionary: Dictionary, seen: Tensor, held: Tensor) -> dict[str, float]:
-        """Scores on activations (m, p) that the dictionary was not fitted on; NaN for none."""
+        """Return scores on held-out activations (m, p); NaN without any."""
         codes = dictionary.encode(held)
         back = dictionary.decode(codes)
         return {

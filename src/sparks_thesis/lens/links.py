@@ -47,7 +47,7 @@ def cosines(first: Tensor, second: Tensor) -> Tensor:
 
 
 def in_plane(distance: Tensor) -> Tensor:
-    """Two coordinates (k, 2) whose distances come near those given (k, k): classical scaling.
+    """Return coordinates (k, 2) that approximate distances (k, k), by classical scaling.
 
     The sign of each axis is chosen so that the largest coordinate is positive.
     """

@@ -108,7 +108,7 @@ class Reference:
 
 
 def features(layer: Layer, x: Tensor) -> Tensor:
-    """Mean and standard deviation of each channel over places, (N, 2 p), of images (N, C, H, W)."""
+    """Return each channel's mean and standard deviation over places, (N, 2 p)."""
     parts = [layer.activations(part) for part in torch.split(x, BATCH)]
     return torch.cat([torch.cat([a.mean(1), a.std(1, correction=0)], 1) for a in parts])
 

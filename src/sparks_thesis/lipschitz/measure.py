@@ -58,7 +58,7 @@ def geometry(
 
 
 def _cosine(one: Tensor, other: Tensor) -> Tensor:
-    """Cosine of the rows of two (N, d) tensors; NaN where one is zero, which has no direction."""
+    """Return the cosine of the rows of two (N, d) tensors; NaN where one is zero."""
     length = one.norm(dim=1) * other.norm(dim=1)
     cosine: Tensor = ((one * other).sum(1) / length).clamp(-1, 1)
     return cosine

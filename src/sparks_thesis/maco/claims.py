@@ -22,7 +22,7 @@ NO_PICTURES = "no pictures of features were made"
 
 
 def _values(rows: pd.DataFrame, metric: str, method: str, variant: str = "logit") -> pd.Series:
-    """Values by picture; what several networks say of one is averaged. Not those of `ITSELF`."""
+    """Return values by picture, averaged over the networks other than `ITSELF`."""
     chosen = rows[
         (rows["metric"] == metric)
         & (rows["method"] == method)

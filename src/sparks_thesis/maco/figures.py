@@ -142,7 +142,7 @@ class Grid:
 
     @staticmethod
     def _titles(kept: Kept, kind: str) -> list[str]:
-        """Titles of columns, with as many lines in every part: else rows would not be level."""
+        """Return the titles of columns, padded to equally many lines so that rows are level."""
         classes = [str(name).replace("+", "+\n") for name in kept.told["classes"]]
         titles = {
             "logit": classes,
@@ -194,7 +194,7 @@ class Inversion:
 
     @staticmethod
     def _different(kept: Kept) -> list[str]:
-        """Methods, less those whose pictures are another's: here they differ in crops alone."""
+        """Return the methods without those whose pictures equal another's."""
         found: list[str] = []
         for name in kept.told["methods"]:
             own = kept.arrays[f"inversion.{name}"]

@@ -43,7 +43,7 @@ class Utility:
         return Table(numbers, text, self._caption(scored, numbers))
 
     def _simulated(self, scored: Scored, name: str) -> list[dict[str, Any]]:
-        """Numbers of simulated participants in one scenario, every kind's Utility at the end."""
+        """Return the numbers of simulated participants in one scenario, with Utility by kind."""
         together = scored.measured[scored.measured["scenario"] == name]
         p = scored.tukey(name)
         conditions = [c for c in (*ORDER, CONCEPTS) if c in set(together["condition"])]
