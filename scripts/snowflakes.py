@@ -1,4 +1,4 @@
-"""Separate two Koch snowflakes by a 1-Lipschitz network and by its twin, and measure both."""
+"""Separate two Koch snowflakes by a 1-Lipschitz network and its baseline; measure both."""
 
 from harness import places
 from harness.job import Config, Paths, main

@@ -19,7 +19,7 @@ EVERY = slice(0, None)
 
 @dataclass(frozen=True, eq=False)
 class Classified:
-    """Images, and the class that a model gives each of them.
+    """Images, and the class that a model predicts for each.
 
     Attributes:
         images: N of them.

@@ -14,7 +14,7 @@ IMPORTANT = 10
 
 @dataclass(frozen=True, eq=False)
 class Strategies:
-    """Contributions to the logit of a class, and what follows.
+    """Contributions of concepts to a class's logit, and the strategies that they define.
 
     Attributes:
         contributions: of each concept, (N, k): u · ∂ logit / ∂u, exact at the last layer.

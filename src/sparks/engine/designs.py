@@ -1,4 +1,4 @@
-"""Designs: which masks an input is seen through. Rows are made when they are needed."""
+"""Designs: the masks applied to an input. Rows are made when they are needed."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class Grid:
         """Upsample importances (N, d) to (N, H, W)."""
         cells = importance.float().reshape(-1, *self.cells)
         if self.resize == "nearest":
-            down, across = self._owners(cells.device)
+            down, across = self._cells_of_pixels(cells.device)
             return cells[:, down[:, None], across]
         mode, keys = self.resize.removesuffix("-keys"), self.resize.endswith("-keys")
         # With antialiasing PyTorch's coefficient is Keys's; it smooths only where sizes shrink.
@@ -89,14 +89,14 @@ class Grid:
 
     def sums(self, maps: Tensor) -> Tensor:
         """Sum maps (N, H, W) over the pixels of each cell: (N, d)."""
-        down, across = self._owners(maps.device)
+        down, across = self._cells_of_pixels(maps.device)
         sample_index = (down[:, None] * self.cells[1] + across).flatten()
         return maps.new_zeros(len(maps), self.d).index_add_(1, sample_index, maps.flatten(1))
 
-    def _owners(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Row of cells of each row of pixels, column of cells of each column, int64."""
+    def _cells_of_pixels(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return the cell index of each row of pixels, and of each column, int64."""
         down, across = (
-            _owner(cells, length, device)
+            _cell_index(cells, length, device)
             for cells, length in zip(self.cells, self.size, strict=True)
         )
         return down, across
@@ -230,7 +230,7 @@ def vector_of(x: Tensor) -> Vector | Rows:
     return Vector(x.shape[1]) if x.ndim == 2 else Rows(x.shape[1])
 
 
-def _owner(cells: int, length: int, device: torch.device) -> Tensor:
+def _cell_index(cells: int, length: int, device: torch.device) -> Tensor:
     """Return the cell (length,) that contains each pixel's centre, along one axis of an image."""
     # Integers: PyTorch's own "nearest" takes the pixel's corner, "nearest-exact" rounds in float32.
     return (2 * torch.arange(length, device=device) + 1) * cells // (2 * length)
@@ -243,5 +243,5 @@ def _weights(cells: int, length: int, mode: str, device: torch.device) -> Tensor
     """
     identity = torch.eye(cells, device=device)
     if mode == "nearest":
-        return identity[_owner(cells, length, device)]
+        return identity[_cell_index(cells, length, device)]
     return functional.interpolate(identity[:, None], length, mode="linear")[:, 0].T

@@ -1,4 +1,4 @@
-"""Radii within which a Lipschitz network cannot change its mind."""
+"""Certified radii within which a Lipschitz network's prediction cannot change."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""1-Lipschitz networks of deel-torchlip's layers, each with an unconstrained twin.
+"""1-Lipschitz networks of deel-torchlip's layers, each with an unconstrained baseline.
 
 After Serrurier et al. 2023 (arXiv 2206.06854): orthogonal convolutions and matrices (Björck),
-sorted pairs of channels (GroupSort) for ReLU, no batch normalisation; the twin has plain layers of
-the same widths, batch normalisation and ReLU. The paper's channel counts are not known.
+sorted pairs of channels (GroupSort) for ReLU, no batch normalisation; a baseline has plain layers
+of the same widths, batch normalisation and ReLU. The paper's channel counts are not known.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class LipschitzConvNet(nn.Module):
         image_size: H = W, a multiple of 2 to the number of stages.
         widths: channels of each stage, even.
         hidden: units of each dense layer, even.
-        constrained: whether the network is 1-Lipschitz; False for its twin.
+        constrained: whether the network is 1-Lipschitz; False for its baseline.
     """
 
     layout = "NCHW"
@@ -93,7 +93,7 @@ class LipschitzMLP(nn.Module):
         in_features: numbers of an input, C · H · W of an image.
         num_classes: number of logits; 1 for a function whose sign is the class.
         hidden: units of each hidden layer, even.
-        constrained: whether the network is 1-Lipschitz; False for its twin.
+        constrained: whether the network is 1-Lipschitz; False for its baseline.
     """
 
     def __init__(

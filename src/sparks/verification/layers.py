@@ -102,7 +102,7 @@ class Conv(Affine):
 
     @property
     def terms(self) -> int:
-        """Size of a filter, and the bias."""
+        """Number of terms in the sum of each output: the filter's, and the bias."""
         return prod(self.weight.shape[1:]) + 1
 
     @property

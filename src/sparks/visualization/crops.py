@@ -235,7 +235,7 @@ class Axes:
         return Axes(self.first, torch.where(mirror, self.weights.flip(1), self.weights))
 
     def part(self, which: slice) -> Axes:
-        """Those of some crops."""
+        """Return the axes of the crops selected by `which`."""
         return Axes(self.first[which], self.weights[which])
 
 

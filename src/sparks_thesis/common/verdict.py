@@ -60,7 +60,7 @@ def judged(
 
 
 def not_run(reason: str) -> Verdict:
-    """Return the verdict of a claim whose numbers are not there."""
+    """Return the verdict of a claim that was not measured."""
     return Verdict(Outcome.NOT_RUN, math.nan, math.nan, math.nan, reason)
 
 

@@ -58,7 +58,7 @@ class Wording:
 
     @property
     def pilot(self) -> str:
-        """A warning, where nobody answers for the study."""
+        """Pilot banner, shown while no contact is configured; else empty."""
         named = self.contact is not None and self.contact.strip()
         return "" if named else "Pilot, not for participants: no contact is named (study.wording)."
 

@@ -60,7 +60,9 @@ class Toy:
                     axis.plot(*closed.T, color="#333333", lw=0.5)
                 self._steps(axis, arrays["points"], arrays[f"{name}.ends"], axis_of)
                 axis.set(xticks=[], yticks=[], aspect="equal")
-                axis.set_title("1-Lipschitz, hKR" if name == "hkr_dense" else "unconstrained twin")
+                axis.set_title(
+                    "1-Lipschitz, hKR" if name == "hkr_dense" else "unconstrained baseline"
+                )
                 figure.colorbar(shades, ax=axis, shrink=0.7, label="f")
         caption = (
             "Two concentric Koch snowflakes separated by a dense 1-Lipschitz network trained by "
@@ -83,7 +85,7 @@ class Toy:
 
 @dataclass(frozen=True)
 class LipschitzSaliency:
-    """Saliency beside SmoothGrad, for each 1-Lipschitz network and its twin.
+    """Saliency beside SmoothGrad, for each 1-Lipschitz network and its baseline.
 
     Attributes:
         rows: images of each data set.
@@ -189,7 +191,7 @@ class Counterfactuals:
 
 
 def _pairs(kept: Sequence[Kept]) -> list[list[Kept]]:
-    """Each network with its twin, of the smallest seed, data set after data set."""
+    """Each network with its baseline, of the smallest seed, data set after data set."""
     found = {(k.dataset, k.model): k for k in sorted(kept, key=lambda k: -k.seed)}
     pairs = [
         [one, found[dataset, model + TWIN]]
@@ -197,7 +199,9 @@ def _pairs(kept: Sequence[Kept]) -> list[list[Kept]]:
         if (dataset, model + TWIN) in found
     ]
     if not pairs:
-        raise SparksError("this figure needs a 1-Lipschitz network X and its twin X_twin")
+        raise SparksError(
+            "this figure needs a 1-Lipschitz network X and its unconstrained baseline X_twin"
+        )
     order = list(dict.fromkeys((k.dataset, k.model) for k in kept))
     return sorted(pairs, key=lambda pair: order.index((pair[0].dataset, pair[0].model)))
 

@@ -1,4 +1,4 @@
-"""tab-lipschitz and tab-lipschitz-more: 1-Lipschitz networks beside their unconstrained twins."""
+"""tab-lipschitz and tab-lipschitz-more: 1-Lipschitz networks and their baselines."""
 
 from __future__ import annotations
 

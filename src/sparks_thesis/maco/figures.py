@@ -101,7 +101,7 @@ class Spectrum:
 
 @dataclass(frozen=True)
 class Grid:
-    """Features of the first model, a column each, a row a method."""
+    """Visualisations of the first model's features: a column each, one row per method."""
 
     def __call__(self, maco_pictures: Sequence[Kept]) -> Drawing:
         """Draw the figure."""

@@ -55,7 +55,7 @@ class Participant:
 
     @property
     def name(self) -> str:
-        """Unlike that of anyone else in the scenario; the number comes last."""
+        """Unique participant ID within the scenario, ending in the number."""
         return f"{self.condition} {self.kind} {self.number}"
 
 

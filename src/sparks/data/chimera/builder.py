@@ -24,7 +24,7 @@ _SPLITS = {"train": 0, "test": 1, "test_biased": 2}
 
 @dataclass(frozen=True)
 class Chimera:
-    """Builder of scenes whose truth is known: RGB, 10 classes unless named.
+    """Builder of synthetic scenes with known parts: RGB, 10 classes by default.
 
     A class is a pair of diagnostic parts among distractors, on a photograph. Image i of a split
     depends on the seed, the split and i only: more images continue the same series. Labels cycle
