@@ -15,9 +15,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     from harness.loading import build, tidy, trained
     from sparks.alignment import alignment, revealed
-    from sparks.alignment.score import REDUCTIONS
     from sparks.artifacts import save_table, save_tensors
-    from sparks.attribution.gradient import gradient, in_batches
+    from sparks.attribution.gradient import gradient, in_batches, reduce_channels
     from sparks.data import ImageSet, human_ceiling
     from sparks.training import predict
 
@@ -38,7 +37,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     human = build(settings["maps"])(test, chosen)
     gradients = in_batches(model, x, labels, 64, lambda part, target: gradient(model, part, target))
     for name in settings["reductions"]:
-        scores = alignment(REDUCTIONS[name](gradients), human, settings["share"])
+        scores = alignment(reduce_channels(gradients, name), human, settings["share"])
         add(scores, name, "Saliency")
     if "clicks" in test.truth:
         clicks = test.truth["clicks"][chosen]
@@ -51,7 +50,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     save_table(outputs["table"], pd.concat(tables, ignore_index=True), cfg.provenance())
     few = slice(0, settings["kept"])
     maps = {"images": x[few], "human": human[few], "labels": labels[few]}
-    maps["saliency"] = REDUCTIONS[settings["reductions"][0]](gradients)[few]
+    maps["saliency"] = reduce_channels(gradients, settings["reductions"][0])[few]
     metadata = cfg.provenance(classes=list(test.classes))
     save_tensors(outputs["maps"], maps, metadata)
 

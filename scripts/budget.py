@@ -16,8 +16,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import pandas as pd
     import torch
 
-    from harness.loading import build, build_method, explained, tidy, trained
+    from harness.loading import build_method, build_metric, explained, tidy, trained
     from sparks.artifacts import save_table
+    from sparks.metrics import Explanation
     from sparks.models.counting import Counting
     from sparks.progress import progress
     from sparks_thesis.sobol.budgets import within
@@ -26,7 +27,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     x, target = explained(inputs["images"], model, cfg["explain.target"])
     x, target = x[: settings["images"]], target[: settings["images"]]
-    metrics = [build(metric) for metric in settings["metrics"].values()]
+    metrics = [build_metric(metric) for metric in settings["metrics"].values()]
     # A budget that a method cannot use up, on small images, gives the settings of the one before.
     planned = {
         (option["label"], within(build_method(option), forwards, min(x.shape[2:]))): None
@@ -43,7 +44,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         seconds = torch.full((1,), (perf_counter() - start) / len(x))
         values: dict[str, torch.Tensor] = {}
         for metric in metrics:
-            values |= metric(model, x, target, maps, None)
+            values |= metric(Explanation(model, x, target, maps))
         names = {**cfg.wildcards, "method": label}
         spent = f"{counting.forwards // len(x)} forwards"
         scores.append(tidy(names, values, spent))

@@ -21,8 +21,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from pathlib import Path
 
     from harness.classes import classified
-    from harness.loading import build, concept_layers, trained
+    from harness.loading import build_as, concept_layers, trained
     from sparks.artifacts import save_table, save_tensors
+    from sparks.concepts.covering import Covering
     from sparks.concepts.layer import Layer
     from sparks.concepts.recorder import MetricRecorder
     from sparks.data import ImageSet
@@ -35,7 +36,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     layer = Layer(model, name, test.batch([0]))
     names = cfg.wildcards
     atlas = Atlas(Path(inputs["table"]).with_suffix(""), names["dataset"], names["model"])
-    measure, recorder, pictures = build(cfg["studies.covering.measure"]), MetricRecorder(), {}
+    measure = build_as(Covering, cfg["studies.covering.measure"])
+    recorder, pictures = MetricRecorder(), {}
     for target, class_name in atlas.names.items():
         if cfg["studies.covering.classes"] is None or class_name in cfg["studies.covering.classes"]:
             one = atlas.load(target)

@@ -19,10 +19,11 @@ PARTS = (
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what was measured of every class, or of those of a shard."""
     from harness.classes import classes_of_shard, classified
-    from harness.loading import build, concept_layers, trained
+    from harness.loading import build, build_as, concept_layers, trained
     from sparks.artifacts import save_table
+    from sparks_thesis.craft.study import CraftStudy
 
-    study = build(cfg["studies.craft.study"])
+    study = build_as(CraftStudy, cfg["studies.craft.study"])
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     layers = concept_layers(
         cfg["studies.craft.layers"], cfg["model.name"], cfg["model.concept_layer"]

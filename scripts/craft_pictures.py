@@ -19,13 +19,15 @@ PARTS = (
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write crops, maps, importances and pictures of concepts."""
     from harness.classes import classified
-    from harness.loading import build, concept_layers, trained
+    from harness.loading import build_as, concept_layers, trained
     from sparks.artifacts import load_tensors, save_tensors
     from sparks.concepts.layer import Layer
-    from sparks.visualization import ImageStatistics, concept_pictures, on_white
-    from sparks_thesis.craft.pictures import mistake
+    from sparks.visualization import Ascent, ImageStatistics, concept_pictures, on_white
+    from sparks_thesis.craft.pictures import Pictures, mistake
+    from sparks_thesis.craft.study import CraftStudy
 
-    study, pictures = build(cfg["studies.craft.study"]), build(cfg["studies.craft.pictures"])
+    study = build_as(CraftStudy, cfg["studies.craft.study"])
+    pictures = build_as(Pictures, cfg["studies.craft.pictures"])
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     layers = concept_layers(
         cfg["studies.craft.layers"], cfg["model.name"], cfg["model.concept_layer"]
@@ -48,10 +50,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     statistics = ImageStatistics.of_tensors(load_tensors(inputs["spectrum"]))
     parts = ("class", "unified", "mistake")
     banks = [tensors[f"{part}.atoms"] for part in parts]
-    made = concept_pictures(layer, banks, statistics, build(cfg["drawing"]), cfg["seed"])
+    made = concept_pictures(layer, banks, statistics, build_as(Ascent, cfg["drawing"]), cfg["seed"])
     drawn = zip(parts, made, strict=True)
     tensors |= {f"{part}.maco": on_white(found) for part, found in drawn}
-    save_tensors(outputs["pictures"], tensors, cfg.provenance(told=metadata))
+    save_tensors(outputs["pictures"], tensors, cfg.provenance(**metadata))
 
 
 if __name__ == "__main__":

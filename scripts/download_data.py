@@ -11,11 +11,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import json
 
     from harness.loading import build
-    from sparks.artifacts import atomic
+    from sparks.artifacts import write_text
 
     build(cfg["dataset"]["builder"]).download()
-    with atomic(outputs["note"]) as temporary:
-        temporary.write_text(json.dumps(cfg.provenance(), indent=2), "utf-8")
+    write_text(outputs["note"], json.dumps(cfg.provenance(), indent=2))
 
 
 if __name__ == "__main__":

@@ -16,14 +16,13 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import json
 
     from harness.downloads import publisher
-    from sparks.artifacts import atomic
+    from sparks.artifacts import write_text
     from sparks.models.published import published_weights
 
     target, name, weights, folder = (cfg[part] for part in PARTS)
     library = str(publisher({"_target_": target, "weights": weights}))
     path = published_weights(library, name, weights, folder).fetch()
-    with atomic(outputs["note"]) as temporary:
-        temporary.write_text(json.dumps(cfg.provenance(file=str(path)), indent=2), "utf-8")
+    write_text(outputs["note"], json.dumps(cfg.provenance(file=str(path)), indent=2))
 
 
 if __name__ == "__main__":

@@ -17,9 +17,21 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import pandas as pd
     import torch
 
-    from harness.loading import build, build_method, explained, tidy, trained
+    from harness.loading import (
+        build_as,
+        build_method,
+        build_metric,
+        explained,
+        of_kind,
+        tidy,
+        trained,
+    )
     from sparks.artifacts import save_table, save_tensors
+    from sparks.attribution import EVA
+    from sparks.metrics import Explanation, RobustnessSr
     from sparks.progress import progress
+    from sparks.protocols import AttributionMethod
+    from sparks.verification import Attack
     from sparks_thesis.eva import study as ask
     from sparks_thesis.eva.benchmark import ablations, by_bound, scored
 
@@ -29,11 +41,11 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     n = settings["images"] if x.shape[-1] <= SMALL else settings["large_images"]
     x, target = x[:n], target[:n]
     names, name = dict(cfg.wildcards), cfg.wildcards["model"]
-    eva = build_method(settings["eva"].get(name, settings["eva"]["default"]))
+    eva = of_kind(EVA, build_method(settings["eva"].get(name, settings["eva"]["default"])))
     if eva.layer and name in settings["layers"]:
         eva = replace(eva, layer=settings["layers"][name])
-    metrics = [build(metric) for metric in settings["metrics"].values()]
-    robustness = build(settings["robustness"])
+    metrics = [build_metric(metric) for metric in settings["metrics"].values()]
+    robustness = build_as(RobustnessSr, settings["robustness"])
     tables, costs = [], []
     kept: dict[str, torch.Tensor] = {"target": target}
 
@@ -41,7 +53,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         tables.append(tidy({**names, "method": method}, values, condition))
 
     able = [m for m in settings["methods"].values() if m["needs"] != "conv" or cfg["model.layer"]]
-    methods = {m["label"]: build_method(m) for m in able} | {"EVA": eva} | ablations(eva)
+    methods: dict[str, AttributionMethod] = {m["label"]: build_method(m) for m in able}
+    methods |= {"EVA": eva, **ablations(eva)}
     for label, method in progress(list(methods.items()), unit="method", description="explain"):
         found = scored(method, model, x, target, [*metrics, robustness])
         note(found.scores | {"Flops": torch.tensor([found.flops])}, label)
@@ -49,11 +62,11 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         kept[f"maps/{label}"] = found.maps
         few, many = settings["stronger"]["images"], settings["stronger"]["steps"]
         again = ask.with_steps(robustness, many)
-        values = again(model, x[:few], target[:few], found.maps[:few])
+        values = again(Explanation(model, x[:few], target[:few], found.maps[:few]))
         note(values, label, f"attack of {many} steps")
     if eva.layer is None:
         proved = settings["verified"]
-        attack = build(proved["attack"])
+        attack = build_as(Attack, proved["attack"])
         note(ask.smallest(eva, model, x, target))
         for radius in proved["radii"]:
             ball = ask.with_radius(eva, radius)

@@ -1,19 +1,28 @@
 """Draw one figure from the artifacts it reads, with its caption."""
 
+from typing import TYPE_CHECKING
+
 from harness import grid
 from harness.job import Config, Paths, main
 
-PARTS = ("item", "scale.name")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sparks_thesis.common.style import Drawing
+
+PARTS = ("item", "scale.name", "methods")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the figure as PDF and PNG."""
     from harness.items import load, write_caption
     from harness.loading import build
+    from sparks_thesis.common.methods import using
     from sparks_thesis.common.style import save
 
-    draw = build(cfg["item"]["draw"])
-    drawing = draw(**{kind: load(kind, files) for kind, files in inputs.items()})
+    draw: Callable[..., Drawing] = build(cfg["item"]["draw"])
+    with using(cfg["methods"]):
+        drawing = draw(**{kind: load(kind, files) for kind, files in inputs.items()})
     for suffix in ("pdf", "png"):
         save(drawing.figure, outputs[suffix])
     write_caption(outputs["caption"], f"{drawing.caption} Scale: {cfg['scale.name']}.")

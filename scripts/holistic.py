@@ -17,11 +17,12 @@ PARTS = (
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what was measured of every class, or of those of a shard."""
     from harness.classes import classes_of_shard, classified
-    from harness.loading import build, concept_layers, trained
+    from harness.loading import build_as, concept_layers, trained
     from sparks.artifacts import save_table
+    from sparks_thesis.holistic.study import HolisticStudy
 
     settings = cfg["studies.holistic"]
-    study = build(settings["study"])
+    study = build_as(HolisticStudy, settings["study"])
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     train, test = classified(inputs, "train"), classified(inputs, "test")
     layers = concept_layers(settings["layers"], cfg["model.name"], cfg["model.concept_layer"])

@@ -13,13 +13,14 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import pandas as pd
     import torch
 
-    from harness.loading import build_method, explained, tidy, trained
+    from harness.loading import build_method, explained, of_kind, tidy, trained
     from sparks.artifacts import save_table
+    from sparks.attribution import Sobol
     from sparks.progress import progress
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     x, target = explained(inputs["images"], model, cfg["explain.target"])
-    method = build_method(cfg["attributions.sobol"])
+    method = of_kind(Sobol, build_method(cfg["attributions.sobol"]))
     each = []
     for image in progress(range(len(x)), unit="image", description="indices"):
         # A design of its own for each image: then the interval over images holds its error too.

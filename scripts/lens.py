@@ -33,7 +33,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 def story(cfg: Config, inputs: list[str] | None, atlas: "Atlas") -> "Story | None":
     """Return the story of the first model, where it has one."""
     from sparks.artifacts import load_table
-    from sparks.statistics import Bootstrap
+    from sparks.stats import Bootstrap
     from sparks_thesis.lens.story import tell
 
     if not inputs:

@@ -21,18 +21,20 @@ PARTS = (
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one file a class, of all or of those of a shard, and their numbers."""
     from harness.classes import classes_of_shard, classified
-    from harness.loading import build, concept_layers, trained
+    from harness.loading import build_as, concept_layers, trained
     from sparks.artifacts import save_table
-    from sparks_thesis.lens import write_atlas
+    from sparks_thesis.lens import Surveyor, write_atlas
+    from sparks_thesis.lens.links import SimilarConcepts
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     (layer,) = concept_layers({}, cfg["model.name"], cfg["model.concept_layer"])
-    surveyor = build(cfg["studies.lens.surveyor"])
+    surveyor = build_as(Surveyor, cfg["studies.lens.surveyor"])
     train, test = (classified(inputs, split) for split in ("train", "test"))
     names = cfg.wildcards
     part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
     classes = surveyor.survey(model, layer, train, drawing(cfg, inputs["spectrum"]), part, test)
-    numbers = write_atlas(outputs["atlas"], classes, build(cfg["studies.lens.alike"]))
+    similar = build_as(SimilarConcepts, cfg["studies.lens.alike"])
+    numbers = write_atlas(outputs["atlas"], classes, similar)
     table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
     save_table(outputs["table"], table, cfg.provenance())
 
@@ -41,12 +43,18 @@ def drawing(cfg: Config, spectrum: str) -> Any:
     """Return what draws concepts by MACO, their opacity as the last channel."""
     import torch
 
-    from harness.loading import build
+    from harness.loading import build_as
     from sparks.artifacts import load_tensors
-    from sparks.visualization import ImageStatistics, concept_pictures, stretched, transparency
+    from sparks.visualization import (
+        Ascent,
+        ImageStatistics,
+        concept_pictures,
+        stretched,
+        transparency,
+    )
 
     statistics = ImageStatistics.of_tensors(load_tensors(spectrum))
-    ascent = build(cfg["drawing"])
+    ascent = build_as(Ascent, cfg["drawing"])
 
     def draw(concepts: Any) -> torch.Tensor:
         bank = concepts.dictionary.atoms

@@ -61,16 +61,17 @@ def run(config: DictConfig, named: Mapping[str, str]) -> None:
     """Serve until interrupted."""
     import contextlib
 
-    from harness.loading import build
+    from harness.loading import build_as
     from sparks_thesis.lens.serve import create_app
     from sparks_thesis.lens.server import make_server, names_of
+    from sparks_thesis.lens.upload import Limits
 
     settings = part(config, ["studies.lens.serve"])["studies.lens.serve"]
     titles = part(config, ["studies.lens.titles"])["studies.lens.titles"]
     served = [offer(network, titles) for network in choose(networks(config), named)]
     host, port = settings["host"], settings["port"]
     names, addresses = names_of(host)
-    app = create_app(served, build(settings["limits"]), names, addresses, examples())
+    app = create_app(served, build_as(Limits, settings["limits"]), names, addresses, examples())
     server = make_server(host, port, app)
     shown = names[-1] if addresses else f"[{host}]" if ":" in host else host
     print(f"Lens explains your images at http://{shown}:{server.port}/ (Ctrl-C ends)", flush=True)

@@ -12,9 +12,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import torch
     from sklearn.svm import SVC
 
-    from harness.loading import build, build_method, explained, tidy, trained
+    from harness.loading import build_method, build_metric, explained, tidy, trained
     from sparks.artifacts import save_table, save_tensors
     from sparks.data import ImageSet
+    from sparks.metrics import Explanation
     from sparks_thesis.lipschitz.measure import followed, geometry, map_distances, null_shares
 
     settings = cfg["studies.lipschitz"]
@@ -34,11 +35,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         method, label = build_method(option), option["label"]
         maps[label] = method(model, x, target).float().cpu()
         for asked in settings["metrics"].values():
-            again = {"method": method} if asked["again"] else {}
-            scored = build(asked["metric"])(
-                model=model, x=x, target=target, maps=maps[label], **again
-            )
-            add(scored, asked["condition"], label)
+            explanation = Explanation(model, x, target, maps[label], method=method)
+            add(build_metric(asked["metric"])(explanation), asked["condition"], label)
         if "null" in images.truth:
             null = images.truth["null"][: len(x)]
             for top, share in null_shares(maps[label], null, settings["tops"]).items():

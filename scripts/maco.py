@@ -15,13 +15,14 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the scores of all pictures, and keep some for the figures."""
-    from harness.loading import build, trained
+    from harness.loading import build_as, trained
     from sparks.artifacts import load_tensors, save_table, save_tensors, tensor_provenance
     from sparks.concepts.layer import Layer
     from sparks.data import ImageSet
     from sparks.visualization import ImageStatistics
     from sparks.visualization.evaluators import Evaluator
     from sparks.visualization.subject import Subject
+    from sparks_thesis.maco.study import MacoStudy
 
     settings = cfg["studies.maco"]
     train, test = ImageSet.load(inputs["train"]), ImageSet.load(inputs["test"])
@@ -36,7 +37,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     layer = Layer(model, known.get(cfg["model.name"], cfg["model.concept_layer"]), example)
     statistics = ImageStatistics.of_tensors(load_tensors(inputs["spectrum"]))
-    study = build(settings["study"])
+    study = build_as(MacoStudy, settings["study"])
 
     numbers, kept, metadata = study.run(Subject(model, layer, train, test, statistics), others)
     names = cfg.wildcards

@@ -10,11 +10,12 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one row a distance: `method` names it, `condition` what changed, `image` the repeat."""
     import pandas as pd
 
-    from harness.loading import build, tidy
+    from harness.loading import build_as, tidy
     from sparks.artifacts import save_table
     from sparks.stability.distance_sensitivity import noises, pixels, shifts
+    from sparks.stability.distances import Distances
 
-    distances = build(cfg["studies.stability.distances"])
+    distances = build_as(Distances, cfg["studies.stability.distances"])
     deviations = cfg["studies.stability.noises"]
     moved, noisy = shifts(distances), noises(distances, deviations, cfg["seed"])
     tables = []

@@ -1,9 +1,12 @@
 """Score the maps of one method by one family of metrics."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from harness import places
 from harness.job import Config, Paths, main
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PARTS = ("model.classifier", "attribution", "metric", "device")
 
@@ -15,9 +18,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write every metric of the family for every image."""
     import torch
 
-    from harness.loading import build, build_method, counting_from, tidy, trained
+    from harness.loading import build_method, build_metric, counting_from, tidy, trained
     from sparks.artifacts import load_tensors, save_table
     from sparks.data import ImageSet
+    from sparks.metrics import Explanation
 
     family = cfg["metric"]
     images = ImageSet.load(inputs["images"])
@@ -25,19 +29,20 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     model = None
     if family["needs_model"]:
         model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
-    metrics = [build(metric) for metric in family["metrics"].values()]
-    scored: list[dict[str, Any]] = []
+    metrics = [build_metric(metric) for metric in family["metrics"].values()]
+    scored: list[dict[str, Tensor]] = []
     for rows in (slice(start, min(n, start + SLICE)) for start in range(0, n, SLICE)):
-        explanation = load_tensors(inputs["maps"], ["maps", "target"], rows=rows)
-        call = {"model": model, "x": images.batch(rows), **explanation}
-        if family["needs_truth"]:
-            call["truth"] = images.subset(rows).diagnostic()
-        if family["needs_method"]:
-            call["method"] = build_method(cfg["attribution"])
+        explanation = Explanation(
+            model,
+            images.batch(rows),
+            **load_tensors(inputs["maps"], ["maps", "target"], rows=rows),
+            truth=images.subset(rows).diagnostic() if family["needs_truth"] else None,
+            method=build_method(cfg["attribution"]) if family["needs_method"] else None,
+        )
         scored.append({})
         with counting_from(rows.start, inputs["images"]):
             for metric in metrics:
-                scored[-1] |= metric(**call)
+                scored[-1] |= metric(explanation)
     values = {name: torch.cat([part[name] for part in scored]) for name in scored[0]}
     names = {**cfg.wildcards, "method": cfg["attribution"]["label"]}
     save_table(outputs["table"], tidy(names, values), cfg.provenance())

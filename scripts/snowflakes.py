@@ -11,13 +11,13 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import pandas as pd
     import torch
 
-    from harness.loading import build, tidy
+    from harness.loading import build, build_as, tidy
     from sparks.artifacts import save_table, save_tensors
     from sparks.lipschitz import snowflakes
     from sparks.lipschitz.koch_snowflake import OneLogit, steps_and_levels
     from sparks.models import seeded
     from sparks.models.lipschitz import LipschitzMLP
-    from sparks.training import fit
+    from sparks.training import Loss, Settings, fit
 
     settings = cfg["studies.snowflakes"]
     radii = {name: settings[name] for name in ("inner", "outer", "order")}
@@ -26,8 +26,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     for name, constrained in (("hkr_dense", True), ("hkr_dense_twin", False)):
         with seeded(settings["seed"]):
             net = LipschitzMLP(2, 1 if constrained else 2, settings["hidden"], constrained)
-        loss = build(settings["loss"]) if constrained else None
-        fit(net, data, None, build(settings["training"]), settings["seed"], "cpu", loss=loss)
+        loss: Loss | None = build(settings["loss"]) if constrained else None
+        training = build_as(Settings, settings["training"])
+        fit(net, data, None, training, settings["seed"], "cpu", loss=loss)
         function = net.eval() if constrained else OneLogit(net.eval())
         values, drawn = steps_and_levels(function, data, settings["grid"])
         names = {"dataset": "snowflakes", "model": name, "seed": str(settings["seed"])}

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sparks.models import Classifier
+    from sparks.protocols import AttributionMethod
 
 PARTS = (
     "model.classifier", "attribution", "studies.stability.explain", "studies.stability.folds",
@@ -23,11 +24,12 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import pandas as pd
     import torch
 
-    from harness.loading import build, of_shard
+    from harness.loading import build_as, build_metric, of_shard
     from sparks.artifacts import save_table
     from sparks.data import ImageSet
     from sparks.progress import progress
     from sparks.stability.compare import chosen_images, compare
+    from sparks.stability.distances import Distances
     from sparks.stability.folds import stratified_folds
     from sparks_thesis.stability.rows import pair_rows
 
@@ -38,8 +40,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     size, shard = cfg["studies.stability.shard"], cfg.wildcards.get("shard")
     mine = [chosen[folds[chosen] == fold] for fold in range(k)]
     chosen = torch.cat([part[of_shard(len(part), size, shard)] for part in mine])
-    distances = build(cfg["studies.stability.distances"])
-    metrics = [build(metric) for metric in cfg["studies.stability.metrics"].values()]
+    distances = build_as(Distances, cfg["studies.stability.distances"])
+    metrics = [build_metric(metric) for metric in cfg["studies.stability.metrics"].values()]
     names = {key: cfg.wildcards[key] for key in ("dataset", "model", "seed")}
     names["method"] = cfg["attribution"]["label"]
     methods, tables = _methods(cfg), []
@@ -57,18 +59,17 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         save_table(outputs[name], pd.concat(parts, ignore_index=True), cfg.provenance())
 
 
-def _methods(cfg: Config) -> list[Any]:
+def _methods(cfg: Config) -> "list[AttributionMethod]":
     """Build the method once a network, each with a seed of its own as in separate runs."""
     from dataclasses import is_dataclass, replace
 
     from harness.loading import build_method
 
     settings = cfg["attribution"]["method"] | cfg["studies.stability.explain"]
-    method = build_method(cfg["attribution"] | {"method": settings})
+    method: Any = build_method(cfg["attribution"] | {"method": settings})
+    seeded = hasattr(method, "seed") and is_dataclass(method)
     folds = range(cfg["studies.stability.folds"])
-    if not is_dataclass(method) or not hasattr(method, "seed"):
-        return [method for _ in folds]
-    return [replace(method, seed=method.seed + fold) for fold in folds]  # type: ignore[type-var]
+    return [replace(method, seed=method.seed + fold) if seeded else method for fold in folds]
 
 
 def _networks(cfg: Config, inputs: Paths) -> "Iterator[tuple[str, list[Classifier]]]":

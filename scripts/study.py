@@ -10,14 +10,14 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the page and its key."""
     from pathlib import Path
 
-    from harness.loading import build
-    from sparks_thesis.human_study import Scenario, build_page
+    from harness.loading import build_as
+    from sparks_thesis.human_study import Package, Scenario, Wording, build_page
 
     folder = Path(inputs["tarballs"][0]).parent
-    packages = [build(settings) for settings in cfg["study.packages"]]
+    packages = [build_as(Package, settings) for settings in cfg["study.packages"]]
     scripts = {f"{Path(p.tarball).stem}.js": p.read_script(folder) for p in packages}
     scenarios = [Scenario.load(path) for path in inputs["scenarios"]]
-    wording = build(cfg["study.wording"])
+    wording = build_as(Wording, cfg["study.wording"])
     build_page(outputs["page"], outputs["key"], scenarios, wording, scripts)
 
 

@@ -8,13 +8,12 @@ PARTS = ("study.answers", "study.limits", "statistics", "seed")
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the answers without names, the files that do not count, and the measures."""
-    from harness.items import write_text
-    from harness.loading import build
-    from sparks.artifacts import save_table
-    from sparks.statistics import Bootstrap
-    from sparks_thesis.human_study import Key, measure, read_answers
+    from harness.loading import build_as
+    from sparks.artifacts import save_table, write_text
+    from sparks.stats import Bootstrap
+    from sparks_thesis.human_study import Key, Limits, measure, read_answers
 
-    key, limits = Key.load(inputs["key"]), build(cfg["study.limits"])
+    key, limits = Key.load(inputs["key"]), build_as(Limits, cfg["study.limits"])
     answers, rejected = read_answers(cfg["study.answers"], key, limits, cfg["seed"])
     for file, reason in rejected.itertuples(index=False):
         print(f"{file} does not count: {reason}")

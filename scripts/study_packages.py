@@ -10,10 +10,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the tarballs."""
     from pathlib import Path
 
-    from harness.loading import build
-    from sparks_thesis.human_study import fetch
+    from harness.loading import build_as
+    from sparks_thesis.human_study import Package, fetch
 
-    packages = [build(settings) for settings in cfg["study.packages"]]
+    packages = [build_as(Package, settings) for settings in cfg["study.packages"]]
     fetch(packages, Path(outputs["tarballs"][0]).parent, cfg["study.tarballs"])
 
 

@@ -22,11 +22,11 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the scenario."""
-    from harness.loading import build, trained
+    from harness.loading import build_as, trained
     from sparks.data import ImageSet
     from sparks.data.splits import stratified_subset
     from sparks.training import predict
-    from sparks_thesis.human_study import Scenario
+    from sparks_thesis.human_study import Protocol, Scenario
     from sparks_thesis.human_study.scenario import BASELINE, CONCEPTS, Seen
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
@@ -39,7 +39,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         )
     )
     dataset = cfg["dataset.name"]
-    plan = build(cfg["study.protocol"]).plan(shown, asked, cfg["study.classes"].get(dataset))
+    protocol = build_as(Protocol, cfg["study.protocol"])
+    plan = protocol.plan(shown, asked, cfg["study.classes"].get(dataset))
     index = plan.examples.flatten()
     conditions, explanations = maps(inputs["maps"], index, shown.predicted)
     if cfg["study.concepts"]:

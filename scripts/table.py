@@ -1,20 +1,30 @@
 """Make one table from the artifacts it reads, with its caption."""
 
+from typing import TYPE_CHECKING
+
 from harness import grid
 from harness.job import Config, Paths, main
 
-PARTS = ("item", "scale.name")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sparks_thesis.common.table import Table
+
+PARTS = ("item", "scale.name", "methods")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the table as CSV, Markdown, LaTeX and HTML."""
     from dataclasses import replace
 
-    from harness.items import load, write_caption, write_text
+    from harness.items import load, write_caption
     from harness.loading import build
+    from sparks.artifacts import write_text
+    from sparks_thesis.common.methods import using
 
-    make = build(cfg["item"]["draw"])
-    table = make(**{kind: load(kind, files) for kind, files in inputs.items()})
+    make: Callable[..., Table] = build(cfg["item"]["draw"])
+    with using(cfg["methods"]):
+        table = make(**{kind: load(kind, files) for kind, files in inputs.items()})
     table = replace(table, caption=f"{table.caption} Scale: {cfg['scale.name']}.")
     write_text(outputs["csv"], table.csv())
     write_text(outputs["md"], table.markdown())

@@ -77,17 +77,17 @@ def _trained(
     """Train, and tell what happened: one row an epoch."""
     import pandas as pd
 
-    from harness.loading import build
+    from harness.loading import build, build_as
     from sparks.errors import SparksError
-    from sparks.training import fit, holdout
+    from sparks.training import Loss, Settings, fit, holdout
 
     if len(train.classes) < 2:
         raise SparksError(
             f"the data have one class ({train.classes[0]!r}), of which nothing can be learnt: "
             "name a checkpoint in model.weights, or give them more classes"
         )
-    settings = build(cfg["training"] | cfg["model.training"])
-    loss = build(cfg["model.loss"]) if cfg["model.loss"] else None
+    settings = build_as(Settings, cfg["training"] | cfg["model.training"])
+    loss: Loss | None = build(cfg["model.loss"]) if cfg["model.loss"] else None
     to_train, to_validate = holdout(train, settings.validation, cfg["seed"])
     history = fit(
         model,

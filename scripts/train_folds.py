@@ -69,14 +69,14 @@ def _train(
     checkpoints: "Sequence[Path]",
 ) -> "list[History]":
     """Train the networks in place, together where that can be."""
-    from harness.loading import build
-    from sparks.training import fit, fit_ensemble, vectorisation_blocker
+    from harness.loading import build, build_as
+    from sparks.training import Loss, Settings, fit, fit_ensemble, vectorisation_blocker
 
     # The images held out are for explanations: they choose no epoch.
     alone = {"validation": 0.0, "keep": "last", "patience": None}
     here = cfg["studies.stability.training"]
-    settings = build(cfg["training"] | cfg["model.training"] | here | alone)
-    loss = build(cfg["model.loss"]) if cfg["model.loss"] else None
+    settings = build_as(Settings, cfg["training"] | cfg["model.training"] | here | alone)
+    loss: Loss | None = build(cfg["model.loss"]) if cfg["model.loss"] else None
     device = cfg["device"]
     apart: str | None = "studies.stability.together is false"
     if cfg["studies.stability.together"]:

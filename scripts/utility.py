@@ -10,13 +10,14 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the accuracy of every simulated participant in every session."""
     import pandas as pd
 
-    from harness.loading import build, tidy
+    from harness.loading import build_as, tidy
     from sparks.artifacts import load_tensors, save_table
     from sparks_thesis.utility.proxies import SIMILARITY, similarity
+    from sparks_thesis.utility.simulation import Simulation
 
     kept = load_tensors(inputs["maps"])
     maps = {n.removeprefix("maps/"): kept.pop(n) for n in list(kept) if n.startswith("maps/")}
-    simulation, names = build(cfg["studies.utility.simulation"]), cfg.wildcards
+    simulation, names = build_as(Simulation, cfg["studies.utility.simulation"]), cfg.wildcards
     scenario = simulation.scenario(names["dataset"], maps=maps, **kept)
     tables = [simulation.run(scenario).assign(model=names["model"], seed=int(names["seed"]))]
     for label in maps:

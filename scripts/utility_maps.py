@@ -21,9 +21,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import pandas as pd
     import torch
 
-    from harness.loading import build, build_method, tidy, trained
+    from harness.loading import build_as, build_method, tidy, trained
     from sparks.artifacts import save_table, save_tensors
     from sparks.data import ImageSet
+    from sparks.metrics import Complexity, Deletion
     from sparks.progress import progress
     from sparks.training import predict
     from sparks_thesis.utility.proxies import of_maps
@@ -40,9 +41,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     )
     x = test.batch(chosen.explained)
     target = torch.tensor(classes)[chosen.outputs[chosen.explained]]
-    deletion, complexity = (
-        build(cfg[f"studies.utility.{kind}"]) for kind in ("deletion", "complexity")
-    )
+    deletion = build_as(Deletion, cfg["studies.utility.deletion"])
+    complexity = build_as(Complexity, cfg["studies.utility.complexity"])
     right = (chosen.outputs == (test.labels == classes[1]).long()).double()
     of_classes = torch.isin(test.labels, torch.tensor(classes))
     measured = {"ModelAccuracy": right[of_classes], "ShownWrong": torch.tensor([chosen.wrong])}

@@ -22,7 +22,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the scores of every method and text, and whether each test text is classified right."""
     import pandas as pd
 
-    from harness.loading import build, tidy, trained
+    from harness.loading import build, build_metric, tidy, trained
     from sparks.artifacts import save_table
     from sparks.data import TextSet
     from sparks.data.splits import stratified_order
@@ -44,7 +44,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     settings = dict(cfg["words.metrics"])
     if texts.keywords is not None:
         settings |= cfg["words.keyword_metrics"]
-    metrics = [build(metric) for metric in settings.values()]
+    metrics = [build_metric(metric) for metric in settings.values()]
     methods = list(cfg["words.methods"].items())
     for label, method in progress(methods, unit="method", description="explain"):
         values = score_words(model, texts, target, build(method), metrics)

@@ -10,13 +10,13 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the test texts and the classifier's weights, with the history of its training."""
     from pathlib import Path
 
-    from harness.loading import build, classifier
+    from harness.loading import build, build_as, classifier
     from sparks.models import save_weights
-    from sparks.training import fit, holdout
+    from sparks.training import Settings, fit, holdout
 
     texts = build(cfg["text"]["builder"])()
     model = classifier(cfg["words.classifier"], cfg["seed"])
-    settings = build(cfg["training"] | cfg["words.training"])
+    settings = build_as(Settings, cfg["training"] | cfg["words.training"])
     train, validation = holdout(texts["train"], settings.validation, cfg["seed"])
     checkpoint = Path(f"{outputs['weights']}.checkpoint")
     history = fit(model, train, validation, settings, cfg["seed"], cfg["device"], checkpoint)

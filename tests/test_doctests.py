@@ -16,7 +16,7 @@ import torch
 
 PACKAGES = ["sparks.attribution", "sparks.metrics", "sparks.concepts"]
 # Protocols and base classes, and results that other classes make.
-NO_EXAMPLE = {"Concepts", "ConceptHead", "ConceptScores", "Dictionary", "Method"}
+NO_EXAMPLE = {"Concepts", "ConceptHead", "ConceptScores", "Dictionary", "Explanation", "Method"}
 
 
 def public() -> list[tuple[str, str]]:

@@ -14,8 +14,8 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +26,7 @@ from omegaconf import DictConfig
 from harness import grid
 from harness.compose import ROOT, part
 from harness.targets import find
+from sparks.artifacts import write_text
 from sparks.errors import SparksError
 
 NOTED = Path(".snakemake/checked.json")
@@ -111,13 +112,8 @@ def remember(noted: Path) -> None:
     Where nothing can be written it is checked again next time.
     """
     before = [key for key in sorted(_passed(noted)) if key not in _to_note]
-    try:
-        noted.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=noted.parent, delete=False) as file:
-            json.dump([*before, *_to_note][-MOST_NOTED:], file)
-        os.replace(file.name, noted)
-    except OSError:
-        return
+    with suppress(SparksError):
+        write_text(noted, json.dumps([*before, *_to_note][-MOST_NOTED:]))
 
 
 def _key(where: str, kind: Any, content: Any = None) -> str:

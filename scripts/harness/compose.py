@@ -30,6 +30,7 @@ from yaml.resolver import Resolver
 
 from sparks.data.listing import layout
 from sparks.errors import SparksError
+from sparks_thesis.common.methods import entries
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config"
@@ -97,6 +98,9 @@ def settle(config: DictConfig, overrides: Iterable[str] = ()) -> DictConfig:
     overrides = list(overrides)
     train_as_told(config, overrides)
     overrule_scale(config, overrides)
+    options: Any = OmegaConf.to_container(config.attributions)
+    with open_dict(config):
+        config.methods = entries(options)
     return count_classes(choose_present(config))
 
 

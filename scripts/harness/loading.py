@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from sparks.data import ImageSet
     from sparks.models import Classifier
+    from sparks.protocols import AttributionMethod, Metric
+
+T = TypeVar("T")
 
 
 def build(settings: Mapping[str, Any]) -> Any:
@@ -125,12 +128,43 @@ def concept_layers(known: Mapping[str, list[str]], model: str, layer: str | None
     return list(layers)
 
 
-def build_method(settings: Mapping[str, Any]) -> Any:
+def build_method(settings: Mapping[str, Any]) -> AttributionMethod:
     """Build an attribution method, its option's name in the errors."""
     try:
-        return build(settings["method"])
+        method: AttributionMethod = build(settings["method"])
     except Exception as error:
         raise SparksError(f"attribution {settings['name']} cannot be built: {error}") from error
+    return method
+
+
+def build_metric(settings: Mapping[str, Any]) -> Metric:
+    """Build a metric of attribution maps."""
+    metric: Metric = build(settings)
+    return metric
+
+
+def build_as(kind: type[T], settings: Mapping[str, Any]) -> T:
+    """Build an object of a class.
+
+    Raises:
+        SparksError: as `build` and `of_kind`.
+    """
+    return of_kind(kind, build(settings))
+
+
+def of_kind(kind: type[T], made: object) -> T:
+    """Return an object once it is known to be of a class.
+
+    Raises:
+        SparksError: when the configuration names another class than a script can work with.
+    """
+    if isinstance(made, kind):
+        return made
+    name = type(made)
+    raise SparksError(
+        f"{name.__module__}.{name.__qualname__} is no {kind.__name__}, which this job needs: "
+        "name a class that is one in `_target_`"
+    )
 
 
 def tidy(

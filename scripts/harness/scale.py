@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness import places
-from sparks.artifacts import atomic
+from sparks.artifacts import write_text
 from sparks.errors import SparksError
 
 NOTE = Path(places.SCALE)
@@ -33,5 +33,4 @@ def claim(scale: str) -> None:
     """
     check(scale)
     if not NOTE.is_file():
-        with atomic(NOTE) as temporary:
-            temporary.write_text(f"{scale}\n")
+        write_text(NOTE, f"{scale}\n")

@@ -26,16 +26,15 @@ from sparks.attribution.guided_backprop import RectifiedBackward
 from sparks.concepts import CraftMaps
 from sparks.data.fetch import Published, unreachable
 from sparks.engine.core import Engine
-from sparks.engine.designs import Design, FixedMasks
-from sparks.engine.maskers import Masker
+from sparks.engine.designs import FixedMasks
 from sparks.engine.memory import available_memory
 from sparks.errors import SparksError
-from sparks.metrics import AverageStability
 from sparks.models import Classifier, load_weights
 from sparks.models.anatomy import check_head, footprint
 from sparks.models.published import published_weights
 from sparks.models.timm_nets import check_published
 from sparks.models.weights import read_state
+from sparks.protocols import Design, Explanation, Masker
 from sparks.verification.graph import read
 from sparks_thesis.sobol.budgets import within
 
@@ -344,11 +343,9 @@ def _try_metric(where: str, settings: Any, model: nn.Module, x: Tensor, on: str)
         metric = replace(metric, engine=MadeUp())
     size = x.shape[:1] + (x.shape[2:] if x.ndim == 4 else x.shape[1:])
     maps = torch.rand(size, generator=torch.Generator().manual_seed(1))
-    call = {"model": model, "x": x, "target": torch.zeros(len(x), dtype=torch.int64), "maps": maps}
-    if isinstance(metric, AverageStability):
-        call["method"] = Saliency()
+    target = torch.zeros(len(x), dtype=torch.int64)
     with _Naming(where, settings, on):
-        metric(**call, truth=maps > 0.5)
+        metric(Explanation(model, x, target, maps, maps > 0.5, Saliency()))
 
 
 def _try_texts(where: str, unit: Mapping[str, Any]) -> None:

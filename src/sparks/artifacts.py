@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -64,32 +65,78 @@ def atomic(path: str | Path) -> Iterator[Path]:
         SparksError: when the file cannot be written (a full disk, a read-only folder).
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    with _disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(path.suffix, f".{path.stem}.", path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path` that takes its place when the block succeeds.
+
+    A killed or failed block leaves `path` as it was.
+
+    Raises:
+        SparksError: when the folder cannot be written (a full disk, a read-only folder).
+    """
+    path = Path(path)
+    with _disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            old = temporary.with_name(temporary.name + ".old")
+            if path.exists():
+                path.rename(old)
+            temporary.rename(path)
+            shutil.rmtree(old, ignore_errors=True)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    """Turn an error of the disk, not of the program, into one line with a way out."""
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    except BaseException as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        if _is_write_failure(error):
-            raise SparksError(
-                f"cannot write {path}: {error}. Free some space or choose another folder, "
-                "then run the same command again; nothing half-written was left."
-            ) from error
-        raise
+        yield
+    except Exception as error:
+        if not isinstance(error, OSError) and "I/O error" not in str(error):  # of safetensors
+            raise
+        raise SparksError(
+            f"cannot write {path}: {error}. Free some space or choose another folder, "
+            "then run the same command again; nothing half-written was left."
+        ) from error
 
 
-def _is_write_failure(error: BaseException) -> bool:
-    """Return whether the disk, not the program, caused `error` (safetensors wraps the OSError)."""
-    return isinstance(error, OSError) or "I/O error" in str(error)
+def _umask() -> int:
+    """Return the permissions that new files lack; the system tells it only when it is set."""
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all.
+
+    Raises:
+        SparksError: when the file cannot be written.
+    """
+    with atomic(path) as temporary:
+        temporary.write_text(text, "utf-8")
 
 
 def save_tensors(

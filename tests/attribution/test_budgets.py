@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from sparks.attribution import HSIC, LIME, RISE, KernelSHAP, Occlusion, Saliency, Sobol
+from sparks.attribution.sobol import FEWEST_POINTS
 from sparks.errors import SparksError
 from sparks.models.counting import Counting
-from sparks_thesis.sobol.budgets import FEWEST_POINTS, LEAST, within
+from sparks_thesis.sobol.budgets import LEAST, within
 
 from .nets import images, random_net
 

@@ -15,10 +15,10 @@ from verification.nets import KINDS, network
 
 from sparks.attribution import EVA, Greedy
 from sparks.engine import Grid
+from sparks.engine.outputs import adversarial_margin
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 from sparks.verification import Attack, Boxes, bounding
-from sparks.verification.attack import margin
 
 from .nets import images, on_cells, random_net
 
@@ -272,7 +272,9 @@ def test_samples_of_many_sets_are_drawn_a_part_at_a_time():
     free = torch.cat([torch.ones_like(cells[:1]), 1 - cells])
     for i, generator in enumerate(generators(x, eva.seed)):
         moves = eva._points(x[i : i + 1], generator)
-        each = [margin(model(x[i] + moves * f), target[i].expand(200)).amax() for f in free]
+        each = [
+            adversarial_margin(model(x[i] + moves * f), target[i].expand(200)).amax() for f in free
+        ]
         wanted = torch.stack(each).clamp(max=each[0])
         torch.testing.assert_close(found[i], wanted)
 

@@ -8,7 +8,7 @@ from sparks.concepts.covering import Covering, summary
 from sparks.concepts.recorder import MetricRecorder
 from sparks.engine.perturbations import Baseline
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 
 BLACK = {"black": Baseline(0.0)}
 

@@ -22,7 +22,7 @@ from sparks.attribution import (
 )
 from sparks.concepts.tcav import everywhere, tcav
 from sparks.errors import SparksError
-from sparks.metrics import Deletion, Insertion, MuFidelity
+from sparks.metrics import Deletion, Explanation, Insertion, MuFidelity
 
 METHODS = [
     Saliency(),
@@ -95,7 +95,9 @@ def test_the_order_of_contributions_is_optimal(concepts, late):
         assert (inserted <= best["in"] + 1e-4).all()
     metric = MuFidelity(share=0.5, subsets=30, correlation="pearson")
     assert torch.allclose(
-        metric(concepts.head, u, target, contribution)["MuFidelity"], torch.ones(8), atol=1e-3
+        metric(Explanation(concepts.head, u, target, contribution))["MuFidelity"],
+        torch.ones(8),
+        atol=1e-3,
     )
 
 

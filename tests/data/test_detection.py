@@ -11,7 +11,7 @@ from photographs import Box, write_coco, write_voc
 from sparks.data import COCO2014, VOC2007, ImageSet
 from sparks.data.detection import VOC_CLASSES
 from sparks.errors import SparksError
-from sparks.metrics import PointingGame
+from sparks.metrics import Explanation, PointingGame
 from sparks.metrics.maps import UndefinedScoreWarning
 
 # --- VOC: an XML file an image, pixels counted from 1 --------------------------------------------
@@ -72,7 +72,7 @@ def test_the_pointing_game_is_won_by_the_boxes_and_lost_outside(voc: Path) -> No
     seen = truth.flatten(1).any(1)
     for maps, hit in ((truth.float(), 1), (1 - truth.float(), 0)):
         with pytest.warns(UndefinedScoreWarning, match="their true masks are empty"):
-            game = PointingGame()(None, x, None, maps, truth)["PointingGame"]
+            game = PointingGame()(Explanation(None, x, None, maps, truth))["PointingGame"]
         assert (game[seen] == hit).all()
         assert game[~seen].isnan().all()  # objects at the edge, cropped away
 

@@ -190,7 +190,7 @@ def test_modules_get_their_own_mode_back():
 def test_a_score_that_is_not_finite_names_the_input(bad):
     x, target = inputs(3)
     x[1, 0, 0, 0] = bad
-    with pytest.raises(SparksError, match="input 1 under mask 0 is not finite"):
+    with pytest.raises(SparksError, match="input 1 under mask 0 holds NaN"):
         Engine(batch_size=4).score(random_net(), x, target, LeaveOneOut(6), Grid((2, 3), SIZE))
 
 

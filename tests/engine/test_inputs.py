@@ -36,6 +36,7 @@ from sparks.metrics import (
     AverageStability,
     Complexity,
     Deletion,
+    Explanation,
     Insertion,
     InsertionMinusDeletion,
     MuFidelity,
@@ -96,9 +97,7 @@ def ask(tool, model, x, target=TARGET):
     if tool in METHODS:
         return tool(model, x, target)
     maps = torch.rand(2, 8, 8, generator=torch.Generator().manual_seed(2))
-    more = {"method": Saliency()} if isinstance(tool, AverageStability) else {}
-    truth = maps > 0.5
-    found = tool(model=model, x=x, target=target, maps=maps, truth=truth, **more)
+    found = tool(Explanation(model, x, target, maps, truth=maps > 0.5, method=Saliency()))
     return torch.stack(list(found.values()))
 
 

@@ -29,7 +29,14 @@ from sparks.attribution import (
 from sparks.data import ImageSet
 from sparks.engine.outputs import classes_of, logits_of, scores_of
 from sparks.errors import SparksError
-from sparks.metrics import AverageStability, Deletion, Insertion, MuFidelity, RobustnessSr
+from sparks.metrics import (
+    AverageStability,
+    Deletion,
+    Explanation,
+    Insertion,
+    MuFidelity,
+    RobustnessSr,
+)
 from sparks.models import Classifier
 from sparks.training import Settings, accuracy, fit
 
@@ -97,8 +104,7 @@ def asked(tool, model, target):
     if tool in METHODS:
         return tool(model, x, target)
     maps = torch.rand(2, 8, 8, generator=torch.Generator().manual_seed(2))
-    more = {"method": Saliency()} if isinstance(tool, AverageStability) else {}
-    found = tool(model=model, x=x, target=target, maps=maps, **more)
+    found = tool(Explanation(model, x, target, maps, method=Saliency()))
     return torch.stack(list(found.values()))
 
 

@@ -19,7 +19,7 @@ from sparks.concepts import NMF, PCA, SAE, Craft, Layer, RandomCrops, nnls
 from sparks.data.imageset import ImageSet
 from sparks.engine import Baseline, Blur, Engine, FixedMasks, Grid, Noise, Uniform
 from sparks.lipschitz import SoftHKR
-from sparks.metrics import Deletion, Insertion, MuFidelity
+from sparks.metrics import Deletion, Explanation, Insertion, MuFidelity
 from sparks.models import MLP, Classifier, ConvNet, seeded
 from sparks.models.device import free_memory
 from sparks.models.lipschitz import LipschitzConvNet
@@ -184,8 +184,8 @@ def test_methods(device, network, images, target, name):
 )  # fmt: skip
 def test_metrics(device, network, images, target, metric):
     maps = torch.rand(24, 32, 32, generator=torch.Generator().manual_seed(0))
-    expected = metric(model=network(), x=images, target=target, maps=maps)
-    found = metric(model=network().to(device), x=images, target=target, maps=maps)
+    expected = metric(Explanation(model=network(), x=images, target=target, maps=maps))
+    found = metric(Explanation(model=network().to(device), x=images, target=target, maps=maps))
     for name, value in expected.items():
         close(found[name], value, 1e-3)
 

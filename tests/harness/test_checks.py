@@ -23,7 +23,7 @@ FREE = {
 # Settings that the library's own classes are built from; figures and claims name rows of tables.
 PACKAGES = (
     "sparks.alignment", "sparks.concepts", "sparks.data", "sparks.lipschitz", "sparks.stability",
-    "sparks.statistics", "sparks.training", "sparks.verification", "sparks.visualization",
+    "sparks.stats", "sparks.training", "sparks.verification", "sparks.visualization",
     "sparks_thesis.common.gallery", "sparks_thesis.craft.pictures", "sparks_thesis.craft.study",
     "sparks_thesis.holistic.study", "sparks_thesis.human_study.L", "sparks_thesis.human_study.P",
     "sparks_thesis.human_study.W", "sparks_thesis.lens.Surveyor", "sparks_thesis.lens.links",

@@ -8,7 +8,7 @@ from torch import nn
 
 from sparks.engine import Engine, Token
 from sparks.errors import SparksError
-from sparks.metrics import Deletion, Insertion, InsertionMinusDeletion
+from sparks.metrics import Deletion, Explanation, Insertion, InsertionMinusDeletion
 from sparks.metrics.maps import UndefinedScoreWarning, descending_ranks
 
 
@@ -48,7 +48,7 @@ def test_areas_are_those_of_a_direct_loop(kind, output):
     model, (x, target, maps) = random_net(), data()
     metric = kind(steps=7, baseline=0.3, output=output, engine=Engine(batch_size=5))
     name = kind.__name__ + (" (logit)" if output == "logit" else "")
-    values = metric(model, x, target, maps)
+    values = metric(Explanation(model, x, target, maps))
     assert list(values) == [name]
     curves = metric.curves(model, x, target, maps)
     for i in range(3):
@@ -65,7 +65,9 @@ def test_curves_start_and_end_at_the_whole_and_the_empty_image():
     insertion = Insertion(steps=5).curves(model, x, target, maps)
     torch.testing.assert_close(deletion[:, 0], insertion[:, -1])
     torch.testing.assert_close(deletion[:, -1], insertion[:, 0])
-    both = InsertionMinusDeletion(steps=5)(model, x, target, maps)["InsertionMinusDeletion"]
+    both = InsertionMinusDeletion(steps=5)(Explanation(model, x, target, maps))[
+        "InsertionMinusDeletion"
+    ]
     torch.testing.assert_close(both, torch.trapezoid(insertion - deletion, dx=0.2))
 
 
@@ -73,8 +75,8 @@ def test_the_best_order_of_a_linear_score_wins():
     weights = torch.tensor([1.0, 2.0, 3.0, 4.0])
     model = lambda u: u @ weights  # noqa: E731
     u, target = torch.ones(1, 4), torch.zeros(1, dtype=torch.long)
-    good = Deletion(steps=4, output="logit")(model, u, target, weights[None])
-    bad = Deletion(steps=4, output="logit")(model, u, target, -weights[None])
+    good = Deletion(steps=4, output="logit")(Explanation(model, u, target, weights[None]))
+    bad = Deletion(steps=4, output="logit")(Explanation(model, u, target, -weights[None]))
     # Scores 10, 6, 3, 1, 0 and 10, 9, 7, 4, 0.
     assert good["Deletion (logit)"].item() == pytest.approx((5 + 6 + 3 + 1) / 4)
     assert bad["Deletion (logit)"].item() == pytest.approx((5 + 9 + 7 + 4) / 4)
@@ -83,11 +85,11 @@ def test_the_best_order_of_a_linear_score_wins():
 def test_neither_neighbours_nor_order_nor_monotone_changes_matter():
     model, (x, target, maps) = random_net(), data(5)
     maps = maps.round(decimals=1)  # ties
-    values = Deletion(steps=6)(model, x, target, maps)["Deletion"]
+    values = Deletion(steps=6)(Explanation(model, x, target, maps))["Deletion"]
     order = torch.tensor([4, 1, 0])
-    part = Deletion(steps=6)(model, x[order], target[order], maps[order])["Deletion"]
+    part = Deletion(steps=6)(Explanation(model, x[order], target[order], maps[order]))["Deletion"]
     torch.testing.assert_close(part, values[order])
-    exp = Deletion(steps=6)(model, x, target, maps.exp())["Deletion"]
+    exp = Deletion(steps=6)(Explanation(model, x, target, maps.exp()))["Deletion"]
     torch.testing.assert_close(exp, values)
 
 
@@ -115,10 +117,10 @@ def test_a_map_with_nan_has_no_score_and_says_so():
     model, (x, target, maps) = random_net(), data()
     maps[1, 2, 3] = torch.nan
     with pytest.warns(UndefinedScoreWarning, match=r"Deletion does not exist for 1 of 3 .* \(1\)"):
-        values = Deletion(steps=3)(model, x, target, maps)["Deletion"]
+        values = Deletion(steps=3)(Explanation(model, x, target, maps))["Deletion"]
     assert values.isnan().tolist() == [False, True, False]
     with pytest.raises(SparksError, match=r"\(3, 5, 6\) do not fit inputs: expected \(3, 6, 6\)"):
-        Deletion()(model, x, target, maps[:, 1:])
+        Deletion()(Explanation(model, x, target, maps[:, 1:]))
 
 
 def test_words_are_deleted_by_the_same_code():

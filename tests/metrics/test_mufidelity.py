@@ -8,7 +8,7 @@ from torch import nn
 
 from sparks.engine import Engine
 from sparks.errors import SparksError
-from sparks.metrics import MuFidelity
+from sparks.metrics import Explanation, MuFidelity
 from sparks.metrics.maps import UndefinedScoreWarning
 
 
@@ -28,10 +28,12 @@ def test_a_constant_map_has_no_score_and_a_random_one_about_zero():
         metric = MuFidelity(subsets=200, correlation=correlation)
         for value in (1.0, 0.1):
             with pytest.warns(UndefinedScoreWarning, match="their maps are constant"):
-                score = metric(total, x, target, torch.full((20, 13, 13), value))["MuFidelity"]
+                score = metric(Explanation(total, x, target, torch.full((20, 13, 13), value)))[
+                    "MuFidelity"
+                ]
             assert score.isnan().all()
         noise = torch.rand(20, 13, 13, generator=torch.Generator().manual_seed(1))
-        values = metric(total, x, target, noise)["MuFidelity"]
+        values = metric(Explanation(total, x, target, noise))["MuFidelity"]
         # Two random vectors of 81 cells correlate by 1/9 or so; the mean of 20 by a fifth of it.
         assert abs(values.mean()) < 0.1
         assert values.abs().max() < 0.5
@@ -54,9 +56,9 @@ def test_all_subsets_have_the_same_size():
 def test_the_exact_importances_of_a_linear_score_reach_one():
     x, target = images()
     for grid in (None, 5):
-        values = MuFidelity(grid=grid)(total, x, target, x[:, 0])["MuFidelity"]
+        values = MuFidelity(grid=grid)(Explanation(total, x, target, x[:, 0]))["MuFidelity"]
         torch.testing.assert_close(values, torch.ones(3), atol=1e-3, rtol=0)
-        values = MuFidelity(grid=grid)(total, x, target, -x[:, 0])["MuFidelity"]
+        values = MuFidelity(grid=grid)(Explanation(total, x, target, -x[:, 0]))["MuFidelity"]
         torch.testing.assert_close(values, -torch.ones(3), atol=1e-3, rtol=0)
 
 
@@ -75,7 +77,7 @@ def test_values_are_those_of_a_direct_loop(correlation, direct, output):
         engine=Engine(batch_size=7),
     )  # fmt: skip
     name = "MuFidelity" if output == "logit" else "MuFidelity (probability)"
-    values = metric(model, x, target, maps)[name]
+    values = metric(Explanation(model, x, target, maps))[name]
 
     def score(image, c):
         with torch.no_grad():
@@ -101,7 +103,7 @@ def test_importance_is_summed_over_the_pixels_of_a_subset_or_averaged_over_each_
     found = {}
     for importance in ("sum", "mean"):
         metric = MuFidelity(grid=3, subsets=30, share=0.4, importance=importance)
-        found[importance] = metric(total, x, target, maps)["MuFidelity"]
+        found[importance] = metric(Explanation(total, x, target, maps))["MuFidelity"]
         for i, subsets in enumerate(metric._subsets(x, 9)):
             sums, drops = [], []
             for subset in subsets.reshape(-1, 3, 3).tolist():
@@ -122,7 +124,9 @@ def test_importance_is_summed_over_the_pixels_of_a_subset_or_averaged_over_each_
 def test_a_constant_map_has_no_score_by_sums_either_where_cells_differ():
     x, target = images(size=13)
     with pytest.warns(UndefinedScoreWarning, match="their maps are constant"):
-        values = MuFidelity(importance="sum")(total, x, target, torch.full((3, 13, 13), 0.1))
+        values = MuFidelity(importance="sum")(
+            Explanation(total, x, target, torch.full((3, 13, 13), 0.1))
+        )
     assert values["MuFidelity"].isnan().all()
 
 
@@ -130,25 +134,31 @@ def test_scores_that_no_subset_moves_give_nan_not_zero():
     x, target = images()
     maps = torch.rand(3, 10, 10, generator=torch.Generator().manual_seed(1))
     with pytest.warns(UndefinedScoreWarning, match="no subset moves their scores"):
-        values = MuFidelity(grid=5)(lambda z: 0 * total(z) + 2, x, target, maps)["MuFidelity"]
+        values = MuFidelity(grid=5)(Explanation(lambda z: 0 * total(z) + 2, x, target, maps))[
+            "MuFidelity"
+        ]
     assert values.isnan().all()
     maps[0, 0, 0] = torch.nan
     with pytest.warns(UndefinedScoreWarning, match="1 of 3 inputs"):
-        values = MuFidelity(grid=5)(total, x, target, maps)["MuFidelity"]
+        values = MuFidelity(grid=5)(Explanation(total, x, target, maps))["MuFidelity"]
     assert values.isnan().tolist() == [True, False, False]
 
 
 def test_memory_is_bounded_by_taking_fewer_images_at_once(monkeypatch):
     x, target = images()
     maps = torch.rand(3, 10, 10, generator=torch.Generator().manual_seed(1))
-    values = MuFidelity(grid=5)(total, x, target, maps)["MuFidelity"]
+    values = MuFidelity(grid=5)(Explanation(total, x, target, maps))["MuFidelity"]
     monkeypatch.setattr("sparks.metrics.mufidelity.MEMORY", 1)
-    torch.testing.assert_close(MuFidelity(grid=5)(total, x, target, maps)["MuFidelity"], values)
+    torch.testing.assert_close(
+        MuFidelity(grid=5)(Explanation(total, x, target, maps))["MuFidelity"], values
+    )
 
 
 def test_vectors_are_scored_as_images_are():
     u = torch.rand(2, 20, generator=torch.Generator().manual_seed(0))
-    values = MuFidelity()(lambda z: z.sum(1), u, torch.zeros(2, dtype=torch.long), u)["MuFidelity"]
+    values = MuFidelity()(Explanation(lambda z: z.sum(1), u, torch.zeros(2, dtype=torch.long), u))[
+        "MuFidelity"
+    ]
     torch.testing.assert_close(values, torch.ones(2), atol=1e-3, rtol=0)
     assert np.isfinite(values.numpy()).all()
 
@@ -156,6 +166,6 @@ def test_vectors_are_scored_as_images_are():
 def test_bad_arguments_are_refused():
     x, target = images()
     with pytest.raises(SparksError, match=r"share of 0.01 of 25 features is none or all"):
-        MuFidelity(grid=5, share=0.01)(total, x, target, x[:, 0])
+        MuFidelity(grid=5, share=0.01)(Explanation(total, x, target, x[:, 0]))
     with pytest.raises(SparksError, match="correlation='kendall'"):
         MuFidelity(grid=5, correlation="kendall")

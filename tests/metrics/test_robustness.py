@@ -7,7 +7,7 @@ import torch
 
 from sparks.engine import Uniform
 from sparks.errors import SparksError
-from sparks.metrics import Deletion, MuFidelity, RobustnessSr
+from sparks.metrics import Deletion, Explanation, MuFidelity, RobustnessSr
 from sparks.metrics.maps import UndefinedScoreWarning
 from sparks.metrics.robustness import ResolutionWarning
 from sparks.verification import Attack
@@ -40,7 +40,7 @@ def test_on_a_linear_model_the_distance_is_that_to_the_hyperplane():
     metric = RobustnessSr(
         shares=[share], largest=largest, bisections=14, attack=Attack(steps=3, clip=False)
     )
-    found = metric(model, x, target, maps)["Robustness-Sr"]
+    found = metric(Explanation(model, x, target, maps))["Robustness-Sr"]
     logits, w = model(x).detach(), model.weight.detach()
     for i in range(3):
         top = maps[i].flatten().argsort(descending=True)[:16]
@@ -62,13 +62,13 @@ def test_more_features_need_no_larger_change_and_a_good_map_less():
     curve = metric.curves(model, x, target, best)
     assert (curve[:, 1:] <= curve[:, :-1]).all()
     score = {
-        name: metric(model, x, target, maps)["Robustness-Sr"].mean()
+        name: metric(Explanation(model, x, target, maps))["Robustness-Sr"].mean()
         for name, maps in (("best", best), ("worst", -best))
     }
     assert score["best"] < score["worst"]
     order = torch.tensor([2, 0])
-    part = metric(model, x[order], target[order], best[order])["Robustness-Sr"]
-    assert torch.equal(part, metric(model, x, target, best)["Robustness-Sr"][order])
+    part = metric(Explanation(model, x[order], target[order], best[order]))["Robustness-Sr"]
+    assert torch.equal(part, metric(Explanation(model, x, target, best))["Robustness-Sr"][order])
 
 
 def test_where_nothing_flips_the_largest_counts_and_nan_is_flagged():
@@ -76,10 +76,12 @@ def test_where_nothing_flips_the_largest_counts_and_nan_is_flagged():
     target = model(x).argmax(1)
     metric = RobustnessSr(largest=1e-6, attack=Attack(steps=2))
     maps = torch.rand(3, 8, 8)
-    assert metric(model, x, target, maps)["Robustness-Sr"].tolist() == pytest.approx([1e-6] * 3)
+    assert metric(Explanation(model, x, target, maps))["Robustness-Sr"].tolist() == pytest.approx(
+        [1e-6] * 3
+    )
     maps[1, 0, 0] = torch.nan
     with pytest.warns(UndefinedScoreWarning, match="Robustness-Sr"):
-        assert metric(model, x, target, maps)["Robustness-Sr"].isnan().tolist() == [
+        assert metric(Explanation(model, x, target, maps))["Robustness-Sr"].isnan().tolist() == [
             False, True, False,
         ]  # fmt: skip
 
@@ -96,10 +98,10 @@ def test_distances_at_the_resolution_of_the_search_are_flagged():
     target, maps = torch.zeros(2, dtype=torch.long), torch.rand(2, 3, 3)
     coarse = RobustnessSr(shares=(1.0,), bisections=3)
     with pytest.warns(ResolutionWarning, match=r"1 of 2 inputs is 0\.125"):
-        assert coarse(model, x, target, maps)["Robustness-Sr"][0] == 1 / 8
+        assert coarse(Explanation(model, x, target, maps))["Robustness-Sr"][0] == 1 / 8
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        RobustnessSr(shares=(1.0,), bisections=12)(model, x, target, maps)
+        RobustnessSr(shares=(1.0,), bisections=12)(Explanation(model, x, target, maps))
 
 
 def test_bad_settings_are_refused():
@@ -107,7 +109,9 @@ def test_bad_settings_are_refused():
         RobustnessSr(shares=[0.5, 1.5])
     x, target = images()
     with pytest.raises(SparksError, match="steps=0"):
-        RobustnessSr(attack=Attack(steps=0))(Linear(2, 8, 8), x, target, torch.rand(3, 8, 8))
+        RobustnessSr(attack=Attack(steps=0))(
+            Explanation(Linear(2, 8, 8), x, target, torch.rand(3, 8, 8))
+        )
 
 
 def test_the_random_baseline_replaces_pixels_by_uniform_noise_of_each_image():
@@ -126,7 +130,7 @@ def test_the_random_baseline_replaces_pixels_by_uniform_noise_of_each_image():
     w = model.weight.detach()[target]
     maps = (w * (x - Uniform().baseline(x))).sum(1)
     fidelity = MuFidelity(perturbation=Uniform(), correlation="pearson", grid=None)
-    assert fidelity(model, x, target, maps)["MuFidelity"].amin() > 0.999
+    assert fidelity(Explanation(model, x, target, maps))["MuFidelity"].amin() > 0.999
     steps = Deletion(perturbation=Uniform(), steps=2, output="logit").curves(model, x, target, maps)
     torch.testing.assert_close(
         steps[:, 0] - steps[:, 2], maps.flatten(1).sum(1), rtol=1e-3, atol=1e-3

@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from sparks.metrics import AverageStability
+from sparks.metrics import AverageStability, Explanation
 from sparks.metrics.maps import UndefinedScoreWarning
 
 X = torch.rand(3, 1, 6, 6, generator=torch.Generator().manual_seed(0))
@@ -22,7 +22,7 @@ def identity(model, x, target):
 
 def score(method, model=steady, **settings):
     maps = method(model, X, TARGET)
-    return AverageStability(**settings)(model, X, TARGET, maps, method=method)
+    return AverageStability(**settings)(Explanation(model, X, TARGET, maps, method=method))
 
 
 def test_a_method_that_ignores_the_input_is_perfectly_stable():
@@ -50,7 +50,9 @@ def test_noise_is_symmetric_and_belongs_to_each_input():
         seen.append(x - X if len(x) == 3 else x)
         return x[:, 0]
 
-    AverageStability(neighbours=100, radius=0.1)(steady, X, TARGET, X[:, 0], method=spy)
+    AverageStability(neighbours=100, radius=0.1)(
+        Explanation(steady, X, TARGET, X[:, 0], method=spy)
+    )
     noise = torch.stack(seen)
     assert noise.abs().max() <= 0.1 + 1e-6
     # Mean of 3600 uniform values for each input: standard error 0.001.
@@ -86,7 +88,7 @@ def test_copies_that_change_the_class_do_not_count():
 def test_neither_neighbours_nor_order_matter():
     values = score(identity)["AverageStability"]
     metric, order = AverageStability(), torch.tensor([2, 0])
-    part = metric(steady, X[order], TARGET[order], X[order][:, 0], method=identity)
+    part = metric(Explanation(steady, X[order], TARGET[order], X[order][:, 0], method=identity))
     torch.testing.assert_close(part["AverageStability"], values[order])
 
 
@@ -98,7 +100,7 @@ def test_the_rank_variant_is_one_minus_spearman_over_pixels():
         return x[:, 0]
 
     maps = X[:, 0]
-    values = AverageStability(neighbours=3)(steady, X, TARGET, maps, method=spy)
+    values = AverageStability(neighbours=3)(Explanation(steady, X, TARGET, maps, method=spy))
     for i, value in enumerate(values["AverageStabilityRank"]):
         slow = [1 - spearmanr(maps[i].flatten(), near[i].flatten()).statistic for near in found]
         assert value == pytest.approx(sum(slow) / 3, abs=1e-6)

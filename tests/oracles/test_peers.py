@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sparks.attribution import HSIC, GradCAM, GradCAMPlusPlus, KernelSHAP, Occlusion, Sobol
-from sparks.metrics import Complexity, Deletion, Insertion, PointingGame, Sparseness
+from sparks.metrics import Complexity, Deletion, Explanation, Insertion, PointingGame, Sparseness
 
 from .net import network
 
@@ -84,12 +84,12 @@ def test_scores_of_maps_alone_are_those_of_quantus(peer):
     truth[:, 10:40, 5:50] = True
     maps[0, 20, 20] = 1.5
     theirs = peer("quantus_of_maps", "quantus", maps=maps.numpy(), truth=truth.numpy(), x=x.numpy())
-    pointing = PointingGame()(None, x, None, maps, truth)["PointingGame"]
+    pointing = PointingGame()(Explanation(None, x, None, maps, truth))["PointingGame"]
     np.testing.assert_array_equal(pointing.numpy(), theirs["pointing"])
-    entropy = Complexity()(None, x, None, maps)["Entropy"]
+    entropy = Complexity()(Explanation(None, x, None, maps))["Entropy"]
     np.testing.assert_allclose(entropy.numpy(), theirs["entropy"], rtol=1e-4)
     # Quantus's index has d + 1 / 2 for d: apart by 1 / d.
-    gini = Sparseness()(None, x, None, maps)["Gini"]
+    gini = Sparseness()(Explanation(None, x, None, maps))["Gini"]
     np.testing.assert_allclose(gini.numpy(), theirs["gini"], atol=2 / 64**2)
 
 
@@ -113,5 +113,5 @@ def test_black_boxes_and_curves_are_those_of_xplique(peer):
     hsic = HSIC(masks=64, grid=7, bandwidth="output").estimate(masks, scores[None])[0]
     np.testing.assert_allclose(hsic.numpy(), theirs["hsic"].ravel(), rtol=1e-3)
     for name, kind in (("deletion", Deletion), ("insertion", Insertion)):
-        mine = kind(steps=10, output="logit")(net, x, target, maps)
+        mine = kind(steps=10, output="logit")(Explanation(net, x, target, maps))
         np.testing.assert_allclose(next(iter(mine.values())), theirs[name], atol=1e-4)

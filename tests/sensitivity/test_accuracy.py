@@ -5,7 +5,6 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from sparks.correlation import spearman
 from sparks.sensitivity.accuracy import (
     FUNCTIONS,
     SAMPLERS,
@@ -14,6 +13,7 @@ from sparks.sensitivity.accuracy import (
     estimates,
 )
 from sparks.sensitivity.estimators import ESTIMATORS
+from sparks.stats import spearman
 
 
 def test_deviations_in_closed_form():

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from sparks.attribution import Input, Random
 from sparks.data import ImageSet
 from sparks.errors import SparksError
-from sparks.metrics import MuFidelity
+from sparks.metrics import Explanation, MuFidelity
 from sparks.stability.compare import chosen_images, compare
 from sparks.stability.distances import Distances
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.stability.rows import (
     EQUAL,
     HELD_OUT,
@@ -167,7 +167,7 @@ def test_metrics_are_of_the_network_that_has_not_seen_the_image():
     rows = pair_rows(shards)[1].set_index("image")["value"]
     chosen = (folds == 1).nonzero().flatten()
     x, labels = data.batch(chosen), data.labels[chosen]
-    direct = metric(models[1], x, labels, gradient(models[1], x, labels))["MuFidelity"]
+    direct = metric(Explanation(models[1], x, labels, gradient(models[1], x, labels)))["MuFidelity"]
     assert torch.allclose(torch.tensor(rows[chosen.tolist()].to_numpy()).float(), direct)
 
 

@@ -17,9 +17,8 @@ from sparks.stability.scores import (
     mege,
     reco,
     reco_auc,
-    resampled,
 )
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 
 FEW = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.5, 0.9, 1.0]), min_size=1, max_size=8)
 
@@ -142,7 +141,7 @@ def test_nan_distances_are_left_out_and_said():
 
 def test_images_are_drawn_within_their_fold():
     strata = np.array([0, 0, 0, 1, 1, 2])
-    weights = resampled(strata, Bootstrap(resamples=200, seed=1))
+    weights = Bootstrap(resamples=200, seed=1).counts(strata)
     assert (weights[0] == 1).all()
     for fold, size in ((0, 3), (1, 2), (2, 1)):
         assert (weights[:, strata == fold].sum(1) == size).all()
@@ -157,7 +156,7 @@ def test_the_interval_covers_as_often_as_it_says():
     for seed in range(150):
         of_image = generator.uniform(0, 1, 60)
         pairs = Pairs(of_image[unit], np.ones(240, dtype=bool), unit)
-        weights = resampled(np.arange(60) % 3, Bootstrap(resamples=200, seed=seed))
+        weights = Bootstrap(resamples=200, seed=seed).counts(np.arange(60) % 3)
         interval = estimate(pairs, "MeGe", weights, 0.95).interval()
         covered += interval.low <= 0.5 <= interval.high
     assert covered >= 130  # 142.5 expected, 4.7 standard deviations below

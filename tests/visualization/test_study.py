@@ -7,7 +7,7 @@ from sparks.concepts import NMF, Craft, Layer, RandomCrops
 from sparks.data import ImageSet
 from sparks.errors import SparksError
 from sparks.models import Classifier, ConvNet, seeded
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks.visualization import (
     CBR,
     MACO,

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-from sparks.correlation import spearman
 from sparks.errors import SparksError
 from sparks.metrics.maps import check_maps, has_nan, undefined_to_nan
-
-# How a gradient (N, C, H, W) becomes a map: the released evaluation; the code of 2022; training.
-REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "max-abs": lambda gradient: gradient.abs().amax(1),
-    "abs-mean": lambda gradient: gradient.mean(1).abs(),
-    "mean": lambda gradient: gradient.mean(1),
-}
+from sparks.stats import constant_rows, spearman
 
 # Mean correlation between people on ClickMe, as the released code has it: 100 % alignment.
 CLICKME_CEILING = 0.65753
@@ -43,7 +34,7 @@ def alignment(maps: Tensor, human: Tensor, share: float = 0.1) -> dict[str, Tens
     if not 0 < share < 1:
         raise SparksError(f"the share of highest pixels is {share}: it must be in (0, 1)")
     ours, theirs = maps.detach().cpu().double(), human.detach().cpu().double()
-    broken = has_nan(ours) | has_nan(theirs) | _constant(ours) | _constant(theirs)
+    broken = has_nan(ours) | has_nan(theirs) | constant_rows(ours) | constant_rows(theirs)
     ours, theirs = (m.flatten(1).masked_fill(broken[:, None], 0.0) for m in (ours, theirs))
     a, b = _highest(ours, share), _highest(theirs, share)
     both, size = (a & b).sum(1).double(), (a.sum(1) + b.sum(1)).double()
@@ -54,11 +45,6 @@ def alignment(maps: Tensor, human: Tensor, share: float = 0.1) -> dict[str, Tens
     }
     why = "a map is constant or holds NaN"
     return {name: undefined_to_nan(v, broken, name, why) for name, v in values.items()}
-
-
-def _constant(maps: Tensor) -> Tensor:
-    flat = maps.flatten(1)
-    return flat.amax(1) == flat.amin(1)
 
 
 def _highest(flat: Tensor, share: float) -> Tensor:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from sparks.checks import one_of, whole
 from sparks.engine.core import Engine
-from sparks.engine.designs import Design
 from sparks.engine.inference import OUTPUTS, Model, check_inputs
-from sparks.engine.maskers import Masker, cells_of
-from sparks.engine.perturbations import Baseline, Perturbation
+from sparks.engine.maskers import cells_of
+from sparks.engine.perturbations import Baseline
 from sparks.errors import SparksError
+from sparks.protocols import Design, Masker, Perturbation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,18 @@ class BlackBox:
         check_inputs(model, x)
         cells_of(x, self.grid)
 
+    def within(self, forwards: int, side: int) -> Self:
+        """Return the method with settings that explain an image in at most `forwards` passes.
+
+        Args:
+            forwards: the budget for one image.
+            side: of the image in pixels, which no grid can exceed.
+
+        Raises:
+            SparksError: for a method that has no such rule.
+        """
+        raise no_budget(self)
+
     def score(
         self,
         model: Model,
@@ -75,3 +88,11 @@ def refuse_tied(name: str, masks: Tensor) -> None:
         raise SparksError(
             f"{name}: {n} masks are too few for {d} features, some of which {why}: take more"
         )
+
+
+def no_budget(method: object) -> SparksError:
+    """Return the error of a method that cannot be fitted into a budget of forward passes."""
+    return SparksError(
+        f"{type(method).__name__} has no rule for a budget of forward passes: "
+        "give it a method `within(forwards, side)`, or leave it out"
+    )

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from sparks.engine.inference import Model, asked, device_of, evaluating
 from sparks.engine.maskers import Features, cells_of
+from sparks.engine.outputs import adversarial_margin
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 from sparks.models.classifier import Classifier
 from sparks.models.split import split_at, trace
-from sparks.verification.attack import margin
 from sparks.verification.bounding import COMBINED, at_once, bound_outputs, engines_of
 from sparks.verification.graph import Network, read
 from sparks.verification.regions import Balls, Boxes, Region
@@ -246,7 +246,7 @@ class EVA:
                 ]
             )
             toward = None if self.toward is None else c.new_full((len(logits),), self.toward)
-            most = margin(logits, c.expand(len(logits)), toward)
+            most = adversarial_margin(logits, c.expand(len(logits)), toward)
             most = most.view(len(free), self.samples).amax(1)
             found.append(most.clamp(max=most[0]))
         return torch.stack(found)

@@ -1,7 +1,6 @@
 """Methods made of derivatives of the logit.
 
-Colour channels are reduced as each method says: "max-abs" (largest absolute value), "mean-abs",
-"max" (for values that are never negative), or "sum" (signed; keeps completeness).
+Colour channels are reduced as each method says, by a key of `REDUCTIONS`.
 """
 
 from __future__ import annotations
@@ -32,11 +31,15 @@ from sparks.errors import SparksError
 from sparks.models.device import to_device
 from sparks.models.folded import folded
 
+# How values (N, C, ...) become maps (N, ...). Note that "mean-abs" is the mean of the sizes, and
+# "abs-mean" the size of the mean: in the second, channels of opposite signs cancel.
 REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "max-abs": lambda values: values.abs().amax(1),
     "mean-abs": lambda values: values.abs().mean(1),
-    "max": lambda values: values.amax(1),
-    "sum": lambda values: values.sum(1),
+    "abs-mean": lambda values: values.mean(1).abs(),
+    "max": lambda values: values.amax(1),  # for values that are never negative
+    "mean": lambda values: values.mean(1),
+    "sum": lambda values: values.sum(1),  # signed; keeps completeness
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -50,6 +51,10 @@ class HSIC(BlackBox):
         one_of(self, SEQUENCES, "sequence")
         one_of(self, ("distance", "output"), "bandwidth")
         one_of(self, RESIZES, "resize")
+
+    def within(self, forwards: int, side: int) -> Self:
+        """Draw as many masks as there are passes; see `BlackBox`."""
+        return replace(self, masks=forwards)
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -42,6 +43,10 @@ class LIME(BlackBox):
         super().__post_init__()
         whole(self, 2, "samples")
         between(self, 0, math.inf, "width", "penalty")
+
+    def within(self, forwards: int, side: int) -> Self:
+        """Draw as many masks as there are passes; see `BlackBox`."""
+        return replace(self, samples=forwards)
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isqrt
+from typing import Self
 
 from torch import Tensor
 
@@ -20,6 +22,10 @@ class Occlusion(BlackBox):
         >>> Occlusion()(linear, x, target)
         tensor([[1., 0., 2.]])
     """
+
+    def within(self, forwards: int, side: int) -> Self:
+        """Take the finest grid; see `BlackBox`."""
+        return replace(self, grid=min(isqrt(forwards - 1), side))
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""

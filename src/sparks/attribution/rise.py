@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -10,8 +11,9 @@ from torch import Tensor
 from sparks.attribution.black_box import BlackBox, refuse_tied
 from sparks.checks import between, whole
 from sparks.engine.inference import Model
-from sparks.engine.maskers import Grid, Masker, ShiftedGrid, elements_of
+from sparks.engine.maskers import Grid, ShiftedGrid, elements_of
 from sparks.errors import SparksError
+from sparks.protocols import Masker
 
 # Masks spread over the image at a time by the estimator; bounds memory only.
 ROWS = 256
@@ -49,6 +51,10 @@ class RISE(BlackBox):
         super().__post_init__()
         whole(self, 2, "masks")
         between(self, 0, 1, "probability")
+
+    def within(self, forwards: int, side: int) -> Self:
+        """Draw as many masks as there are passes; see `BlackBox`."""
+        return replace(self, masks=forwards)
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
+from math import isqrt
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -47,6 +49,13 @@ class KernelSHAP(BlackBox):
     def __post_init__(self) -> None:
         super().__post_init__()
         whole(self, 2, "samples")
+
+    def within(self, forwards: int, side: int) -> Self:
+        """Take fewer cells where two coalitions for each would not determine their values."""
+        samples = forwards - 2  # the full and the empty coalition are scored besides
+        # d cells need 2 (d - 1) coalitions.
+        grid = min(self.grid, isqrt(samples // 2 + 1), side)
+        return replace(self, samples=samples, grid=grid)
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from math import isqrt
+from typing import NamedTuple, Self
 
 from torch import Tensor
 
@@ -14,6 +15,9 @@ from sparks.engine.maskers import RESIZES, Features, cells_of
 from sparks.sensitivity.designs import SaltelliDesign
 from sparks.sensitivity.estimators import ESTIMATORS, ORDERS, bootstrap, indices
 from sparks.sensitivity.sequences import SEQUENCES, check_size
+
+# Below this sample size the output variance that indices are divided by is too noisy.
+FEWEST_POINTS = 8
 
 
 class Evaluation(NamedTuple):
@@ -70,6 +74,18 @@ class Sobol(BlackBox):
         one_of(self, ESTIMATORS, "estimator")
         one_of(self, RESIZES, "resize")
         check_size(self.sequence, self.points)
+
+    def within(self, forwards: int, side: int) -> Self:
+        """Keep the grid as long as that leaves `FEWEST_POINTS` points, else take the finest below.
+
+        There are as many points as there can be, a power of two for the sequence "sobol".
+        """
+        finest = isqrt(forwards // FEWEST_POINTS - 2)
+        grid = min(self.grid, finest, side)
+        points = forwards // (grid**2 + 2)
+        if self.sequence == "sobol":
+            points = 1 << points.bit_length() - 1
+        return replace(self, points=points, grid=grid)
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Return maps (N, H, W), or (N, d) for vectors, for the classes `target` (N,).

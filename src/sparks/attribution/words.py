@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from sparks.checks import whole
+from sparks.engine.inference import Model
 from sparks.errors import SparksError
-
-ImageMethod = Callable[[nn.Module, Tensor, Tensor], Tensor]
+from sparks.protocols import AttributionMethod
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +39,13 @@ class OnEmbeddings:
         torch.Size([1, 4])
     """
 
-    method: ImageMethod
+    method: AttributionMethod
     token: int = 1
 
     def __post_init__(self) -> None:
         whole(self, 0, "token")
 
-    def __call__(self, model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
+    def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Return one importance a word, (N, words), for the classes `target` (N,) of texts x."""
         if not callable(getattr(model, "classify", None)) or not hasattr(model, "embedding"):
             raise SparksError(

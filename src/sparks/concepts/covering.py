@@ -20,10 +20,11 @@ from sparks.checks import between, whole
 from sparks.engine.core import Engine
 from sparks.engine.inference import Model
 from sparks.engine.maskers import Grid
-from sparks.engine.perturbations import Baseline, Perturbation
+from sparks.engine.perturbations import Baseline
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.protocols import Perturbation
+from sparks.stats import Bootstrap
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from sparks.concepts.craft import top_crops
 from sparks.concepts.crops import Crops
-from sparks.correlation import spearman
 from sparks.metrics.maps import undefined_to_nan
+from sparks.stats import spearman
 
 
 class Scenes(Protocol):

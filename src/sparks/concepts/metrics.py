@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sparks.errors import SparksError
 from sparks.metrics.complexity import Sparseness
+from sparks.protocols import Explanation
 
 # Codes below this share of the largest code count as zero, and a spread below this share of the
 # largest value as none.
@@ -53,7 +54,7 @@ def sparsity(u: Tensor) -> Tensor:
 
 def hoyer(u: Tensor) -> Tensor:
     """(√k - ‖u‖₁/‖u‖₂) / (√k - 1) of each code: (n,), 1 for a single concept; NaN for no code."""
-    values: Tensor = Sparseness()(None, u, None, u)["Hoyer"]
+    values: Tensor = Sparseness()(Explanation(None, u, None, u))["Hoyer"]
     return values
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sparks.correlation import spearman
 from sparks.errors import SparksError
+from sparks.stats import spearman
 
 
 def human_maps(clicks: Tensor, size: int, sigma: float) -> Tensor:

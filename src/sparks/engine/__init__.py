@@ -9,8 +9,8 @@ Notation, kept in this package, in `sparks.attribution` and in `sparks.metrics`:
     m  a mask, d values in [0, 1]: 1 keeps a feature, 0 removes it
 
 A **design** makes the masks, a **masker** says what a feature is, a **perturbation** says what
-removing it means, the **engine** scores the results. Estimators elsewhere turn scores into maps.
-Names are imported on first use.
+removing it means (all three in `sparks.protocols`), the **engine** scores the results. Estimators
+elsewhere turn scores into maps. Names are imported on first use.
 """
 
 from __future__ import annotations
@@ -21,14 +21,13 @@ from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
     from sparks.engine.core import Engine
-    from sparks.engine.designs import Design, FixedMasks, LeaveOneOut, Ranked
-    from sparks.engine.maskers import Features, Grid, Masker, Pixels, Rows, ShiftedGrid, Vector
+    from sparks.engine.designs import FixedMasks, LeaveOneOut, Ranked
+    from sparks.engine.maskers import Features, Grid, Pixels, Rows, ShiftedGrid, Vector
     from sparks.engine.perturbations import (
         Amplitude,
         Baseline,
         Blur,
         Noise,
-        Perturbation,
         Sum,
         Token,
         Uniform,
@@ -38,15 +37,12 @@ _MODULES = {
     "Amplitude": "perturbations",
     "Baseline": "perturbations",
     "Blur": "perturbations",
-    "Design": "designs",
     "Engine": "core",
     "Features": "maskers",
     "FixedMasks": "designs",
     "Grid": "maskers",
     "LeaveOneOut": "designs",
-    "Masker": "maskers",
     "Noise": "perturbations",
-    "Perturbation": "perturbations",
     "Pixels": "maskers",
     "Ranked": "designs",
     "Rows": "maskers",
@@ -61,15 +57,12 @@ __all__ = [
     "Amplitude",
     "Baseline",
     "Blur",
-    "Design",
     "Engine",
     "Features",
     "FixedMasks",
     "Grid",
     "LeaveOneOut",
-    "Masker",
     "Noise",
-    "Perturbation",
     "Pixels",
     "Ranked",
     "Rows",

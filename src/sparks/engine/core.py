@@ -12,13 +12,21 @@ from torch import Tensor
 
 from sparks.checks import one_of, whole
 from sparks.engine.batch_size import find_batch_size
-from sparks.engine.designs import Design, FixedMasks
-from sparks.engine.inference import Model, asked, device_of, dtype_of, evaluating, select_output
-from sparks.engine.maskers import Masker
-from sparks.engine.perturbations import Baseline, Perturbation
+from sparks.engine.designs import FixedMasks
+from sparks.engine.inference import (
+    Model,
+    asked,
+    device_of,
+    dtype_of,
+    evaluating,
+    refuse_not_finite,
+    select_output,
+)
+from sparks.engine.perturbations import Baseline
 from sparks.errors import SparksError
 from sparks.models.device import PRECISIONS, autocast, keeping_casts, to_device
 from sparks.models.folded import folded
+from sparks.protocols import Design, Masker, Perturbation
 
 # Below this many batches of the largest size, a probe costs more than it saves.
 WORTH_PROBING = 8
@@ -115,7 +123,7 @@ class Engine:
                     scores[start:stop] = select_output(forward(inputs), chosen, output, largest)
 
         table = scores.view(len(x), masks.n)
-        refuse_not_finite(table)
+        refuse_not_finite(table, "the model's score of input {} under mask {}")
         return table.to(x.device)
 
     def _forward(self, model: Model, device: torch.device, inputs: Tensor) -> Tensor:
@@ -153,14 +161,3 @@ def _inputs_of(chunk: tuple[int, int], n: int) -> tuple[int, int]:
     """Return the first and the last input of pairs start … stop - 1, where each has n masks."""
     start, stop = chunk
     return start // n, (stop - 1) // n
-
-
-def refuse_not_finite(scores: Tensor) -> None:
-    """Raise an error that names the first input (row of `scores`) with a NaN or infinite score."""
-    bad = (~scores.isfinite()).nonzero()
-    if len(bad):
-        image, row = bad[0].tolist()
-        raise SparksError(
-            f"the model's score of input {image} under mask {row} is not finite "
-            f"({scores[image, row].item()}): the model or this input holds NaN or infinite values"
-        )

@@ -3,38 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from sparks.models.device import to_device
-
-
-class Design(Protocol):
-    """`n` masks of `d` features for each input."""
-
-    @property
-    def n(self) -> int:
-        """Masks per input."""
-
-    @property
-    def d(self) -> int:
-        """Features per mask."""
-
-    def to(self, device: torch.device) -> Design:
-        """Return the design with its tensors on a device; called once, before any mask is made."""
-
-    def masks(self, images: Tensor, rows: Tensor) -> Tensor:
-        """Make the masks of some input × row pairs, where the design is.
-
-        Args:
-            images: int64 (b,), which inputs.
-            rows: int64 (b,), which masks of theirs, 0 … n-1.
-
-        Returns:
-            float32 (b, d) in [0, 1].
-        """
 
 
 @dataclass(frozen=True)

@@ -158,10 +158,15 @@ def no_derivative(name: str) -> SparksError:
 
 
 def refuse_not_finite(values: Tensor, name: str) -> None:
-    """Raise an error that names the first row of `values` (N, ...) with NaN or infinity."""
-    bad = (~values.flatten(1).isfinite().all(1)).nonzero()
+    """Raise an error that names the first of `values` (N, ...) that is NaN or infinite.
+
+    Args:
+        values: one row an input.
+        name: what they are; "{}" stands for the row, a second "{}" for the place in the row.
+    """
+    bad = (~values.isfinite()).nonzero()
     if len(bad):
-        raise SparksError(f"{name.format(int(bad[0]))} holds NaN or infinite values")
+        raise SparksError(f"{name.format(*bad[0].tolist())} holds NaN or infinite values")
 
 
 def select_output(

@@ -11,19 +11,9 @@ from torch.nn import functional
 
 from sparks.checks import one_of
 from sparks.errors import SparksError
+from sparks.protocols import Masker
 
 RESIZES = ("nearest", "bilinear", "bicubic", "bicubic-keys")
-
-
-class Masker(Protocol):
-    """Mapping from d features to the elements of an input."""
-
-    @property
-    def d(self) -> int:
-        """Number of features."""
-
-    def expand(self, masks: Tensor) -> Tensor:
-        """Spread masks (b, d) so that they multiply inputs: (b, 1, H, W), or (b, d)."""
 
 
 class Features(Masker, Protocol):

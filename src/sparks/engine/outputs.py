@@ -126,3 +126,23 @@ def check_classes(scores: Tensor, largest: int | None) -> None:
     elif largest >= classes:
         more = ", a single score, which is class 0" if classes == 1 else f", 0 to {classes - 1}"
         raise SparksError(f"class {largest} does not exist: the model has {classes} outputs{more}")
+
+
+def adversarial_margin(logits: Tensor, target: Tensor, toward: Tensor | None = None) -> Tensor:
+    """Return by how much another class exceeds the target: above 0, the class has changed.
+
+    Args:
+        logits: (b, classes), or (b, 1): the one score is that of class 1, and above 0 it is chosen.
+        target: the class of each input, int64 (b,).
+        toward: the other class of each, (b,); the best of the others if not given.
+
+    Returns:
+        (b,), the logit of the other class minus that of the target; of one score, ± that score.
+    """
+    if logits.shape[1] == 1:
+        return (1 - 2 * target).to(logits) * logits[:, 0]
+    own = logits.gather(1, target[:, None])
+    if toward is not None:
+        return (logits.gather(1, toward[:, None]) - own)[:, 0]
+    others = logits.scatter(1, target[:, None], -torch.inf)
+    return (others - own).amax(1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -14,35 +13,6 @@ from sparks.checks import between, one_of, whole
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 from sparks.models.device import to_device
-
-
-class Perturbation(Protocol):
-    """Makes masked inputs."""
-
-    def baseline(self, x: Tensor) -> Tensor | None:
-        """Return the values that replace removed features, made once for all masks of an input.
-
-        Args:
-            x: a few inputs (k, ...), on any device.
-
-        Returns:
-            (k, ...), on the device of x; None where it depends on no input.
-        """
-
-    def __call__(
-        self, x: Tensor, baseline: Tensor | None, sample_index: Tensor, masks: Tensor
-    ) -> Tensor:
-        """Mask inputs.
-
-        Args:
-            x: the few inputs of one chunk, (k, ...).
-            baseline: what `baseline` makes of them.
-            sample_index: int64 (b,), ascending, on the CPU: to which of them each mask belongs.
-            masks: masks spread over the inputs, (b, 1, H, W) or (b, d).
-
-        Returns:
-            Masked inputs (b, ...).
-        """
 
 
 class _Blend:

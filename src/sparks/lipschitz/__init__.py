@@ -13,7 +13,7 @@ from sparks.lazy import on_first_use
 if TYPE_CHECKING:
     from sparks.lipschitz.attack import smallest_perturbation
     from sparks.lipschitz.bound import body_bound, gradient_norms, largest_gradient, layer_norms
-    from sparks.lipschitz.certificate import certified_radius, class_margin
+    from sparks.lipschitz.certificate import certified_radius
     from sparks.lipschitz.counterfactual import counterfactuals
     from sparks.lipschitz.export import plain
     from sparks.lipschitz.koch_snowflake import Points, koch, snowflakes
@@ -26,7 +26,6 @@ _MODULES = {
     "SoftHKR": "losses",
     "body_bound": "bound",
     "certified_radius": "certificate",
-    "class_margin": "certificate",
     "counterfactuals": "counterfactual",
     "gradient_norms": "bound",
     "koch": "koch_snowflake",
@@ -44,7 +43,6 @@ __all__ = [
     "SoftHKR",
     "body_bound",
     "certified_radius",
-    "class_margin",
     "counterfactuals",
     "gradient_norms",
     "koch",

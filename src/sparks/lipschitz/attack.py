@@ -22,7 +22,8 @@ def smallest_perturbation(
     """Return the smallest perturbations that the attack finds to bring the margin to 0 or below.
 
     Args:
-        margin: inputs → (N,), positive while the class is kept; see `class_margin`.
+        margin: inputs → (N,), positive while the class is kept: the opposite of
+            `sparks.engine.outputs.adversarial_margin`.
         x: inputs (N, ...).
         steps: gradient steps of each start.
         restarts: the first starts at x, the others beside it.

@@ -2,34 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from sparks.errors import SparksError
 from sparks.lipschitz.bound import body_bound
-
-Margin = Callable[[Tensor, Tensor], Tensor]
-
-
-def class_margin(model: Callable[[Tensor], Tensor]) -> Margin:
-    """Return the function (x, class) → (N,), the margin to the nearest other class.
-
-    It is 0 or negative once the class has changed.
-
-    With one logit, ±f for classes 1 and 0; else the class's logit minus the highest other one.
-    """
-
-    def margin(x: Tensor, kept: Tensor) -> Tensor:
-        logits = model(x)
-        if logits.shape[1] == 1:
-            return (2 * kept - 1).to(logits) * logits[:, 0]
-        own = logits.gather(1, kept[:, None])
-        others = logits.scatter(1, kept[:, None], -torch.inf)
-        return own[:, 0] - others.amax(1)
-
-    return margin
 
 
 def certified_radius(model: nn.Module, x: Tensor) -> Tensor:

@@ -1,11 +1,7 @@
-"""Scores of attribution maps: `metric(model, x, target, maps, truth)` → name → value per input.
+"""Scores of attribution maps: `metric(explanation)` → name → value per input.
 
-    model   as in `sparks.attribution`; None for metrics that look at maps alone
-    x       images in [0, 1] (N, C, H, W), or vectors (N, d)
-    target  class explained, int64 (N,)
-    maps    (N, H, W), or (N, d)
-    truth   bool like the maps, the pixels (or words) that matter; None where unknown
-    values  float32 (N,) on the CPU, NaN (with a warning) where a score does not exist
+A metric implements `sparks.protocols.Metric`. An `Explanation` holds the maps and what they
+explain: model, inputs and classes, and what only some metrics need, the true parts and the method.
 
 Random numbers, ties among them, belong to the seed and to the input's content: an input's score
 does not depend on its neighbours in the batch, nor on their order.
@@ -18,6 +14,10 @@ Examples score the map of a linear model of vectors, whose last feature matters:
     >>> linear.weight.data = torch.tensor([[1.0, 0.0, 2.0], [0.0, 0.0, 0.0]])
     >>> x, target = torch.ones(1, 3), torch.tensor([0])
     >>> maps, truth = torch.tensor([[1.0, 0.0, 2.0]]), torch.tensor([[False, False, True]])
+    >>> from sparks.attribution import Saliency
+    >>> from sparks.metrics import Explanation
+    >>> explanation = Explanation(linear, x, target, maps, truth, method=Saliency())
+    >>> opposite = Explanation(linear, x, target, -maps, truth)
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sparks.lazy import on_first_use
+from sparks.protocols import Explanation
 
 if TYPE_CHECKING:
     from sparks.metrics.complexity import Complexity, Sparseness
@@ -50,6 +51,7 @@ __all__ = [
     "AverageStability",
     "Complexity",
     "Deletion",
+    "Explanation",
     "Insertion",
     "InsertionMinusDeletion",
     "MuFidelity",

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from sparks.checks import between, whole
-from sparks.engine.inference import Model
 from sparks.errors import SparksError
 from sparks.metrics.maps import check_scored, has_nan, undefined_to_nan
+from sparks.protocols import Explanation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class Complexity:
         quality: of the JPEG, 1 … 95.
 
     Example:
-        >>> Complexity()(None, x, None, maps)
+        >>> Complexity()(explanation)
         {'Entropy': tensor([0.6365])}
     """
 
@@ -36,17 +36,11 @@ class Complexity:
         whole(self, 1, "quality")
         between(self, 1, 95, "quality", ends=True)
 
-    def __call__(
-        self,
-        model: Model | None,
-        x: Tensor,
-        target: Tensor | None,
-        maps: Tensor,
-        truth: Tensor | None = None,
-    ) -> dict[str, Tensor]:
+    def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
         """Return values per input; NaN where a map holds NaN, or (entropy) is zero everywhere."""
-        check_scored(model, x, maps)
-        maps, broken = maps.detach().cpu(), has_nan(maps).cpu()
+        check_scored(explanation)
+        maps = explanation.maps.detach().cpu()
+        broken = has_nan(maps)
         size = maps.flatten(1).double().abs()
         share = size / size.sum(1, keepdim=True)
         entropy = -torch.special.xlogy(share, share).sum(1).float()
@@ -82,21 +76,15 @@ class Sparseness:
     (√d - ‖a‖₁ / ‖a‖₂) / (√d - 1) (Hoyer 2004).
 
     Example:
-        >>> Sparseness()(None, x, None, maps)
+        >>> Sparseness()(explanation)
         {'Gini': tensor([0.4444]), 'Hoyer': tensor([0.5333])}
     """
 
-    def __call__(
-        self,
-        model: Model | None,
-        x: Tensor,
-        target: Tensor | None,
-        maps: Tensor,
-        truth: Tensor | None = None,
-    ) -> dict[str, Tensor]:
+    def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
         """Return the values per input; NaN where a map holds NaN or is zero everywhere."""
-        check_scored(model, x, maps)
-        size = maps.detach().cpu().flatten(1).double().abs().sort(1).values
+        check_scored(explanation)
+        maps = explanation.maps.detach().cpu()
+        size = maps.flatten(1).double().abs().sort(1).values
         d = size.shape[1]
         if d < 2:
             raise SparksError("sparseness needs at least two features")
@@ -104,7 +92,7 @@ class Sparseness:
         rank = torch.arange(1, d + 1).double()
         gini = ((2 * rank - d - 1) * size).sum(1) / (d * total)
         hoyer = (d**0.5 - total / size.norm(dim=1)) / (d**0.5 - 1)
-        undefined = has_nan(maps).cpu() | (total == 0)
+        undefined = has_nan(maps) | (total == 0)
         why = "their maps hold NaN or are zero everywhere"
         named = {"Gini": gini, "Hoyer": hoyer}
         return {k: undefined_to_nan(v.float(), undefined, k, why) for k, v in named.items()}

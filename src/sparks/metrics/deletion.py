@@ -12,8 +12,9 @@ from sparks.engine.core import Engine
 from sparks.engine.designs import Ranked
 from sparks.engine.inference import OUTPUTS, Model
 from sparks.engine.maskers import elements_of
-from sparks.engine.perturbations import Baseline, Perturbation
-from sparks.metrics.maps import check_scored, descending_ranks, has_nan, undefined_to_nan
+from sparks.engine.perturbations import Baseline
+from sparks.metrics.maps import asked_of, check_scored, descending_ranks, has_nan, undefined_to_nan
+from sparks.protocols import Explanation, Perturbation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,18 +45,17 @@ class _Curve:
         whole(self, 0, "seed")
         one_of(self, OUTPUTS, "output")
 
-    def __call__(
-        self, model: Model, x: Tensor, target: Tensor, maps: Tensor, truth: Tensor | None = None
-    ) -> dict[str, Tensor]:
+    def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
         """Return the area per input; see the package."""
         name = type(self).__name__ + ("" if self.output == "probability" else f" ({self.output})")
+        model, x, target, maps = asked_of(explanation, type(self).__name__)
         curves = self.curves(model, x, target, maps)
         area = torch.trapezoid(curves, dx=1 / self.steps)
         return {name: undefined_to_nan(area, has_nan(maps).cpu(), name, "their maps hold NaN")}
 
-    def curves(self, model: Model, x: Tensor, target: Tensor, maps: Tensor) -> Tensor:
+    def curves(self, model: Model, x: Tensor, target: Tensor | None, maps: Tensor) -> Tensor:
         """Return the scores (N, steps + 1) at shares 0, 1 / steps, …, 1."""
-        check_scored(model, x, maps)
+        check_scored(Explanation(model, x, target, maps))
         features = elements_of(x)
         cuts = (torch.linspace(0, 1, self.steps + 1) * features.d).round().long()
         design = Ranked(descending_ranks(x, maps, self.seed), cuts, insert=self._inserts())
@@ -73,7 +73,7 @@ class Deletion(_Curve):
     Example:
         Of two maps, the better one removes the important features first.
 
-        >>> best, worst = (Deletion()(linear, x, target, m)["Deletion"] for m in (maps, -maps))
+        >>> best, worst = (Deletion()(e)["Deletion"] for e in (explanation, opposite))
         >>> best < worst
         tensor([True])
     """
@@ -87,7 +87,7 @@ class Insertion(_Curve):
     """Area while the most important features are put in: higher is better.
 
     Example:
-        >>> best, worst = (Insertion()(linear, x, target, m)["Insertion"] for m in (maps, -maps))
+        >>> best, worst = (Insertion()(e)["Insertion"] for e in (explanation, opposite))
         >>> best > worst
         tensor([True])
     """
@@ -101,12 +101,12 @@ class InsertionMinusDeletion(_Curve):
     """Insertion minus Deletion: higher is better, and the score of an order at random is near 0.
 
     Example:
-        >>> score = InsertionMinusDeletion()(linear, x, target, maps)["InsertionMinusDeletion"]
+        >>> score = InsertionMinusDeletion()(explanation)["InsertionMinusDeletion"]
         >>> score > 0
         tensor([True])
     """
 
-    def curves(self, model: Model, x: Tensor, target: Tensor, maps: Tensor) -> Tensor:
+    def curves(self, model: Model, x: Tensor, target: Tensor | None, maps: Tensor) -> Tensor:
         """Return the differences (N, steps + 1) of the two curves."""
         insertion, deletion = (
             kind(

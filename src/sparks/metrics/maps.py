@@ -10,16 +10,33 @@ from torch import Tensor
 from sparks.engine.inference import Model, check_inputs
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
+from sparks.protocols import Explanation
 
 
 class UndefinedScoreWarning(UserWarning):
     """A score does not exist for some inputs, and is NaN."""
 
 
-def check_scored(model: Model | None, x: Tensor, maps: Tensor) -> None:
+def check_scored(explanation: Explanation) -> None:
     """Refuse inputs that no method takes, and maps whose shape does not fit them."""
-    check_inputs(model, x)
-    check_maps(x, maps)
+    check_inputs(explanation.model, explanation.x)
+    check_maps(explanation.x, explanation.maps)
+
+
+def asked_of(explanation: Explanation, name: str) -> tuple[Model, Tensor, Tensor | None, Tensor]:
+    """Return model, inputs, classes and maps for a metric that asks the model.
+
+    Args:
+        explanation: what is scored.
+        name: of the metric, for the error.
+
+    Raises:
+        SparksError: when there is no model, or as `check_scored`.
+    """
+    if explanation.model is None:
+        raise SparksError(f"{name} asks the model that was explained: give it in the Explanation")
+    check_scored(explanation)
+    return explanation.model, explanation.x, explanation.target, explanation.maps
 
 
 def check_maps(x: Tensor, maps: Tensor) -> None:

@@ -8,16 +8,16 @@ import torch
 from torch import Tensor
 
 from sparks.checks import between, one_of, whole
-from sparks.correlation import pearson, spearman
 from sparks.engine.core import Engine
 from sparks.engine.inference import OUTPUTS, Model
 from sparks.engine.maskers import Features, cells_of, elements_of
 from sparks.engine.outputs import classes_of
-from sparks.engine.perturbations import Baseline, Perturbation
+from sparks.engine.perturbations import Baseline
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
-from sparks.metrics.maps import check_scored, has_nan, undefined_to_nan
-from sparks.sensitivity.estimators import ROUNDING
+from sparks.metrics.maps import asked_of, has_nan, undefined_to_nan
+from sparks.protocols import Explanation, Perturbation
+from sparks.stats import FORWARD_ROUNDING, constant_rows, pearson, spearman
 
 # Subset memberships held at a time: bounds memory only.
 MEMORY = 2**25
@@ -50,7 +50,7 @@ class MuFidelity:
     Example:
         The terms of a linear model predict each drop of the logit.
 
-        >>> MuFidelity(subsets=20)(linear, x, target, maps)
+        >>> MuFidelity(subsets=20)(explanation)
         {'MuFidelity': tensor([1.])}
     """
 
@@ -75,11 +75,9 @@ class MuFidelity:
         one_of(self, ("spearman", "pearson"), "correlation")
         one_of(self, OUTPUTS, "output")
 
-    def __call__(
-        self, model: Model, x: Tensor, target: Tensor, maps: Tensor, truth: Tensor | None = None
-    ) -> dict[str, Tensor]:
+    def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
         """Return the correlation per input, in [-1, 1]; see the package."""
-        check_scored(model, x, maps)
+        model, x, target, maps = asked_of(explanation, "MuFidelity")
         classes = classes_of(target, len(x))
         features = self._features(x)
         at_once = max(1, MEMORY // (self.subsets * features.d))
@@ -115,9 +113,9 @@ class MuFidelity:
             importance = importance / features.sums(torch.ones_like(maps[:1]))
         sums = torch.einsum("nsd,nd->ns", removed.double(), importance)
         value = _correlation(sums, drops, self.correlation)
-        silent = _constant(maps.flatten(1), maps.flatten(1).abs().amax(1))
-        silent |= _constant(sums, importance.abs().amax(1))
-        return value, silent, _constant(drops, scores.abs().amax(1))
+        silent = constant_rows(maps, rounding=FORWARD_ROUNDING)
+        silent |= constant_rows(sums, importance.abs().amax(1), FORWARD_ROUNDING)
+        return value, silent, constant_rows(drops, scores.abs().amax(1), FORWARD_ROUNDING)
 
     def _subsets(self, x: Tensor, d: int) -> Tensor:
         """Draw the features that each subset removes, bool (N, subsets, d).
@@ -137,8 +135,3 @@ class MuFidelity:
 def _correlation(a: Tensor, b: Tensor, kind: str) -> Tensor:
     """Return the correlation of the rows of a and b, (N, s) each."""
     return spearman(a, b) if kind == "spearman" else pearson(a, b)
-
-
-def _constant(values: Tensor, size: Tensor) -> Tensor:
-    """Return rows (N,) of values (N, s) that vary by rounding alone, given their `size` (N,)."""
-    return values.amax(1) - values.amin(1) <= ROUNDING * size

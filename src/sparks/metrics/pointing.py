@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from sparks.checks import whole
-from sparks.engine.inference import Model
 from sparks.errors import SparksError
 from sparks.metrics.maps import check_scored, descending_ranks, has_nan, undefined_to_nan
+from sparks.protocols import Explanation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class PointingGame:
         seed: of the choice among equal maxima.
 
     Example:
-        >>> PointingGame()(None, x, None, maps, truth)
+        >>> PointingGame()(explanation)
         {'PointingGame': tensor([1.]), 'PointingChance': tensor([0.3333])}
     """
 
@@ -33,21 +33,15 @@ class PointingGame:
     def __post_init__(self) -> None:
         whole(self, 0, "seed")
 
-    def __call__(
-        self,
-        model: Model | None,
-        x: Tensor,
-        target: Tensor | None,
-        maps: Tensor,
-        truth: Tensor | None,
-    ) -> dict[str, Tensor]:
+    def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
         """Return the hits and chance per image; NaN for images whose mask is empty."""
+        x, maps, truth = explanation.x, explanation.maps, explanation.truth
         if truth is None:
             raise SparksError(
                 "the pointing game needs true masks, and this data set has none: "
                 "leave it out, or use a data set with parts or boxes"
             )
-        check_scored(model, x, maps)
+        check_scored(explanation)
         if truth.shape != maps.shape:
             raise SparksError(
                 f"true masks {tuple(truth.shape)} do not fit maps {tuple(maps.shape)}"

@@ -15,7 +15,8 @@ from sparks.engine.inference import Logits, Model
 from sparks.engine.maskers import elements_of
 from sparks.engine.outputs import classes_of
 from sparks.errors import SparksError
-from sparks.metrics.maps import check_scored, descending_ranks, has_nan, undefined_to_nan
+from sparks.metrics.maps import asked_of, check_scored, descending_ranks, has_nan, undefined_to_nan
+from sparks.protocols import Explanation
 from sparks.verification.attack import Attack
 
 
@@ -44,7 +45,7 @@ class RobustnessSr:
     Example:
         The class changes once the most important feature has moved by its full range.
 
-        >>> RobustnessSr()(linear, x, target, maps)
+        >>> RobustnessSr()(explanation)
         {'Robustness-Sr': tensor([1.])}
     """
 
@@ -61,17 +62,16 @@ class RobustnessSr:
         whole(self, 1, "bisections")
         whole(self, 0, "seed")
 
-    def __call__(
-        self, model: Model, x: Tensor, target: Tensor, maps: Tensor, truth: Tensor | None = None
-    ) -> dict[str, Tensor]:
+    def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
         """Return the mean distance per input, in (0, largest]; see the package."""
         name = "Robustness-Sr"
+        model, x, target, maps = asked_of(explanation, name)
         mean = self.curves(model, x, target, maps).mean(1).cpu()
         return {name: undefined_to_nan(mean, has_nan(maps).cpu(), name, "their maps hold NaN")}
 
-    def curves(self, model: Model, x: Tensor, target: Tensor, maps: Tensor) -> Tensor:
+    def curves(self, model: Model, x: Tensor, target: Tensor | None, maps: Tensor) -> Tensor:
         """Return the distances (N, shares)."""
-        check_scored(model, x, maps)
+        check_scored(Explanation(model, x, target, maps))
         features = elements_of(x)
         ranks = descending_ranks(x, maps, self.seed).to(x.device)
         counts = torch.tensor([max(1, round(share * features.d)) for share in self.shares])

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from sparks.checks import between, whole
-from sparks.correlation import spearman
 from sparks.engine.core import Engine
 from sparks.engine.inference import Model, device_of, dtype_of, evaluating, moved_inputs
 from sparks.engine.outputs import class_logits
 from sparks.engine.seeds import generators
-from sparks.metrics.maps import check_scored, undefined_to_nan
+from sparks.errors import SparksError
+from sparks.metrics.maps import asked_of, undefined_to_nan
 from sparks.models.device import to_device
+from sparks.protocols import Explanation
+from sparks.stats import spearman
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +37,9 @@ class AverageStability:
         seed: of the noise, which is each input's own.
 
     Example:
-        >>> from sparks.attribution import Saliency
-        >>> scores = AverageStability(neighbours=3)(linear, x, target, maps, method=Saliency())
-        >>> scores["AverageStability"]  # the gradient of a linear model never changes
+        The gradient of a linear model never changes.
+
+        >>> AverageStability(neighbours=3)(explanation)["AverageStability"]
         tensor([0.])
     """
 
@@ -52,20 +53,19 @@ class AverageStability:
         whole(self, 0, "seed")
         between(self, 0, math.inf, "radius")
 
-    def __call__(
-        self,
-        model: Model,
-        x: Tensor,
-        target: Tensor,
-        maps: Tensor,
-        truth: Tensor | None = None,
-        *,
-        method: Callable[[Model, Tensor, Tensor], Tensor],
-    ) -> dict[str, Tensor]:
+    def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
         """Return values per input; NaN where no copy counts, or maps are zero (rank: constant)."""
-        check_scored(model, x, maps)
+        model, x, target, maps = asked_of(explanation, "AverageStability")
+        method = explanation.method
+        if method is None:
+            raise SparksError(
+                "AverageStability explains noisy copies of its inputs: give the method that made "
+                "the maps in the Explanation"
+            )
         original = maps.detach().flatten(1).double().cpu()
         predicted = self._classes(model, x)
+        if target is None:
+            raise SparksError("AverageStability needs the class of each input")
         draws = generators(x, self.seed)
         total, rank = torch.zeros(2, len(x), dtype=torch.float64)
         kept = torch.zeros(len(x))

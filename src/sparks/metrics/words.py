@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -10,16 +10,14 @@ from torch import Tensor
 from sparks.data.texts import TextSet
 from sparks.models.counting import Counting
 from sparks.models.text import TextClassifier
-
-Method = Callable[[TextClassifier, Tensor, Tensor], Tensor]
-Metric = Callable[..., Mapping[str, Tensor]]
+from sparks.protocols import AttributionMethod, Explanation, Metric
 
 
 def score_words(
     model: TextClassifier,
     texts: TextSet,
     target: Tensor,
-    method: Method,
+    method: AttributionMethod,
     metrics: Sequence[Metric],
 ) -> dict[str, Tensor]:
     """Score a method on texts, and count what its explanations cost.
@@ -49,7 +47,7 @@ def score_words(
             "Backwards": torch.full((len(x),), counting.backwards / len(x)),
         }
         for metric in metrics:
-            of_length |= metric(model=model, x=x, target=classes, maps=maps, truth=truth)
+            of_length |= metric(Explanation(model, x, classes, maps, truth))
         for name, scores in of_length.items():
             values.setdefault(name, torch.full((len(texts),), torch.nan))[index] = scores
     return values

@@ -18,14 +18,12 @@ import torch
 from torch import Tensor
 
 from sparks.errors import SparksError
+from sparks.stats import FORWARD_ROUNDING
 
 
 class FlatOutputWarning(UserWarning):
     """An output does not vary over the design, so its indices are NaN."""
 
-
-# Outputs of float32 forwards differ by rounding alone below this share of their size.
-ROUNDING = 1e-6
 
 Parts = tuple[Tensor, Tensor, Tensor]
 
@@ -127,6 +125,8 @@ def bootstrap(
         repeats: resamples.
         seed: of the resampling.
 
+    `sparks.stats` says where this differs from the intervals of `interval_of`.
+
     Returns:
         Lower and upper bounds, float64 (..., d) each; NaN where the outputs do not vary, or where
         they do not in more of the resamples than the interval leaves out (1 - level): so few of the
@@ -172,7 +172,7 @@ def _parts(outputs: Tensor, points: int) -> Parts:
 def _flat(outputs: Tensor, a: Tensor) -> Tensor:
     """Mark outputs that vary by rounding alone: bool (...)."""
     size = outputs.abs().amax(-1)
-    return a.squeeze(-2).std(-1) <= ROUNDING * size
+    return a.squeeze(-2).std(-1) <= FORWARD_ROUNDING * size
 
 
 def _mean(values: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ of images, only the table of numbers does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,16 +14,13 @@ from torch import Tensor, nn
 
 from sparks.data.imageset import ImageSet
 from sparks.data.splits import stratified_order
-from sparks.engine.inference import Model
 from sparks.errors import SparksError
+from sparks.protocols import AttributionMethod, Explanation, Metric
 from sparks.stability.distances import Distances
 from sparks.training.predict import predict
 
 # Images explained at a time. Fixed: float sums depend on it.
 SHARD = 16
-
-Method = Callable[[Model, Tensor, Tensor], Tensor]
-Metric = Callable[[Model, Tensor, Tensor, Tensor], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ def chosen_images(labels: Tensor, folds: Tensor, n: int, seed: int) -> Tensor:
 
 def compare(
     models: Sequence[nn.Module],
-    methods: Sequence[Method],
+    methods: Sequence[AttributionMethod],
     images: ImageSet,
     folds: Tensor,
     chosen: Tensor,
@@ -108,7 +105,7 @@ def compare(
 
 def _compare_shard(
     models: Sequence[nn.Module],
-    methods: Sequence[Method],
+    methods: Sequence[AttributionMethod],
     images: ImageSet,
     indices: Tensor,
     fold: int,
@@ -127,7 +124,7 @@ def _compare_shard(
     columns = [distances(maps[fold], other) for other in maps]
     scores: dict[str, Tensor] = {}
     for metric in metrics:
-        scores |= metric(models[fold], x, classes[fold], maps[fold])
+        scores |= metric(Explanation(models[fold], x, classes[fold], maps[fold]))
     return Compared(
         indices,
         fold,

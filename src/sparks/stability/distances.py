@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sparks import correlation
+from sparks import stats
 from sparks.errors import SparksError
+from sparks.stats import constant_rows
 
 # Directions onto which maps are projected for the Wasserstein distance.
 DIRECTIONS = 16
@@ -34,7 +35,7 @@ def spearman(a: Tensor, b: Tensor) -> Tensor:
     Returns:
         float64 (N,).
     """
-    return 1 - correlation.spearman(a.flatten(1), b.flatten(1)).abs()
+    return 1 - stats.spearman(a.flatten(1), b.flatten(1)).abs()
 
 
 def wasserstein(a: Tensor, b: Tensor) -> Tensor:
@@ -147,7 +148,7 @@ class Distances:
         a, b = a.detach().double().cpu(), b.detach().double().cpu()
         broken = ~(a.flatten(1).isfinite().all(1) & b.flatten(1).isfinite().all(1))
         a, b = (torch.where(broken[:, None, None], 0, m) for m in (a, b))
-        flat = (_constant(a) | _constant(b)) & ~broken
+        flat = (constant_rows(a) | constant_rows(b)) & ~broken
         values: dict[str, Tensor] = {}
         for name, distance in DISTANCES.items():
             value = distance(a, b)
@@ -158,11 +159,6 @@ class Distances:
 
 def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value
-
-
-def _constant(maps: Tensor) -> Tensor:
-    flat = maps.flatten(1)
-    return flat.amax(1) == flat.amin(1)
 
 
 def _scaled(maps: Tensor) -> Tensor:

@@ -14,16 +14,15 @@ ReCo tries every distance as threshold γ ("below" means ≤ γ), in O(n log n).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sparks.statistics import Bootstrap, Interval, interval_of
+from sparks.stats import Estimate, Floats
 
-Floats = NDArray[np.float64]
 Score = Callable[["Pairs", Floats], Floats]
 # Resampled distances held at a time: few enough for a processor's cache.
 MEMORY = 2**18
@@ -207,50 +206,6 @@ METRICS: Mapping[str, Score] = {
 
 def _warn(message: str) -> None:
     warnings.warn(message, StabilityWarning, stacklevel=4)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A score, and the same of every resample of the images."""
-
-    value: float
-    draws: Floats
-    n: int  # images
-    level: float
-    steps: bool = False  # see `interval_of`
-
-    def interval(self) -> Interval:
-        """Return the percentile interval; see `interval_of` for where there is none."""
-        return interval_of(self.value, self.draws, self.n, self.level, self.steps)
-
-    def __sub__(self, other: Estimate) -> Estimate:
-        """Return the difference, paired: both were drawn from the same resamples of images."""
-        draws = self.draws - other.draws
-        return Estimate(self.value - other.value, draws, self.n, self.level)
-
-
-def resampled(strata: NDArray[np.int64], bootstrap: Bootstrap) -> Floats:
-    """Draw images with repetitions within their fold, as often as the fold has images.
-
-    Args:
-        strata: fold of each image, (N,).
-        bootstrap: number of resamples and seed.
-
-    Returns:
-        How often each image counts, (1 + resamples, N); the first row is the sample itself, 1.
-    """
-    generator = np.random.default_rng(bootstrap.seed)
-    weights = np.zeros((1 + bootstrap.resamples, len(strata)))
-    weights[0] = 1
-    for members in _groups(strata):
-        shares = np.full(len(members), 1 / len(members))
-        weights[1:, members] = generator.multinomial(len(members), shares, bootstrap.resamples)
-    return weights
-
-
-def _groups(strata: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    for value in np.unique(strata):
-        yield np.flatnonzero(strata == value)
 
 
 def estimate(pairs: Pairs, metric: str, weights: Floats, level: float) -> Estimate:

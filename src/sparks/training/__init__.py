@@ -4,7 +4,7 @@ from sparks.training.batches import derive, holdout
 from sparks.training.ensemble import fit_ensemble, vectorisation_blocker
 from sparks.training.loop import History, fit
 from sparks.training.losses import CrossEntropy, Loss, OfLogits, Step
-from sparks.training.predict import accuracy, evaluating, predict, score
+from sparks.training.predict import accuracy, predict, score
 from sparks.training.settings import Settings, learning_rate
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "Step",
     "accuracy",
     "derive",
-    "evaluating",
     "fit",
     "fit_ensemble",
     "holdout",

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sparks.data.labelled import Labelled
+from sparks.engine.inference import evaluating
 from sparks.engine.outputs import class_logits
 from sparks.models.device import autocast, resolve_device, to_device
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[nn.Module]:
-    """Put the model in evaluation mode, and every module back in its own mode afterwards."""
-    modes = {module: module.training for module in model.modules()}
-    try:
-        yield model.eval()
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def predict(

@@ -36,14 +36,12 @@ from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
     from sparks.utility.answers import session_accuracies
-    from sparks.utility.comparisons import Anova, Correlation, anova, correlation, tukey
+    from sparks.utility.comparisons import Anova, anova, tukey
     from sparks.utility.measures import summary, trapezoid, utility, utility_k
 
 _MODULES = {
     "Anova": "comparisons",
-    "Correlation": "comparisons",
     "anova": "comparisons",
-    "correlation": "comparisons",
     "session_accuracies": "answers",
     "summary": "measures",
     "trapezoid": "measures",
@@ -54,9 +52,7 @@ _MODULES = {
 
 __all__ = [
     "Anova",
-    "Correlation",
     "anova",
-    "correlation",
     "session_accuracies",
     "summary",
     "trapezoid",

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from sparks.errors import SparksError
+from sparks.stats import alike
 from sparks.utility.answers import BASELINE
 
 
@@ -33,17 +33,6 @@ class Anova:
     between: int
     within: int
     eta2: float
-
-
-@dataclass(frozen=True)
-class Correlation:
-    """Pearson's coefficient, its p-value (two-sided), number of points, and Fisher's interval."""
-
-    r: float
-    p: float
-    n: int
-    low: float
-    high: float
 
 
 def groups(sessions: pd.DataFrame, scenario: str) -> dict[str, np.ndarray]:
@@ -93,7 +82,7 @@ def anova(sessions: pd.DataFrame, scenario: str) -> Anova:
 
 def _alike_within(samples: list[np.ndarray]) -> bool:
     """Return whether the participants of every condition are equal up to rounding."""
-    return all(np.ptp(sample) <= 1e-12 * np.abs(sample).max() for sample in samples)
+    return all(alike(sample) for sample in samples)
 
 
 def eta2_of(f: float, between: int, within: int) -> float:
@@ -135,29 +124,3 @@ def tukey(sessions: pd.DataFrame, scenario: str, baseline: str = BASELINE) -> pd
         for i, name in enumerate(names)
         if i != base
     )
-
-
-def correlation(first: ArrayLike, second: ArrayLike, level: float = 0.95) -> Correlation:
-    """Return Pearson's correlation of two lists (n,); NaN where one is constant, or n below 4.
-
-    Points on one line have no interval, and no p: Fisher's interval has no width there.
-
-    The paper prints ρ; Pearson's coefficient on the points of its figures gives the printed values.
-
-    Raises:
-        SparksError: when the lists differ in length or hold NaN.
-    """
-    from scipy.stats import pearsonr
-
-    a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    if a.shape != b.shape or a.ndim != 1:
-        raise SparksError(f"correlation: {a.shape} and {b.shape} are no two lists of one length")
-    if np.isnan(a).any() or np.isnan(b).any():
-        raise SparksError("correlation: a value is NaN; leave the point out and say so")
-    if a.size < 4 or np.ptp(a) == 0 or np.ptp(b) == 0:
-        return Correlation(np.nan, np.nan, a.size, np.nan, np.nan)
-    test = pearsonr(a, b)
-    low, high = test.confidence_interval(level)
-    if abs(test.statistic) >= 1 - 1e-12:
-        return Correlation(float(test.statistic), np.nan, a.size, np.nan, np.nan)
-    return Correlation(float(test.statistic), float(test.pvalue), a.size, float(low), float(high))

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, Interval, interval_of
+from sparks.stats import Bootstrap, Interval, interval_of
 from sparks.utility.answers import BASELINE
 
 Floats = NDArray[np.float64]
@@ -151,8 +151,7 @@ class Resampled:
         none = np.full((draw.resamples, grid.shape[1]), np.nan)
         if n < 2:
             return cls(grid.mean(axis=0) if n else none[0], none, n, draw.level)
-        generator = np.random.default_rng(draw.seed + shift)
-        which = generator.integers(n, size=(draw.resamples, n))
+        which = np.stack(list(replace(draw, seed=draw.seed + shift).draws(n)))
         return cls(grid.mean(axis=0), grid[which].mean(axis=1), n, draw.level)
 
     def interval(self, value: float, values: Floats) -> Interval:

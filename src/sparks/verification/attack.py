@@ -13,16 +13,8 @@ from torch import Tensor
 
 from sparks.checks import whole
 from sparks.engine.inference import Model, device_of, evaluating
+from sparks.engine.outputs import adversarial_margin
 from sparks.models.device import to_device
-
-
-def margin(logits: Tensor, target: Tensor, toward: Tensor | None = None) -> Tensor:
-    """Return the largest logit of another class (or that of `toward`) minus the target's: (b,)."""
-    own = logits.gather(1, target[:, None])
-    if toward is not None:
-        return (logits.gather(1, toward[:, None]) - own)[:, 0]
-    others = logits.scatter(1, target[:, None], -torch.inf)
-    return (others - own).amax(1)
 
 
 @dataclass(frozen=True)
@@ -99,7 +91,7 @@ class Attack:
         best = torch.full_like(epsilon, -torch.inf)
         for step in range(self.steps + 1):
             now.requires_grad_()
-            value = margin(model(now), target)
+            value = adversarial_margin(model(now), target)
             best = torch.maximum(best, value.detach())
             if step == self.steps:
                 break

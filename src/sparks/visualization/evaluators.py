@@ -12,7 +12,7 @@ from sparks.concepts.layer import Layer
 from sparks.concepts.recorder import MetricRecorder
 from sparks.data.imageset import ImageSet
 from sparks.models.classifier import Classifier
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks.training.predict import accuracy
 from sparks.visualization.scores import fid, plausibility, transferability
 from sparks.visualization.spectrum import (

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from sparks.statistics import Bootstrap, Interval, coverage, shown
+from sparks.stats import Bootstrap, Interval, coverage, shown
 
 FEW = 30  # images: with fewer, a bootstrap interval is noticeably too narrow
 KEYS = ["dataset", "model", "method"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sparks.checks import whole
 from sparks.errors import SparksError
-from sparks_thesis.common.explained import Explained
+from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.common.style import SIGNED, Drawing, overlay, style
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Gallery:
     def __post_init__(self) -> None:
         whole(self, 1, "rows", "columns")
 
-    def __call__(self, images: Mapping[str, ImageSet], maps: Sequence[Explained]) -> Drawing:
+    def __call__(self, images: Mapping[str, ImageSet], maps: Sequence[FigureData]) -> Drawing:
         """Draw the gallery: for each data set and model, bands of methods over the same images."""
         # The largest images first: photographs before icons.
         blocks = sorted(
@@ -114,11 +114,11 @@ class Gallery:
         self,
         axes: NDArray[Any],
         images: ImageSet,
-        shown: Mapping[str, Explained],
+        shown: Mapping[str, FigureData],
         methods: Sequence[str],
     ) -> None:
         truth = images.diagnostic()
-        target = next(iter(shown.values())).target
+        target = next(iter(shown.values())).arrays["target"]
         for row, index in enumerate(_one_of_each_class(images.labels, len(axes))):
             picture = images.batch([index])[0].permute(1, 2, 0).numpy()
             _show_image(axes[row, 0], picture)
@@ -129,7 +129,7 @@ class Gallery:
                     axes[row, 0].contour(truth[index].numpy(), **line)
             for axis, method in zip(axes[row, 1:], methods, strict=False):
                 if method in shown:
-                    self._show_map(axis, shown[method].maps[index].numpy(), picture)
+                    self._show_map(axis, shown[method].arrays["maps"][index], picture)
                 else:
                     _say(axis, "n/a")
 

@@ -1,4 +1,4 @@
-"""Style of every figure: one look, one colour a method, the same bytes each time."""
+"""Style of every figure: one look, the same bytes each time."""
 
 from __future__ import annotations
 
@@ -15,40 +15,13 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
     from numpy.typing import NDArray
 
-    from sparks.statistics import Bootstrap
+    from sparks.stats import Bootstrap
 
 # Widths in inches, of one and of two columns of text.
 COLUMN, PAGE = 3.5, 7.2
 
 # Signed maps: blue lowers the score, white is 0, red raises it.
 SIGNED = "RdBu_r"
-
-# One colour and one marker a method; colour-blind readers can tell the colours apart (Okabe & Ito).
-_METHODS = {
-    "Sobol": ("#0072B2", "o"),
-    "HSIC": ("#D55E00", "s"),
-    "RISE": ("#009E73", "^"),
-    "Occlusion": ("#000000", "D"),
-    "LIME": ("#CC79A7", "v"),
-    "KernelSHAP": ("#E69F00", "P"),
-    "Saliency": ("#56B4E9", "p"),
-    "GradientInput": ("#AA4499", "*"),
-    "IntegratedGradients": ("#882255", "1"),
-    "SmoothGrad": ("#332288", "d"),
-    "GradCAM": ("#44AA99", ">"),
-    "GradCAM++": ("#999933", "<"),
-    "Input": ("#888888", "+"),
-    "Control": ("#666666", "X"),
-    "Concepts": ("#CC3311", "H"),
-}
-_OTHER = ("#999999", "x")
-
-
-def look(method: str) -> dict[str, Any]:
-    """Return the colour and the marker of a method, as arguments of `plot`."""
-    colour, marker = _METHODS.get(method, _OTHER)
-    return {"color": colour, "marker": marker}
-
 
 _RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sparks.statistics import Interval
+from sparks.stats import Interval
 
 
 class Outcome(StrEnum):

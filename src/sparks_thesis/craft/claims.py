@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sparks.statistics import (
+from sparks.stats import (
     Bootstrap,
     Interval,
     proportion,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sparks_thesis.common.shown import COLOURS, Shown, concept_map, picture, strip
+from sparks_thesis.common.concept_figures import COLOURS, concept_map, picture, strip
+from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.common.style import PAGE, Drawing, style
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 class CraftClass:
     """One class of the first model."""
 
-    def __call__(self, craft_pictures: Sequence[Shown]) -> Drawing:
+    def __call__(self, craft_pictures: Sequence[FigureData]) -> Drawing:
         """Draw the figure."""
         shown = craft_pictures[0]
         arrays = shown.part("class")
@@ -89,12 +90,12 @@ class CraftClass:
         axis.legend(loc="lower right", frameon=False)
 
     @staticmethod
-    def _caption(shown: Shown, arrays: dict[str, NDArray[Any]]) -> str:
+    def _caption(shown: FigureData, arrays: dict[str, NDArray[Any]]) -> str:
         ours, theirs = arrays["importance"], arrays["published"]
         ratio = float(np.nansum(theirs) / np.nansum(ours))
         same = int(np.argmax(ours)) == int(np.argmax(theirs))
         return (
-            f"The class {shown.told['shown']} of {shown.dataset} as {shown.model} sees it, by "
+            f"The class {shown.metadata['shown']} of {shown.dataset} as {shown.model} sees it, by "
             f"CRAFT. Above, its {len(arrays['order'])} most important concepts: a picture of each "
             "by MACO (from the 1st to the 99th percentile; white where pixels matter little), the "
             "crops with its largest coefficients (at most one per image, from images predicted as "

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.common.style import PAGE, Drawing, mean_line, style
 
 LOOK = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sparks_thesis.common.shown import Shown
+from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.common.style import Drawing, style
 from sparks_thesis.craft.figure_unified import explain_image
 
@@ -14,10 +14,10 @@ from sparks_thesis.craft.figure_unified import explain_image
 class CraftMistake:
     """The most confident mistake of the first model that makes one; else the closest call."""
 
-    def __call__(self, craft_pictures: Sequence[Shown]) -> Drawing:
+    def __call__(self, craft_pictures: Sequence[FigureData]) -> Drawing:
         """Draw the figure."""
-        shown = next((s for s in craft_pictures if s.told["wrong"]), craft_pictures[0])
-        metadata = shown.told
+        shown = next((s for s in craft_pictures if s.metadata["wrong"]), craft_pictures[0])
+        metadata = shown.metadata
         with style():
             figure = explain_image(shown.part("mistake"), metadata["mistake_predicted"])
         what = (

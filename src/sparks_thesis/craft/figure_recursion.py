@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparks.errors import SparksError
-from sparks_thesis.common.shown import COLOURS, Shown, strip
+from sparks_thesis.common.concept_figures import COLOURS, strip
+from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.common.style import PAGE, Drawing, style
 
 
@@ -15,7 +16,7 @@ from sparks_thesis.common.style import PAGE, Drawing, style
 class CraftRecursion:
     """The most important concept of the class shown, of the first model that has two layers."""
 
-    def __call__(self, craft_pictures: Sequence[Shown]) -> Drawing:
+    def __call__(self, craft_pictures: Sequence[FigureData]) -> Drawing:
         """Draw the figure."""
         found = [s for s in craft_pictures if "recursion.crops" in s.arrays]
         if not found:
@@ -35,7 +36,7 @@ class CraftRecursion:
                     name, rotation=0, ha="right", va="center", color=colour, fontweight="bold"
                 )
         caption = (
-            f"Recursion: the most important concept of the class {shown.told['shown']} of "
+            f"Recursion: the most important concept of the class {shown.metadata['shown']} of "
             f"{shown.dataset} ({shown.model}, last layer), and its sub-concepts one layer earlier, "
             "where classes have not yet collapsed, found by CRAFT on the tenth of the crops with "
             "the largest coefficients. Each row shows the crops with the largest coefficients, at "

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sparks_thesis.common.shown import COLOURS, Shown, bare, concept_map, picture, strip
+from sparks_thesis.common.concept_figures import COLOURS, bare, concept_map, picture, strip
+from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.common.style import PAGE, Drawing, style
 
 ROWS, CROPS = 3, 4  # concepts shown, and crops of each
@@ -57,14 +58,14 @@ def explain_image(arrays: dict[str, NDArray[Any]], predicted: str) -> Any:
 class Unified:
     """The first image of the class shown, of the first model."""
 
-    def __call__(self, craft_pictures: Sequence[Shown]) -> Drawing:
+    def __call__(self, craft_pictures: Sequence[FigureData]) -> Drawing:
         """Draw the figure."""
         shown = craft_pictures[0]
         with style():
-            figure = explain_image(shown.part("unified"), shown.told["unified_predicted"])
+            figure = explain_image(shown.part("unified"), shown.metadata["unified_predicted"])
         caption = (
             f"One image of {shown.dataset} that {shown.model} predicts as "
-            f"{shown.told['unified_predicted']}, explained by location and by concept. Left: "
+            f"{shown.metadata['unified_predicted']}, explained by location and by concept. Left: "
             "GradCAM of the logit. Right, for each of the most important concepts: its share of "
             "the positive contributions to the logit (coefficient times derivative, exact at the "
             "last layer), its map, its MACO visualisation (white where pixels matter little), and "

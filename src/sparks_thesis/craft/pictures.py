@@ -17,7 +17,7 @@ from sparks.concepts.maps import class_maps, concept_maps
 from sparks.data.imageset import ImageSet
 from sparks.errors import SparksError
 from sparks.models.classifier import Classifier
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks.training.predict import predict
 from sparks_thesis.craft.study import CraftStudy, OneClass
 

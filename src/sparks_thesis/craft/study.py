@@ -32,12 +32,12 @@ from sparks.concepts.observer import Histograms, forced_choice, intruder
 from sparks.concepts.recorder import MetricRecorder
 from sparks.concepts.sanity import cascade
 from sparks.concepts.tcav import everywhere, tcav
-from sparks.correlation import spearman
 from sparks.data.imageset import ImageSet
 from sparks.engine.seeds import generators
 from sparks.metrics.deletion import Deletion, Insertion
 from sparks.models.classifier import Classifier
 from sparks.progress import progress
+from sparks.stats import spearman
 
 # Units that are no images (parts, trials) are numbered apart for each class.
 APART = 10_000

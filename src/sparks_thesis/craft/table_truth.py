@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, Interval, shown
-from sparks_thesis.common.shown import by_depth
+from sparks.stats import Bootstrap, Interval, shown
+from sparks_thesis.common.concept_figures import by_depth
 from sparks_thesis.common.table import Table
 
 # metric → heading, digits

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from sparks.attribution.eva import EVA, SAMPLED
+from sparks.protocols import AttributionMethod, Explanation, Metric
 from sparks_thesis.eva.study import BOUNDS
 
 # Images explained at a time; float sums may depend on it, so it is fixed.
@@ -57,11 +58,11 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def scored(
-    method: Callable[[Any, Tensor, Tensor], Tensor],
+    method: AttributionMethod,
     model: nn.Module,
     x: Tensor,
     target: Tensor,
-    metrics: Sequence[Callable[..., dict[str, Tensor]]],
+    metrics: Sequence[Metric],
 ) -> Scored:
     """Explain images by a method, and score its maps."""
     with _Operations() as counter:
@@ -72,7 +73,7 @@ def scored(
     seconds = (perf_counter() - start) / len(x)
     scores: dict[str, Tensor] = {}
     for metric in metrics:
-        scores |= metric(model, x, target, maps)
+        scores |= metric(Explanation(model, x, target, maps))
     return Scored(maps, scores, seconds, float(counter.total))
 
 

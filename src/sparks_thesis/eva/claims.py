@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from sparks.statistics import (
+from sparks.stats import (
     Bootstrap,
     interval_of,
     kendall_tau,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparks.errors import SparksError
-from sparks_thesis.common.kept import Kept
+from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.common.style import PAGE, Drawing, style
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ BOUNDS = {
 class Exploration:
     """A slice of the ball with what explores it, and the overlap against the radius."""
 
-    def __call__(self, eva_maps: Sequence[Kept]) -> Drawing:
+    def __call__(self, eva_maps: Sequence[FigureData]) -> Drawing:
         """Draw the figure from the first study that explored a ball."""
         from matplotlib.figure import Figure
 
@@ -89,7 +89,7 @@ class Exploration:
         axis.legend(loc="upper left", handlelength=1.5, fontsize=6, frameon=False)
 
     @staticmethod
-    def _caption(kept: Kept, arrays: Mapping[str, NDArray[Any]]) -> str:
+    def _caption(kept: FigureData, arrays: Mapping[str, NDArray[Any]]) -> str:
         reach = np.abs(arrays["samples"]).max()
         return (
             f"What is explored of a ball around one image of {kept.dataset} ({kept.model}). "

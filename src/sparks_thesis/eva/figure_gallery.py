@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from sparks_thesis.common.explained import Explained
+from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.common.gallery import Gallery
-from sparks_thesis.common.kept import Kept
 from sparks_thesis.common.style import Drawing
 
 if TYPE_CHECKING:
@@ -27,19 +26,16 @@ class EVAGallery:
     gallery: Gallery = field(default_factory=Gallery)
     methods: Sequence[str] = ("EVA", "Saliency", "Random")
 
-    def __call__(self, images: Mapping[str, ImageSet], eva_maps: Sequence[Kept]) -> Drawing:
+    def __call__(self, images: Mapping[str, ImageSet], eva_maps: Sequence[FigureData]) -> Drawing:
         """Draw the figure."""
-        from torch import from_numpy
-
         maps, few = [], {}
-        for kept in eva_maps:
-            target = from_numpy(kept.arrays["target"])
-            whole = images[kept.dataset]
-            few[kept.dataset] = whole.subset(range(len(target)))
+        for study in eva_maps:
+            target = study.arrays["target"]
+            few[study.dataset] = images[study.dataset].subset(range(len(target)))
             maps += [
-                Explained(kept.dataset, kept.model, m, from_numpy(kept.arrays[f"maps/{m}"]), target)
+                replace(study, method=m, arrays={"maps": study.arrays[name], "target": target})
                 for m in self.methods
-                if f"maps/{m}" in kept.arrays
+                if (name := f"maps/{m}") in study.arrays
             ]
         drawing = self.gallery(few, maps)
         details = (

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sparks.checks import whole
 from sparks.errors import SparksError
-from sparks_thesis.common.kept import Kept
+from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.common.style import PAGE, Drawing, style
 
 
@@ -28,7 +28,7 @@ class Targeted:
     def __post_init__(self) -> None:
         whole(self, 1, "images")
 
-    def __call__(self, eva_maps: Sequence[Kept]) -> Drawing:
+    def __call__(self, eva_maps: Sequence[FigureData]) -> Drawing:
         """Draw the figure from the first study that has targeted maps."""
         from matplotlib.figure import Figure
 
@@ -75,8 +75,8 @@ class Targeted:
             axis.set(xticks=[], yticks=[])
 
     @staticmethod
-    def _caption(kept: Kept) -> str:
-        settings = kept.told["config"]["studies.eva"]["detailed"]
+    def _caption(kept: FigureData) -> str:
+        settings = kept.metadata["config"]["studies.eva"]["detailed"]
         return (
             f"Targeted EVA on {kept.model}, {kept.dataset}: the class that is seen → the one "
             "with the "

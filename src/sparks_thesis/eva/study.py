@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from sparks.attribution.eva import EVA, SAMPLED
 from sparks.engine.inference import device_of, evaluating
+from sparks.engine.outputs import adversarial_margin
 from sparks.engine.seeds import generators
 from sparks.metrics.robustness import RobustnessSr
-from sparks.verification.attack import Attack, margin
+from sparks.verification.attack import Attack
 from sparks.verification.bounding import COMBINED
 
 BOUNDS = {
@@ -108,8 +109,8 @@ def gains(
         times = order.shape[1]
         one, two = (t.repeat_interleave(times) for t in (target, toward))
         with evaluating(model):
-            after = margin(_logits(model, moved), one, two).view(-1, times).mean(1)
-            return after - margin(_logits(model, x), target, toward)
+            after = adversarial_margin(_logits(model, moved), one, two).view(-1, times).mean(1)
+            return after - adversarial_margin(_logits(model, x), target, toward)
 
     found = {}
     for side, sign in (("add", 1.0), ("remove", -1.0)):
@@ -141,7 +142,7 @@ def exploration(
     generator = generators(x, eva.seed)[0]
     near = x.clone().requires_grad_()
     with evaluating(model), torch.enable_grad():
-        (slope,) = torch.autograd.grad(margin(_logits(model, near), target).sum(), near)
+        (slope,) = torch.autograd.grad(adversarial_margin(_logits(model, near), target).sum(), near)
     u = slope.sign()
     v = torch.where(torch.rand(x.shape, generator=generator) < 0.5, -1.0, 1.0).to(x)
     v = v - (v * u).mean() * u  # at a right angle to u
@@ -151,7 +152,7 @@ def exploration(
     moves = 2 * torch.rand(samples, *x.shape[1:], generator=generator).to(x) - 1
     basis = torch.stack([u.flatten() / (u**2).sum(), v.flatten() / (v**2).sum()], 1)
     with torch.no_grad(), evaluating(model):
-        values = margin(_logits(model, points), target.expand(len(points)))
+        values = adversarial_margin(_logits(model, points), target.expand(len(points)))
     at = [replace(eva, epsilon=radius) for radius in radii]
     found = [overlaps(one, model, x, target, attack, samples) for one in at]
     certified = [
@@ -181,7 +182,9 @@ def _path(attack: Attack, epsilon: float, model: nn.Module, x: Tensor, target: T
         seen.append(((now - x) / epsilon).flatten())
         now.requires_grad_()
         with evaluating(model), torch.enable_grad():
-            (slope,) = torch.autograd.grad(margin(_logits(model, now), target).sum(), now)
+            (slope,) = torch.autograd.grad(
+                adversarial_margin(_logits(model, now), target).sum(), now
+            )
         moved = now.detach() + epsilon / 4 * slope.sign()
         now = (x + (moved - x).clamp(-epsilon, epsilon)).clamp(0, 1) if attack.clip else moved
     return torch.stack(seen)

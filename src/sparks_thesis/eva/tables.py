@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, kendall_tau, shown
+from sparks.stats import Bootstrap, kendall_tau, shown
 from sparks_thesis.common.table import Table
 
 # metric → (whether higher is better, decimals)

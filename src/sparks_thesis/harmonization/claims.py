@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, Interval, interval_of
+from sparks.stats import Bootstrap, Interval
 from sparks_thesis.common.verdict import Verdict, above, judged, not_run
 from sparks_thesis.harmonization.tables import of_networks
 
@@ -126,8 +126,6 @@ class Tradeoff:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on the accuracy and alignment of networks without human maps."""
-        from scipy.stats import spearmanr
-
         means = _of_networks(table)
         plain = means[means["weight"] == 0] if len(means) else means
         keys = ["dataset", "architecture"]
@@ -142,9 +140,7 @@ class Tradeoff:
                 f"{len(pairs)} architectures were measured, of the {self.networks} that a "
                 "correlation needs"
             )
-        draws = [spearmanr(pairs[which]).statistic for which in self.bootstrap.draws(len(pairs))]
-        rho = float(spearmanr(pairs).statistic)
-        found = interval_of(rho, draws, len(pairs), self.bootstrap.level, True)
+        found = self.bootstrap.rank_correlation(*pairs.T)
         details = f"rank correlation {found.mean:+.2f} over {len(pairs)} networks"
         return judged([above(-found, 0.0)], found, details)
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from sparks.checks import between, whole
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.common.style import PAGE, Drawing, style
 from sparks_thesis.harmonization.tables import of_networks
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from sparks_thesis.common.kept import Kept
+    from sparks_thesis.common.figure_data import FigureData
 
 SIMULATED = "The people are simulated: clicks drawn around the parts that decide."
 
@@ -55,7 +55,7 @@ class HarmonizedGallery:
         whole(self, 1, "rows")
         between(self, 0, math.inf, "blur", ends=True)
 
-    def __call__(self, alignment_maps: Sequence[Kept]) -> Drawing:
+    def __call__(self, alignment_maps: Sequence[FigureData]) -> Drawing:
         """Draw the figure."""
         from matplotlib.figure import Figure
         from scipy.ndimage import gaussian_filter
@@ -74,7 +74,7 @@ class HarmonizedGallery:
             for row in range(rows):
                 picture = first.arrays["images"][row].transpose(1, 2, 0).squeeze()
                 axes[row, 0].imshow(picture, cmap="gray", vmin=0, vmax=1)
-                name = first.told["classes"][int(first.arrays["labels"][row])]
+                name = first.metadata["classes"][int(first.arrays["labels"][row])]
                 axes[row, 0].set_ylabel(str(name), fontsize=6)
                 axes[row, 1].imshow(first.arrays["human"][row], cmap="magma")
                 for axis, kept in zip(axes[row, 2:], shown, strict=True):

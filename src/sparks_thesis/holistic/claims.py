@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sparks.statistics import Bootstrap, Interval, interval_of, shown
+from sparks.stats import Bootstrap, Interval, shown
 from sparks_thesis.common.runs import of_run, runs
 from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
 
@@ -247,8 +247,6 @@ class PrevalenceReliability:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on rows "Prevalence" and "Reliability" of concepts that dominate."""
-        from scipy.stats import spearmanr
-
         found, details = [], []
         for where, group in runs(table[table["variant"] == "strategies"]):
             wide = group.pivot_table(
@@ -258,9 +256,7 @@ class PrevalenceReliability:
             if int((seen["Reliability"] < 1).sum()) < self.least:
                 continue
             pairs = seen[["Prevalence", "Reliability"]].to_numpy()
-            draws = [spearmanr(pairs[w]).statistic for w in self.bootstrap.draws(len(pairs))]
-            rho = float(spearmanr(pairs).statistic)
-            found.append(interval_of(rho, draws, len(pairs), self.bootstrap.level, True))
+            found.append(self.bootstrap.rank_correlation(*pairs.T))
             often = seen[seen["Prevalence"] >= seen["Prevalence"].quantile(0.75)]
             details.append(
                 f"{where}: rank correlation of prevalence and reliability {shown(found[-1], 2)} "

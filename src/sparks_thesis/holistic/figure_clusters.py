@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks_thesis.common.shown import COLOURS, bare
+from sparks_thesis.common.concept_figures import COLOURS, bare
 from sparks_thesis.common.style import PAGE, Drawing, style
 
 

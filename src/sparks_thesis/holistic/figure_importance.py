@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
-from sparks_thesis.common.shown import by_depth
+from sparks.stats import Bootstrap
+from sparks_thesis.common.concept_figures import by_depth
 from sparks_thesis.common.style import PAGE, Drawing, style
 
 METRICS = {

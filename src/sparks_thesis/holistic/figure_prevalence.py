@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import proportion
+from sparks.stats import proportion
 from sparks_thesis.common.style import PAGE, Drawing, style
 
 

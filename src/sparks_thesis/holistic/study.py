@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -34,15 +34,14 @@ from sparks.concepts.metrics import (
 from sparks.concepts.recorder import MetricRecorder
 from sparks.concepts.steering import most_important, shuffled, steer
 from sparks.concepts.tcav import everywhere, tcav
-from sparks.correlation import spearman
 from sparks.errors import SparksError
 from sparks.metrics.deletion import Deletion, Insertion
 from sparks.metrics.mufidelity import MuFidelity
 from sparks.models.classifier import Classifier
 from sparks.progress import progress
+from sparks.protocols import AttributionMethod, Explanation
+from sparks.stats import spearman
 from sparks.training.predict import predict
-
-Explain = Callable[[torch.nn.Module, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +90,7 @@ class HolisticStudy:
     dictionary: Method
     dictionaries: Mapping[str, Method]
     crops: Cropping
-    methods: Mapping[str, Explain]
+    methods: Mapping[str, AttributionMethod]
     sizes: Sequence[int]
     mufidelity: MuFidelity
     ranked_layers: int | None = None
@@ -264,15 +263,15 @@ class HolisticStudy:
         kept = logits[:, one.target] - one_logit(concepts, one)
         recorder.add({"LogitGap": kept.abs()}, one.index, "NMF", layer.name)
         for label, maps in explained.items():
-            values = {}
+            values, scored = {}, Explanation(head, u, target, maps)
             for name, kind in (("C-Deletion", Deletion), ("C-Insertion", Insertion)):
                 metric = kind(steps=concepts.k, output="logit", seed=self.seed)
-                values[name] = next(iter(metric(head, u, target, maps).values()))
-            fidelity = self.mufidelity(head, u, target, maps)
+                values[name] = next(iter(metric(scored).values()))
+            fidelity = self.mufidelity(scored)
             values["C-MuFidelity"] = next(iter(fidelity.values()))
             recorder.add(values, one.index, label, layer.name)
 
-    def methods_for(self, head: torch.nn.Module, u: Tensor) -> dict[str, Explain]:
+    def methods_for(self, head: torch.nn.Module, u: Tensor) -> dict[str, AttributionMethod]:
         """Return the methods that can explain `head`: some need a ReLU, which it may lack."""
 
         def refused(method: RectifiedBackward) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, Interval, shown
+from sparks.stats import Bootstrap, Interval, shown
 from sparks_thesis.common.table import Table
 
 METRICS = ("IdentitySpearman", "C-Deletion", "C-Insertion", "C-MuFidelity")

@@ -10,7 +10,8 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.utility.answers import BASELINE
-from sparks_thesis.common.style import PAGE, Drawing, look, style
+from sparks_thesis.common.methods import look
+from sparks_thesis.common.style import PAGE, Drawing, style
 from sparks_thesis.human_study.tables import rejected
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sparks.artifacts import atomic
+from sparks.artifacts import write_text
 from sparks.errors import SparksError
 
 FORMAT = "sparks-study-1"
@@ -68,8 +68,7 @@ class Key:
     def save(self, path: str | Path) -> None:
         """Write it as JSON."""
         text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
-        with atomic(path) as temporary:
-            temporary.write_text(text + "\n", "utf-8")
+        write_text(path, text + "\n")
 
     @staticmethod
     def load(path: str | Path) -> Key:

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sparks.artifacts import atomic_folder
 from sparks.checks import whole
 from sparks.errors import SparksError
 from sparks_thesis.common.images import Bytes, lit, save_webp, sheet
-from sparks_thesis.common.pages import STYLE, environment, whole_folder
+from sparks_thesis.common.pages import STYLE, environment
 from sparks_thesis.human_study.key import FORMAT, Asked, Key, Question
 from sparks_thesis.human_study.scenario import BASELINE, CONCEPTS, Scenario
 
@@ -86,7 +87,7 @@ def build_page(
         raise SparksError("the study has no scenario: name data sets and models in study.runs")
     digest = hashlib.sha256(b"".join(scenario.digest() for scenario in scenarios)).hexdigest()[:16]
     asked = {scenario.name: _asked(scenario) for scenario in scenarios}
-    with whole_folder(path) as folder:
+    with atomic_folder(path) as folder:
         data: dict[str, Any] = {
             "format": FORMAT,
             "id": digest,

@@ -12,7 +12,7 @@ from sparks_thesis.human_study.key import Key
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sparks.statistics import Bootstrap
+    from sparks.stats import Bootstrap
 
 COLUMNS = ("scenario", "condition", "metric", "session", "k", "mean", "low", "high", "n")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Interval, shown
+from sparks.stats import Interval, shown
 from sparks_thesis.common.table import Table
 
 # Of every row, in this order: metric, session (0: all), heading, digits, scale.

@@ -27,7 +27,7 @@ from sparks.data.imageset import ImageSet
 from sparks.errors import SparksError
 from sparks.models.classifier import Classifier
 from sparks.progress import progress
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.lens.links import class_vectors, cosines, in_plane
 from sparks_thesis.lens.reference import features, reference_layer
 

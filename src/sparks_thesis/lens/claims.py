@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sparks.statistics import (
+from sparks.stats import (
     Bootstrap,
     Interval,
     interval_of,

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sparks.artifacts import load_table, load_tensors, save_table
+from sparks.artifacts import atomic_folder, load_table, load_tensors, save_table
 from sparks.concepts.layer import Layer
 from sparks.concepts.recorder import MetricRecorder
-from sparks_thesis.common.pages import whole_folder
 from sparks_thesis.lens.atlas import ClassAtlas
 from sparks_thesis.lens.links import SimilarConcepts
 from sparks_thesis.lens.reference import Reference
@@ -43,7 +42,7 @@ def write_atlas(
     import pandas as pd
 
     recorder, known, atoms = MetricRecorder(), [], []
-    with whole_folder(path) as folder:
+    with atomic_folder(path) as folder:
         for one in classes:
             one.save(folder / _file(one.target))
             known.append((one.target, one.name, one.k, int(one.tensors["strategies"])))

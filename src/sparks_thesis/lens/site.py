@@ -23,10 +23,11 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sparks.artifacts import atomic_folder
 from sparks.errors import SparksError
 from sparks.progress import progress
 from sparks_thesis.common.images import save_webp
-from sparks_thesis.common.pages import STYLE, environment, whole_folder
+from sparks_thesis.common.pages import STYLE, environment
 from sparks_thesis.lens.folder import Atlas
 from sparks_thesis.lens.page import class_page, compare_page, concepts, sizes
 
@@ -87,7 +88,7 @@ def build_site(
         SparksError: when there is nothing to show, or the folder cannot be written.
     """
     shelves = _shelves(atlases)
-    with whole_folder(path) as folder:
+    with atomic_folder(path) as folder:
         _assets(folder, shelves)
         for shelf in shelves:
             _lists(folder, shelf)

@@ -12,7 +12,7 @@ from torch import Tensor
 from sparks.artifacts import load_tensors
 from sparks.concepts.covering import summary
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 
 if TYPE_CHECKING:
     import pandas as pd

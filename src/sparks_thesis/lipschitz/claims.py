@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sparks.statistics import Bootstrap, Interval, shown
+from sparks.stats import Bootstrap, Interval, shown
 from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
 
 TWIN = "_twin"

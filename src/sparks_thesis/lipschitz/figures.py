@@ -15,7 +15,7 @@ from sparks_thesis.common.style import PAGE, SIGNED, Drawing, style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from sparks_thesis.common.kept import Kept
+    from sparks_thesis.common.figure_data import FigureData
 
 TWIN = "_twin"
 
@@ -33,7 +33,7 @@ class Toy:
     def __post_init__(self) -> None:
         whole(self, 1, "steps")
 
-    def __call__(self, snowflakes: Sequence[Kept]) -> Drawing:
+    def __call__(self, snowflakes: Sequence[FigureData]) -> Drawing:
         """Draw the figure."""
         from matplotlib.figure import Figure
 
@@ -42,7 +42,7 @@ class Toy:
         if not snowflakes:
             raise SparksError("fig-lipschitz-toy needs the study snowflakes")
         kept = snowflakes[0]
-        metadata, arrays = kept.told, kept.arrays
+        metadata, arrays = kept.metadata, kept.arrays
         names = ["hkr_dense", "hkr_dense_twin"]
         with style():
             figure = Figure(figsize=(PAGE, 3.8), layout="constrained")
@@ -96,7 +96,7 @@ class LipschitzSaliency:
     def __post_init__(self) -> None:
         whole(self, 1, "rows")
 
-    def __call__(self, lipschitz_maps: Sequence[Kept]) -> Drawing:
+    def __call__(self, lipschitz_maps: Sequence[FigureData]) -> Drawing:
         """Draw the figure."""
         from matplotlib.figure import Figure
 
@@ -146,13 +146,13 @@ class Counterfactuals:
     def __post_init__(self) -> None:
         whole(self, 1, "rows")
 
-    def __call__(self, lipschitz_maps: Sequence[Kept]) -> Drawing:
+    def __call__(self, lipschitz_maps: Sequence[FigureData]) -> Drawing:
         """Draw the figure."""
         from matplotlib.figure import Figure
 
         pairs = _pairs(lipschitz_maps)
         pair = next((pair for pair in pairs if pair[0].model == self.model), pairs[0])
-        steps = pair[0].told["steps"]
+        steps = pair[0].metadata["steps"]
         with style():
             columns = len(steps) * len(pair) + len(pair) - 1
             width = PAGE
@@ -179,18 +179,18 @@ class Counterfactuals:
         return Drawing(figure, caption)
 
     @staticmethod
-    def _cell(axis: Axes, kept: Kept, row: int, column: int) -> None:
+    def _cell(axis: Axes, kept: FigureData, row: int, column: int) -> None:
         row = min(row, kept.arrays["walked"].shape[1] - 1)
         _picture(axis, kept.arrays["walked"][column, row])
         logits = kept.arrays["logits"][column, row]
         seen = int(logits.argmax())
         weight = "bold" if seen != int(kept.arrays["target"][row]) else "normal"
-        text = f"{kept.told['classes'][seen]}: {logits[seen]:.2f}"
+        text = f"{kept.metadata['classes'][seen]}: {logits[seen]:.2f}"
         axis.set_xlabel(text, fontsize=6, fontweight=weight, labelpad=1)
         axis.set(xticks=[], yticks=[])
 
 
-def _pairs(kept: Sequence[Kept]) -> list[list[Kept]]:
+def _pairs(kept: Sequence[FigureData]) -> list[list[FigureData]]:
     """Each network with its baseline, of the smallest seed, data set after data set."""
     found = {(k.dataset, k.model): k for k in sorted(kept, key=lambda k: -k.seed)}
     pairs = [

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from sparks.correlation import spearman
+from sparks.engine.outputs import adversarial_margin
 from sparks.lipschitz.attack import smallest_perturbation
 from sparks.lipschitz.bound import largest_gradient, layer_norms
-from sparks.lipschitz.certificate import certified_radius, class_margin
+from sparks.lipschitz.certificate import certified_radius
 from sparks.lipschitz.counterfactual import counterfactuals, one_step_error
 from sparks.lipschitz.export import plain
+from sparks.stats import spearman
 
 
 def geometry(
@@ -43,16 +44,20 @@ def geometry(
         the direction of steepest descent of the class's margin (NaN where the margin is flat).
     """
     exact, inputs = plain(model).double(), x.double()
-    margin = class_margin(exact)
+
+    def margin(z: Tensor) -> Tensor:
+        """Return the margin to another class, (N,): 0 or less once changed."""
+        return -adversarial_margin(exact(z), target)
+
     norms = layer_norms(model, tuple(x.shape[1:]))
     values = one_step_error(exact, inputs, target)
     values["LargestGradient"] = largest_gradient(exact, inputs, target, rounds, seed)
     values["LipschitzBound"] = torch.full((len(x),), math.prod(norms.values()))
     values["CertifiedRadius"] = certified_radius(model, inputs)
-    delta = smallest_perturbation(lambda z: margin(z, target), inputs, steps, restarts, seed)
+    delta = smallest_perturbation(margin, inputs, steps, restarts, seed)
     values["AttackNorm"] = delta.flatten(1).norm(dim=1)
     start = inputs.clone().requires_grad_()
-    (slope,) = torch.autograd.grad(margin(start, target).sum(), start)
+    (slope,) = torch.autograd.grad(margin(start).sum(), start)
     values["AttackCosine"] = _cosine(-slope.flatten(1), delta.flatten(1))
     return {name: value.detach().double().cpu() for name, value in values.items()}
 

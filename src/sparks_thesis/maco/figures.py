@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
-from sparks_thesis.common.shown import bare, picture
+from sparks.stats import Bootstrap
+from sparks_thesis.common.concept_figures import bare, picture
 from sparks_thesis.common.style import PAGE, Drawing, style
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from sparks_thesis.common.kept import Kept
+    from sparks_thesis.common.figure_data import FigureData
 
 NATURAL = "natural images"
 # One colour a method, distinguishable by colour-blind readers (Okabe & Ito).
@@ -45,7 +45,7 @@ class Spectrum:
 
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
-    def __call__(self, maco_pictures: Sequence[Kept], scores: pd.DataFrame) -> Drawing:
+    def __call__(self, maco_pictures: Sequence[FigureData], scores: pd.DataFrame) -> Drawing:
         """Draw the figure: a row a model."""
         from matplotlib.figure import Figure
 
@@ -56,7 +56,7 @@ class Spectrum:
             figure: Any = Figure(figsize=(PAGE, 2.5 * rows + 0.5), layout="constrained")
             axes = figure.subplots(rows, 2, squeeze=False, width_ratios=[1.5, 1])
             for (left, right), kept in zip(axes, maco_pictures, strict=True):
-                names = [NATURAL, *kept.told["methods"]]
+                names = [NATURAL, *kept.metadata["methods"]]
                 self._curves(left, kept, names)
                 self._shares(right, _of(scores, kept), names)
                 left.set_title(f"{kept.model} on {kept.dataset}", loc="left")
@@ -76,7 +76,7 @@ class Spectrum:
         return Drawing(figure, caption)
 
     @staticmethod
-    def _curves(axis: Axes, kept: Kept, names: Sequence[str]) -> None:
+    def _curves(axis: Axes, kept: FigureData, names: Sequence[str]) -> None:
         for name in names:
             known = {"lw": 2.0, "zorder": 5} if name == NATURAL else {"lw": 1.2}
             frequencies, power = kept.arrays[f"frequencies.{name}"], kept.arrays[f"power.{name}"]
@@ -103,12 +103,13 @@ class Spectrum:
 class Grid:
     """Visualisations of the first model's features: a column each, one row per method."""
 
-    def __call__(self, maco_pictures: Sequence[Kept]) -> Drawing:
+    def __call__(self, maco_pictures: Sequence[FigureData]) -> Drawing:
         """Draw the figure."""
         from matplotlib.figure import Figure
 
         kept = _first(maco_pictures, "fig-maco-grid")
-        methods = list(kept.told["methods"])
+        metadata = kept.metadata
+        methods = list(metadata["methods"])
         rows = ["example", methods[0], f"{methods[0]} + α", *methods[1:]]
         counts = [len(kept.arrays[f"{kind}.{methods[0]}"]) for kind in KINDS]
         columns, width = sum(counts), PAGE - 1.2
@@ -130,24 +131,24 @@ class Grid:
                 part.suptitle(KINDS[kind], fontsize=8, fontweight="bold")
         caption = (
             f"Feature visualisation of {kept.model} on {kept.dataset}: class logits, channels of "
-            f"the layer {kept.told['layer']}, and concepts (directions) that CRAFT finds there for "
-            f"the class {kept.told['concept_class']}, drawn by each method from the same seed. "
-            "Example: the test image (for concepts: the training crop) with the largest response. "
-            "α: transparency from the gradients accumulated over the ascent, on white. Each "
-            "picture is shown from its 1st to its 99th percentile, as in the released codes. The "
-            "paper's grids show ImageNet models; here the choice is fixed in advance: the first "
-            "classes, equally spaced channels, and the most frequent concepts."
+            f"the layer {kept.metadata['layer']}, and concepts (directions) that CRAFT finds there "
+            f"for the class {kept.metadata['concept_class']}, drawn by each method from the same "
+            "seed. Example: the test image (for concepts: the training crop) with the largest "
+            "response. α: transparency from the gradients accumulated over the ascent, on white. "
+            "Each picture is shown from its 1st to its 99th percentile, as in the released codes. "
+            "The paper's grids show ImageNet models; here the choice is fixed in advance: the "
+            "first classes, equally spaced channels, and the most frequent concepts."
         )
         return Drawing(figure, caption)
 
     @staticmethod
-    def _titles(kept: Kept, kind: str) -> list[str]:
+    def _titles(kept: FigureData, kind: str) -> list[str]:
         """Return the titles of columns, padded to equally many lines so that rows are level."""
-        classes = [str(name).replace("+", "+\n") for name in kept.told["classes"]]
+        classes = [str(name).replace("+", "+\n") for name in kept.metadata["classes"]]
         titles = {
             "logit": classes,
-            "channel": kept.told["channels"],
-            "concept": kept.told["concepts"],
+            "channel": kept.metadata["channels"],
+            "concept": kept.metadata["concepts"],
         }
         lines = max(name.count("\n") for name in classes)
         return ["\n" * (lines - str(title).count("\n")) + str(title) for title in titles[kind]]
@@ -157,12 +158,13 @@ class Grid:
 class Inversion:
     """Pictures with the activations of given images, for the first model."""
 
-    def __call__(self, maco_pictures: Sequence[Kept]) -> Drawing:
+    def __call__(self, maco_pictures: Sequence[FigureData]) -> Drawing:
         """Draw the figure."""
         from matplotlib.figure import Figure
 
         kept = _first(maco_pictures, "fig-maco-inversion")
-        methods, first = self._different(kept), kept.told["methods"][0]
+        methods, first = self._different(kept), kept.metadata["methods"][0]
+        layer = kept.metadata["layer"]
         images = kept.arrays["inverted"]
         columns = ["image", first, "α", f"{first} + α", *methods[1:]]
         with style():
@@ -183,7 +185,7 @@ class Inversion:
                 axis.set_title(_label(column).replace(", ", ",\n"))
         caption = (
             f"Feature inversion: pictures that give {kept.model} on {kept.dataset} the activations "
-            f"of an image at the layer {kept.told['layer']}, at every place, by each method. The "
+            f"of an image at the layer {layer}, at every place, by each method. The "
             "network sees the whole picture in each step, with the noise of MACO, because places "
             "correspond only without crops; the picture starts from noise, and the activations "
             "are the only information about the image. α: gradients accumulated over the ascent, "
@@ -193,17 +195,17 @@ class Inversion:
         return Drawing(figure, caption)
 
     @staticmethod
-    def _different(kept: Kept) -> list[str]:
+    def _different(kept: FigureData) -> list[str]:
         """Return the methods without those whose pictures equal another's."""
         found: list[str] = []
-        for name in kept.told["methods"]:
+        for name in kept.metadata["methods"]:
             own = kept.arrays[f"inversion.{name}"]
             if not any(np.array_equal(own, kept.arrays[f"inversion.{other}"]) for other in found):
                 found.append(name)
         return found
 
 
-def _row(kept: Kept, kind: str, row: str) -> NDArray[Any]:
+def _row(kept: FigureData, kind: str, row: str) -> NDArray[Any]:
     """Return pictures of one method, on white where transparent if it is called "… + α"."""
     name = row.removesuffix(" + α")
     shown = kept.arrays[f"{kind}.{name}"]
@@ -214,13 +216,13 @@ def _row(kept: Kept, kind: str, row: str) -> NDArray[Any]:
     return on_white
 
 
-def _first(pictures: Sequence[Kept], item: str) -> Kept:
+def _first(pictures: Sequence[FigureData], item: str) -> FigureData:
     if not pictures:
         raise SparksError(f"{item} needs the study maco: no model was drawn")
     return pictures[0]
 
 
-def _of(scores: pd.DataFrame, kept: Kept) -> pd.DataFrame:
+def _of(scores: pd.DataFrame, kept: FigureData) -> pd.DataFrame:
     return scores[(scores["dataset"] == kept.dataset) & (scores["model"] == kept.model)]
 
 

@@ -14,7 +14,7 @@ from sparks.concepts.classes import Classified
 from sparks.concepts.craft import Concepts, Craft
 from sparks.concepts.recorder import MetricRecorder
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks.visualization.crops import Crops, resize
 from sparks.visualization.evaluators import NATURAL, Evaluator, Evaluators
 from sparks.visualization.objectives import channels, inversion, logits

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from sparks.statistics import proportion, shown
+from sparks.stats import proportion, shown
 from sparks_thesis.common.table import Table
 
 KEYS = ["dataset", "model", "seed"]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.stability.scores import METRICS as OF_FOLDS
-from sparks.statistics import Bootstrap, kendall_tau
+from sparks.stats import Bootstrap, kendall_tau
 from sparks_thesis.common.table import Table
 from sparks_thesis.harmonization.tables import of_networks
 from sparks_thesis.stability.scored import Scored

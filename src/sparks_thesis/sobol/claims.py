@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from sparks.statistics import Bootstrap, Interval
+from sparks.stats import Bootstrap, Interval
 from sparks_thesis.common.verdict import Outcome, Verdict, above, all_of, judged, not_run
 
 # Deletion is better when lower; the others when higher.

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sparks.statistics import Bootstrap, Interval, interval_of, shown
+from sparks.stats import Bootstrap, Interval, interval_of, shown
 from sparks_thesis.common.verdict import Verdict, above, judged, not_run
 from sparks_thesis.sobol.claims import SIGN
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from sparks.statistics import Bootstrap, shown
+from sparks.stats import Bootstrap, shown
 from sparks_thesis.common.verdict import Verdict, above, judged, not_run
 
 DEFAULT = ("sobol, scrambled", "jansen")

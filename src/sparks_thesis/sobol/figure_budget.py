@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
-from sparks_thesis.common.style import PAGE, Drawing, look, style
+from sparks.stats import Bootstrap
+from sparks_thesis.common.methods import look
+from sparks_thesis.common.style import PAGE, Drawing, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sparks_thesis.common.style import PAGE, Drawing, look, overlay, style
+from sparks_thesis.common.figure_data import FigureData
+from sparks_thesis.common.methods import look
+from sparks_thesis.common.style import PAGE, Drawing, overlay, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,32 +21,16 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Steps:
-    """The steps of one explanation, and what it explains.
-
-    Attributes:
-        dataset: name of the data set.
-        model: name of the model.
-        explained: name of the class explained.
-        credit: photographer and licence of the image, where they are known.
-        tensors: see `sparks.attribution.steps`, as arrays.
-    """
-
-    dataset: str
-    model: str
-    explained: str
-    tensors: Arrays
-    credit: str = ""
-
-
-@dataclass(frozen=True)
 class Walkthrough:
     """Masks, masked inputs, scores, indices and their difference, of the largest of the images."""
 
-    def __call__(self, walkthrough: list[Steps]) -> Drawing:
-        """Draw the figure."""
-        steps = max(walkthrough, key=lambda one: one.tensors["image"].shape[-1])
-        kept = steps.tensors
+    def __call__(self, walkthrough: list[FigureData]) -> Drawing:
+        """Draw the figure from the arrays of `sparks.attribution.steps`.
+
+        Their metadata names the class that is "explained", and the "credit" of a photograph.
+        """
+        steps = max(walkthrough, key=lambda one: one.arrays["image"].shape[-1])
+        kept = steps.arrays
         with style():
             figure, shown, below = self._canvas(len(kept["rows"]))
             self._masked(shown, kept)
@@ -137,13 +123,14 @@ class Walkthrough:
         axis.set(title="a cell a point", xlabel="S", ylabel="ST")
 
     @staticmethod
-    def _caption(steps: Steps, cells: Mapping[str, NDArray[Any]]) -> str:
-        kept = steps.tensors
+    def _caption(steps: FigureData, cells: Mapping[str, NDArray[Any]]) -> str:
+        kept, credit = steps.arrays, steps.metadata.get("credit", "")
+        shown = steps.metadata["explained"]
         total, first, between = (float(np.nansum(values)) for values in cells.values())
         side, points = round(len(kept["total"]) ** 0.5), int(kept["points"][0])
         return (
             f"One Sobol explanation, step by step: an image of {steps.dataset}, class "
-            f"{steps.explained} as {steps.model} predicts it. Above: masks of the design (white "
+            f"{shown} as {steps.model} predicts it. Above: masks of the design (white "
             "keeps, black removes) and the masked inputs with their logits. C⁽ⁱ⁾ is A with cell i "
             "(outlined) from B, for the cells with the largest and the smallest total index. "
             f"Below: logits of all {len(kept['scores']):,} masked inputs (line: the image itself), "
@@ -152,7 +139,7 @@ class Walkthrough:
             f"with its 95% bootstrap intervals. The indices sum to {total:.2f} (total) and "
             f"{first:.2f} (first order): {between:.2f} is due to interactions, counted once for "
             "each cell in them. The paper's default is N = 32; the error of the difference "
-            f"shrinks with N.{f' Photograph: {steps.credit}.' if steps.credit else ''}"
+            f"shrinks with N.{f' Photograph: {credit}.' if credit else ''}"
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, kendall_tau
+from sparks.stats import Bootstrap, kendall_tau
 from sparks_thesis.common.by_method import caution, images, laid_out, means
 from sparks_thesis.common.table import Table
 

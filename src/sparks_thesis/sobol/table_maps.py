@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.common.by_method import caution, images, laid_out, means
 from sparks_thesis.common.table import Table
 

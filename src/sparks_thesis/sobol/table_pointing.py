@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Interval, proportion, shown
+from sparks.stats import Interval, proportion, shown
 from sparks_thesis.common.table import Table
 
 KEYS = ["dataset", "model", "method"]

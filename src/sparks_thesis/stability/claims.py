@@ -9,8 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from sparks.stability.scores import Estimate, Floats
-from sparks.statistics import Bootstrap, shown
+from sparks.stats import Bootstrap, Estimate, Floats, shown
 from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
 from sparks_thesis.stability.scored import KINDS, Scored
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from sparks.stability.scores import Estimate
-from sparks.statistics import Bootstrap, Interval
+from sparks.stats import Bootstrap, Estimate, Interval, spearman
 from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
 from sparks_thesis.stability.claims import METRICS, SEVEN, judge, lead
 from sparks_thesis.stability.figure_distances import KINDS, NAMES, curves, falls
@@ -101,14 +100,15 @@ class DistancesMonotone:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on rows with metric "MapDistance"; only the noise in them is sampled."""
-        from scipy.stats import spearmanr
+        import torch
 
         rows = curves(table)
         if rows.empty:
             return not_run("the distances were not measured")
         outcomes, effects, failing = [], [], []
         for (kind, name), curve in rows.groupby(["kind", "method"], sort=False):
-            rho = float(spearmanr(curve["amount"], curve["mean"]).statistic)
+            amount, mean = (torch.tensor(curve[[c]].to_numpy().T) for c in ("amount", "mean"))
+            rho = float(spearman(amount, mean))
             grows = not falls(curve)
             holds = grows and rho > self.correlation
             outcome = Outcome.REPLICATED if holds else Outcome.CONTRADICTED

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, Interval
-from sparks_thesis.common.style import PAGE, Drawing, look, style
-from sparks_thesis.stability.scored import KINDS, METHODS, Scored
+from sparks.stats import Bootstrap, Interval
+from sparks_thesis.common.methods import in_order, look
+from sparks_thesis.common.style import PAGE, Drawing, style
+from sparks_thesis.stability.scored import KINDS, Scored
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +67,7 @@ class Degradation:
                 for axis in axes.flat
                 for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
             }
-            order = sorted(handles, key=lambda m: (METHODS.index(m) if m in METHODS else 99, m))
+            order = in_order(handles)
             figure.legend(
                 [handles[method] for method in order], order, loc="outside lower center", ncols=6,
                 frameon=False,

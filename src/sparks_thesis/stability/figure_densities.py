@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.common.style import PAGE, Drawing, style
 from sparks_thesis.stability.scored import Scored
 

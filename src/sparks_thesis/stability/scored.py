@@ -11,15 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sparks.stability.scores import METRICS, Estimate, Floats, Pairs, estimate, resampled
-from sparks.statistics import Bootstrap
+from sparks.stability.scores import METRICS, Pairs, estimate
+from sparks.stats import Bootstrap, Estimate, Floats
+from sparks_thesis.common.methods import in_order
 from sparks_thesis.stability.rows import EQUAL, HELD_OUT, UNEQUAL, condition
 
 KINDS = ("weights randomised", "labels switched")  # of degradation, as in the published tables
-METHODS = (
-    "Saliency", "GradientInput", "IntegratedGradients", "SmoothGrad", "GradCAM", "GradCAM++",
-    "RISE", "Sobol", "HSIC", "Input", "Random",
-)  # fmt: skip
 KEYS = ["dataset", "model", "condition", "method"]
 
 
@@ -68,7 +65,7 @@ class Scored:
     @cached_property
     def _weights(self) -> dict[tuple[str, str], Floats]:
         return {
-            key: resampled((1000 * i["seed"] + i["fold"]).to_numpy(), self.bootstrap)
+            key: self.bootstrap.counts((1000 * i["seed"] + i["fold"]).to_numpy())
             for key, i in self.images.items()
         }
 
@@ -123,9 +120,7 @@ class Scored:
     def methods(self, dataset: str, model: str) -> list[str]:
         """List the methods that were run on a model, in the order of every table."""
         rows = self.table[(self.table["dataset"] == dataset) & (self.table["model"] == model)]
-        found = set(rows["method"]) - {""}
-        known = [method for method in METHODS if method in found]
-        return known + sorted(found - set(known))
+        return in_order(set(rows["method"]) - {""})
 
     def undefined(self, condition: str | None = None) -> str:
         """Say where S₌ or S≠ is empty, or distances are left out; empty where nowhere.

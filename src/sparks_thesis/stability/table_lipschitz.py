@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, Interval, shown
+from sparks.stats import Bootstrap, Interval, shown
+from sparks_thesis.common.methods import in_order
 from sparks_thesis.common.table import Table
-from sparks_thesis.stability.scored import METHODS, Scored
+from sparks_thesis.stability.scored import Scored
 from sparks_thesis.stability.tables import accuracies
 
 METRICS = ("MeGe", "ReCo")
@@ -67,7 +68,7 @@ class StabilityLipschitz:
                 (self.published_as.get(r["model"], r["model"]), r["metric"], r["method"]): r
                 for r in rows.to_dict("records")
             }
-            for method in [m for m in METHODS if m in set(rows["method"])]:
+            for method in in_order(rows["method"]):
                 text = {"dataset": str(dataset), "method": method}
                 for model, heading in self.models.items():
                     for metric in METRICS:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.stability.scores import METRICS
-from sparks.statistics import Bootstrap, Interval, kendall_tau, shown
+from sparks.stats import Bootstrap, Interval, kendall_tau, shown
 from sparks_thesis.common.table import Table
 from sparks_thesis.stability.rows import FOLD_ACCURACY
 from sparks_thesis.stability.scored import Scored

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sparks.statistics import Bootstrap, shown
+from sparks.stats import Bootstrap, shown
 from sparks_thesis.common.runs import of_run, runs
 from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from sparks.statistics import Bootstrap, Interval, shown
+from sparks.stats import Bootstrap, Interval, shown
 from sparks.utility.answers import CONTROL
 from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
 from sparks_thesis.utility.proxies import COMPLEXITY, FAITHFULNESS, SIMILARITY

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sparks.statistics import Bootstrap
-from sparks.utility.answers import CONTROL
-from sparks_thesis.common.style import PAGE, Drawing, look, style
+from sparks.stats import Bootstrap
+from sparks.utility.answers import BASELINE
+from sparks_thesis.common.methods import in_order, look
+from sparks_thesis.common.style import PAGE, Drawing, style
 from sparks_thesis.utility.proxies import COMPLEXITY, FAITHFULNESS, PROXIES, SIMILARITY
 from sparks_thesis.utility.published import ALL_SCENARIOS
-from sparks_thesis.utility.scored import CONCEPTS, PEOPLE, SIX, Scored
+from sparks_thesis.utility.scored import PEOPLE, Scored, ordered
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +82,7 @@ class UtilityK:
 
     def _curves(self, axis: Axes, rows: pd.DataFrame, step: int, title: str) -> None:
         rows = rows[rows["metric"] == "UtilityK"]
-        conditions = [c for c in (CONTROL, *SIX, CONCEPTS) if c in set(rows["condition"])]
+        conditions = ordered(set(rows["condition"]) - {BASELINE})
         for place, condition in enumerate(conditions):
             one = rows[rows["condition"] == condition].sort_values("session")
             shift = (place - len(conditions) / 2) * 0.045 * step  # else intervals cover each other
@@ -135,8 +136,8 @@ class Proxies:
                 line[0].set_ylabel(f"{source}\nUtility")
             for axis, proxy in zip(axes[1], PROXIES, strict=True):
                 axis.set_xlabel(LABELS[proxy])
-            self._legend(figure)
-        return Drawing(figure, self._caption())
+            self._legend(figure, scored)
+        return Drawing(figure, self._caption(scored))
 
     def _points(
         self, axis: Axes, scored: Scored, source: str, proxy: str, names: Sequence[str]
@@ -166,18 +167,19 @@ class Proxies:
             )  # fmt: skip
         axis.axhline(1, color="k", lw=0.6, ls=":")
 
-    def _legend(self, figure: object) -> None:
+    def _legend(self, figure: object, scored: Scored) -> None:
         from matplotlib.lines import Line2D
 
         handles = [
             Line2D([], [], ls="", color="0.3", marker=look(method)["marker"], label=method)
-            for method in SIX
+            for method in in_order(set(scored.points["method"]))
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)  # type: ignore[attr-defined]
 
-    def _caption(self) -> str:
+    def _caption(self, scored: Scored) -> str:
+        count = scored.points["method"].nunique()
         return (
-            "Utility of the six methods (marks) in each scenario (colours) against three measures "
+            f"Utility of {count} methods (marks) in each scenario (colours) against three measures "
             "that need no people; r: Pearson's correlation, over methods. Above: points read from "
             "the paper's figures 4 to 6 (Colin et al. 2022; one complexity of Husky vs Wolf is "
             "hidden there). Below: simulated meta-predictors and our maps, no person; complexity "

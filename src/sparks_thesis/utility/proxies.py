@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sparks.metrics import Complexity, Deletion
+from sparks.metrics import Complexity, Deletion, Explanation
 from sparks.models import Classifier
 from sparks_thesis.utility.cells import Floats
 from sparks_thesis.utility.learners import Ints
@@ -31,8 +31,8 @@ def of_maps(
     maps: Tensor,
 ) -> dict[str, Tensor]:
     """Return Faithfulness, in [0, 1] for probabilities, and JPEG bytes a pixel, (N,) each."""
-    area = deletion(model, x, target, maps)["Deletion"]
-    size = complexity(None, x, target, maps)["JPEGSize"]
+    scored = Explanation(model, x, target, maps)
+    area, size = deletion(scored)["Deletion"], complexity(scored)["JPEGSize"]
     return {FAITHFULNESS: 1 - area, COMPLEXITY: size / maps[0].numel()}
 
 

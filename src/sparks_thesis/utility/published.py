@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from sparks.artifacts import TIDY
+from sparks.stats import correlation
 from sparks.utility.answers import BASELINE
-from sparks.utility.comparisons import correlation, eta2_of
+from sparks.utility.comparisons import eta2_of
 from sparks.utility.measures import trapezoid, utility, utility_k
 from sparks_thesis.utility.proxies import PROXIES, SIMILARITY
 

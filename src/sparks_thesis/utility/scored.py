@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,10 +11,11 @@ import pandas as pd
 
 from sparks.artifacts import TIDY
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, Interval
-from sparks.utility.answers import BASELINE, sessions_of
-from sparks.utility.comparisons import Anova, anova, correlation, tukey
+from sparks.stats import Bootstrap, Interval, correlation
+from sparks.utility.answers import BASELINE, CONTROL, sessions_of
+from sparks.utility.comparisons import Anova, anova, tukey
 from sparks.utility.measures import summary
+from sparks_thesis.common.methods import in_order
 from sparks_thesis.utility.proxies import PROXIES
 from sparks_thesis.utility.published import ALL_SCENARIOS, PRINTED, VARIANT
 
@@ -30,6 +31,13 @@ PEOPLE = {
     "rule": "Leaves",
     "hard": "ImageNet Kit fox vs Red fox",
 }
+
+
+def ordered(conditions: Set[str]) -> list[str]:
+    """Sort conditions: the baseline, the control, the methods in their order, and concepts."""
+    rest = conditions - {BASELINE, CONTROL, CONCEPTS}
+    every = (BASELINE, CONTROL, *in_order(rest), CONCEPTS)
+    return [condition for condition in every if condition in conditions]
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,11 @@ class Scored:
         order = list(self.scenarios.values())
         return sorted(found, key=lambda n: order.index(_data(n)) if _data(n) in order else 99)
 
+    def methods(self, name: str) -> set[str]:
+        """Labels of the methods whose maps were shown in a simulated scenario."""
+        shown = self.measured.loc[self.measured["scenario"] == name, "condition"]
+        return set(shown) - {BASELINE, CONTROL, CONCEPTS}
+
     def named(self, role: str) -> str | None:
         """Return the simulated scenario that asks what `role` says; None if it was not run."""
         wanted = self.scenarios.get(role)
@@ -118,7 +131,7 @@ class Scored:
     @cached_property
     def of_the_paper(self) -> pd.DataFrame:
         """`sessions` of the paper's conditions: what is shown beside them changes no test."""
-        return self.sessions[self.sessions["condition"] != CONCEPTS]
+        return self.sessions[self.sessions["condition"].isin([BASELINE, CONTROL, *SIX])]
 
     def anova(self, name: str) -> Anova:
         """Analyse the variance of a simulated scenario, over the paper's conditions."""
@@ -127,7 +140,8 @@ class Scored:
     def tukey(self, name: str) -> pd.Series:
         """Return condition → Tukey's p against the baseline, in a simulated scenario.
 
-        That of concepts is from a test of all conditions, the others' of the paper's.
+        Those of the paper's conditions are from a test of these alone, all others from a test of
+        all conditions.
         """
         everyone, paper = (
             tukey(rows, name).set_index("condition")["p"]
@@ -138,7 +152,7 @@ class Scored:
 
     @cached_property
     def points(self) -> pd.DataFrame:
-        """Utility and proxies of the six methods: source, scenario, method, proxy, value, utility.
+        """Utility and proxies of each method: source, scenario, method, proxy, value, utility.
 
         `source` is "people" (published points) or "simulated".
         """
@@ -147,7 +161,7 @@ class Scored:
             model, data = name.split(" on ")
             own = (self.simulated["dataset"] == data) & (self.simulated["model"] == model)
             means = self.simulated[own].groupby(["method", "metric"])["value"].mean()
-            for method in SIX:
+            for method in in_order(self.methods(name)):
                 for proxy in PROXIES:
                     value = means.get((method, proxy), float("nan"))
                     utility = self.utility(name, method).mean

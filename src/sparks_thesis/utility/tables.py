@@ -9,14 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from sparks.statistics import Bootstrap, Interval, shown
+from sparks.stats import Bootstrap, Interval, shown
 from sparks.utility.answers import BASELINE, CONTROL
 from sparks.utility.measures import ALL
 from sparks_thesis.common.table import Table
 from sparks_thesis.utility.published import FROM_F, MEAN_RATIO, PRINTED, TRAPEZOID
-from sparks_thesis.utility.scored import CONCEPTS, PEOPLE, SIX, Scored
-
-ORDER = (BASELINE, CONTROL, *SIX)
+from sparks_thesis.utility.scored import PEOPLE, SIX, Scored, ordered
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class Utility:
         """Return the numbers of simulated participants in one scenario, with Utility by kind."""
         together = scored.measured[scored.measured["scenario"] == name]
         p = scored.tukey(name)
-        conditions = [c for c in (*ORDER, CONCEPTS) if c in set(together["condition"])]
+        conditions = ordered(set(together["condition"]))
         rows = []
         for condition in conditions:
             own = together[together["condition"] == condition]
@@ -97,7 +95,7 @@ def _people(scored: Scored, name: str) -> list[dict[str, Any]]:
     rows = scored.people[scored.people["dataset"] == name]
     value = rows.set_index(["metric", "method", "condition"])["value"].to_dict()
     found = []
-    for method in ORDER:
+    for method in (BASELINE, CONTROL, *SIX):
         row = {"who": "people", "scenario": name, "condition": method}
         row |= {
             f"session {s}": value[("MetaPredictorAccuracy", method, f"session {s}")]

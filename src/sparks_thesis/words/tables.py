@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, Interval, proportion, shown
+from sparks.stats import Bootstrap, Interval, proportion, shown
 from sparks_thesis.common.table import Table
 
 # metric → heading

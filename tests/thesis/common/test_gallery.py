@@ -6,7 +6,7 @@ import torch
 
 from sparks.data import ImageSet
 from sparks.errors import SparksError
-from sparks_thesis.common.explained import Explained
+from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.common.gallery import Gallery
 from sparks_thesis.common.style import save
 
@@ -25,8 +25,9 @@ def images(with_parts, side=8):
 
 
 def explained(method, scale, dataset="known"):
-    maps = scale * torch.linspace(-1, 1, 64).reshape(1, 8, 8).repeat(6, 1, 1)
-    return Explained(dataset, "net", method, maps, torch.tensor([0, 1, 0, 0, 1, 0]))
+    maps = np.float32(scale) * np.linspace(-1, 1, 64, dtype=np.float32).reshape(1, 8, 8)
+    arrays = {"maps": maps.repeat(6, 0), "target": np.array([0, 1, 0, 0, 1, 0])}
+    return FigureData(dataset, "net", arrays, {}, method=method)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.common.table import Table
 from sparks_thesis.common.verdict import Outcome, Verdict
 from sparks_thesis.overview.table_claims import Claims

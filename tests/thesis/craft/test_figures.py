@@ -6,7 +6,8 @@ import pytest
 from matplotlib.text import Text
 
 from sparks.errors import SparksError
-from sparks_thesis.common.shown import Shown, by_depth
+from sparks_thesis.common.concept_figures import by_depth
+from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.craft.figure_class import CraftClass
 from sparks_thesis.craft.figure_deletion import CraftDeletion
 from sparks_thesis.craft.figure_mistake import CraftMistake
@@ -59,7 +60,7 @@ def shown(wrong=True, recursion=True):
     told = {"shown": "disc+star", "wrong": wrong}
     for name in ("unified", "mistake"):
         told |= {f"{name}_predicted": "ring+star", f"{name}_label": "disc+cross"}
-    return Shown("chimera", "convnet", told, arrays)
+    return FigureData("chimera", "convnet", arrays, told)
 
 
 def texts(figure):

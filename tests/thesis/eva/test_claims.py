@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.common.verdict import Outcome
 from sparks_thesis.eva.claims import (
     BoundSound,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sparks.errors import SparksError
-from sparks_thesis.common.kept import Kept
+from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.eva.figure_exploration import Exploration
 from sparks_thesis.eva.figure_targeted import Targeted
 
@@ -13,7 +13,7 @@ RNG = np.random.default_rng(0)
 
 def kept(**arrays):
     told = {"config": {"studies.eva": {"detailed": {"toward": 0.2}}}}
-    return Kept("digits", "mlp", 0, told, arrays)
+    return FigureData("digits", "mlp", arrays, told)
 
 
 def explored():

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.eva.tables import Benchmark, ByBound
 
 PUBLISHED = pd.read_csv("config/published/fel2023eva_table1.csv")

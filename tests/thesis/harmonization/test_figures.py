@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 
 from sparks.errors import SparksError
-from sparks_thesis.common.kept import Kept
+from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.harmonization.figures import AlignmentTradeoff, HarmonizedGallery, HumanFeatures
 from sparks_thesis.lipschitz.figures import Counterfactuals, LipschitzSaliency, Toy
 
 
 def kept(model, seed=0, dataset="d", **arrays):
     told = {"classes": ["a", "b"], "steps": [0, 1], "inner": 1.0, "outer": 2.0, "order": 1}
-    return Kept(dataset, model, seed, told, arrays)
+    return FigureData(dataset, model, arrays, told, seed)
 
 
 def aligned(model, seed=0):

@@ -14,7 +14,7 @@ from simulated_people import answered
 
 from sparks.artifacts import save_table
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks.utility import session_accuracies
 from sparks_thesis.human_study import Limits, measure, read_answers
 from sparks_thesis.human_study.answers import COLUMNS, LARGEST, folder_digest

@@ -4,7 +4,7 @@ import pytest
 from simulated_people import answered
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.human_study import Limits, measure, read_answers
 from sparks_thesis.human_study.figures import StudyK
 from sparks_thesis.human_study.tables import Study

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from sparks.artifacts import atomic_folder
 from sparks.concepts import NMF, Craft, Layer, RandomCrops
 from sparks.concepts.classes import Classified
 from sparks.errors import SparksError
-from sparks_thesis.common.pages import whole_folder
 from sparks_thesis.lens import Atlas, ClassAtlas, write_atlas
 from sparks_thesis.lens.links import SimilarConcepts, class_vectors, cosines, in_plane
 
@@ -157,11 +157,11 @@ def test_a_row_of_zeros_has_cosine_zero():
 
 def test_a_failed_folder_leaves_the_old_one(tmp_path):
     target = tmp_path / "folder"
-    with whole_folder(target) as folder:
+    with atomic_folder(target) as folder:
         (folder / "page").write_text("old")
 
     def fail():
-        with whole_folder(target) as folder:
+        with atomic_folder(target) as folder:
             (folder / "page").write_text("new")
             raise ValueError("stopped")
 

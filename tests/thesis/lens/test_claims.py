@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.common.verdict import Outcome
 from sparks_thesis.lens.claims import (
     FewConcepts,

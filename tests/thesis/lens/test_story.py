@@ -6,7 +6,7 @@ import torch
 
 from sparks.artifacts import save_tensors
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.lens import build_site
 from sparks_thesis.lens.story import tell
 

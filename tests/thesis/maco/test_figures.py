@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sparks.errors import SparksError
-from sparks_thesis.common.kept import Kept
+from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.maco.figures import Grid, Inversion, Spectrum, _row
 
 METHODS = ["MACO", "Fourier", "my own"]
@@ -24,9 +24,8 @@ def kept():
         arrays[f"frequencies.{name}"] = np.array([0.1, 0.2, 0.4])
         arrays[f"power.{name}"] = generator.random(3) + 0.1
     told = {"classes": ["a+b", "c"], "channels": [0, 4, 9], "methods": METHODS}
-    return Kept(
-        "toy", "net", 0, told | {"concept_class": "c", "concepts": [7, 1], "layer": "last"}, arrays
-    )
+    told |= {"concept_class": "c", "concepts": [7, 1], "layer": "last"}
+    return FigureData("toy", "net", arrays, told)
 
 
 def scores():

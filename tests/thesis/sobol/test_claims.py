@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sparks.statistics import Interval
+from sparks.stats import Interval
 from sparks_thesis.common.verdict import Outcome, above, all_of
 from sparks_thesis.sobol.claims import AtLeastBlackBox, BeatsRise, TotalAtLeastFirst
 

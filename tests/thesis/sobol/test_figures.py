@@ -7,11 +7,12 @@ import pytest
 from sparks.errors import SparksError
 from sparks.sensitivity.accuracy import SAMPLERS
 from sparks.sensitivity.estimators import ESTIMATORS
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
+from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.common.style import save
 from sparks_thesis.sobol.figure_budget import Budget
 from sparks_thesis.sobol.figure_samplers import Samplers
-from sparks_thesis.sobol.figure_walkthrough import Steps, Walkthrough
+from sparks_thesis.sobol.figure_walkthrough import Walkthrough
 
 QUICK = Bootstrap(resamples=50)
 FUNCTIONS = ("Ishigami, d = 3", "additive, d = 64")
@@ -159,7 +160,10 @@ def walkthrough():
         tensors |= {f"{name}_low": values - 0.05, f"{name}_high": values + 0.05}
     small = tensors | {"image": generator.random((3, 4, 4))}
     return Walkthrough()(
-        [Steps("digits", "convnet", "0", small), Steps("chimera", "convnet", "fox", tensors)]
+        [
+            FigureData("digits", "convnet", small, {"explained": "0"}),
+            FigureData("chimera", "convnet", tensors, {"explained": "fox"}),
+        ]
     )
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from sparks.errors import SparksError
-from sparks.statistics import proportion
+from sparks.stats import proportion
 from sparks_thesis.sobol.table_cost import Cost
 from sparks_thesis.sobol.table_pointing import Pointing
 

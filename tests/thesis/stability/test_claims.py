@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from sparks.artifacts import TIDY
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.common.verdict import Outcome
 from sparks_thesis.stability.claims import (
     SEVEN,

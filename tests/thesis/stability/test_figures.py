@@ -6,7 +6,7 @@ import pytest
 
 from sparks.artifacts import TIDY
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.stability.figure_degradation import Degradation
 from sparks_thesis.stability.figure_densities import Densities
 from sparks_thesis.stability.figure_distances import MapDistances, curves

@@ -5,7 +5,7 @@ import pytest
 
 from sparks.artifacts import TIDY
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.stability.rows import fold_accuracy
 from sparks_thesis.stability.scored import Scored
 from sparks_thesis.stability.table_lipschitz import StabilityLipschitz

@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap, correlation
 from sparks.utility import (
     anova,
-    correlation,
     session_accuracies,
     summary,
     trapezoid,

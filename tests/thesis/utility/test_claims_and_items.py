@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import f_oneway
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap
+from sparks.stats import Bootstrap
 from sparks_thesis.common.verdict import Outcome
 from sparks_thesis.overview.table_published import Published
 from sparks_thesis.utility import claims

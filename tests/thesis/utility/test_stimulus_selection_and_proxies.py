@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sparks.errors import SparksError
-from sparks.metrics import Complexity, Deletion
+from sparks.metrics import Complexity, Deletion, Explanation
 from sparks_thesis.utility.proxies import of_maps, similarity
 from sparks_thesis.utility.stimulus_selection import select_stimuli
 
@@ -82,8 +82,7 @@ def test_faithfulness_is_one_minus_deletion_and_size_is_a_pixel():
 
     deletion, complexity = Deletion(steps=4), Complexity()
     found = of_maps(deletion, complexity, model, x, target, maps)
-    torch.testing.assert_close(
-        found["Faithfulness"], 1 - deletion(model, x, target, maps)["Deletion"]
-    )
-    sizes = complexity(None, x, target, maps)["JPEGSize"]
+    scored = Explanation(model, x, target, maps)
+    torch.testing.assert_close(found["Faithfulness"], 1 - deletion(scored)["Deletion"])
+    sizes = complexity(scored)["JPEGSize"]
     torch.testing.assert_close(found["JPEGComplexity"], sizes / 64)

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from sparks.errors import SparksError
-from sparks.statistics import Bootstrap, proportion
+from sparks.stats import Bootstrap, proportion
 from sparks_thesis.words.tables import Words
 
 

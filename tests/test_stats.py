@@ -1,14 +1,17 @@
 """Intervals against the closed form, SciPy and their definition."""
 
 import math
+from dataclasses import astuple
 
 import numpy as np
 import pytest
 import scipy.stats
+import torch
 
 from sparks.errors import SparksError
-from sparks.statistics import (
+from sparks.stats import (
     Bootstrap,
+    constant_rows,
     coverage,
     interval_of,
     kendall_tau,
@@ -169,3 +172,29 @@ def test_the_difference_of_two_shares_as_published():
     found = proportion_difference(np.ones(10), np.zeros(20))
     assert (found.low, found.high) == pytest.approx((0.6791, 1.0), abs=5e-5)
     assert proportion([1, np.nan, 0]).n == 2
+
+
+def test_a_rank_correlation_is_scipys_and_so_is_its_interval():
+    pairs = np.random.default_rng(0).integers(0, 6, size=(12, 2)).astype(float)
+    draw = Bootstrap(resamples=100)
+    found = draw.rank_correlation(*pairs.T)
+    drawn = [scipy.stats.spearmanr(pairs[which]).statistic for which in draw.draws(12)]
+    expected = interval_of(scipy.stats.spearmanr(pairs).statistic, drawn, 12, steps=True)
+    assert astuple(found) == pytest.approx(astuple(expected), abs=1e-12)
+    assert math.isnan(draw.rank_correlation([1, 1, 1, 1], [1, 2, 3, 4]).mean)
+
+
+def test_rows_that_do_not_vary():
+    rows = torch.tensor([[1.0, 1.0], [1.0, 2.0], [math.nan, 1.0]])
+    assert constant_rows(rows).tolist() == [True, False, False]
+    assert constant_rows(rows, size=torch.full((3,), 1e13)).tolist() == [True, True, False]
+    assert constant_rows(torch.ones(2, 0)).all()
+
+
+def test_units_are_drawn_within_their_strata():
+    strata = np.array([0, 0, 1, 1, 1])
+    counts = Bootstrap(resamples=20).counts(strata)
+    assert counts.shape == (21, 5)
+    assert (counts[0] == 1).all()
+    assert (counts[:, :2].sum(1) == 2).all()
+    assert (counts[:, 2:].sum(1) == 3).all()

@@ -1,9 +1,8 @@
-"""Arrays of one model that CRAFT's figures draw."""
+"""Shared parts of the figures of concepts: colours, crops, maps and the order of layers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,31 +16,6 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 # Share of a map's pixels that is drawn: CRAFT shows what lies above the 90th percentile.
 SHOWN = 0.9
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Pictures of one model.
-
-    Attributes:
-        dataset: name of the data set.
-        model: name of the model.
-        told: names of classes, and whether the mistake is one.
-        arrays: see `sparks_thesis.craft.pictures`.
-    """
-
-    dataset: str
-    model: str
-    told: Mapping[str, Any]
-    arrays: Mapping[str, NDArray[Any]]
-
-    def part(self, name: str) -> dict[str, NDArray[Any]]:
-        """Return the arrays of one figure, without its name."""
-        return {
-            key.removeprefix(f"{name}."): value
-            for key, value in self.arrays.items()
-            if key.startswith(f"{name}.")
-        }
 
 
 def by_depth(scores: pd.DataFrame, names: Iterable[str]) -> list[str]:

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparks.correlation import pearson, spearman
-from sparks.metrics import MuFidelity
+from sparks.metrics import Explanation, MuFidelity
 from sparks.metrics.maps import UndefinedScoreWarning
 from sparks.stability.distances import Distances, dice
+from sparks.stats import pearson, spearman
 from sparks_thesis.lipschitz.measure import map_distances
 
 PAIRS = ((pearson, scipy.stats.pearsonr), (spearman, scipy.stats.spearmanr))
@@ -61,5 +61,7 @@ def test_every_user_of_a_correlation_keeps_the_rule():
     assert dice(0 * flat, 0 * flat).isnan().all()
     x = torch.rand(1, 1, 8, 8)
     with pytest.warns(UndefinedScoreWarning, match="their maps are constant"):
-        score = MuFidelity(grid=4, subsets=20)(torch.nn.Flatten(), x, torch.tensor([0]), flat)
+        score = MuFidelity(grid=4, subsets=20)(
+            Explanation(torch.nn.Flatten(), x, torch.tensor([0]), flat)
+        )
     assert score["MuFidelity"].isnan().all()
