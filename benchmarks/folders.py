@@ -138,8 +138,8 @@ def main() -> None:
             command = [sys.executable, "-m", "benchmarks.folders", "--memory", folder]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             first, merged = map(float, done.stdout.split())
-            told = f"attribute {first:.0f} MB, merge_shards {merged:.0f} MB"
-            print(f"{images} images: {told}", flush=True)
+            text = f"attribute {first:.0f} MB, merge_shards {merged:.0f} MB"
+            print(f"{images} images: {text}", flush=True)
             if number == 0:
                 rates(Path(folder), listed(Path(folder)))
 

@@ -20,7 +20,7 @@ from benchmarks.timing import ratio
 from sparks.data import ImageSet
 from sparks.models import Classifier, ConvNet, seeded
 from sparks.models.lipschitz import LipschitzConvNet
-from sparks.training import Settings, fit, fit_together
+from sparks.training import Settings, fit, fit_ensemble
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDS = 5
@@ -90,7 +90,7 @@ def _alone(case: Case, data: list[ImageSet]) -> None:
 
 
 def _together(case: Case, data: list[ImageSet]) -> None:
-    fit_together(case.networks(FOLDS), data, SETTINGS, range(FOLDS))
+    fit_ensemble(case.networks(FOLDS), data, SETTINGS, range(FOLDS))
 
 
 def _processes(processes: int, networks: int) -> None:

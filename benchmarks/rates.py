@@ -3,7 +3,7 @@
     ./sparks python -m benchmarks.rates             # networks of every scale
     ./sparks python -m benchmarks.rates scale=paper # of one
 
-Writes `benchmarks/results/rates.json`. On a GPU, what is planned is then told in hours of that GPU.
+Writes `benchmarks/results/rates.json`. On a GPU, dry runs then plan in hours of that GPU.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from harness import grid
 from harness.compose import compose, part
 from harness.loading import classifier
 from harness.resources import machine
-from sparks.engine.running import evaluating
+from sparks.engine.inference import evaluating
 from sparks.models.folded import channels_last_weights, folded
 
 OUT = Path("benchmarks/results/rates.json")
@@ -92,9 +92,9 @@ def main() -> None:
     networks: dict[str, dict[str, float]] = {}
     for scale in sys.argv[1:] or [f"scale={s}" for s in ("laptop", "workstation", "paper")]:
         networks |= measure(compose([scale]), device)
-    told = torch.cuda.get_device_name() if device == "cuda" else "one core of " + machine()
+    name = torch.cuda.get_device_name() if device == "cuda" else "one core of " + machine()
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps({"machine": told, "device": device, "networks": networks}, indent=1))
+    OUT.write_text(json.dumps({"machine": name, "device": device, "networks": networks}, indent=1))
 
 
 if __name__ == "__main__":

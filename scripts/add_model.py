@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def add(name: str, option: str | None, random: bool, config: Path = CONFIG) -> str:
-    """Write the file; return what is told of it.
+    """Write the model's configuration file; return a description of the network.
 
     Raises:
         SparksError: when the network is not known, or cannot be explained, or the option exists.

@@ -51,8 +51,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     few = slice(0, settings["kept"])
     maps = {"images": x[few], "human": human[few], "labels": labels[few]}
     maps["saliency"] = reduce_channels(gradients, settings["reductions"][0])[few]
-    told = cfg.provenance(classes=list(test.classes))
-    save_tensors(outputs["maps"], maps, told)
+    metadata = cfg.provenance(classes=list(test.classes))
+    save_tensors(outputs["maps"], maps, metadata)
 
 
 if __name__ == "__main__":

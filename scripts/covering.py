@@ -25,7 +25,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.artifacts import save_table, save_tensors
     from sparks.concepts.covering import Covering
     from sparks.concepts.layer import Layer
-    from sparks.concepts.numbers import Numbers
+    from sparks.concepts.recorder import MetricRecorder
     from sparks.data import ImageSet
     from sparks_thesis.lens import Atlas
     from sparks_thesis.lens.atlas import as_bytes
@@ -36,7 +36,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     layer = Layer(model, name, test.batch([0]))
     names = cfg.wildcards
     atlas = Atlas(Path(inputs["table"]).with_suffix(""), names["dataset"], names["model"])
-    measure, numbers, pictures = build_as(Covering, cfg["studies.covering.measure"]), Numbers(), {}
+    measure = build_as(Covering, cfg["studies.covering.measure"])
+    recorder, pictures = MetricRecorder(), {}
     for target, class_name in atlas.names.items():
         if cfg["studies.covering.classes"] is None or class_name in cfg["studies.covering.classes"]:
             one = atlas.load(target)
@@ -62,8 +63,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
                         "CoveredElsewhere": found.elsewhere[cover],
                         "CoveredArea": found.area,
                     }
-                    numbers.add(values, index[found.index], str(concept + 1), cover, class_name)
-    table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
+                    recorder.add(values, index[found.index], str(concept + 1), cover, class_name)
+    table = recorder.table(names["dataset"], names["model"], int(names["seed"]))
     save_table(outputs["table"], table, cfg.provenance())
     save_tensors(outputs["pictures"], pictures, cfg.provenance())
 

@@ -39,10 +39,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     images = test.images
     layer = Layer(model, layers[-1], images.batch([0]))
     worst, wrong = mistake(model, images)
-    told = {"shown": shown.name, "wrong": wrong}
+    metadata = {"shown": shown.name, "wrong": wrong}
     for name, image in (("unified", int(shown.index[0])), ("mistake", worst)):
         found = pictures.of_image(study, model, layer, train, images.batch([image]))
-        told |= {
+        metadata |= {
             f"{name}_predicted": images.classes[int(found["predicted"])],
             f"{name}_label": images.classes[int(images.labels[image])],
         }
@@ -53,7 +53,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     made = concept_pictures(layer, banks, statistics, build_as(Ascent, cfg["drawing"]), cfg["seed"])
     drawn = zip(parts, made, strict=True)
     tensors |= {f"{part}.maco": on_white(found) for part, found in drawn}
-    save_tensors(outputs["pictures"], tensors, cfg.provenance(**told))
+    save_tensors(outputs["pictures"], tensors, cfg.provenance(**metadata))
 
 
 if __name__ == "__main__":

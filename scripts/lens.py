@@ -39,11 +39,19 @@ def story(cfg: Config, inputs: list[str] | None, atlas: "Atlas") -> "Story | Non
 
     if not inputs:
         return None
-    told = cfg["studies.lens.stories"][f"{atlas.dataset}/{atlas.model}"]
+    settings = cfg["studies.lens.stories"][f"{atlas.dataset}/{atlas.model}"]
     table, pictures = inputs
     bootstrap = build_as(Bootstrap, cfg["statistics"])
     rows = load_table(table)
-    return tell(atlas, told["class"], told["concept"], told["channels"], rows, pictures, bootstrap)
+    return tell(
+        atlas,
+        settings["class"],
+        settings["concept"],
+        settings["channels"],
+        rows,
+        pictures,
+        bootstrap,
+    )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from harness.loading import build_as, concept_layers, trained
     from sparks.artifacts import save_table
     from sparks_thesis.lens import Surveyor, write_atlas
-    from sparks_thesis.lens.links import Alike
+    from sparks_thesis.lens.links import SimilarConcepts
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     (layer,) = concept_layers({}, cfg["model.name"], cfg["model.concept_layer"])
@@ -33,7 +33,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     names = cfg.wildcards
     part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
     classes = surveyor.survey(model, layer, train, drawing(cfg, inputs["spectrum"]), part, test)
-    numbers = write_atlas(outputs["atlas"], classes, build_as(Alike, cfg["studies.lens.alike"]))
+    similar = build_as(SimilarConcepts, cfg["studies.lens.alike"])
+    numbers = write_atlas(outputs["atlas"], classes, similar)
     table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
     save_table(outputs["table"], table, cfg.provenance())
 

@@ -47,13 +47,13 @@ class Network(NamedTuple):
 
     @property
     def rows(self) -> list[int] | None:
-        """Which of ImageNet's classes its data show, of a network that knows all of these."""
+        """ImageNet classes that its data show, for a network that knows all of these; else None."""
         published = self.parts["model.weights"] == "included"
         rows: list[int] | None = self.parts["dataset"].get("imagenet_classes")
         return rows if published else None
 
     def place(self, template: str) -> Path:
-        """Path of one of its artifacts."""
+        """Return the path of one of its artifacts."""
         return Path(template.format(**self.names))
 
 

@@ -58,8 +58,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     with torch.no_grad():
         logits = model(walked[:, few].flatten(0, 1).to(device))
     kept["logits"] = logits.unflatten(0, walked[:, few].shape[:2])
-    told = cfg.provenance(classes=list(images.classes), steps=list(settings["steps"]))
-    save_tensors(outputs["maps"], kept, told)
+    metadata = cfg.provenance(classes=list(images.classes), steps=list(settings["steps"]))
+    save_tensors(outputs["maps"], kept, metadata)
 
 
 if __name__ == "__main__":

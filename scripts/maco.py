@@ -20,30 +20,30 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.concepts.layer import Layer
     from sparks.data import ImageSet
     from sparks.visualization import ImageStatistics
-    from sparks.visualization.judges import Judge
+    from sparks.visualization.evaluators import Evaluator
     from sparks.visualization.subject import Subject
     from sparks_thesis.maco.study import MacoStudy
 
     settings = cfg["studies.maco"]
     train, test = ImageSet.load(inputs["train"]), ImageSet.load(inputs["test"])
     known, example = settings["layers"], test.batch([0])
-    judges = []
+    others = []
     for weights in inputs["judges"]:
         made = tensor_provenance(weights)
         name = made["job"]["model"]
-        judge = trained(made["config"]["model.classifier"], weights, cfg["device"])
+        evaluator = trained(made["config"]["model.classifier"], weights, cfg["device"])
         label = f"{name}, seed {made['job']['seed']}"
-        judges.append(Judge(label, judge, Layer(judge, known[name], example)))
+        others.append(Evaluator(label, evaluator, Layer(evaluator, known[name], example)))
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     layer = Layer(model, known.get(cfg["model.name"], cfg["model.concept_layer"]), example)
     statistics = ImageStatistics.of_tensors(load_tensors(inputs["spectrum"]))
     study = build_as(MacoStudy, settings["study"])
 
-    numbers, kept, told = study.run(Subject(model, layer, train, test, statistics), judges)
+    numbers, kept, metadata = study.run(Subject(model, layer, train, test, statistics), others)
     names = cfg.wildcards
     table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
     save_table(outputs["table"], table, cfg.provenance())
-    save_tensors(outputs["pictures"], kept, cfg.provenance(**told))
+    save_tensors(outputs["pictures"], kept, cfg.provenance(**metadata))
 
 
 if __name__ == "__main__":

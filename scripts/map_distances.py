@@ -12,8 +12,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     from harness.loading import build_as, tidy
     from sparks.artifacts import save_table
+    from sparks.stability.distance_sensitivity import noises, pixels, shifts
     from sparks.stability.distances import Distances
-    from sparks.stability.moves import noises, pixels, shifts
 
     distances = build_as(Distances, cfg["studies.stability.distances"])
     deviations = cfg["studies.stability.noises"]

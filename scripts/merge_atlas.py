@@ -18,10 +18,11 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from harness.loading import build_as
     from sparks.artifacts import save_table
     from sparks_thesis.lens import write_atlas
-    from sparks_thesis.lens.links import Alike
+    from sparks_thesis.lens.links import SimilarConcepts
 
     classes = _classes(inputs["tables"])
-    numbers = write_atlas(outputs["atlas"], classes, build_as(Alike, cfg["studies.lens.alike"]))
+    similar = build_as(SimilarConcepts, cfg["studies.lens.alike"])
+    numbers = write_atlas(outputs["atlas"], classes, similar)
     names = cfg.wildcards
     table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
     save_table(outputs["table"], table, cfg.provenance())

@@ -33,7 +33,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     method = of_kind(Sobol, build_method(settings["method"]))
 
     def totals(points: int, shift: int, **how: Any) -> dict[str, torch.Tensor]:
-        """Total indices (N, d) by estimator, from a design of its own for each image."""
+        """Return the total indices (N, d) by estimator, from a design of its own for each image."""
         scores = []
         for image in range(len(x)):
             drawn = replace(method, points=points, seed=cfg["seed"] + shift + image, **how)

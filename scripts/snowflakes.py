@@ -1,4 +1,4 @@
-"""Separate two Koch snowflakes by a 1-Lipschitz network and by its twin, and measure both."""
+"""Separate two Koch snowflakes by a 1-Lipschitz network and its baseline; measure both."""
 
 from harness import places
 from harness.job import Config, Paths, main
@@ -14,7 +14,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from harness.loading import build, build_as, tidy
     from sparks.artifacts import save_table, save_tensors
     from sparks.lipschitz import snowflakes
-    from sparks.lipschitz.snowflake import OneLogit, steps_and_levels
+    from sparks.lipschitz.koch_snowflake import OneLogit, steps_and_levels
     from sparks.models import seeded
     from sparks.models.lipschitz import LipschitzMLP
     from sparks.training import Loss, Settings, fit

@@ -30,7 +30,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.artifacts import save_table
     from sparks.data import ImageSet
     from sparks.models import save_weights
-    from sparks.stability.folds import stratified_folds, switch_labels
+    from sparks.stability.folds import add_label_noise, stratified_folds
     from sparks.training import accuracy, derive
 
     images = ImageSet.load(inputs["train"])
@@ -38,7 +38,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     folds = stratified_folds(images.labels, k, seed)
     share = int(cfg.wildcards["switched"]) / 100
     # Networks learn from the switched labels; whether they are right is asked of the true ones.
-    switched = switch_labels(images.labels, share, len(images.classes), seed)
+    switched = add_label_noise(images.labels, share, len(images.classes), seed)
     noisy = replace(images, labels=switched)
     trains = [noisy.subset((folds != fold).nonzero().flatten()) for fold in range(k)]
     seeds = [derive(seed, fold) for fold in range(k)]
@@ -70,7 +70,7 @@ def _train(
 ) -> "list[History]":
     """Train the networks in place, together where that can be."""
     from harness.loading import build, build_as
-    from sparks.training import Loss, Settings, fit, fit_together, why_apart
+    from sparks.training import Loss, Settings, fit, fit_ensemble, vectorisation_blocker
 
     # The images held out are for explanations: they choose no epoch.
     alone = {"validation": 0.0, "keep": "last", "patience": None}
@@ -80,9 +80,9 @@ def _train(
     device = cfg["device"]
     apart: str | None = "studies.stability.together is false"
     if cfg["studies.stability.together"]:
-        apart = why_apart(models, trains, settings, device, loss)
+        apart = vectorisation_blocker(models, trains, settings, device, loss)
     if apart is None:
-        return fit_together(models, trains, settings, seeds, device, checkpoints[0], "folds")
+        return fit_ensemble(models, trains, settings, seeds, device, checkpoints[0], "folds")
     print(f"Folds are trained one after the other: {apart}.", flush=True)
     return [
         fit(model, train, None, settings, seed, device, path, f"fold {fold}", loss)

@@ -27,8 +27,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.metrics import Complexity, Deletion
     from sparks.progress import progress
     from sparks.training import predict
-    from sparks_thesis.utility.pool import pool
     from sparks_thesis.utility.proxies import of_maps
+    from sparks_thesis.utility.stimulus_selection import select_stimuli
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     test, name = ImageSet.load(inputs["test"]), cfg.wildcards["dataset"]
@@ -36,15 +36,17 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     settings = dict(cfg["studies.utility.pool"])
     balanced = name not in settings.pop("natural")
     logits = predict(model, test, device=next(model.parameters()).device)
-    chosen = pool(logits, test.labels, classes, **settings, balanced=balanced, seed=cfg["seed"])
+    chosen = select_stimuli(
+        logits, test.labels, classes, **settings, balanced=balanced, seed=cfg["seed"]
+    )
     x = test.batch(chosen.explained)
     target = torch.tensor(classes)[chosen.outputs[chosen.explained]]
     deletion = build_as(Deletion, cfg["studies.utility.deletion"])
     complexity = build_as(Complexity, cfg["studies.utility.complexity"])
     right = (chosen.outputs == (test.labels == classes[1]).long()).double()
     of_classes = torch.isin(test.labels, torch.tensor(classes))
-    told = {"ModelAccuracy": right[of_classes], "ShownWrong": torch.tensor([chosen.wrong])}
-    tables = [tidy(dict(cfg.wildcards), told)]
+    measured = {"ModelAccuracy": right[of_classes], "ShownWrong": torch.tensor([chosen.wrong])}
+    tables = [tidy(dict(cfg.wildcards), measured)]
     maps = {"Control": build_method(cfg["studies.utility.control"])(model, x, target)}
     methods = cfg["studies.utility.methods"]
     for option in progress(list(methods.values()), unit="method", description="explain"):

@@ -24,11 +24,11 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     method = of_kind(Sobol, build_method(settings["method"]))
     method = replace(method, points=settings["points"])
     images = ImageSet.load(inputs["images"])
-    told = {"explained": images.classes[int(target[image])]}
+    metadata = {"explained": images.classes[int(target[image])]}
     if "credits" in images.tables:
-        told["credit"] = images.tables["credits"][int(images.labels[image])]
+        metadata["credit"] = images.tables["credits"][int(images.labels[image])]
     kept = steps(method, model, x[one], target[one])
-    save_tensors(outputs["steps"], kept, cfg.provenance(**told))
+    save_tensors(outputs["steps"], kept, cfg.provenance(**metadata))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A GPU that is not there: tensors that say they are elsewhere and lie in this machine's memory.
 
 Each operation on them is done by the CPU under the rules of a GPU: tensors of two devices do not
-meet, a generator of the CPU does not draw there, and whoever needs a value here waits for it. What
+meet, a generator of the CPU does not draw there, and reading a value counts as a wait. What
 is computed is the CPU's, bit for bit, so a difference is a mistake. The device is called "meta",
 the only one beside the CPU for which PyTorch differentiates without its hardware.
 

@@ -1,4 +1,4 @@
-"""What joins the library to Hydra and Snakemake: composition, validation, digests, places, doors.
+"""Link of the library to Hydra and Snakemake: configuration, validation, digests, paths.
 
 `config/` is the only source of truth. The Snakefile composes it once (`compose`), refuses what
 cannot be run (`validate`), derives the jobs from it (`grid`) and hands each job its own resolved

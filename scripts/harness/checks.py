@@ -1,4 +1,4 @@
-"""What a run is made of, as units that can be checked before any job starts.
+"""Units of a run that can be checked before any job starts.
 
 A unit is the resolved settings of one part of the grid: one kind of object, or one model with all
 that is done to it on one data set. `harness.trial` builds and tries it, which needs PyTorch. A unit
@@ -44,7 +44,7 @@ class Unit(NamedTuple):
 
 
 def known(tree: Mapping[str, Any], noted: Path | None = None) -> bool:
-    """Whether a whole configuration, as a plain tree, has passed before."""
+    """Return whether a whole configuration, as a plain tree, has passed before."""
     return _key("whole", tree) in _passed(noted)
 
 
@@ -258,7 +258,7 @@ def _settings(config: DictConfig, tree: Mapping[str, Any]) -> Iterator[Unit]:
 
 
 def _at(tree: Any, key: str) -> Unit:
-    """Settings that are the same whichever option is selected."""
+    """Return the unit of settings that are the same whichever option is selected."""
     for name in key.split("."):
         tree = tree[name]
     return Unit(key, "settings", tree)

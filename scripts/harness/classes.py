@@ -20,7 +20,7 @@ def classified(inputs: Mapping[str, Any], split: str) -> Classified:
 
 
 def classes_of_shard(size: int | None, shard: str | None) -> slice:
-    """Which classes a job takes, by their place among those that are measured."""
+    """Return the classes of a job, as a slice of those that are measured."""
     if size is None or shard is None:
         return slice(0, None)
     return slice(int(shard) * size, (int(shard) + 1) * size)

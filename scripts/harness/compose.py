@@ -3,7 +3,7 @@
 Every file `config/GROUP/NAME.yaml` of the groups below is an option, and all of them are in the
 composed configuration, under the group's plural: `attributions.sobol`, `datasets.digits`. So an
 override names what it changes (`attributions.sobol.method.grid=11`) and adding a file is all it
-takes to add an option. The singular (`attribution`) is the option in hand: a script at the shell
+takes to add an option. The singular (`attribution`) is the selected option: a script at the shell
 chooses it (`attribution=sobol`), the workflow sets it from the job's wildcards.
 """
 
@@ -277,7 +277,7 @@ def overrides_from(config: Mapping[str, Any]) -> list[str]:
     `["scale=smoke", "seed=1", "experiment=sobol"]`.
 
     Raises:
-        SparksError: when an override addresses the option in hand, which the workflow sets itself.
+        SparksError: when an override addresses a selected option, which the workflow sets itself.
     """
     listed = config.get("overrides") or []
     if isinstance(listed, str):
@@ -316,12 +316,12 @@ def _hydra(value: Any) -> str:
 
 
 def part(config: DictConfig, keys: Iterable[str], **chosen: str) -> dict[str, Any]:
-    """Resolve the entries `keys` of the configuration, with the options in hand `chosen`.
+    """Resolve the entries `keys` of the configuration, with the selected options `chosen`.
 
     Args:
         config: the composed configuration.
         keys: dotted names, such as `"model"` or `"explain.n"`.
-        chosen: group → name of the option in hand, and `seed`; names that are no key of the
+        chosen: group → name of the selected option, and `seed`; names that are no key of the
             configuration are passed over (a job's wildcards may hold more).
 
     Returns:
@@ -340,7 +340,7 @@ def select(
     chosen: Mapping[str, str],
     replace: _Replace = DictConfig.__setitem__,
 ) -> None:
-    """Put options in hand: the data set's own values first, since they may be those of an option.
+    """Select options: the data set's own values first, since they may be those of an option.
 
     Args:
         config: the composed configuration; changed in place.
@@ -364,9 +364,9 @@ def select(
 
 
 def select_at_the_shell(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
-    """Put the options that a script's command line names in hand, as `part` does for the workflow.
+    """Select the options that a script's command line names, as `part` does for the workflow.
 
-    What the command line says of an option in hand comes last: `attribution.method.seed=1`.
+    What the command line sets of a selected option comes last: `attribution.method.seed=1`.
 
     Returns:
         `config`, changed in place.
@@ -409,7 +409,7 @@ def _lay(
 
 @contextmanager
 def _restoring(config: DictConfig) -> Iterator[_Replace]:
-    """Replace nodes for a while: cheaper than a copy, and the next job sees none of it."""
+    """Replace nodes temporarily: cheaper than a copy, and undone before the next job."""
     before: list[tuple[DictConfig, str, Any]] = []
 
     def replace(node: DictConfig, key: str, value: Any) -> None:

@@ -1,9 +1,9 @@
-"""A digest of the code that a job runs, so that an edit reruns what depends on it, and only that.
+"""A digest of the code that a job runs, so that an edit reruns exactly the jobs that use it.
 
-Snakemake sees a change of a rule's script file, not of what the script imports. Here the digest
-covers the *static import closure*: the script, the modules of the project and of the user that it
-imports (also inside functions, also relatively), what those import, and so on, starting as well
-from every name of code in the job's part of the configuration. It also covers
+Snakemake sees a change of a rule's script file, not of the modules that the script imports. Here
+the digest covers the *static import closure*: the script, the modules of the project and of the
+user that it imports (also inside functions, also relatively), what those import, and so on,
+starting as well from every name of code in the job's part of the configuration. It also covers
 
 - data files that lie beside a module which names them (a schema, a table);
 - the installed versions of the packages that these modules import.
@@ -175,7 +175,7 @@ def _packages(file: Path) -> frozenset[str]:
 
 @cache
 def _versions(package: str) -> tuple[str, ...]:
-    """Return name and version of what installed a package; nothing for modules here."""
+    """Return name and version of the distributions of a package; empty for modules here."""
     return tuple(sorted({f"{name}=={version(name)}" for name in _distributions().get(package, ())}))
 
 

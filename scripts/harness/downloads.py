@@ -1,4 +1,4 @@
-"""What chosen experiments need that is not in the project: what is fetched, what one must bring."""
+"""Data and weights that chosen experiments need: downloads, and files that the user provides."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def to_bring(config: DictConfig) -> list[str]:
 
 
 def used(config: DictConfig) -> tuple[list[str], list[str], list[str]]:
-    """Data sets, models and texts of the chosen experiments, each once."""
+    """Return the data sets, models and texts of the chosen experiments, each once."""
     pairs = [run for name in config.experiments for run in grid.runs(config, name)]
     chosen = [grid.experiment(config, name) for name in config.experiments]
     texts = [text for one in chosen for text in one["texts"]]
@@ -86,6 +86,6 @@ def used(config: DictConfig) -> tuple[list[str], list[str], list[str]]:
 
 
 def opening(file: Path) -> str:
-    """The comment that a file opens with, as one line."""
+    """Return the comment at the top of a file, as one line."""
     lines = takewhile(lambda line: line.startswith("#"), file.read_text("utf-8").splitlines())
     return " ".join(line.removeprefix("#").strip() for line in lines)

@@ -1,4 +1,4 @@
-"""Whether the files that a run reads are there, or can be fetched, before any job starts.
+"""Check, before any job starts, that the files which a run reads exist or can be fetched.
 
 Rules say which they need while Snakemake plans (`common.smk`), so that a run which needs none of
 them asks for none. It takes a process of its own, which imports PyTorch, and is done only where an

@@ -108,7 +108,7 @@ def _asked_for(config: DictConfig, name: str) -> Iterator[Explanation]:
 
 
 def is_able(config: DictConfig, model: str, method: str) -> bool:
-    """Whether a method can explain a model, by what it needs and the model's kind."""
+    """Return whether a method can explain a model, by what it needs and the model's kind."""
     return config.models[model].kind in ABLE[config.attributions[method].needs]
 
 
@@ -124,7 +124,7 @@ def metrics(config: DictConfig, name: str, job: Explanation) -> list[str]:
 
 
 def _excluded(grid: dict[str, Any], **job: Any) -> bool:
-    """Whether a rule of `exclude` names nothing but what the job has."""
+    """Return whether a rule of `exclude` matches the job."""
     return any(
         all(job.get(key) == value for key, value in rule.items()) for rule in grid["exclude"]
     )
@@ -357,7 +357,7 @@ def study_files() -> list[str]:
 
 
 def _has_truth(config: DictConfig, dataset: str, metric: str) -> bool:
-    """Whether the data set knows what the metric compares with (the place of the parts)."""
+    """Return whether the data set has the ground truth that the metric compares with (parts)."""
     return bool(config.datasets[dataset].has_parts or not config.metrics[metric].needs_truth)
 
 

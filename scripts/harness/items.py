@@ -1,4 +1,4 @@
-"""What figures and tables are drawn from, and how their text is written."""
+"""Inputs of figures and tables, and how their text is written."""
 
 from __future__ import annotations
 

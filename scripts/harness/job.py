@@ -44,7 +44,7 @@ from sparks.engine.memory import keep_freed_memory
 from sparks.errors import SparksError
 
 Paths = Mapping[str, Any]  # name → path, or list of paths
-# Name → template; where the grid decides, a function of the configuration and the names in hand.
+# Name → template; where the grid decides, a function of the configuration and the names selected.
 Templates = Mapping[str, Any] | Callable[[DictConfig, Mapping[str, str]], Paths]
 Run = Callable[["Config", Paths, Paths], None]
 
@@ -55,7 +55,7 @@ VERSIONS = ("numpy", "scipy", "pandas", "torch", "torchvision", "captum", "sciki
 
 @dataclass(frozen=True)
 class Config:
-    """What a job may depend on, and how its results say where they come from."""
+    """Configuration of a job, and the provenance that its results record."""
 
     parts: Mapping[str, Any]
     wildcards: Mapping[str, str]
@@ -201,7 +201,7 @@ def _run_hydra(program: Callable[[DictConfig], None]) -> None:
 
 
 def _wildcards(composed: DictConfig) -> dict[str, str]:
-    """Name the options in hand as the workflow's wildcards do."""
+    """Name the selected options as the workflow's wildcards do."""
     names = {group: str(composed[group].name) for group in OPTIONS}
     names["method"] = names.pop("attribution")
     names |= {key: str(composed[key]) for key in ("seed", "split", "switched")}

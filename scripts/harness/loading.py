@@ -1,4 +1,4 @@
-"""What several scripts do with artifacts before they call the library."""
+"""Loading of artifacts, shared by the scripts."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def explained(path: str, model: Classifier, target: str) -> tuple[Tensor, Tensor
 
 
 def targets(images: ImageSet, model: Classifier, target: str, path: str) -> Tensor:
-    """The class to explain of each image, int64 (N,); images are read batch by batch.
+    """Return the class to explain of each image, int64 (N,); images are read batch by batch.
 
     Args:
         images: which are explained.

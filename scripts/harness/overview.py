@@ -1,4 +1,4 @@
-"""What the report opens on: what was run, where, how long it took, and which claims held."""
+"""Opening page of the report: what was run, where, how long it took, and which claims held."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _listed(value: Any) -> str:
 
 
 def _machines(config: DictConfig) -> list[str]:
-    """The machines that the scores were computed on, as their artifacts tell."""
+    """Return the machines that the scores were computed on, from the artifacts' provenance."""
     files = {file for name in config.experiments for file in grid.scores(config, name)}
     present = sorted(file for file in files if Path(file).is_file())
     found = {str(table_provenance(file).get("machine", "")) for file in present}
@@ -77,7 +77,7 @@ def _training(config: DictConfig) -> dict[str, str]:
 
 
 def _seconds(text: str) -> float:
-    """A cell of a benchmark; jobs too short to be measured have none."""
+    """Return a cell of a benchmark in seconds; 0 for jobs too short to be measured."""
     try:
         return float(text)
     except ValueError:
@@ -85,7 +85,7 @@ def _seconds(text: str) -> float:
 
 
 def _claims(table: Path) -> dict[str, Any]:
-    """How many claims came to which verdict, and those that were judged, one by one."""
+    """Return the number of claims with each verdict, and the judged claims one by one."""
     if not table.is_file():
         return {"counts": "none was judged in this run", "judged": []}
     with table.open(encoding="utf-8") as lines:

@@ -1,4 +1,4 @@
-"""Where every artifact lies. Rules and scripts both take the names from here.
+"""Path of every artifact; rules and scripts both take them from here.
 
 Artifacts lie below the working directory, which is the checkout unless Snakemake is given another
 one (`--directory`, or as a module of another workflow).

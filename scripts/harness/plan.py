@@ -1,4 +1,4 @@
-"""What a run will take, told by a dry run: passes through networks, hours, and space on disk.
+"""Cost estimate of a run, printed by a dry run: passes through networks, hours and disk space.
 
 Passes are counted from the configuration; hours are these over images a second as measured by
 `python -m benchmarks.rates`, on the machine that the file of rates names: a CPU's, or a GPU's where

@@ -1,8 +1,8 @@
-"""What a run finds of the one before: artifacts that were cut short later, and files half-written.
+"""Detection of artifacts damaged since the last run: cut short later, or half-written.
 
 A job writes whole files or none, but a full disk, a crash of the machine or a careless copy can cut
 one short afterwards, and Snakemake, which looks at names and times, takes it for finished. So each
-job notes the sizes of what it wrote. How often they were not those that were noted is part of the
+job notes the sizes of its files. The number of times that they have differed is part of the
 job's parameters, so that Snakemake itself runs the job again: planning looks, and changes nothing.
 Contents are another matter: artifacts hold their own digests (`sparks.artifacts`).
 """

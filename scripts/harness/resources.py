@@ -1,4 +1,4 @@
-"""What the machine has, found without importing PyTorch."""
+"""Hardware of the machine, detected without importing PyTorch."""
 
 from __future__ import annotations
 

@@ -26,10 +26,10 @@ def check(scale: str) -> None:
 
 
 def claim(scale: str) -> None:
-    """Note the scale of what is about to be made.
+    """Record the scale of the results of this run.
 
     Raises:
-        SparksError: when the results that are there are of another scale.
+        SparksError: when existing results have another scale.
     """
     check(scale)
     if not NOTE.is_file():

@@ -106,7 +106,7 @@ def packages_of(file: Path) -> Iterator[Path]:
 
 
 def _is_user(path: Path) -> bool:
-    """Whether `path` is a folder of the user's own modules, not of Python itself."""
+    """Return whether `path` is a folder of the user's own modules, not of Python itself."""
     return not path.is_relative_to(Path(sys.base_prefix)) and not path.is_relative_to(
         Path(sys.prefix)
     )

@@ -22,11 +22,11 @@ from harness.checks import REFUSED, TRYING, Unit
 from harness.downloads import publisher
 from harness.loading import build, classifier
 from sparks.attribution import EVA, Captum, GradCAM, OnEmbeddings, Saliency
-from sparks.attribution.rectified import RectifiedBackward
+from sparks.attribution.guided_backprop import RectifiedBackward
 from sparks.concepts import CraftMaps
 from sparks.data.fetch import Published, unreachable
 from sparks.engine.core import Engine
-from sparks.engine.designs import Stored
+from sparks.engine.designs import FixedMasks
 from sparks.engine.memory import available_memory
 from sparks.errors import SparksError
 from sparks.models import Classifier, load_weights
@@ -156,7 +156,7 @@ class _Naming:
 
 
 def _reason(error: BaseException) -> str:
-    """The first error of a chain in one line, with its kind where it is none of the library's."""
+    """Return the first error of a chain in one line, with its type unless it is a SparksError."""
     while error.__cause__ is not None and not isinstance(error, SparksError):
         error = error.__cause__
     text = " ".join(str(error).split())
@@ -201,7 +201,7 @@ def _try_model(where: str, unit: Mapping[str, Any]) -> None:
 
 
 def _built(where: str, unit: Mapping[str, Any], on: str) -> Classifier:
-    """The network with its checkpoint, or with weights at random instead of published ones."""
+    """Build the network with its checkpoint, or with random weights instead of published ones."""
     settings, weights = unit["classifier"], unit["weights"]
     net = settings.get("net", {})
     if library := publisher(net):
@@ -231,7 +231,7 @@ def _require_memory(where: str, model: Classifier, shape: tuple[int, ...], on: s
 
 
 def _passed(where: str, model: Classifier, x: Tensor, on: str) -> Any:
-    """What a model gives for one image; a failure is that of the image's size."""
+    """Return the model's output for one image; a failure is reported as one of the image's size."""
     height, width = x.shape[2:]
     try:
         with torch.no_grad():
@@ -283,7 +283,7 @@ def _try_budgets(
 
 
 def _reads_layers(method: Any) -> bool:
-    """Whether a method needs the network itself, not only its outputs and gradients.
+    """Return whether a method needs the network itself, not only its outputs and gradients.
 
     A method, the user's as well, may have `check(model, x)`, which refuses what it cannot explain.
     """
@@ -316,7 +316,7 @@ def _require_finite(maps: Tensor) -> None:
 
 
 def _cheap(method: Any) -> bool:
-    """Whether a call costs a few passes: a search by attacks, and code of the user's, may not."""
+    """Return whether a call costs few passes; a search by attacks, or user code, may cost more."""
     return type(method).__module__.startswith("sparks.") and not hasattr(method, "rounds")
 
 
@@ -372,16 +372,16 @@ class MadeUp(Engine):
         x: Tensor,
         target: Tensor | None,
         design: Design | Tensor,
-        domain: Masker,
+        masker: Masker,
         perturbation: Any = None,
         output: str = "logit",
     ) -> Tensor:
         """Random scores (N, n), the same every time; see `Engine.score`."""
-        masks = Stored(design) if isinstance(design, Tensor) else design
-        if masks.d != domain.d:
-            raise SparksError(f"the design has {masks.d} features, the inputs have {domain.d}")
+        masks = FixedMasks(design) if isinstance(design, Tensor) else design
+        if masks.d != masker.d:
+            raise SparksError(f"the design has {masks.d} features, the inputs have {masker.d}")
         first = torch.zeros(1, dtype=torch.int64)
-        domain.expand(masks.masks(first, first))
+        masker.expand(masks.masks(first, first))
         return torch.rand(len(x), masks.n, generator=torch.Generator().manual_seed(0))
 
 

@@ -199,7 +199,7 @@ _SIMPLE: dict[str, tuple[type, ...]] = {
 
 
 def _fits(value: Any, annotation: ast.expr) -> bool:
-    """Whether a plain value can be what the annotation says; True where that cannot be told."""
+    """Return whether a plain value fits the annotation; True where that cannot be decided."""
     if isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
         return _fits(value, annotation.left) or _fits(value, annotation.right)
     text = ast.unparse(annotation)

@@ -55,7 +55,7 @@ def one_of(owner: object, allowed: Collection[object], *names: str) -> None:
 
 
 def is_path(weights: object) -> bool:
-    """Whether weights are named by a path: other names have neither a slash nor an ending."""
+    """Return whether `weights` is a path: names of weights contain neither a slash nor a dot."""
     return isinstance(weights, str) and ("/" in weights or "." in weights)
 
 

@@ -1,4 +1,4 @@
-"""The few notions that everything else implements: what they are called with, and what they return.
+"""Protocols that the library's classes implement: their arguments and results.
 
 A class need not inherit from these: whatever has the same methods will do. A dictionary of concepts
 has a base class with code in it instead, `sparks.concepts.dictionary.Dictionary`.
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from sparks.engine.running import Model
+    from sparks.engine.inference import Model
 
 
 class AttributionMethod(Protocol):
-    """A method that says which parts of an input an output of a model depends on.
+    """Attribution of a model's output to the parts of an input.
 
     A method that does not suit every model or input may also have `check(model, x)`, which raises
     from one input what a call would raise, at the cost of about one pass.
@@ -49,7 +49,7 @@ class AttributionMethod(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What a metric scores: maps, and what they explain. A metric reads what it needs of it.
+    """The input of a metric: maps, and the predictions that they explain.
 
     Attributes:
         model: that was explained; None for metrics that look at maps alone.
@@ -111,7 +111,7 @@ class Design(Protocol):
 
 
 class Masker(Protocol):
-    """What a feature is: where d features are in an input."""
+    """Mapping from d features to the elements of an input."""
 
     @property
     def d(self) -> int:
@@ -122,10 +122,10 @@ class Masker(Protocol):
 
 
 class Perturbation(Protocol):
-    """What it means to remove a feature."""
+    """The removal of features from an input."""
 
-    def reference(self, x: Tensor) -> Tensor | None:
-        """Return what stands in the place of removed features, made once for all masks of an input.
+    def baseline(self, x: Tensor) -> Tensor | None:
+        """Return the values that replace removed features, made once for all masks of an input.
 
         Args:
             x: a few inputs (k, ...), on any device.
@@ -134,13 +134,15 @@ class Perturbation(Protocol):
             (k, ...), on the device of x; None where it depends on no input.
         """
 
-    def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
+    def __call__(
+        self, x: Tensor, baseline: Tensor | None, sample_index: Tensor, masks: Tensor
+    ) -> Tensor:
         """Mask inputs.
 
         Args:
             x: the few inputs of one chunk, (k, ...).
-            reference: what `reference` makes of them.
-            owner: int64 (b,), ascending, on the CPU: to which of them each mask belongs.
+            baseline: what `baseline` makes of them.
+            sample_index: int64 (b,), ascending, on the CPU: to which of them each mask belongs.
             masks: masks spread over the inputs, (b, 1, H, W) or (b, d).
 
         Returns:

@@ -130,7 +130,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Percentile bootstrap: how units are drawn anew, and intervals of what is made of them.
+    """Percentile bootstrap: resampling of units, and intervals of statistics of them.
 
     Attributes:
         level: coverage of the interval, in (0, 1).
@@ -364,7 +364,7 @@ def spearman(first: Tensor, second: Tensor) -> Tensor:
 
 
 def alike(values: ArrayLike) -> bool:
-    """Whether numbers (n,), at least one and none NaN, differ by rounding alone."""
+    """Return whether numbers (n,), at least one and none NaN, differ by rounding alone."""
     numbers = np.asarray(values, dtype=float)
     return bool(np.ptp(numbers) <= ROUNDING * np.abs(numbers).max())
 

@@ -23,7 +23,7 @@ from sparks.attribution import (
     Sobol,
 )
 from sparks.engine import Baseline, Engine, Grid, Token, Vector
-from sparks.engine.domains import ShiftedGrid
+from sparks.engine.maskers import ShiftedGrid
 from sparks.errors import SparksError
 from sparks.sensitivity.estimators import FlatOutputWarning
 
@@ -84,11 +84,11 @@ def test_rise_is_the_score_weighted_mean_of_its_masks():
     model, (x, target) = random_net(), images()
     for shift in (True, False):
         method = RISE(grid=3, masks=20, shift=shift, centred=False, seed=5)
-        domain = ShiftedGrid((3, 3), (8, 8)) if shift else Grid((3, 3), (8, 8), mode="bilinear")
-        masks = method._design(domain)
+        masker = ShiftedGrid((3, 3), (8, 8)) if shift else Grid((3, 3), (8, 8), mode="bilinear")
+        masks = method._design(masker)
         weighted, weight = torch.zeros(3, 8, 8), torch.zeros(8, 8)
         for mask in masks:
-            spread = domain.expand(mask[None])[0, 0]
+            spread = masker.expand(mask[None])[0, 0]
             with torch.no_grad():
                 scores = model(x * spread).gather(1, target[:, None])
             weighted += scores[:, :, None] * spread

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sparks.concepts.covering import Covering, summary
-from sparks.concepts.numbers import Numbers
+from sparks.concepts.recorder import MetricRecorder
 from sparks.engine.perturbations import Baseline
 from sparks.errors import SparksError
 from sparks.stats import Bootstrap
@@ -68,14 +68,14 @@ def test_an_effect_does_not_depend_on_the_other_images():
 
 
 def test_the_summary_is_paired_image_by_image():
-    numbers = Numbers()
+    recorder = MetricRecorder()
     values = {
         "Covered": [-3.0, -13.0, -23.0],
         "CoveredElsewhere": [-1.0, -11.0, -20.0],
         "CoveredArea": [0.1] * 3,
     }
-    numbers.add(values, [4, 7, 9], "2", "black", "chain saw")
-    (row,) = summary(numbers.table("d", "m", 0), Bootstrap(resamples=500)).to_dict("records")
+    recorder.add(values, [4, 7, 9], "2", "black", "chain saw")
+    (row,) = summary(recorder.table("d", "m", 0), Bootstrap(resamples=500)).to_dict("records")
     assert (row["class"], row["concept"], row["cover"], row["images"]) == (
         "chain saw",
         2,
@@ -85,7 +85,7 @@ def test_the_summary_is_paired_image_by_image():
     assert row["change"] == pytest.approx(-13)
     assert row["difference"] == pytest.approx(-7 / 3)
     assert -3 <= row["difference_low"] < row["difference_high"] <= -2  # unpaired, it would hold 0
-    assert isinstance(summary(numbers.table("d", "m", 0)[:0], Bootstrap()), pd.DataFrame)
+    assert isinstance(summary(recorder.table("d", "m", 0)[:0], Bootstrap()), pd.DataFrame)
 
 
 @pytest.mark.parametrize(

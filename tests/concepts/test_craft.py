@@ -13,7 +13,7 @@ from sparks.concepts.steering import steer
 from sparks.engine import Baseline
 from sparks.errors import SparksError
 from sparks.models import Classifier, ViTTiny, seeded
-from sparks.sensitivity.designs import Replicated
+from sparks.sensitivity.designs import SaltelliDesign
 from sparks.sensitivity.estimators import indices
 
 
@@ -40,8 +40,8 @@ class TestCrops:
     def test_grid_covers_every_pixel(self, images):
         crops = GridCrops(side=0.4, stride=0.8)(images[:2])
         seen = torch.zeros(2, 16, 16)
-        for owner, (row, column) in zip(crops.owner, crops.corner, strict=True):
-            seen[owner, row : row + crops.side, column : column + crops.side] += 1
+        for sample_index, (row, column) in zip(crops.sample_index, crops.corner, strict=True):
+            seen[sample_index, row : row + crops.side, column : column + crops.side] += 1
         assert seen.min() >= 1
 
     def test_the_whole_image_is_a_crop(self, images):
@@ -97,14 +97,14 @@ class TestConcepts:
 
     def test_top_crops_are_of_different_images_in_order(self, concepts):
         top = concepts.top(1, 5)
-        assert len(top) == len(top.owner.unique()) == 5
+        assert len(top) == len(top.sample_index.unique()) == 5
         best = concepts.codes[:, 1].argmax()
         assert torch.equal(top.corner[0], concepts.crops.corner[best])
 
     def test_importance_is_the_total_index_of_masked_concepts(self, craft, concepts, images):
         x = images[:3]
         found = replace(craft, importance=Sobol(points=16)).rank(concepts, x, 2)
-        masks = Replicated.drawn(16, 4).rows()
+        masks = SaltelliDesign.sample(16, 4).rows()
         u = concepts.coefficients(x)
         with torch.no_grad():
             scores = torch.stack([concepts.head(one * masks[:, :, None])[:, 2] for one in u])

@@ -10,7 +10,16 @@ from scipy.linalg import sqrtm
 from sparks.concepts import Histograms
 from sparks.concepts.clusters import Strategies, plane
 from sparks.concepts.crops import Crops
-from sparks.concepts.machine import forced_choice, intruder
+from sparks.concepts.ground_truth import (
+    causal_agreement,
+    ceiling,
+    crops_on_parts,
+    effects,
+    importance_of_parts,
+    largest_parts,
+    recovery,
+    shown_where,
+)
 from sparks.concepts.metrics import (
     above_chance,
     frechet,
@@ -25,18 +34,9 @@ from sparks.concepts.metrics import (
     stability,
     stability_by_chance,
 )
+from sparks.concepts.observer import forced_choice, intruder
 from sparks.concepts.sanity import cascade
 from sparks.concepts.steering import most_important, shuffled, steer
-from sparks.concepts.truth import (
-    causal_agreement,
-    ceiling,
-    crops_on_parts,
-    effects,
-    importance_of_parts,
-    largest_parts,
-    recovery,
-    shown_where,
-)
 from sparks.data import Chimera
 from sparks.errors import SparksError
 
@@ -187,17 +187,17 @@ class TestTruth:
     def test_the_largest_part_of_a_crop(self):
         parts = torch.zeros(2, 8, 8, dtype=torch.uint8)
         parts[0, :3, :3], parts[0, 2:4, 3:4], parts[1, 6:, 6:] = 1, 4, 2
-        owner = torch.tensor([0, 0, 0, 1, 1])
+        sample_index = torch.tensor([0, 0, 0, 1, 1])
         corner = torch.tensor([[0, 0], [2, 2], [4, 4], [4, 4], [0, 0]])
         # 9 against 2 pixels; 1 against 2; none; all; none
-        assert largest_parts(Crops(owner, corner, 4), parts).tolist() == [0, 3, -1, 1, -1]
+        assert largest_parts(Crops(sample_index, corner, 4), parts).tolist() == [0, 3, -1, 1, -1]
 
     def test_crops_on_parts_count_crops_of_different_images(self):
         parts = torch.zeros(3, 4, 4, dtype=torch.uint8)
         parts[:, :2, :2], parts[:, 2:, 2:] = 1, 2
-        owner = torch.tensor([0, 0, 1, 1, 2, 2])
+        sample_index = torch.tensor([0, 0, 1, 1, 2, 2])
         corner = torch.tensor([[0, 0], [2, 2], [0, 0], [2, 2], [0, 0], [2, 2]])
-        crops = Crops(owner, corner, 2)
+        crops = Crops(sample_index, corner, 2)
         codes = torch.tensor([[3.0, -1, 0], [5, 0, 0], [2, -3, 0], [1, 0, 0], [4, 2, 0], [0, 0, 0]])
         # Of the two crops that show concept 0 most, one of each image, one shows part 0.
         share, chance = crops_on_parts(codes, [0, 0, 1, 4, 2], crops, parts, [0, 1, 0, 0, 0], 2)

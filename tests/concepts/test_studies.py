@@ -179,8 +179,10 @@ def test_concepts_are_compared_with_parts_and_with_chance(model):
         crops = RandomCrops(number=4)(images)
         for part, chance in zip(sorted(wanted), found["NMF, chance"], strict=True):
             hits = 0
-            for owner, (row, column) in zip(crops.owner, crops.corner.tolist(), strict=True):
-                cut = parts[owner, row : row + crops.side, column : column + crops.side]
+            for sample_index, (row, column) in zip(
+                crops.sample_index, crops.corner.tolist(), strict=True
+            ):
+                cut = parts[sample_index, row : row + crops.side, column : column + crops.side]
                 areas = torch.bincount(cut[cut > 0].long(), minlength=part + 2)
                 hits += int(areas.max() > 0 and areas.argmax() == part + 1)
             assert chance == pytest.approx(hits / len(crops))

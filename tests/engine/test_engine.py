@@ -16,19 +16,19 @@ from sparks.engine import (
     Baseline,
     Blur,
     Engine,
+    FixedMasks,
     Grid,
+    LeaveOneOut,
     Noise,
-    OneOff,
     Pixels,
     Ranked,
     Rows,
-    Stored,
     Sum,
     Uniform,
     Vector,
 )
 from sparks.errors import SparksError
-from sparks.sensitivity.designs import Replicated
+from sparks.sensitivity.designs import SaltelliDesign
 
 SIZE = (6, 8)
 
@@ -139,7 +139,12 @@ def test_the_order_of_images_does_not_matter():
 
 def test_designs_make_the_masks_they_describe():
     rows, images = torch.arange(4), torch.zeros(4, dtype=torch.long)
-    assert OneOff(3).masks(images, rows).tolist() == [[1, 1, 1], [0, 1, 1], [1, 0, 1], [1, 1, 0]]
+    assert LeaveOneOut(3).masks(images, rows).tolist() == [
+        [1, 1, 1],
+        [0, 1, 1],
+        [1, 0, 1],
+        [1, 1, 0],
+    ]
     ranks = torch.tensor([[2, 0, 1], [0, 1, 2]])
     which, steps = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 1, 2])
     removed = Ranked(ranks, torch.tensor([0, 1, 3])).masks(which, steps)
@@ -147,7 +152,7 @@ def test_designs_make_the_masks_they_describe():
     inserted = Ranked(ranks, torch.tensor([0, 1, 3]), insert=True).masks(which, steps)
     assert (inserted == 1 - removed).all()
     table = torch.rand(2, 5, 3) < 0.5
-    assert (Stored(table).masks(which, steps) == table[which, steps].float()).all()
+    assert (FixedMasks(table).masks(which, steps) == table[which, steps].float()).all()
 
 
 def test_scores_can_be_probabilities_or_those_of_a_plain_function():
@@ -167,17 +172,17 @@ def test_modules_get_their_own_mode_back():
     net.train()
     net[1].eval()  # a frozen batch norm in a net that trains
     before = [m.training for m in net.modules()]
-    first = Engine().score(net, x, target, OneOff(6), Grid((2, 3), SIZE))
+    first = Engine().score(net, x, target, LeaveOneOut(6), Grid((2, 3), SIZE))
     assert [m.training for m in net.modules()] == before
     # Neither dropout nor batch statistics took part.
-    assert torch.equal(first, Engine().score(net, x, target, OneOff(6), Grid((2, 3), SIZE)))
+    assert torch.equal(first, Engine().score(net, x, target, LeaveOneOut(6), Grid((2, 3), SIZE)))
 
     def broken(_: Tensor) -> Tensor:
         raise ZeroDivisionError
 
     net[0].forward = broken
     with pytest.raises(ZeroDivisionError):
-        Engine().score(net, x, target, OneOff(6), Grid((2, 3), SIZE))
+        Engine().score(net, x, target, LeaveOneOut(6), Grid((2, 3), SIZE))
     assert [m.training for m in net.modules()] == before
 
 
@@ -186,7 +191,7 @@ def test_a_score_that_is_not_finite_names_the_input(bad):
     x, target = inputs(3)
     x[1, 0, 0, 0] = bad
     with pytest.raises(SparksError, match="input 1 under mask 0 holds NaN"):
-        Engine(batch_size=4).score(random_net(), x, target, OneOff(6), Grid((2, 3), SIZE))
+        Engine(batch_size=4).score(random_net(), x, target, LeaveOneOut(6), Grid((2, 3), SIZE))
 
 
 def test_bad_arguments_are_refused():
@@ -197,11 +202,11 @@ def test_bad_arguments_are_refused():
     with pytest.raises(SparksError, match="5 features, the inputs have 6"):
         Engine().score(net, x, target, torch.ones(1, 5), grid)
     with pytest.raises(SparksError, match=r"2 inputs but targets of shape \(1,\)"):
-        Engine().score(net, x, target[:1], OneOff(6), grid)
+        Engine().score(net, x, target[:1], LeaveOneOut(6), grid)
     with pytest.raises(SparksError, match="4 outputs: name the class"):
-        Engine().score(net, x, None, OneOff(6), grid)
+        Engine().score(net, x, None, LeaveOneOut(6), grid)
     with pytest.raises(SparksError, match="output 'softmax'"):
-        Engine().score(net, x, target, OneOff(6), grid, output="softmax")
+        Engine().score(net, x, target, LeaveOneOut(6), grid, output="softmax")
     with pytest.raises(SparksError, match="precision='fp8'"):
         Engine(precision="fp8")
     with pytest.raises(SparksError, match="value='median'"):
@@ -211,8 +216,8 @@ def test_bad_arguments_are_refused():
 def test_bf16_changes_scores_by_its_rounding_only():
     net, (x, target) = random_net(), inputs(2)
     grid = Grid((2, 3), SIZE)
-    exact = Engine(precision="fp32").score(net, x, target, OneOff(6), grid)
-    rounded = Engine(precision="bf16").score(net, x, target, OneOff(6), grid)
+    exact = Engine(precision="fp32").score(net, x, target, LeaveOneOut(6), grid)
+    rounded = Engine(precision="bf16").score(net, x, target, LeaveOneOut(6), grid)
     assert not torch.equal(exact, rounded)
     torch.testing.assert_close(exact, rounded, atol=0.02, rtol=0.02)
 
@@ -220,7 +225,7 @@ def test_bf16_changes_scores_by_its_rounding_only():
 def test_the_probe_runs_once_and_changes_nothing_but_the_batch():
     spy = Spy(random_net())
     x, target = inputs(2)
-    design, grid = Replicated.drawn(64, 6), Grid((2, 3), SIZE)
+    design, grid = SaltelliDesign.sample(64, 6), Grid((2, 3), SIZE)
     engine = Engine(batch_size="auto", largest=64)
     scores = engine.score(spy, x, target, design, grid)
     assert max(spy.sizes) <= 64
@@ -238,12 +243,12 @@ def test_peak_memory_does_not_grow_with_the_number_of_masks_or_images():
     code = """
 import resource, torch
 from sparks.engine import Engine, Grid
-from sparks.sensitivity.designs import Replicated
+from sparks.sensitivity.designs import SaltelliDesign
 
 def peak(images, points):
     x, grid = torch.rand(images, 3, 64, 64), Grid((8, 8), (64, 64))
     model = lambda z: z.flatten(1).sum(1)
-    Engine(batch_size=32).score(model, x, None, Replicated.drawn(points, 64), grid)
+    Engine(batch_size=32).score(model, x, None, SaltelliDesign.sample(points, 64), grid)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 small = peak(1, 1)
@@ -256,13 +261,13 @@ print(peak(1, 128) - small, peak(16, 8) - small)
 
 RANKS = torch.stack([torch.randperm(6, generator=torch.Generator().manual_seed(i)) for i in (0, 1)])
 LOOPS = {
-    "stored": (OneOff(6).masks(torch.arange(7), torch.arange(7)), Baseline()),
-    "replicated": (Replicated.drawn(4, 6), Baseline(0.5)),
+    "stored": (LeaveOneOut(6).masks(torch.arange(7), torch.arange(7)), Baseline()),
+    "replicated": (SaltelliDesign.sample(4, 6), Baseline(0.5)),
     "ranked": (Ranked(RANKS.int(), torch.arange(0, 7)), Baseline("mean")),
-    "one off, blurred": (OneOff(6), Blur(2)),
-    "one off, noise": (OneOff(6), Noise()),
-    "one off, uniform": (OneOff(6), Uniform()),
-    "one off, shifted": (OneOff(6), Amplitude()),
+    "one off, blurred": (LeaveOneOut(6), Blur(2)),
+    "one off, noise": (LeaveOneOut(6), Noise()),
+    "one off, uniform": (LeaveOneOut(6), Uniform()),
+    "one off, shifted": (LeaveOneOut(6), Amplitude()),
 }
 
 
@@ -289,7 +294,9 @@ def test_a_gpu_is_not_waited_for_between_sums():
     head = nn.Sequential(nn.Linear(4, 1), nn.Flatten(0))
 
     def score(batch_size):
-        return Engine(batch_size=batch_size).score(head, terms, None, OneOff(5), Rows(5), Sum())
+        return Engine(batch_size=batch_size).score(
+            head, terms, None, LeaveOneOut(5), Rows(5), Sum()
+        )
 
     expected = score(7)
     with PretendedGPU() as gpu:
@@ -299,9 +306,9 @@ def test_a_gpu_is_not_waited_for_between_sums():
 
 
 class Remembering(Baseline):
-    """Counts for how many inputs a reference was made."""
+    """Counts for how many inputs a baseline was made."""
 
-    def reference(self, x: Tensor) -> Tensor:
+    def baseline(self, x: Tensor) -> Tensor:
         self.made.append(len(x))
         return torch.zeros_like(x)
 

@@ -17,7 +17,7 @@ import sparks.attribution as methods
 from sparks.alignment import harmonizer_loss
 from sparks.concepts import NMF, PCA, SAE, Craft, Layer, RandomCrops, nnls
 from sparks.data.imageset import ImageSet
-from sparks.engine import Baseline, Blur, Engine, Grid, Noise, Stored, Uniform
+from sparks.engine import Baseline, Blur, Engine, FixedMasks, Grid, Noise, Uniform
 from sparks.lipschitz import SoftHKR
 from sparks.metrics import Deletion, Explanation, Insertion, MuFidelity
 from sparks.models import MLP, Classifier, ConvNet, seeded
@@ -25,7 +25,7 @@ from sparks.models.device import free_memory
 from sparks.models.lipschitz import LipschitzConvNet
 from sparks.models.peak import PeakMemory
 from sparks.stability.distances import Distances
-from sparks.training import Settings, fit, fit_together, predict
+from sparks.training import Settings, fit, fit_ensemble, predict
 from sparks.verification import Attack, bounds
 from sparks.visualization import MACO, Ascent, Fourier, image_statistics, logits, named_crops
 
@@ -98,7 +98,7 @@ def test_perturbations(device, network, images, target, remove):
     model = network().to(device)
     found = Engine().score(model, images, target, masks, GRID, remove)
     close(found, expected)
-    there = (images.to(device), target.to(device), Stored(masks))
+    there = (images.to(device), target.to(device), FixedMasks(masks))
     close(Engine().score(model, *there, GRID, remove), expected)
 
 
@@ -314,8 +314,8 @@ def test_training_lipschitz_networks(device, blobs):
 def test_networks_of_all_folds_train_together(device, blobs):
     settings = Settings(epochs=2, batch_size=16, precision="fp32", validation=0.0)
     here, there = ([small("convnet", s) for s in (1, 2)] for _ in range(2))
-    fit_together(here, [blobs, blobs], settings, [5, 6], device="cpu")
-    fit_together(there, [blobs, blobs], settings, [5, 6], device=device)
+    fit_ensemble(here, [blobs, blobs], settings, [5, 6], device="cpu")
+    fit_ensemble(there, [blobs, blobs], settings, [5, 6], device=device)
     for one, other in zip(here, there, strict=True):
         close(predict(other, blobs, device=device), predict(one, blobs, device="cpu"), 0.02)
 

@@ -116,19 +116,19 @@ def test_bad_settings_are_refused():
 
 def test_the_random_baseline_replaces_pixels_by_uniform_noise_of_each_image():
     x, _ = images()
-    noise = Uniform(seed=3).reference(x)
+    noise = Uniform(seed=3).baseline(x)
     assert 0 <= noise.min() < 0.05
     assert 0.95 < noise.max() <= 1
-    assert torch.equal(Uniform(seed=3).reference(x[1:2])[0], noise[1])
+    assert torch.equal(Uniform(seed=3).baseline(x[1:2])[0], noise[1])
     assert not torch.equal(noise[0], noise[1])
-    owner, kept = torch.arange(3), torch.tensor([1.0, 0.0, 1.0]).reshape(3, 1, 1, 1)
-    masked = Uniform()(x, noise, owner, kept.expand(3, 1, 8, 8))
+    sample_index, kept = torch.arange(3), torch.tensor([1.0, 0.0, 1.0]).reshape(3, 1, 1, 1)
+    masked = Uniform()(x, noise, sample_index, kept.expand(3, 1, 8, 8))
     torch.testing.assert_close(masked, torch.stack([x[0], noise[1], x[2]]))
     # Both metrics take it: on a linear model the drop is the sum over what is replaced.
     model = Linear(2, 8, 8)
     target = model(x).argmax(1)
     w = model.weight.detach()[target]
-    maps = (w * (x - Uniform().reference(x))).sum(1)
+    maps = (w * (x - Uniform().baseline(x))).sum(1)
     fidelity = MuFidelity(perturbation=Uniform(), correlation="pearson", grid=None)
     assert fidelity(Explanation(model, x, target, maps))["MuFidelity"].amin() > 0.999
     steps = Deletion(perturbation=Uniform(), steps=2, output="logit").curves(model, x, target, maps)

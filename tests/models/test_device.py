@@ -6,7 +6,7 @@ import pytest
 import torch
 from pretended_gpu import PretendedGPU
 
-from sparks.engine.running import evaluating
+from sparks.engine.inference import evaluating
 from sparks.models.device import autocast, free_memory, tf32, to_device
 
 

@@ -6,7 +6,7 @@ import torch
 from SALib.analyze import sobol as salib
 
 from sparks.errors import SparksError
-from sparks.sensitivity.designs import Replicated
+from sparks.sensitivity.designs import SaltelliDesign
 from sparks.sensitivity.estimators import ESTIMATORS, FlatOutputWarning, bootstrap, indices
 from sparks.sensitivity.functions import Additive, Ishigami, SobolG
 
@@ -14,14 +14,14 @@ FUNCTIONS = [Ishigami(), SobolG(), Additive([1.0, 2.0, 3.0, 0.0])]
 
 
 def evaluate(function, d, points, **settings):
-    design = Replicated.drawn(points, d, **settings)
+    design = SaltelliDesign.sample(points, d, **settings)
     return function(design.rows().double())
 
 
 def test_rows_are_the_blocks_of_the_replicated_design():
     generator = torch.Generator().manual_seed(0)
     a, b = torch.rand(2, 5, 3, generator=generator)
-    design = Replicated(a, b)
+    design = SaltelliDesign(a, b)
     blocks = [a, b]
     for i in range(3):
         c = a.clone()

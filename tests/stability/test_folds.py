@@ -9,7 +9,7 @@ from torch import nn
 from sparks.errors import SparksError
 from sparks.models import Classifier, ConvNet, seeded
 from sparks.models.lipschitz import LipschitzConvNet
-from sparks.stability.folds import randomise_weights, stratified_folds, switch_labels
+from sparks.stability.folds import add_label_noise, randomise_weights, stratified_folds
 
 
 @given(counts=st.lists(st.integers(4, 13), min_size=1, max_size=4), k=st.integers(2, 4))
@@ -42,20 +42,20 @@ def test_more_folds_than_images_of_a_class_are_refused():
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.3, 1.0])
 def test_exactly_the_share_of_labels_is_wrong(share: float):
     labels = torch.arange(200) % 4
-    switched = switch_labels(labels, share, 4, seed=0)
+    switched = add_label_noise(labels, share, 4, seed=0)
     assert int((switched != labels).sum()) == round(share * 200)
     assert set(switched.tolist()) <= {0, 1, 2, 3}
 
 
 def test_a_larger_share_switches_the_same_labels_and_more():
     labels = torch.arange(100) % 5
-    few, many = (switch_labels(labels, share, 5, seed=3) for share in (0.1, 0.3))
+    few, many = (add_label_noise(labels, share, 5, seed=3) for share in (0.1, 0.3))
     changed = few != labels
     assert torch.equal(many[changed], few[changed])
 
 
 def test_every_wrong_class_is_as_likely():
-    switched = switch_labels(torch.zeros(6000, dtype=torch.int64), 1.0, 4, seed=0)
+    switched = add_label_noise(torch.zeros(6000, dtype=torch.int64), 1.0, 4, seed=0)
     counts = torch.bincount(switched, minlength=4)
     assert counts[0] == 0
     assert counts[1:].float().sub(2000).abs().max() < 5 * (6000 * (1 / 3) * (2 / 3)) ** 0.5
@@ -63,9 +63,9 @@ def test_every_wrong_class_is_as_likely():
 
 def test_shares_outside_0_and_1_are_refused():
     with pytest.raises(SparksError, match="between 0 and 1"):
-        switch_labels(torch.arange(4), 1.5, 4, 0)
+        add_label_noise(torch.arange(4), 1.5, 4, 0)
     with pytest.raises(SparksError, match="no other"):
-        switch_labels(torch.zeros(4, dtype=torch.int64), 0.5, 1, 0)
+        add_label_noise(torch.zeros(4, dtype=torch.int64), 0.5, 1, 0)
     with pytest.raises(SparksError, match="between 0 and 1"):
         randomise_weights(nn.Conv2d(1, 1, 3), -0.1, 0.5, 0)
 

@@ -18,7 +18,7 @@ from sparks.visualization import (
     named_crops,
     transparency,
 )
-from sparks.visualization.judges import Judge
+from sparks.visualization.evaluators import Evaluator
 from sparks.visualization.subject import Subject
 from sparks_thesis.maco.study import MacoStudy
 
@@ -53,15 +53,15 @@ def subject(model, layer, images):
 
 
 @pytest.fixture(scope="module")
-def judges(images):
+def others(images):
     with seeded(1):
         other = Classifier(ConvNet(3, 4, 16, widths=(6,))).eval()
-    return [Judge("other", other, Layer(other, "stages.0", images[:1]))]
+    return [Evaluator("other", other, Layer(other, "stages.0", images[:1]))]
 
 
 @pytest.fixture(scope="module")
-def found(subject, judges):
-    numbers, kept, told = STUDY.run(subject, judges)
+def found(subject, others):
+    numbers, kept, told = STUDY.run(subject, others)
     return numbers.table("toy", "net", 0), kept, told
 
 
@@ -109,19 +109,19 @@ def test_what_figures_get(found):
     assert len(told["channels"]) == 2
 
 
-def test_again_the_same_bytes(found, subject, judges):
-    numbers, kept, _ = STUDY.run(subject, judges)
+def test_again_the_same_bytes(found, subject, others):
+    numbers, kept, _ = STUDY.run(subject, others)
     assert numbers.table("toy", "net", 0).equals(found[0])
     assert all(torch.equal(kept[name], value) for name, value in found[1].items())
 
 
-def test_no_class_predicted(subject, judges):
+def test_no_class_predicted(subject, others):
     with seeded(0):
         model = Classifier(ConvNet(3, 4, 16, widths=(6, 12))).eval()
     none = subject.train.subset([0])
     lonely = Subject(model, subject.layer, none, subject.test, subject.statistics)
     with pytest.raises(SparksError, match="no class has 2"):
-        STUDY.run(lonely, judges)
+        STUDY.run(lonely, others)
 
 
 def test_transparency_accumulates_gradients(statistics):

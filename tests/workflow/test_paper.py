@@ -9,7 +9,7 @@ from photographs import write_imagenet, write_voc
 
 from sparks.artifacts import load_tensors
 from sparks.data import ImageSet
-from sparks.data.boxed import VOC_CLASSES
+from sparks.data.detection import VOC_CLASSES
 
 pytestmark = pytest.mark.nightly
 

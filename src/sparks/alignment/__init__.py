@@ -1,6 +1,6 @@
 """Models that look where people look: human maps, the harmonizer's loss, alignment scores.
 
-    human   maps of what people look at, float32 (N, H, W), not negative; constant where unknown
+    human   maps of human attention, float32 (N, H, W), not negative; constant where unknown
     tokens  1 where an image has a human map, else 0, (N,)
 
 Source: Fel*, Felipe*, Linsley*, Serre 2022 (arXiv 2211.04533) and its released code. Names are

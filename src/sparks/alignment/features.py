@@ -1,4 +1,4 @@
-"""How a model recognises: its accuracy when only what people look at is shown."""
+"""Accuracy of a model when only the pixels that people look at are visible."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sparks.engine.running import Model, device_of, evaluating
+from sparks.engine.inference import Model, device_of, evaluating
 from sparks.errors import SparksError
 from sparks.metrics.maps import check_maps, descending_ranks
 
@@ -22,7 +22,7 @@ def revealed(
     batch_size: int = 256,
     seed: int = 0,
 ) -> Tensor:
-    """Whether each image is classified rightly when only a share of its pixels is shown.
+    """Return whether each image is classified correctly when only a share of its pixels is visible.
 
     The pixels shown are those with the highest values of the human map (the published idea of
     "how": its data and its masks are not available).
@@ -32,7 +32,7 @@ def revealed(
         x: images in [0, 1], (N, C, H, W).
         labels: true classes (N,).
         human: maps (N, H, W).
-        shares: of the pixels shown, each in [0, 1].
+        shares: of visible pixels, each in [0, 1].
         baseline: value of the others.
         batch_size: images at a time.
         seed: of the order of pixels that tie.

@@ -30,14 +30,14 @@ from sparks.training.losses import CrossEntropy, OfLogits, State, Step
 
 
 class MapSource(Protocol):
-    """Where human maps come from: `ClickMaps`, `FileMaps`."""
+    """Source of human maps, one for each training image: `ClickMaps` or `FileMaps`."""
 
     def __call__(self, data: Labelled, indices: Tensor) -> Tensor:
-        """Human maps float32 (B, H, W) of the inputs at `indices`; constant where unknown."""
+        """Return maps, float32 (B, H, W), of the inputs at `indices`; constant where unknown."""
 
 
 def has_map(human: Tensor) -> Tensor:
-    """Tokens (N,) of maps (N, H, W): a map that is the same everywhere tells nothing.
+    """Return tokens (N,) of maps (N, H, W): 0 for a constant map, which holds no information.
 
     Raises:
         SparksError: when a map holds NaN or infinite values.
@@ -59,7 +59,7 @@ def standardise(maps: Tensor, eps: float, bessel: bool = False) -> Tensor:
 def harmonizer_loss(
     saliency: Tensor, human: Tensor, tokens: Tensor | None = None, recipe: Recipe | None = None
 ) -> Tensor:
-    """L_harm of a batch, a differentiable scalar; 0 where no image has a map.
+    """Return L_harm of a batch, a differentiable scalar; 0 where no image has a map.
 
     Args:
         saliency: signed, (N, H, W).
@@ -158,15 +158,15 @@ class Harmonizer:
             raise SparksError(f"the harmonizer's micro_batch is {self.micro_batch}: at least 1")
 
     def beside(self, data: Labelled, indices: Tensor) -> Tensor | None:
-        """Human maps (B, 1, H, W)."""
+        """Return human maps (B, 1, H, W)."""
         return self.maps(data, indices)[:, None] if self.weight else None
 
     def start(self) -> State:
-        """What the classification loss remembers."""
+        """Return the initial state of the classification loss."""
         return self.classification.start()
 
     def terms(self, step: Step, state: State) -> Iterator[Tensor]:
-        """One term a part of the batch, and one for the decay."""
+        """Yield one term a part of the batch, and one for the decay."""
         size = len(step.x)
         for start in range(0, size, self.micro_batch or size):
             part = slice(start, start + (self.micro_batch or size))

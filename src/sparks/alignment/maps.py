@@ -40,7 +40,7 @@ class ClickMaps:
         between(self, 0, math.inf, "sigma")
 
     def __call__(self, data: Labelled, indices: Tensor) -> Tensor:
-        """Human maps (B, H, W) in [0, 1]."""
+        """Return human maps (B, H, W) in [0, 1]."""
         if not isinstance(data, ImageSet) or "clicks" not in data.truth:
             raise SparksError(
                 "this data set knows no clicks, so it has no human maps: use chimera, or map files"
@@ -70,7 +70,7 @@ class FileMaps:
     blur: bool = True
 
     def __call__(self, data: Labelled, indices: Tensor) -> Tensor:
-        """Human maps (B, size, size).
+        """Return human maps (B, size, size).
 
         Raises:
             SparksError: when the images are no files, or a map file cannot be read.

@@ -16,7 +16,7 @@ _TAPS, _STRIDE = 5, 2
 
 
 def gaussian_pyramid(maps: Tensor, levels: int, padding: str = "same") -> list[Tensor]:
-    """P_0 = maps; P_{l+1} = every second pixel of P_l convolved with outer(b, b) / 256.
+    """Return levels P_0 = maps, P_{l+1} = every second pixel of P_l ∗ outer(b, b) / 256.
 
     b = [1, 4, 6, 4, 1]. The gradient flows through.
 

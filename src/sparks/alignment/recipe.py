@@ -1,4 +1,4 @@
-"""What the published code bases of the harmonizer do differently, as named options."""
+"""Named options for the details in which the published code bases of the harmonizer differ."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Recipe:
-    """How human map and saliency are brought together. The defaults are the released version's.
+    """Comparison of human map and saliency; the defaults are those of the released version.
 
     Attributes:
         levels: of the Gaussian pyramid that are compared, the full size included.

@@ -1,4 +1,4 @@
-"""Alignment of saliency maps with human maps: rank correlation, and overlap of what is highest."""
+"""Alignment of saliency maps with human maps: rank correlation and overlap of the top pixels."""
 
 from __future__ import annotations
 
@@ -48,6 +48,6 @@ def alignment(maps: Tensor, human: Tensor, share: float = 0.1) -> dict[str, Tens
 
 
 def _highest(flat: Tensor, share: float) -> Tensor:
-    """The top `share` of the pixels of each row, with all that tie with the lowest of them."""
+    """Mark the top `share` of the pixels of each row, with all that tie with the lowest."""
     count = max(1, round(share * flat.shape[1]))
     return flat >= torch.topk(flat, count, dim=1).values[:, -1:]

@@ -53,13 +53,13 @@ def records(path: str | Path) -> Iterator[bytes]:
 
 
 def masked_crc(data: bytes) -> int:
-    """CRC-32C (Castagnoli), rotated and shifted as TensorFlow stores it."""
+    """Return CRC-32C (Castagnoli), rotated and shifted as TensorFlow stores it."""
     crc = crc32c(data)
     return ((crc >> 15 | crc << 17) + _MASK) & _WORD
 
 
 def crc32c(data: bytes) -> int:
-    """CRC-32C, bit by bit: only lengths are checked with it."""
+    """Return CRC-32C, bit by bit: only lengths are checked with it."""
     crc = _WORD
     for byte in data:
         crc ^= byte
@@ -69,7 +69,7 @@ def crc32c(data: bytes) -> int:
 
 
 def example(message: bytes) -> dict[str, Feature]:
-    """The features of a serialised `tf.train.Example`: name → bytes or integers.
+    """Parse a serialised `tf.train.Example` into a dictionary: feature name → bytes or integers.
 
     Lists of floats are passed over.
 
@@ -97,7 +97,7 @@ def _feature(message: bytes) -> Feature:
 
 
 def _integers(entry: int | bytes) -> list[int]:
-    """One integer, or several packed together."""
+    """Return one integer, or several packed together."""
     if isinstance(entry, int):
         return [entry]
     values, place = [], 0

@@ -7,8 +7,16 @@
     target  class to explain, int64 (N,), or as `sparks.engine.outputs.classes_of` has it
     maps    raw values, float32, (N, H, W) for images, (N, d) for vectors; without gradients
 
-    >>> from sparks.attribution import Sobol
-    >>> maps = Sobol(grid=8, points=32)(model, images, classes)  # doctest: +SKIP
+Examples explain a linear model of vectors, whose attributions are known, and a small network:
+
+    >>> import torch
+    >>> from torch import nn
+    >>> linear = nn.Linear(3, 2, bias=False)
+    >>> linear.weight.data = torch.tensor([[1.0, 0.0, 2.0], [0.0, 0.0, 0.0]])
+    >>> x, target = torch.ones(1, 3), torch.tensor([0])
+    >>> pool = (nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), *pool, nn.Linear(4, 2))
+    >>> images, classes = torch.rand(2, 3, 16, 16), torch.tensor([0, 1])
 
 Every method is a frozen dataclass: its fields are its settings, checked when it is built. It draws
 its random numbers once per seed, the same for every input, so that a map does not depend on what is
@@ -25,46 +33,46 @@ from typing import TYPE_CHECKING
 from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
+    from sparks.attribution.baselines import BottomUp, Input, Random
     from sparks.attribution.cam import GradCAM, GradCAMPlusPlus
     from sparks.attribution.captum import Captum
-    from sparks.attribution.control import BottomUp, Input, Random
     from sparks.attribution.eva import EVA
     from sparks.attribution.gradient import GradientInput, IntegratedGradients, Saliency
     from sparks.attribution.greedy import Greedy
+    from sparks.attribution.guided_backprop import DeconvNet, GuidedBackprop
     from sparks.attribution.hsic import HSIC
     from sparks.attribution.lime import LIME
-    from sparks.attribution.noisy import SmoothGrad, SquareGrad, VarGrad
     from sparks.attribution.occlusion import Occlusion
-    from sparks.attribution.rectified import DeconvNet, GuidedBackprop
     from sparks.attribution.rise import RISE
     from sparks.attribution.shap import KernelSHAP
+    from sparks.attribution.smoothgrad import SmoothGrad, SquareGrad, VarGrad
     from sparks.attribution.sobol import Sobol
     from sparks.attribution.words import OnEmbeddings
 
 _MODULES = {
-    "BottomUp": "control",
+    "BottomUp": "baselines",
     "EVA": "eva",
     "Greedy": "greedy",
     "Captum": "captum",
-    "DeconvNet": "rectified",
+    "DeconvNet": "guided_backprop",
     "GradCAM": "cam",
     "GradCAMPlusPlus": "cam",
     "GradientInput": "gradient",
-    "GuidedBackprop": "rectified",
+    "GuidedBackprop": "guided_backprop",
     "HSIC": "hsic",
-    "Input": "control",
+    "Input": "baselines",
     "IntegratedGradients": "gradient",
     "KernelSHAP": "shap",
     "LIME": "lime",
     "Occlusion": "occlusion",
     "OnEmbeddings": "words",
     "RISE": "rise",
-    "Random": "control",
+    "Random": "baselines",
     "Saliency": "gradient",
-    "SmoothGrad": "noisy",
+    "SmoothGrad": "smoothgrad",
     "Sobol": "sobol",
-    "SquareGrad": "noisy",
-    "VarGrad": "noisy",
+    "SquareGrad": "smoothgrad",
+    "VarGrad": "smoothgrad",
 }
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Which activation functions a model calls, and whether it calls them as modules."""
+"""Detection of the activation functions that a model calls, as modules or as plain functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from sparks.engine.running import Model, device_of, dtype_of, evaluating
+from sparks.engine.inference import Model, device_of, dtype_of, evaluating
 from sparks.models.device import to_device
 
 RELUS = (functional.relu, functional.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)
@@ -29,13 +29,13 @@ _EVERY = (*RELUS, *OTHERS, *CAPPED, *_GATES)
 
 
 def scripted(model: Model) -> bool:
-    """Whether a model is, or holds, TorchScript, in which nothing can be watched."""
+    """Return whether a model is, or contains, TorchScript, whose modules take no hooks."""
     modules = model.modules() if isinstance(model, nn.Module) else ()
     return any(isinstance(module, torch.jit.ScriptModule) for module in modules)
 
 
 def without_module(model: Model, x: Tensor) -> set[str]:
-    """Names of the activation functions that a model calls on x (N, ...), not by their modules.
+    """Return the activation functions that a model calls on x (N, ...) other than by modules.
 
     Hooks on modules, of which some methods are made, do not see these.
     """

@@ -1,4 +1,4 @@
-"""What black-box methods share: each is a design of masks and an estimator, nothing more."""
+"""Base class of black-box methods: a method is a design of masks and an estimator, nothing more."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import Tensor
 
 from sparks.checks import one_of, whole
 from sparks.engine.core import Engine
-from sparks.engine.domains import cells_of
+from sparks.engine.inference import OUTPUTS, Model, check_inputs
+from sparks.engine.maskers import cells_of
 from sparks.engine.perturbations import Baseline
-from sparks.engine.running import OUTPUTS, Model, check_inputs
 from sparks.errors import SparksError
 from sparks.protocols import Design, Masker, Perturbation
 
@@ -67,10 +67,10 @@ class BlackBox:
         x: Tensor,
         target: Tensor | None,
         design: Design | Tensor,
-        domain: Masker,
+        masker: Masker,
     ) -> Tensor:
-        """Scores (N, n) of the masked inputs."""
-        return self.engine.score(model, x, target, design, domain, self.perturbation, self.output)
+        """Return the scores (N, n) of the masked inputs."""
+        return self.engine.score(model, x, target, design, masker, self.perturbation, self.output)
 
 
 def refuse_tied(name: str, masks: Tensor) -> None:

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from sparks.attribution.gradient import in_batches, slopes
 from sparks.checks import whole
-from sparks.engine.running import Logits, Model, device_of, evaluating, pick
+from sparks.engine.inference import Logits, Model, device_of, evaluating, select_output
 from sparks.errors import SparksError
 from sparks.models.anatomy import map_layers, named
 from sparks.models.device import to_device
@@ -32,6 +32,11 @@ class GradCAM:
         layer: name of the layer whose output is A, as in `named_modules`. Which of its axes is
             channels the model says; see `sparks.models.layout`.
         batch_size: inputs per backward pass, the bound on memory.
+
+    Example:
+        >>> maps = GradCAM(layer="1")(net, images, classes)
+        >>> maps.shape, bool((maps >= 0).all())
+        (torch.Size([2, 16, 16]), True)
     """
 
     layer: str
@@ -46,7 +51,7 @@ class GradCAM:
         whole(self, 1, "batch_size")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps (N, H, W) of images x (N, C, H, W)."""
+        """Return maps (N, H, W) that explain the classes `target` (N,) of images x (N, C, H, W)."""
         if x.ndim != 4:
             raise SparksError(f"{type(self).__name__} explains images, not {tuple(x.shape)} inputs")
         module = self._module(model, x)
@@ -72,7 +77,7 @@ class GradCAM:
     def _activation(
         self, model: Model, module: nn.Module, x: Tensor, target: Tensor | None
     ) -> tuple[Tensor, Tensor, str]:
-        """Logits (N, classes), the layer's output, and its layout."""
+        """Return the logits (N, classes), the layer's output, and its layout."""
         with output_of(module) as kept:
             logits = Logits(model, target)(x)
         activation = kept[-1] if kept else None
@@ -93,14 +98,14 @@ class GradCAM:
 
     def _explain(self, model: Model, module: nn.Module, x: Tensor, target: Tensor | None) -> Tensor:
         logits, activation, layout = self._activation(model, module, x, target)
-        grads = slopes(pick(logits, target, "logit"), activation, f"layer {self.layer!r}")
+        grads = slopes(select_output(logits, target, "logit"), activation, f"layer {self.layer!r}")
         grads, maps = (channels_first(t.detach(), layout) for t in (grads, activation))
         weights = self._weights(maps, grads)
         cam = torch.einsum("nk,nkhw->nhw", weights, maps).relu()
         return functional.interpolate(cam[:, None], x.shape[2:], mode="bilinear")[:, 0]
 
     def _weights(self, activation: Tensor, grads: Tensor) -> Tensor:
-        """One weight for each feature map, (N, K)."""
+        """Return one weight for each feature map, (N, K)."""
         return grads.mean((2, 3))
 
 
@@ -110,6 +115,10 @@ class GradCAMPlusPlus(GradCAM):
 
     α = g² / (2 g² + g³ Σ A) as for the exponential of the logit, whose own positive factor in g
     is left out: it scales a whole map.
+
+    Example:
+        >>> GradCAMPlusPlus(layer="1")(net, images, classes).shape
+        torch.Size([2, 16, 16])
     """
 
     def _weights(self, activation: Tensor, grads: Tensor) -> Tensor:
@@ -120,7 +129,7 @@ class GradCAMPlusPlus(GradCAM):
 
 
 def find_layer(model: Model, name: str) -> nn.Module:
-    """The module called `name` in the model, or in its `net` (see `sparks.models`).
+    """Return the module called `name` in the model, or in its `net` (see `sparks.models`).
 
     Raises:
         SparksError: when there is none, or the model is TorchScript, which shows no outputs.

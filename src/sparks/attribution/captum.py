@@ -17,7 +17,7 @@ from sparks.attribution.activations import scripted, without_module
 from sparks.attribution.cam import find_layer
 from sparks.attribution.gradient import REDUCTIONS, in_batches, reduce_channels
 from sparks.checks import one_of, whole
-from sparks.engine.running import Logits, Model, check_inputs, device_of
+from sparks.engine.inference import Logits, Model, check_inputs, device_of
 from sparks.engine.seeds import global_generators
 from sparks.errors import SparksError
 from sparks.models.device import to_device
@@ -53,6 +53,10 @@ class Captum:
             bounds (`internal_batch_size`, `perturbations_per_eval`), which belong in `options`.
         seed: Captum draws from the global generators, PyTorch's and NumPy's; these and Python's own
             are seeded for the call and put back.
+
+    Example:
+        >>> Captum("captum.attr.InputXGradient")(linear, x, target)
+        tensor([[1., 0., 2.]])
     """
 
     method: str
@@ -83,7 +87,7 @@ class Captum:
             raise self._refusal(f"other options of attribute: {error}") from error
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         if self.method.rpartition(".")[2] in HOOKED and len(x):
             self._refuse_unseen(model, x[:1])
         explain = partial(self._explain, model)
@@ -162,12 +166,12 @@ class Captum:
         )
 
 
-# What Captum's methods raise for a model or options that they cannot take.
+# Errors that Captum's methods raise for models or options that they do not support.
 _FAULTS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 def _plain(value: Any) -> Any:
-    """Configuration containers as the dicts and tuples that Captum expects."""
+    """Convert configuration containers to the dicts and tuples that Captum expects."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from sparks.engine.domains import Features, cells_of
+from sparks.engine.inference import Model, asked, device_of, evaluating
+from sparks.engine.maskers import Features, cells_of
 from sparks.engine.outputs import adversarial_margin
-from sparks.engine.running import Model, asked, device_of, evaluating
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 from sparks.models.classifier import Classifier
@@ -59,6 +59,12 @@ class EVA:
         precision: of the bounds' arithmetic; with "float32" rounding widens them more.
         resize: how the values of cells become a map.
         seed: of the samples.
+
+    Example:
+        Bounds of a linear model are exact: a feature moves the margin by weight times epsilon.
+
+        >>> EVA(epsilon=0.5)(linear, x, target)
+        tensor([[0.5000, 0.0000, 1.0000]])
     """
 
     epsilon: float = 0.5
@@ -90,12 +96,12 @@ class EVA:
         return self.bound == SAMPLED or self.layer is not None
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps (N, H, W), or (N, d) for vectors, not negative; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, not negative, for classes `target` (N,)."""
         bounds = self.overlaps(model, x, target)
         return self._features(x).to_map(bounds[:, :1] - bounds[:, 1:])
 
     def certificate(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Certified overlap of the whole ball, (N,): at most 0 proves that no input of it flips.
+        """Return the certified overlap of the ball, (N,): 0 or less proves that no input flips.
 
         Raises:
             SparksError: where nothing is proved: for samples, and for the hybrid.
@@ -107,7 +113,7 @@ class EVA:
         return self.overlaps(model, x, target)[:, 0]
 
     def overlaps(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Bounds of the overlap on the ball, and on the ball with each cell frozen, (N, 1 + cells).
+        """Return bounds of the overlap on the ball, then with each cell frozen, (N, 1 + cells).
 
         Raises:
             SparksError: when epsilon does not fit images, a layer has no rule or is not what it
@@ -181,7 +187,7 @@ class EVA:
         return high.amax(1)
 
     def _region(self, x: Tensor, free: Tensor) -> Region:
-        """The ball (1, ...) around an input, then the ball with each cell frozen."""
+        """Return the ball around an input, then the ball with each cell frozen, as one region."""
         dtype = getattr(torch, self.precision)
         x, free = x.to(dtype), free.to(dtype)
         if self.norm == "2":
@@ -192,7 +198,7 @@ class EVA:
         return Boxes.between(x + down * free, x + up * free)
 
     def _reach(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """How far every element may go down (≤ 0) and up."""
+        """Return the largest change of every element downwards (≤ 0) and upwards (≥ 0)."""
         down = torch.full_like(x, 0.0 if self.side == "add" else -self.epsilon)
         up = torch.full_like(x, 0.0 if self.side == "remove" else self.epsilon)
         if self.clip:
@@ -212,7 +218,7 @@ class EVA:
     def _activations(
         self, first: nn.Module, x: Tensor, free: Tensor, generator: torch.Generator
     ) -> Region:
-        """Boxes around the activations of samples of each set; the first holds all others.
+        """Return boxes around the activations of samples of each set; the first holds all others.
 
         A set with a frozen cell lies within the whole ball, so its box is cut to the ball's.
         """
@@ -229,7 +235,7 @@ class EVA:
         return Boxes.between(torch.maximum(lower, lower[:1]), torch.minimum(upper, upper[:1]))
 
     def _sampled(self, model: nn.Module, x: Tensor, target: Tensor, free: Tensor) -> Tensor:
-        """Largest overlap of samples of each set; a smaller set's is at most the ball's."""
+        """Return the largest overlap of samples of each set, at most the ball's."""
         found = []
         for image, c, generator in zip(x, target, generators(x, self.seed), strict=True):
             moves = self._points(image[None], generator)
@@ -247,7 +253,7 @@ class EVA:
 
 
 def _cut(model: nn.Module, layer: str) -> tuple[nn.Module, nn.Module]:
-    """The network up to a layer, and from there on."""
+    """Return the network up to a layer, and the rest of it."""
     if isinstance(model, Classifier):
         return model.split(layer)
     return split_at(trace(model), layer)

@@ -17,15 +17,15 @@ import torch
 from torch import Tensor
 
 from sparks.checks import between, one_of, whole
-from sparks.engine.running import (
+from sparks.engine.inference import (
     Logits,
     Model,
     asked,
     device_of,
     evaluating,
     no_derivative,
-    pick,
     refuse_not_finite,
+    select_output,
 )
 from sparks.errors import SparksError
 from sparks.models.device import to_device
@@ -65,6 +65,10 @@ class Saliency:
     Attributes:
         channels: a key of `REDUCTIONS`.
         batch_size: inputs per backward pass, the bound on memory.
+
+    Example:
+        >>> Saliency()(linear, x, target)
+        tensor([[1., 0., 2.]])
     """
 
     channels: str = "max-abs"
@@ -75,7 +79,7 @@ class Saliency:
         one_of(self, REDUCTIONS, "channels")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         explain = partial(gradient, model)
         values = in_batches(model, x, target, self.batch_size, explain, looked_into=False)
         return reduce_channels(values, self.channels)
@@ -83,7 +87,12 @@ class Saliency:
 
 @dataclass(frozen=True)
 class GradientInput:
-    """x · ∂ logit / ∂x (Shrikumar et al. 2017), summed over channels."""
+    """x · ∂ logit / ∂x (Shrikumar et al. 2017), summed over channels.
+
+    Example:
+        >>> GradientInput()(linear, 3 * x, target)
+        tensor([[3., 0., 6.]])
+    """
 
     channels: str = "sum"
     batch_size: int = 64
@@ -93,7 +102,7 @@ class GradientInput:
         one_of(self, REDUCTIONS, "channels")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         explain = partial(gradient, model)
         slope = in_batches(model, x, target, self.batch_size, explain, looked_into=False)
         return reduce_channels(x.detach() * slope, self.channels)
@@ -110,6 +119,13 @@ class IntegratedGradients:
         baseline: x0, a constant.
         channels: a key of `REDUCTIONS`.
         batch_size: inputs per backward pass, the bound on memory.
+
+    Example:
+        Attributions sum to the difference of the logit from the baseline's.
+
+        >>> maps = IntegratedGradients()(linear, x, target)
+        >>> maps.round(decimals=4)
+        tensor([[1., 0., 2.]])
     """
 
     steps: int = 50
@@ -126,7 +142,7 @@ class IntegratedGradients:
         one_of(self, RULES, "rule")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         explain = partial(self._explain, model)
         # All steps of an image in one batch where they fit.
         images = max(1, self.batch_size // self.steps)
@@ -153,7 +169,7 @@ def gradient(model: Model, x: Tensor, target: Tensor | None) -> Tensor:
     NaN for an input whose logits are not finite: nobody waits here for a GPU to tell.
     """
     logits = Logits(model, target, refuse=False)(x)
-    slope = slopes(pick(logits, target, "logit"), x, "its inputs")
+    slope = slopes(select_output(logits, target, "logit"), x, "its inputs")
     bad = ~logits.detach().isfinite().all(1)
     return slope.masked_fill_(bad.view(-1, *[1] * (x.ndim - 1)), torch.nan)
 
@@ -189,7 +205,7 @@ def in_batches(
     Args:
         model: asked.
         x: inputs (N, ...).
-        target: see `sparks.engine.running.asked`.
+        target: see `sparks.engine.inference.asked`.
         batch_size: inputs of a part.
         explain: see above.
         looked_into: layers of the model are looked at, or changed; else they may be others that
@@ -197,7 +213,7 @@ def in_batches(
 
     Raises:
         SparksError: when a value is not finite (the input is named), the inputs are not real, or
-            inputs or targets are none that `sparks.engine.running.asked` knows.
+            inputs or targets are none that `sparks.engine.inference.asked` knows.
     """
     classes = asked(model, x, target)
     if not x.is_floating_point():
@@ -224,7 +240,7 @@ def in_batches(
 
 
 def reduce_channels(values: Tensor, how: str) -> Tensor:
-    """Maps of values: (N, H, W) of (N, C, H, W), (N, d) of (N, d, L), whose channels are places.
+    """Reduce channels: maps (N, H, W) of (N, C, H, W), or (N, d) of (N, d, L).
 
     Vectors (N, d) have no channels, only a sign.
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from sparks.engine.domains import cells_of
-from sparks.engine.running import Model, asked
+from sparks.engine.inference import Model, asked
+from sparks.engine.maskers import cells_of
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 from sparks.verification.attack import Attack
@@ -33,6 +33,12 @@ class Greedy:
         attack: the attack.
         resize: how the values of cells become a map.
         seed: of the subsets.
+
+    Example:
+        The feature that an attack exploits first gets the largest value, d.
+
+        >>> Greedy(rounds=3, subsets=8)(linear, x, target)[0, 2]
+        tensor(3.)
     """
 
     objective: str = "distance"
@@ -52,7 +58,7 @@ class Greedy:
             )
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         classes = asked(model, x, target)
         if classes is None:
             raise SparksError("Greedy needs the class of each input: name it (target)")
@@ -69,8 +75,8 @@ class Greedy:
             joins = torch.stack([torch.rand(self.subsets, d, generator=g) < 0.5 for g in draws])
             member = (joins & ~chosen[:, None]) | chosen[:, None]
             spread = features.expand(member.flatten(0, 1).float()).to(x.device)
-            owner = torch.arange(len(x), device=x.device).repeat_interleave(self.subsets)
-            value = self._value(model, x[owner], classes.to(x.device)[owner], spread)
+            sample_index = torch.arange(len(x), device=x.device).repeat_interleave(self.subsets)
+            value = self._value(model, x[sample_index], classes.to(x.device)[sample_index], spread)
             score = _fit(joins & ~chosen[:, None], value.view(len(x), self.subsets).cpu())
             # Where no set flips the class all cells are equal: in random order then.
             score += 1e-6 * torch.stack([torch.rand(d, generator=g) for g in draws])
@@ -83,7 +89,7 @@ class Greedy:
         return features.to_map(importance).to(x.device)
 
     def _value(self, model: Model, x: Tensor, target: Tensor, free: Tensor) -> Tensor:
-        """How well an attack does through each set of cells; more is better."""
+        """Return the objective of an attack through each set of cells; higher is better."""
         free = free.expand_as(x)
         if self.objective == "overlap":
             epsilon = torch.full((len(x),), self.epsilon, device=x.device)
@@ -92,7 +98,7 @@ class Greedy:
 
 
 def _fit(member: Tensor, value: Tensor) -> Tensor:
-    """Coefficients (N, d) of a least-squares fit of values (N, s) to membership (N, s, d)."""
+    """Return coefficients (N, d) of the least-squares fit of values (N, s) to sets (N, s, d)."""
     a = member.double()
     a = a - a.mean(1, keepdim=True)
     b = value.double() - value.double().mean(1, keepdim=True)

@@ -9,21 +9,26 @@ from typing import Self
 from torch import Tensor
 
 from sparks.attribution.black_box import BlackBox
-from sparks.engine.designs import OneOff
-from sparks.engine.domains import cells_of
-from sparks.engine.running import Model
+from sparks.engine.designs import LeaveOneOut
+from sparks.engine.inference import Model
+from sparks.engine.maskers import cells_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Occlusion(BlackBox):
-    """The drop of the score when a feature is removed (Zeiler & Fergus 2014). d + 1 forwards."""
+    """The drop of the score when a feature is removed (Zeiler & Fergus 2014). d + 1 forwards.
+
+    Example:
+        >>> Occlusion()(linear, x, target)
+        tensor([[1., 0., 2.]])
+    """
 
     def within(self, forwards: int, side: int) -> Self:
         """Take the finest grid; see `BlackBox`."""
         return replace(self, grid=min(isqrt(forwards - 1), side))
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         features = cells_of(x, self.grid, resize="nearest")
-        scores = self.score(model, x, target, OneOff(features.d), features)
+        scores = self.score(model, x, target, LeaveOneOut(features.d), features)
         return features.to_map(scores[:, :1] - scores[:, 1:])

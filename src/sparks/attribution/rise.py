@@ -10,8 +10,8 @@ from torch import Tensor
 
 from sparks.attribution.black_box import BlackBox, refuse_tied
 from sparks.checks import between, whole
-from sparks.engine.domains import Grid, ShiftedGrid, elements_of
-from sparks.engine.running import Model
+from sparks.engine.inference import Model
+from sparks.engine.maskers import Grid, ShiftedGrid, elements_of
 from sparks.errors import SparksError
 from sparks.protocols import Masker
 
@@ -33,6 +33,12 @@ class RISE(BlackBox):
             the paper's maps are all positive. The order of the pixels is the same.
         shift: move the grid of each mask at random by up to a cell (images only), in masks of the
             size that the authors' code has; see `ShiftedGrid`.
+
+    Example:
+        With masks of probability 1 / 2, half of each term.
+
+        >>> RISE(masks=4000)(linear, x, target).round(decimals=1).abs()
+        tensor([[0.5000, 0.0000, 1.0000]])
     """
 
     masks: int = 4000
@@ -51,38 +57,38 @@ class RISE(BlackBox):
         return replace(self, masks=forwards)
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
-        """Maps; see the package."""
-        domain = self._domain(x)
-        design = self._design(domain)
-        scores = self.score(model, x, target, design, domain)
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
+        masker = self._masker(x)
+        design = self._design(masker)
+        scores = self.score(model, x, target, design, masker)
         if self.centred:
             scores = scores - scores.mean(1, keepdim=True)
-        return elements_of(x).to_map(self.estimate(design, scores, domain))
+        return elements_of(x).to_map(self.estimate(design, scores, masker))
 
     @staticmethod
-    def estimate(design: Tensor, scores: Tensor, domain: Masker) -> Tensor:
-        """Weighted mean masks (N, elements) of masks (n, d) and scores (N, n)."""
+    def estimate(design: Tensor, scores: Tensor, masker: Masker) -> Tensor:
+        """Return the weighted mean masks (N, elements) of masks (n, d) and scores (N, n)."""
         weighted, weight = torch.zeros(1), torch.zeros(1)
         for start in range(0, len(design), ROWS):
-            spread = domain.expand(design[start : start + ROWS].to(scores.device)).flatten(1)
+            spread = masker.expand(design[start : start + ROWS].to(scores.device)).flatten(1)
             weighted = weighted.to(spread) + scores[:, start : start + ROWS] @ spread
             weight = weight.to(spread) + spread.sum(0)
         if bool((weight == 0).any()):
             raise SparksError(f"{len(design)} masks leave a feature that none keeps: take more")
         return weighted / weight
 
-    def _domain(self, x: Tensor) -> Masker:
+    def _masker(self, x: Tensor) -> Masker:
         if x.ndim != 4:
             return elements_of(x)
         cells, size = (self.grid, self.grid), (x.shape[2], x.shape[3])
         grid = Grid(cells, size, mode="bilinear")
         return ShiftedGrid(cells, size) if self.shift else grid
 
-    def _design(self, domain: Masker) -> Tensor:
-        """Zeros and ones, (masks, cells), then the shifts if the domain has them."""
+    def _design(self, masker: Masker) -> Tensor:
+        """Return zeros and ones, (masks, cells), then the shifts if the masker has them."""
         generator = torch.Generator().manual_seed(self.seed)
-        moves = 2 if isinstance(domain, ShiftedGrid) else 0
-        draws = torch.rand(self.masks, domain.d, generator=generator)
-        kept = (draws[:, : domain.d - moves] < self.probability).float()
+        moves = 2 if isinstance(masker, ShiftedGrid) else 0
+        draws = torch.rand(self.masks, masker.d, generator=generator)
+        kept = (draws[:, : masker.d - moves] < self.probability).float()
         refuse_tied(type(self).__name__, kept)
-        return torch.cat([kept, draws[:, domain.d - moves :]], 1)
+        return torch.cat([kept, draws[:, masker.d - moves :]], 1)

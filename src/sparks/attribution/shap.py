@@ -14,8 +14,8 @@ from torch import Tensor
 
 from sparks.attribution.black_box import BlackBox
 from sparks.checks import whole
-from sparks.engine.domains import cells_of
-from sparks.engine.running import Model
+from sparks.engine.inference import Model
+from sparks.engine.maskers import cells_of
 from sparks.errors import SparksError
 
 # A share of the samples counts as enough for all coalitions of a size despite rounding.
@@ -36,6 +36,12 @@ class KernelSHAP(BlackBox):
     Attributes:
         samples: n, coalitions besides the full and the empty one; at least 2 (d - 1), as a
             coalition and its complement determine one value.
+
+    Example:
+        Shapley values of a linear model are its terms.
+
+        >>> KernelSHAP()(linear, x, target).round(decimals=4)
+        tensor([[1., 0., 2.]])
     """
 
     samples: int = 1000
@@ -52,7 +58,7 @@ class KernelSHAP(BlackBox):
         return replace(self, samples=samples, grid=grid)
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         features = cells_of(x, self.grid, resize="nearest")
         masks, weights = self.design(features.d)
         scores = self.score(model, x, target, masks, features)
@@ -65,7 +71,7 @@ class KernelSHAP(BlackBox):
         self.design(cells_of(x, self.grid).d)
 
     def design(self, d: int) -> tuple[Tensor, Tensor]:
-        """Coalitions (n + 2, d), the full and the empty one first, and weights (n,) of the rest.
+        """Return coalitions (n + 2, d), full and empty ones first, and weights (n,) of the rest.
 
         Raises:
             SparksError: when the coalitions do not determine the d values.
@@ -85,7 +91,7 @@ class KernelSHAP(BlackBox):
         return torch.cat([ends, coalitions]), weights
 
     def estimate(self, masks: Tensor, weights: Tensor, scores: Tensor) -> Tensor:
-        """Shapley values, float64 (N, d), of a design and its scores (N, n + 2)."""
+        """Return Shapley values, float64 (N, d), of a design and its scores (N, n + 2)."""
         full, empty, y = scores[:, :1].double(), scores[:, 1:2].double(), scores[:, 2:].double()
         z, w = masks[2:].double(), weights.double()[:, None]
         d = z.shape[1]
@@ -102,7 +108,7 @@ class KernelSHAP(BlackBox):
         return torch.cat([others, full - empty - others.sum(1, keepdim=True)], 1)
 
     def _coalitions(self, d: int) -> tuple[Tensor, Tensor]:
-        """Coalitions but the full and the empty one, (≤ samples, d), and their weights."""
+        """Return coalitions but the full and the empty one, (≤ samples, d), and their weights."""
         # Sizes s and d - s are one pair; the middle size of an even d is its own complement.
         weight = {s: (1 if 2 * s == d else 2) / (s * (d - s)) for s in range(1, d // 2 + 1)}
         rows, weights, left = [], [], self.samples
@@ -148,7 +154,7 @@ class KernelSHAP(BlackBox):
         return torch.stack(rows).float(), torch.tensor(alike, dtype=torch.float64)
 
     def _draws(self, d: int, weight: dict[int, float]) -> Iterator[Tensor]:
-        """Coalitions with the probabilities of their sizes, bool (d,), eight a sample at most."""
+        """Yield coalitions drawn by size, bool (d,), at most eight a sample."""
         generator = torch.Generator().manual_seed(self.seed)
         sizes, shares = torch.tensor(list(weight)), torch.tensor(list(weight.values()))
         size = sizes[torch.multinomial(shares, 8 * self.samples, True, generator=generator)]
@@ -159,7 +165,7 @@ class KernelSHAP(BlackBox):
 
 
 class _Directions:
-    """What of d values, whose sum is given, some coalitions do not determine yet."""
+    """Subspace of the d values that the coalitions so far do not determine; their sum is given."""
 
     def __init__(self, d: int) -> None:
         self.basis = torch.zeros(0, d, dtype=torch.float64)

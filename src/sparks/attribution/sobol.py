@@ -10,9 +10,9 @@ from torch import Tensor
 
 from sparks.attribution.black_box import BlackBox
 from sparks.checks import one_of, whole
-from sparks.engine.domains import RESIZES, Features, cells_of
-from sparks.engine.running import Model
-from sparks.sensitivity.designs import Replicated
+from sparks.engine.inference import Model
+from sparks.engine.maskers import RESIZES, Features, cells_of
+from sparks.sensitivity.designs import SaltelliDesign
 from sparks.sensitivity.estimators import ESTIMATORS, ORDERS, bootstrap, indices
 from sparks.sensitivity.sequences import SEQUENCES, check_size
 
@@ -23,7 +23,7 @@ FEWEST_POINTS = 8
 class Evaluation(NamedTuple):
     """A design, the features it masks, and the scores (N, n) it got."""
 
-    design: Replicated
+    design: SaltelliDesign
     features: Features
     scores: Tensor
 
@@ -49,6 +49,14 @@ class Sobol(BlackBox):
         estimator: see `sparks.sensitivity.estimators`.
         resize: how indices become a map, see `Grid`: "bicubic" as published (the authors' code has
             OpenCV's), "bicubic-keys" as xplique (TensorFlow's), "bilinear" or "nearest".
+
+    Example:
+        Total indices of a linear model are the shares of its squared weights in the variance.
+
+        >>> Sobol(points=256)(linear, x, target).round(decimals=1)
+        tensor([[0.2000, 0.0000, 0.8000]])
+        >>> Sobol(grid=4, points=8)(net, images, classes).shape
+        torch.Size([2, 16, 16])
     """
 
     points: int = 32
@@ -80,12 +88,15 @@ class Sobol(BlackBox):
         return replace(self, points=points, grid=grid)
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
-        """Maps; NaN, with a warning, for an input whose score no mask changes."""
+        """Return maps (N, H, W), or (N, d) for vectors, for the classes `target` (N,).
+
+        The map is NaN, with a warning, for an input whose score no mask changes.
+        """
         _, features, scores = self.evaluate(model, x, target)
         return features.to_map(indices(scores, self.points, self.order, self.estimator))
 
     def indices(self, model: Model, x: Tensor, target: Tensor | None) -> Indices:
-        """First-order and total indices of each feature, from one evaluation.
+        """Return the first-order and total indices of each feature, from one evaluation.
 
         The total ones by `estimator`; the first-order ones by Saltelli et al. 2010, table 2 (b),
         whose error shrinks with the index. Jansen's does not: at N = 32 it exceeds most indices.
@@ -99,13 +110,15 @@ class Sobol(BlackBox):
     def evaluate(self, model: Model, x: Tensor, target: Tensor | None) -> Evaluation:
         """Score the design: both orders, and intervals, come from one evaluation."""
         features = cells_of(x, self.grid, resize=self.resize)
-        design = Replicated.drawn(self.points, features.d, self.sequence, self.scramble, self.seed)
+        design = SaltelliDesign.sample(
+            self.points, features.d, self.sequence, self.scramble, self.seed
+        )
         return Evaluation(design, features, self.score(model, x, target, design, features))
 
     def intervals(
         self, evaluation: Evaluation, level: float = 0.95, repeats: int = 1000
     ) -> tuple[Tensor, Tensor]:
-        """Bootstrap bounds of the indices, (N, d) each."""
+        """Return bootstrap bounds of the indices, (N, d) each."""
         return bootstrap(
             evaluation.scores, self.points, self.order, self.estimator, level, repeats, self.seed
         )

@@ -1,4 +1,4 @@
-"""What happens inside one Sobol explanation, kept for people to look at."""
+"""Intermediate results of one Sobol explanation, recorded for a figure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sparks.attribution.sobol import Sobol
-from sparks.engine.running import Model
+from sparks.engine.inference import Model
 from sparks.sensitivity.estimators import bootstrap, indices
 
 # Points of the design that are shown.
@@ -44,7 +44,7 @@ def steps(method: Sobol, model: Model, x: Tensor, target: Tensor) -> dict[str, T
     blocks = [0 if cell < 0 else 2 + cell for cell in cells]
     rows = torch.tensor([b * method.points + p for p in range(POINTS) for b in blocks])
     spread = features.expand(design.masks(torch.zeros_like(rows), rows))
-    owner = torch.zeros(len(rows), dtype=torch.int64)
+    sample_index = torch.zeros(len(rows), dtype=torch.int64)
     nothing = torch.ones(1, features.d)
     whole = method.score(model, x, target, nothing, features)
     return {
@@ -52,7 +52,7 @@ def steps(method: Sobol, model: Model, x: Tensor, target: Tensor) -> dict[str, T
         "rows": rows,
         "swapped": torch.tensor(cells * POINTS),
         "masks": spread[:, 0],
-        "inputs": method.perturbation(x, method.perturbation.reference(x), owner, spread),
+        "inputs": method.perturbation(x, method.perturbation.baseline(x), sample_index, spread),
         "whole": whole[0],
         "scores": scores[0],
         "points": torch.tensor([method.points]),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sparks.checks import whole
-from sparks.engine.running import Model
+from sparks.engine.inference import Model
 from sparks.errors import SparksError
 from sparks.protocols import AttributionMethod
 
@@ -29,6 +29,14 @@ class OnEmbeddings:
     Attributes:
         method: for images, such as `IntegratedGradients()`.
         token: stands for a removed word.
+
+    Example:
+        >>> from sparks.attribution import IntegratedGradients
+        >>> from sparks.models import TextClassifier
+        >>> text = TextClassifier(vocabulary=20, num_classes=2)
+        >>> words = torch.tensor([[4, 9, 7, 5]])
+        >>> OnEmbeddings(method=IntegratedGradients())(text, words, target).shape
+        torch.Size([1, 4])
     """
 
     method: AttributionMethod
@@ -38,7 +46,7 @@ class OnEmbeddings:
         whole(self, 0, "token")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return one importance a word, (N, words), for the classes `target` (N,) of texts x."""
         if not callable(getattr(model, "classify", None)) or not hasattr(model, "embedding"):
             raise SparksError(
                 f"{type(model).__name__} has no embedding and classify, which gradient methods "

@@ -8,10 +8,16 @@ Notation, kept in this package:
     u      codes or coefficients: a ≈ u V + offset; (n, k), or (N, k, L) for images at all places
     s(u)   the model from concepts on, h(u V)
 
->>> from sparks.concepts import Craft, Layer
->>> layer = Layer(model, "stages.1", images[:1])  # doctest: +SKIP
->>> concepts = Craft().fit(layer, images)  # doctest: +SKIP
->>> importance = Craft().rank(concepts, images, target=3).mean(0)  # doctest: +SKIP
+Examples decompose activations made of two atoms, and images in the layer "1" of a small network:
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from sparks.models import Classifier
+    >>> atoms = torch.tensor([[1.0, 0.0, 2.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0, 1.0]])
+    >>> activations = torch.rand(60, 2) @ atoms
+    >>> pool = (nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), *pool, nn.Linear(4, 2))
+    >>> model, images = Classifier(net).eval(), torch.rand(6, 3, 16, 16)
 
 A coefficient at all places is one feature: attribution methods and metrics explain `concepts.head`
 as they explain any model of vectors. Names are imported on first use.
@@ -24,41 +30,41 @@ from typing import TYPE_CHECKING
 from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
-    from sparks.concepts.classical import ICA, PCA, KMeans
-    from sparks.concepts.controls import Neurons, RandomAtoms
+    from sparks.concepts.baselines import Neurons, RandomAtoms
     from sparks.concepts.craft import Concepts, Craft
     from sparks.concepts.craft_maps import CraftMaps
     from sparks.concepts.crops import GridCrops, RandomCrops
     from sparks.concepts.dictionary import Dictionary, Method
     from sparks.concepts.layer import ConceptHead, ConceptScores, Layer
-    from sparks.concepts.least_squares import nnls
-    from sparks.concepts.machine import Histograms
-    from sparks.concepts.mixed import ConvexNMF, SemiNMF
     from sparks.concepts.nmf import NMF
+    from sparks.concepts.nnls_solver import nnls
+    from sparks.concepts.observer import Histograms
     from sparks.concepts.sae import SAE
+    from sparks.concepts.semi_nmf import ConvexNMF, SemiNMF
+    from sparks.concepts.sklearn_wrappers import ICA, PCA, KMeans
 
 _MODULES = {
-    "ICA": "classical",
+    "ICA": "sklearn_wrappers",
     "NMF": "nmf",
-    "PCA": "classical",
+    "PCA": "sklearn_wrappers",
     "SAE": "sae",
     "ConceptHead": "layer",
     "ConceptScores": "layer",
     "Concepts": "craft",
-    "ConvexNMF": "mixed",
+    "ConvexNMF": "semi_nmf",
     "Craft": "craft",
     "CraftMaps": "craft_maps",
     "Dictionary": "dictionary",
     "GridCrops": "crops",
-    "Histograms": "machine",
-    "KMeans": "classical",
+    "Histograms": "observer",
+    "KMeans": "sklearn_wrappers",
     "Layer": "layer",
     "Method": "dictionary",
-    "Neurons": "controls",
-    "RandomAtoms": "controls",
+    "Neurons": "baselines",
+    "RandomAtoms": "baselines",
     "RandomCrops": "crops",
-    "SemiNMF": "mixed",
-    "nnls": "least_squares",
+    "SemiNMF": "semi_nmf",
+    "nnls": "nnls_solver",
 }
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Which classes have concepts, and the images of each."""
+"""Selection of the classes that get concepts, and of the images of each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EVERY = slice(0, None)
 
 @dataclass(frozen=True, eq=False)
 class Classified:
-    """Images, and the class that a model gives each of them.
+    """Images, and the class that a model predicts for each.
 
     Attributes:
         images: N of them.
@@ -36,7 +36,7 @@ class Classified:
         return cls(images, logits.argmax(1))
 
     def of(self, target: int, most: int | None = None) -> Tensor:
-        """Which images the model gives a class, the first `most` of them: int64 (n,)."""
+        """Return the first `most` images predicted as class `target`: indices, int64 (n,)."""
         return (self.predicted == target).nonzero()[:, 0][:most]
 
 

@@ -14,7 +14,7 @@ IMPORTANT = 10
 
 @dataclass(frozen=True, eq=False)
 class Strategies:
-    """Contributions to the logit of a class, and what follows.
+    """Contributions of concepts to a class's logit, and the strategies that they define.
 
     Attributes:
         contributions: of each concept, (N, k): u · ∂ logit / ∂u, exact at the last layer.
@@ -65,7 +65,7 @@ class Strategies:
 
 
 def plane(contributions: Tensor, seed: int = 0, perplexity: float = 30.0) -> Tensor:
-    """Two coordinates (N, 2) of each image by t-SNE, near where contributions are alike.
+    """Return two coordinates (N, 2) of each image by t-SNE, near where contributions are alike.
 
     Runs on one thread, from principal components: the same seed gives the same picture.
     """

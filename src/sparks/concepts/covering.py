@@ -1,4 +1,4 @@
-"""What happens to a class's logit when the places that show a concept are covered in images.
+"""Effect on a class's logit of covering the image regions that show a concept.
 
 A concept's importance is computed from the network's activations. This is a test of it in the image
 itself: the cells of the image where the concept is present are covered (blurred, or painted in the
@@ -18,9 +18,9 @@ from torch import Tensor
 
 from sparks.checks import between, whole
 from sparks.engine.core import Engine
-from sparks.engine.domains import Grid
+from sparks.engine.inference import Model
+from sparks.engine.maskers import Grid
 from sparks.engine.perturbations import Baseline
-from sparks.engine.running import Model
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 from sparks.protocols import Perturbation
@@ -49,7 +49,7 @@ class Covered:
 
 @dataclass(frozen=True, kw_only=True)
 class Covering:
-    """How concepts are covered.
+    """Settings of the covering experiment.
 
     Attributes:
         covers: name → what takes the place of covered cells.
@@ -121,7 +121,7 @@ class Covering:
         grid = Grid((maps.shape[1], maps.shape[2]), (x.shape[2], x.shape[3]))
         visible = grid.expand((maps <= threshold).flatten(1).float())
         method = self.covers[cover]
-        return method(x, method.reference(x), torch.arange(len(x)), visible)
+        return method(x, method.baseline(x), torch.arange(len(x)), visible)
 
     def _visible(self, shown: Tensor, image: Tensor) -> Tensor:
         """Return which cells stay visible, bool (2 + controls, h w).
@@ -151,7 +151,7 @@ def summary(rows: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
     """
     import pandas as pd
 
-    told = []
+    effects = []
     known = rows[rows["metric"].str.startswith("Covered")]
     for (name, concept, cover), one in known.groupby(
         ["condition", "method", "variant"], sort=False
@@ -167,5 +167,5 @@ def summary(rows: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
         row["area"] = float(wide["CoveredArea"].mean())
         for key, interval in means.items():
             row |= {key: interval.mean, f"{key}_low": interval.low, f"{key}_high": interval.high}
-        told.append(row)
-    return pd.DataFrame(told)
+        effects.append(row)
+    return pd.DataFrame(effects)

@@ -40,7 +40,7 @@ class Concepts:
         return self.dictionary.k
 
     def coefficients(self, x: Tensor) -> Tensor:
-        """Coefficients (N, k, L) of images at every place.
+        """Return coefficients (N, k, L) of images at every place.
 
         Raises:
             SparksError: when an image's activations are not finite.
@@ -55,13 +55,13 @@ class Concepts:
         return self.dictionary.encode(activations).mT
 
     def codes_of(self, concept: int) -> Tensor:
-        """How much of one concept each crop shows, (M,)."""
+        """Return the code of one concept in each crop, (M,)."""
         if not 0 <= concept < self.k:
             raise SparksError(f"there is no concept {concept}: choose 0 … {self.k - 1}")
         return self.codes[:, concept]
 
     def maps(self, x: Tensor) -> Tensor:
-        """Coefficients (N, k, h, w) of images as maps, where places form a grid."""
+        """Return coefficients (N, k, h, w) of images as maps, where places form a grid."""
         if self.layer.map_size is None:
             raise SparksError(f"the places of layer {self.layer.name!r} form no grid: no maps")
         u = self.coefficients(x)
@@ -77,27 +77,27 @@ class Concepts:
         return ConceptScores(self.layer, self.dictionary, pool)
 
     def top(self, concept: int, count: int) -> Crops:
-        """The crops that show a concept most, at most one of each image."""
-        return self.crops[top_crops(self.codes_of(concept), self.crops.owner, count)]
+        """Return the crops with the largest codes of a concept, at most one of each image."""
+        return self.crops[top_crops(self.codes_of(concept), self.crops.sample_index, count)]
 
 
 def pooled_crops(layer: Layer, crops: Crops, images: Tensor) -> Tensor:
-    """Mean activations (M, p) of crops of images (N, C, H, W), which are cut batch after batch."""
+    """Return mean activations (M, p) of crops of images (N, C, H, W), cut in batches."""
     return torch.cat([layer.pooled(part) for part in crops.batches(images)])
 
 
-def top_crops(codes: Tensor, owner: Tensor, count: int) -> Tensor:
-    """Which crops have the largest codes, at most one of each image, largest first: int64 (count,).
+def top_crops(codes: Tensor, sample_index: Tensor, count: int) -> Tensor:
+    """Return the crops with the largest codes, at most one an image, largest first: int64 (count,).
 
     Args:
         codes: of one concept, (M,).
-        owner: image of each crop, (M,).
+        sample_index: image of each crop, (M,).
         count: crops, at most.
     """
     seen: set[int] = set()
     chosen = []
     for crop in codes.argsort(descending=True, stable=True).tolist():
-        image = int(owner[crop])
+        image = int(sample_index[crop])
         if image not in seen:
             seen.add(image)
             chosen.append(crop)
@@ -127,7 +127,7 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class Craft:
-    """How concepts are extracted and ranked.
+    """CRAFT: extraction of a class's concepts and their ranking by total Sobol indices.
 
     Attributes:
         dictionary: NMF in the paper.
@@ -136,6 +136,16 @@ class Craft:
             As published: `Sobol(sequence="halton", scramble=False)`, N = 32.
         quantile: of a concept's coefficients, above which crops are refined further.
         finer: sub-concepts of a concept.
+
+    Example:
+        >>> from sparks.attribution import Sobol
+        >>> from sparks.concepts import Layer, NMF
+        >>> craft = Craft(dictionary=NMF(concepts=3), importance=Sobol(points=8))
+        >>> concepts = craft.fit(Layer(model, "1", images[:1]), images)
+        >>> craft.rank(concepts, images, target=0).shape  # images, concepts
+        torch.Size([6, 3])
+        >>> concepts.maps(images).shape
+        torch.Size([6, 3, 14, 14])
     """
 
     dictionary: Method = field(default_factory=NMF)
@@ -207,7 +217,7 @@ class Craft:
         return Node(concepts, children)
 
     def rank(self, concepts: Concepts, x: Tensor, target: int) -> Tensor:
-        """Importance (N, k) of each concept for the logit of class `target`, for each image.
+        """Return the importance (N, k) of each concept for the logit of `target`, for each image.
 
         Their mean over images ranks the concepts of the class.
 

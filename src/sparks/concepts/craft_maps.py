@@ -26,6 +26,14 @@ class CraftMaps:
         layer: with feature maps, or tokens that form a grid; not below zero where the dictionary
             is NMF.
         craft: how concepts are extracted and ranked.
+
+    Example:
+        >>> from sparks.attribution import Sobol
+        >>> from sparks.concepts import Craft, NMF
+        >>> craft = Craft(dictionary=NMF(concepts=3), importance=Sobol(points=8))
+        >>> classes = torch.zeros(6, dtype=torch.int64)
+        >>> CraftMaps(layer="1", craft=craft)(model, images, classes).shape
+        torch.Size([6, 16, 16])
     """
 
     layer: str
@@ -47,7 +55,7 @@ class CraftMaps:
         return maps
 
     def _of_class(self, layer: Layer, images: Tensor, number: int) -> Tensor:
-        """Maps (n, h, w) of images that are all explained as one class."""
+        """Return maps (n, h, w) of images that are all explained as one class."""
         concepts = self.craft.fit(layer, images)
         importance = self.craft.rank(concepts, images, number).mean(0).clamp(min=0)
         u = concepts.maps(images).clamp(min=0)

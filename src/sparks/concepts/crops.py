@@ -20,37 +20,39 @@ BATCH = 256
 
 @dataclass(frozen=True, eq=False)
 class Crops:
-    """Where crops are: cut again when they are needed.
+    """Positions of crops in their images; the pixels are cut again when they are needed.
 
     Attributes:
-        owner: int64 (M,), the image of each.
+        sample_index: int64 (M,), the image of each.
         corner: int64 (M, 2), row and column of its top left pixel.
         side: of a crop in pixels.
     """
 
-    owner: Tensor
+    sample_index: Tensor
     corner: Tensor
     side: int
 
     def __len__(self) -> int:
-        return len(self.owner)
+        return len(self.sample_index)
 
     def __getitem__(self, index: Tensor) -> Crops:
-        return Crops(self.owner[index], self.corner[index], self.side)
+        return Crops(self.sample_index[index], self.corner[index], self.side)
 
     def cut(self, images: Tensor) -> Tensor:
-        """The crops (M, C, H, W) of images (N, C, H, W), resized to the images' size."""
+        """Return the crops (M, C, H, W) of images (N, C, H, W), resized to the images' size."""
         offsets = torch.arange(self.side)
         rows = self.corner[:, 0, None] + offsets
         columns = self.corner[:, 1, None] + offsets
-        owner = self.owner[:, None, None]
-        pixels = images.movedim(1, 3)[owner, rows[:, :, None], columns[:, None, :]].movedim(3, 1)
+        sample_index = self.sample_index[:, None, None]
+        pixels = images.movedim(1, 3)[sample_index, rows[:, :, None], columns[:, None, :]].movedim(
+            3, 1
+        )
         if pixels.shape[2:] == images.shape[2:]:
             return pixels
         return functional.interpolate(pixels, images.shape[2:], mode="bilinear")
 
     def batches(self, images: Tensor) -> Iterator[Tensor]:
-        """The crops, some at a time."""
+        """Yield the crops in batches of at most `BATCH`."""
         for index in torch.split(torch.arange(len(self)), BATCH):
             yield self[index].cut(images)
 
@@ -59,7 +61,7 @@ class Cropping(Protocol):
     """Says where to crop."""
 
     def __call__(self, images: Tensor) -> Crops:
-        """Crops of images (N, C, H, W)."""
+        """Return crops of images (N, C, H, W)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,11 @@ class RandomCrops:
         side: of a crop, as a share of the image's shorter side.
         number: of crops of each image.
         seed: an image's crops depend on it and on the image alone.
+
+    Example:
+        >>> crops = RandomCrops(number=10)(images)
+        >>> len(crops), crops.cut(images).shape
+        (60, torch.Size([60, 3, 16, 16]))
     """
 
     side: float = 0.5
@@ -102,6 +109,10 @@ class GridCrops:
     Attributes:
         side: of a crop, as a share of the image's shorter side.
         stride: between crops, as a share of a crop.
+
+    Example:
+        >>> len(GridCrops(side=0.5, stride=1.0)(images))  # four of each image
+        24
     """
 
     side: float = 0.5
@@ -121,8 +132,8 @@ class GridCrops:
             starts = list(range(0, length - side + 1, step))
             axes.append(torch.tensor(starts + [length - side] * (starts[-1] != length - side)))
         corner = torch.cartesian_prod(*axes).reshape(-1, 2)
-        owner = torch.arange(len(images)).repeat_interleave(len(corner))
-        return Crops(owner, corner.repeat(len(images), 1), side)
+        sample_index = torch.arange(len(images)).repeat_interleave(len(corner))
+        return Crops(sample_index, corner.repeat(len(images), 1), side)
 
 
 def pixels_of(share: float, images: Tensor) -> int:

@@ -1,4 +1,4 @@
-"""What every dictionary has in common: atoms, codes, and how the fit went."""
+"""Base classes of all dictionaries: atoms, codes, and a record of the fit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TooFewDimensions(SparksError):
 
 @dataclass(frozen=True)
 class Fit:
-    """How a dictionary was fitted.
+    """Record of a dictionary's fit.
 
     Attributes:
         method: what fitted it.
@@ -62,7 +62,7 @@ class Dictionary:
         return len(self.atoms)
 
     def encode(self, a: Tensor) -> Tensor:
-        """Codes u (..., k) of activations a (..., p), differentiable unless the method says so."""
+        """Return codes u (..., k) of activations a (..., p), usually differentiable."""
         if a.shape[-1] != self.atoms.shape[1]:
             raise SparksError(
                 f"activations of {a.shape[-1]} channels do not fit a dictionary of "
@@ -71,11 +71,11 @@ class Dictionary:
         return self._codes(a.reshape(-1, a.shape[-1])).reshape(*a.shape[:-1], self.k)
 
     def decode(self, u: Tensor) -> Tensor:
-        """Activations (..., p) of codes (..., k)."""
+        """Return the activations (..., p) of codes (..., k)."""
         return u @ self.atoms.to(u) + self.offset.to(u)
 
     def _codes(self, a: Tensor) -> Tensor:
-        """Codes (n, k) of activations (n, p)."""
+        """Return the codes (n, k) of activations (n, p)."""
         raise NotImplementedError
 
 
@@ -137,7 +137,7 @@ def check(a: Tensor, concepts: int, most: int | None = None) -> Tensor:
 
 
 def rank_of(a: Tensor) -> int:
-    """Number of dimensions in which activations (n, p) spread by more than float32's rounding."""
+    """Return the number of dimensions in which activations (n, p) vary beyond float32 rounding."""
     centred = (a - a.mean(0)).double()
     values = torch.linalg.svdvals(centred)
     # Rounding is relative to the activations, not to their spread.
@@ -159,13 +159,13 @@ def refuse_negative(a: Tensor, method: str) -> None:
 
 
 def loss_of(a: Tensor, u: Tensor, atoms: Tensor, offset: Tensor | None = None) -> float:
-    """‖A - U V - offset‖² / 2."""
+    """Return ‖A - U V - offset‖² / 2."""
     rest = a - u @ atoms if offset is None else a - u @ atoms - offset
     return float(rest.double().pow(2).sum() / 2)
 
 
 def levelled(before: float, after: float, tolerance: float, square: float) -> bool:
-    """Whether a fit has converged: its loss has levelled off, or is nothing but rounding.
+    """Return whether a fit has converged: its loss has levelled off, or is rounding error.
 
     Args:
         before: loss `STRIDE` iterations ago.
@@ -177,5 +177,5 @@ def levelled(before: float, after: float, tolerance: float, square: float) -> bo
 
 
 def zeros_like_row(a: Tensor) -> Tensor:
-    """An offset (p,) of zero."""
+    """Return an offset (p,) of zeros."""
     return torch.zeros(a.shape[1], device=a.device)

@@ -1,15 +1,15 @@
-"""How concept coefficients change with the activation, three ways, against finite differences."""
+"""Derivatives of concept coefficients by the activation, three ways, against finite differences."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from sparks.concepts.least_squares import nnls, normal
+from sparks.concepts.nnls_solver import nnls, normal
 
 
 def derivative_errors(a: Tensor, atoms: Tensor, seed: int = 0) -> dict[str, Tensor]:
-    """Relative error of du along a random direction, for each activation.
+    """Return the relative error of du along a random direction, for each activation.
 
     Args:
         a: activations (n, p).

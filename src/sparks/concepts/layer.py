@@ -36,6 +36,13 @@ class Layer:
         model: in evaluation mode.
         name: of the layer; see `Classifier.split`.
         example: one image (1, C, H, W), to learn the shape from.
+
+    Example:
+        >>> layer = Layer(model, "1", images[:1])
+        >>> layer.activations(images).shape  # images, places, channels
+        torch.Size([6, 196, 4])
+        >>> torch.allclose(layer.logits(layer.activations(images)), model(images), atol=1e-5)
+        True
     """
 
     def __init__(self, model: Classifier, name: str, example: Tensor) -> None:
@@ -84,28 +91,28 @@ class Layer:
         return (side, side) if side and side**2 == self.shape[0] else None
 
     def flat(self, raw: Tensor) -> Tensor:
-        """(N, L, p) of what the layer returns."""
+        """Convert the layer's raw output to activations (N, L, p) at L places."""
         if len(self.shape) == 3:
             return raw.flatten(2).mT if self.layout == "NCHW" else raw.flatten(1, 2)
         return raw if len(self.shape) == 2 else raw[:, None]
 
     def raw(self, activations: Tensor) -> Tensor:
-        """What the layer would return, of (N, L, p)."""
+        """Convert activations (N, L, p) back to the shape that the layer outputs."""
         if len(self.shape) == 3:
             ordered = activations.mT if self.layout == "NCHW" else activations
             return ordered.reshape(len(activations), *self.shape)
         return activations if len(self.shape) == 2 else activations[:, 0]
 
     def activations(self, x: Tensor) -> Tensor:
-        """Activations (N, L, p) of images, on the CPU, batch after batch."""
+        """Return the activations (N, L, p) of images, on the CPU, batch after batch."""
         return self._batched(x, lambda part: self.flat(self.g(part)))
 
     def pooled(self, x: Tensor) -> Tensor:
-        """Mean activations (N, p) over places."""
+        """Return the mean activations (N, p) over places."""
         return self._batched(x, lambda part: self.flat(self.g(part)).mean(1))
 
     def logits(self, activations: Tensor) -> Tensor:
-        """Logits (N, classes) of activations (N, L, p)."""
+        """Return the logits (N, classes) of activations (N, L, p)."""
         return self._batched(activations, lambda part: self.h(self.raw(part)))
 
     @torch.no_grad()  # Not inference mode: what comes out may be differentiated.
@@ -135,7 +142,7 @@ class ConceptHead(nn.Module):
         self.offset = dictionary.offset.to(layer.device)
 
     def forward(self, u: Tensor) -> Tensor:
-        """Logits (N, classes) of coefficients (N, k, L)."""
+        """Return the logits (N, classes) of coefficients (N, k, L)."""
         atoms, offset = self.atoms.to(u), self.offset.to(u)
         if self.layer.layout == "NCHW":
             # Channels first, as feature maps are: no transposed copies, several times as fast.
@@ -169,7 +176,7 @@ class ConceptSum(nn.Module):
 
     @property
     def images(self) -> int:
-        """How many images' terms to hold at a time."""
+        """Return the number of images whose terms are held in memory at a time."""
         return max(1, TERMS // (len(self.atoms) * math.prod(self.layer.shape)))
 
     def terms(self, u: Tensor) -> Tensor:
@@ -179,20 +186,23 @@ class ConceptSum(nn.Module):
         return started.reshape(*u.shape[:2], -1).to(u)
 
     def sized(self, engine: Engine) -> Engine:
-        """The engine with batches of as many numbers: sums are smaller than activations."""
+        """Return the engine with a batch size scaled so that batches hold as many numbers.
+
+        Sums of concept terms are smaller than activations.
+        """
         if not isinstance(engine.batch_size, int):
             return engine
         times = max(1, math.prod(self.layer.shape) // self.constant.numel())
         return replace(engine, batch_size=engine.batch_size * times)
 
     def forward(self, sums: Tensor) -> Tensor:
-        """Logits (N, classes) of sums of terms (N, D)."""
+        """Return the logits (N, classes) of sums of terms (N, D)."""
         logits: Tensor = self.rest(sums.reshape(-1, *self.constant.shape[1:]) + self.constant)
         return logits
 
     @torch.no_grad()
     def _started(self, activations: Tensor) -> Tensor:
-        """What start makes of activations (N, L, p)."""
+        """Return the output of `start` for activations (N, L, p)."""
         started: Tensor = self.start(self.layer.raw(activations))
         return started
 
@@ -220,7 +230,7 @@ class ConceptScores(nn.Module):
         self.pool = pool
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mean coefficients (N, k)."""
+        """Return the mean coefficients (N, k)."""
         activations = self.layer.flat(self.activation(self.g(x)))
         if self.pool:
             return self.dictionary.encode(activations.mean(1))

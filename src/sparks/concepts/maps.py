@@ -1,4 +1,4 @@
-"""Where in an image a concept or a class is."""
+"""Spatial maps of concepts, and of classes, in an image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sparks.concepts.layer import Layer
 
 
 class _FromLayer(torch.nn.Module):
-    """What follows a layer, as a model of its feature maps: CAM methods need no more."""
+    """The part of a model after a layer, as a model of feature maps: CAM methods need no more."""
 
     input_range = None  # feature maps have any values
 
@@ -28,7 +28,7 @@ class _FromLayer(torch.nn.Module):
 
 
 def concept_maps(concepts: Concepts, x: Tensor, which: Tensor) -> Tensor:
-    """GradCAM of coefficients through NNLS, (N, c, H, W); mean coefficients without a grid."""
+    """Return GradCAM of coefficients through NNLS, (N, c, H, W); their mean without a grid."""
     layer = concepts.layer
     if layer.map_size is None:
         u = concepts.coefficients(x)[:, which].mean(2)
@@ -55,7 +55,7 @@ def concept_maps_at(
 def class_maps(
     layer: Layer, activations: Tensor, target: Tensor, size: Sequence[int], mode: str = "bilinear"
 ) -> Tensor:
-    """GradCAM of classes at a layer with feature maps, (N, H, W).
+    """Return GradCAM of classes at a layer with feature maps, (N, H, W).
 
     Args:
         layer: where the model is cut.

@@ -21,7 +21,10 @@ ZERO = 1e-6
 
 
 def relative_l2(a: Tensor, reconstructed: Tensor) -> Tensor:
-    """‖a - â‖ / (‖a‖ + 1e-6) of each activation: (n,); NaN where a is zero. Lower is better."""
+    """Return ‖a - â‖ / (‖a‖ + 1e-6) of each activation, (n,); NaN where a is zero.
+
+    Lower is better.
+    """
     size = a.norm(dim=1)
     ratio: Tensor = (a - reconstructed).norm(dim=1) / (size + 1e-6)
     return ratio.masked_fill(size == 0, torch.nan)
@@ -40,12 +43,12 @@ def r_squared(a: Tensor, reconstructed: Tensor) -> float:
 
 
 def _alike(a: Tensor) -> bool:
-    """Whether activations (n, p) differ by rounding alone."""
+    """Return whether activations (n, p) are all equal up to rounding."""
     return bool((a.amax(0) - a.amin(0)).max() <= ZERO * a.abs().max())
 
 
 def sparsity(u: Tensor) -> Tensor:
-    """Share of zeros in each code (n, k): (n,). Higher is sparser."""
+    """Return the share of zeros in each code (n, k): (n,). Higher is sparser."""
     return (u.abs() <= ZERO * u.abs().max()).float().mean(1)
 
 
@@ -56,7 +59,7 @@ def hoyer(u: Tensor) -> Tensor:
 
 
 def stability(dictionaries: Sequence[Tensor]) -> Tensor:
-    """Mean |cosine| of atoms matched one to one, for each pair of dictionaries (k, p).
+    """Return the mean |cosine| of atoms matched one to one, for each pair of dictionaries (k, p).
 
     The matching is the best one (Hungarian algorithm). A dead atom (all zero) has cosine 0 with
     all. The sign of an atom of PCA or ICA is arbitrary, hence the absolute value.
@@ -128,7 +131,7 @@ def _unit(atoms: Tensor) -> Tensor:
 
 
 def frechet(a: Tensor, b: Tensor) -> float:
-    """Fréchet distance of Gaussians fitted to two sets of activations, (n, p) and (m, p).
+    """Return the Fréchet distance of Gaussians fitted to activations (n, p) and (m, p).
 
     |μ₁ - μ₂|² + tr(Σ₁ + Σ₂ - 2 (Σ₁ Σ₂)^½), divided by tr Σ₁: 0 for equal, about 1 for a constant b.
     NaN where all a are alike (a single one is): they have no spread to divide by.
@@ -164,7 +167,7 @@ def _root(matrix: Tensor) -> Tensor:
 
 
 def sliced_wasserstein(a: Tensor, b: Tensor, directions: int = 64, seed: int = 0) -> float:
-    """Mean Wasserstein-1 distance of two equally large sets on random lines, in units of a's size.
+    """Return the mean Wasserstein-1 distance of two equally large sets on random lines.
 
     The unit is the mean absolute deviation of `a` on the same lines; NaN where all a are alike.
     """
@@ -178,7 +181,7 @@ def sliced_wasserstein(a: Tensor, b: Tensor, directions: int = 64, seed: int = 0
 
 
 def knn_distance(reference: Tensor, queries: Tensor, k: int = 5, unit: bool = True) -> Tensor:
-    """Distance of each query (m, p) to its k-th nearest reference (n, p): (m,).
+    """Return the distance of each query (m, p) to its k-th nearest reference (n, p): (m,).
 
     Deep nearest neighbours (Sun et al. 2022), on activations of length one as published. That sees
     directions only: an activation that is a hundred times too long may be as near as any.
@@ -202,7 +205,7 @@ def knn_distance(reference: Tensor, queries: Tensor, k: int = 5, unit: bool = Tr
 def out_of_distribution(
     reference: Tensor, held_out: Tensor, reconstructed: Tensor, k: int = 5
 ) -> Tensor:
-    """How much farther from `reference` reconstructions are than the activations they stand for.
+    """Return how much farther from `reference` reconstructions lie than their originals, (m,).
 
     Ratio of k-NN distances, (m,): 1 where a reconstruction is as much in distribution. NaN where
     the held-out activations have no distance themselves.

@@ -19,7 +19,7 @@ from sparks.concepts.dictionary import (
     refuse_negative,
     zeros_like_row,
 )
-from sparks.concepts.least_squares import nnls
+from sparks.concepts.nnls_solver import nnls
 from sparks.errors import SparksError
 
 Pair = tuple[Tensor, Tensor]
@@ -38,8 +38,8 @@ class NMF(Method):
     """min over U, V >= 0 of ‖A - U V‖² / 2 by hierarchical alternating least squares.
 
     HALS (Cichocki & Phan 2009) updates one column of U, then of V, in closed form, so the loss
-    never rises. As in Gillis & Glineur 2012, each factor is swept several times while its products
-    with A are at hand. CRAFT uses scikit-learn's NMF: the same loss, no penalty, one sweep.
+    never rises. As in Gillis & Glineur 2012, each factor is swept several times before its products
+    with A are computed again. CRAFT uses scikit-learn's NMF: the same loss, no penalty, one sweep.
 
     Attributes:
         start: "nndsvda" (Boutsidis & Gallopoulos 2008, zeros filled with the mean, as in
@@ -47,6 +47,14 @@ class NMF(Method):
         iterations: bound on iterations.
         tolerance: stop when ten iterations together lower the loss by less than this share.
         sweeps: of each factor in an iteration.
+
+    Example:
+        >>> dictionary = NMF(concepts=2).fit(activations)
+        >>> codes = dictionary.encode(activations)
+        >>> codes.shape
+        torch.Size([60, 2])
+        >>> torch.allclose(dictionary.decode(codes), activations, atol=1e-3)
+        True
     """
 
     start: str = "nndsvda"
@@ -107,7 +115,7 @@ class NMF(Method):
 
 
 def sweep(x: Tensor, product: Tensor, gram: Tensor, sweeps: int) -> Tensor:
-    """Coordinate descent for min over X >= 0 of tr(Xᵀ G X) / 2 - tr(Xᵀ P), a row at a time.
+    """Run coordinate descent for min over X >= 0 of tr(Xᵀ G X) / 2 - tr(Xᵀ P), a row at a time.
 
     With P = V Aᵀ and G = V Vᵀ that is the loss as a function of X = Uᵀ; likewise for V.
 
@@ -141,7 +149,7 @@ def random_start(a: Tensor, k: int, seed: int) -> Pair:
 
 
 def nndsvda(a: Tensor, k: int, seed: int) -> Pair:
-    """Non-negative double SVD, zeros replaced by the mean (Boutsidis & Gallopoulos 2008)."""
+    """Return the NNDSVD, zeros replaced by the mean (Boutsidis & Gallopoulos 2008)."""
     left, values, right = _leading(a, k, seed)
     u, v = torch.zeros(len(a), k).to(a), torch.zeros(k, a.shape[1]).to(a)
     u[:, 0], v[0] = values[0].sqrt() * left[:, 0].abs(), values[0].sqrt() * right[0].abs()
@@ -158,7 +166,7 @@ def nndsvda(a: Tensor, k: int, seed: int) -> Pair:
 
 
 def _leading(a: Tensor, k: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The k leading singular triples, by a random projection (Halko et al. 2011)."""
+    """Return the k leading singular triples by random projection (Halko et al. 2011)."""
     generator = torch.Generator().manual_seed(seed)
     count = min(k + 10, *a.shape)
     q = torch.linalg.qr(a @ torch.randn(a.shape[1], count, generator=generator).to(a)).Q

@@ -56,6 +56,11 @@ class SAE(Method):
         halvings: of the rate, after which the loss counts as levelled off and training stops.
         rate: of Adam, at the start.
         batch_size: activations per step.
+
+    Example:
+        >>> dictionary = SAE(concepts=2, active=1, epochs=20).fit(activations)
+        >>> dictionary.encode(activations).shape
+        torch.Size([60, 2])
     """
 
     kind: str = "topk"
@@ -179,7 +184,7 @@ class Plateau:
 
 
 def _adam(gradient: Tensor, moments: tuple[Tensor, Tensor], step: int) -> Tensor:
-    """The direction of Adam (Kingma & Ba 2015); the moments are updated in place.
+    """Return the direction of an Adam step (Kingma & Ba 2015); the moments are updated in place.
 
     By hand: the first step of `torch.optim` imports a compiler, longer than a fit takes.
     """

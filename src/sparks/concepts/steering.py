@@ -26,7 +26,7 @@ def steer(
     reference: Tensor,
     concept: int | None = None,
 ) -> list[dict[str, Tensor]]:
-    """A ← a + t v at every place, for each t.
+    """Measure the effect of adding a direction to the activations, a + t v, for each t.
 
     Args:
         layer: of the activations.
@@ -104,13 +104,13 @@ def steer(
 
 
 def shuffled(atom: Tensor, seed: int) -> Tensor:
-    """The values of an atom (p,) in another order: a control as long, sparse and non-negative."""
+    """Permute the values of an atom (p,): a control with its norm, sparsity and signs."""
     generator = torch.Generator().manual_seed(seed)
     return atom[torch.randperm(len(atom), generator=generator).to(atom.device)]
 
 
 def most_important(concepts: Concepts, x: Tensor, target: int) -> int:
-    """The concept that adds most to the logit of a class, on average over images (N, C, H, W)."""
+    """Return the concept with the largest mean contribution to a class over images (N, C, H, W)."""
     classes = torch.full((len(x),), target, dtype=torch.int64)
     gave = GradientInput()(concepts.head, concepts.coefficients(x), classes)
     return int(gave.mean(0).argmax())

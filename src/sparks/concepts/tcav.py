@@ -30,7 +30,7 @@ class _Rest(nn.Module):
 def tcav(
     layer: Layer, atoms: Tensor, activations: Tensor, target: Tensor, kind: str = "sign"
 ) -> Tensor:
-    """Sensitivity of a class to each concept, after Kim et al. 2018.
+    """Return the sensitivity of a class to each concept, after Kim et al. 2018.
 
     The derivative is that at the activation itself, as published, not at its reconstruction u V.
 
@@ -54,5 +54,5 @@ def tcav(
 
 
 def everywhere(importance: Tensor, n: int) -> Tensor:
-    """The same importance (k,) for each of n images: (n, k)."""
+    """Repeat an importance (k,) for each of n images: (n, k)."""
     return importance.expand(n, -1).clone().to(torch.float32)

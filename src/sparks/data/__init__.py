@@ -13,9 +13,9 @@ from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
     from sparks.data.blocks import BlockDigits
-    from sparks.data.boxed import COCO2014, VOC2007
     from sparks.data.chimera.builder import Chimera
     from sparks.data.chimera.clicks import Annotators
+    from sparks.data.detection import COCO2014, VOC2007
     from sparks.data.digits import Digits
     from sparks.data.folder import Folder
     from sparks.data.human import human_ceiling, human_maps
@@ -31,7 +31,7 @@ _MODULES = {
     "Annotators": "chimera.clicks",
     "BlockDigits": "blocks",
     "CIFAR10": "torchvision_sets",
-    "COCO2014": "boxed",
+    "COCO2014": "detection",
     "Chimera": "chimera.builder",
     "Digits": "digits",
     "EuroSAT": "torchvision_sets",
@@ -45,7 +45,7 @@ _MODULES = {
     "Photographs": "photographs",
     "Reviews": "reviews",
     "TextSet": "texts",
-    "VOC2007": "boxed",
+    "VOC2007": "detection",
     "human_ceiling": "human",
     "human_maps": "human",
 }

@@ -70,7 +70,7 @@ class BlockDigits:
 
 
 def null_block() -> Tensor:
-    """A square with its diagonal, uint8 (8, 8)."""
+    """Return a square with its diagonal, uint8 (8, 8)."""
     block = torch.zeros(8, 8, dtype=torch.uint8)
     block[0] = block[-1] = block[:, 0] = block[:, -1] = 255
     block.fill_diagonal_(255)

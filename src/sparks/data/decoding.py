@@ -34,7 +34,7 @@ FORMATS: tuple[str, ...] = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 if features.check("avif"):  # depends on how Pillow was built
     FORMATS = (*FORMATS, "AVIF")
 
-# What PIL answers damaged files with.
+# Errors that PIL raises for damaged files.
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 TWELVE_BITS = 4095

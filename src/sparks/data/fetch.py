@@ -1,4 +1,4 @@
-"""What holds for every published file: fetched by https only, checked, and put in place whole.
+"""Download of published files: over https only, verified by digest, and put in place whole.
 
 A file or folder appears under its name when it is complete. What was cut in the middle lies under a
 hidden name, which the next try replaces.
@@ -29,7 +29,7 @@ from sparks.progress import progress
 
 TIMEOUT = 30  # seconds without an answer
 _CHUNK = 2**20
-# What damaged archives are answered with.
+# Errors that damaged archives raise.
 _DAMAGED = (
     *(EOFError, gzip.BadGzipFile, lzma.LZMAError, tarfile.ReadError, zipfile.BadZipFile),
     zlib.error,
@@ -54,7 +54,7 @@ class Published:
     algorithm: str = "sha256"
 
     def is_there(self) -> bool:
-        """Whether the file is in its place.
+        """Return whether the file exists.
 
         Raises:
             SparksError: when what is there is another file, or a part of it.
@@ -110,7 +110,7 @@ class Published:
 
 
 def has_digest(path: Path, digest: str, algorithm: str = "sha256") -> bool:
-    """Whether a file is there and its digest begins with `digest`, in hexadecimal."""
+    """Return whether a file exists and its hexadecimal digest begins with `digest`."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -119,7 +119,7 @@ def has_digest(path: Path, digest: str, algorithm: str = "sha256") -> bool:
 
 
 def filled(folder: Path) -> bool:
-    """Whether a folder is there and not empty."""
+    """Return whether a folder exists and is not empty."""
     return folder.is_dir() and next(folder.iterdir(), None) is not None
 
 

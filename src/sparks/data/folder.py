@@ -106,7 +106,7 @@ class Folder:
             self._splits()
 
     def _splits(self) -> dict[str, ImageSet]:
-        """All images of both splits."""
+        """Return all images of both splits."""
         found = layout(Path(self.root).expanduser())
         _warn(found.notes)
         train = self._list(found.train, found.folders)
@@ -120,7 +120,7 @@ class Folder:
         return splits
 
     def _list(self, folder: Path, classes: tuple[str, ...]) -> ImageSet:
-        """All images below `folder`, by class."""
+        """Return all images below `folder`, by class."""
         listing = listed(folder, classes)
         _warn(listing.notes)
         counts = torch.tensor([len(files) for files in listing.images.values()])

@@ -48,7 +48,7 @@ def human_maps(clicks: Tensor, size: int, sigma: float) -> Tensor:
 def human_ceiling(
     clicks: Tensor, size: int, sigma: float, repeats: int = 10, seed: int = 0
 ) -> Tensor:
-    """How well one half of the annotators predicts the other: the ceiling of any model's score.
+    """Return how well half of the annotators predict the others, the ceiling for any model.
 
     The annotators of each image are split at random into halves; the ceiling is Spearman's rank
     correlation of the two halves' maps, averaged over `repeats` splits. The protocol behind the

@@ -111,7 +111,7 @@ class ImageNet(TorchvisionSet):
         return from_files(samples, self.root, [names[i] for i in chosen], self.size, tables)
 
     def _chosen(self, available: int) -> list[int]:
-        """Labels of the classes that are kept, in their order; the same in both splits."""
+        """Return labels of the classes that are kept, in their order; the same in both splits."""
         if self.num_classes is None:
             return list(range(available))
         if not 2 <= self.num_classes <= available:
@@ -216,7 +216,7 @@ def require_folders(name: str, folder: Path, wnids: Collection[str]) -> None:
 
 
 def _distinct(names: Sequence[str], wnids: Sequence[str]) -> list[str]:
-    """Names made different where ImageNet repeats them: it has two cranes and two maillots."""
+    """Return names made distinct where ImageNet repeats them (two cranes, two maillots)."""
     counts = Counter(names)
     return [
         name if counts[name] == 1 else f"{name} ({wnid})"

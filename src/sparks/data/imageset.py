@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
-from sparks.data.ahead import loaded_ahead
 from sparks.data.decoding import decode
+from sparks.data.prefetch import prefetch
 from sparks.errors import SparksError
 
 _KEY = "imageset"  # under which the metadata stand in the provenance of the artifact
@@ -71,11 +71,11 @@ class ImageSet:
 
     @property
     def in_memory(self) -> bool:
-        """Whether a batch costs no reading of files."""
+        """True if a batch costs no reading of files."""
         return self.images is not None
 
     def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
-        """Images as float32 in [0, 1], shape (B, C, H, W).
+        """Return images as float32 in [0, 1], shape (B, C, H, W).
 
         Raises:
             SparksError: when a file is missing or no intact image; the message names it.
@@ -83,7 +83,7 @@ class ImageSet:
         return self._pixels(_as_index(indices, len(self))).float() / 255
 
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All images in order, with their labels: ((B, C, H, W) in [0, 1], int64 (B,)).
+        """Yield all images in order, with their labels: ((B, C, H, W) in [0, 1], int64 (B,)).
 
         Of files, the next batch is decoded in threads while this one is computed on.
         """
@@ -91,11 +91,11 @@ class ImageSet:
         if self.in_memory:
             yield from ((self.batch(chunk), self.labels[chunk]) for chunk in chunks)
             return
-        for chunk, images in loaded_ahead(self.batch, chunks):
+        for chunk, images in prefetch(self.batch, chunks):
             yield images, self.labels[chunk]
 
     def subset(self, indices: Tensor | Sequence[int] | slice) -> ImageSet:
-        """The images at `indices`, in that order, with their truth."""
+        """Return the images at `indices`, in that order, with their ground truth."""
         index = _as_index(indices, len(self))
         return replace(
             self,
@@ -106,7 +106,7 @@ class ImageSet:
         )
 
     def materialise(self) -> ImageSet:
-        """The same set with every file decoded into memory.
+        """Return the same set with every file decoded into memory.
 
         Raises:
             SparksError: when a file is missing or no intact image.
@@ -117,7 +117,7 @@ class ImageSet:
         return replace(self, images=pixels, files=None, root=None, size=None, white=None)
 
     def diagnostic(self) -> Tensor | None:
-        """Where each image shows what decides its class: bool (N, H, W).
+        """Mark the pixels that decide the class of each image: bool (N, H, W).
 
         Its diagnostic parts, or else boxes around objects of the class; None when neither is known.
         """
@@ -135,7 +135,7 @@ class ImageSet:
         return is_diagnostic[self.labels[:, None, None], parts.long()]
 
     def content(self) -> Mapping[str, Tensor]:
-        """Tensors that determine every batch."""
+        """Return the tensors that determine every batch."""
         if self.images is not None:
             return {"labels": self.labels, "images": self.images}
         where = [str(self.root), str(self.size), *(self.files or ())]
@@ -192,7 +192,7 @@ class ImageSet:
         )
 
     def _pixels(self, index: Tensor) -> Tensor:
-        """Images at `index` as uint8 (B, C, H, W)."""
+        """Return images at `index` as uint8 (B, C, H, W)."""
         if self.images is not None:
             return self.images[index]
         assert self.files is not None
@@ -246,7 +246,7 @@ def _check(images: ImageSet) -> None:
 
 
 def _inside(boxes: Tensor, size: int) -> Tensor:
-    """Which pixels lie in any of the boxes (N, M, 4) of an image: bool (N, size, size)."""
+    """Mark the pixels that lie in any of the boxes (N, M, 4) of an image: bool (N, size, size)."""
     at = torch.arange(size)
     x0, y0, x1, y1 = (side[..., None] for side in boxes.unbind(-1))
     across, down = (at >= x0) & (at < x1), (at >= y0) & (at < y1)  # (N, M, size)
@@ -261,7 +261,7 @@ def _as_index(indices: Tensor | Sequence[int] | slice, n: int) -> Tensor:
 
 
 def _pack(names: Sequence[str]) -> Tensor:
-    """Strings as the rows of a uint8 matrix of UTF-8, padded with zeros.
+    """Return the strings as the rows of a uint8 matrix of UTF-8, padded with zeros.
 
     Names of files need not be UTF-8: Python's escapes of other bytes become these bytes again.
     """

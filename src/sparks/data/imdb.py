@@ -86,7 +86,7 @@ class Imdb:
         return files
 
     def _read(self, split: str) -> list[tuple[list[str], int]]:
-        """Words and label of each text of a split, in the order of the files' names."""
+        """Return the words and label of each text of a split, in the order of the files' names."""
         found = []
         for label, name in enumerate(CLASSES.values()):
             found += [(split_words(_text(f)), label) for f in self._files(split, name)]

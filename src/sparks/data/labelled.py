@@ -1,4 +1,4 @@
-"""What training, prediction and splits need of a data set, whatever its inputs are."""
+"""Protocol of a data set for training, prediction and splits, whatever its inputs are."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class Labelled(Protocol):
 
     @property
     def in_memory(self) -> bool:
-        """Whether a batch costs no reading of files."""
+        """True if a batch costs no reading of files."""
 
     def __len__(self) -> int: ...
 
     def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
-        """Inputs of a model (B, ...)."""
+        """Return the inputs of a model (B, ...) at `indices`."""
 
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All inputs in order, with their labels."""
+        """Yield all inputs in order, with their labels."""
 
     def subset(self, indices: Tensor | Sequence[int] | slice) -> Self:
-        """The inputs at `indices`, in that order."""
+        """Return the inputs at `indices`, in that order."""
 
     def content(self) -> Mapping[str, Tensor]:
-        """Tensors that determine every batch, for a digest."""
+        """Return the tensors that determine every batch, for a digest."""

@@ -1,4 +1,4 @@
-"""What lies in a folder of images as people have it: splits, classes, images, and litter.
+"""Listing of a user's folder of images: splits, classes, images, and other files.
 
 Nothing here imports PyTorch: the workflow asks for the classes before any job starts.
 """
@@ -36,7 +36,7 @@ SUFFIXES = (
 
 @dataclass(frozen=True)
 class Layout:
-    """How a folder is divided.
+    """Division of a folder into splits and classes.
 
     Attributes:
         train: folder of the training images, or of all.
@@ -283,7 +283,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_image(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a file called like an image.
+    """Return whether an entry is a file with the suffix of an image.
 
     Raises:
         SparksError: when it is called so but is a link to nothing.

@@ -33,7 +33,7 @@ class Photograph(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """Where it lies, or would."""
+        """Path of the photograph, whether or not it exists."""
         return Path(_folder(self.package)) / self.file
 
 

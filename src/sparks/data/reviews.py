@@ -101,7 +101,7 @@ class Reviews:
         return {split: self._encoded(made, known) for split, made in texts.items()}
 
     def _texts(self, n: int, generator: np.random.Generator) -> list[Clause]:
-        """Texts of alternating classes."""
+        """Return the texts of alternating classes."""
         return [self._text(CLASSES[i % 2], generator) for i in range(n)]
 
     def _text(self, label: str, generator: np.random.Generator) -> Clause:
@@ -138,7 +138,7 @@ class Reviews:
 
 
 def _description(adjectives: str, negated: float, generator: np.random.Generator) -> Clause:
-    """`the SUBJECT was [not] [very] ADJECTIVE`; adjective and negator decide."""
+    """Compose the clause `the SUBJECT was [not] [very] ADJECTIVE`; adjective and negator decide."""
     negator = [_pick(_NEGATORS, generator)] if generator.random() < negated else []
     degree = [_pick(_DEGREES, generator)] if generator.random() < 0.5 else []
     words = ["the", _pick(_SUBJECTS, generator), "was", *negator, *degree]

@@ -14,7 +14,7 @@ Data = TypeVar("Data", bound=Labelled)
 
 
 def stratified_order(labels: Tensor, seed: int) -> Tensor:
-    """A random order of the images of which every prefix holds the classes in their proportions.
+    """Return a random order of the images of which every prefix is stratified by class.
 
     The images of each class are shuffled; image r of a class of c images stands at r / c of the
     way. So the first K images of K classes are one of each.

@@ -74,22 +74,22 @@ class TextSet:
 
     @property
     def wordless(self) -> Tensor:
-        """Which texts have lost all words: none of theirs is in the vocabulary, bool (N,)."""
+        """Mark the texts that have no word in the vocabulary, bool (N,)."""
         return ((self.tokens == UNK) | (self.tokens == PAD)).all(1)
 
     def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
-        """Token numbers, int64 (B, L)."""
+        """Return the token numbers, int64 (B, L)."""
         return self.tokens[indices].long()
 
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All texts in order, with their labels: (int64 (B, L), int64 (B,))."""
+        """Yield all texts in order, with their labels: (int64 (B, L), int64 (B,))."""
         for tokens, labels in zip(
             torch.split(self.tokens, batch_size), torch.split(self.labels, batch_size), strict=True
         ):
             yield tokens.long(), labels
 
     def by_length(self) -> Iterator[Tensor]:
-        """Indices of the texts of each length, shortest first.
+        """Yield the indices of the texts of each length, shortest first.
 
         Explained together, and cut to their length, they have no padding that could be masked.
         """
@@ -98,11 +98,11 @@ class TextSet:
             yield (lengths == length).nonzero()[:, 0]
 
     def words(self, index: int) -> list[str]:
-        """The words of one text, as far as they are in the vocabulary."""
+        """Return the words of one text, as far as they are in the vocabulary."""
         return [self.vocabulary[token] for token in self.tokens[index].tolist() if token != PAD]
 
     def subset(self, indices: Tensor | Sequence[int] | slice) -> TextSet:
-        """The texts at `indices`, in that order, with their truth."""
+        """Return the texts at `indices`, in that order, with their ground truth."""
         return replace(
             self,
             tokens=self.tokens[indices],
@@ -111,7 +111,7 @@ class TextSet:
         )
 
     def content(self) -> Mapping[str, Tensor]:
-        """Tensors that determine every batch."""
+        """Return the tensors that determine every batch."""
         return {"tokens": self.tokens, "labels": self.labels}
 
     def save(self, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
@@ -170,14 +170,14 @@ def _words() -> re.Pattern[str]:
 
 
 def vocabulary_of(texts: Iterable[Sequence[str]], size: int) -> tuple[str, ...]:
-    """`SPECIAL`, then the most frequent words, at most `size` in all; ties by the alphabet."""
+    """Return `SPECIAL` and the most frequent words, at most `size` in all; ties by the alphabet."""
     counts = Counter(word for words in texts for word in words)
     ordered = sorted(counts, key=lambda word: (-counts[word], word))
     return (*SPECIAL, *ordered[: size - len(SPECIAL)])
 
 
 def encode(texts: Sequence[Sequence[str]], vocabulary: Sequence[str], length: int) -> Tensor:
-    """Token numbers, int32 (N, L), of texts cut to their first `length` words.
+    """Return the token numbers, int32 (N, L), of texts cut to their first `length` words.
 
     Unknown words become `UNK`, and so does a text without a word.
     """

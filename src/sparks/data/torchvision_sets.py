@@ -26,13 +26,13 @@ from sparks.data.imageset import ImageSet, require_every_class
 from sparks.data.splits import stratified_split, stratified_subset
 from sparks.errors import SparksError
 
-# What torchvision answers missing, foreign or damaged files with.
+# Errors that torchvision raises for missing, foreign or damaged files.
 _READ_ERRORS = (RuntimeError, OSError, ValueError, TypeError, AssertionError, KeyError, EOFError)
 
 
 @dataclass(frozen=True)
 class TorchvisionSet(ABC):
-    """What all builders here share.
+    """Base class of the builders of torchvision's data sets.
 
     Attributes:
         root: folder that files are read from and downloaded to.
@@ -80,7 +80,7 @@ class TorchvisionSet(ABC):
         return []
 
     def is_there(self) -> bool:
-        """Whether what `download` makes is there."""
+        """Return whether the files that `download` makes exist."""
         return filled(self._where())
 
     def require(self) -> None:
@@ -111,10 +111,10 @@ class TorchvisionSet(ABC):
 
     @abstractmethod
     def _read(self) -> dict[str, ImageSet]:
-        """All images of both splits; what torchvision raises is translated by the caller."""
+        """Return all images of both splits; what torchvision raises is translated by the caller."""
 
     def _finish(self, images: ImageSet) -> ImageSet:
-        """A last step on the images that were chosen."""
+        """Post-process the chosen images; unchanged by default."""
         return images
 
     def _where(self) -> Path:
@@ -128,7 +128,7 @@ class TorchvisionSet(ABC):
         )
 
     def _command(self) -> str:
-        """What downloads and unpacks, or unpacks what the user has put there."""
+        """Return the shell command that downloads and unpacks, or unpacks the user's archive."""
         call = f"{type(self).__name__}(root={self.root!r}).download()"
         return f'run ./sparks python -c "from sparks.data import {type(self).__name__}; {call}"'
 
@@ -161,7 +161,7 @@ class MNIST(TorchvisionSet):
         ]
 
     def is_there(self) -> bool:
-        """Whether the four files are there, gzipped or not."""
+        """Return whether the four files exist, gzipped or not."""
         try:
             self._paths("train"), self._paths("t10k")
         except FileNotFoundError:
@@ -353,7 +353,7 @@ def from_files(
     size: int,
     tables: dict[str, Any] | None = None,
 ) -> ImageSet:
-    """A file-backed image set from torchvision's (path, label) pairs."""
+    """Build a file-backed image set from torchvision's (path, label) pairs."""
     # torchvision expands "~" in some paths and not in others.
     base = os.path.abspath(os.path.expanduser(root))
     return ImageSet(

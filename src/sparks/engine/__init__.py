@@ -21,8 +21,8 @@ from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
     from sparks.engine.core import Engine
-    from sparks.engine.designs import OneOff, Ranked, Stored
-    from sparks.engine.domains import Features, Grid, Pixels, Rows, ShiftedGrid, Vector
+    from sparks.engine.designs import FixedMasks, LeaveOneOut, Ranked
+    from sparks.engine.maskers import Features, Grid, Pixels, Rows, ShiftedGrid, Vector
     from sparks.engine.perturbations import (
         Amplitude,
         Baseline,
@@ -38,19 +38,19 @@ _MODULES = {
     "Baseline": "perturbations",
     "Blur": "perturbations",
     "Engine": "core",
-    "Features": "domains",
-    "Grid": "domains",
+    "Features": "maskers",
+    "FixedMasks": "designs",
+    "Grid": "maskers",
+    "LeaveOneOut": "designs",
     "Noise": "perturbations",
-    "OneOff": "designs",
-    "Pixels": "domains",
+    "Pixels": "maskers",
     "Ranked": "designs",
-    "Rows": "domains",
-    "ShiftedGrid": "domains",
-    "Stored": "designs",
+    "Rows": "maskers",
+    "ShiftedGrid": "maskers",
     "Sum": "perturbations",
     "Token": "perturbations",
     "Uniform": "perturbations",
-    "Vector": "domains",
+    "Vector": "maskers",
 }
 
 __all__ = [
@@ -59,14 +59,14 @@ __all__ = [
     "Blur",
     "Engine",
     "Features",
+    "FixedMasks",
     "Grid",
+    "LeaveOneOut",
     "Noise",
-    "OneOff",
     "Pixels",
     "Ranked",
     "Rows",
     "ShiftedGrid",
-    "Stored",
     "Sum",
     "Token",
     "Uniform",

@@ -11,18 +11,18 @@ import torch
 from torch import Tensor
 
 from sparks.checks import one_of, whole
-from sparks.engine.designs import Stored
-from sparks.engine.perturbations import Baseline
-from sparks.engine.probe import best_batch_size
-from sparks.engine.running import (
+from sparks.engine.batch_size import find_batch_size
+from sparks.engine.designs import FixedMasks
+from sparks.engine.inference import (
     Model,
     asked,
     device_of,
     dtype_of,
     evaluating,
-    pick,
     refuse_not_finite,
+    select_output,
 )
+from sparks.engine.perturbations import Baseline
 from sparks.errors import SparksError
 from sparks.models.device import PRECISIONS, autocast, keeping_casts, to_device
 from sparks.models.folded import folded
@@ -35,7 +35,7 @@ DEFAULT_BATCH = 64
 
 @dataclass(frozen=True)
 class Engine:
-    """How masked inputs are scored.
+    """Scores masked inputs in batches.
 
     Attributes:
         batch_size: masked inputs per forward pass, the bound on memory; "auto" finds the fastest
@@ -66,7 +66,7 @@ class Engine:
         x: Tensor,
         target: Tensor | None,
         design: Design | Tensor,
-        domain: Masker,
+        masker: Masker,
         perturbation: Perturbation | None = None,
         output: str = "logit",
     ) -> Tensor:
@@ -80,7 +80,7 @@ class Engine:
             target: class of each input, int64 (N,), or as in `sparks.engine.outputs.classes_of`;
                 None for a model that returns scores (b,).
             design: masks, or a tensor (n, d) of masks for all inputs, or (N, n, d).
-            domain: what a feature is; its d is the design's.
+            masker: what a feature is; its d is the design's.
             perturbation: what removing a feature means; black (`Baseline(0)`) by default.
             output: "logit" or "probability".
 
@@ -94,9 +94,9 @@ class Engine:
         target = asked(model, x, target)
         largest = None if target is None else int(target.max()) if len(target) else 0
         device = device_of(model, x)
-        masks = (Stored(design) if isinstance(design, Tensor) else design).to(device)
-        if masks.d != domain.d:
-            raise SparksError(f"the design has {masks.d} features, the inputs have {domain.d}")
+        masks = (FixedMasks(design) if isinstance(design, Tensor) else design).to(device)
+        if masks.d != masker.d:
+            raise SparksError(f"the design has {masks.d} features, the inputs have {masker.d}")
         remove = perturbation or Baseline()
         scores = torch.empty(len(x) * masks.n, device=device)
         goals = None if target is None else to_device(target, device)
@@ -108,19 +108,19 @@ class Engine:
             # Pairs are ordered by input: a chunk needs only a slice of x, often that of the last.
             for (first, last), some in groupby(chunks, partial(_inputs_of, n=masks.n)):
                 part = _real(x[first : last + 1])
-                reference = remove.reference(part)
-                reference = None if reference is None else to_device(reference, device)
+                baseline = remove.baseline(part)
+                baseline = None if baseline is None else to_device(baseline, device)
                 part = self._laid_out(to_device(part, device))
                 for start, stop in some:
                     pairs = torch.arange(start, stop, device=device)
                     images, rows = pairs // masks.n, pairs % masks.n
-                    spread = domain.expand(masks.masks(images, rows))
+                    spread = masker.expand(masks.masks(images, rows))
                     if part.dtype == torch.float64:
                         spread = spread.double()
-                    owner = torch.arange(start, stop) // masks.n - first
-                    inputs = remove(part, reference, owner, spread)
+                    sample_index = torch.arange(start, stop) // masks.n - first
+                    inputs = remove(part, baseline, sample_index, spread)
                     chosen = None if goals is None else goals[images]
-                    scores[start:stop] = pick(forward(inputs), chosen, output, largest)
+                    scores[start:stop] = select_output(forward(inputs), chosen, output, largest)
 
         table = scores.view(len(x), masks.n)
         refuse_not_finite(table, "the model's score of input {} under mask {}")
@@ -133,7 +133,7 @@ class Engine:
             return model(self._laid_out(inputs))
 
     def _laid_out(self, images: Tensor) -> Tensor:
-        """Images in the memory format asked for; masked ones keep that of the images."""
+        """Return images in the memory format asked for; masked ones keep that of the images."""
         if self.channels_last and images.ndim == 4:
             return images.contiguous(memory_format=torch.channels_last)
         return images
@@ -147,17 +147,17 @@ class Engine:
             size = min(DEFAULT_BATCH, self.largest)
         else:
             settings = (self.precision, self.channels_last)
-            size = best_batch_size(model, forward, x[:1].to(device), self.largest, settings)
+            size = find_batch_size(model, forward, x[:1].to(device), self.largest, settings)
         for start in range(0, total, size):
             yield start, min(start + size, total)
 
 
 def _real(x: Tensor) -> Tensor:
-    """Masks are float32, so that inputs of half precision are masked in that."""
+    """Convert half precision to float32, in which inputs are masked."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def _inputs_of(chunk: tuple[int, int], n: int) -> tuple[int, int]:
-    """The first and the last input of pairs start … stop - 1, where each has n masks."""
+    """Return the first and the last input of pairs start … stop - 1, where each has n masks."""
     start, stop = chunk
     return start // n, (stop - 1) // n

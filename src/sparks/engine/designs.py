@@ -1,4 +1,4 @@
-"""Designs: which masks an input is seen through. Rows are made when they are needed."""
+"""Designs: the masks applied to an input. Rows are made when they are needed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sparks.models.device import to_device
 
 
 @dataclass(frozen=True)
-class Stored:
+class FixedMasks:
     """Masks held in a tensor, (n, d) for all inputs alike or (N, n, d) for each its own.
 
     A bool or uint8 tensor takes a quarter of the memory; it becomes float chunk by chunk.
@@ -29,7 +29,7 @@ class Stored:
         """Features per mask."""
         return self.table.shape[-1]
 
-    def to(self, device: torch.device) -> Stored:
+    def to(self, device: torch.device) -> FixedMasks:
         """Move the table."""
         return replace(self, table=to_device(self.table, device))
 
@@ -40,7 +40,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class OneOff:
+class LeaveOneOut:
     """One feature removed at a time, and row 0 with none removed: n = d + 1."""
 
     d: int
@@ -50,12 +50,12 @@ class OneOff:
         """Masks per input."""
         return self.d + 1
 
-    def to(self, device: torch.device) -> OneOff:
-        """Nothing is held."""
+    def to(self, device: torch.device) -> LeaveOneOut:
+        """Return the design itself: it has no tensors."""
         return self
 
     def masks(self, images: Tensor, rows: Tensor) -> Tensor:
-        """Ones, but for feature `row - 1`."""
+        """Return masks that are 1 except for feature `row - 1`."""
         features = torch.arange(1, self.d + 1, device=rows.device)
         return (rows[:, None] != features).float()
 

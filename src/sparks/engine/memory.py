@@ -30,7 +30,7 @@ def keep_freed_memory() -> bool:
 
 
 def available_memory() -> int | None:
-    """Bytes of memory that programs can still take, by Linux's own estimate; None elsewhere."""
+    """Return the free memory in bytes, by Linux's estimate; None on other systems."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:

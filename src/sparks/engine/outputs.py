@@ -1,4 +1,4 @@
-"""What a model may return, and how the class to explain may be given: decided here, for all.
+"""Interpretation of a model's output and of the class to explain, decided here for all callers.
 
 Methods, metrics and training ask these functions, so that the same model and the same target mean
 the same everywhere.
@@ -45,7 +45,7 @@ def logits_of(output: Any) -> Any:
 
 
 def scores_of(output: Any) -> Tensor:
-    """Return logits (b, classes), or one score per input (b, 1), of what a model returned.
+    """Convert a model's output to logits (b, classes), or to one score an input (b, 1).
 
     Raises:
         SparksError: where that is neither (b, classes), nor (b, 1), nor (b,).

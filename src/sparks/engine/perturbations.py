@@ -16,19 +16,21 @@ from sparks.models.device import to_device
 
 
 class _Blend:
-    """x m + (1 - m) x0 with a reference x0 for each input."""
+    """x m + (1 - m) x0 with a baseline x0 for each input."""
 
-    def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
+    def __call__(
+        self, x: Tensor, baseline: Tensor | None, sample_index: Tensor, masks: Tensor
+    ) -> Tensor:
         """Mask inputs."""
-        assert reference is not None
-        return torch.addcmul(_own(reference, owner), _own(x - reference, owner), masks)
+        assert baseline is not None
+        return torch.addcmul(_own(baseline, sample_index), _own(x - baseline, sample_index), masks)
 
 
-class _NoReference:
+class _NoBaseline:
     """Depends on the input and the mask alone."""
 
-    def reference(self, x: Tensor) -> None:
-        """Nothing."""
+    def baseline(self, x: Tensor) -> None:
+        """Return None: no baseline is needed."""
 
 
 @dataclass(frozen=True)
@@ -46,35 +48,39 @@ class Baseline(_Blend):
         if self.value != "mean" and (isinstance(self.value, str) or not math.isfinite(self.value)):
             raise SparksError(f"Baseline: value={self.value!r} is not a number, nor 'mean'")
 
-    def reference(self, x: Tensor) -> Tensor | None:
-        """Means (k, C, 1, 1) of images, (k, 1) of vectors; None for a number."""
+    def baseline(self, x: Tensor) -> Tensor | None:
+        """Return the means (k, C, 1, 1) of images, (k, 1) of vectors; None for a number."""
         if self.value == "mean":
             return x.mean(tuple(range(min(2, x.ndim - 1), x.ndim)), keepdim=True)
         return None
 
-    def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
+    def __call__(
+        self, x: Tensor, baseline: Tensor | None, sample_index: Tensor, masks: Tensor
+    ) -> Tensor:
         """Mask inputs."""
-        if reference is not None:
-            return super().__call__(x, reference, owner, masks)
+        if baseline is not None:
+            return super().__call__(x, baseline, sample_index, masks)
         if self.value == 0:
-            return _own(x, owner) * masks
-        return torch.lerp(x.new_full((), float(self.value)), _own(x, owner), masks)
+            return _own(x, sample_index) * masks
+        return torch.lerp(x.new_full((), float(self.value)), _own(x, sample_index), masks)
 
 
 @dataclass(frozen=True)
-class Sum(_NoReference):
+class Sum(_NoBaseline):
     """Σ_i m_i x_i, of inputs that are given as their d terms x_i.
 
     Masks are weights of the terms, as under `Rows`, and the sum is one matrix product for each
     input: no masked copies of the terms.
     """
 
-    def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
+    def __call__(
+        self, x: Tensor, baseline: Tensor | None, sample_index: Tensor, masks: Tensor
+    ) -> Tensor:
         """Sum terms (k, d, D) by masks (b, d, 1) in the order of their owners: (b, D)."""
         weights = masks.flatten(1)
         if len(x) == 1:
             return weights @ x[0]
-        counts = torch.bincount(owner, minlength=len(x)).tolist()
+        counts = torch.bincount(sample_index, minlength=len(x)).tolist()
         return torch.cat(
             [w @ terms for w, terms in zip(torch.split(weights, counts), x, strict=True)]
         )
@@ -89,8 +95,8 @@ class Blur(_Blend):
     def __post_init__(self) -> None:
         whole(self, 2, "width")
 
-    def reference(self, x: Tensor) -> Tensor:
-        """Blurred images."""
+    def baseline(self, x: Tensor) -> Tensor:
+        """Return blurred images."""
         if x.ndim != 4:
             raise SparksError(f"only images can be blurred, not inputs of {tuple(x.shape)}")
         before = self.width // 2
@@ -111,7 +117,7 @@ class Noise(_Blend):
         between(self, 0, math.inf, "deviation", ends=True)
         whole(self, 0, "seed")
 
-    def reference(self, x: Tensor) -> Tensor:
+    def baseline(self, x: Tensor) -> Tensor:
         """Draws, one an input."""
         draws = [torch.randn(x.shape[1:], generator=g) for g in generators(x, self.seed)]
         return torch.stack(draws).to(x.device) * self.deviation + self.mean
@@ -132,14 +138,14 @@ class Uniform(_Blend):
         between(self, self.low, math.inf, "high")
         whole(self, 0, "seed")
 
-    def reference(self, x: Tensor) -> Tensor:
+    def baseline(self, x: Tensor) -> Tensor:
         """Draws, one an input."""
         draws = [torch.rand(x.shape[1:], generator=g) for g in generators(x, self.seed)]
         return torch.stack(draws).to(x.device) * (self.high - self.low) + self.low
 
 
 @dataclass(frozen=True)
-class Amplitude(_NoReference):
+class Amplitude(_NoBaseline):
     """Shift of the input by the mask, scaled by `sigma`.
 
     `variant` "documented" is x + (m - 0.5) sigma, as the authors' documentation of the Sobol
@@ -153,25 +159,29 @@ class Amplitude(_NoReference):
         between(self, 0, math.inf, "sigma")
         one_of(self, ("documented", "coded"), "variant")
 
-    def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
+    def __call__(
+        self, x: Tensor, baseline: Tensor | None, sample_index: Tensor, masks: Tensor
+    ) -> Tensor:
         """Mask inputs."""
         shift = (masks - 0.5) * self.sigma
         if self.variant == "documented":
-            return _own(x, owner) + shift
-        return _own(x, owner) * shift
+            return _own(x, sample_index) + shift
+        return _own(x, sample_index) * shift
 
 
 @dataclass(frozen=True)
-class Token(_NoReference):
+class Token(_NoBaseline):
     """Replace the words whose mask is below one half by the token number `value`."""
 
     value: int = 0
 
-    def __call__(self, x: Tensor, reference: Tensor | None, owner: Tensor, masks: Tensor) -> Tensor:
+    def __call__(
+        self, x: Tensor, baseline: Tensor | None, sample_index: Tensor, masks: Tensor
+    ) -> Tensor:
         """Mask token numbers (k, d) by masks (b, d)."""
-        return torch.where(masks < 0.5, self.value, _own(x, owner))
+        return torch.where(masks < 0.5, self.value, _own(x, sample_index))
 
 
-def _own(x: Tensor, owner: Tensor) -> Tensor:
-    """The input of each mask; a single input is broadcast, which saves a copy."""
-    return x if len(x) == 1 else x[to_device(owner, x.device)]
+def _own(x: Tensor, sample_index: Tensor) -> Tensor:
+    """Return the input of each mask; a single input is broadcast, which saves a copy."""
+    return x if len(x) == 1 else x[to_device(sample_index, x.device)]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def generators(x: Tensor, seed: int) -> list[torch.Generator]:
-    """One CPU generator per input of `x` (N, ...), seeded by `seed` and by the input's content.
+    """Return one CPU generator per input of `x` (N, ...), seeded by `seed` and the content.
 
     Then a result for an image is the same whichever images are explained with it, in any order.
     """
@@ -30,7 +30,7 @@ def _generator(row: Tensor, seed: int) -> torch.Generator:
 
 @contextmanager
 def global_generators(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed what other libraries draw from, and put it back: PyTorch's, NumPy's, Python's own.
+    """Seed the global generators of PyTorch, NumPy and Python, and restore their states afterwards.
 
     Args:
         seed: not negative.

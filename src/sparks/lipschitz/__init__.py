@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     from sparks.lipschitz.certificate import certified_radius
     from sparks.lipschitz.counterfactual import counterfactuals
     from sparks.lipschitz.export import plain
+    from sparks.lipschitz.koch_snowflake import Points, koch, snowflakes
     from sparks.lipschitz.losses import HKR, MulticlassHKR, SoftHKR
-    from sparks.lipschitz.snowflake import Points, koch, snowflakes
 
 _MODULES = {
     "HKR": "losses",
     "MulticlassHKR": "losses",
-    "Points": "snowflake",
+    "Points": "koch_snowflake",
     "SoftHKR": "losses",
     "body_bound": "bound",
     "certified_radius": "certificate",
     "counterfactuals": "counterfactual",
     "gradient_norms": "bound",
-    "koch": "snowflake",
+    "koch": "koch_snowflake",
     "largest_gradient": "bound",
     "layer_norms": "bound",
     "plain": "export",
     "smallest_perturbation": "attack",
-    "snowflakes": "snowflake",
+    "snowflakes": "koch_snowflake",
 }
 
 __all__ = [

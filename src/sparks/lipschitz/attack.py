@@ -19,7 +19,7 @@ Margin = Callable[[Tensor], Tensor]
 def smallest_perturbation(
     margin: Margin, x: Tensor, steps: int = 100, restarts: int = 3, seed: int = 0
 ) -> Tensor:
-    """The smallest perturbations found that bring the margin to 0 or below.
+    """Return the smallest perturbations that the attack finds to bring the margin to 0 or below.
 
     Args:
         margin: inputs → (N,), positive while the class is kept: the opposite of
@@ -95,5 +95,5 @@ def _column(values: Tensor, x: Tensor) -> Tensor:
 
 
 def _scale(values: Tensor, length: Tensor) -> Tensor:
-    """The same directions with these lengths (N,)."""
+    """Scale directions to the lengths (N,)."""
     return values * _column(length / _norm(values).clamp(min=1e-12), values)

@@ -19,7 +19,7 @@ DENSE = 2**21
 
 
 def layer_norms(model: nn.Module, shape: tuple[int, ...]) -> dict[str, float]:
-    """Exact operator norm (largest singular value) of every linear layer of a chain of layers.
+    """Return the exact operator norm of every linear layer of a chain of layers.
 
     Computed in float64 on the layer's own input size, borders included; batch normalisation in
     evaluation mode is linear too. Their product bounds the Lipschitz constant from above.
@@ -58,7 +58,7 @@ def layer_norms(model: nn.Module, shape: tuple[int, ...]) -> dict[str, float]:
 
 
 def body_bound(model: nn.Module, shape: tuple[int, ...]) -> float:
-    """Product of the norms of all layers but the last linear one."""
+    """Return the product of the norms of all layers but the last linear one."""
     norms = layer_norms(model, shape)
     return math.prod(list(norms.values())[:-1])
 
@@ -79,7 +79,7 @@ def _norm(module: nn.Module, shape: torch.Size) -> float:
 
 
 def _map_norm(module: nn.Conv2d, shape: torch.Size) -> float:
-    """Largest singular value of a convolution on inputs of `shape`, its bias left out."""
+    """Return the largest singular value of a convolution, without bias, on inputs of `shape`."""
     from torch.nn import functional as F
 
     def apply(x: Tensor) -> Tensor:
@@ -128,7 +128,7 @@ def _gradient(model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
 def largest_gradient(
     model: nn.Module, x: Tensor, target: Tensor, rounds: int = 30, seed: int = 0
 ) -> Tensor:
-    """The largest gradient norm found near each input by random steps that are kept if they climb.
+    """Return the largest gradient norm near each input, by random steps accepted if they climb.
 
     The networks here are linear in pieces, so the norm has no slope to follow. Steps shrink and
     grow in turn from 1/1000 to 1 (standard deviation per pixel, images in [0, 1]).

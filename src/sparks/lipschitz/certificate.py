@@ -1,4 +1,4 @@
-"""Radii within which a Lipschitz network cannot change its mind."""
+"""Certified radii within which a Lipschitz network's prediction cannot change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sparks.lipschitz.bound import body_bound
 
 
 def certified_radius(model: nn.Module, x: Tensor) -> Tensor:
-    """A Euclidean distance within which no input is classified otherwise than x.
+    """Return a Euclidean radius within which no input is classified differently from x.
 
     |f(x)| of a 1-Lipschitz f with one logit. With several, the smallest over k of
     (f_y - f_k) / ‖w_y - w_k‖ for the rows w of the last layer. Both are divided by the measured
@@ -41,7 +41,7 @@ def certified_radius(model: nn.Module, x: Tensor) -> Tensor:
 
 
 def last_weight(model: nn.Module) -> Tensor:
-    """The matrix of the layer `head`, (classes, d).
+    """Return the matrix of the layer `head`, (classes, d).
 
     Raises:
         SparksError: when the network has no dense layer of that name.

@@ -55,7 +55,7 @@ def counterfactuals(
 
 
 def one_step_error(model: nn.Module, x: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """How well one step of the logit of `target` along its own gradient ends on its boundary.
+    """Measure how far from the boundary one step along the gradient of `target`'s logit ends.
 
     Returns:
         "GradientNorm", ‖∇f(x)‖, and "BoundaryError", |f(x - f(x) ∇f(x))| / |f(x)|, (N,) each;

@@ -10,7 +10,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 def plain(model: Model) -> Model:
-    """A copy in evaluation mode whose constrained layers are `nn.Conv2d` and `nn.Linear`.
+    """Return a copy in evaluation mode whose constrained layers are `nn.Conv2d` and `nn.Linear`.
 
     The outputs are the same; the copy needs no projection of its weights, and can be converted to
     float64. A network without constrained layers is just copied.

@@ -41,7 +41,7 @@ class _HKR(OfLogits):
             raise SparksError(f"hKR: margin is {self.margin}: it must be positive")
 
     def of_logits(self, logits: Tensor, labels: Tensor, state: State) -> Tensor:
-        """The loss, a scalar."""
+        """Return the loss, a scalar."""
         negative_kr, hinge = self._parts(logits, labels, state)
         return (1 - self.alpha) * negative_kr + self.alpha * hinge
 
@@ -90,7 +90,7 @@ class SoftHKR(_HKR):
         between(self, 0, 1, "memory", ends=True)
 
     def start(self) -> State:
-        """The mean size of logits, as if they were at the margin."""
+        """Return the initial mean absolute logit: the margin."""
         return {"mean": torch.tensor([self.margin], dtype=torch.float32)}
 
     def _parts(self, logits: Tensor, labels: Tensor, state: State) -> tuple[Tensor, Tensor]:
@@ -113,7 +113,7 @@ def _signs(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def _negative_kr(logits: Tensor, sign: Tensor) -> Tensor:
-    """Mean of f over negatives minus that over positives, (classes,).
+    """Return the mean of f over negatives minus that over positives, (classes,).
 
     0 of a side that the batch lacks.
     """

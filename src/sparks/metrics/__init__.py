@@ -3,12 +3,21 @@
 A metric implements `sparks.protocols.Metric`. An `Explanation` holds the maps and what they
 explain: model, inputs and classes, and what only some metrics need, the true parts and the method.
 
-    >>> from sparks.metrics import Deletion, Explanation
-    >>> values = Deletion()(Explanation(model, images, classes, maps))  # doctest: +SKIP
-
 Random numbers, ties among them, belong to the seed and to the input's content: an input's score
 does not depend on its neighbours in the batch, nor on their order.
 Names are imported on first use.
+
+Examples score the map of a linear model of vectors, whose last feature matters:
+
+    >>> import torch
+    >>> linear = torch.nn.Linear(3, 2, bias=False)
+    >>> linear.weight.data = torch.tensor([[1.0, 0.0, 2.0], [0.0, 0.0, 0.0]])
+    >>> x, target = torch.ones(1, 3), torch.tensor([0])
+    >>> maps, truth = torch.tensor([[1.0, 0.0, 2.0]]), torch.tensor([[False, False, True]])
+    >>> from sparks.attribution import Saliency
+    >>> from sparks.metrics import Explanation
+    >>> explanation = Explanation(linear, x, target, maps, truth, method=Saliency())
+    >>> opposite = Explanation(linear, x, target, -maps, truth)
 """
 
 from __future__ import annotations

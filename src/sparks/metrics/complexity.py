@@ -24,6 +24,10 @@ class Complexity:
 
     Attributes:
         quality: of the JPEG, 1 … 95.
+
+    Example:
+        >>> Complexity()(explanation)
+        {'Entropy': tensor([0.6365])}
     """
 
     quality: int = 75
@@ -33,7 +37,7 @@ class Complexity:
         between(self, 1, 95, "quality", ends=True)
 
     def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
-        """Values per input; NaN where a map holds NaN, or (entropy) is zero everywhere."""
+        """Return values per input; NaN where a map holds NaN, or (entropy) is zero everywhere."""
         check_scored(explanation)
         maps = explanation.maps.detach().cpu()
         broken = has_nan(maps)
@@ -66,14 +70,18 @@ class Complexity:
 
 @dataclass(frozen=True, kw_only=True)
 class Sparseness:
-    """How few features hold the importance |map|: 0 for all alike, towards 1 for one alone.
+    """Sparseness of the importance |map|: 0 where all features are equal, near 1 for a single one.
 
     "Gini" (Chalasani et al. 2020) is at most 1 - 1/d, "Hoyer" is
     (√d - ‖a‖₁ / ‖a‖₂) / (√d - 1) (Hoyer 2004).
+
+    Example:
+        >>> Sparseness()(explanation)
+        {'Gini': tensor([0.4444]), 'Hoyer': tensor([0.5333])}
     """
 
     def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
-        """Values per input; NaN where a map holds NaN or is zero everywhere."""
+        """Return the values per input; NaN where a map holds NaN or is zero everywhere."""
         check_scored(explanation)
         maps = explanation.maps.detach().cpu()
         size = maps.flatten(1).double().abs().sort(1).values

@@ -10,9 +10,9 @@ from torch import Tensor
 from sparks.checks import one_of, whole
 from sparks.engine.core import Engine
 from sparks.engine.designs import Ranked
-from sparks.engine.domains import elements_of
+from sparks.engine.inference import OUTPUTS, Model
+from sparks.engine.maskers import elements_of
 from sparks.engine.perturbations import Baseline
-from sparks.engine.running import OUTPUTS, Model
 from sparks.metrics.maps import asked_of, check_scored, descending_ranks, has_nan, undefined_to_nan
 from sparks.protocols import Explanation, Perturbation
 
@@ -46,7 +46,7 @@ class _Curve:
         one_of(self, OUTPUTS, "output")
 
     def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
-        """Area per input; see the package."""
+        """Return the area per input; see the package."""
         name = type(self).__name__ + ("" if self.output == "probability" else f" ({self.output})")
         model, x, target, maps = asked_of(explanation, type(self).__name__)
         curves = self.curves(model, x, target, maps)
@@ -54,7 +54,7 @@ class _Curve:
         return {name: undefined_to_nan(area, has_nan(maps).cpu(), name, "their maps hold NaN")}
 
     def curves(self, model: Model, x: Tensor, target: Tensor | None, maps: Tensor) -> Tensor:
-        """Scores (N, steps + 1) at shares 0, 1 / steps, …, 1."""
+        """Return the scores (N, steps + 1) at shares 0, 1 / steps, …, 1."""
         check_scored(Explanation(model, x, target, maps))
         features = elements_of(x)
         cuts = (torch.linspace(0, 1, self.steps + 1) * features.d).round().long()
@@ -68,7 +68,15 @@ class _Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class Deletion(_Curve):
-    """Area while the most important features are removed: lower is better."""
+    """Area while the most important features are removed: lower is better.
+
+    Example:
+        Of two maps, the better one removes the important features first.
+
+        >>> best, worst = (Deletion()(e)["Deletion"] for e in (explanation, opposite))
+        >>> best < worst
+        tensor([True])
+    """
 
     def _inserts(self) -> bool:
         return False
@@ -76,7 +84,13 @@ class Deletion(_Curve):
 
 @dataclass(frozen=True, kw_only=True)
 class Insertion(_Curve):
-    """Area while the most important features are put in: higher is better."""
+    """Area while the most important features are put in: higher is better.
+
+    Example:
+        >>> best, worst = (Insertion()(e)["Insertion"] for e in (explanation, opposite))
+        >>> best > worst
+        tensor([True])
+    """
 
     def _inserts(self) -> bool:
         return True
@@ -84,10 +98,16 @@ class Insertion(_Curve):
 
 @dataclass(frozen=True, kw_only=True)
 class InsertionMinusDeletion(_Curve):
-    """Insertion minus Deletion: higher is better, and the score of an order at random is near 0."""
+    """Insertion minus Deletion: higher is better, and the score of an order at random is near 0.
+
+    Example:
+        >>> score = InsertionMinusDeletion()(explanation)["InsertionMinusDeletion"]
+        >>> score > 0
+        tensor([True])
+    """
 
     def curves(self, model: Model, x: Tensor, target: Tensor | None, maps: Tensor) -> Tensor:
-        """Differences (N, steps + 1) of the two curves."""
+        """Return the differences (N, steps + 1) of the two curves."""
         insertion, deletion = (
             kind(
                 steps=self.steps,

@@ -1,4 +1,4 @@
-"""What metrics need of maps: checks, ranks with ties broken at random, and a flag for no score."""
+"""Helpers for metrics of maps: checks, ranks with random ties, and a mark for missing scores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from sparks.engine.running import Model, check_inputs
+from sparks.engine.inference import Model, check_inputs
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 from sparks.protocols import Explanation
@@ -57,7 +57,7 @@ def undefined_to_nan(values: Tensor, undefined: Tensor, name: str, why: str) -> 
 
 
 def has_nan(maps: Tensor) -> Tensor:
-    """Which maps hold a value that is not finite, bool (N,)."""
+    """Mark the maps that hold a value that is not finite, bool (N,)."""
     return ~maps.flatten(1).isfinite().all(1)
 
 

@@ -22,6 +22,10 @@ class PointingGame:
 
     Attributes:
         seed: of the choice among equal maxima.
+
+    Example:
+        >>> PointingGame()(explanation)
+        {'PointingGame': tensor([1.]), 'PointingChance': tensor([0.3333])}
     """
 
     seed: int = 0
@@ -30,7 +34,7 @@ class PointingGame:
         whole(self, 0, "seed")
 
     def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
-        """Hits and chance per image; NaN for images whose mask is empty."""
+        """Return the hits and chance per image; NaN for images whose mask is empty."""
         x, maps, truth = explanation.x, explanation.maps, explanation.truth
         if truth is None:
             raise SparksError(

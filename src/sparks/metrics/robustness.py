@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from sparks.checks import between, whole
-from sparks.engine.domains import elements_of
+from sparks.engine.inference import Logits, Model
+from sparks.engine.maskers import elements_of
 from sparks.engine.outputs import classes_of
-from sparks.engine.running import Logits, Model
 from sparks.errors import SparksError
 from sparks.metrics.maps import asked_of, check_scored, descending_ranks, has_nan, undefined_to_nan
 from sparks.protocols import Explanation
@@ -41,6 +41,12 @@ class RobustnessSr:
         bisections: of 0 … largest.
         attack: projected gradient descent; steps, clipping and batch size are its.
         seed: of the order of ties.
+
+    Example:
+        The class changes once the most important feature has moved by its full range.
+
+        >>> RobustnessSr()(explanation)
+        {'Robustness-Sr': tensor([1.])}
     """
 
     shares: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -57,14 +63,14 @@ class RobustnessSr:
         whole(self, 0, "seed")
 
     def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
-        """Mean distance per input, in (0, largest]; see the package."""
+        """Return the mean distance per input, in (0, largest]; see the package."""
         name = "Robustness-Sr"
         model, x, target, maps = asked_of(explanation, name)
         mean = self.curves(model, x, target, maps).mean(1).cpu()
         return {name: undefined_to_nan(mean, has_nan(maps).cpu(), name, "their maps hold NaN")}
 
     def curves(self, model: Model, x: Tensor, target: Tensor | None, maps: Tensor) -> Tensor:
-        """Distances (N, shares)."""
+        """Return the distances (N, shares)."""
         check_scored(Explanation(model, x, target, maps))
         features = elements_of(x)
         ranks = descending_ranks(x, maps, self.seed).to(x.device)

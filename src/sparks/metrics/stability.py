@@ -10,8 +10,8 @@ from torch import Tensor
 
 from sparks.checks import between, whole
 from sparks.engine.core import Engine
+from sparks.engine.inference import Model, device_of, dtype_of, evaluating, moved_inputs
 from sparks.engine.outputs import class_logits
-from sparks.engine.running import Model, device_of, dtype_of, evaluating, moved_inputs
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 from sparks.metrics.maps import asked_of, undefined_to_nan
@@ -35,6 +35,12 @@ class AverageStability:
         radius: of the noise, in units of x.
         engine: its batch size bounds the inputs classified at once.
         seed: of the noise, which is each input's own.
+
+    Example:
+        The gradient of a linear model never changes.
+
+        >>> AverageStability(neighbours=3)(explanation)["AverageStability"]
+        tensor([0.])
     """
 
     neighbours: int = 20
@@ -48,7 +54,7 @@ class AverageStability:
         between(self, 0, math.inf, "radius")
 
     def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
-        """Values per input; NaN where no copy counts, or maps are zero (in rank: constant)."""
+        """Return values per input; NaN where no copy counts, or maps are zero (rank: constant)."""
         model, x, target, maps = asked_of(explanation, "AverageStability")
         method = explanation.method
         if method is None:

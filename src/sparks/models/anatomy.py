@@ -1,4 +1,4 @@
-"""What the layers of a network give: which have maps of features, and which gives the logits."""
+"""Inspection of a network's layers: those with feature maps, and the one that gives the logits."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from sparks.engine.inference import evaluating
 from sparks.engine.outputs import logits_of
-from sparks.engine.running import evaluating
 from sparks.errors import SparksError
 from sparks.models.classifier import Classifier
 from sparks.models.device import to_device
@@ -29,7 +29,7 @@ SMALL = 2**16
 
 
 class Output(NamedTuple):
-    """What a layer gave: its shape, and the tensor itself where it is small."""
+    """Output of a layer: its shape, and the tensor itself where it is small."""
 
     layer: str
     shape: tuple[int, ...]
@@ -37,7 +37,7 @@ class Output(NamedTuple):
 
 
 def outputs(model: nn.Module, x: Tensor) -> tuple[Tensor, list[Output]]:
-    """Logits, and what each layer gave, in the order of computation.
+    """Return the logits, and what each layer gave, in the order of computation.
 
     A layer that is called several times, or gives no single tensor, is left out.
 
@@ -63,7 +63,7 @@ def outputs(model: nn.Module, x: Tensor) -> tuple[Tensor, list[Output]]:
 
 
 def footprint(model: nn.Module, shape: tuple[int, ...]) -> int | None:
-    """Bytes that one layer's input and output take, of the layer that takes most.
+    """Return bytes that one layer's input and output take, of the layer that takes most.
 
     Args:
         model: the network.
@@ -149,7 +149,7 @@ def check_head(model: nn.Module, head: str | Sequence[str], x: Tensor) -> None:
 
 
 def is_affine_from(model: Classifier, layer: str) -> bool:
-    """Whether a network is affine from a layer to its logits: concepts there are exact."""
+    """Return whether a network is affine from a layer to its logits: concepts there are exact."""
     _, rest = affine_start(model.split(layer)[1])
     return all(node.op in ("placeholder", "output") for node in rest.graph.nodes)
 
@@ -165,7 +165,7 @@ def named(layers: Sequence[str]) -> str:
 
 
 def _places(shape: tuple[int, ...], layout: str) -> int:
-    """How many places maps (N, C, h, w) or (N, h, w, C) have."""
+    """Return the number of places of maps (N, C, h, w) or (N, h, w, C)."""
     return math.prod(shape[1:3] if layout == "NHWC" else shape[2:])
 
 
@@ -177,7 +177,7 @@ def _same(tensor: Tensor | None, logits: Tensor) -> bool:
 
 
 class Found(NamedTuple):
-    """What a network's file says of its layers.
+    """Layers of a network, as its configuration file states them.
 
     Attributes:
         kind: "conv", "smooth" (convolutional without ReLU), "dense" or "transformer".
@@ -224,7 +224,7 @@ def describe(model: Classifier, x: Tensor, heads: Sequence[str] = ()) -> Found:
 
 
 def _layout(model: Classifier, name: str, shape: tuple[int, ...], x: Tensor) -> str | None:
-    """The layout of maps with more than one place; None of those with one, or of none known."""
+    """Return the layout of maps with more than one place; None for one place, or if unknown."""
     size = (x.shape[2], x.shape[3])
     try:
         found = layout_of(model, model.net.get_submodule(name), name, shape[1:], size)
@@ -244,7 +244,7 @@ def _together(model: Classifier, heads: Sequence[str], x: Tensor) -> tuple[str, 
 
 
 def _has_rule(model: Classifier, x: Tensor) -> bool:
-    from sparks.attribution.rectified import GuidedBackprop
+    from sparks.attribution.guided_backprop import GuidedBackprop
 
     try:
         GuidedBackprop().check(model, x)

@@ -77,13 +77,13 @@ class Classifier(nn.Module):
         self.register_buffer("std", stds)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, classes) of images (N, C, H, W) in [0, 1]; see `sparks.engine.outputs`."""
+        """Return the logits (N, classes) of images (N, C, H, W) in [0, 1]."""
         net = in_place_of(self.net)
         logits: Tensor = logits_of(net(normalised(x, self.mean, self.std)))
         return logits
 
     def layers(self) -> list[str]:
-        """Names of the layers where `split` is possible, from input to output."""
+        """Return the names of the layers where `split` is possible, from input to output."""
         points = cut_points(trace(self))
         return shortest_names(
             {
@@ -110,7 +110,7 @@ class Classifier(nn.Module):
 
 
 def _of_channels(values: Sequence[float] | float | None, default: float, channels: int) -> Tensor:
-    """One value a channel."""
+    """Return one value a channel."""
     if values is None or isinstance(values, int | float):
         return torch.full((channels,), default if values is None else float(values))
     return torch.tensor(list(values))

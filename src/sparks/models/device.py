@@ -1,4 +1,4 @@
-"""Where and how precisely to compute: names from the configuration to what the machine has."""
+"""Device and precision of computations, resolved from names in the configuration."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that a device still has for this process; a guess of 4 GiB where nothing tells.
+    """Return bytes that a device still has for this process; a guess of 4 GiB where nothing tells.
 
     On a GPU, also what PyTorch holds but does not use. On Linux, what the kernel can give without
     swapping, at most what the control group of the process may still take.
@@ -89,7 +89,7 @@ def free_memory(device: torch.device) -> int:
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """The context in which a forward pass runs at `precision`, one of `PRECISIONS`."""
+    """Return the context in which a forward pass runs at `precision`, one of `PRECISIONS`."""
     resolved = resolve_precision(precision, device)
     if resolved == "bf16":
         return torch.autocast(device.type, dtype=torch.bfloat16)
@@ -97,7 +97,7 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
 
 
 def keeping_casts(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """The context around many forward passes, each of them under `autocast`.
+    """Return the context around many forward passes, each of them under `autocast`.
 
     PyTorch keeps the weights that it has cast to bfloat16 until the outermost context ends: without
     this one it casts all of them again in every pass.

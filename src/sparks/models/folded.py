@@ -106,7 +106,7 @@ _instead: ContextVar[tuple[nn.Module, nn.Module] | None] = ContextVar("instead",
 
 
 def in_place_of(net: nn.Module) -> nn.Module:
-    """What a `Classifier` calls: its network, or within `folded` the copy."""
+    """Return the network that a `Classifier` calls: its own, or within `folded` the copy."""
     found = _instead.get()
     return net if found is None or found[0] is not net else found[1]
 
@@ -174,5 +174,5 @@ def _hooked(module: nn.Module) -> bool:
 
 
 def _parts(net: nn.Module) -> list[int]:
-    """What a trace holds on to."""
+    """Return the identities of the modules and tensors that a trace refers to."""
     return [*map(id, net.modules()), *map(id, net.parameters()), *map(id, net.buffers())]

@@ -117,7 +117,7 @@ def last_head(net: nn.Module, outputs: int) -> str:
 
 
 def rows_of(layer: nn.Module) -> int:
-    """How many outputs a head has."""
+    """Return the number of outputs of a head."""
     assert isinstance(layer, nn.Linear | nn.Conv2d)
     return layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
 
@@ -135,7 +135,7 @@ def replace_head(net: nn.Module, name: str, outputs: int) -> None:
 
 
 def _is_pointwise(layer: nn.Module) -> bool:
-    """Whether a layer is a convolution that is a linear layer at every place."""
+    """Return whether a layer is a 1 x 1 convolution, i.e. a linear layer at every place."""
     return (
         isinstance(layer, nn.Conv2d)
         and layer.kernel_size == layer.stride == (1, 1)

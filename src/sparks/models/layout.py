@@ -1,4 +1,4 @@
-"""Which axis of a layer's feature maps is channels. A network says so; it is never guessed."""
+"""Layout of a layer's feature maps (NCHW or NHWC): stated by the network, never guessed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KEEPING = (nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish, nn.Dropout, nn.Id
 def layout_of(
     model: Any, module: Any, layer: str, shape: tuple[int, ...], size: tuple[int, int]
 ) -> str:
-    """Whether the feature maps of a layer are "NCHW" or "NHWC".
+    """Return "NCHW" or "NHWC", the layout of a layer's feature maps.
 
     Args:
         model: its attribute `layout`, where it has one that is not None, decides (an argument of
@@ -51,12 +51,12 @@ def layout_of(
 
 
 def channels_first(maps: Tensor, layout: str) -> Tensor:
-    """Feature maps (N, C, h, w), a view, of maps in a layout."""
+    """Return the feature maps (N, C, h, w), a view, of maps in a layout."""
     return maps.permute(0, 3, 1, 2) if layout == "NHWC" else maps
 
 
 def _is_first(module: Any) -> bool:
-    """Whether a module, or the last one in a sequence that changes the layout, is NCHW."""
+    """Return whether a module, or the last one in a sequence that changes the layout, is NCHW."""
     if isinstance(module, nn.Sequential):
         changing = [m for m in module if not isinstance(m, _KEEPING)]
         return bool(changing) and _is_first(changing[-1])
@@ -64,7 +64,7 @@ def _is_first(module: Any) -> bool:
 
 
 def proportional(places: tuple[int, ...], size: tuple[int, int]) -> bool:
-    """Whether h x w places can be those of an image: as high for its width, but for its borders."""
+    """Return whether h x w places have an image's proportions, up to what borders take off."""
     (h, w), (height, width) = places, size
     if height == width:
         return h == w

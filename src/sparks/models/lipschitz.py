@@ -1,8 +1,8 @@
-"""1-Lipschitz networks of deel-torchlip's layers, each with an unconstrained twin.
+"""1-Lipschitz networks of deel-torchlip's layers, each with an unconstrained baseline.
 
 After Serrurier et al. 2023 (arXiv 2206.06854): orthogonal convolutions and matrices (Björck),
-sorted pairs of channels (GroupSort) for ReLU, no batch normalisation; the twin has plain layers of
-the same widths, batch normalisation and ReLU. The paper's channel counts are not known.
+sorted pairs of channels (GroupSort) for ReLU, no batch normalisation; a baseline has plain layers
+of the same widths, batch normalisation and ReLU. The paper's channel counts are not known.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class GroupSort2(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """The sorted channels."""
+        """Sort channels in pairs."""
         first, second = x[:, 0::2], x[:, 1::2]
         pairs = [torch.minimum(first, second), torch.maximum(first, second)]
         return torch.stack(pairs, 2).flatten(1, 2)
@@ -46,7 +46,7 @@ class LipschitzConvNet(nn.Module):
         image_size: H = W, a multiple of 2 to the number of stages.
         widths: channels of each stage, even.
         hidden: units of each dense layer, even.
-        constrained: whether the network is 1-Lipschitz; False for its twin.
+        constrained: whether the network is 1-Lipschitz; False for its baseline.
     """
 
     layout = "NCHW"
@@ -81,7 +81,7 @@ class LipschitzConvNet(nn.Module):
         _settle(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, num_classes) of images (N, in_channels, image_size, image_size)."""
+        """Return the logits (N, num_classes) of images (N, in_channels, image_size, image_size)."""
         logits: Tensor = self.head(self.hidden(self.flatten(self.stages(self.fold(x)))))
         return logits
 
@@ -93,7 +93,7 @@ class LipschitzMLP(nn.Module):
         in_features: numbers of an input, C · H · W of an image.
         num_classes: number of logits; 1 for a function whose sign is the class.
         hidden: units of each hidden layer, even.
-        constrained: whether the network is 1-Lipschitz; False for its twin.
+        constrained: whether the network is 1-Lipschitz; False for its baseline.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class LipschitzMLP(nn.Module):
         _settle(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, num_classes) of inputs (N, ...)."""
+        """Return the logits (N, num_classes) of inputs (N, ...)."""
         logits: Tensor = self.head(self.hidden(self.flatten(x)))
         return logits
 
@@ -124,7 +124,7 @@ def lipschitz_mlp(
     hidden: Sequence[int] = (128, 64),
     constrained: bool = True,
 ) -> LipschitzMLP:
-    """A `LipschitzMLP` for images (N, in_channels, image_size, image_size)."""
+    """Build a `LipschitzMLP` for images (N, in_channels, image_size, image_size)."""
     return LipschitzMLP(in_channels * image_size**2, num_classes, hidden, constrained)
 
 

@@ -39,6 +39,6 @@ class MLP(nn.Module):
         self.head = nn.Linear(sizes[-1], num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, num_classes) of images (N, in_channels, image_size, image_size)."""
+        """Return the logits (N, num_classes) of images (N, in_channels, image_size, image_size)."""
         logits: Tensor = self.head(self.hidden(self.flatten(x)))
         return logits

@@ -15,7 +15,7 @@ MEGABYTE = 2**20
 
 @dataclass
 class PeakMemory:
-    """What a stretch of work needed at most, from the making of this object on.
+    """Peak memory of a stretch of work, from the construction of this object on.
 
     On a GPU, the memory that PyTorch allocated at most. On a CPU, the growth of the process's
     resident memory to its peak; what was freed before, but kept by the process, is not counted.
@@ -34,14 +34,14 @@ class PeakMemory:
         self._before = _peak_resident()
 
     def megabytes(self) -> float:
-        """Peak so far, in units of 2²⁰ bytes."""
+        """Return the peak so far, in units of 2²⁰ bytes."""
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device) / MEGABYTE
         return (_peak_resident() - self._before) / MEGABYTE
 
 
 def _peak_resident() -> int:
-    """Bytes the process had resident at most.
+    """Return bytes the process had resident at most.
 
     From /proc, as `ru_maxrss` starts at the peak of the parent process; that one elsewhere, where
     (macOS) it is in bytes.

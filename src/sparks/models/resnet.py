@@ -54,7 +54,7 @@ class ResNet18(nn.Module):
         self.head = nn.Linear(widths[-1], num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, num_classes) of images (N, in_channels, H, W)."""
+        """Return the logits (N, num_classes) of images (N, in_channels, H, W)."""
         features = self.flatten(self.pool(self.stages(self.stem(x))))
         logits: Tensor = self.head(self.dropout(features))
         return logits

@@ -93,7 +93,7 @@ def _untraceable(net: nn.Module, error: Exception) -> SparksError:
 
 
 def _name(net: nn.Module) -> str:
-    """The class of a network, or of the one that a classifier wraps."""
+    """Return the class name of a network, or of the one that a classifier wraps."""
     return type(getattr(net, "net", net)).__name__
 
 
@@ -140,7 +140,7 @@ def cut_points(traced: Trace) -> dict[str, Node]:
 
 
 def shortest_names(points: dict[str, Node]) -> list[str]:
-    """One name for each distinct activation: a stage rather than the last layer in it."""
+    """Return one name for each distinct activation: a stage rather than the last layer in it."""
     names: dict[Node, str] = {}
     for path, node in points.items():
         if node not in names or path.count(".") < names[node].count("."):
@@ -230,7 +230,7 @@ def _refusal(traced: Trace, layer: str, points: dict[str, Node], prefix: str) ->
 
 
 def _ancestors(sink: Node, without: Node) -> set[Node]:
-    """Every node that `sink` is computed from (itself too), not going through `without`."""
+    """Return every node that `sink` is computed from (itself too), not going through `without`."""
     found: set[Node] = set()
     pending = [sink]
     while pending:
@@ -242,7 +242,7 @@ def _ancestors(sink: Node, without: Node) -> set[Node]:
 
 
 def _dominators(traced: Trace) -> set[Node]:
-    """The nodes that every path from the images to the logits goes through."""
+    """Return the nodes that every path from the images to the logits goes through."""
     needed = _ancestors(traced.logits, without=traced.input)
     order = {traced.input: 0}
     for node in traced.graph.nodes:
@@ -258,7 +258,7 @@ def _dominators(traced: Trace) -> set[Node]:
 
 
 def _part(traced: Trace, source: Node, sink: Node, copy: bool) -> GraphModule:
-    """The piece of the graph that computes `sink` from `source`.
+    """Return the piece of the graph that computes `sink` from `source`.
 
     With `copy` it works on a copy of its input: an in-place layer that comes first must not
     change the activation the caller holds.

@@ -48,7 +48,7 @@ class TextClassifier(nn.Module):
         self.body = _Body(width, num_classes, filters, windows, dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Logits (N, num_classes) of token numbers, int64 (N, L)."""
+        """Return the logits (N, num_classes) of token numbers, int64 (N, L)."""
         if tokens.ndim != 2 or tokens.is_floating_point():
             raise SparksError(
                 f"the model takes token numbers (N, L), not {tokens.dtype} of shape "
@@ -61,7 +61,7 @@ class TextClassifier(nn.Module):
         return logits
 
     def classify(self, embedded: Tensor) -> Tensor:
-        """Logits of embedded texts without padding, (N, L, width)."""
+        """Return the logits of embedded texts without padding, (N, L, width)."""
         known = torch.ones(embedded.shape[:2], dtype=torch.bool, device=embedded.device)
         logits: Tensor = self.body(embedded, known)
         return logits
@@ -86,7 +86,7 @@ class _Body(nn.Module):
         self.head = nn.Linear(filters * len(windows), num_classes)
 
     def forward(self, embedded: Tensor, known: Tensor) -> Tensor:
-        """Logits of embeddings (N, L, width) of the words where `known` (N, L)."""
+        """Return the logits of embeddings (N, L, width) of the words where `known` (N, L)."""
         neighbours = embedded.mT
         features = torch.cat([layer(neighbours) for layer in self.convolutions], 1).relu()
         # ReLU ends at 0, so a place set to 0 is never a maximum that another would not be.

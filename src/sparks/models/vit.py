@@ -53,7 +53,7 @@ class ViTTiny(nn.Module):
         self.head = nn.Linear(dim, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, num_classes) of images (N, in_channels, image_size, image_size)."""
+        """Return the logits (N, num_classes) of images (N, in_channels, image_size, image_size)."""
         tokens = self.patches(x).flatten(2).transpose(1, 2) + self.position
         logits: Tensor = self.head(self.norm(self.blocks(tokens)).mean(1))
         return logits

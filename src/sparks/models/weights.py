@@ -207,7 +207,7 @@ def _networks(content: Any, name: str = "") -> Iterator[tuple[str, dict[str, Ten
 
 
 def _is_average(name: str) -> bool:
-    """Whether an entry is called like an average over the training (EMA, SWA)."""
+    """Return whether an entry's name says that it is an average over training (EMA, SWA)."""
     return bool({"ema", "swa", "averaged", "average"} & set(re.split(r"[^a-z]+", name.lower())))
 
 

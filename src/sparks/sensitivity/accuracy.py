@@ -1,4 +1,4 @@
-"""How far estimated total indices are from the true ones, by sequence and estimator."""
+"""Error of estimated total indices against the true ones, by sequence and estimator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sparks.sensitivity.designs import Replicated
+from sparks.sensitivity.designs import SaltelliDesign
 from sparks.sensitivity.estimators import ESTIMATORS, indices
 from sparks.sensitivity.functions import Additive, Ishigami, SobolG
 
@@ -34,7 +34,7 @@ class Sampler:
 
     @property
     def random(self) -> bool:
-        """Whether two seeds give two designs."""
+        """True if two seeds give two designs."""
         return self.scramble or self.sequence in ("monte-carlo", "latin-hypercube")
 
 
@@ -69,7 +69,9 @@ def estimates(
     outputs = torch.stack(
         [
             function(
-                Replicated.drawn(points, d, sampler.sequence, sampler.scramble, seed + r).rows()
+                SaltelliDesign.sample(
+                    points, d, sampler.sequence, sampler.scramble, seed + r
+                ).rows()
             )
             for r in range(repeats if sampler.random else 1)
         ]

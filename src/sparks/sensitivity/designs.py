@@ -12,7 +12,7 @@ from sparks.sensitivity.sequences import draw
 
 
 @dataclass(frozen=True)
-class Replicated:
+class SaltelliDesign:
     """Rows A, then B, then C⁽¹⁾ … C⁽ᵈ⁾, each a block of `points` rows. Made when needed.
 
     Attributes:
@@ -24,9 +24,9 @@ class Replicated:
     b: Tensor
 
     @classmethod
-    def drawn(
+    def sample(
         cls, points: int, d: int, sequence: str = "sobol", scramble: bool = True, seed: int = 0
-    ) -> Replicated:
+    ) -> SaltelliDesign:
         """Cut `points` points of a 2d-dimensional sequence in A and B; see `sequences.draw`."""
         both = torch.from_numpy(draw(sequence, points, 2 * d, scramble, seed)).float()
         return cls(both[:, :d], both[:, d:])
@@ -46,7 +46,7 @@ class Replicated:
         """Rows of the whole design."""
         return self.points * (self.d + 2)
 
-    def to(self, device: torch.device) -> Replicated:
+    def to(self, device: torch.device) -> SaltelliDesign:
         """Move A and B."""
         return replace(self, a=to_device(self.a, device), b=to_device(self.b, device))
 
@@ -59,6 +59,6 @@ class Replicated:
         return torch.where(swapped, self.b[point], self.a[point])
 
     def rows(self) -> Tensor:
-        """The whole design, (n, d), for functions that are cheap to evaluate."""
+        """Return the whole design, (n, d), for functions that are cheap to evaluate."""
         every = torch.arange(self.n, device=self.a.device)
         return self.masks(every, every)

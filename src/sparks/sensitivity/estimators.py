@@ -3,8 +3,8 @@
 S_i = Var(E[Y | m_i]) / Var(Y) is the first-order index, ST_i = E[Var(Y | m_~i)] / Var(Y) the
 total one. With y_A, y_B, y_i the outputs of A, B and C⁽ⁱ⁾ (A with column i from B), y_A and y_i
 share every feature but i, and y_B and y_i share feature i alone. Hence one formula serves both
-orders: `closed(y, y_i)` estimates the variance share of what y and y_i have in common, with
-S_i = closed(y_B, y_i) and ST_i = 1 - closed(y_A, y_i).
+orders: `closed(y, y_i)` estimates the share of variance due to the features that y and y_i share,
+with S_i = closed(y_B, y_i) and ST_i = 1 - closed(y_A, y_i).
 
 Outputs are centred first: most formulas are unbiased only for outputs of mean zero.
 """
@@ -78,7 +78,7 @@ ORDERS = ("total", "first")
 def indices(
     outputs: Tensor, points: int, order: str = "total", estimator: str = "jansen"
 ) -> Tensor:
-    """Sobol' indices from the outputs of a `Replicated` design.
+    """Return Sobol' indices from the outputs of a `SaltelliDesign`.
 
     Args:
         outputs: (..., points * (d + 2)), in the order of the design's rows.
@@ -111,7 +111,7 @@ def bootstrap(
     repeats: int = 1000,
     seed: int = 0,
 ) -> tuple[Tensor, Tensor]:
-    """Percentile bootstrap intervals of the indices, over the points of the design.
+    """Return the percentile bootstrap intervals of the indices, over the points of the design.
 
     They mean something for random designs (Monte Carlo, or scrambled). For quasi-Monte Carlo
     points they are conservative, as the points are more even than independent ones.
@@ -170,7 +170,7 @@ def _parts(outputs: Tensor, points: int) -> Parts:
 
 
 def _flat(outputs: Tensor, a: Tensor) -> Tensor:
-    """Whether each output varies by rounding alone: bool (...)."""
+    """Mark outputs that vary by rounding alone: bool (...)."""
     size = outputs.abs().amax(-1)
     return a.squeeze(-2).std(-1) <= FORWARD_ROUNDING * size
 

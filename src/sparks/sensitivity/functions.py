@@ -18,12 +18,12 @@ class Ishigami:
     b: float = 0.1
 
     def __call__(self, u: Tensor) -> Tensor:
-        """Values (n,) at points u (n, 3)."""
+        """Return the values (n,) at points u (n, 3)."""
         x1, x2, x3 = (math.pi * (2 * u - 1)).unbind(1)
         return x1.sin() + self.a * x2.sin() ** 2 + self.b * x3**4 * x1.sin()
 
     def indices(self) -> tuple[Tensor, Tensor]:
-        """First-order and total indices, (3,) each."""
+        """Return the first-order and total indices, (3,) each."""
         v1 = (1 + self.b * math.pi**4 / 5) ** 2 / 2
         v2 = self.a**2 / 8
         v13 = self.b**2 * math.pi**8 * (1 / 18 - 1 / 50)
@@ -38,12 +38,12 @@ class SobolG:
     a: Sequence[float] = (0.0, 1.0, 4.5, 9.0, 99.0, 99.0, 99.0, 99.0)
 
     def __call__(self, u: Tensor) -> Tensor:
-        """Values (n,) at points u (n, d)."""
+        """Return the values (n,) at points u (n, d)."""
         a = torch.tensor(self.a).to(u)
         return (((4 * u - 2).abs() + a) / (1 + a)).prod(1)
 
     def indices(self) -> tuple[Tensor, Tensor]:
-        """First-order and total indices, (d,) each."""
+        """Return the first-order and total indices, (d,) each."""
         v = 1 / (3 * (1 + torch.tensor(self.a)) ** 2)
         every = (1 + v).prod()
         return v / (every - 1), v * every / (1 + v) / (every - 1)
@@ -56,11 +56,11 @@ class Additive:
     weights: Sequence[float]
 
     def __call__(self, u: Tensor) -> Tensor:
-        """Values (n,) at points u (n, d)."""
+        """Return the values (n,) at points u (n, d)."""
         return u @ torch.tensor(self.weights).to(u)
 
     def indices(self) -> tuple[Tensor, Tensor]:
-        """First-order and total indices, (d,) each."""
+        """Return the first-order and total indices, (d,) each."""
         share = torch.tensor(self.weights) ** 2
         share = share / share.sum()
         return share, share

@@ -1,4 +1,4 @@
-"""How far two attribution maps are apart: six distances, batched over images.
+"""Distance between two attribution maps: six definitions, batched over images.
 
 Maps are compared by the size of their values. For Spearman that is 1 - |ρ| of the raw values, as
 in the paper; the others scale each map first, |map| / max |map|, since methods and networks give
@@ -92,12 +92,12 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
 
 
 def l1(a: Tensor, b: Tensor) -> Tensor:
-    """Mean over pixels of the absolute difference, in [0, 1]."""
+    """Return the mean over pixels of the absolute difference, in [0, 1]."""
     return (_scaled(a) - _scaled(b)).abs().mean((1, 2))
 
 
 def l2(a: Tensor, b: Tensor) -> Tensor:
-    """Root of the mean over pixels of the squared difference, in [0, 1]."""
+    """Return the root of the mean over pixels of the squared difference, in [0, 1]."""
     return (_scaled(a) - _scaled(b)).square().mean((1, 2)).sqrt()
 
 

@@ -33,12 +33,12 @@ class StabilityWarning(UserWarning):
 
 
 def mege(equal: ArrayLike, printed: bool = False) -> float:
-    """Mean generalisability of distances S₌, higher is better; NaN with a warning if empty."""
+    """Return the mean generalisability of S₌, higher is better; NaN with a warning if empty."""
     return float(_at_once("MeGe" + " (printed)" * printed, equal, ())[0])
 
 
 def reco(equal: ArrayLike, unequal: ArrayLike, printed: bool = False) -> float:
-    """Relative consistency of S₌ and S≠: 1 where a threshold parts them, 0 where they are alike.
+    """Return the relative consistency of S₌ and S≠: 1 if separable, 0 if equally distributed.
 
     NaN, with a warning, where one of them is empty: it does not exist then.
     """
@@ -46,7 +46,7 @@ def reco(equal: ArrayLike, unequal: ArrayLike, printed: bool = False) -> float:
 
 
 def reco_auc(equal: ArrayLike, unequal: ArrayLike) -> float:
-    """Mean of TPR + TNR - 1 over the thresholds in S₌ ∪ S≠; NaN, with a warning, like `reco`."""
+    """Return the mean of TPR + TNR - 1 over thresholds in S₌ ∪ S≠; NaN as in `reco`."""
     return float(_at_once("ReCo-AUC", equal, unequal)[0])
 
 
@@ -81,7 +81,7 @@ class Pairs:
         return cls(np.empty(0), np.empty(0, dtype=bool), np.empty(0, dtype=np.int64))
 
     def sizes(self) -> tuple[int, int, int]:
-        """Numbers of distances: in S₌, in S≠, and left out."""
+        """Return numbers of distances: in S₌, in S≠, and left out."""
         kept = ~np.isnan(self.distance)
         return int((kept & self.equal).sum()), int((kept & ~self.equal).sum()), int((~kept).sum())
 
@@ -91,7 +91,10 @@ class Pairs:
         if equal == 0:
             _warn(f"{metric} does not exist: no pair of networks is right on the same image")
         elif unequal == 0 and metric.startswith("ReCo"):
-            _warn(f"{metric} does not exist: S≠ is empty, no image is told right by one of a pair")
+            _warn(
+                f"{metric} does not exist: S≠ is empty, no image is classified correctly by "
+                "exactly one network of a pair"
+            )
         if left_out:
             _warn(f"{metric}: {left_out} of {len(self.distance)} distances are NaN and left out")
 
@@ -109,7 +112,7 @@ class Pairs:
             return METRICS[metric](kept, weights)
 
 
-# What each score is of distances that are sorted and have no NaN: (R, images) weights → (R,).
+# Definition of each score on sorted distances without NaN: (R, images) weights → (R,).
 
 
 def _mege(pairs: Pairs, weights: Floats) -> Floats:
@@ -121,7 +124,7 @@ def _mege_printed(pairs: Pairs, weights: Floats) -> Floats:
 
 
 def _mean_equal(pairs: Pairs, weights: Floats) -> Floats:
-    """Mean of S₌; summed image by image first, since pairs of an image count alike."""
+    """Return the mean of S₌; summed image by image first, since pairs of an image count alike."""
     unit, equal = pairs.unit[pairs.equal], pairs.distance[pairs.equal]
     images = weights.shape[1]
     total = weights @ np.bincount(unit, equal, images)
@@ -148,7 +151,7 @@ class _Reweighted:
         return self.weights @ self.equal[:, None], self.weights @ ~self.equal[:, None]
 
     def youden(self) -> Floats:
-        """TPR + TNR - 1 at each threshold, (R, thresholds): share of S₌ below less that of S≠."""
+        """Return TPR + TNR - 1, (R, thresholds): the share of S₌ below minus that of S≠."""
         share = np.where(self.equal, 1 / self.sizes[0], -1 / self.sizes[1])
         share *= self.weights
         found: Floats = np.cumsum(share, axis=1, out=share)[:, self.last]

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sparks.data.ahead import loaded_ahead
 from sparks.data.labelled import Labelled
+from sparks.data.prefetch import prefetch
 from sparks.data.splits import stratified_split
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -19,7 +19,7 @@ Data = TypeVar("Data", bound=Labelled)
 
 
 def derive(seed: int, *keys: int) -> int:
-    """A seed for one purpose: independent streams for different keys."""
+    """Derive a seed for one purpose: different keys give independent streams."""
     state = np.random.SeedSequence([seed, *keys]).generate_state(1, np.uint64)
     return int(state[0]) >> 1
 
@@ -41,7 +41,7 @@ def steps_per_epoch(n: int, batch_size: int) -> int:
 
 
 def epoch_batches(data: Labelled, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
-    """One epoch of (inputs (B, ...), labels (B,), indices (B,)), in the order of (seed, epoch).
+    """Yield one epoch of inputs (B, ...), labels (B,) and indices (B,), ordered by (seed, epoch).
 
     The next batch is decoded in a thread while this one is computed on.
     """
@@ -51,7 +51,7 @@ def epoch_batches(data: Labelled, batch_size: int, seed: int, epoch: int) -> Ite
     if data.in_memory:
         yield from ((data.batch(chunk), data.labels[chunk], chunk) for chunk in chunks)
         return
-    for chunk, images in loaded_ahead(data.batch, chunks):
+    for chunk, images in prefetch(data.batch, chunks):
         yield images, data.labels[chunk], chunk
 
 

@@ -30,7 +30,7 @@ def fingerprint(
     seed: int | list[int],
     device: str,
 ) -> str:
-    """A digest of all that determines a run, so that no run goes on from another's checkpoint.
+    """Return a digest of all that determines a run, so that no run resumes another's checkpoint.
 
     Args:
         model: with its initial weights.

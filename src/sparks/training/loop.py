@@ -24,7 +24,7 @@ from sparks.training.step import batches, build_optimizer, dropout_seed, finite,
 
 @dataclass
 class History:
-    """What happened in training.
+    """Record of a training run.
 
     Attributes:
         epochs: for each epoch its "loss" (mean over steps, of the smoothed labels) and, with
@@ -38,7 +38,7 @@ class History:
     stopped_early: bool = False
 
     def best(self) -> int:
-        """The epoch, from 1, of the highest validation accuracy, then of the lowest loss."""
+        """Return the epoch, from 1, of the highest validation accuracy; ties by the lowest loss."""
         return 1 + max(
             range(len(self.epochs)),
             key=lambda i: (
@@ -153,7 +153,7 @@ def _train_epoch(
     device: torch.device,
     bar: Any,
 ) -> float:
-    """One pass over the training images; returns the mean loss of its steps."""
+    """Train for one pass over the images, and return the mean loss of its steps."""
     model.train()
     steps = steps_per_epoch(len(train), settings.batch_size)
     loss, memory = objective

@@ -1,4 +1,4 @@
-"""What training minimises: a `Loss`, cross-entropy unless another is given.
+"""Training losses: a `Loss` is what training minimises, cross-entropy unless another is given.
 
 A loss is a frozen dataclass. It yields *terms* whose sum is the loss of a batch; the loop calls
 `backward` on each before it asks for the next, so that a loss can bound its memory by splitting the
@@ -45,10 +45,10 @@ class Loss(Protocol):
     """A differentiable function of the model on a batch."""
 
     def beside(self, data: Labelled, indices: Tensor) -> Tensor | None:
-        """What the loss needs to know of inputs besides labels: maps (B, K, H, W), or None."""
+        """Return what the loss needs besides inputs and labels: maps (B, K, H, W), or None."""
 
     def start(self) -> State:
-        """What it remembers before the first step."""
+        """Return the state before the first step."""
 
     def terms(self, step: Step, state: State) -> Iterator[Tensor]:
         """Scalars whose sum is the loss; may change `state`."""
@@ -59,19 +59,19 @@ class OfLogits:
     """A loss that is a function of logits and labels alone."""
 
     def beside(self, data: Labelled, indices: Tensor) -> Tensor | None:
-        """It needs nothing besides labels."""
+        """Return None: nothing is needed besides labels."""
         return None
 
     def start(self) -> State:
-        """It remembers nothing."""
+        """Return an empty state."""
         return {}
 
     def terms(self, step: Step, state: State) -> Iterator[Tensor]:
-        """The whole batch at once."""
+        """Yield the loss of the whole batch as a single term."""
         yield self.of_logits(step.forward(step.x), step.labels, state)
 
     def of_logits(self, logits: Tensor, labels: Tensor, state: State) -> Tensor:
-        """The loss, a scalar, of logits (B, classes) and labels (B,)."""
+        """Return the loss, a scalar, of logits (B, classes) and labels (B,)."""
         raise NotImplementedError
 
 
@@ -89,5 +89,5 @@ class CrossEntropy(OfLogits):
         between(self, 0, 1, "label_smoothing", ends=True)
 
     def of_logits(self, logits: Tensor, labels: Tensor, state: State) -> Tensor:
-        """The loss, a scalar."""
+        """Return the loss, a scalar."""
         return F.cross_entropy(class_logits(logits), labels, label_smoothing=self.label_smoothing)

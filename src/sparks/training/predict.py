@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sparks.data.labelled import Labelled
+from sparks.engine.inference import evaluating
 from sparks.engine.outputs import class_logits
-from sparks.engine.running import evaluating
 from sparks.models.device import autocast, resolve_device, to_device
 
 
@@ -19,7 +19,7 @@ def predict(
     device: str | torch.device = "cpu",
     precision: str = "fp32",
 ) -> Tensor:
-    """Logits of all images, float32 (N, classes), on the CPU.
+    """Return the logits of all images, float32 (N, classes), on the CPU.
 
     Args:
         model: moved to `device`.
@@ -48,7 +48,7 @@ def score(
     device: str | torch.device = "cpu",
     precision: str = "fp32",
 ) -> tuple[float, float]:
-    """Accuracy in [0, 1] and mean cross-entropy of a model on a labelled set."""
+    """Return the accuracy in [0, 1] and mean cross-entropy of a model on a labelled set."""
     logits = predict(model, images, batch_size, device, precision)
     correct = (logits.argmax(1) == images.labels).double().mean()
     return float(correct), float(F.cross_entropy(logits.double(), images.labels))
@@ -61,5 +61,5 @@ def accuracy(
     device: str | torch.device = "cpu",
     precision: str = "fp32",
 ) -> float:
-    """Share of images whose largest logit is that of their label, in [0, 1]."""
+    """Return the share of images whose largest logit is that of their label, in [0, 1]."""
     return score(model, images, batch_size, device, precision)[0]

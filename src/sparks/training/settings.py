@@ -1,4 +1,4 @@
-"""What training can be told, and the learning rate as a closed form of the step."""
+"""Settings of training, and the learning rate as a closed form of the step."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _shares(area: Sequence[float]) -> bool:
 
 
 def learning_rate(step: int, steps: int, settings: Settings) -> float:
-    """The learning rate of step `step`, counted from 0, out of `steps`.
+    """Return the learning rate of step `step`, counted from 0, out of `steps`.
 
     A closed form: a resumed run needs no state of a scheduler.
     """

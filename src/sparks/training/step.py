@@ -1,4 +1,4 @@
-"""What one step of training needs, of one network or of several side by side."""
+"""State of one training step, of one network or of several side by side."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sparks.training.settings import Settings, learning_rate
 def build_optimizer(
     model: nn.Module, settings: Settings, stacked: bool = False
 ) -> torch.optim.Optimizer:
-    """AdamW or SGD, with decay of matrices and kernels only.
+    """Return AdamW or SGD, with decay of matrices and kernels only.
 
     Args:
         model: whose parameters are trained.
@@ -51,7 +51,7 @@ def batches(
     device: torch.device,
     loss: Loss,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
-    """One epoch of augmented inputs (B, ...), labels (B,) and what the loss needs beside them.
+    """Yield one epoch of augmented inputs (B, ...), labels (B,) and extra inputs of the loss.
 
     Order and augmentation follow from (seed, epoch).
     """
@@ -95,7 +95,7 @@ def set_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, settings: 
 
 
 def finite(loss: Tensor, name: str, epoch: int, step: int, rate: float) -> float:
-    """The value of a loss.
+    """Return the value of a loss.
 
     Raises:
         SparksError: when it is NaN or infinite; it names the loss, the epoch and the step.
@@ -111,7 +111,7 @@ def finite(loss: Tensor, name: str, epoch: int, step: int, rate: float) -> float
 
 @contextmanager
 def dropout_seed(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed what layers draw from the global generators, and put these back afterwards."""
+    """Seed the global generators that layers draw from, and restore them afterwards."""
     devices = [device] if device.type == "cuda" else []
     with (
         torch.random.fork_rng(devices=devices),

@@ -81,7 +81,7 @@ def anova(sessions: pd.DataFrame, scenario: str) -> Anova:
 
 
 def _alike_within(samples: list[np.ndarray]) -> bool:
-    """Whether participants differ within no condition, but for rounding."""
+    """Return whether the participants of every condition are equal up to rounding."""
     return all(alike(sample) for sample in samples)
 
 

@@ -155,7 +155,7 @@ class Resampled:
         return cls(grid.mean(axis=0), grid[which].mean(axis=1), n, draw.level)
 
     def interval(self, value: float, values: Floats) -> Interval:
-        """Return a value with the percentiles of what the resamples give."""
+        """Return the value with its interval, the percentiles of the resampled values."""
         return interval_of(float(value), values, self.n, self.level)
 
 

@@ -36,7 +36,7 @@ class Forms(NamedTuple):
 
 
 def affine_steps(steps: Sequence[Step]) -> list[bool]:
-    """Whether each step is an affine function of the network's input."""
+    """Return whether each step is an affine function of the network's input."""
     found = [True]
     for step in steps[1:]:
         alone = isinstance(step.layer, Affine | Add)
@@ -87,7 +87,7 @@ def _through(steps: Sequence[Step], places: Sequence[int], x: Tensor, shifted: b
 
 
 def propagate(layer: Layer, inputs: list[Forms], relaxation: Relaxation | None) -> Forms:
-    """Forms of the output of a layer, given those of its inputs and, unless affine, its lines."""
+    """Return forms of a layer's output from those of its inputs and, unless affine, its lines."""
     if isinstance(layer, Affine):
         return _affine(layer, inputs[0])
     if isinstance(layer, Add):
@@ -101,7 +101,7 @@ def propagate(layer: Layer, inputs: list[Forms], relaxation: Relaxation | None) 
 
 
 def concretise(forms: Forms, region: Region) -> Bounds:
-    """Bounds (M, *shape) of forms over each set of a region."""
+    """Return the bounds (M, *shape) of forms over each set of a region."""
     shape = forms.low[1].shape[1:]
     (lw, lb), (uw, ub) = (
         (weight.flatten(2).transpose(1, 2), bias.flatten(1)) for weight, bias in forms
@@ -113,7 +113,7 @@ def concretise(forms: Forms, region: Region) -> Bounds:
 
 
 def _affine(layer: Affine, forms: Forms) -> Forms:
-    """Forms of A x + b: with mean m and half difference r of the two, A m ± |A| r."""
+    """Return the forms of A x + b: with mean m and half difference r of the two, A m ± |A| r."""
     (lw, lb), (uw, ub) = forms
     if forms.low is forms.high:
         form = _columns(layer.linear, lw), layer(lb)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from sparks.checks import whole
+from sparks.engine.inference import Model, device_of, evaluating
 from sparks.engine.outputs import adversarial_margin
-from sparks.engine.running import Model, device_of, evaluating
 from sparks.models.device import to_device
 
 
@@ -37,7 +37,7 @@ class Attack:
     def __call__(
         self, model: Model, x: Tensor, target: Tensor, free: Tensor, epsilon: Tensor
     ) -> Tensor:
-        """Largest margin found for each row, (b,), x itself included; above 0 the class flips.
+        """Return the largest margin found for each row, (b,), including x; above 0 the class flips.
 
         Args:
             model: batch → logits.
@@ -64,7 +64,7 @@ class Attack:
         largest: float = 1.0,
         rounds: int = 6,
     ) -> Tensor:
-        """Smallest epsilon at which the class is found to flip, (b,); `largest` if it never does.
+        """Return the smallest epsilon at which the class flips, (b,); `largest` if it never does.
 
         Bisection of 0 … largest: off by at most largest / 2^rounds from what the attack can find.
         """

@@ -5,10 +5,9 @@
     forward   two affine forms of the input, layer by layer          4 for each input element
     backward  (CROWN) forms pulled back from it to the input         2 for each unit of the network
 
-With several, they work together: each starts from the tightest bounds that all have of the layers
-before. Tighter bounds there can still lead to lines that are worse for some later unit. So
-`forward` and `backward` work alone as well, and every bound, at every layer, is the tightest of
-these.
+With several, they work together: each starts from the tightest known bounds of the layers before.
+Tighter bounds there can still lead to lines that are worse for some later unit. So `forward` and
+`backward` work alone as well, and every bound, at every layer, is the tightest of these.
 
 Where the first set contains the others (`nested`), their bounds are intersected with those of the
 first at every layer, so that a smaller set never has a looser bound. There the passes of `forward`
@@ -16,9 +15,9 @@ and `backward` through the hidden layers may be made for the first set alone (`s
 hold in all the others, and only their maximum is taken again. The last backward pass is each set's
 own.
 
-Sets are bounded as many at a time as fit into `MEMORY`, so that parts, and with them the last
-digits, are the same on every machine; one set may take half of what the device has free. A network
-that needs more is refused before anything is computed.
+As many sets are bounded at a time as fit into `MEMORY`, so that batches, and with them the last
+digits, are the same on every machine; one set may take half of the free memory of the device. A
+network that needs more is refused before anything is computed.
 """
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ def bounds(
 
 
 def engines_of(method: str) -> tuple[str, ...]:
-    """The engines that a method names.
+    """Return the engines that a method names.
 
     Raises:
         SparksError: when it names something else.
@@ -147,7 +146,7 @@ def bound_outputs(
 
 
 def memory(network: Network, sets: int, method: str, shared: bool, number: int = 8) -> int:
-    """Bytes that bounds of so many sets take at their peak, about, beside the network's own.
+    """Return bytes that bounds of so many sets take at their peak, about, beside the network's own.
 
     Without derivatives: with them, PyTorch keeps what every layer made.
 
@@ -216,7 +215,7 @@ def _live(network: Network) -> list[_Live]:
 
 
 def _exact(network: Network, live: list[_Live], place: int) -> int:
-    """Numbers that the form of an affine step takes while it is made, and while it is used."""
+    """Return how many numbers an affine step's form takes when made, and when used."""
     before = live[: place + 1]
     count = min(network.inputs, max(1, affine.MEMORY // max(one.size for one in before)))
     passing = count * max(one.held + 2 * one.size + one.columns for one in before)
@@ -225,7 +224,7 @@ def _exact(network: Network, live: list[_Live], place: int) -> int:
 
 
 def _rows(network: Network, live: list[_Live], place: int, sets: int) -> int:
-    """Numbers in the rows of a step on their way back to the input."""
+    """Return numbers in the rows of a step on their way back to the input."""
     widest = max(one.size for one in live[: place + 1])
     count = min(live[place].size, max(1, crown.MEMORY // (sets * widest)))
     most, many = 0, 1
@@ -246,9 +245,9 @@ def at_once(
     device: torch.device,
     number: int = 8,
 ) -> int:
-    """How many of so many sets to bound at a time, so that they fit into `MEMORY`.
+    """Return the number of sets to bound at a time so that they fit into `MEMORY`.
 
-    The smallest part may take more, up to half of what the device has free.
+    The smallest part may take more, up to half of the free memory of the device.
 
     Args:
         network: see `bound_outputs`, as for all that follow.
@@ -392,7 +391,7 @@ class _Passage:
             self.forms[at] = affine.propagate(layer, [self._form(i) for i in inputs], lines)
 
     def _form(self, at: int) -> affine.Forms:
-        """Forms of a step; that of an affine function of the input is made when first needed."""
+        """Return the forms of a step; those of an affine function of the input are made lazily."""
         if at not in self.forms:
             self.forms[at] = affine.exact(self.steps, at, self.region.hull()[1])
         return self.forms[at]
@@ -432,5 +431,5 @@ class _Passage:
         return low, high
 
     def _allow(self, at: int, low: Tensor, high: Tensor) -> Bounds:
-        """Bounds with the allowance for rounding."""
+        """Return the bounds with the allowance for rounding."""
         return low - self.slack[at], high + self.slack[at]

@@ -28,7 +28,7 @@ def bound(
     region: Region,
     sides: str = "both",
 ) -> Bounds:
-    """Bounds (M, *shape) of the output of one step over each set of a region.
+    """Return the bounds (M, *shape) of the output of one step over each set of a region.
 
     Args:
         steps: of the network.
@@ -61,7 +61,7 @@ def bound(
 def pull(
     steps: Sequence[Step], place: int, rows: Tensor, relaxations: Mapping[int, Relaxation]
 ) -> Bounds:
-    """Forms of the input that are nowhere smaller than Σ rows · y, y the output of one step.
+    """Return forms of the input that are nowhere smaller than Σ rows · y, y the output of one step.
 
     Args:
         steps: see `bound`.
@@ -93,7 +93,7 @@ def pull(
 
 
 def _affine(layer: Affine, rows: Tensor, shape: tuple[int, ...]) -> tuple[Tensor | None, Tensor]:
-    """What the bias of an affine layer adds, and the rows of its input."""
+    """Return the contribution of an affine layer's bias, and the rows with respect to its input."""
     added = None
     if layer.shift is not None:
         added = (rows * layer.shift).flatten(2).sum(2)

@@ -15,7 +15,7 @@ from sparks.verification.bounding import bounds
 
 
 def overlap(model: nn.Module, x: Tensor, radius: Tensor, cuts: int = 8) -> tuple[float, float]:
-    """Lower and upper bound of the largest value of a network with one output over x ± radius.
+    """Return bounds of the largest value of a network with one output over x ± radius.
 
     Args:
         model: (b, d) → (b, 1), of layers that have bounds.
@@ -36,7 +36,7 @@ def overlap(model: nn.Module, x: Tensor, radius: Tensor, cuts: int = 8) -> tuple
 def optimal_subsets(
     model: nn.Module, x: Tensor, epsilon: float, cuts: int = 8
 ) -> tuple[list[float], list[float]]:
-    """How EVA's order of the elements fares against the best subset of each size.
+    """Compare EVA's order of the elements with the best subset of each size.
 
     The best subset of k elements is the one through which the margin can rise most when only they
     move, that is the one of lowest Robustness-Sr. EVA's are the k with the largest drop of the

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.fx import Interpreter, Node
 from torch.fx.node import map_arg
 
-from sparks.engine.running import evaluating
+from sparks.engine.inference import evaluating
 from sparks.errors import SparksError
 from sparks.models.split import Trace, trace
 from sparks.verification import rules
@@ -62,7 +62,7 @@ class Network:
         return max(prod(step.shape) for step in self.steps)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Outputs (b, outputs) of inputs (b, *shape)."""
+        """Return the outputs (b, outputs) of inputs (b, *shape)."""
         values = [x]
         for step in self.steps[1:]:
             assert step.layer is not None
@@ -70,11 +70,11 @@ class Network:
         return values[-1]
 
     def to(self, dtype: torch.dtype) -> Network:
-        """The network with its weights in another precision; differentiable as before."""
+        """Return the network with its weights in another precision; differentiable as before."""
         return Network(tuple(replace(step, layer=_cast(step.layer, dtype)) for step in self.steps))
 
     def then(self, rows: Tensor) -> Network:
-        """The network followed by a matrix (s, outputs); one with a dense head if this has one.
+        """Return the network followed by a matrix (s, outputs), merged into a dense head if any.
 
         So a difference of two logits is bounded as one number, not as a difference of bounds.
         """
@@ -102,7 +102,7 @@ def _cast(layer: Layer | None, dtype: torch.dtype) -> Layer | None:
 
 
 def _like(network: Network) -> Tensor:
-    """A tensor with the device and the precision of a network; of no use if it has no weights."""
+    """Return a tensor with the device and dtype of a network's weights; float32 without any."""
     for step in network.steps:
         for name in ("weight", "factor"):
             if isinstance(found := getattr(step.layer, name, None), Tensor):
@@ -180,7 +180,7 @@ class _Reader(Interpreter):
         # Constants are part of what was read: they keep their derivatives.
         with torch.no_grad() if depends else nullcontext():
             value = super().run_node(n)
-        # What a forward asks of a tensor's shape or kind is constant.
+        # A forward that reads a tensor's shape or dtype reads a constant.
         if depends and n.op != "output":
             if isinstance(value, Tensor):
                 try:
@@ -243,14 +243,14 @@ class _Reader(Interpreter):
         return self.push(merged, *inputs)
 
     def _operand(self, node: Node) -> Any:
-        """An activation, or the value of a constant."""
+        """Return the activation that a node computes, or the value of a constant."""
         if node in self.places:
             place = self.places[node]
             return rules.Activation(place, self.values[place])
         return self.env[node]
 
     def _merged(self, layer: Layer, place: int) -> Layer | None:
-        """A scale as part of the convolution, or matrix, before it: one layer less to pass."""
+        """Merge a scale into the convolution or matrix before it; None if it cannot be merged."""
         before = self.steps[place]
         if not isinstance(layer, Scale) or place != len(self.steps) - 1:
             return None
@@ -280,7 +280,7 @@ class _Reader(Interpreter):
         return torch.allclose(ours, theirs, rtol=0, atol=DIFFERENCE * self.size, equal_nan=True)
 
     def _name(self, node: Node) -> str:
-        """A layer as people look for it: its path and class, or a function and where it is."""
+        """Name a layer by its path and class, or a function by the module that calls it."""
         if node.op == "call_module":
             path = str(node.target)
             return f"{path.removeprefix('net.')} ({type(self.fetch_attr(path)).__name__})"

@@ -11,13 +11,13 @@ Interval = tuple[Tensor, Tensor]
 
 
 def ends(interval: Interval) -> tuple[Tensor, Tensor]:
-    """Lower and upper end, (M, *shape) each."""
+    """Return the lower and upper end, (M, *shape) each."""
     centre, radius = interval
     return centre - radius, centre + radius
 
 
 def between(low: Tensor, high: Tensor) -> Interval:
-    """Centre and radius of low … high."""
+    """Return the centre and radius of low … high."""
     return (low + high) / 2, (high - low) / 2
 
 

@@ -37,20 +37,20 @@ class Affine:
         return None
 
     def __call__(self, x: Tensor) -> Tensor:
-        """A x + b."""
+        """Return A x + b."""
         y = self.linear(x)
         return y if self.shift is None else y + self.shift
 
     def linear(self, x: Tensor) -> Tensor:
-        """A x."""
+        """Return A x."""
         raise NotImplementedError
 
     def absolute(self, x: Tensor) -> Tensor:
-        """|A| x, of elementwise absolute values."""
+        """Return |A| x, with elementwise absolute values."""
         raise NotImplementedError
 
     def transpose(self, y: Tensor, shape: Shape) -> Tensor:
-        """Aᵀ y, with `shape` that of x."""
+        """Return Aᵀ y, with `shape` that of x."""
         raise NotImplementedError
 
 
@@ -72,19 +72,19 @@ class Dense(Affine):
         return self.bias
 
     def linear(self, x: Tensor) -> Tensor:
-        """A x."""
+        """Return A x."""
         return functional.linear(x, self.weight)
 
     def absolute(self, x: Tensor) -> Tensor:
-        """|A| x."""
+        """Return |A| x."""
         return functional.linear(x, self.weight.abs())
 
     def transpose(self, y: Tensor, shape: Shape) -> Tensor:
-        """Aᵀ y."""
+        """Return Aᵀ y."""
         return y @ self.weight
 
     def after(self, scale: Tensor, shift: Tensor) -> Dense:
-        """This layer followed by a scale and a shift of each output."""
+        """Return this layer followed by a scale and a shift of each output."""
         bias = shift if self.bias is None else self.bias * scale + shift
         return Dense(self.weight * scale[:, None], bias)
 
@@ -102,7 +102,7 @@ class Conv(Affine):
 
     @property
     def terms(self) -> int:
-        """Size of a filter, and the bias."""
+        """Number of terms in the sum of each output: the filter's, and the bias."""
         return prod(self.weight.shape[1:]) + 1
 
     @property
@@ -111,11 +111,11 @@ class Conv(Affine):
         return None if self.bias is None else self.bias[:, None, None]
 
     def linear(self, x: Tensor) -> Tensor:
-        """A x."""
+        """Return A x."""
         return self._with(self.weight, x)
 
     def absolute(self, x: Tensor) -> Tensor:
-        """|A| x."""
+        """Return |A| x."""
         return self._with(self.weight.abs(), x)
 
     def _with(self, weight: Tensor, x: Tensor) -> Tensor:
@@ -124,9 +124,9 @@ class Conv(Affine):
         )
 
     def transpose(self, y: Tensor, shape: Shape) -> Tensor:
-        """Aᵀ y."""
+        """Return Aᵀ y."""
         kernel = self.weight.shape[2:]
-        # What the stride left over at the lower and the right border.
+        # Rows and columns that the stride left over at the lower and the right border.
         rest = [
             shape[1 + i]
             - (
@@ -142,7 +142,7 @@ class Conv(Affine):
         )
 
     def after(self, scale: Tensor, shift: Tensor) -> Conv:
-        """This layer followed by a scale and a shift of each output channel."""
+        """Return this layer followed by a scale and a shift of each output channel."""
         bias = shift if self.bias is None else self.bias * scale + shift
         weight = self.weight * scale[:, None, None, None]
         return Conv(weight, bias, self.stride, self.padding, self.dilation, self.groups)
@@ -169,15 +169,15 @@ class Scale(Affine):
         return self.offset
 
     def linear(self, x: Tensor) -> Tensor:
-        """A x."""
+        """Return A x."""
         return x * self.factor
 
     def absolute(self, x: Tensor) -> Tensor:
-        """|A| x."""
+        """Return |A| x."""
         return x * self.factor.abs()
 
     def transpose(self, y: Tensor, shape: Shape) -> Tensor:
-        """Aᵀ y."""
+        """Return Aᵀ y."""
         return y * self.factor
 
 
@@ -199,15 +199,15 @@ class Average(Affine):
         return self.count + 1
 
     def linear(self, x: Tensor) -> Tensor:
-        """A x."""
+        """Return A x."""
         return self.function(x)
 
     def absolute(self, x: Tensor) -> Tensor:
-        """|A| x = A x."""
+        """Return |A| x, which is A x: the elements of A are not negative."""
         return self.function(x)
 
     def transpose(self, y: Tensor, shape: Shape) -> Tensor:
-        """Aᵀ y."""
+        """Return Aᵀ y."""
         pull = torch.func.vjp(self.function, y.new_zeros(len(y), *shape))[1]
         result: Tensor = pull(y)[0]
         return result
@@ -221,7 +221,7 @@ class Reshape(Affine):
 
     @property
     def terms(self) -> int:
-        """Nothing is computed."""
+        """Number of terms in a sum: none, as nothing is computed."""
         return 0
 
     def linear(self, x: Tensor) -> Tensor:
@@ -269,12 +269,12 @@ class MaxPool:
     settings: dict[str, Any]
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Largest value of each window."""
+        """Return the largest value of each window."""
         largest: Tensor = functional.max_pool2d(x, **self.settings)
         return largest
 
     def largest(self, x: Tensor) -> Tensor:
-        """Where in its image (flattened, of each channel) the largest of each window is."""
+        """Return the index of each window's maximum, in the flattened image of each channel."""
         _, places = functional.max_pool2d(x, **self.settings, return_indices=True)
         result: Tensor = places
         return result

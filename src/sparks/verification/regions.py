@@ -1,4 +1,4 @@
-"""Where inputs may lie: boxes, and Euclidean balls, many at once.
+"""Sets of inputs to verify: boxes and Euclidean balls, many at once.
 
 A region is a family of M sets. Linear functions of the input have an exact maximum over each, and
 that is all that bounds by linear forms need. Forms may belong to each set (M, s, d), or be one for
@@ -30,16 +30,16 @@ class Region(Protocol):
         """M."""
 
     def __getitem__(self, which: slice | list[int]) -> Self:
-        """Some of the sets."""
+        """Return the sets selected by `which`."""
 
     def hull(self) -> tuple[Tensor, Tensor]:
-        """Centre (1 or M, *shape) and radius (M, *shape) of the smallest box around each set."""
+        """Return centre (1 or M, *shape) and radius (M, *shape) of the box around each set."""
 
     def draw(self, n: int, seed: int = 0) -> Tensor:
-        """Points (n, *shape) of the sets, which take turns; every other one is at a border."""
+        """Return points (n, *shape) of the sets in turn; every other one is on a border."""
 
     def maximum(self, weight: Tensor, bias: Tensor) -> Tensor:
-        """Largest values (M, s) of the forms ⟨weight, x⟩ + bias, (1 or M, s, d) and (1 or M, s)."""
+        """Return the maxima (M, s) of forms ⟨weight, x⟩ + bias, (1 or M, s, d) and (1 or M, s)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Boxes:
 
     @classmethod
     def between(cls, lower: Tensor, upper: Tensor) -> Boxes:
-        """The boxes lower ≤ x ≤ upper, (M, *shape) each.
+        """Return the boxes lower ≤ x ≤ upper, (M, *shape) each.
 
         Raises:
             SparksError: when there are none, a lower end is above its upper end, or one is not
@@ -83,12 +83,12 @@ class Boxes:
         return len(self.radius)
 
     def __getitem__(self, which: slice | list[int]) -> Boxes:
-        """Some of the boxes."""
+        """Return the boxes selected by `which`."""
         centre = self.centre if len(self.centre) == 1 else self.centre[which]
         return replace(self, centre=centre, radius=self.radius[which])
 
     def hull(self) -> tuple[Tensor, Tensor]:
-        """Centre and radius."""
+        """Return the centre and radius."""
         return self.centre, self.radius
 
     def draw(self, n: int, seed: int = 0) -> Tensor:
@@ -100,7 +100,7 @@ class Boxes:
         return centre + move * self.radius[which]
 
     def maximum(self, weight: Tensor, bias: Tensor) -> Tensor:
-        """Largest values of forms: ⟨w, centre⟩ + ⟨|w|, radius⟩ + bias."""
+        """Return the largest values of forms: ⟨w, centre⟩ + ⟨|w|, radius⟩ + bias."""
         return bias + _products(weight, self.centre) + _products(weight.abs(), self.radius)
 
 
@@ -128,15 +128,15 @@ class Balls:
         return len(self.free)
 
     def __getitem__(self, which: slice | list[int]) -> Balls:
-        """Some of the balls."""
+        """Return the balls selected by `which`."""
         return replace(self, free=self.free[which])
 
     def hull(self) -> tuple[Tensor, Tensor]:
-        """Centre and radius of the box around each ball."""
+        """Return the centre and radius of the box around each ball."""
         return self.centre, self.epsilon * self.free
 
     def draw(self, n: int, seed: int = 0) -> Tensor:
-        """Points in a direction at random, within the ball and on its surface."""
+        """Return points in a direction at random, within the ball and on its surface."""
         away = (2 * _uniform(n, self.free, seed) - 1) * self.free[torch.arange(n) % len(self)]
         lengths = away.flatten(1).norm(dim=1).clamp(min=torch.finfo(away.dtype).tiny)
         size = self.epsilon / lengths
@@ -145,7 +145,7 @@ class Balls:
         return points
 
     def maximum(self, weight: Tensor, bias: Tensor) -> Tensor:
-        """Largest values of forms: ⟨w, centre⟩ + epsilon ‖w of free elements‖ + bias."""
+        """Return the largest values of forms: ⟨w, centre⟩ + epsilon ‖w of free elements‖ + bias."""
         squares = _products(weight**2, self.free)
         # The derivative of a root at 0 is infinite.
         norms = torch.where(squares > 0, squares, 1).sqrt() * (squares > 0)
@@ -153,12 +153,12 @@ class Balls:
 
 
 def minimum(region: Region, weight: Tensor, bias: Tensor) -> Tensor:
-    """Smallest values (M, s) of forms over each set of a region."""
+    """Return the smallest values (M, s) of forms over each set of a region."""
     return -region.maximum(-weight, -bias)
 
 
 def _uniform(n: int, like: Tensor, seed: int) -> Tensor:
-    """Numbers (n, *shape) in [0, 1), drawn on the CPU and brought to where the sets are."""
+    """Return numbers (n, *shape) in [0, 1), drawn on the CPU and brought to where the sets are."""
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(n, *like.shape[1:], generator=generator, dtype=torch.float64).to(like)
 

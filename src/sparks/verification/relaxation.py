@@ -55,7 +55,7 @@ class Lines:
         return torch.addcmul(positive * above, negative, below), offset
 
     def ahead(self, low: Bounds, high: Bounds) -> tuple[Bounds, Bounds]:
-        """Lower and upper forms of y from those of x: (weight (b, d, *shape), bias (b, *shape))."""
+        """Return lower and upper forms of y: weight (b, d, *shape), bias (b, *shape)."""
         base = 0 if self.base is None else self.base
         below = low[0] * self.below[:, None], low[1] * self.below + base
         above = high[0] * self.above[:, None], high[1] * self.above + self.offset
@@ -104,7 +104,7 @@ Relaxation = Lines | Windows
 
 
 def relax(layer: Activation, low: Tensor, high: Tensor) -> Relaxation:
-    """Lines of a layer that is not affine on low ≤ x ≤ high."""
+    """Return lines of a layer that is not affine on low ≤ x ≤ high."""
     if isinstance(layer, ReLU):
         return relu_lines(low, high)
     if isinstance(layer, Clip):
@@ -113,7 +113,7 @@ def relax(layer: Activation, low: Tensor, high: Tensor) -> Relaxation:
 
 
 def relu_lines(low: Tensor, high: Tensor) -> Lines:
-    """Lines of ReLU on low ≤ x ≤ high."""
+    """Return lines of ReLU on low ≤ x ≤ high."""
     up, down = high.clamp(min=0), low.clamp(max=0)
     tiny = torch.finfo(up.dtype).tiny
     above = up / (up - down).clamp(min=tiny)
@@ -122,7 +122,7 @@ def relu_lines(low: Tensor, high: Tensor) -> Lines:
 
 
 def clip_lines(clip: Clip, low: Tensor, high: Tensor) -> Lines:
-    """Lines of min(max(x, a), b) on low ≤ x ≤ high.
+    """Return lines of min(max(x, a), b) on low ≤ x ≤ high.
 
     It is convex up to b and concave from a on. Above, the chord where high ≤ b; else the line from
     (low, f(low)) to (b, b) or the constant b, whichever leaves the smaller area. Below the same,
@@ -147,5 +147,5 @@ def _slope(rise: Tensor, run: Tensor) -> Tensor:
 
 
 def pool_windows(pool: MaxPool, low: Tensor, high: Tensor) -> Windows:
-    """Lines of MaxPool on low ≤ x ≤ high."""
+    """Return lines of MaxPool on low ≤ x ≤ high."""
     return Windows(pool.largest(low), pool(high), tuple(low.shape[1:]))

@@ -1,4 +1,4 @@
-"""How far floating-point numbers may be from exact ones, at every layer.
+"""Bounds on the floating-point rounding error of every layer.
 
 A sum of n products, in any order, is off by at most n u times the sum of their absolute values
 (Higham 2002, chapter 3, first order in u, the unit roundoff); an error that comes in grows by |A|.
@@ -64,5 +64,5 @@ def allowances(steps: Sequence[Step], hull: ibp.Interval) -> dict[int, Tensor]:
 
 
 def _size(interval: ibp.Interval) -> Tensor:
-    """Largest absolute values."""
+    """Return the largest absolute values."""
     return interval[0].abs() + interval[1]

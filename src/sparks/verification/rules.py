@@ -1,4 +1,4 @@
-"""What each module, function and method of PyTorch is, as layers that have bounds.
+"""Translation of PyTorch's modules, functions and methods into layers that have bounds.
 
 A rule that does not know an argument refuses it (`NoRule`). What is read here is compared with the
 network itself in `graph`: a rule that is wrong ends in an error, not in a wrong bound.
@@ -54,7 +54,7 @@ Push = Callable[..., int]
 
 
 def of_module(module: nn.Module, x: Tensor, y: Tensor) -> list[Layer]:
-    """The layers of a module from x to y, (n, *shape) each, one after the other."""
+    """Return the layers of a module from x to y, (n, *shape) each, in their order."""
     make = _MODULES.get(type(module))
     if make is None:
         raise NoRule
@@ -64,7 +64,7 @@ def of_module(module: nn.Module, x: Tensor, y: Tensor) -> list[Layer]:
 def of_function(
     called: Any, x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords
 ) -> list[Layer]:
-    """The layers of a function, or of a method given by name, whose first argument is x."""
+    """Return the layers of a function, or of a method given by name, whose first argument is x."""
     make = _FUNCTIONS.get(called)
     if make is None:
         raise NoRule
@@ -82,7 +82,7 @@ def _listed(layers: Layer | list[Layer]) -> list[Layer]:
 
 
 def _named(names: Sequence[str], args: Arguments, kwargs: Keywords) -> Keywords:
-    """Arguments by name."""
+    """Return arguments by name."""
     return dict(zip(names, args, strict=False)) | kwargs
 
 
@@ -92,7 +92,7 @@ def _named(names: Sequence[str], args: Arguments, kwargs: Keywords) -> Keywords:
 def _sum(
     push: Push, y: Tensor, args: Arguments, kwargs: Keywords, sign: int = 1, swap: bool = False
 ) -> int:
-    """One + sign · alpha · two; each may be an activation or a constant, on either side."""
+    """Return one + sign · alpha · two; each may be an activation or a constant, on either side."""
     given = _named(("input", "other"), args, kwargs)
     one, two, alpha = given.pop("input"), given.pop("other"), given.pop("alpha", 1)
     if given:
@@ -114,7 +114,7 @@ def _sum(
 
 
 def _product(push: Push, y: Tensor, args: Arguments, kwargs: Keywords) -> int:
-    """An activation times a constant, on either side."""
+    """Translate an activation times a constant, on either side."""
     given = _named(("input", "other"), args, kwargs)
     one, two = given.pop("input"), given.pop("other")
     if isinstance(one, Activation) and isinstance(two, Activation):
@@ -124,7 +124,7 @@ def _product(push: Push, y: Tensor, args: Arguments, kwargs: Keywords) -> int:
 
 
 def _quotient(push: Push, y: Tensor, args: Arguments, kwargs: Keywords) -> int:
-    """An activation divided by a constant."""
+    """Translate an activation divided by a constant."""
     given = _named(("input", "other"), args, kwargs)
     one, two = given.pop("input"), given.pop("other")
     if isinstance(two, Activation):
@@ -161,7 +161,7 @@ def _join(push: Push, y: Tensor, args: Arguments, kwargs: Keywords) -> int:
 
 
 def _constant(value: Any, x: Tensor, y: Tensor) -> Tensor:
-    """A number or tensor, so that it broadcasts over (b, *shape) of x for every b."""
+    """Return a number or tensor as a constant that broadcasts over (b, *shape) of x for every b."""
     if isinstance(value, bool) or not isinstance(value, int | float | Tensor):
         raise NoRule(f": it takes a {type(value).__name__}")
     if not isinstance(value, Tensor):
@@ -305,7 +305,7 @@ def _same(module: nn.Module, x: Tensor, y: Tensor) -> Layer:
 
 
 def _view(x: Tensor, y: Tensor) -> Layer:
-    """The same numbers in another shape."""
+    """Return the layer that reshapes x to the shape of y."""
     return Reshape(tuple(y.shape[1:]))
 
 
@@ -372,7 +372,7 @@ def _between(x: Tensor, least: float | None, most: float | None) -> Layer | list
 
 
 def _axes(x: Tensor, args: Arguments, kwargs: Keywords) -> tuple[list[int], bool]:
-    """Axes that are summed over, and whether they are kept."""
+    """Return the axes that are summed over, and whether they are kept."""
     given = _named(("dim", "keepdim"), args, kwargs)
     axes = given.pop("dim", given.pop("axis", None))
     keep = bool(given.pop("keepdim", False))
@@ -452,7 +452,7 @@ def _conv_function(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> l
 
 
 def _weights(x: Tensor, given: Keywords) -> Keywords:
-    """Arguments with their tensors in the precision of x."""
+    """Return arguments with their tensors in the precision of x."""
     return {name: v.to(x) if isinstance(v, Tensor) else v for name, v in given.items()}
 
 

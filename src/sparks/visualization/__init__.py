@@ -1,4 +1,4 @@
-"""Pictures of what a network looks for: MACO, and the baselines it is compared with.
+"""Feature visualisation: MACO, and the baselines it is compared with.
 
 >>> from sparks.visualization import Ascent, image_statistics, logits
 >>> statistics = image_statistics(lambda: (x for x, _ in images.batches(256)))  # doctest: +SKIP

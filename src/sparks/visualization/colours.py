@@ -44,7 +44,7 @@ class Colours:
         return _mixed(self.whitening, images - self.mean.to(images)[:, None, None])
 
     def squash(self, z: Tensor) -> Tensor:
-        """Images in (0, 1) of decorrelated colours (N, C, H, W), through a sigmoid.
+        """Return images in (0, 1) of decorrelated colours (N, C, H, W), through a sigmoid.
 
         To first order it is μ + Σ^½ z: the sigmoid has value μ and slope 1 at z = 0.
         """
@@ -63,7 +63,7 @@ class Colours:
         return squash
 
     def unsquash(self, images: Tensor) -> Tensor:
-        """Decorrelated colours (N, C, H, W) that `squash` makes these images of."""
+        """Return the decorrelated colours (N, C, H, W) that `squash` makes these images of."""
         tiny = torch.finfo(torch.float32).eps
         mean = self.mean.to(images).clamp(MARGIN, 1 - MARGIN)[:, None, None]
         inner = images.clamp(tiny, 1 - tiny).logit() - mean.logit()

@@ -99,7 +99,7 @@ class Crops:
     def noise(
         self, shape: Sequence[int], generator: torch.Generator, device: torch.device | str = "cpu"
     ) -> Tensor | float:
-        """Noise for pixels, on a device; 0 for none.
+        """Return noise for pixels, on a device; 0 for none.
 
         Only where its stream of numbers begins is drawn on the CPU (see `sparks.visualization.
         stream`).
@@ -191,7 +191,7 @@ class Axes:
         sigma: Tensor,
         device: torch.device,
     ) -> Axes:
-        """Bilinear weights from stretches of `source` pixels to `target` pixels, and Gaussians.
+        """Return bilinear weights from `source` to `target` pixels, and Gaussians.
 
         Triangles as wide as an output pixel, or as an input pixel where that is wider. All crops
         have the pixels that the largest of them needs.
@@ -230,12 +230,12 @@ class Axes:
         return cls(firsts, weights)
 
     def flipped(self, which: Tensor) -> Axes:
-        """The same, with outputs in the opposite order where `which` (K,), on the CPU, says so."""
+        """Flip the order of the outputs of the crops marked in `which`, bool (K,), on the CPU."""
         mirror = to_device(which, self.weights.device)[:, None, None]
         return Axes(self.first, torch.where(mirror, self.weights.flip(1), self.weights))
 
     def part(self, which: slice) -> Axes:
-        """Those of some crops."""
+        """Return the axes of the crops selected by `which`."""
         return Axes(self.first[which], self.weights[which])
 
 
@@ -251,11 +251,11 @@ class Cuts:
         return len(self.down.first)
 
     def part(self, which: slice) -> Cuts:
-        """Some of the crops."""
+        """Return the crops selected by `which`."""
         return Cuts(self.down.part(which), self.across.part(which))
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Crops (K, N, C, h, w) of images (N, C, H, W)."""
+        """Return crops (K, N, C, h, w) of images (N, C, H, W)."""
         count, channels = images.shape[:2]
         down, across = self._weights(images)
         rows = images.permute(2, 0, 1, 3)
@@ -266,7 +266,7 @@ class Cuts:
         return cut.view(shape).permute(0, 2, 3, 1, 4)
 
     def adjoint(self, gradient: Tensor, canvas: tuple[int, int]) -> Tensor:
-        """What the gradient of crops (K, N, C, h, w) is for the images (N, C, H, W).
+        """Return the gradient for images (N, C, H, W) of a gradient for crops (K, N, C, h, w).
 
         By hand, as autograd fills a canvas with zeros for each crop it has cut.
         """
@@ -292,7 +292,7 @@ class Cuts:
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Images (N, C, H, W) at another size: bilinear, antialiased where they shrink."""
+    """Return images (N, C, H, W) at another size: bilinear, antialiased where they shrink."""
     if tuple(images.shape[2:]) == tuple(size):
         return images
     zero, one = torch.zeros(1), torch.ones(1)

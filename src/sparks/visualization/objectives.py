@@ -1,4 +1,4 @@
-"""What pictures are made for: n objectives on one network, optimised in one batch.
+"""Objectives of feature visualisation: n objectives on one network, optimised in one batch.
 
 >>> pictures = Ascent()(logits(model, [0, 3]), statistics, (64, 64))  # doctest: +SKIP
 """
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sparks.concepts.layer import Layer
-from sparks.engine.running import Model
+from sparks.engine.inference import Model
 from sparks.errors import SparksError
 from sparks.models.device import to_device
 
@@ -38,7 +38,7 @@ class Objective:
         return len(self.names)
 
     def __call__(self, x: Tensor, index: Tensor) -> Tensor:
-        """Values (b,) of images (b, C, h, w), for objectives `index`."""
+        """Return the values (b,) of images (b, C, h, w), for objectives `index`."""
         outputs = self.network(x)
         # Scores are never in half precision, whatever the network is in.
         return self.read(outputs.to(torch.promote_types(outputs.dtype, torch.float32)), index)
@@ -54,7 +54,7 @@ class Objective:
 
 
 def logits(model: Model, classes: Sequence[int]) -> Objective:
-    """The logits of some classes."""
+    """Return the objective that maximises the logits of some classes."""
 
     def read(outputs: Tensor, index: Tensor) -> Tensor:
         _check_range("class", classes, outputs.shape[1])
@@ -64,7 +64,7 @@ def logits(model: Model, classes: Sequence[int]) -> Objective:
 
 
 def channels(layer: Layer, chosen: Sequence[int]) -> Objective:
-    """Channels of a layer, averaged over all places."""
+    """Return the channels of a layer, averaged over all places."""
     _check_range("channel", chosen, layer.channels)
     return Objective(
         layer.g,
@@ -74,7 +74,7 @@ def channels(layer: Layer, chosen: Sequence[int]) -> Objective:
 
 
 def neurons(layer: Layer, chosen: Sequence[int], place: int | None = None) -> Objective:
-    """Single units of a layer: channels at one place.
+    """Return the single units of a layer: channels at one place.
 
     Args:
         layer: see `Layer`.
@@ -91,7 +91,7 @@ def neurons(layer: Layer, chosen: Sequence[int], place: int | None = None) -> Ob
 
 
 def middle(layer: Layer) -> int:
-    """The middle place of a layer."""
+    """Return the middle place of a layer."""
     if layer.map_size is None:
         return layer.shape[0] // 2 if len(layer.shape) == 2 else 0
     height, width = layer.map_size
@@ -101,7 +101,7 @@ def middle(layer: Layer) -> int:
 def directions(
     layer: Layer, vectors: Tensor, pool: bool = True, least: float = LEAST_COSINE
 ) -> Objective:
-    """Directions in a layer's activations, such as concepts: ⟨a, v⟩ max(cos(a, v), 0.1)².
+    """Return directions in a layer's activations, such as concepts: ⟨a, v⟩ max(cos(a, v), 0.1)².
 
     The cosine keeps a picture to the one direction; a plain product is content with large a.
 
@@ -123,7 +123,7 @@ def directions(
 
 
 def inversion(layer: Layer, images: Tensor, least: float = LEAST_COSINE) -> Objective:
-    """Pictures whose activations are those of given images (N, C, H, W), at every place."""
+    """Return pictures whose activations are those of given images (N, C, H, W), at every place."""
     reference = layer.activations(images).flatten(1)
     _check_vectors(reference, reference.shape[1])
 

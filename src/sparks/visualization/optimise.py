@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sparks.checks import between, one_of, whole
-from sparks.engine.running import device_of, evaluating
+from sparks.engine.inference import device_of, evaluating
 from sparks.errors import SparksError
 from sparks.models.device import PRECISIONS, autocast, keeping_casts
 from sparks.progress import progress
@@ -38,7 +38,7 @@ class Pictures:
 
 @dataclass(frozen=True, kw_only=True)
 class Ascent:
-    """How pictures are optimised.
+    """Gradient ascent on pictures.
 
     Attributes:
         parametrisation: what pictures are made of.
@@ -110,7 +110,7 @@ class Ascent:
         return Pictures(images, alpha, history)
 
     def size(self, statistics: ImageStatistics) -> tuple[int, int]:
-        """Height and width of the pictures."""
+        """Return the height and width of the pictures."""
         height, width = (max(2, round(self.canvas * side)) for side in statistics.size)
         return height, width
 
@@ -122,7 +122,7 @@ class Ascent:
         seed: int,
         done: Callable[[int], object],
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Images, alpha and history of at most `batch_size` pictures."""
+        """Return the images, alpha and history of at most `batch_size` pictures."""
         n, channels = len(objective), statistics.channels
         device = device_of(objective.network, statistics.magnitude)
         canvas = self.parametrisation.start(statistics, n, seed, device)
@@ -145,7 +145,7 @@ class Ascent:
     def _gradient(
         self, objective: Objective, image: Tensor, cuts: Cuts, noise: Tensor | float
     ) -> tuple[Tensor, Tensor]:
-        """Mean over crops of each picture's objective (n,), and its gradient (n, C, H, W)."""
+        """Return the mean objective over crops (n,), and its gradient (n, C, H, W)."""
         n, canvas = len(image), (image.shape[2], image.shape[3])
         at_once = max(1, self.batch_size // n)
         scores, gradients = [], []
@@ -165,7 +165,7 @@ class Ascent:
 
 
 def transparency(alpha: Tensor, quantile: float = 0.8) -> Tensor:
-    """How opaque each pixel of a picture is to be drawn, (n, H, W) in [0, 1].
+    """Return the opacity of each pixel of a picture, (n, H, W) in [0, 1].
 
     As in the released codes: clipped at a quantile of the picture, then divided by its largest.
 
@@ -178,7 +178,7 @@ def transparency(alpha: Tensor, quantile: float = 0.8) -> Tensor:
 
 
 def stretched(images: Tensor, low: float = 0.01, high: float = 0.99) -> Tensor:
-    """Pictures for showing: each from its quantile `low` (0) to `high` (1), as in the codes."""
+    """Rescale each picture from its quantile `low` (0) to `high` (1), as in the released codes."""
     ends = images.flatten(1).quantile(torch.tensor([low, high], dtype=images.dtype), 1)
     dark, bright = ends.view(2, -1, 1, 1, 1)
     shown: Tensor = ((images - dark) / (bright - dark).clamp(min=1e-6)).clamp(0, 1)
@@ -186,13 +186,13 @@ def stretched(images: Tensor, low: float = 0.01, high: float = 0.99) -> Tensor:
 
 
 def on_white(pictures: Pictures) -> Tensor:
-    """Pictures for showing (n, C, H, W): stretched, and white where they matter little."""
+    """Return pictures for showing (n, C, H, W): stretched, and white where they matter little."""
     opacity = transparency(pictures.alpha)[:, None]
     return stretched(pictures.images) * opacity + (1 - opacity)
 
 
 def _second(seed: int) -> int:
-    """A seed for crops and noise, whose stream is not that of any start."""
+    """Return a seed for crops and noise, whose stream is not that of any start."""
     return int(np.random.SeedSequence([seed, 1]).generate_state(1, np.uint64)[0])
 
 

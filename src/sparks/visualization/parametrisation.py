@@ -1,4 +1,4 @@
-"""How a picture is written down, and how it moves along a gradient: MACO and its baselines.
+"""Parametrisations of pictures, and their gradient steps: MACO and its baselines.
 
 A parametrisation starts n pictures at once, all from the same seeded state: a picture depends on
 its objective and the seed, never on the others of its batch. Notation as in `spectrum`: z are
@@ -35,7 +35,7 @@ class Canvas(Protocol):
     parameter: Tensor
 
     def image(self) -> Tensor:
-        """Pictures (n, C, H, W) in [0, 1], differentiable in the parameter."""
+        """Return pictures (n, C, H, W) in [0, 1], differentiable in the parameter."""
 
     def update(self, image: Tensor, gradient: Tensor, progress: float) -> None:
         """Go one step up.
@@ -48,7 +48,7 @@ class Canvas(Protocol):
 
 
 class Parametrisation(Protocol):
-    """What pictures are made of."""
+    """A parametrisation of pictures."""
 
     def start(self, statistics: ImageStatistics, n: int, seed: int, device: torch.device) -> Canvas:
         """Start n equal pictures as large as the statistics."""
@@ -71,7 +71,7 @@ class Ascending:
         self.optimiser = kind([self.parameter], lr=rate, foreach=False)
 
     def image(self) -> Tensor:
-        """Pictures (n, C, H, W)."""
+        """Return pictures (n, C, H, W)."""
         return self.decode(self.parameter)
 
     def update(self, image: Tensor, gradient: Tensor, progress: float) -> None:
@@ -113,7 +113,7 @@ class MACO:
     def start(
         self, statistics: ImageStatistics, n: int, seed: int, device: torch.device
     ) -> Ascending:
-        """Phases at random, for each channel."""
+        """Return phases at random, for each channel."""
         generator = torch.Generator().manual_seed(seed)
         shape = statistics.magnitude.shape
         if self.law == "uniform":
@@ -157,7 +157,7 @@ def standardised(phase: Tensor) -> Tensor:
 
 
 def fixed_magnitude(phase: Tensor, magnitude: Tensor, size: tuple[int, int]) -> Tensor:
-    """Real z (n, C, H, W) with |rfft2(z)| = `magnitude`, and the phases asked for.
+    """Return real z (n, C, H, W) with |rfft2(z)| = `magnitude`, and the phases asked for.
 
     Where both k and -k are among the coefficients their phases are φ(k) - φ(-k) and its negative,
     uniform for uniform φ; a frequency that is its own negative has phase 0.
@@ -197,7 +197,7 @@ class _FixedMagnitude(torch.autograd.Function):
 
 
 def _odd(columns: Tensor) -> Tensor:
-    """What is at k less what is at -k, of columns (..., H, B). It is its own adjoint."""
+    """Return the value at k minus that at -k, of columns (..., H, B); it is self-adjoint."""
     return columns - mirrored(columns.mT).mT
 
 
@@ -225,7 +225,7 @@ class Fourier:
     def start(
         self, statistics: ImageStatistics, n: int, seed: int, device: torch.device
     ) -> Ascending:
-        """Small normal coefficients."""
+        """Return small normal coefficients."""
         generator = torch.Generator().manual_seed(seed)
         size = statistics.size
         start = self.std * torch.randn(*statistics.magnitude.shape, 2, generator=generator)

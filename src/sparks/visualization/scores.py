@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from sparks.concepts.craft import Concepts
-from sparks.concepts.machine import Histograms
 from sparks.concepts.metrics import frechet, out_of_distribution
+from sparks.concepts.observer import Histograms
 from sparks.errors import SparksError
 from sparks.training.predict import predict
 from sparks.visualization.crops import resize
 
 
 def plausibility(reference: Tensor, held_out: Tensor, pictures: Tensor, k: int = 5) -> Tensor:
-    """How much farther from real features pictures' features are than real ones', (n,).
+    """Return how much farther pictures lie from real features than real images do, (n,).
 
     Ratio of distances to the k-th nearest of `reference`, on features of length one: 1 where a
     picture is as near to real images as they are to each other. Lower is better.
@@ -36,7 +36,7 @@ def plausibility(reference: Tensor, held_out: Tensor, pictures: Tensor, k: int =
 
 
 def fid(real: Tensor, pictures: Tensor) -> float:
-    """Fréchet distance of Gaussians fitted to features, (N, p) and (n, p) (Heusel et al. 2017).
+    """Return the Fréchet distance of Gaussians fitted to features (Heusel et al. 2017).
 
     |μ₁ - μ₂|² + tr(Σ₁ + Σ₂ - 2 (Σ₁ Σ₂)^½). Lower is better. Comparable only between sets of equal
     size: few pictures give a larger distance.
@@ -50,7 +50,7 @@ def fid(real: Tensor, pictures: Tensor) -> float:
 def transferability(
     models: Mapping[str, nn.Module], images: Tensor, classes: Tensor, size: tuple[int, int]
 ) -> dict[str, Tensor]:
-    """Whether other trained models see the class a picture was made for: name → (n,), 1 or 0.
+    """Return whether other models predict the class a picture was made for: name → (n,), 1 or 0.
 
     Args:
         models: classifiers of the same classes.
@@ -70,7 +70,7 @@ def transferability(
 
 
 def concept_responses(concepts: Concepts, pictures: Tensor, size: tuple[int, int]) -> Tensor:
-    """How much each picture shows each concept, (n, k), in units of its mean on its own crops.
+    """Return the response of each concept to each picture, (n, k), relative to its mean on crops.
 
     Coefficients of concepts have no common scale, hence the units: the mean over the crops that
     the concepts were found in. (Whole images are no measure: a concept of crops may be hidden by
@@ -87,7 +87,7 @@ def concept_responses(concepts: Concepts, pictures: Tensor, size: tuple[int, int
 
 
 def selective(responses: Tensor) -> Tensor:
-    """Whether picture i shows concept i more than any other concept, bool (k,), of (k, k).
+    """Return whether picture i activates concept i most, bool (k,), of responses (k, k).
 
     A dead concept (NaN) is no rival; its own picture does not pass.
     """
@@ -106,7 +106,7 @@ def observer_choices(
     generator: torch.Generator,
     size: tuple[int, int],
 ) -> Tensor:
-    """Whether an observer picks the image that a feature responds to more, (n, trials), 1 or 0.
+    """Return whether an observer picks the image that a feature prefers, (n, trials), 1 or 0.
 
     The task given to people, answered by a machine that knows nothing of the network: of two real
     images, one among the tenth that a feature responds to most and one among the tenth it responds

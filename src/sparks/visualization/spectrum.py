@@ -1,4 +1,4 @@
-"""What the images of a data set have in common: colours, and how much of each frequency.
+"""Statistics of a data set's images: covariance of colours, and mean power at each frequency.
 
 Fitted to the images that a model was trained on, in two passes over batches of any number.
 """
@@ -60,7 +60,7 @@ class ImageStatistics:
         return replace(self, magnitude=magnitude, width=size[1])
 
     def tensors(self) -> dict[str, Tensor]:
-        """All there is to keep in an artifact."""
+        """Return all there is to keep in an artifact."""
         return {
             "mean": self.colours.mean,
             "covariance": self.colours.covariance,
@@ -137,7 +137,7 @@ def _fitted_colours(batches: Iterable[Tensor]) -> Colours:
 
 
 def radial_power(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean power |F|² / (H W) of images on rings of equal frequency, channels averaged.
+    """Return the mean power |F|² / (H W) of images on rings of equal frequency, channels averaged.
 
     White noise of variance σ² has power σ² everywhere. Rings are 1 / min(H, W) cycles per pixel
     wide and go up to 0.5; an image's mean (frequency 0) is left out, and so are the corners.
@@ -152,7 +152,7 @@ def radial_power(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def high_frequency_share(images: Tensor, above: float = 0.2) -> Tensor:
-    """Share of each image's power (N,) at more than `above` cycles per pixel, its mean left out.
+    """Return the share of power (N,) above `above` cycles per pixel, without the mean.
 
     NaN for an image of one colour.
     """
@@ -163,7 +163,7 @@ def high_frequency_share(images: Tensor, above: float = 0.2) -> Tensor:
 
 
 def spectrum_distance(images: Tensor, statistics: ImageStatistics) -> Tensor:
-    """How far the radial power of pictures is from that of the data set, (N,), in decades.
+    """Return the distance of pictures' radial power from that of the data set, (N,), in decades.
 
     Root mean square over rings of the difference of log10 power, contrast left aside (the mean
     difference is taken off): 0 for the same law of frequency. Lower is better.
@@ -196,7 +196,7 @@ def magnitude_error(images: Tensor, statistics: ImageStatistics) -> Tensor:
 
 
 def _interpolated(at: Tensor, frequencies: Tensor, power: Tensor) -> Tensor:
-    """Power at other frequencies: straight lines between logarithms of both."""
+    """Return the power at other frequencies: straight lines between logarithms of both."""
     import numpy as np
 
     lines = np.interp(at.log().numpy(), frequencies.log().numpy(), power.log().cpu().numpy())
@@ -210,7 +210,7 @@ def _power_of(images: Tensor) -> Tensor:
 
 
 def _rings(power: Tensor) -> tuple[Tensor, Tensor]:
-    """Frequencies (B,), and means over rings (N, B) of power (N, H, W) laid out as by `fft2`."""
+    """Return frequencies (B,), and means over rings (N, B) of power (N, H, W) in `fft2` layout."""
     height, width = power.shape[1:]
     side = min(height, width)
     ring = (_radius(height, width) * side).round().long().flatten().to(power.device)
@@ -222,7 +222,7 @@ def _rings(power: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _radius(height: int, width: int) -> Tensor:
-    """Frequency of each coefficient of `fft2` in cycles per pixel, (H, W), float64."""
+    """Return the frequency of each coefficient of `fft2` in cycles per pixel, (H, W), float64."""
     down, across = (torch.fft.fftfreq(n, dtype=torch.float64) for n in (height, width))
     return torch.hypot(down[:, None], across[None])
 
@@ -241,7 +241,7 @@ def _checked(batches: Iterable[Tensor], size: tuple[int, int] | None) -> Iterabl
 
 
 def _resampled(magnitude: Tensor, old: tuple[int, int], new: tuple[int, int]) -> Tensor:
-    """Bilinear interpolation of (C, H, W // 2 + 1) in cycles per pixel, 0 at frequency 0."""
+    """Return bilinear interpolation of (C, H, W // 2 + 1) in cycles per pixel, 0 at frequency 0."""
     around = magnitude.clone()
     # Frequencies below the lowest known one get its magnitude, not that of the mean.
     around[:, 0, 0] = magnitude[:, [0, 1 % old[0], -1], [1 % magnitude.shape[2], 0, 0]].mean(1)
@@ -269,7 +269,7 @@ def _symmetric(magnitude: Tensor, width: int) -> Tensor:
 
 
 def self_conjugate(width: int) -> slice:
-    """Columns of `rfft2` that hold both k and -k: the first, and the last for an even width.
+    """Return columns of `rfft2` that hold both k and -k: the first, and the last for an even width.
 
     A slice, as a list of columns would be copied to a GPU, which is then waited for.
     """
@@ -277,5 +277,5 @@ def self_conjugate(width: int) -> slice:
 
 
 def mirrored(column: Tensor) -> Tensor:
-    """The values at -k of a column (..., H) of values at k."""
+    """Return the values at -k of a column (..., H) of values at k."""
     return column.flip(-1).roll(1, -1)

@@ -20,7 +20,7 @@ _STEP, _ONE, _TWO = (
 
 
 def bits(n: int, key: int, device: torch.device | str) -> Tensor:
-    """The first n numbers of a stream, int64 (n,): all 64-bit numbers are as likely.
+    """Return the first n numbers of a stream, int64 (n,), uniform over all 64-bit integers.
 
     Args:
         n: how many.
@@ -39,12 +39,12 @@ def _shifted(z: Tensor, by: int) -> Tensor:
 
 
 def uniform(shape: Sequence[int], key: int, device: torch.device | str) -> Tensor:
-    """Numbers in (-1, 1), float32 of a shape: the middles of 2^24 equal parts."""
+    """Return numbers in (-1, 1), float32 of a shape: the middles of 2^24 equal parts."""
     n = math.prod(shape)
     halves = bits((n + 1) // 2, key, device).view(torch.int32)[:n]
     return (halves >> 8).to(torch.float32).add_(0.5).mul_(2.0**-23).view(*shape)
 
 
 def normal(shape: Sequence[int], key: int, device: torch.device | str) -> Tensor:
-    """Standard normal numbers, float32 of a shape: the quantiles of uniform ones."""
+    """Return standard normal numbers, float32 of a shape: the quantiles of uniform ones."""
     return uniform(shape, key, device).erfinv_().mul_(math.sqrt(2))

@@ -46,7 +46,7 @@ class Subject:
         return self.statistics.size
 
     def predicted(self, images: ImageSet) -> Tensor:
-        """Logits of images (N, classes)."""
+        """Return the logits of images (N, classes)."""
         return predict(self.model, images, device=next(self.model.parameters()).device)
 
     @cached_property
@@ -60,20 +60,20 @@ class Subject:
         return self.layer.pooled(self.queries)
 
     def channels(self, count: int) -> list[int]:
-        """Channels that respond to test images at all, the same distance apart."""
+        """Return the channels that respond to test images at all, the same distance apart."""
         alive = (self.responses.std(0) > 0).nonzero()[:, 0]
         steps = torch.linspace(0, len(alive) - 1, min(count, len(alive)))
         return [int(c) for c in alive[steps.long()]]
 
     def one_of_each(self, count: int) -> Tensor:
-        """The first test image of each of the first classes."""
+        """Return the first test image of each of the first `count` classes."""
         labels, classes = self.test.labels, range(len(self.test.classes))
         return self.test.batch([int((labels == c).int().argmax()) for c in classes[:count]])
 
 
 @dataclass(frozen=True, eq=False)
 class Display:
-    """What the figures show: the first classes, some channels, and the commonest concepts.
+    """Pictures for the figures: of the first classes, some channels, and the commonest concepts.
 
     Attributes:
         subject: the network.
@@ -91,8 +91,8 @@ class Display:
     target: int
     count: int
 
-    def told(self) -> dict[str, Any]:
-        """What the pictures are of, by name."""
+    def metadata(self) -> dict[str, Any]:
+        """Return the names of the classes, channels, concepts and layer of the pictures."""
         names = self.subject.test.classes
         return {
             "classes": list(names[: self.count]),
@@ -103,7 +103,7 @@ class Display:
         }
 
     def examples(self) -> dict[str, Tensor]:
-        """Real images that respond most: "KIND.example" (n, C, h, w)."""
+        """Return real images that respond most: "KIND.example" (n, C, h, w)."""
         given = self.subject.predicted(self.subject.test)[:, : self.count]
         queries = self.subject.queries
         responses = self.subject.responses[:, list(self.channels)]
@@ -115,7 +115,7 @@ class Display:
         }
 
     def pictures(self, kind: str, name: str, made: Pictures) -> dict[str, Tensor]:
-        """Pictures of one kind by one method, stretched, and how opaque they are."""
+        """Return pictures of one kind by one method, stretched, and how opaque they are."""
         few = {"concept": self._commonest(), "inversion": list(range(len(made.images)))}
         shown = few.get(kind, list(range(min(self.count, len(made.images)))))
         return {
@@ -124,12 +124,12 @@ class Display:
         }
 
     def _commonest(self) -> list[int]:
-        """The concepts that crops show most on average, in units of their largest coefficient."""
+        """Return the concepts with the largest mean code over crops, in units of their maximum."""
         codes = self.concepts.codes
         share = codes.mean(0) / codes.amax(0).clamp(min=1e-12)
         return [int(c) for c in share.argsort(descending=True, stable=True)[: self.count]]
 
 
 def curve(name: str, frequencies: Tensor, power: Tensor) -> dict[str, Tensor]:
-    """A radial power, by the name of what it is of."""
+    """Return a radial power as two arrays, under the name of its source."""
     return {f"frequencies.{name}": frequencies.double(), f"power.{name}": power.double()}

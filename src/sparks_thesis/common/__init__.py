@@ -1,1 +1,1 @@
-"""What chapters share: verdicts, the style of figures, tables in four formats."""
+"""Shared by all chapters: verdicts, the style of figures, tables in four formats."""

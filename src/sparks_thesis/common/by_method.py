@@ -14,7 +14,7 @@ KEYS = ["dataset", "model", "method"]
 
 
 def means(scores: pd.DataFrame, metrics: Mapping[str, bool], bootstrap: Bootstrap) -> pd.DataFrame:
-    """Mean and interval of each metric over images; the best by the first metric come first.
+    """Return the mean and interval of each metric over images, the best by the first metric first.
 
     Args:
         scores: tidy scores of these metrics.
@@ -44,7 +44,7 @@ def laid_out(
     Args:
         numbers: what `means` returned.
         columns: metric → its heading.
-        digits: metric → digits after the point, 3 unless told.
+        digits: metric → digits after the point, 3 by default.
     """
     places = digits or {}
     texts = []
@@ -64,7 +64,7 @@ def laid_out(
 
 
 def images(scores: pd.DataFrame) -> str:
-    """How many images of which data sets were scored: "100 of chimera, 32 of digits"."""
+    """Return the number of images scored of each data set: "100 of chimera, 32 of digits"."""
     counts = scores.groupby("dataset")["image"].nunique()
     return ", ".join(f"{n} of {dataset}" for dataset, n in counts.items())
 

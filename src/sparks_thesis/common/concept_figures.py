@@ -1,4 +1,4 @@
-"""What figures of concepts share: their colours, crops and maps, and the order of layers."""
+"""Shared parts of the figures of concepts: colours, crops, maps and the order of layers."""
 
 from __future__ import annotations
 

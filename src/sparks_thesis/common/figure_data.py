@@ -1,4 +1,4 @@
-"""What figures are drawn from: the arrays of one artifact, and how they were made."""
+"""Data of figures: the arrays of one artifact, and their provenance."""
 
 from __future__ import annotations
 

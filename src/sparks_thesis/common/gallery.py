@@ -151,13 +151,13 @@ class Gallery:
 
 def _credits(images: Mapping[str, ImageSet], rows: Mapping[str, int]) -> str:
     """Name the photographers of the images shown, where their data sets do."""
-    told = [
+    credits = [
         f"{data.classes[label]} by {data.tables['credits'][label]}"
         for dataset, count in rows.items()
         if "credits" in (data := images[dataset]).tables
         for label in data.labels[_one_of_each_class(data.labels, count)].tolist()
     ]
-    return f" Photographs: {'; '.join(told)}." if told else ""
+    return f" Photographs: {'; '.join(credits)}." if credits else ""
 
 
 def _one_of_each_class(labels: Tensor, count: int) -> list[int]:

@@ -65,7 +65,7 @@ def lit(images: Any, maps: Any, colour: str | None = None) -> Bytes:
 
 
 def outline(inside: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
-    """Pixels inside of areas (n, h, w) that lie within `width` pixels of what is outside."""
+    """Mark the pixels of areas (n, h, w) that lie within `width` pixels of their border."""
     deep = inside.copy()
     for _ in range(width):
         framed = np.pad(deep, ((0, 0), (1, 1), (1, 1)), mode="edge")
@@ -76,7 +76,7 @@ def outline(inside: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
 
 
 def heated(images: Any, maps: Any) -> Bytes:
-    """Images in grey under colours that go from none over red to yellow where maps are high.
+    """Return images in grey under colours that go from none over red to yellow where maps are high.
 
     Args:
         images: (n, C, h, w), uint8.

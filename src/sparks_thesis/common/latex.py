@@ -55,17 +55,17 @@ def latex(shown: pd.DataFrame, caption: str, label: str) -> str:
     widest = [max(map(len, [name, *shown[name].astype(str)]), default=1) for name in shown.columns]
     head, *lines = [" & ".join(row) + r" \\" for row in [header, *rows]]
     body = "\n".join(lines)
-    told = f"\\caption{{{escaped(caption)}}}\n\\label{{{label}}}"
+    heading = f"\\caption{{{escaped(caption)}}}\n\\label{{{label}}}"
     if len(rows) <= ROWS and max(widest, default=0) <= CELL:
         return (
             "\\begin{table}\n\\centering\n"
             "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n"
             f"\\begin{{tabular}}{{{'l' * len(header)}}}\n"
             f"\\toprule\n{head}\n\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}}}\n"
-            f"{told}\n\\end{{table}}\n"
+            f"{heading}\n\\end{{table}}\n"
         )
     return (
-        f"{{\\footnotesize\n\\begin{{longtable}}{{{_columns(widest)}}}\n{told}\\\\\n"
+        f"{{\\footnotesize\n\\begin{{longtable}}{{{_columns(widest)}}}\n{heading}\\\\\n"
         f"\\toprule\n{head}\n\\midrule\n\\endhead\n\\bottomrule\n\\endfoot\n{body}\n"
         "\\end{longtable}}\n"
     )

@@ -1,8 +1,8 @@
-"""What an attribution method is called, its colour, its marker and its place: one entry for each.
+"""Display of attribution methods: label, colour, marker and order, one entry each.
 
 The entries come from the files `config/attribution/NAME.yaml`; those that give no colour, marker or
-place get free ones. Whoever draws says once which entries hold (`using`), and figures and tables
-ask for them by the label of a method: `look` and `in_order`.
+place get free ones. A program selects the entries once (`using`); figures and tables look them up
+by the label of a method: `look` and `in_order`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ STYLE = Path(__file__).parent / "static" / "site.css"
 
 @lru_cache
 def environment(templates: Path) -> Environment:
-    """Templates of a folder, everything escaped."""
+    """Return the templates of a folder, everything escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(

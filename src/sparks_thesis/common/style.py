@@ -1,4 +1,4 @@
-"""How every figure looks: one style, the same bytes each time."""
+"""Style of every figure: one look, the same bytes each time."""
 
 from __future__ import annotations
 

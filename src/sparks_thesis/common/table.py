@@ -12,7 +12,7 @@ from sparks_thesis.common.latex import latex
 
 @dataclass(frozen=True)
 class Table:
-    """What a table module returns.
+    """Result of a table module.
 
     Attributes:
         numbers: every number at full precision, a row or a cell each: the CSV.

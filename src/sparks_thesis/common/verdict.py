@@ -1,4 +1,4 @@
-"""What came of a claim, and how a verdict follows from an interval and a criterion."""
+"""Outcome of a claim, and how a verdict follows from an interval and a criterion."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was measured for a claim, and what follows.
+    """Verdict on a claim, with the measurement behind it.
 
     Attributes:
         outcome: the verdict.
@@ -60,7 +60,7 @@ def judged(
 
 
 def not_run(reason: str) -> Verdict:
-    """Return the verdict of a claim whose numbers are not there."""
+    """Return the verdict of a claim that was not measured."""
     return Verdict(Outcome.NOT_RUN, math.nan, math.nan, math.nan, reason)
 
 

@@ -47,11 +47,12 @@ class SobolBeatsTcav:
                 gain = self.bootstrap.difference(sign * wide["Sobol"], sign * wide["TCAV"])
                 gains[f"{metric}, {bank} bank, {where}"] = gain
         worst = min(gains.values(), key=lambda gain: gain.mean)
-        told = "; ".join(f"{name}: {shown(gain, 2)}" for name, gain in gains.items())
+        details = "; ".join(f"{name}: {shown(gain, 2)}" for name, gain in gains.items())
         return judged(
             [above(gain, 0.0) for gain in gains.values()],
             worst,
-            f"area of the logit, gain of Sobol over TCAV (share of positive derivatives): {told}",
+            f"area of the logit, gain of Sobol over TCAV (share of positive derivatives): "
+            f"{details}",
             gains.values(),
         )
 
@@ -70,7 +71,7 @@ class SubConceptsCoherent:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on rows "IntruderAccuracy" and "BinaryChoiceRate"."""
-        outcomes, told = [], []
+        outcomes, details = [], []
         worst: Interval | None = None
         for where, group in runs(table[table["metric"] == "IntruderAccuracy"]):
             by = {str(v): g["value"].to_numpy() for v, g in group.groupby("variant")}
@@ -80,7 +81,7 @@ class SubConceptsCoherent:
             gap = proportion_difference(by["sub-concept"], by["concept"])
             rate = proportion(chosen["value"])
             outcomes += [above(gap, -self.margin), above(rate, self.choice)]
-            told.append(
+            details.append(
                 f"{where}: intruder found by the machine {100 * by['sub-concept'].mean():.1f} % of "
                 f"sub-concepts and {100 * by['concept'].mean():.1f} % of concepts; sub-concept "
                 f"chosen in {100 * rate.mean:.1f} %"
@@ -88,7 +89,7 @@ class SubConceptsCoherent:
             worst = gap if worst is None or gap.mean < worst.mean else worst
         if worst is None:
             return not_run("no sub-concepts were judged")
-        return judged(outcomes, worst, "; ".join(told) + " (a machine proxy, no person)")
+        return judged(outcomes, worst, "; ".join(details) + " (a machine proxy, no person)")
 
 
 @dataclass(frozen=True)
@@ -118,11 +119,11 @@ class ImplicitGradient:
         for name in ("active set", "KKT system"):
             near = medians[name].high < self.exact
             outcomes.append(Outcome.REPLICATED if near else Outcome.CONTRADICTED)
-        told = "; ".join(f"{name} {interval.mean:.1e}" for name, interval in medians.items())
+        details = "; ".join(f"{name} {interval.mean:.1e}" for name, interval in medians.items())
         return judged(
             outcomes,
             medians["pseudo-inverse"],
-            f"median relative error against finite differences: {told}",
+            f"median relative error against finite differences: {details}",
         )
 
 
@@ -144,16 +145,16 @@ class SanityRandomisation:
         if rows.empty:
             return not_run("no weights were randomised")
         last = rows[rows["condition"] == "100% random"]
-        outcomes, told, worst = [], [], None
+        outcomes, details, worst = [], [], None
         for (dataset, model, metric), group in last.groupby([*RUN, "metric"]):
             interval = self.bootstrap.mean(group["value"])
             outcomes.append(above(-interval, -self.alike))
             first = rows[(rows["metric"] == metric) & (rows["condition"] == "25% random")]
             early = first[of_run(first, f"{model} on {dataset}")]["value"].mean()
-            told.append(
+            details.append(
                 f"{metric} of {model} on {dataset} {early:.2f} with a quarter of the layers "
                 f"random, {shown(interval, 2)} with all"
             )
             worst = interval if worst is None or interval.mean > worst.mean else worst
         assert worst is not None
-        return judged(outcomes, worst, "; ".join(told) + "; the bank is kept")
+        return judged(outcomes, worst, "; ".join(details) + "; the bank is kept")

@@ -77,7 +77,7 @@ class CraftDeletion:
     def _caption(scores: pd.DataFrame) -> str:
         areas = scores[scores["metric"].isin(list(NAMES)) & (scores["variant"] == "NMF")]
         mean = areas.groupby(["metric", "method"])["value"].mean()
-        told = "; ".join(
+        details = "; ".join(
             f"{metric} {mean[metric, 'Sobol']:.2f} by Sobol against {mean[metric, 'TCAV']:.2f} by "
             "TCAV"
             for metric in NAMES
@@ -85,12 +85,12 @@ class CraftDeletion:
         )
         images = areas["image"].nunique()
         return (
-            "The class's logit while the concepts of the last layer are set to zero (C-Deletion), "
-            "or put in (C-Insertion), most important first; one order a class, mean over classes "
-            f"with its 95% bootstrap interval over them ({images} test images). Banks: the "
-            "dictionary whose concepts these are. TCAV ranks by the share of images whose logit "
-            "grows along a concept; the paper does not say which form it used, so the mean "
-            "derivative is shown too. Random: an order at random. NMF bank, mean area over "
-            f"images: {told}. The paper's figure 6 has curves for more than 100,000 images of "
+            "The class's logit while the concepts of the last layer are set to zero (C-Deletion) "
+            "or added (C-Insertion), the most important one first. One order per class; mean over "
+            f"classes with 95% bootstrap intervals ({images} test images). Bank: the dictionary "
+            "that the concepts come from. TCAV ranks concepts by the share of images whose logit "
+            "grows along the concept; the paper does not state its variant, so the mean "
+            "derivative is included as well. Random: a random order. NMF bank, mean area over "
+            f"images: {details}. The paper's figure 6 has curves for more than 100,000 images of "
             "ImageNet but no numbers."
         )

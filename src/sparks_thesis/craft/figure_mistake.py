@@ -17,20 +17,22 @@ class CraftMistake:
     def __call__(self, craft_pictures: Sequence[FigureData]) -> Drawing:
         """Draw the figure."""
         shown = next((s for s in craft_pictures if s.metadata["wrong"]), craft_pictures[0])
-        told = shown.metadata
+        metadata = shown.metadata
         with style():
-            figure = explain_image(shown.part("mistake"), told["mistake_predicted"])
+            figure = explain_image(shown.part("mistake"), metadata["mistake_predicted"])
         what = (
-            f"The test image of {shown.dataset} that {shown.model} gets wrong most confidently: it "
-            f"shows {told['mistake_label']} and is predicted as {told['mistake_predicted']}"
-            if told["wrong"]
+            f"The test image of {shown.dataset} that {shown.model} gets wrong most confidently: "
+            f"its label is {metadata['mistake_label']}, the prediction "
+            f"{metadata['mistake_predicted']}"
+            if metadata["wrong"]
             else f"{shown.model} gets no test image of {shown.dataset} wrong; this is its closest "
-            f"call, {told['mistake_label']}"
+            f"call, {metadata['mistake_label']}"
         )
         caption = (
-            f"{what}. The heat map says where it looks; the concepts of the class it predicts say "
-            "what it takes that for: share of the positive contributions to the logit, map of the "
-            "concept, its picture by MACO, and crops of training images that show it most. The "
-            "paper's example is an astronaut predicted as a shovel, because of dirt and ski pants."
+            f"{what}. The heat map shows the pixels that support the prediction; the concepts of "
+            "the predicted class show what they are taken for. For each concept: its share of the "
+            "positive contributions to the logit, its map, its MACO visualisation, and the "
+            "training crops with its largest coefficients. The paper's example is an astronaut "
+            "predicted as a shovel, because of dirt and ski pants."
         )
         return Drawing(figure, caption)

@@ -37,12 +37,10 @@ class CraftRecursion:
                 )
         caption = (
             f"Recursion: the most important concept of the class {shown.metadata['shown']} of "
-            f"{shown.dataset} ({shown.model}, last layer), and what it splits into one layer "
-            "before, "
-            "where classes have not yet collapsed: CRAFT again, on the tenth of the crops that "
-            "show "
-            "the concept most. Crops that show each most, one of an image. The paper's example is "
-            "the parachute of ImageNet."
+            f"{shown.dataset} ({shown.model}, last layer), and its sub-concepts one layer earlier, "
+            "where classes have not yet collapsed, found by CRAFT on the tenth of the crops with "
+            "the largest coefficients. Each row shows the crops with the largest coefficients, at "
+            "most one per image. The paper's example is the parachute of ImageNet."
         )
         return Drawing(figure, caption)
 

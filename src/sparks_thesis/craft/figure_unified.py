@@ -17,7 +17,7 @@ ROWS, CROPS = 3, 4  # concepts shown, and crops of each
 
 
 def explain_image(arrays: dict[str, NDArray[Any]], predicted: str) -> Any:
-    """A figure of an image: heat map on the left, its concepts on the right, one a row."""
+    """Draw an image: heat map on the left, its concepts on the right, one a row."""
     from matplotlib.figure import Figure
 
     count = min(ROWS, len(arrays["share"]))
@@ -65,10 +65,10 @@ class Unified:
             figure = explain_image(shown.part("unified"), shown.metadata["unified_predicted"])
         caption = (
             f"One image of {shown.dataset} that {shown.model} predicts as "
-            f"{shown.metadata['unified_predicted']}, explained as a whole: where the model looks "
-            "(GradCAM of the logit), how much each of its first concepts contributes (share of the "
-            "positive contributions to the logit, coefficient times derivative, exact at the last "
-            "layer), where the image shows it, and what it is: a picture of it by MACO (white "
-            "where its pixels matter little), and the crops of training images that show it most."
+            f"{shown.metadata['unified_predicted']}, explained by location and by concept. Left: "
+            "GradCAM of the logit. Right, for each of the most important concepts: its share of "
+            "the positive contributions to the logit (coefficient times derivative, exact at the "
+            "last layer), its map, its MACO visualisation (white where pixels matter little), and "
+            "the training crops with its largest coefficients."
         )
         return Drawing(figure, caption)

@@ -1,4 +1,4 @@
-"""What CRAFT's figures show of one class: crops, maps, importances, a mistake."""
+"""Arrays for CRAFT's figures of one class: crops, maps, importances, a mistake."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sparks_thesis.craft.study import CraftStudy, OneClass
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """What is shown.
+    """Settings of CRAFT's figures.
 
     Attributes:
         target: class of the first figures, one that has test images predicted as it.
@@ -45,7 +45,7 @@ class Pictures:
         whole(self, 1, "concepts", "crops", "images")
 
     def of_class(self, study: CraftStudy, one: OneClass) -> dict[str, Tensor]:
-        """Tensors for the figures of a class.
+        """Return the tensors for the figures of a class.
 
         Returns:
             "class.crops" (c, m, C, H, W); "class.images" (n, C, H, W); "class.maps" (n, c, H, W),
@@ -84,7 +84,7 @@ class Pictures:
     def of_image(
         self, study: CraftStudy, model: Classifier, layer: Layer, train: Classified, x: Tensor
     ) -> dict[str, Tensor]:
-        """Tensors that explain one image (1, C, H, W) by the concepts of the class it is given.
+        """Return the tensors that explain one image (1, C, H, W) by its class's concepts.
 
         Returns:
             "image" (C, H, W); "heat" (H, W), GradCAM of the class; "maps" (c, H, W); "crops"
@@ -116,7 +116,7 @@ class Pictures:
         }
 
     def _crops(self, concepts: Concepts, which: Tensor, images: Tensor) -> Tensor:
-        """Crops (c, m, C, H, W) that show concepts most; black where there are not so many."""
+        """Return the crops (c, m, C, H, W) with the largest codes; black where there are fewer."""
         rows = []
         for concept in which.tolist():
             cut = concepts.top(concept, self.crops).cut(images)
@@ -126,7 +126,7 @@ class Pictures:
 
 
 def mistake(model: Classifier, test: ImageSet) -> tuple[int, bool]:
-    """The test image that the model gets wrong most confidently; without any, its closest call.
+    """Return the most confidently misclassified test image, or without any, the closest call.
 
     Returns:
         Its number, and whether it is a mistake.

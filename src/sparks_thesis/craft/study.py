@@ -1,4 +1,4 @@
-"""What CRAFT's figures, tables and claims need of a model, class after class."""
+"""Measurements of a model, class by class, behind CRAFT's figures, tables and claims."""
 
 from __future__ import annotations
 
@@ -16,13 +16,7 @@ from sparks.concepts.classes import EVERY, Classified, measurable, within
 from sparks.concepts.craft import Concepts, Craft, pooled_crops
 from sparks.concepts.crops import Crops
 from sparks.concepts.dictionary import Method, TooFewDimensions
-from sparks.concepts.implicit import derivative_errors
-from sparks.concepts.layer import Layer
-from sparks.concepts.machine import Histograms, forced_choice, intruder
-from sparks.concepts.numbers import Numbers
-from sparks.concepts.sanity import cascade
-from sparks.concepts.tcav import everywhere, tcav
-from sparks.concepts.truth import (
+from sparks.concepts.ground_truth import (
     Scenes,
     causal_agreement,
     ceiling,
@@ -32,6 +26,12 @@ from sparks.concepts.truth import (
     recovery,
     shown_where,
 )
+from sparks.concepts.implicit import derivative_errors
+from sparks.concepts.layer import Layer
+from sparks.concepts.observer import Histograms, forced_choice, intruder
+from sparks.concepts.recorder import MetricRecorder
+from sparks.concepts.sanity import cascade
+from sparks.concepts.tcav import everywhere, tcav
 from sparks.data.imageset import ImageSet
 from sparks.engine.seeds import generators
 from sparks.metrics.deletion import Deletion, Insertion
@@ -41,7 +41,7 @@ from sparks.stats import spearman
 
 # Units that are no images (parts, trials) are numbered apart for each class.
 APART = 10_000
-# What CRAFT's dictionary reaches by chance: its maps laid over other images, and any crops.
+# Chance level of CRAFT's dictionary: its maps laid over other images, and any crops.
 CHANCE = "{}, chance"
 
 
@@ -81,7 +81,7 @@ class OneClass:
 
 @dataclass(frozen=True, kw_only=True)
 class CraftStudy:
-    """How much of everything.
+    """Settings of the evaluation of CRAFT.
 
     Attributes:
         craft: concepts of the last layer, their importance and sub-concepts.
@@ -129,7 +129,7 @@ class CraftStudy:
         test: Classified,
         scenes: Scenes | None,
         part: slice = EVERY,
-    ) -> Numbers:
+    ) -> MetricRecorder:
         """Measure every class that the model predicts for enough images.
 
         Args:
@@ -144,21 +144,21 @@ class CraftStudy:
         Raises:
             SparksError: when the model predicts no class for enough images.
         """
-        numbers = Numbers()
+        recorder = MetricRecorder()
         if part.start == 0:
-            numbers.layers(layers)
+            recorder.layers(layers)
         part = within(part, self.most)
         for place, one in self.classes(model, layers, train, test, scenes, part):
             crops = self.craft.crops(one.fit)
             pooled = pooled_crops(one.layers[0], crops, one.fit)
             concepts = self.craft.fit_pooled(one.layers[0], crops, pooled)
-            self.deletion(one, crops, pooled, numbers)
-            self.truth(one, concepts, numbers)
-            self.coherence(one, concepts, numbers)
+            self.deletion(one, crops, pooled, recorder)
+            self.truth(one, concepts, recorder)
+            self.coherence(one, concepts, recorder)
             if place < self.checked:
-                self.derivatives(one, concepts, numbers)
-                self.sanity(model, one, concepts, numbers)
-        return numbers
+                self.derivatives(one, concepts, recorder)
+                self.sanity(model, one, concepts, recorder)
+        return recorder
 
     def classes(
         self,
@@ -199,7 +199,7 @@ class CraftStudy:
     # --- importance of concepts ----------------------------------------------------------------
 
     def rankings(self, one: OneClass, concepts: Concepts) -> dict[str, Tensor]:
-        """The importance (k,) of each concept of a class, by method: the mean over test images."""
+        """Return, by method, the mean importance (k,) of each concept over test images."""
         u, head = concepts.coefficients(one.x), concepts.head
         published = replace(self.craft, importance=self.published)
         noise = torch.rand(concepts.k, generator=generators(u[:1], self.seed)[0])
@@ -218,8 +218,10 @@ class CraftStudy:
         activations = layer.activations(one.x)
         return tcav(layer, concepts.dictionary.atoms, activations, one.classes, kind)
 
-    def deletion(self, one: OneClass, crops: Crops, pooled: Tensor, numbers: Numbers) -> None:
-        """C-Deletion and C-Insertion of each ranking, with each bank fitted on the same crops."""
+    def deletion(
+        self, one: OneClass, crops: Crops, pooled: Tensor, recorder: MetricRecorder
+    ) -> None:
+        """Score rankings by C-Deletion and C-Insertion; all banks are fitted on the same crops."""
         for bank, method in self.banks.items():
             craft = replace(self.craft, dictionary=method)
             concepts = craft.fit_pooled(one.layers[0], crops, pooled)
@@ -230,15 +232,15 @@ class CraftStudy:
                     metric = kind(steps=concepts.k, output="logit", seed=self.seed)
                     curves = metric.curves(concepts.head, u, one.classes, maps)
                     area = torch.trapezoid(curves, dx=1 / concepts.k)
-                    numbers.add({name: area}, one.index, ranking, bank)
+                    recorder.add({name: area}, one.index, ranking, bank)
                     for step, value in enumerate(curves.mean(0)):
                         shown = {f"{name} curve": [float(value)]}
-                        numbers.add(shown, [one.target], ranking, bank, f"{step} concepts")
+                        recorder.add(shown, [one.target], ranking, bank, f"{step} concepts")
 
     # --- truth ---------------------------------------------------------------------------------
 
-    def truth(self, one: OneClass, concepts: Concepts, numbers: Numbers) -> None:
-        """Each dictionary at each layer against the true parts, where they are known."""
+    def truth(self, one: OneClass, concepts: Concepts, recorder: MetricRecorder) -> None:
+        """Compare each dictionary at each layer with the true parts, where known."""
         if one.parts is None or one.effect is None:
             return
         units = [one.target * APART + part for part in one.wanted]
@@ -250,7 +252,7 @@ class CraftStudy:
             pooled = pooled_crops(layer, crops, one.fit)
             best = ceiling(one.parts, one.wanted, layer.map_size)
             found = recovery(shown_where(best, size, self.quantile), one.parts, one.wanted)
-            numbers.add(_kept(found), units, "best possible", layer.name)
+            recorder.add(_kept(found), units, "best possible", layer.name)
             for name, method in self.dictionaries.items():
                 try:
                     dictionary = method.fit(pooled)
@@ -268,38 +270,44 @@ class CraftStudy:
                     found["CropsOnPart"], by_chance["CropsOnPart"] = crops_on_parts(
                         here.codes, matched, crops, one.fit_parts, one.wanted, self.crops
                     )
-                numbers.add(_kept(found), units, name, layer.name)
+                recorder.add(_kept(found), units, name, layer.name)
                 if method == self.craft.dictionary:
-                    numbers.add(by_chance, units, CHANCE.format(name), layer.name)
+                    recorder.add(by_chance, units, CHANCE.format(name), layer.name)
                 gave = GradientInput()(here.head, maps.flatten(2), one.classes)
-                self._causes(one, name, layer.name, "GradientInput", gave, maps, numbers)
+                self._causes(one, name, layer.name, "GradientInput", gave, maps, recorder)
         u = concepts.maps(one.x)
         sobol = self.craft.rank(concepts, one.x, one.target)
         along = everywhere(self._tcav(one, concepts), len(u))
         last = one.layers[0].name
-        self._causes(one, "CRAFT", last, "Sobol", sobol, u, numbers)
-        self._causes(one, "CRAFT", last, "TCAV", along, u, numbers)
+        self._causes(one, "CRAFT", last, "Sobol", sobol, u, recorder)
+        self._causes(one, "CRAFT", last, "TCAV", along, u, recorder)
 
     @staticmethod
     def _causes(
-        one: OneClass, name: str, layer: str, how: str, gave: Tensor, maps: Tensor, numbers: Numbers
+        one: OneClass,
+        name: str,
+        layer: str,
+        how: str,
+        gave: Tensor,
+        maps: Tensor,
+        recorder: MetricRecorder,
     ) -> None:
         assert one.parts is not None
         assert one.effect is not None
         given = importance_of_parts(gave, maps, one.parts, one.effect.shape[1])
         values = causal_agreement(given, one.effect, one.wanted)
-        numbers.add(values, one.index, name, layer, how)
+        recorder.add(values, one.index, name, layer, how)
 
     # --- machine tests -------------------------------------------------------------------------
 
-    def coherence(self, one: OneClass, concepts: Concepts, numbers: Numbers) -> None:
-        """Intruder and forced choice, of concepts and of sub-concepts one layer before."""
+    def coherence(self, one: OneClass, concepts: Concepts, recorder: MetricRecorder) -> None:
+        """Test the coherence of concepts, and of sub-concepts one layer before."""
         seen = [self._embedded(one, concepts, c) for c in range(concepts.k)]
         foreign = [
             torch.cat([g for i, g in enumerate(seen) if i != own]) for own in range(len(seen))
         ]
         answers = intruder(seen, foreign, self.trials, self.seed)
-        self._answers(one, "IntruderAccuracy", "concept", answers, numbers)
+        self._answers(one, "IntruderAccuracy", "concept", answers, recorder)
         if len(one.layers) < 2:
             return
         order = concepts.codes.mean(0).argsort(descending=True, stable=True)[: self.refined]
@@ -314,31 +322,31 @@ class CraftStudy:
                 others.append(foreign[concept])
                 pairs.append((groups[-1], seen[concept]))
         answers = intruder(groups, others, self.trials, self.seed)
-        self._answers(one, "IntruderAccuracy", "sub-concept", answers, numbers)
+        self._answers(one, "IntruderAccuracy", "sub-concept", answers, recorder)
         chosen = forced_choice(pairs, self.trials, self.seed)
-        self._answers(one, "BinaryChoiceRate", "sub-concept", chosen, numbers)
+        self._answers(one, "BinaryChoiceRate", "sub-concept", chosen, recorder)
 
     def _embedded(self, one: OneClass, concepts: Concepts, concept: int) -> Tensor:
         return self.embedding(concepts.top(concept, self.crops).cut(one.fit))
 
     @staticmethod
     def _answers(
-        one: OneClass, metric: str, variant: str, answers: Tensor, numbers: Numbers
+        one: OneClass, metric: str, variant: str, answers: Tensor, recorder: MetricRecorder
     ) -> None:
         units = [one.target * APART + trial for trial in range(len(answers))]
-        numbers.add({metric: answers}, units, "machine", variant)
+        recorder.add({metric: answers}, units, "machine", variant)
 
     # --- checks --------------------------------------------------------------------------------
 
     @staticmethod
-    def derivatives(one: OneClass, concepts: Concepts, numbers: Numbers) -> None:
-        """Errors of the derivative of coefficients, three ways, with NMF concepts."""
+    def derivatives(one: OneClass, concepts: Concepts, recorder: MetricRecorder) -> None:
+        """Record errors of the coefficients' derivative, three ways, with NMF concepts."""
         pooled = concepts.layer.pooled(one.x)
         for name, error in derivative_errors(pooled, concepts.dictionary.atoms).items():
-            numbers.add({"DerivativeError": error}, one.index, name)
+            recorder.add({"DerivativeError": error}, one.index, name)
 
     def sanity(
-        self, model: Classifier, one: OneClass, concepts: Concepts, numbers: Numbers
+        self, model: Classifier, one: OneClass, concepts: Concepts, recorder: MetricRecorder
     ) -> None:
         """Rank correlation of maps and importances with those of randomised weights, bank kept."""
         maps = concepts.maps(one.x).flatten(2)
@@ -352,7 +360,7 @@ class CraftStudy:
             values = {"MapSpearman": alike.nanmean(1)}
             order = spearman(ranks, self.craft.rank(other, one.x, one.target))
             values["ImportanceSpearman"] = order
-            numbers.add(values, one.index, "CRAFT", condition=f"{share:.0%} random")
+            recorder.add(values, one.index, "CRAFT", condition=f"{share:.0%} random")
 
 
 def _kept(found: Mapping[str, Tensor]) -> dict[str, Tensor]:

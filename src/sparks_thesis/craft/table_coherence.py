@@ -42,16 +42,14 @@ class CraftCoherence:
         texts = [*self._people(published), *self._machine(pd.DataFrame(numbers))]
         trials = ", ".join(f"{n['n']:,} {n['metric']} ({n['of']}, {n['dataset']})" for n in numbers)
         caption = (
-            "Are concepts coherent? Intruder: five crops, four of one concept and one of another; "
-            "chance is 20 %. Choice: does a crop of a sub-concept go with other crops of it, or "
-            "with "
-            "those of the whole concept; chance is 50 %. People: published in the draft of the "
-            "paper "
-            "(ImageNette, ResNet50V2; the groups are inferred from its text), not measured here. "
-            "Machine: no person was asked; the answer is the nearest in histograms of colours and "
-            "edge directions, an embedding that knows nothing of the model. Its level is not "
-            "comparable with people's, only the difference between concepts and sub-concepts is. "
-            f"Trials: {trials}; Wilson intervals."
+            "Coherence of concepts. Intruder: accuracy in finding the one of five crops that "
+            "belongs to another concept (chance: 20 %). Choice: rate at which a crop of a "
+            "sub-concept is assigned to the sub-concept instead of the whole concept (chance: 50 "
+            "%). People: published in the draft of the paper (ImageNette, ResNet50V2; the groups "
+            "are inferred from its text), not measured here. Machine: a simulated observer that "
+            "compares histograms of colours and edge directions, independent of the model. Its "
+            "accuracy is not comparable with people's; only the difference between concepts and "
+            f"sub-concepts is. Trials: {trials}; Wilson intervals."
         )
         return Table(pd.DataFrame(numbers), pd.DataFrame(texts), caption)
 

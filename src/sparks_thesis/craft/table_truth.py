@@ -83,22 +83,22 @@ class CraftTruth:
         images = scores[scores["metric"] == "CausalSpearman"]["image"].nunique()
         effect = scores[scores["metric"] == "DiagnosticEffect"]["value"].mean()
         return (
-            "Concepts against truth, on scenes whose parts are known. For each class, each "
+            "Agreement of concepts with the true parts of synthetic scenes. For each class, each "
             "dictionary's concepts are matched one to one with the two parts that decide it "
             f"({parts} pairs of class and part): intersection over union of the part and of the "
             "pixels above the 95th percentile of the concept's map over all images, the share of "
-            "these that lie on the part (purity), and of the part that they cover. “best possible” "
-            "is the part itself at the layer's resolution. Crops: of the concept matched with a "
-            "part by its maps, the share of the ten crops with the largest coefficients in which "
-            "that part is the largest one. “chance”: the maps laid over other images, and all "
-            "crops in place of the ten. Importance (GradientInput, or the "
-            "method "
-            "named) is handed on to the parts a concept's map lies on, and its rank correlation "
-            f"with the causal effect of each part is taken in each of {images} images: the drop of "
-            "the logit when the image is painted anew without the part. Of these effects "
-            f"{effect:.0%} lies on the parts that decide. Neurons: the channels with the largest "
-            "variance; Random: activations drawn at random. Means with "
-            f"{self.bootstrap.level:.0%} bootstrap intervals. No paper has such a table."
+            "these that lie on the part (purity), and of the part that they cover. “best "
+            "possible” is the part itself at the layer's resolution. Crops: of the concept "
+            "matched with a part by its maps, the share of the ten crops with the largest "
+            "coefficients in which that part is the largest one. “chance”: the maps laid over "
+            "other images, and all crops in place of the ten. Importance (GradientInput, or the "
+            "method named) is distributed over the parts under a concept's map and correlated "
+            f"(rank correlation) with the causal effect of each part in each of {images} images; "
+            "the causal effect is the drop of the logit when the image is rendered without the "
+            f"part. Of these effects, {effect:.0%} lies on the parts that decide. Neurons: the "
+            "channels with the largest variance; Random: activations drawn at random. Means with "
+            f"{self.bootstrap.level:.0%} bootstrap intervals. None of the papers reports such a "
+            "table."
         )
 
 

@@ -21,7 +21,7 @@ SLICE = 16
 
 
 class Scored(NamedTuple):
-    """What came of one method.
+    """Result of one method.
 
     Attributes:
         maps: (N, H, W).
@@ -78,7 +78,7 @@ def scored(
 
 
 def ablations(eva: EVA) -> dict[str, EVA]:
-    """EVA on the ball as the paper writes it, not clipped to images; and by samples alone."""
+    """Return EVA on the ball without clipping, as in the paper, and EVA by samples alone."""
     return {
         "EVA (unclipped)": replace(eva, clip=False),
         "EVA (sampled)": replace(eva, layer=None, bound=SAMPLED),
@@ -86,5 +86,5 @@ def ablations(eva: EVA) -> dict[str, EVA]:
 
 
 def by_bound(eva: EVA) -> list[tuple[str, EVA]]:
-    """EVA by each bound of the paper's table 2, every set with forms of its own."""
+    """Return EVA by each bound of the paper's table 2, every set with forms of its own."""
     return [(name, replace(eva, bound=bound, shared=False)) for name, bound in BOUNDS.items()]

@@ -23,7 +23,7 @@ TOLERANCE = 1e-6  # of overlaps that are as good as equal
 
 
 def _balls(table: pd.DataFrame) -> pd.DataFrame:
-    """Sampled, attacked and certified overlap of each image and radius, a row each."""
+    """Return sampled, attacked and certified overlap, one row for each image and radius."""
     rows = table[table["metric"].str.endswith("Overlap") & table["condition"].str.match("epsilon")]
     keys = ["dataset", "model", "seed", "image", "condition"]
     return rows.pivot_table(index=keys, columns="metric", values="value").reset_index()
@@ -93,7 +93,7 @@ class Ranks:
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Compare with the rival that holds the place, on the same images."""
         rows = table[table["model"].isin(list(self.models)) & (table["condition"] == "")]
-        outcomes, told, gains = [], [], []
+        outcomes, details, gains = [], [], []
         for (dataset, model), group in rows.groupby(["dataset", "model"]):
             for method, metrics in self.ranks.items():
                 for metric, place in metrics.items():
@@ -109,7 +109,7 @@ class Ranks:
                     reached = 1 + int((wide[rivals].mean() > wide[method].mean()).sum())
                     outcomes.append(above(gain, 0.0))
                     gains.append(gain)
-                    told.append(
+                    details.append(
                         f"{method} is number {reached} of {len(rivals) + 1} in {metric} ({model} "
                         "on "
                         f"{dataset}; {shown(gain, sign='+')} against "
@@ -118,7 +118,7 @@ class Ranks:
         if not outcomes:
             return not_run("none of its networks was run with these methods")
         worst = min(gains, key=lambda interval: interval.mean)
-        return judged(outcomes, worst, "; ".join(told), gains)
+        return judged(outcomes, worst, "; ".join(details), gains)
 
 
 @dataclass(frozen=True)
@@ -185,8 +185,8 @@ class Faster:
         if not any(enough):
             outcome = Outcome.CONTRADICTED
         low, high = float(ratios.min()), float(ratios.max())
-        told = f"operations of Greedy-AS over EVA's, {each} (seconds: tab-eva)"
-        return Verdict(outcome, float(ratios.median()), low, high, told)
+        details = f"operations of Greedy-AS over EVA's, {each} (seconds: tab-eva)"
+        return Verdict(outcome, float(ratios.median()), low, high, details)
 
 
 @dataclass(frozen=True)
@@ -240,10 +240,10 @@ class TargetedSign:
             for side in ("Add", "Remove")
         }
         worst = min(gains.values(), key=lambda gain: gain.mean)
-        told = "; ".join(
+        details = "; ".join(
             f"{side.lower()}: {wide[f'Gain{side}'].mean():+.2f}, random "
             f"{wide[f'Gain{side}Random'].mean():+.2f}, difference [{g.low:+.2f}, {g.high:+.2f}]"
             for side, g in gains.items()
         )
         outcomes = [above(gain, 0.0) for gain in gains.values()]
-        return judged(outcomes, worst, f"change of the margin, {told}", gains.values())
+        return judged(outcomes, worst, f"change of the margin, {details}", gains.values())

@@ -38,10 +38,9 @@ class EVAGallery:
                 if (name := f"maps/{m}") in study.arrays
             ]
         drawing = self.gallery(few, maps)
-        told = (
+        details = (
             "EVA (first, by verified bounds; on convnet the hybrid, which samples a box at a "
-            "layer and "
-            "verifies from there on) beside the methods of the paper's figure. EVA, Greedy-AS and "
-            "Greedy-AO know no sign. "
+            "layer and verifies from there on) and the methods of the paper's figure. Maps of "
+            "EVA, Greedy-AS and Greedy-AO have no sign. "
         )
-        return replace(drawing, caption=told + drawing.caption)
+        return replace(drawing, caption=details + drawing.caption)

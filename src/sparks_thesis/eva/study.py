@@ -1,4 +1,4 @@
-"""What is asked of EVA besides its maps: certificates, targeted changes, what a ball holds."""
+"""Measurements of EVA besides its maps: certificates, targeted changes, a slice of a ball."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from sparks.attribution.eva import EVA, SAMPLED
+from sparks.engine.inference import device_of, evaluating
 from sparks.engine.outputs import adversarial_margin
-from sparks.engine.running import device_of, evaluating
 from sparks.engine.seeds import generators
 from sparks.metrics.robustness import RobustnessSr
 from sparks.verification.attack import Attack
@@ -27,7 +27,7 @@ BOUNDS = {
 def overlaps(
     eva: EVA, model: nn.Module, x: Tensor, target: Tensor, attack: Attack, samples: int
 ) -> dict[str, Tensor]:
-    """Overlap of each image's ball by sampling, by attack, and its certified bound, (N,) each.
+    """Return the overlap of each ball by sampling, by attack, and its certified bound, (N,) each.
 
     The three must grow in this order.
     """
@@ -40,14 +40,14 @@ def overlaps(
 
 
 def _logits(model: nn.Module, x: Tensor) -> Tensor:
-    """Logits of inputs on any device, there."""
+    """Return the logits of inputs on any device, there."""
     logits: Tensor = model(x.to(device_of(model, x))).to(x.device)
     return logits
 
 
 @torch.no_grad()
 def runner_up(model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
-    """The class with the largest logit but the target's, (N,)."""
+    """Return the class with the largest logit other than the target's, (N,)."""
     with evaluating(model):
         logits = _logits(model, x)
     others: Tensor = logits.scatter(1, target[:, None], -torch.inf)
@@ -57,7 +57,7 @@ def runner_up(model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
 def targeted(
     eva: EVA, model: nn.Module, x: Tensor, target: Tensor, toward: Tensor
 ) -> dict[str, Tensor]:
-    """Maps (N, H, W) of where more ink, and where less, leads to the class `toward` (N,)."""
+    """Return maps (N, H, W) of where more ink, and where less, leads to the class `toward` (N,)."""
     maps = {}
     for side in ("add", "remove"):
         one = [
@@ -80,7 +80,7 @@ def gains(
     draws: int = 20,
     seed: int = 0,
 ) -> dict[str, Tensor]:
-    """How far ink on the best pixels of targeted maps moves the margin, and on random ones.
+    """Return the gain in margin from ink on the top pixels of targeted maps, and on random pixels.
 
     Args:
         maps: from `targeted`.
@@ -102,7 +102,7 @@ def gains(
     random = torch.stack(noise).to(x)
 
     def gain(order: Tensor, sign: float) -> Tensor:
-        """Mean gain (N,) over rankings (N, k, pixels)."""
+        """Return the mean gain (N,) over rankings (N, k, pixels)."""
         chosen = torch.zeros_like(order).scatter_(2, order.topk(many, 2).indices, 1.0)
         move = sign * epsilon * chosen.view(*order.shape[:2], 1, *x.shape[2:])
         moved = (x[:, None] + move).clamp(0, 1).flatten(0, 1)
@@ -129,7 +129,7 @@ def exploration(
     samples: int = 500,
     side: int = 61,
 ) -> dict[str, Tensor]:
-    """What a slice of the ball around one image holds, and what each method sees of it.
+    """Return a slice of the ball around one image, and what each method detects in it.
 
     The slice x + epsilon (a u + b v) is spanned by the signs of the margin's gradient, u, and by
     random signs v; it lies in the ball where |a| + |b| ≤ 1 (and beyond, where signs differ).
@@ -176,7 +176,7 @@ def exploration(
 
 
 def _path(attack: Attack, epsilon: float, model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
-    """Changes (steps, d), in units of epsilon, that a short attack goes through."""
+    """Return perturbations (steps, d), in units of epsilon, along the path of a short attack."""
     now, seen = x.clone(), []
     for _ in range(6):
         seen.append(((now - x) / epsilon).flatten())
@@ -191,23 +191,23 @@ def _path(attack: Attack, epsilon: float, model: nn.Module, x: Tensor, target: T
 
 
 def with_radius(eva: EVA, radius: float) -> EVA:
-    """EVA on a ball of another radius."""
+    """Return EVA on a ball of another radius."""
     return replace(eva, epsilon=radius)
 
 
 def with_steps(metric: RobustnessSr, steps: int) -> RobustnessSr:
-    """Robustness-Sr by an attack of so many steps."""
+    """Return Robustness-Sr by an attack of so many steps."""
     return replace(metric, attack=replace(metric.attack, steps=steps))
 
 
 def smallest(eva: EVA, model: nn.Module, x: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """Smallest value of EVA over the cells of each image, "SmallestEVA" (N,)."""
+    """Return the smallest value of EVA over the cells of each image, "SmallestEVA" (N,)."""
     found = eva.overlaps(model, x, target)
     return {"SmallestEVA": (found[:, :1] - found[:, 1:]).amin(1)}
 
 
 def tightness(eva: EVA, model: nn.Module, x: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """Certified overlap of the whole ball, (N,): lower is tighter.
+    """Return the certified overlap of the whole ball, (N,): lower is tighter.
 
     "Tightness" is the paper's, from bounds of each logit; "TightnessMargin" bounds the difference
     of two logits as one number.

@@ -64,7 +64,7 @@ class Benchmark:
     def _row(
         self, rows: pd.DataFrame, time: float, other: str, method: str, theirs: Published
     ) -> tuple[list[dict[str, object]], dict[str, str]]:
-        """Numbers of one method, and how they are shown."""
+        """Return numbers of one method, and how they are shown."""
         numbers: list[dict[str, object]] = []
         text = {}
         for metric, (up, digits) in METRICS.items():
@@ -101,38 +101,39 @@ class Benchmark:
             f"Deletion, Insertion, MuFidelity and Robustness-Sr, mean over images ({counts}) with "
             f"{self.bootstrap.level:.0%} bootstrap intervals, and time per explanation. Removed "
             "pixels become uniform noise (the random baseline of Hsieh et al. 2021). The columns "
-            "“paper” are table 1 of fel2023eva, on other data and networks (digits with mlp beside "
-            "MNIST, with convnet_small beside CIFAR-10 as is chimera, convnet beside ImageNet): "
-            "its order can be compared, its values cannot. Kendall's τ of the two orders: "
-            f"{'; '.join(taus) or 'none'}. EVA has the paper's radius and keeps inputs in [0, 1]; "
-            "“unclipped” is the ball as the paper writes it, “sampled” looks at random inputs of "
-            "it instead of bounds. On convnet EVA is the hybrid and proves nothing. Time is "
-            "measured here and differs from run to run; Greedy-AS's settings are ours, cheaper "
-            f"than the paper's. {_stronger(scores)}"
+            "“paper” are table 1 of fel2023eva, on other data and networks (digits with mlp "
+            "beside MNIST, with convnet_small beside CIFAR-10 as is chimera, convnet beside "
+            "ImageNet): its order can be compared, its values cannot. Kendall's τ of the two "
+            f"orders: {'; '.join(taus) or 'none'}. EVA has the paper's radius and keeps inputs in "
+            "[0, 1]; “unclipped” is the ball as the paper writes it, “sampled” looks at random "
+            "inputs of it instead of bounds. On convnet, EVA is the hybrid variant, which gives "
+            "no guarantee. Time is measured here and differs from run to run; Greedy-AS's "
+            f"settings are ours, cheaper than the paper's. {_stronger(scores)}"
         )
 
 
 def _stronger(scores: pd.DataFrame) -> str:
     """Tell whether an attack with more steps orders the methods by Robustness-Sr as ours does."""
     rows = scores[scores["metric"] == "Robustness-Sr"]
-    told = []
+    details = []
     for (dataset, model), group in rows.groupby(["dataset", "model"], sort=False):
         wide = group.pivot_table(index=["image", "method"], columns="condition", values="value")
         for condition in (name for name in map(str, wide) if name.startswith("attack")):
             means = wide[["", condition]].dropna().groupby("method").mean()
             tau = kendall_tau(means[""], means[condition])
             largest = float((means[""] - means[condition]).abs().max())
-            told.append(f"{condition} on {dataset} with {model}: τ {tau:+.2f}, {largest:.3f}")
-    if not told:
+            details.append(f"{condition} on {dataset} with {model}: τ {tau:+.2f}, {largest:.3f}")
+    if not details:
         return ""
     return (
-        "Is the attack of Robustness-Sr strong enough? Order of methods, and largest change of a "
-        f"mean, beside more steps on the same images: {'; '.join(told)}."
+        "Check of the attack in Robustness-Sr: rank correlation of the methods' order, and "
+        "largest change of a mean, with more attack steps on the same images: "
+        f"{'; '.join(details)}."
     )
 
 
 def _seconds(row: Mapping[str, object] | None) -> float:
-    """Published seconds of one explanation: the paper gives totals ("500 explanations")."""
+    """Return published seconds an explanation: the paper gives totals ("500 explanations")."""
     if row is None:
         return float("nan")
     count = float(str(row["condition"]).split()[0])
@@ -184,10 +185,8 @@ class ByBound:
             "overlap of the ball, bounds of each logit as in the paper; “TightnessMargin”: the "
             "difference of two logits bounded as one number) and the four metrics, mean over "
             f"{rows['image'].nunique()} images with {self.bootstrap.level:.0%} bootstrap "
-            "intervals. "
-            "Columns “paper”: table 2 of fel2023eva (MNIST, dense network, radius 0.5 in units "
-            "that "
-            "are not told). There Forward is tighter than IBP and yet slightly worse on all "
+            "intervals. Columns “paper”: table 2 of fel2023eva (MNIST, dense network, radius 0.5 "
+            "in unstated units). There Forward is tighter than IBP and yet slightly worse on all "
             "metrics."
         )
         return Table(pd.DataFrame(numbers), pd.DataFrame(texts), caption)

@@ -32,22 +32,22 @@ class ImprovesBoth:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on accuracies (unbiased test images) and alignments."""
-        gains, told = [], []
+        gains, details = [], []
         for name, rows in _architectures(table):
             best = _best_weight(rows)
             for what, asked in (("alignment", ALIGNMENT), ("accuracy", ACCURACY)):
                 wide = _seeds(rows, *asked)
                 gains.append(self.bootstrap.difference(wide[best], wide[0.0]))
-                told.append(f"{name}, λ = {best:g}, {what} {_points(gains[-1])}")
+                details.append(f"{name}, λ = {best:g}, {what} {_points(gains[-1])}")
         if not gains:
             return not_run("no network was trained both with and without human maps")
         note = "simulated people, unbiased test images"
-        return _all_above(gains, f"{'; '.join(told)} ({{}} seeds; {note})")
+        return _all_above(gains, f"{'; '.join(details)} ({{}} seeds; {note})")
 
 
 @dataclass(frozen=True)
 class GainOrder:
-    """harm-gain-order: the architectures in the order of what they gain in alignment.
+    """harm-gain-order: the architectures ordered by their gain in alignment.
 
     Attributes:
         order: our architectures, the largest gain first.
@@ -73,8 +73,8 @@ class GainOrder:
             self.bootstrap.mean((gains[more] - gains[less]).dropna())
             for more, less in pairwise(known)
         ]
-        told = ", ".join(f"{name} {100 * gains[name].mean():+.1f}" for name in known)
-        return _all_above(steps, f"gains in alignment, points: {told} (simulated people)")
+        details = ", ".join(f"{name} {100 * gains[name].mean():+.1f}" for name in known)
+        return _all_above(steps, f"gains in alignment, points: {details} (simulated people)")
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class HowCurves:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on "RevealedAccuracy"; the condition is the share shown."""
-        gains, told = [], []
+        gains, details = [], []
         for name, rows in _architectures(table):
             best = _best_weight(rows)
             curves = rows[rows["metric"] == "RevealedAccuracy"]
@@ -104,12 +104,12 @@ class HowCurves:
             squares = curves.assign(value=(1 - curves["value"]) ** 2)
             far = squares.pivot_table(index="seed", columns="weight", values="value") ** 0.5
             gains.append(self.bootstrap.difference(far[0.0], far[best]))
-            told.append(
+            details.append(
                 f"{name}: distance {far[0.0].mean():.3f}, with λ = {best:g} {far[best].mean():.3f}"
             )
         if not gains:
             return not_run("accuracy on revealed human features was not measured with and without")
-        return _all_above(gains, f"{'; '.join(told)} ({{}} seeds; ideal observer)")
+        return _all_above(gains, f"{'; '.join(details)} ({{}} seeds; ideal observer)")
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,8 @@ class Tradeoff:
                 "correlation needs"
             )
         found = self.bootstrap.rank_correlation(*pairs.T)
-        told = f"rank correlation {found.mean:+.2f} over {len(pairs)} networks"
-        return judged([above(-found, 0.0)], found, told)
+        details = f"rank correlation {found.mean:+.2f} over {len(pairs)} networks"
+        return judged([above(-found, 0.0)], found, details)
 
 
 @dataclass(frozen=True)
@@ -168,11 +168,11 @@ class OutsideHull:
         outside = (points[harmonized] @ facets[:, :2].T + facets[:, 2]).max(1)
         nearest = float(outside.min())
         found = Interval(nearest, nearest - self.error, nearest + self.error, len(outside))
-        told = (
+        details = (
             f"{int((outside > 0).sum())} of {len(outside)} harmonized models lie outside the hull "
             f"of the {int((~harmonized).sum())} others, the nearest by {nearest:.1f} points"
         )
-        return judged([above(found, 0.0)], found, told)
+        return judged([above(found, 0.0)], found, details)
 
 
 @dataclass(frozen=True)
@@ -204,14 +204,16 @@ class LipschitzAligned:
         best = wide[others].max(axis=1)
         ahead = {name: self.bootstrap.difference(wide[name], best) for name in ours}
         least = min(ahead.values(), key=lambda interval: interval.mean)
-        told = ", ".join(f"{name} {100 * wide[name].mean():.1f} %" for name in [*ours, *others])
-        return judged([above(i, 0.0) for i in ahead.values()], least, f"{told} ({len(wide)} seeds)")
+        details = ", ".join(f"{name} {100 * wide[name].mean():.1f} %" for name in [*ours, *others])
+        return judged(
+            [above(i, 0.0) for i in ahead.values()], least, f"{details} ({len(wide)} seeds)"
+        )
 
 
-def _all_above(gains: Sequence[Interval], told: str) -> Verdict:
-    """Judge "every gain is above 0" by the smallest, whose number of seeds `{}` in `told` is."""
+def _all_above(gains: Sequence[Interval], details: str) -> Verdict:
+    """Judge "every gain is above 0" by the smallest; `text` gets its number of seeds at `{}`."""
     smallest = min(gains, key=lambda gain: gain.mean)
-    return judged([above(gain, 0.0) for gain in gains], smallest, told.format(smallest.n))
+    return judged([above(gain, 0.0) for gain in gains], smallest, details.format(smallest.n))
 
 
 def _of_networks(table: pd.DataFrame) -> pd.DataFrame:
@@ -222,7 +224,7 @@ def _of_networks(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _architectures(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The numbers of each architecture that has a baseline and a harmonized network."""
+    """Return the rows of each architecture that has a baseline and a harmonized network."""
     found = []
     for name, rows in _of_networks(table).groupby("architecture"):
         weights = _seeds(rows, *ALIGNMENT).columns
@@ -232,7 +234,7 @@ def _architectures(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _best_weight(rows: pd.DataFrame) -> float:
-    """The λ > 0 of the highest mean alignment."""
+    """Return the λ > 0 of the highest mean alignment."""
     wide = _seeds(rows, *ALIGNMENT)
     weights = [weight for weight in map(float, wide.columns) if weight > 0]
     return max(weights, key=lambda weight: float(wide[weight].mean()))
@@ -245,5 +247,5 @@ def _seeds(rows: pd.DataFrame, metric: str, condition: str) -> pd.DataFrame:
 
 
 def _points(gain: Interval) -> str:
-    told = "one seed" if gain.n == 1 else f"[{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
-    return f"{100 * gain.mean:+.1f} points {told}"
+    details = "one seed" if gain.n == 1 else f"[{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+    return f"{100 * gain.mean:+.1f} points {details}"

@@ -185,7 +185,7 @@ def _arrow(axis: Axes, start: NDArray[Any], end: NDArray[Any], colour: str) -> N
 
 
 def _pairs(rows: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy and alignment of each published model, by (model, condition)."""
+    """Return the accuracy and alignment of each published model, by (model, condition)."""
     rows = rows[rows["metric"].isin(["Accuracy", "Alignment"])].fillna({"condition": ""})
     wide = rows.pivot_table(
         index=["model", "condition"], columns="metric", values="value", aggfunc="first"

@@ -25,7 +25,7 @@ COLUMNS: Mapping[str, tuple[str, str, float, int]] = {
 
 
 def of_networks(scores: pd.DataFrame) -> pd.DataFrame:
-    """One number a network: means over images, with "Alignment", Spearman over the human ceiling.
+    """Return means over images of each network, and "Alignment", Spearman over the human ceiling.
 
     Returns:
         columns dataset, model, architecture, weight (λ), seed, metric, condition, value.
@@ -104,17 +104,17 @@ class Harmonized:
         images = scores[scores["metric"] == "Spearman"]["image"].nunique()
         return (
             "Networks trained with the harmonizer's loss (weight λ) and their baselines of the "
-            "same recipe (λ = 0), on chimera with a background that gives nine of ten training "
-            "images away. Unbiased test images stand on any background. Alignment: Spearman's "
-            "correlation of the gradient of the true logit (largest absolute value over channels; "
-            "abs-mean: |mean|; signed: mean, which is what training makes alike) with the human "
-            "map, over the human ceiling; Dice and IoU of the top "
-            f"10 % of both maps; {images} unbiased images. The people are simulated: their clicks "
-            "are drawn around the parts that decide. The ceiling is the correlation of two halves "
-            "of them. Mean over seeds, in brackets its "
-            f"{self.bootstrap.level:.0%} bootstrap interval over seeds; in parentheses the gain "
-            "over the baseline of the same seed. fel2022harmonization (ImageNet, ClickMe) reports "
-            "gains of 12 to 43 points of alignment, and 0.1 to 2.3 of accuracy."
+            "same recipe (λ = 0), on chimera, where the background reveals the class of nine in "
+            "ten training images. Unbiased test images stand on any background. Alignment: "
+            "Spearman's correlation of the gradient of the true logit (largest absolute value "
+            "over channels; abs-mean: |mean|; signed: mean, which is what training makes alike) "
+            "with the human map, over the human ceiling; Dice and IoU of the top 10 % of both "
+            f"maps; {images} unbiased images. The people are simulated: their clicks are drawn "
+            "around the parts that decide. The ceiling is the correlation of two halves of them. "
+            f"Mean over seeds, in brackets its {self.bootstrap.level:.0%} bootstrap interval over "
+            "seeds; in parentheses the gain over the baseline of the same seed. "
+            "fel2022harmonization (ImageNet, ClickMe) reports gains of 12 to 43 points of "
+            "alignment, and 0.1 to 2.3 of accuracy."
         )
 
 

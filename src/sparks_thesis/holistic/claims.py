@@ -33,7 +33,7 @@ class SameAtLastLayer:
             return not_run(f"{', '.join(self.methods)} were not all run on concepts")
         worst = {str(name): float(g["value"].max()) for name, g in rows.groupby("method")}
         largest = max(worst.values())
-        told = "; ".join(f"{name} {value:.1e}" for name, value in worst.items())
+        details = "; ".join(f"{name} {value:.1e}" for name, value in worst.items())
         same = largest < self.exact
         return Verdict(
             Outcome.REPLICATED if same else Outcome.CONTRADICTED,
@@ -41,7 +41,7 @@ class SameAtLastLayer:
             0.0,
             largest,
             f"largest distance from u γ over {rows['image'].nunique()} images, in units of the "
-            f"largest contribution: {told}",
+            f"largest contribution: {details}",
         )
 
 
@@ -108,8 +108,8 @@ class SignBlindSuboptimal:
         if not shortfalls:
             return not_run("no concepts were ranked at the last layer")
         least = min(shortfalls.values(), key=lambda short: short.mean)
-        told = "; ".join(f"{name} {short.mean:.2f}" for name, short in shortfalls.items())
-        text = f"shortfall in standard deviations of the optimum: {told}"
+        details = "; ".join(f"{name} {short.mean:.2f}" for name, short in shortfalls.items())
+        text = f"shortfall in standard deviations of the optimum: {details}"
         return judged(outcomes, least, text, shortfalls.values())
 
 
@@ -134,7 +134,7 @@ def _at_last(table: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, pd.DataFra
 
 
 def _shortfall(wide: pd.DataFrame, metric: str, method: str, bootstrap: Bootstrap) -> Interval:
-    """How far a method is from the optimum, in standard deviations of the optimum over images."""
+    """Return a method's distance from the optimum, in standard deviations over images."""
     best = wide[OPTIMUM]
     spread = float(best.std(ddof=0)) if metric != "C-MuFidelity" else 1.0
     size = spread if spread > 0 else 1.0  # a single image has no spread
@@ -175,11 +175,11 @@ class LastLayerMostFaithful:
         if not gains:
             return not_run("concepts were ranked at one layer only")
         worst = min(gains.values(), key=lambda gain: gain.mean)
-        told = "; ".join(f"{name}: {shown(gain, 2)}" for name, gain in gains.items())
+        details = "; ".join(f"{name}: {shown(gain, 2)}" for name, gain in gains.items())
         return judged(
             [above(gain, 0.0) for gain in gains.values()],
             worst,
-            f"gain of C-MuFidelity, mean of methods, {told}; spread of methods, "
+            f"gain of C-MuFidelity, mean of methods, {details}; spread of methods, "
             + "; ".join(spreads),
             gains.values(),
         )
@@ -227,8 +227,8 @@ class ExtractionTradeoff:
         if not gains:
             return not_run("PCA, NMF and K-Means were not all fitted")
         worst = min(gains.values(), key=lambda gain: gain.mean)
-        told = "; ".join(f"{name}: {shown(gain, 3)}" for name, gain in gains.items())
-        return judged([above(gain, 0.0) for gain in gains.values()], worst, told)
+        details = "; ".join(f"{name}: {shown(gain, 3)}" for name, gain in gains.items())
+        return judged([above(gain, 0.0) for gain in gains.values()], worst, details)
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,7 @@ class PrevalenceReliability:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on rows "Prevalence" and "Reliability" of concepts that dominate."""
-        found, told = [], []
+        found, details = [], []
         for where, group in runs(table[table["variant"] == "strategies"]):
             wide = group.pivot_table(
                 index=["seed", "condition", "image"], columns="metric", values="value", dropna=False
@@ -258,7 +258,7 @@ class PrevalenceReliability:
             pairs = seen[["Prevalence", "Reliability"]].to_numpy()
             found.append(self.bootstrap.rank_correlation(*pairs.T))
             often = seen[seen["Prevalence"] >= seen["Prevalence"].quantile(0.75)]
-            told.append(
+            details.append(
                 f"{where}: rank correlation of prevalence and reliability {shown(found[-1], 2)} "
                 f"over {len(pairs)} concepts; least reliable of the most prevalent quarter "
                 f"{often['Reliability'].min():.2f}"
@@ -267,4 +267,4 @@ class PrevalenceReliability:
             return not_run("the models make too few mistakes: reliability is 1 almost everywhere")
         highest = max(found, key=lambda interval: interval.mean)
         outcomes = [above(-interval, -self.threshold) for interval in found]
-        return judged(outcomes, highest, "; ".join(told))
+        return judged(outcomes, highest, "; ".join(details))

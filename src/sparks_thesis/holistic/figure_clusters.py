@@ -48,14 +48,12 @@ class Clusters:
         every = [int(counts.get(name, 0)) for name in dict.fromkeys(strategies["condition"])]
         caption = (
             f"Strategies of {model} on {dataset}: each point is a test image of the class, placed "
-            "by "
-            "t-SNE of the contributions of its concepts to the logit (NMF, last layer), coloured "
-            "by "
-            "the concept that contributes most and named with the share of images it dominates; a "
-            "cross is an image that is classified wrong. Concepts that dominate at least 10 "
-            "images: "
-            f"{min(every)} to {max(every)} a class, {sum(every) / len(every):.1f} on average. "
-            "On ImageNet the paper's demonstration counts 1 to 6, most often 2."
+            "by t-SNE of the contributions of its concepts to the logit (NMF, last layer), "
+            "coloured by the concept with the largest contribution, whose legend gives the share "
+            "of images that it dominates; crosses are misclassified images. Concepts that "
+            f"dominate at least 10 images: {min(every)} to {max(every)} a class, "
+            f"{sum(every) / len(every):.1f} on average. On ImageNet the paper's demonstration "
+            "counts 1 to 6, most often 2."
         )
         return Drawing(figure, caption)
 

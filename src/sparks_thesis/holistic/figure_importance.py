@@ -75,7 +75,7 @@ class ImportanceLayers:
     def _gaps(
         self, table: pd.DataFrame, metric: str, order: list[str]
     ) -> list[tuple[float, float, float]]:
-        """Mean and interval of each method: of C-MuFidelity, or of the gap to the best method."""
+        """Return each method's mean and interval of C-MuFidelity, or of the gap to the best."""
         found = []
         best = None
         if metric != "C-MuFidelity":
@@ -98,20 +98,18 @@ class ImportanceLayers:
     ) -> str:
         gap = scores[(scores["metric"] == "LogitGap") & (scores["dataset"] == dataset)]
         lost = gap.groupby("variant")["value"].mean()
-        told = ", ".join(f"{lost[layer]:.2f} at {layer}" for layer in layers if layer in lost)
+        details = ", ".join(f"{lost[layer]:.2f} at {layer}" for layer in layers if layer in lost)
         by_layer = means.xs("C-MuFidelity")
         spread = dict(zip(by_layer.index, np.nanstd(by_layer.to_numpy(), axis=1), strict=True))
         wide = ", ".join(f"{spread[layer]:.2f} at {layer}" for layer in layers)
         return (
             f"Faithfulness of every attribution method on concepts (NMF) of {model} on {dataset}, "
-            "by "
-            f"layer, mean over {gap['image'].nunique()} images with 95% bootstrap intervals. "
-            "C-Deletion and C-Insertion: area of the logit as concepts are set to zero or put in, "
-            "as "
-            "its gap to the best method at that layer (0: the best), since each layer's "
-            "reconstruction has its own logits. C-MuFidelity: correlation of summed importance and "
-            f"drop of the logit. Mean error of the logit by reconstruction: {told}. Spread of "
-            f"C-MuFidelity over methods (standard deviation): {wide}. GuidedBackprop and DeconvNet "
-            "need a ReLU after the layer. The paper shows the four blocks of ResNet50; its numbers "
-            "are unavailable."
+            f"by layer, mean over {gap['image'].nunique()} images with 95% bootstrap intervals. "
+            "C-Deletion and C-Insertion: area under the logit as concepts are set to zero or "
+            "added, as the gap to the best method at that layer (0: the best), because each "
+            "layer's reconstruction has its own logits. C-MuFidelity: correlation of summed "
+            "importance and drop of the logit. Mean error of the logit by reconstruction: "
+            f"{details}. Spread of C-MuFidelity over methods (standard deviation): {wide}. "
+            "GuidedBackprop and DeconvNet need a ReLU after the layer. The paper shows the four "
+            "blocks of ResNet50; its numbers are unavailable."
         )

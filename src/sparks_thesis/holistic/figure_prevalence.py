@@ -23,7 +23,7 @@ class Prevalence:
         if rows.empty:
             raise SparksError("fig-prevalence needs classes with images")
         runs = list(rows.groupby(["dataset", "model"]))
-        told = []
+        details = []
         with style():
             from matplotlib.figure import Figure
 
@@ -48,20 +48,20 @@ class Prevalence:
                 pair[1].plot([0, end], [0, end], color="k", lw=0.6)
                 pair[1].set(xlabel="prevalence", ylabel="global importance")
                 wrong = (seen["Reliability"] < 1).mean()
-                told.append(f"{wrong:.0%} of them below 1 for {model} on {dataset}")
+                details.append(f"{wrong:.0%} of them below 1 for {model} on {dataset}")
         caption = (
-            "Concepts of all classes. Left, those that dominate an image at least: prevalence, the "
-            "share of the class's test images that a concept dominates, and reliability, the "
-            f"accuracy on these with Wilson's 95% interval ({'; '.join(told)}). Right: prevalence "
-            "and global importance, the mean share in the positive contributions; line: equal. "
-            "Where a model makes no mistake, reliability is 1 for every concept and says nothing. "
-            "The paper shows such a figure for espresso."
+            "Concepts of all classes. Left, those that dominate an image at least: prevalence, "
+            "the share of the class's test images that a concept dominates, and reliability, the "
+            f"accuracy on these with Wilson's 95% interval ({'; '.join(details)}). Right: "
+            "prevalence and global importance, the mean share in the positive contributions; "
+            "line: equal. If a model makes no mistake, reliability is 1 for every concept and "
+            "uninformative. The paper shows such a figure for espresso."
         )
         return Drawing(figure, caption)
 
 
 def _ends(concepts: pd.DataFrame) -> Any:
-    """How far the interval of each reliability goes down and up, (2, concepts)."""
+    """Return the lengths of each reliability's error bar downwards and upwards, (2, concepts)."""
     ends = []
     for reliability, images in zip(concepts["Reliability"], concepts["Dominated"], strict=True):
         right = np.arange(round(images)) < round(reliability * images)

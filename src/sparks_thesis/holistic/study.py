@@ -1,4 +1,4 @@
-"""What the figures, tables and claims of the holistic framework need of a model."""
+"""Measurements of a model behind the figures, tables and claims of the holistic framework."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sparks.attribution.gradient import GradientInput
-from sparks.attribution.rectified import RectifiedBackward
+from sparks.attribution.guided_backprop import RectifiedBackward
 from sparks.checks import whole
 from sparks.concepts.classes import EVERY, Classified, measurable, within
 from sparks.concepts.clusters import Strategies, plane
@@ -31,7 +31,7 @@ from sparks.concepts.metrics import (
     stability,
     stability_by_chance,
 )
-from sparks.concepts.numbers import Numbers
+from sparks.concepts.recorder import MetricRecorder
 from sparks.concepts.steering import most_important, shuffled, steer
 from sparks.concepts.tcav import everywhere, tcav
 from sparks.errors import SparksError
@@ -63,7 +63,7 @@ class Pooled(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class HolisticStudy:
-    """How much of everything.
+    """Settings of the evaluation of the holistic framework.
 
     Attributes:
         dictionary: whose concepts are ranked, drawn and pushed.
@@ -127,11 +127,11 @@ class HolisticStudy:
         train: Classified,
         test: Classified,
         part: slice = EVERY,
-    ) -> Numbers:
+    ) -> MetricRecorder:
         """Measure every class, or a part of them; see `CraftStudy.run`."""
-        numbers = Numbers()
+        recorder = MetricRecorder()
         if part.start == 0:
-            numbers.layers(layers)
+            recorder.layers(layers)
         cut = [Layer(model, name, test.images.batch([0])) for name in layers]
         ranked = cut if self.ranked_layers is None else cut[-self.ranked_layers :]
         known: dict[tuple[str, int], Pooled] = {}  # of this class, and of the next one
@@ -139,21 +139,21 @@ class HolisticStudy:
             last = self._fit(cut[-1], one, known)
             if self.judged is None or place < self.judged:
                 for name, method in self.dictionaries.items():
-                    self.judge(one, name, method, last, numbers, "last")
+                    self.judge(one, name, method, last, recorder, "last")
             if place < self.swept:
-                self.sweep(one, last, numbers)
+                self.sweep(one, last, recorder)
             for layer in ranked:
-                self.importance(one, self._fit(layer, one, known).concepts, numbers)
+                self.importance(one, self._fit(layer, one, known).concepts, recorder)
             if place < self.steered:
                 rival = self._next_class(place, train, test)
                 for layer in cut:
                     other = None if rival is None else self._fit(layer, rival, known).concepts
                     fitted = self._fit(layer, one, known)
-                    self.steering(one, fitted, rival, other, numbers)
-            self.identities(one, last.concepts, numbers)
-            self.clusters(one, last.concepts, test, numbers)
+                    self.steering(one, fitted, rival, other, recorder)
+            self.identities(one, last.concepts, recorder)
+            self.clusters(one, last.concepts, test, recorder)
             known = {key: found for key, found in known.items() if key[1] != one.target}
-        return numbers
+        return recorder
 
     def classes(
         self, train: Classified, test: Classified, part: slice = EVERY
@@ -188,15 +188,15 @@ class HolisticStudy:
         name: str,
         method: Method,
         fitted: Pooled,
-        numbers: Numbers,
+        recorder: MetricRecorder,
         variant: str,
     ) -> None:
-        """All scores of one dictionary, on crops of images that each fold leaves out.
+        """Score one dictionary on crops of images that each fold leaves out.
 
         One that the activations have too few dimensions for has no scores, and a warning says so.
         """
-        a, owner = fitted.activations, fitted.concepts.crops.owner
-        parts = [owner % self.folds == fold for fold in range(self.folds)]
+        a, sample_index = fitted.activations, fitted.concepts.crops.sample_index
+        parts = [sample_index % self.folds == fold for fold in range(self.folds)]
         try:
             learned = [
                 replace(method, seed=method.seed + fold).fit(a[~out])
@@ -216,10 +216,10 @@ class HolisticStudy:
         scores["Stability"], scores["StabilityChance"] = [reached], [chance]
         scores["StabilityAboveChance"] = [above_chance(reached, chance)]
         k = f"{method.concepts} concepts"
-        numbers.add(scores, [one.target], name, variant, k)
+        recorder.add(scores, [one.target], name, variant, k)
 
     def _scores(self, dictionary: Dictionary, seen: Tensor, held: Tensor) -> dict[str, float]:
-        """Scores on activations (m, p) that the dictionary was not fitted on; NaN for none."""
+        """Return scores on held-out activations (m, p); NaN without any."""
         codes = dictionary.encode(held)
         back = dictionary.decode(codes)
         return {
@@ -235,20 +235,20 @@ class HolisticStudy:
             "Converged": float(dictionary.fit.converged),
         }
 
-    def sweep(self, one: ClassData, fitted: Pooled, numbers: Numbers) -> None:
-        """The same against the number of concepts."""
+    def sweep(self, one: ClassData, fitted: Pooled, recorder: MetricRecorder) -> None:
+        """Score every dictionary at each number of concepts in `sizes`."""
         for size in self.sizes:
             for name, method in self.dictionaries.items():
                 active = getattr(method, "active", None)
                 more = {} if active is None else {"active": min(active, size)}
                 self.judge(
-                    one, name, replace(method, concepts=size, **more), fitted, numbers, "sweep"
+                    one, name, replace(method, concepts=size, **more), fitted, recorder, "sweep"
                 )
 
     # --- importance ----------------------------------------------------------------------------
 
-    def importance(self, one: ClassData, concepts: Concepts, numbers: Numbers) -> None:
-        """C-Deletion, C-Insertion and C-MuFidelity of every method at one layer."""
+    def importance(self, one: ClassData, concepts: Concepts, recorder: MetricRecorder) -> None:
+        """Score every method at one layer by C-Deletion, C-Insertion and C-MuFidelity."""
         u, head = concepts.coefficients(one.x), concepts.head
         target = torch.full((len(u),), one.target, dtype=torch.int64)
         explained = {
@@ -261,7 +261,7 @@ class HolisticStudy:
         explained["optimum at the last layer"] = exact
         logits = predict(head, u, device=concepts.layer.device)
         kept = logits[:, one.target] - one_logit(concepts, one)
-        numbers.add({"LogitGap": kept.abs()}, one.index, "NMF", layer.name)
+        recorder.add({"LogitGap": kept.abs()}, one.index, "NMF", layer.name)
         for label, maps in explained.items():
             values, scored = {}, Explanation(head, u, target, maps)
             for name, kind in (("C-Deletion", Deletion), ("C-Insertion", Insertion)):
@@ -269,10 +269,10 @@ class HolisticStudy:
                 values[name] = next(iter(metric(scored).values()))
             fidelity = self.mufidelity(scored)
             values["C-MuFidelity"] = next(iter(fidelity.values()))
-            numbers.add(values, one.index, label, layer.name)
+            recorder.add(values, one.index, label, layer.name)
 
     def methods_for(self, head: torch.nn.Module, u: Tensor) -> dict[str, AttributionMethod]:
-        """The methods that can explain it: some need a ReLU, and none follows the last layer."""
+        """Return the methods that can explain `head`: some need a ReLU, which it may lack."""
 
         def refused(method: RectifiedBackward) -> bool:
             try:
@@ -287,8 +287,8 @@ class HolisticStudy:
             if not (isinstance(method, RectifiedBackward) and refused(method))
         }
 
-    def identities(self, one: ClassData, concepts: Concepts, numbers: Numbers) -> None:
-        """How far each method is from the contributions u_i γ_i at the last layer."""
+    def identities(self, one: ClassData, concepts: Concepts, recorder: MetricRecorder) -> None:
+        """Measure the distance of each method from the contributions u_i γ_i at the last layer."""
         u, head = concepts.coefficients(one.x), concepts.head
         target = torch.full((len(u),), one.target, dtype=torch.int64)
 
@@ -309,14 +309,14 @@ class HolisticStudy:
                 "IdentityError": (found - contribution).abs().amax(1) / size,
                 "IdentitySpearman": spearman(found, contribution),
             }
-            numbers.add(values, one.index, label, concepts.layer.name)
+            recorder.add(values, one.index, label, concepts.layer.name)
 
     # --- strategies and steering ---------------------------------------------------------------
 
     def clusters(
-        self, one: ClassData, concepts: Concepts, test: Classified, numbers: Numbers
+        self, one: ClassData, concepts: Concepts, test: Classified, recorder: MetricRecorder
     ) -> None:
-        """Which concept decides each test image of the class, and whether it is recognised."""
+        """Record which concept decides each test image of the class, and its correctness."""
         index = (test.images.labels == one.target).nonzero()[:, 0][: self.cluster_images]
         u = concepts.coefficients(test.images.batch(index))
         target = torch.full((len(u),), one.target, dtype=torch.int64)
@@ -330,14 +330,14 @@ class HolisticStudy:
             "Correct": found.correct.float(),
         }
         name = test.images.classes[one.target]
-        numbers.add(each, index, "NMF", "clusters", name)
+        recorder.add(each, index, "NMF", "clusters", name)
         of_concepts = {
             "Prevalence": found.prevalence,
             "Reliability": found.reliability,
             "GlobalImportance": found.importance,
             "Dominated": found.counts.float(),
         }
-        numbers.add(of_concepts, range(concepts.k), "NMF", "strategies", name)
+        recorder.add(of_concepts, range(concepts.k), "NMF", "strategies", name)
 
     def steering(
         self,
@@ -345,7 +345,7 @@ class HolisticStudy:
         fitted: Pooled,
         rival: ClassData | None,
         other: Concepts | None,
-        numbers: Numbers,
+        recorder: MetricRecorder,
     ) -> None:
         """Push along the class's first concept, and along two controls that are atoms as well.
 
@@ -370,10 +370,10 @@ class HolisticStudy:
             )
             for t, values in zip(self.steps, every, strict=True):
                 named = {f"Steering{key}": value for key, value in values.items()}
-                numbers.add(named, one.index, name, layer.name, f"t = {t:g}")
+                recorder.add(named, one.index, name, layer.name, f"t = {t:g}")
 
     def _next_class(self, place: int, train: Classified, test: Classified) -> ClassData | None:
-        """The class measured after this one, or the first after the last; None without another."""
+        """Return the next class measured, the first one after the last; None without another."""
         found = measurable(train, test, (self.fit_images, self.images), (2 * self.folds, 1), EVERY)
         if len(found) < 2:
             return None
@@ -382,10 +382,10 @@ class HolisticStudy:
 
 
 def mean_known(values: Tensor | Sequence[float]) -> float:
-    """Mean of the values that exist; NaN where none does."""
+    """Return the mean of the values that exist; NaN where none does."""
     return float(torch.as_tensor(values).double().nanmean())
 
 
 def one_logit(concepts: Concepts, one: ClassData) -> Tensor:
-    """The model's own logit of the class, (N,)."""
+    """Return the model's own logit of the class, (N,)."""
     return concepts.layer.logits(concepts.layer.activations(one.x))[:, one.target]

@@ -39,7 +39,7 @@ Content = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What is refused.
+    """Thresholds above or below which an answer file is refused.
 
     Attributes:
         fastest_ms: nobody looks and answers in less.
@@ -62,7 +62,7 @@ class Limits:
 
 
 class _Refused(Exception):
-    """Why a file does not count."""
+    """Reason for which an answer file is refused."""
 
 
 def read_answers(
@@ -130,7 +130,7 @@ def answer_files(folder: str | Path) -> list[Path]:
 
 
 def folder_digest(folder: str | Path) -> str:
-    """Digest the files of a folder, their names too: another one, other answers.
+    """Digest the names and contents of a folder's files: the digest changes with the answers.
 
     A file that is too large to count, or cannot be read, is known by its size and time alone.
     """
@@ -234,13 +234,13 @@ def _check_times(content: Content, limits: Limits) -> None:
         taken = end - start
     except (ValueError, TypeError):
         raise _Refused("its times of start and end are no times") from None
-    told = timedelta(0)
+    answering = timedelta(0)
     for name in ("examples", "answers", "checks"):
-        told += timedelta(milliseconds=min(sum(row["ms"] for row in content[name]), 1e12))
+        answering += timedelta(milliseconds=min(sum(row["ms"] for row in content[name]), 1e12))
     if taken < timedelta(0):
         raise _Refused("impossible times: it ends before it starts")
     # Clocks of browsers are rounded.
-    if told > taken + timedelta(seconds=2):
+    if answering > taken + timedelta(seconds=2):
         raise _Refused("impossible times: its answers took longer than the whole")
     if taken > timedelta(minutes=limits.minutes):
         raise _Refused(f"it took longer than {limits.minutes:g} minutes")
@@ -293,6 +293,6 @@ def _table(accepted: Sequence[Content], key: Key, seed: int) -> pd.DataFrame:
 
 
 def _answered(content: Content) -> str:
-    """What was answered and where, and nothing of who and when."""
-    told = [content[name] for name in ("scenario", "condition", "answers", "checks")]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    """Return a digest of the answers and their conditions, free of the participant's identity."""
+    parts = [content[name] for name in ("scenario", "condition", "answers", "checks")]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -18,7 +18,7 @@ QUANTILE = 0.995
 
 
 def shades(maps: Tensor) -> Tensor:
-    """How much each pixel counts, whatever its sign: maps (N, H, W) → uint8, full at a quantile.
+    """Convert maps (N, H, W) to brightness, uint8: the absolute value, full at a quantile.
 
     Raises:
         SparksError: when a map holds NaN or infinite values.

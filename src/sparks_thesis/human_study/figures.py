@@ -89,11 +89,11 @@ class StudyK:
         sizes = sorted({shown["n"].min(), shown["n"].max()})
         groups = " to ".join(str(n) for n in sizes)
         return (
-            "Answers of participants in this study: share of right predictions of the model's "
-            "output after K examples with explanations, over that of the baseline group, which saw "
-            "no explanation (its mean over sessions, as in the paper's Table 1). "
-            f"{groups} people in each condition; 95% bootstrap intervals over people, drawn anew "
-            f"in both groups. Points at one K stand beside each other. {rejected(study)} Above 1, "
-            "explanations help. colin2022utility (its figure 3) found that they do on biased "
-            "Husky-Wolf and on leaves, and on hard ImageNet classes do not."
+            "Answers of participants in this study: accuracy in predicting the model's output "
+            "after K explained examples, divided by that of the baseline group, which saw no "
+            f"explanation (its mean over sessions, as in the paper's Table 1). {groups} people in "
+            "each condition; 95% bootstrap intervals over people, resampled in both groups. "
+            f"Points at the same K are drawn side by side. {rejected(study)} Values above 1 mean "
+            "that explanations help. colin2022utility (its figure 3) found that they help on "
+            "biased Husky-Wolf and on leaves, but not on hard ImageNet classes."
         )

@@ -1,4 +1,4 @@
-"""What the page does not tell: what the model says of every image, and the conditions' labels."""
+"""Answer key of a study: the model's outputs and the conditions' labels, absent from the page."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Key:
     """The key of a study.
 
     Attributes:
-        study: digest of what is shown, the same in every file of answers to it.
-        scenarios: name → what is asked.
+        study: digest of the material shown, the same in every file of answers to it.
+        scenarios: name → its questions.
     """
 
     study: str
@@ -78,8 +78,8 @@ class Key:
             SparksError: when the file is missing or no key.
         """
         try:
-            told = json.loads(Path(path).read_text("utf-8"))
-            if told.pop("format") != FORMAT:
+            content = json.loads(Path(path).read_text("utf-8"))
+            if content.pop("format") != FORMAT:
                 raise ValueError("another format")
             scenarios = {
                 name: Asked(
@@ -87,9 +87,9 @@ class Key:
                     asked["conditions"],
                     {image: Question(**known) for image, known in asked["images"].items()},
                 )
-                for name, asked in told["scenarios"].items()
+                for name, asked in content["scenarios"].items()
             }
-            return Key(told["study"], scenarios)
+            return Key(content["study"], scenarios)
         except FileNotFoundError:
             raise SparksError(
                 f"{path} does not exist: `snakemake study` writes it beside the page; answers can "

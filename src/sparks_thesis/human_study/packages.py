@@ -100,7 +100,7 @@ def fetch(packages: Sequence[Package], folder: str | Path, tarballs: str | None 
 
 
 def _pack(package: Package, packages: Sequence[Package], folder: Path) -> Path:
-    """Let npm fetch one package into an empty folder, where no project tells it anything."""
+    """Download one package with npm in an empty folder, without any project's npm settings."""
     wanted = f"{package.name}@{package.version}"
     way_out = (
         f"on a machine with npm and a network run `npm pack "

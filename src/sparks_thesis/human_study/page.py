@@ -36,7 +36,7 @@ COLUMNS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Wording:
-    """What a study says of itself.
+    """Texts of a study's page, and the time that its buttons wait.
 
     Attributes:
         title: of the page.
@@ -59,7 +59,7 @@ class Wording:
 
     @property
     def pilot(self) -> str:
-        """A warning, where nobody answers for the study."""
+        """Pilot banner, shown while no contact is configured; else empty."""
         named = self.contact is not None and self.contact.strip()
         return "" if named else "Pilot, not for participants: no contact is named (study.wording)."
 
@@ -137,24 +137,24 @@ def _asked(scenario: Scenario) -> Asked:
 
 
 def _shown(folder: Path, place: str, scenario: Scenario) -> dict[str, Any]:
-    """Write the pictures of a scenario, and tell the page of them: nothing of what it asks."""
+    """Write the pictures of a scenario and describe them to the page, without the right answers."""
     (folder / place).mkdir(parents=True)
     tensors = {name: tensor.numpy() for name, tensor in scenario.tensors.items()}
     sessions: list[dict[str, Any]] = [
         {"examples": [], "questions": []} for _ in range(int(tensors["session"].max()))
     ]
     for row, name in enumerate(_names(scenario)):
-        told: dict[str, Any] = {"id": name, "image": f"{place}/{name}.webp"}
-        save_webp(folder / told["image"], tensors["images"][row].transpose(1, 2, 0), QUALITY)
+        entry: dict[str, Any] = {"id": name, "image": f"{place}/{name}.webp"}
+        save_webp(folder / entry["image"], tensors["images"][row].transpose(1, 2, 0), QUALITY)
         example = bool(tensors["example"][row])
         if example:
-            told["says"] = int(tensors["says"][row])
-            told["shown"] = {
+            entry["says"] = int(tensors["says"][row])
+            entry["shown"] = {
                 condition: _explained(folder, f"{place}/{name}-{number}", condition, row, tensors)
                 for number, condition in enumerate(scenario.conditions)
                 if condition != BASELINE
             }
-        sessions[tensors["session"][row] - 1]["examples" if example else "questions"].append(told)
+        sessions[tensors["session"][row] - 1]["examples" if example else "questions"].append(entry)
     kinds = {BASELINE: "none", CONCEPTS: "concepts"}
     return {
         "classes": list(scenario.classes),

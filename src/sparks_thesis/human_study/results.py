@@ -1,4 +1,4 @@
-"""What the answers of people tell: accuracy, Utility-K, Utility, ANOVA and Tukey's test."""
+"""Results of the human study: accuracy, Utility-K, Utility, ANOVA and Tukey's test."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ def measure(
 
 def _tested(sessions: pd.DataFrame, scenario: str, n: dict[Any, int]) -> Iterator[dict[str, Any]]:
     test = anova(sessions, scenario)
-    told = {"F": test.f, "P": test.p, "Eta2": test.eta2}
-    told |= {"Between": float(test.between), "Within": float(test.within)}
-    for metric, value in told.items():
+    values = {"F": test.f, "P": test.p, "Eta2": test.eta2}
+    values |= {"Between": float(test.between), "Within": float(test.within)}
+    for metric, value in values.items():
         yield {"scenario": scenario, "metric": metric, "mean": value, "n": sum(n.values())}
     for row in tukey(sessions, scenario, BASELINE).to_dict("records"):
         names = {"scenario": scenario, "condition": row["condition"], "n": n[row["condition"]]}

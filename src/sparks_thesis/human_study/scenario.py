@@ -30,7 +30,7 @@ class Seen(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Which images are seen when.
+    """Assignment of images to sessions.
 
     Attributes:
         classes: what participants choose from, as numbers of the data set's classes.
@@ -45,7 +45,7 @@ class Plan(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """What every participant goes through; the defaults are the paper's (section 4).
+    """Design of the experiment for each participant; the defaults are the paper's (section 4).
 
     Attributes:
         sessions: one after the other, examples then questions.
@@ -168,7 +168,7 @@ def _pixels(images: ImageSet, indices: Sequence[int] | Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Scenario:
-    """What participants see of one model on one data set. The examples are the first images.
+    """Material that participants see of one model on one data set; the first images are examples.
 
     Attributes:
         name: data set and model.
@@ -210,8 +210,8 @@ class Scenario:
         return Scenario(name, names, dict(conditions), tensors)
 
     @property
-    def told(self) -> dict[str, Any]:
-        """All that is no tensor."""
+    def metadata(self) -> dict[str, Any]:
+        """Fields that are not tensors."""
         return {
             "name": self.name,
             "classes": list(self.classes),
@@ -219,15 +219,15 @@ class Scenario:
         }
 
     def digest(self) -> bytes:
-        """Digest what is shown: another one, another study."""
-        made = hashlib.sha256(json.dumps(self.told).encode())
+        """Digest what participants see: another digest is another study."""
+        made = hashlib.sha256(json.dumps(self.metadata).encode())
         for name, tensor in sorted(self.tensors.items()):
             made.update(f"{name} {tuple(tensor.shape)}".encode() + tensor.numpy().tobytes())
         return made.digest()
 
     def save(self, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
         """Write the scenario to one file."""
-        save_tensors(path, self.tensors, {**(provenance or {}), "scenario": self.told})
+        save_tensors(path, self.tensors, {**(provenance or {}), "scenario": self.metadata})
 
     @staticmethod
     def load(path: str | Path) -> Scenario:
@@ -236,10 +236,12 @@ class Scenario:
         Raises:
             SparksError: when the file holds no scenario.
         """
-        told = tensor_provenance(path).get("scenario")
-        if told is None:
+        metadata = tensor_provenance(path).get("scenario")
+        if metadata is None:
             raise SparksError(
                 f"{path} is no scenario of a study: delete it and run `snakemake study`"
             )
-        conditions = dict(told["conditions"])
-        return Scenario(told["name"], tuple(told["classes"]), conditions, load_tensors(path))
+        conditions = dict(metadata["conditions"])
+        return Scenario(
+            metadata["name"], tuple(metadata["classes"]), conditions, load_tensors(path)
+        )

@@ -47,8 +47,8 @@ class Study:
     @staticmethod
     def _caption(study: pd.DataFrame) -> str:
         return (
-            "Answers of participants in this study. Right: share of the model's outputs that were "
-            "predicted rightly, over all sessions; Utility: that share over the baseline group's; "
+            "Answers of participants in this study. Right: accuracy in predicting the model's "
+            "output, over all sessions; Utility: that accuracy divided by the baseline group's; "
             "95% bootstrap intervals over people. Difference from the baseline with its "
             "simultaneous 95% interval, and p, by Tukey's test over all pairs of conditions. "
             f"{_anova(study)} {rejected(study)} colin2022utility (Table 1) reports Utility up to "
@@ -65,18 +65,18 @@ def rejected(study: pd.DataFrame) -> str:
 
 
 def _anova(study: pd.DataFrame) -> str:
-    told = []
+    details = []
     for scenario, rows in study[study["scenario"] != ""].groupby("scenario", sort=False):
         value = rows[rows["condition"] == ""].set_index("metric")["mean"]
         if "F" not in value:
-            told.append(f"{scenario}: no test, a condition has fewer than two people")
+            details.append(f"{scenario}: no test, a condition has fewer than two people")
         else:
             freedom = f"{value['Between']:.0f}, {value['Within']:.0f}"
-            told.append(
+            details.append(
                 f"{scenario}: F({freedom}) = {value['F']:.2f}, p {_p(value['P'], '= ')}, η² = "
                 f"{value['Eta2']:.2f}"
             )
-    return f"One-way ANOVA over people: {'; '.join(told)}."
+    return f"One-way ANOVA over people: {'; '.join(details)}."
 
 
 def _interval(row: object, digits: int, scale: float) -> str:

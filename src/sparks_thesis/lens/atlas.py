@@ -1,4 +1,4 @@
-"""What Lens shows of one class: its concepts, how much they count, and where they are seen."""
+"""Atlas of one class for Lens: its concepts, their importance, and where they occur in images."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from sparks.concepts.crops import Crops
 from sparks.concepts.dictionary import Fit, Method
 from sparks.concepts.layer import Layer
 from sparks.concepts.maps import concept_maps, concept_maps_at
-from sparks.concepts.mixed import SemiNMF
 from sparks.concepts.nmf import NonNegative
+from sparks.concepts.semi_nmf import SemiNMF
 from sparks.data.imagenet_names import about_class
 from sparks.data.imageset import ImageSet
 from sparks.errors import SparksError
@@ -70,7 +70,7 @@ class ClassAtlas:
 
     @property
     def important(self) -> Tensor:
-        """Whether each concept contributes most to at least ten images, bool (k,)."""
+        """Mark the concepts that contribute most to at least ten images, bool (k,)."""
         return self.tensors["counts"] >= IMPORTANT
 
     def concepts(self, layer: Layer) -> Concepts:
@@ -89,16 +89,18 @@ class ClassAtlas:
     @staticmethod
     def load(path: str | Path) -> ClassAtlas:
         """Read what `save` wrote."""
-        told = tensor_provenance(path)
-        if not {"target", "name", "about"} <= set(told):
+        metadata = tensor_provenance(path)
+        if not {"target", "name", "about"} <= set(metadata):
             raise SparksError(f"{path} is no class of a Lens atlas: make the atlas again")
         tensors = load_tensors(path)
-        return ClassAtlas(int(told["target"]), str(told["name"]), tensors, str(told["about"]))
+        return ClassAtlas(
+            int(metadata["target"]), str(metadata["name"]), tensors, str(metadata["about"])
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Surveyor:
-    """How the classes of a model are surveyed.
+    """Builds the atlas of a model's classes.
 
     Attributes:
         craft: how concepts are found; its importance is not used, since a concept's share of the
@@ -267,7 +269,7 @@ class Surveyor:
     def _seen(
         self, concepts: Concepts, x: Tensor, activations: Tensor, gave: Tensor
     ) -> dict[str, Tensor]:
-        """Where each concept is, on the images that it contributes most to."""
+        """Return the maps of each concept on the images that it contributes most to."""
         mapped, maps = [], []
         for concept, column in enumerate(gave.T):
             chosen = column.topk(min(self.mapped, len(x))).indices
@@ -295,7 +297,7 @@ def _padded(rows: Tensor, count: int) -> Tensor:
 
 
 def resized(x: Tensor, side: int) -> Tensor:
-    """Images (N, C, H, W) whose shorter side is at most `side` pixels."""
+    """Return images (N, C, H, W) whose shorter side is at most `side` pixels."""
     scale = side / min(x.shape[2:])
     if scale >= 1:
         return x
@@ -304,7 +306,7 @@ def resized(x: Tensor, side: int) -> Tensor:
 
 
 def as_bytes(x: Tensor) -> Tensor:
-    """Values in [0, 1] as uint8."""
+    """Return the values in [0, 1] as uint8."""
     return (x.clamp(0, 1) * 255).round().byte()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 INK, GRID = "#010203", "#040506"
-# One colour and one marker an important concept, told apart by colour-blind eyes too (Okabe & Ito,
+# One colour and one marker an important concept, chosen for colour-blind readers (Okabe & Ito,
 # Tol); all others are grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00",
            "#56B4E9", "#999933", "#882255", "#DDAA33", "#AA4499")  # fmt: skip
@@ -196,14 +196,14 @@ def _leads_to_concept(figure: Any) -> None:
 
 
 def as_json(figure: Any) -> Any:
-    """What the script draws the figure from; the same figure gives the same JSON."""
+    """Return the JSON from which the browser draws the figure; equal figures give equal JSON."""
     from bokeh.embed import json_item
 
     return _renumbered(json_item(figure), {})
 
 
 def _renumbered(node: Any, known: dict[str, str]) -> Any:
-    """Number objects by where they come: Bokeh counts those of a whole process."""
+    """Renumber objects in order of appearance: Bokeh counts those of a whole process."""
     if isinstance(node, dict):
         return {
             key: known.setdefault(value, f"c{len(known)}")

@@ -62,7 +62,7 @@ class FewConcepts:
         """Judge the claim on rows "ConceptImportance"."""
         outcomes: list[Outcome] = []
         found: list[Interval] = []
-        told = []
+        details = []
         for where, wide in _classes(table):
             shares = wide["ConceptImportance"].groupby(["seed", "condition"])
             parts = []
@@ -73,10 +73,10 @@ class FewConcepts:
                 parts.append(f"first {count} {shown(interval, 2)}")
                 if count == self.least[0][0]:
                     found.append(interval)
-            told.append(f"{where}: {', '.join(parts)}")
+            details.append(f"{where}: {', '.join(parts)}")
         if not found:
             return not_run(NOT_RUN)
-        return judged(outcomes, min(found, key=lambda i: i.mean), "; ".join(told))
+        return judged(outcomes, min(found, key=lambda i: i.mean), "; ".join(details))
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class StrategiesPerClass:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on rows "Strategies" of classes with ten concepts."""
-        outcomes, found, told = [], [], []
+        outcomes, found, details = [], [], []
         for where, wide in _classes(table):
             values = self._strategies(wide)
             agree, interval = self._modes(values)
@@ -108,12 +108,12 @@ class StrategiesPerClass:
             found.append(interval)
             counts = ", ".join(f"{n}: {c}" for n, c in pd.Series(values).value_counts(sort=False)
                                .sort_index().items())  # fmt: skip
-            told.append(f"{where}: classes by number of strategies {counts}; the mode is "
+            details.append(f"{where}: classes by number of strategies {counts}; the mode is "
                         f"{self.mode} in {agree:.0%} of resamples")  # fmt: skip
         if not found:
             return not_run(NOT_RUN)
         furthest = max(found, key=lambda interval: abs(interval.mean - self.mode))
-        return judged(outcomes, furthest, "; ".join(told))
+        return judged(outcomes, furthest, "; ".join(details))
 
     @staticmethod
     def _strategies(wide: pd.DataFrame) -> NDArray[np.int64]:
@@ -145,15 +145,15 @@ class PrevalenceAgrees:
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on rows "ConceptImportance" and "Prevalence"."""
         every: list[bool] = []
-        told = []
+        details = []
         for where, wide in _classes(table):
             same = _first(wide, "ConceptImportance") == _first(wide, "Prevalence")
             every += same.tolist()
-            told.append(f"{where}: {same.sum()} of {len(same)} classes")
+            details.append(f"{where}: {same.sum()} of {len(same)} classes")
         if not every:
             return not_run(NOT_RUN)
         share = proportion(every)
-        return judged([above(share, self.least)], share, "; ".join(told))
+        return judged([above(share, self.least)], share, "; ".join(details))
 
 
 @dataclass(frozen=True)
@@ -170,16 +170,18 @@ class OwnClassAligned:
         """Judge the claim on rows "OwnAligned"."""
         first: list[float] = []
         every: list[float] = []
-        told = []
+        details = []
         for where, wide in _classes(table):
             own = wide["OwnAligned"]
             top = own[own.index.get_level_values("image") == 1]
             first += top.tolist()
             every += own.tolist()
-            told.append(f"{where}: {top.mean():.0%} of first concepts, {own.mean():.0%} of all")
+            details.append(f"{where}: {top.mean():.0%} of first concepts, {own.mean():.0%} of all")
         if not every:
             return not_run(NOT_RUN)
         of_first, of_all = proportion(first), proportion(every)
         outcomes: Sequence[Outcome] = (above(of_first, self.half), above(-of_all, -self.half))
         measured = f"own class nearest for {shown(of_first, 2)} of first concepts and for "
-        return judged(outcomes, of_first, f"{measured}{shown(of_all, 2)} of all; {'; '.join(told)}")
+        return judged(
+            outcomes, of_first, f"{measured}{shown(of_all, 2)} of all; {'; '.join(details)}"
+        )

@@ -67,7 +67,7 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class Explained:
-    """What a model makes of one image.
+    """Explanation of one image by a model's concepts.
 
     Attributes:
         candidates: the most probable classes, the first one first.
@@ -185,7 +185,7 @@ class Explainer:
         return found, tensors["crops"].flatten(0, 1)[self._best(near.flatten())]
 
     def _maps(self, concepts: Concepts, x: Tensor, activations: Tensor, which: Tensor) -> Tensor:
-        """Where concepts are seen, (c, H, W)."""
+        """Return the maps of concepts on the image, (c, H, W)."""
         if not len(which):
             return x[:0, 0]
         if self.layer.map_size is None:

@@ -30,7 +30,7 @@ class LensStatistics:
 
             figure: Any = Figure(figsize=(PAGE, 2.9), layout="constrained")
             axes = figure.subplots(1, 3)
-            told = []
+            details = []
             for number, ((dataset, model), group) in enumerate(known):
                 colour, marker = _RUNS[number % len(_RUNS)]
                 look = {"color": colour, "marker": marker}
@@ -40,18 +40,18 @@ class LensStatistics:
                 _strategies(axes[1], group, shift, colour, len(known))
                 agree = _agreement(axes[2], group, look)
                 three = _wide(group)["ConceptImportance"].groupby("condition").apply(_first_three)
-                told.append(f"{label}: {three.mean():.0%}, {agree:.0%}")
+                details.append(f"{label}: {three.mean():.0%}, {agree:.0%}")
             _published(axes, published, len(known))
             handles, labels = axes[0].get_legend_handles_labels()
             figure.legend(
                 handles, labels, loc="outside lower center", ncols=min(3, len(labels)),
                 frameon=False,
             )  # fmt: skip
-        return Drawing(figure, _caption(told, rows))
+        return Drawing(figure, _caption(details, rows))
 
 
 def _wide(group: pd.DataFrame) -> pd.DataFrame:
-    """One row a concept: index class and rank."""
+    """Return one row a concept: index class and rank."""
     rows = group[group["variant"] == "concept"]
     return rows.pivot_table(
         index=["condition", "image"], columns="metric", values="value", dropna=False
@@ -113,7 +113,7 @@ def _published(axes: Any, published: pd.DataFrame, runs: int) -> None:
         axis.xaxis.get_major_locator().set_params(integer=True)
 
 
-def _caption(told: list[str], rows: pd.DataFrame) -> str:
+def _caption(details: list[str], rows: pd.DataFrame) -> str:
     images = rows[rows["metric"] == "Images"]["value"]
     few, many = int(images.min()), int(images.max())
     seen = f"{few}" if few == many else f"{few} to {many}"
@@ -126,7 +126,7 @@ def _caption(told: list[str], rows: pd.DataFrame) -> str:
         "the share of a class's images that a concept dominates; cross: the published means of "
         "the most important and of the most prevalent concept; dotted: equal. Mean share of the "
         "first three concepts (published: 80 %), and classes in which the most prevalent "
-        f"concept is the most important one (published: 97 %): {'; '.join(told)}. Classes here "
+        f"concept is the most important one (published: 97 %): {'; '.join(details)}. Classes here "
         f"have {seen} training images predicted as them "
         "(published: 101 to 484)."
     )

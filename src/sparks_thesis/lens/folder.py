@@ -14,9 +14,9 @@ from torch import Tensor
 
 from sparks.artifacts import atomic_folder, load_table, load_tensors, save_table
 from sparks.concepts.layer import Layer
-from sparks.concepts.numbers import Numbers
+from sparks.concepts.recorder import MetricRecorder
 from sparks_thesis.lens.atlas import ClassAtlas
-from sparks_thesis.lens.links import Alike
+from sparks_thesis.lens.links import SimilarConcepts
 from sparks_thesis.lens.reference import Reference
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ _CLASSES, _ALIKE = "classes.parquet", "alike.parquet"
 
 
 def write_atlas(
-    path: str | Path, classes: Iterable[ClassAtlas], alike: Alike | None = None
-) -> Numbers:
+    path: str | Path, classes: Iterable[ClassAtlas], alike: SimilarConcepts | None = None
+) -> MetricRecorder:
     """Write classes to a folder, as they come, and return the numbers of their statistics.
 
     Rows "ConceptImportance", "Prevalence", "Reliability", "Dominated", "OwnCosine" and
@@ -41,25 +41,25 @@ def write_atlas(
     """
     import pandas as pd
 
-    numbers, known, atoms = Numbers(), [], []
+    recorder, known, atoms = MetricRecorder(), [], []
     with atomic_folder(path) as folder:
         for one in classes:
             one.save(folder / _file(one.target))
             known.append((one.target, one.name, one.k, int(one.tensors["strategies"])))
             atoms.append(one.tensors["atoms"])
-            _count(one, numbers)
+            _count(one, recorder)
         columns = ["target", "name", "concepts", "strategies"]
         save_table(folder / _CLASSES, pd.DataFrame(known, columns=columns))
-        links = (alike or Alike())([row[0] for row in known], atoms)
+        links = (alike or SimilarConcepts())([row[0] for row in known], atoms)
         save_table(folder / _ALIKE, links)
     similar = Counter(links["target"])
     for target, name, *_ in known:
         found = {"SimilarConcepts": [float(similar[target])]}
-        numbers.add(found, [target], "CRAFT", "class", name)
-    return numbers
+        recorder.add(found, [target], "CRAFT", "class", name)
+    return recorder
 
 
-def _count(one: ClassAtlas, numbers: Numbers) -> None:
+def _count(one: ClassAtlas, recorder: MetricRecorder) -> None:
     tensors = one.tensors
     of_concepts = {
         "ConceptImportance": tensors["importance"],
@@ -69,14 +69,14 @@ def _count(one: ClassAtlas, numbers: Numbers) -> None:
         "OwnCosine": tensors["own_cosine"],
         "OwnAligned": (tensors["aligned"][:, 0] == one.target).float(),
     }
-    numbers.add(of_concepts, range(1, one.k + 1), "CRAFT", "concept", one.name)
+    recorder.add(of_concepts, range(1, one.k + 1), "CRAFT", "concept", one.name)
     of_class: dict[str, Tensor | list[float]] = {
         "Strategies": tensors["strategies"][None],
         "Images": [float(len(tensors["dominant"]))],
     }
-    numbers.add(of_class, [one.target], "CRAFT", "class", one.name)
+    recorder.add(of_class, [one.target], "CRAFT", "class", one.name)
     of_images = {"Dominant": tensors["dominant"] + 1}
-    numbers.add(of_images, tensors["index"], "CRAFT", "image", one.name)
+    recorder.add(of_images, tensors["index"], "CRAFT", "image", one.name)
 
 
 def _file(target: int) -> str:
@@ -123,7 +123,7 @@ class Atlas:
 
     @cached_property
     def alike(self) -> pd.DataFrame:
-        """Similar concepts of other classes; see `Alike`."""
+        """Similar concepts of other classes; see `SimilarConcepts`."""
         return load_table(self.path / _ALIKE)
 
     def load(self, target: int) -> ClassAtlas:

@@ -1,4 +1,4 @@
-"""What concepts have to do with each other, and with classes: cosines, a plane, links."""
+"""Similarity of concepts to each other and to classes: cosines, a plane, links."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLOCK = 1024
 
 
 def class_vectors(layer: Layer, x: Tensor) -> Tensor:
-    """The vector of each class in activation space, (classes, p).
+    """Return the vector of each class in activation space, (classes, p).
 
     The derivative of the class's logit with respect to the mean activation, averaged over images:
     the row of the weight matrix where the head is linear.
@@ -40,14 +40,14 @@ def class_vectors(layer: Layer, x: Tensor) -> Tensor:
 
 
 def cosines(first: Tensor, second: Tensor) -> Tensor:
-    """Cosine similarity (n, m) of rows (n, p) and (m, p); 0 for a row of zeros."""
+    """Return the cosine similarity (n, m) of rows (n, p) and (m, p); 0 for a row of zeros."""
     unit = functional.normalize(second.float(), dim=1)
     found: Tensor = functional.normalize(first.float(), dim=1) @ unit.T
     return found
 
 
 def in_plane(distance: Tensor) -> Tensor:
-    """Two coordinates (k, 2) whose distances come near those given (k, k): classical scaling.
+    """Return coordinates (k, 2) that approximate distances (k, k), by classical scaling.
 
     The sign of each axis is chosen so that the largest coordinate is positive.
     """
@@ -63,8 +63,8 @@ def in_plane(distance: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alike:
-    """Which concepts of other classes are listed as similar.
+class SimilarConcepts:
+    """Selection of the concepts of other classes that are listed as similar.
 
     Attributes:
         most: of each concept, the nearest ones.
@@ -90,20 +90,20 @@ class Alike:
         columns = ["target", "concept", "other", "other_concept", "cosine"]
         if not atoms:
             return pd.DataFrame(columns=columns)
-        owner = torch.cat([torch.full((len(a),), t) for t, a in zip(targets, atoms, strict=True)])
+        classes = torch.cat([torch.full((len(a),), t) for t, a in zip(targets, atoms, strict=True)])
         number = torch.cat([torch.arange(len(a)) for a in atoms])
         every = torch.cat(list(atoms))
         rows: list[tuple[int, int, int, int, float]] = []
         for start in range(0, len(every), BLOCK):
             near = cosines(every[start : start + BLOCK], every)
-            near[owner[start : start + BLOCK, None] == owner] = -torch.inf
+            near[classes[start : start + BLOCK, None] == classes] = -torch.inf
             best = near.topk(min(self.most, len(every)), dim=1)
             for i, (values, others) in enumerate(zip(best.values, best.indices, strict=True)):
                 for value, other in zip(values.tolist(), others.tolist(), strict=True):
                     if value >= self.least:
                         here, there = start + i, int(other)
                         rows.append(
-                            (int(owner[here]), int(number[here]), int(owner[there]),
+                            (int(classes[here]), int(number[here]), int(classes[there]),
                              int(number[there]), value)
                         )  # fmt: skip
         return pd.DataFrame(rows, columns=columns)

@@ -1,4 +1,4 @@
-"""What the pages of a class show: numbers and charts for the template, images as files."""
+"""Contents of a class's pages: numbers and charts for the template, images as files."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def ring(crops: int) -> list[dict[str, float]]:
 
 
 def sizes(one: ClassAtlas) -> dict[str, tuple[int, int]]:
-    """Width and height of the images of a page, so that it does not jump when they come."""
+    """Return the sizes of a page's images, so that its layout is stable while they load."""
     h, w = one.tensors["crops"].shape[3:]
     # As many of each concept: one of each image, up to a number.
     m, n = max(1, int(one.tensors["crops_found"].max())), one.tensors["mapped"].shape[1]

@@ -1,4 +1,4 @@
-"""How far an image is, in feature space, from the images that a model was surveyed on.
+"""Distance of an image, in feature space, from the images that the atlas was built from.
 
 The features of an image are the mean and the standard deviation of each channel over places, at a
 layer whose maps are an eighth of the image's side: deep enough to tell photographs from drawings,
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from sparks.concepts.layer import Layer
-from sparks.engine.running import evaluating
+from sparks.engine.inference import evaluating
 from sparks.models.classifier import Classifier
 from sparks.models.layout import channels_first, layout_of
 
@@ -47,12 +47,12 @@ class Distance(NamedTuple):
 
     @property
     def known(self) -> bool:
-        """Whether there are enough held-out images to tell that one is far."""
+        """True if there are enough held-out images to call one far."""
         return 1 / (self.held_out + 1) <= LEVEL
 
     @property
     def far(self) -> bool:
-        """Whether so few held-out images would be as far with a probability of `LEVEL` at most.
+        """True if the image is farther than the held-out ones at the significance `LEVEL`.
 
         Among exchangeable images, (1 + farther) / (1 + held out) is below any level with at most
         that probability (a conformal p-value).
@@ -108,7 +108,7 @@ class Reference:
 
 
 def features(layer: Layer, x: Tensor) -> Tensor:
-    """Mean and standard deviation of each channel over places, (N, 2 p), of images (N, C, H, W)."""
+    """Return each channel's mean and standard deviation over places, (N, 2 p)."""
     parts = [layer.activations(part) for part in torch.split(x, BATCH)]
     return torch.cat([torch.cat([a.mean(1), a.std(1, correction=0)], 1) for a in parts])
 

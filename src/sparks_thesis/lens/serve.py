@@ -33,7 +33,7 @@ POLICY = (
     "default-src 'none'; img-src data:; style-src 'self'; script-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-# What a multipart form adds to a file, in bytes, generously.
+# Upper bound of the bytes that a multipart form adds to a file.
 FORM = 100_000
 # Side of an example's picture on the page, in pixels.
 TILE = 96
@@ -192,7 +192,7 @@ def create_app(
 
 
 def is_named(host: str, hosts: Collection[str], addresses: bool) -> bool:
-    """Whether a request's `Host` is one of the page's names, which any address may be."""
+    """Return whether a request's `Host` is one of the page's names, or an address where allowed."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
         if name in hosts:
@@ -204,7 +204,7 @@ def is_named(host: str, hosts: Collection[str], addresses: bool) -> bool:
 
 
 def is_own(origin: str | None, site: str | None, host: str) -> bool:
-    """Whether a request comes from the page itself, or from no page at all.
+    """Return whether a request comes from the page itself, or from no page at all.
 
     Browsers say where a form comes from; another site's form reaches a page on this machine.
 
@@ -219,7 +219,7 @@ def is_own(origin: str | None, site: str | None, host: str) -> bool:
 
 
 def shown(x: Tensor, found: Explained) -> dict[str, Any]:
-    """What the template shows of an explanation; images as data addresses."""
+    """Return the template's values for an explanation; images as data URLs."""
     image = as_bytes(x)
     return {
         "image": webp(image),
@@ -255,7 +255,7 @@ def _colour(one: Found) -> str:
 
 
 def webp(images: Tensor | np.ndarray[Any, Any]) -> str:
-    """Images (N, C, h, w), uint8, side by side as a data address."""
+    """Return images (N, C, h, w), uint8, side by side as a data address."""
     target = io.BytesIO()
     save_webp(target, sheet(images, len(images)), quality=85)
     return "data:image/webp;base64," + base64.b64encode(target.getvalue()).decode()

@@ -98,7 +98,7 @@ class _Handler(WSGIRequestHandler):
 
 
 class _InTime(io.RawIOBase):
-    """What a socket receives until its time is over, however slowly it comes."""
+    """Reader of a socket with one deadline for the whole request, however slowly it arrives."""
 
     def __init__(self, connection: socket.socket, seconds: float) -> None:
         self.connection, self.seconds = connection, seconds
@@ -106,7 +106,7 @@ class _InTime(io.RawIOBase):
         connection.settimeout(seconds)
 
     def readable(self) -> bool:
-        """Whether it can be read."""
+        """Return True: the stream is readable."""
         return True
 
     def readinto(self, buffer: Any) -> int:

@@ -54,7 +54,7 @@ class Shelf:
 
     @property
     def folder(self) -> str:
-        """Where pages on the data set lie."""
+        """Folder of the pages on the data set."""
         return safe(self.dataset)
 
     @cached_property
@@ -82,7 +82,7 @@ def build_site(
         path: the folder.
         atlases: what is shown; those of one data set are compared.
         workers: processes; each holds one class at a time.
-        story: of the first atlas, told on the first page.
+        story: of the first atlas, for the first page.
 
     Raises:
         SparksError: when there is nothing to show, or the folder cannot be written.
@@ -128,7 +128,7 @@ def _jobs(folder: Path, shelf: Shelf) -> Iterator[Job]:
 
 @lru_cache
 def _kept(atlas: Atlas) -> Atlas:
-    """The same object for equal atlases: a process reads their tables once."""
+    """Return the same object for equal atlases: a process reads their tables once."""
     return atlas
 
 

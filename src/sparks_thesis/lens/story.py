@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Story:
-    """What covering a concept in test images does to the logit of its class.
+    """Effect on a class's logit of covering one of its concepts in test images.
 
     Attributes:
         target: number of the class in the atlas.

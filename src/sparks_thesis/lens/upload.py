@@ -16,7 +16,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What is taken.
+    """Limits of an upload.
 
     Attributes:
         megabytes: of a file, at most.

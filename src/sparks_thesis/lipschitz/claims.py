@@ -13,14 +13,14 @@ from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_ru
 TWIN = "_twin"
 
 
-def _with_twins(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
-    """Yield (where, rows of a network, rows of its twin) for every pair on every data set."""
+def _with_baselines(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """Yield (where, rows of a network, rows of its baseline) for every pair on every data set."""
     for dataset, rows in table.groupby("dataset"):
         models = set(rows["model"])
         for model in sorted(models):
             if model + TWIN in models:
-                here, twin = (rows[rows["model"] == name] for name in (model, model + TWIN))
-                yield f"{model} on {dataset}", here, twin
+                here, baseline = (rows[rows["model"] == name] for name in (model, model + TWIN))
+                yield f"{model} on {dataset}", here, baseline
 
 
 def _by_image(rows: pd.DataFrame) -> pd.Series:
@@ -29,7 +29,7 @@ def _by_image(rows: pd.DataFrame) -> pd.Series:
 
 @dataclass(frozen=True)
 class TwinDifference:
-    """A metric of the maps of one method is better on 1-Lipschitz networks than on their twins.
+    """A metric of the maps of one method is better on 1-Lipschitz networks than on their baselines.
 
     Attributes:
         metric: in the column of that name.
@@ -50,23 +50,25 @@ class TwinDifference:
         rows = table[(table["metric"] == self.metric) & (table["method"] == self.method)]
         gains: dict[str, Interval] = {}
         sign = 1.0 if self.higher else -1.0
-        for where, here, twin in _with_twins(rows):
+        for where, here, baseline in _with_baselines(rows):
             for condition in self.conditions:
-                ours, theirs = (_by_image(r[r["condition"] == condition]) for r in (here, twin))
+                ours, theirs = (_by_image(r[r["condition"] == condition]) for r in (here, baseline))
                 both = ours.dropna().index.intersection(theirs.dropna().index)
                 if len(both):
                     named = f"{where}, {condition}" if condition else where
                     gain = self.bootstrap.difference(sign * ours[both], sign * theirs[both])
                     gains[named] = gain
         if not gains:
-            return not_run(f"{self.metric} was not measured on a network and its twin")
+            return not_run(f"{self.metric} was not measured on a network and its baseline")
         worst = min(gains.values(), key=lambda gain: gain.mean)
-        told = "; ".join(f"{where}: {shown(gain)}" for where, gain in gains.items())
-        better = "1-Lipschitz minus twin" if self.higher else "twin minus 1-Lipschitz"
+        details = "; ".join(f"{where}: {shown(gain)}" for where, gain in gains.items())
+        better = (
+            "1-Lipschitz minus unconstrained" if self.higher else "unconstrained minus 1-Lipschitz"
+        )
         return judged(
             [above(gain, 0.0) for gain in gains.values()],
             worst,
-            f"{self.metric}, {better}: {told}",
+            f"{self.metric}, {better}: {details}",
             gains.values(),
         )
 
@@ -84,22 +86,22 @@ class BoundaryInOneStep:
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
-        """Judge the claim on "GradientNorm" and "BoundaryError" of networks and their twins."""
-        outcomes, told, worst = [], [], None
-        for where, here, twin in _with_twins(table):
+        """Judge the claim on "GradientNorm" and "BoundaryError" of networks and their baselines."""
+        outcomes, details, worst = [], [], None
+        for where, here, baseline in _with_baselines(table):
             for metric, centre in (("GradientNorm", 1.0), ("BoundaryError", 0.0)):
-                sides = [r[r["metric"] == metric]["value"] for r in (here, twin)]
+                sides = [r[r["metric"] == metric]["value"] for r in (here, baseline)]
                 if any(side.empty for side in sides):
                     continue
                 far, other = (self.bootstrap.mean((side - centre).abs()) for side in sides)
                 minus = Interval(-far.mean, -far.high, -far.low, far.n)
                 outcomes.append(above(minus, -self.tolerance))
                 what = "| ‖∇f‖ − 1 |" if centre else "|f| left"
-                told.append(f"{where}: {what} {shown(far)}, twin {other.mean:.3f}")
+                details.append(f"{where}: {what} {shown(far)}, unconstrained {other.mean:.3f}")
                 worst = far if worst is None or far.mean > worst.mean else worst
         if worst is None:
-            return not_run("gradients of a network and its twin were not measured")
-        return judged(outcomes, worst, "; ".join(told))
+            return not_run("gradients of a network and its baseline were not measured")
+        return judged(outcomes, worst, "; ".join(details))
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,9 @@ class CertificateHolds:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on certified radii and smallest attacks."""
-        outcomes, told, worst = [], [], None
-        for where, here, twin in _with_twins(table):
-            found = [r[r["metric"] == "AttackCosine"]["value"] for r in (here, twin)]
+        outcomes, details, worst = [], [], None
+        for where, here, baseline in _with_baselines(table):
+            found = [r[r["metric"] == "AttackCosine"]["value"] for r in (here, baseline)]
             wide = here.pivot_table(index=["seed", "image"], columns="metric", values="value")
             if found[0].empty or "CertifiedRadius" not in wide:
                 continue
@@ -127,24 +129,25 @@ class CertificateHolds:
             outcomes += [Outcome.CONTRADICTED] if broken else []
             outcomes.append(above(ours, self.cosine))
             ratio = float((wide["AttackNorm"] / wide["CertifiedRadius"]).median())
-            told.append(
+            details.append(
                 f"{where}: {broken} of {len(wide)} certificates broken, the smallest attack is "
-                f"{ratio:.1f} radii (median), cosine {shown(ours, 2)}, twin {found[1].mean():.2f}"
+                f"{ratio:.1f} radii (median), cosine {shown(ours, 2)}, unconstrained "
+                f"{found[1].mean():.2f}"
             )
             worst = ours if worst is None or ours.mean < worst.mean else worst
         if worst is None:
             return not_run("no network was attacked")
-        return judged(outcomes, worst, "; ".join(told))
+        return judged(outcomes, worst, "; ".join(details))
 
 
 @dataclass(frozen=True)
 class SoftmaxLoss:
-    """lip-softhkr-accuracy: the softmax-weighted loss beats one-vs-all, and equals the twin.
+    """lip-softhkr-accuracy: the softmax-weighted loss beats one-vs-all, and equals its baseline.
 
     Attributes:
         soft: model trained by the softmax-weighted loss.
         earlier: the same trained one class against all.
-        margin: loss of accuracy against the twin that counts as equal.
+        margin: loss of accuracy against the baseline that counts as equal.
         bootstrap: of the paired differences, over test images.
     """
 
@@ -156,7 +159,7 @@ class SoftmaxLoss:
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on right and wrong test images."""
         right = table[(table["metric"] == "Accuracy") & (table["condition"] == "test")]
-        outcomes, told, worst = [], [], None
+        outcomes, details, worst = [], [], None
         for dataset, rows in right.groupby("dataset"):
             values = {str(model): _by_image(r) for model, r in rows.groupby("model")}
             rivals = ((self.earlier, 0.0), (self.soft + TWIN, -self.margin))
@@ -165,8 +168,8 @@ class SoftmaxLoss:
             for rival, threshold in rivals:
                 gain = self.bootstrap.difference(values[self.soft], values[rival])
                 outcomes.append(above(gain, threshold))
-                told.append(f"{dataset}, minus {rival}: {shown(gain)}")
+                details.append(f"{dataset}, minus {rival}: {shown(gain)}")
                 worst = gain if worst is None or gain.mean < worst.mean else worst
         if worst is None:
             return not_run("the loss variants were not all trained")
-        return judged(outcomes, worst, "; ".join(told))
+        return judged(outcomes, worst, "; ".join(details))

@@ -37,12 +37,12 @@ class Toy:
         """Draw the figure."""
         from matplotlib.figure import Figure
 
-        from sparks.lipschitz.snowflake import koch
+        from sparks.lipschitz.koch_snowflake import koch
 
         if not snowflakes:
             raise SparksError("fig-lipschitz-toy needs the study snowflakes")
         kept = snowflakes[0]
-        told, arrays = kept.metadata, kept.arrays
+        metadata, arrays = kept.metadata, kept.arrays
         names = ["hkr_dense", "hkr_dense_twin"]
         with style():
             figure = Figure(figsize=(PAGE, 3.8), layout="constrained")
@@ -54,20 +54,22 @@ class Toy:
                     axis_of, axis_of, levels, 15, cmap=SIGNED, vmin=-reach, vmax=reach
                 )
                 axis.contour(axis_of, axis_of, levels, levels=[0], colors="k", linewidths=1.2)
-                for radius in (told["inner"], told["outer"]):
-                    curve = koch(radius, told["order"])
+                for radius in (metadata["inner"], metadata["outer"]):
+                    curve = koch(radius, metadata["order"])
                     closed = np.concatenate([curve, curve[:1]])
                     axis.plot(*closed.T, color="#333333", lw=0.5)
                 self._steps(axis, arrays["points"], arrays[f"{name}.ends"], axis_of)
                 axis.set(xticks=[], yticks=[], aspect="equal")
-                axis.set_title("1-Lipschitz, hKR" if name == "hkr_dense" else "unconstrained twin")
+                axis.set_title(
+                    "1-Lipschitz, hKR" if name == "hkr_dense" else "unconstrained baseline"
+                )
                 figure.colorbar(shades, ax=axis, shrink=0.7, label="f")
         caption = (
             "Two concentric Koch snowflakes separated by a dense 1-Lipschitz network trained by "
-            "hKR and by its unconstrained twin (cross-entropy; f is the difference of its two "
+            "hKR and by its unconstrained baseline (cross-entropy; f is the difference of its two "
             "logits). Colours: f; black: f = 0; grey segments: one step from x to x − f(x) ∇f(x). "
             "For the minimiser of hKR every step ends on f = 0 (serrurier2023lipschitz, Fig. 2); "
-            "those of the twin that leave the picture are cut at its border."
+            "steps of the baseline that leave the picture are cut at its border."
         )
         return Drawing(figure, caption)
 
@@ -83,7 +85,7 @@ class Toy:
 
 @dataclass(frozen=True)
 class LipschitzSaliency:
-    """Saliency beside SmoothGrad, for each 1-Lipschitz network and its twin.
+    """Saliency beside SmoothGrad, for each 1-Lipschitz network and its baseline.
 
     Attributes:
         rows: images of each data set.
@@ -122,9 +124,9 @@ class LipschitzSaliency:
                 axis.set(xticks=[], yticks=[])
         caption = (
             "Saliency and SmoothGrad of 1-Lipschitz networks trained by hKR and of their "
-            "unconstrained twins, for the model's own class, each map on its own scale. "
-            "serrurier2023lipschitz (Figs. 1 and 3) finds the two nearly alike on 1-Lipschitz "
-            "networks; tab-lipschitz has their distance."
+            "unconstrained baselines, for the predicted class, each map on its own scale. "
+            "serrurier2023lipschitz (Figs. 1 and 3) finds the two methods nearly equal on "
+            "1-Lipschitz networks; tab-lipschitz has their distance."
         )
         return Drawing(figure, caption)
 
@@ -166,13 +168,13 @@ class Counterfactuals:
                         if row == 0:
                             axes[row, column].set_title(f"t = {t:g}", fontsize=7)
         caption = (
-            f"Test images of {pair[0].dataset} along x − t f(x) ∇f(x) / ‖∇f(x)‖², cut to [0, 1]; "
-            "f is half the difference of the logits of the model's class and of its closest rival. "
+            f"Test images of {pair[0].dataset} along x − t f(x) ∇f(x) / ‖∇f(x)‖², cut to [0, 1]; f "
+            "is half the difference of the logits of the model's class and of its closest rival. "
             "Below each image the class that the model sees and its logit; bold where it has "
-            "changed. For the minimiser of hKR, whose gradient has norm 1, this is the paper's "
-            "x − t f ∇f, and t = 1 ends on the boundary; tab-lipschitz-more has the norms of these "
-            "networks. serrurier2023lipschitz (Figs. 5 and 6) shows the like; tab-lipschitz-more "
-            "asks an independent classifier."
+            "changed. For the minimiser of hKR, whose gradient has norm 1, this is the paper's x "
+            "− t f ∇f, and t = 1 ends on the boundary; tab-lipschitz-more has the norms of these "
+            "networks. serrurier2023lipschitz (Figs. 5 and 6) shows similar images; "
+            "tab-lipschitz-more tests them with an independent classifier."
         )
         return Drawing(figure, caption)
 
@@ -189,7 +191,7 @@ class Counterfactuals:
 
 
 def _pairs(kept: Sequence[FigureData]) -> list[list[FigureData]]:
-    """Each network with its twin, of the smallest seed, data set after data set."""
+    """Each network with its baseline, of the smallest seed, data set after data set."""
     found = {(k.dataset, k.model): k for k in sorted(kept, key=lambda k: -k.seed)}
     pairs = [
         [one, found[dataset, model + TWIN]]
@@ -197,7 +199,9 @@ def _pairs(kept: Sequence[FigureData]) -> list[list[FigureData]]:
         if (dataset, model + TWIN) in found
     ]
     if not pairs:
-        raise SparksError("this figure needs a 1-Lipschitz network X and its twin X_twin")
+        raise SparksError(
+            "this figure needs a 1-Lipschitz network X and its unconstrained baseline X_twin"
+        )
     order = list(dict.fromkeys((k.dataset, k.model) for k in kept))
     return sorted(pairs, key=lambda pair: order.index((pair[0].dataset, pair[0].model)))
 

@@ -1,4 +1,4 @@
-"""What is said of 1-Lipschitz networks, as numbers of any network: one value an input."""
+"""Per-input measurements behind the papers' claims about 1-Lipschitz networks, for any network."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def geometry(
     rounds: int = 30,
     seed: int = 0,
 ) -> dict[str, Tensor]:
-    """Gradient norms, bounds, certificates and attacks, in float64.
+    """Return the gradient norms, bounds, certificates and attacks, in float64.
 
     Args:
         model: a chain of layers, in evaluation mode.
@@ -46,7 +46,7 @@ def geometry(
     exact, inputs = plain(model).double(), x.double()
 
     def margin(z: Tensor) -> Tensor:
-        """How far each input is from another class: 0 or less once changed."""
+        """Return the margin to another class, (N,): 0 or less once changed."""
         return -adversarial_margin(exact(z), target)
 
     norms = layer_norms(model, tuple(x.shape[1:]))
@@ -63,7 +63,7 @@ def geometry(
 
 
 def _cosine(one: Tensor, other: Tensor) -> Tensor:
-    """Cosine of the rows of two (N, d) tensors; NaN where one is zero, which has no direction."""
+    """Return the cosine of the rows of two (N, d) tensors; NaN where one is zero."""
     length = one.norm(dim=1) * other.norm(dim=1)
     cosine: Tensor = ((one * other).sum(1) / length).clamp(-1, 1)
     return cosine
@@ -76,7 +76,7 @@ def followed(
     target: Tensor,
     steps: Sequence[float],
 ) -> tuple[dict[float, dict[str, Tensor]], Tensor]:
-    """Whether the model, and an independent classifier, see the other class in counterfactuals.
+    """Test whether the model and an independent classifier see the other class in counterfactuals.
 
     Args:
         model: in evaluation mode.
@@ -106,7 +106,7 @@ def followed(
 
 
 def null_shares(maps: Tensor, null: Tensor, tops: Sequence[float]) -> dict[float, Tensor]:
-    """Share of the highest pixels that lie in the null block, (N,) for each percentage.
+    """Return the share of the highest pixels that lie in the null block, (N,) for each percentage.
 
     Args:
         maps: (N, H, W), by |value|.
@@ -120,7 +120,7 @@ def null_shares(maps: Tensor, null: Tensor, tops: Sequence[float]) -> dict[float
 
 
 def map_distances(one: Tensor, other: Tensor) -> dict[str, Tensor]:
-    """Distance of the maps of two methods: raw, of the maps scaled to norm 1, and in rank.
+    """Return the distances of two methods' maps: raw, scaled to norm 1, and in rank.
 
     Args:
         one: (N, H, W).

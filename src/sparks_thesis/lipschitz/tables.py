@@ -1,4 +1,4 @@
-"""tab-lipschitz and tab-lipschitz-more: 1-Lipschitz networks beside their unconstrained twins."""
+"""tab-lipschitz and tab-lipschitz-more: 1-Lipschitz networks and their baselines."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ class Lipschitz:
     def _caption(self, scores: pd.DataFrame) -> str:
         images = scores[scores["metric"] == "AverageStabilityRank"]["image"].nunique()
         return (
-            "Maps of 1-Lipschitz networks trained by hKR and of their unconstrained twins (same "
-            f"widths), the class explained is the model's own, {images} test images, with "
+            "Maps of 1-Lipschitz networks trained by hKR and of their unconstrained baselines "
+            f"(same widths) for the predicted class, {images} test images, with "
             f"{self.bootstrap.level:.0%} bootstrap intervals over images. Removed cells take the "
             "value 0 or uniform noise. Stability: 1 − Spearman between a map and those of copies "
-            "with uniform noise in ±0.1. MuFidelity compares each network with itself: its "
-            "scores have another scale on each. Published values (serrurier2023lipschitz) come "
-            "from a summary of the paper: other data and networks, trends count, not digits; their "
-            "distance to SmoothGrad does not tell its kind or scale."
+            "with uniform noise in ±0.1. MuFidelity compares each network with itself: its scores "
+            "have another scale on each. Published values (serrurier2023lipschitz) come from a "
+            "summary of the paper and from other data and networks: compare trends, not values; "
+            "the definition and scale of their distance to SmoothGrad are not stated."
         )
 
 
@@ -176,14 +176,17 @@ class LipschitzMore:
         return found
 
     def _caption(self, published: pd.DataFrame) -> str:
-        def told(metric: str, model: str, column: str, value: str) -> str:
+        def published_value(metric: str, model: str, column: str, value: str) -> str:
             rows = published[(published["metric"] == metric) & (published["model"] == model)]
             rows = rows[rows[column] == value]
             return f"{rows['value'].iloc[0]:g}" if len(rows) else "unknown"
 
-        null = [told("NullBlockRate", m, "condition", "top 10%") for m in ("unconstrained", "OTNN")]
+        null = [
+            published_value("NullBlockRate", m, "condition", "top 10%")
+            for m in ("unconstrained", "OTNN")
+        ]
         soft, earlier, plain = (
-            told("Accuracy", model, "condition", condition)
+            published_value("Accuracy", model, "condition", condition)
             for model, condition in (
                 ("OTNN", "softmax-weighted multiclass hKR loss"),
                 ("OTNN", "earlier multiclass hKR loss"),
@@ -191,24 +194,24 @@ class LipschitzMore:
             )
         )
         return (
-            "1-Lipschitz networks and their unconstrained twins. Bound: product of the exact "
-            "operator norms of all layers; largest gradient of the class's logit found by "
-            "search around the images. Certified radius: the margin over the measured bound; "
-            "smallest attack: ℓ2 norm of the smallest perturbation that several starts of DDN "
-            "find, not clipped; a certificate is broken where that is below the radius. ‖∇f‖ = "
-            "1 and error 0 hold for the minimiser of hKR only. Counterfactuals "
-            "x′ = x − t f ∇f / ‖∇f‖², which is the paper's x − t f ∇f where ‖∇f‖ = 1, cut "
-            "to [0, 1]: whether the model's class, and that of an independent support-vector "
-            "machine, becomes the rival's. Robustness-Sr and JPEG size of Saliency. Null block:"
-            " share of the highest saliency in the half of the image that tells nothing (chance"
-            f" 50 %). Published, from a summary of the paper: accuracy on Fashion-MNIST {soft} %"
-            f" by the softmax-weighted loss, {earlier} % by one-vs-all, {plain} % unconstrained;"
-            f" null block, top 10 %: {null[0]} % unconstrained, {null[1]} % 1-Lipschitz."
+            "1-Lipschitz networks and their unconstrained baselines. Bound: product of the exact "
+            "operator norms of all layers; largest gradient of the class's logit found by search "
+            "around the images. Certified radius: the margin over the measured bound; smallest "
+            "attack: ℓ2 norm of the smallest perturbation that several starts of DDN find, not "
+            "clipped; a certificate is broken where that is below the radius. ‖∇f‖ = 1 and error "
+            "0 hold for the minimiser of hKR only. Counterfactuals x′ = x − t f ∇f / ‖∇f‖², which "
+            "is the paper's x − t f ∇f where ‖∇f‖ = 1, cut to [0, 1]: whether the model's class, "
+            "and that of an independent support-vector machine, becomes the rival's. "
+            "Robustness-Sr and JPEG size of Saliency. Null block: share of the highest saliency "
+            "in the uninformative half of the image (chance 50 %). Published, from a summary of "
+            f"the paper: accuracy on Fashion-MNIST {soft} % by the softmax-weighted loss, "
+            f"{earlier} % by one-vs-all, {plain} % unconstrained; null block, top 10 %: {null[0]} "
+            f"% unconstrained, {null[1]} % 1-Lipschitz."
         )
 
 
 def _broken(group: pd.DataFrame) -> tuple[int, int] | None:
-    """How many certificates an attack broke, of how many."""
+    """Return the number of certificates that an attack broke, and their total; None without any."""
     wide = group[group["metric"].isin(["CertifiedRadius", "AttackNorm"])].pivot_table(
         index=["seed", "image"], columns="metric", values="value"
     )

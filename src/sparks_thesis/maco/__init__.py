@@ -1,1 +1,1 @@
-"""Pictures of what networks see: MACO (Fel, Boissin, Boutin et al., NeurIPS 2023)."""
+"""Feature visualisation: MACO (Fel, Boissin, Boutin et al., NeurIPS 2023)."""

@@ -22,7 +22,7 @@ NO_PICTURES = "no pictures of features were made"
 
 
 def _values(rows: pd.DataFrame, metric: str, method: str, variant: str = "logit") -> pd.Series:
-    """Values by picture; what several networks say of one is averaged. Not those of `ITSELF`."""
+    """Return values by picture, averaged over the networks other than `ITSELF`."""
     chosen = rows[
         (rows["metric"] == metric)
         & (rows["method"] == method)
@@ -47,7 +47,7 @@ class SpectrumConstant:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on rows "MagnitudeError" and "FreeParameters"."""
-        outcomes, told, worst = [], [], None
+        outcomes, details, worst = [], [], None
         for where, rows in runs(table[table["metric"].isin(["MagnitudeError", "FreeParameters"])]):
             errors = _values(rows, "MagnitudeError", "MACO")
             free = {m: _values(rows, "FreeParameters", m, "") for m in ("MACO", "Fourier")}
@@ -59,14 +59,14 @@ class SpectrumConstant:
             outcomes.append(above(-error, -self.exact))
             outcomes.append(Outcome.REPLICATED if half else Outcome.CONTRADICTED)
             fourier = _values(rows, "MagnitudeError", "Fourier")
-            told.append(
+            details.append(
                 f"{where}: relative error of the magnitude {error.mean:.1e} (Fourier "
                 f"{fourier.mean():.2f}), {ratio:.2f} of Fourier's parameters on an equal canvas"
             )
             worst = error if worst is None or error.mean > worst.mean else worst
         if worst is None:
             return not_run(NO_PICTURES)
-        return judged(outcomes, worst, "; ".join(told))
+        return judged(outcomes, worst, "; ".join(details))
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class LowerHighFrequency:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on rows "HighFrequencyShare" of logits."""
-        outcomes, told, worst = [], [], None
+        outcomes, details, worst = [], [], None
         for where, rows in runs(table[table["metric"] == "HighFrequencyShare"]):
             share = {m: _values(rows, "HighFrequencyShare", m) for m in ("MACO", "Fourier")}
             natural = _values(rows, "HighFrequencyShare", NATURAL).mean()
@@ -90,7 +90,7 @@ class LowerHighFrequency:
             gain = self._nearer(share, natural)
             excess = self.bootstrap.mean(share["Fourier"] - natural)
             outcomes += [above(gain, 0.0), above(excess, 0.0)]
-            told.append(
+            details.append(
                 f"{where}: share of power above 0.2 cycles per pixel {share['MACO'].mean():.3f} "
                 f"(MACO), {share['Fourier'].mean():.3f} (Fourier), {natural:.3f} (test images); "
                 f"MACO is nearer by {shown(gain, 3)}"
@@ -98,7 +98,7 @@ class LowerHighFrequency:
             worst = gain if worst is None or gain.mean < worst.mean else worst
         if worst is None:
             return not_run(NO_PICTURES)
-        return judged(outcomes, worst, "; ".join(told))
+        return judged(outcomes, worst, "; ".join(details))
 
     def _nearer(self, share: Mapping[str, pd.Series], natural: float) -> Interval:
         """|Fourier - natural| - |MACO - natural| of the means."""
@@ -148,8 +148,8 @@ class BeatsFourier:
         outcomes = {name: above(gain, 0.0) for name, gain in gains.items()}
         # The effect shown is one that decides: scores have no common unit.
         first = min(outcomes, key=lambda name: _ORDER.index(outcomes[name]))
-        told = "; ".join(f"{name}: {shown(gain, 2, sign='+')}" for name, gain in gains.items())
-        return judged(list(outcomes.values()), gains[first], f"gain of MACO: {told}")
+        details = "; ".join(f"{name}: {shown(gain, 2, sign='+')}" for name, gain in gains.items())
+        return judged(list(outcomes.values()), gains[first], f"gain of MACO: {details}")
 
 
 _ORDER = [Outcome.CONTRADICTED, Outcome.INCONCLUSIVE, Outcome.REPLICATED]
@@ -157,7 +157,7 @@ _ORDER = [Outcome.CONTRADICTED, Outcome.INCONCLUSIVE, Outcome.REPLICATED]
 
 @dataclass(frozen=True)
 class HumanPrediction:
-    """maco-human-prediction: pictures by MACO tell more of what a unit responds to.
+    """maco-human-prediction: MACO's pictures predict a unit's responses better.
 
     The claim is about people. A machine answers here, so it can be contradicted or not for the
     machine alone, and the verdict says so.
@@ -172,7 +172,7 @@ class HumanPrediction:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on rows "ObserverAccuracy"."""
-        outcomes, told, worst = [], [], None
+        outcomes, details, worst = [], [], None
         for where, rows in runs(table[table["metric"] == "ObserverAccuracy"]):
             ours, theirs = (
                 _values(rows, "ObserverAccuracy", m, "channel") for m in ("MACO", self.rival)
@@ -181,14 +181,14 @@ class HumanPrediction:
                 continue
             gain = self.bootstrap.difference(ours, theirs)
             outcomes.append(above(gain, 0.0))
-            told.append(
+            details.append(
                 f"{where}: the machine is right in {100 * ours.mean():.0f} % with MACO and in "
                 f"{100 * theirs.mean():.0f} % with {self.rival}, gain {shown(gain, 2, sign='+')}"
             )
             worst = gain if worst is None or gain.mean < worst.mean else worst
         if worst is None:
             return not_run(NO_PICTURES)
-        return judged(outcomes, worst, "; ".join(told) + " (a machine proxy, no person)")
+        return judged(outcomes, worst, "; ".join(details) + " (a machine proxy, no person)")
 
 
 @dataclass(frozen=True)
@@ -205,15 +205,15 @@ class ConceptSelective:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on rows "Selective"."""
-        outcomes, told, worst = [], [], None
+        outcomes, details, worst = [], [], None
         for where, rows in runs(table[table["metric"] == "Selective"]):
             passed = _values(rows, "Selective", "MACO", "concept")
             if passed.empty:
                 continue
             found = proportion(passed, self.level)
             outcomes.append(above(found, self.share))
-            told.append(f"{where}: {shown(found, 0, 100)} % of {found.n} concepts")
+            details.append(f"{where}: {shown(found, 0, 100)} % of {found.n} concepts")
             worst = found if worst is None or found.mean < worst.mean else worst
         if worst is None:
             return not_run(NO_PICTURES)
-        return judged(outcomes, worst, "; ".join(told))
+        return judged(outcomes, worst, "; ".join(details))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sparks_thesis.common.figure_data import FigureData
 
 NATURAL = "natural images"
-# One colour a method, told apart by colour-blind eyes too (Okabe & Ito).
+# One colour a method, distinguishable by colour-blind readers (Okabe & Ito).
 _COLOURS = {
     NATURAL: "#000000",
     "MACO": "#0072B2",
@@ -65,13 +65,13 @@ class Spectrum:
                 loc="outside lower center", ncols=4, frameon=False,
             )  # fmt: skip
         caption = (
-            "Power spectrum of pictures of class logits by each method, beside training images. "
-            "Left: mean power |F|² / (H W) on rings of equal frequency, of pixels in [0, 1], "
-            "averaged over pictures (each on its own canvas). MACO fixes the magnitude before "
-            "colours are squashed into [0, 1]; its canvas is larger, so it reaches lower "
-            "frequencies. Right: share of a picture's power above 0.2 cycles per pixel, mean and "
-            "95% interval over pictures; dashed: test images. The paper shows such curves of a "
-            "vision transformer on ImageNet; its values are not available."
+            "Power spectrum of each method's visualisations of class logits, compared with "
+            "training images. Left: mean power |F|² / (H W) on rings of equal frequency, of "
+            "pixels in [0, 1], averaged over pictures (each on its own canvas). MACO fixes the "
+            "magnitude before colours are squashed into [0, 1]; its canvas is larger, so it "
+            "reaches lower frequencies. Right: share of a picture's power above 0.2 cycles per "
+            "pixel, mean and 95% interval over pictures; dashed: test images. The paper shows "
+            "such curves for a vision transformer on ImageNet; its values are not available."
         )
         return Drawing(figure, caption)
 
@@ -101,15 +101,15 @@ class Spectrum:
 
 @dataclass(frozen=True)
 class Grid:
-    """Features of the first model, a column each, a row a method."""
+    """Visualisations of the first model's features: a column each, one row per method."""
 
     def __call__(self, maco_pictures: Sequence[FigureData]) -> Drawing:
         """Draw the figure."""
         from matplotlib.figure import Figure
 
         kept = _first(maco_pictures, "fig-maco-grid")
-        told = kept.metadata
-        methods = list(told["methods"])
+        metadata = kept.metadata
+        methods = list(metadata["methods"])
         rows = ["example", methods[0], f"{methods[0]} + α", *methods[1:]]
         counts = [len(kept.arrays[f"{kind}.{methods[0]}"]) for kind in KINDS]
         columns, width = sum(counts), PAGE - 1.2
@@ -130,28 +130,28 @@ class Grid:
                     axis.set_title(title, fontsize=7)
                 part.suptitle(KINDS[kind], fontsize=8, fontweight="bold")
         caption = (
-            f"What {kept.model} on {kept.dataset} looks for: class logits, channels of the layer "
-            f"{told['layer']}, and concepts (directions) that CRAFT finds there for the class "
-            f"{told['concept_class']}, drawn by each method from the same seed. Example: the "
-            "test image (for concepts: the crop of a training image) that responds most. α: "
-            "transparency from the gradients accumulated over the ascent, on white. Each picture "
-            "is shown from its 1st to its 99th percentile, as in the released codes. The paper's "
-            "grids show ImageNet models; nothing here was chosen by its look: the first classes, "
-            "channels at equal distances, the commonest concepts."
+            f"Feature visualisation of {kept.model} on {kept.dataset}: class logits, channels of "
+            f"the layer {kept.metadata['layer']}, and concepts (directions) that CRAFT finds there "
+            f"for the class {kept.metadata['concept_class']}, drawn by each method from the same "
+            "seed. Example: the test image (for concepts: the training crop) with the largest "
+            "response. α: transparency from the gradients accumulated over the ascent, on white. "
+            "Each picture is shown from its 1st to its 99th percentile, as in the released codes. "
+            "The paper's grids show ImageNet models; here the choice is fixed in advance: the "
+            "first classes, equally spaced channels, and the most frequent concepts."
         )
         return Drawing(figure, caption)
 
     @staticmethod
     def _titles(kept: FigureData, kind: str) -> list[str]:
-        """Titles of columns, with as many lines in every part: else rows would not be level."""
+        """Return the titles of columns, padded to equally many lines so that rows are level."""
         classes = [str(name).replace("+", "+\n") for name in kept.metadata["classes"]]
-        told = {
+        titles = {
             "logit": classes,
             "channel": kept.metadata["channels"],
             "concept": kept.metadata["concepts"],
         }
         lines = max(name.count("\n") for name in classes)
-        return ["\n" * (lines - str(title).count("\n")) + str(title) for title in told[kind]]
+        return ["\n" * (lines - str(title).count("\n")) + str(title) for title in titles[kind]]
 
 
 @dataclass(frozen=True)
@@ -186,16 +186,17 @@ class Inversion:
         caption = (
             f"Feature inversion: pictures that give {kept.model} on {kept.dataset} the activations "
             f"of an image at the layer {layer}, at every place, by each method. The "
-            "network sees the whole picture in each step, with the noise of MACO, since places "
-            "correspond only there; the picture starts from noise and knows the image by these "
-            "activations alone. α: gradients accumulated over the ascent, clipped at their 80th "
-            "percentile (white: used most). The paper shows inversions of ImageNet models."
+            "network sees the whole picture in each step, with the noise of MACO, because places "
+            "correspond only without crops; the picture starts from noise, and the activations "
+            "are the only information about the image. α: gradients accumulated over the ascent, "
+            "clipped at their 80th percentile (white: used most). The paper shows inversions of "
+            "ImageNet models."
         )
         return Drawing(figure, caption)
 
     @staticmethod
     def _different(kept: FigureData) -> list[str]:
-        """Methods, less those whose pictures are another's: here they differ in crops alone."""
+        """Return the methods without those whose pictures equal another's."""
         found: list[str] = []
         for name in kept.metadata["methods"]:
             own = kept.arrays[f"inversion.{name}"]
@@ -205,7 +206,7 @@ class Inversion:
 
 
 def _row(kept: FigureData, kind: str, row: str) -> NDArray[Any]:
-    """Pictures of one method, on white where transparent if it is called "… + α"."""
+    """Return pictures of one method, on white where transparent if it is called "… + α"."""
     name = row.removesuffix(" + α")
     shown = kept.arrays[f"{kind}.{name}"]
     if name == row:

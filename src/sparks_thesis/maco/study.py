@@ -1,4 +1,4 @@
-"""What figures, tables and claims on MACO need of a model: pictures by each method, scores."""
+"""Pictures of a model by each method, and their scores, for MACO's figures, tables and claims."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import Tensor
 from sparks.checks import whole
 from sparks.concepts.classes import Classified
 from sparks.concepts.craft import Concepts, Craft
-from sparks.concepts.numbers import Numbers
+from sparks.concepts.recorder import MetricRecorder
 from sparks.errors import SparksError
 from sparks.stats import Bootstrap
 from sparks.visualization.crops import Crops, resize
-from sparks.visualization.judges import NATURAL, Judge, Jury
+from sparks.visualization.evaluators import NATURAL, Evaluator, Evaluators
 from sparks.visualization.objectives import channels, inversion, logits
 from sparks.visualization.of_concepts import concept_pictures
 from sparks.visualization.optimise import Ascent, Pictures
@@ -25,13 +25,13 @@ from sparks.visualization.subject import Display, Subject, curve
 
 # Concepts and trials are numbered apart for each class or channel.
 APART = 10_000
-# What is scored on crops, as an ascent draws them at its last step, is named so: so many of each.
+# Suffix of rows scored on crops as at the ascent's last step, and crops of each picture.
 SEEN, VIEWS = ", as seen", 8
 
 
 @dataclass(frozen=True, eq=False)
 class Goals:
-    """What every method draws.
+    """Objectives that every method visualises.
 
     Attributes:
         classes: whose logits.
@@ -48,7 +48,7 @@ class Goals:
 
 @dataclass(frozen=True, kw_only=True)
 class MacoStudy:
-    """How many pictures of what.
+    """Settings of the evaluation of MACO.
 
     Attributes:
         methods: name → how pictures are made.
@@ -89,13 +89,13 @@ class MacoStudy:
         whole(self, 0, "inverted", "kept", "seed")
 
     def run(
-        self, subject: Subject, judges: Sequence[Judge]
-    ) -> tuple[Numbers, dict[str, Tensor], dict[str, Any]]:
+        self, subject: Subject, others: Sequence[Evaluator]
+    ) -> tuple[MetricRecorder, dict[str, Tensor], dict[str, Any]]:
         """Make and score the pictures of every method.
 
         Args:
             subject: what is drawn.
-            judges: other networks, trained on the same images; the first gives the features that
+            others: other networks, trained on the same images; the first gives the features that
                 pictures are compared with real images by.
 
         Returns:
@@ -105,23 +105,23 @@ class MacoStudy:
         """
         goals = self._goals(subject)
         display = self._display(subject, goals)
-        numbers, kept = Numbers(), display.examples() | {"inverted": goals.images}
-        own = Judge("itself", subject.model, subject.layer)
-        jury = Jury.of(subject, own, judges, self.references, self.bootstrap)
-        jury.natural(len(goals.classes) * self.starts, numbers)
+        recorder, kept = MetricRecorder(), display.examples() | {"inverted": goals.images}
+        own = Evaluator("itself", subject.model, subject.layer)
+        evaluators = Evaluators.of(subject, own, others, self.references, self.bootstrap)
+        evaluators.natural(len(goals.classes) * self.starts, recorder)
         kept |= curve(NATURAL, subject.statistics.frequencies, subject.statistics.power)
         for name, ascent in self.methods.items():
             made = self._pictures(subject, ascent, goals)
             for kind, pictures in made.items():
                 kept |= display.pictures(kind, name, pictures)
-                jury.spectrum(name, kind, pictures.images, numbers)
-            kept |= curve(name, *jury.power(made["logit"].images))
+                evaluators.spectrum(name, kind, pictures.images, recorder)
+            kept |= curve(name, *evaluators.power(made["logit"].images))
             for seen, views in self._views(ascent, made, subject.size).items():
-                self._judged(jury, goals, name, seen, views, numbers)
-            self._observed(subject, goals, name, made["channel"], numbers)
+                self._judged(evaluators, goals, name, seen, views, recorder)
+            self._observed(subject, goals, name, made["channel"], recorder)
             start = ascent.parametrisation.start(subject.statistics, 1, 0, torch.device("cpu"))
-            numbers.add({"FreeParameters": [start.parameter.numel()]}, [0], name)
-        return numbers, kept, display.told() | {"methods": list(self.methods)}
+            recorder.add({"FreeParameters": [start.parameter.numel()]}, [0], name)
+        return recorder, kept, display.metadata() | {"methods": list(self.methods)}
 
     def _goals(self, subject: Subject) -> Goals:
         given = Classified(subject.train, subject.predicted(subject.train).argmax(1))
@@ -146,7 +146,7 @@ class MacoStudy:
         return Display(subject, shown, concepts, images, target, self.kept)
 
     def _pictures(self, subject: Subject, ascent: Ascent, goals: Goals) -> dict[str, Pictures]:
-        """Pictures of every kind by one method."""
+        """Return pictures of every kind by one method."""
         layer, statistics = subject.layer, subject.statistics
         drawn = (statistics, subject.size)
         whole = replace(ascent, crops=self.whole, canvas=1.0, seen=None)
@@ -162,24 +162,24 @@ class MacoStudy:
 
     def _judged(
         self,
-        jury: Jury,
+        evaluators: Evaluators,
         goals: Goals,
         name: str,
         seen: str,
         views: Mapping[str, Tensor],
-        numbers: Numbers,
+        recorder: MetricRecorder,
     ) -> None:
-        """What networks say of the views of every kind of picture."""
+        """Score the views of every kind of picture by the evaluators."""
         for kind, view in views.items():
-            jury.likeness(name, kind + seen, view, numbers)
+            evaluators.likeness(name, kind + seen, view, recorder)
         classes = torch.tensor(list(goals.classes)).repeat(self.starts)
-        jury.classes(name, f"logit{seen}", views["logit"], classes, numbers)
-        self._selective(name, f"concept{seen}", goals.found, views["concept"], numbers)
+        evaluators.classes(name, f"logit{seen}", views["logit"], classes, recorder)
+        self._selective(name, f"concept{seen}", goals.found, views["concept"], recorder)
 
     def _views(
         self, ascent: Ascent, made: Mapping[str, Pictures], size: tuple[int, int]
     ) -> dict[str, dict[str, Tensor]]:
-        """What networks are shown of pictures: all of each; and crops, as the ascent saw them.
+        """Return the views of pictures to be scored: whole pictures, and crops as in the ascent.
 
         Returns:
             "" and `SEEN` → kind → (v, n, C, h, w), at the size of the networks' input.
@@ -200,21 +200,26 @@ class MacoStudy:
         kind: str,
         found: Sequence[tuple[int, Concepts, Tensor]],
         views: Tensor,
-        numbers: Numbers,
+        recorder: MetricRecorder,
     ) -> None:
-        """Whether each concept's picture shows it more than the class's other concepts."""
+        """Score whether each concept's picture activates it more than the class's others."""
         parts = torch.split(views, [concepts.k for _, concepts, _ in found], 1)
         size = (views.shape[3], views.shape[4])
         for (target, concepts, _), own in zip(found, parts, strict=True):
             responses = concept_responses(concepts, own.flatten(0, 1), size)
             mean = responses.view(*own.shape[:2], concepts.k).mean(0)
             units = [target * APART + concept for concept in range(concepts.k)]
-            numbers.add({"Selective": selective(mean)}, units, name, kind)
+            recorder.add({"Selective": selective(mean)}, units, name, kind)
 
     def _observed(
-        self, subject: Subject, goals: Goals, name: str, pictures: Pictures, numbers: Numbers
+        self,
+        subject: Subject,
+        goals: Goals,
+        name: str,
+        pictures: Pictures,
+        recorder: MetricRecorder,
     ) -> None:
-        """Whether a machine tells from a channel's picture which image it responds to more."""
+        """Score whether a simulated observer picks the image that a channel responds to more."""
         queries, drawn = subject.queries, list(goals.channels)
         responses = subject.responses[:, drawn]
         generator = torch.Generator().manual_seed(self.seed)
@@ -222,7 +227,7 @@ class MacoStudy:
             pictures.images, queries, responses, self.trials, generator, subject.size
         )
         units = [i * APART + trial for i in range(len(drawn)) for trial in range(self.trials)]
-        numbers.add({"ObserverAccuracy": right.flatten()}, units, name, "channel")
+        recorder.add({"ObserverAccuracy": right.flatten()}, units, name, "channel")
 
 
 def _joined(parts: Sequence[Pictures]) -> Pictures:

@@ -47,20 +47,20 @@ class Claims:
         """
         rows = []
         for claim in sorted(self.claims, key=lambda claim: int(claim["number"])):
-            told = {key: claim[key] for key in ("number", "name", "paper", "statement")}
-            told |= {key: claim[key] for key in ("criterion", "published")}
+            row = {key: claim[key] for key in ("number", "name", "paper", "statement")}
+            row |= {key: claim[key] for key in ("criterion", "published")}
             verdict = asdict(self._judge(claim, scores, published))
-            rows.append(told | {key: verdict[key] for key in verdict if key != "images"})
+            rows.append(row | {key: verdict[key] for key in verdict if key != "images"})
         numbers = pd.DataFrame(rows)
         text = numbers.assign(interval=[_interval(row) for row in rows])
         counts = numbers["outcome"].value_counts()
         verdicts = ", ".join(f"{counts.get(o, 0)} {o}" for o in Outcome)
         caption = (
-            "Claims of the papers, judged by code on the scores of this run and, of chapters that "
-            f"it left out, on those of the last run that made them: {verdicts}. "
-            "A claim is replicated when the whole bootstrap interval of its effect meets the "
-            "criterion, contradicted when the whole interval fails it, inconclusive otherwise. "
-            "Where a criterion says arithmetic, the papers' own numbers were computed with."
+            "Claims of the papers, judged by code on the scores of this run and, for chapters "
+            f"left out of it, on those of their last run: {verdicts}. A claim is replicated when "
+            "the whole bootstrap interval of its effect meets the criterion, contradicted when "
+            "the whole interval fails it, inconclusive otherwise. Criteria marked arithmetic are "
+            "computed from the papers' own numbers."
         )
         shown = text[list(COLUMNS)].rename(columns=COLUMNS).astype(str)
         return Table(numbers, shown, caption)

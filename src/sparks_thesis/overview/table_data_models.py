@@ -11,8 +11,8 @@ from sparks_thesis.common.table import Table
 
 KEYS = ["dataset", "model", "seed"]
 SEVEN = (
-    "The seven photographs were chosen because networks trained on ImageNet recognise them, each "
-    "among the seven: that accuracy is no finding. "
+    "The seven photographs were chosen because networks trained on ImageNet recognise them, so "
+    "this accuracy is not a finding. "
 )
 
 
@@ -57,8 +57,8 @@ class DataModels:
             )
         caption = (
             f"Accuracy on test images with Wilson's {self.level:.0%} interval. Every model was "
-            "trained here from its seed unless it came with weights of its own (0 epochs). "
-            f"{SEVEN if 'photographs' in set(right['dataset']) else ''}"
-            "Training times: tab-training-time."
+            "trained here from its seed unless it came with its own weights (0 epochs). "
+            f"{SEVEN if 'photographs' in set(right['dataset']) else ''}Training times: "
+            "tab-training-time."
         )
         return Table(pd.DataFrame(rows), pd.DataFrame(texts).astype(str), caption)

@@ -16,7 +16,7 @@ from sparks_thesis.harmonization.tables import of_networks
 from sparks_thesis.stability.scored import Scored
 from sparks_thesis.utility.scored import Scored as Utility
 
-# What a published number is told by; the tidy table has the same columns.
+# Columns that identify a published number; the tidy table has the same ones.
 KEYS = ("dataset", "model", "variant", "condition", "method", "metric", "image")
 TABLE = ["paper", "item", "metric", "their_dataset", "their_model", "dataset", "model"]
 COLUMNS = [*TABLE, "condition", "method", "unit", "published", "ours", "provenance"]
@@ -26,12 +26,12 @@ UNITS = {"%": 100.0, "kB": 1e-3}  # what our numbers (shares, bytes) are multipl
 
 @dataclass(frozen=True)
 class Comparison:
-    """Which published numbers stand beside which of ours.
+    """Pairing of published numbers with ours.
 
     Attributes:
         theirs: column of the published table → value; rows that have all of them are compared.
         ours: column of our tidy table → the value to look for there; the columns `method`,
-            `metric` and `condition` are looked for as published where they are not told; null: any.
+            `metric` and `condition` are as published where they are not given; null: any value.
         experiment: whose scores ours are among.
     """
 
@@ -40,17 +40,17 @@ class Comparison:
     ours: Mapping[str, Any]
 
     def rows(self, published: pd.DataFrame) -> pd.DataFrame:
-        """The published rows that are compared."""
+        """Return the published rows that are compared."""
         chosen = pd.Series(True, index=published.index)
         for column, value in self.theirs.items():
             chosen &= published[column].astype(str) == str(value)
         return published[chosen]
 
     def key(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Where our counterpart of a published row is found; undegraded is condition ""."""
+        """Return the key of our row for a published one; undegraded networks have condition ""."""
         condition = "" if row["condition"].endswith(" 0%") else row["condition"]
-        told = {"method": row["method"], "metric": row["metric"], "condition": condition}
-        return {column: v for column, v in {**told, **self.ours}.items() if v is not None}
+        values = {"method": row["method"], "metric": row["metric"], "condition": condition}
+        return {column: v for column, v in {**values, **self.ours}.items() if v is not None}
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class _Ours:
         self.folds: dict[str, Scored] = {}
 
     def value(self, experiment: str, key: Mapping[str, Any]) -> float:
-        """The number; NaN where this run has none."""
+        """Return the number; NaN where this run has none."""
         table = self.tables.get(experiment)
         if table is None:
             return float("nan")
@@ -150,12 +150,12 @@ def _aligned(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _shown(numbers: pd.DataFrame, taus: Mapping[Any, tuple[float, int]]) -> pd.DataFrame:
     """Lay out a line a row of a paper's table; τ on the first line of each table."""
-    texts, told = [], set()
+    texts, counted = [], set()
     for names, group in numbers.groupby([*TABLE, "condition"], sort=False):
         table = names[:-1]
         tau, n = taus[table]
-        first = table not in told and tau == tau
-        told.add(table)
+        first = table not in counted and tau == tau
+        counted.add(table)
         known = dict(zip([*TABLE, "condition"], map(str, names), strict=True))
         texts.append({
             "paper": known["paper"], "item": known["item"],
@@ -179,11 +179,11 @@ def _cell(row: Mapping[Any, Any]) -> str:
 
 def _caption(numbers: pd.DataFrame, published: int) -> str:
     return (
-        f"Published numbers beside ours: {len(numbers)} of the {published} that are known, namely "
-        "those of the papers' tables and figures that this run has a counterpart for. Data and "
-        "networks differ (theirs, ours), so orders can be compared and values cannot: τ is "
-        "Kendall's rank correlation over all n numbers of the table that stand beside the same of "
-        "ours, given on its first line. A mean over images and seeds is ours; intervals are in the "
-        "tables of each chapter. Seconds are left out: see tab-eva and tab-cost. No table value of "
-        "fel2021sobol, novello2022hsic, fel2023holistic and fel2023maco is available."
+        f"Published numbers beside ours: {len(numbers)} of the {published} known ones, those with "
+        "a counterpart in this run. Data and networks differ (theirs, ours), so orders can be "
+        "compared but values cannot: τ is Kendall's rank correlation with ours over all n numbers "
+        "of the table, given on its first line. A mean over images and seeds is ours; intervals "
+        "are in the tables of each chapter. Seconds are left out: see tab-eva and tab-cost. No "
+        "table value of fel2021sobol, novello2022hsic, fel2023holistic and fel2023maco is "
+        "available."
     )

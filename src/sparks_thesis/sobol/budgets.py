@@ -7,7 +7,7 @@ from sparks.attribution.sobol import FEWEST_POINTS
 from sparks.errors import SparksError
 from sparks.protocols import AttributionMethod
 
-# What Sobol needs for a 2 x 2 grid.
+# Forward passes of Sobol on a 2 x 2 grid.
 LEAST = FEWEST_POINTS * (2 * 2 + 2)
 
 

@@ -50,9 +50,11 @@ class FewerForwards:
                 scores.resampled(which).ratio(self.margins[str(metric)])[0]
                 for which in self.bootstrap.draws(len(scores.values))
             ]
-            told = f"{metric} of {model} on {dataset} (best {best} with {spent}, HSIC "
-            told += f"with {needed})" if ratio else "never as good)"
-            ratios[told] = interval_of(ratio, drawn, len(scores.values), self.bootstrap.level, True)
+            details = f"{metric} of {model} on {dataset} (best {best} with {spent}, HSIC "
+            details += f"with {needed})" if ratio else "never as good)"
+            ratios[details] = interval_of(
+                ratio, drawn, len(scores.values), self.bootstrap.level, True
+            )
         smallest = min(ratios.values(), key=lambda interval: interval.mean)
         each = "; ".join(f"{w} {shown(i, 1)}" for w, i in ratios.items())
         return judged(
@@ -84,7 +86,7 @@ class _Scores:
         return _Scores(self.values[which], self.methods, self.forwards)
 
     def ratio(self, margin: float) -> tuple[float, str, int, int]:
-        """The ratio, the best rival, its forward passes and HSIC's (0: never as good)."""
+        """Return the ratio, the best rival, its forward passes and HSIC's (0: never as good)."""
         means = np.nanmean(self.values, axis=0)
         hsic = self.methods == "HSIC"
         top = int(np.where(hsic, -np.inf, means).argmax())

@@ -49,13 +49,13 @@ class EstimatorInsensitive:
         }
         compared = estimators | samplers
         lowest = min(compared.values(), key=lambda interval: interval.mean)
-        told = "; ".join(f"{name} {shown(interval, 2)}" for name, interval in compared.items())
+        details = "; ".join(f"{name} {shown(interval, 2)}" for name, interval in compared.items())
         ceiling = f"; the default with another seed {shown(again, 2)}" if again else ""
         return judged(
             [above(interval, self.threshold) for interval in compared.values()],
             lowest,
             f"median rank correlation with {estimator} on {sampler} points at N = {self.points} "
-            f"({lowest.n} images): {told}{ceiling}",
+            f"({lowest.n} images): {details}{ceiling}",
             compared.values(),
         )
 
@@ -66,7 +66,7 @@ class QuasiMonteCarloConverges:
 
     Attributes:
         sampler: the sequence judged.
-        published: the sequence as released, told besides.
+        published: the sequence as released, reported besides.
         bootstrap: of the mean logarithm of the ratio of errors, over images or repeats.
     """
 
@@ -91,7 +91,7 @@ class QuasiMonteCarloConverges:
                 on_images.append(gains[where])
             released[where] = float(np.nanmean(self._gain(group, self.published)))
         smallest = min(gains.values(), key=lambda interval: interval.mean)
-        told = "; ".join(
+        details = "; ".join(
             f"{where} {shown(gain, 2)} (as released {released[where]:.2f})"
             for where, gain in gains.items()
         )
@@ -99,7 +99,7 @@ class QuasiMonteCarloConverges:
             [above(gain, 0.0) for gain in gains.values()],
             smallest,
             f"log2 of the error of Monte Carlo over that of {self.sampler} points, mean over N: "
-            f"{told}",
+            f"{details}",
             on_images,
         )
 

@@ -63,7 +63,7 @@ class Budget:
         return Drawing(figure, self._caption(means))
 
     def _means(self, budget: pd.DataFrame, cost: pd.DataFrame) -> pd.DataFrame:
-        """One row an explanation and metric: mean, low, high, n, forwards, milliseconds."""
+        """Return one row an explanation and metric: mean, low, high, n, forwards, milliseconds."""
         seconds = cost.set_index(EXPLANATION)["value"].to_dict()
         rows = []
         for names, group in budget.groupby([*EXPLANATION, "metric"]):
@@ -107,14 +107,14 @@ class Budget:
             f"{n} images of {dataset}" for dataset, n in means.groupby("dataset")["n"].max().items()
         )
         return (
-            "Faithfulness of black-box methods against what an explanation may spend, mean over "
+            "Faithfulness of black-box methods against the budget of an explanation, mean over "
             f"{images} with its {self.bootstrap.level:.0%} bootstrap interval. Upper row: against "
-            "forward passes (methods that spend the same are drawn a little apart); lower row: "
-            "against the time it took here, which differs from run to run. "
-            f"{_best(means)} Budgets set the masks of RISE, LIME, KernelSHAP and HSIC, the grid of "
-            "Occlusion, and grid and points of Sobol. The papers claim that Sobol is as faithful "
-            "as RISE at half of its passes, and HSIC up to 8 times faster than the best; they "
-            "publish no such curve that is available."
+            "forward passes (methods with equal budgets are drawn slightly apart); lower row: "
+            f"against measured time, which differs from run to run. {_best(means)} Budgets set the "
+            "masks of RISE, LIME, KernelSHAP and HSIC, the grid of Occlusion, and grid and points "
+            "of Sobol. The papers claim that Sobol is as faithful as RISE at half of its passes, "
+            "and HSIC up to 8 times faster than the best; they publish no such curve that is "
+            "available."
         )
 
 

@@ -37,7 +37,7 @@ class Samplers:
     """Errors on functions whose indices are known, and rank correlations on images.
 
     Attributes:
-        points: N at which biases are told in numbers.
+        points: N at which the caption states biases.
         bootstrap: of the means, over repeats or images.
     """
 
@@ -126,7 +126,7 @@ class Samplers:
         self, bias: pd.DataFrame, points: int, analytic: pd.DataFrame, images: pd.DataFrame
     ) -> str:
         repeats = analytic["image"].nunique()
-        told = "; ".join(
+        details = "; ".join(
             f"{name}: {of['sobol, unscrambled']:+.0%} unscrambled, {of[DEFAULT]:+.0%} scrambled"
             for name, of in bias.to_dict().items()
         )
@@ -145,7 +145,7 @@ class Samplers:
             "evaluations). Upper rows: mean absolute error over the mean index, on functions whose "
             f"indices are known, mean of {repeats} seeds with its {self.bootstrap.level:.0%} "
             "bootstrap band (unscrambled Sobol and Halton points have no seed). Lower left: bias "
-            f"of the sum of the indices at N = {points}, by jansen; for Sobol points, {told}. "
+            f"of the sum of the indices at N = {points}, by jansen; for Sobol points, {details}. "
             "Unscrambled points, as the authors' code draws them, place A and B almost alike in "
             "many dimensions. Lower right: rank correlation of the cells' indices with those of a "
             f"large design, images explained: {sets}; at N = {largest} by jansen: {on_images}; "
@@ -155,7 +155,7 @@ class Samplers:
 
 
 def _bias(analytic: pd.DataFrame, points: int) -> pd.DataFrame:
-    """Mean signed error of Σ ST, sequences × functions, by jansen."""
+    """Return the mean signed error of Σ ST, sequences × functions, by jansen."""
     rows = analytic[(analytic["metric"] == "RelativeBias") & (analytic["variant"] == "jansen")]
     rows = rows[rows["points"] == points]
     return rows.pivot_table(index="method", columns="dataset", values="value", sort=False)

@@ -131,16 +131,15 @@ class Walkthrough:
         return (
             f"One Sobol explanation, step by step: an image of {steps.dataset}, class "
             f"{shown} as {steps.model} predicts it. Above: masks of the design (white "
-            "keeps, black removes) and the inputs they leave, with their logits. C⁽ⁱ⁾ is A with "
-            "cell i (outlined) from B: of the cell with the largest total index, and of that with "
-            f"the smallest. Below: logits of all {len(kept['scores']):,} masked inputs (line: the "
-            f"image itself), total-order indices, first-order ones and their difference, the "
-            f"interactions, on {side} × {side} cells with N = {points}, over a pale copy of the "
-            "image; each cell with its 95% bootstrap intervals. The indices sum to "
-            f"{total:.2f} (total) and {first:.2f} (first order): {between:.2f} is due to "
-            "interactions, counted once for each cell in them. "
-            "The paper's default is N = 32; the error of the difference shrinks with N."
-            f"{f' Photograph: {credit}.' if credit else ''}"
+            "keeps, black removes) and the masked inputs with their logits. C⁽ⁱ⁾ is A with cell i "
+            "(outlined) from B, for the cells with the largest and the smallest total index. "
+            f"Below: logits of all {len(kept['scores']):,} masked inputs (line: the image itself), "
+            "total-order indices, first-order ones and their difference, the interactions, on "
+            f"{side} × {side} cells with N = {points}, over a pale copy of the image; each cell "
+            f"with its 95% bootstrap intervals. The indices sum to {total:.2f} (total) and "
+            f"{first:.2f} (first order): {between:.2f} is due to interactions, counted once for "
+            "each cell in them. The paper's default is N = 32; the error of the difference "
+            f"shrinks with N.{f' Photograph: {credit}.' if credit else ''}"
         )
 
 

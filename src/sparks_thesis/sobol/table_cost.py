@@ -36,12 +36,11 @@ class Cost:
         if numbers["seed"].nunique() == 1:
             text = text.drop(columns="seed")
         caption = (
-            "Cost of one explanation, fastest first: images through the network forwards and "
-            "backwards, wall time here, the same over the passes, and peak memory. Peak memory is "
-            "that of the whole job: what PyTorch allocated at most on a GPU; on a CPU, by how much "
-            "the process grew once the model was there, with the images and their "
-            "predictions in it. Time and memory differ from run to run, and the first use of a "
-            "method's code is in its time. The paper says that Sobol takes a fraction of the "
-            "time of other black-box methods; its table is not available."
+            "Cost of one explanation, fastest first: forward and backward passes, wall time, time "
+            "per pass, and peak memory. Peak memory is that of the whole job: on a GPU, the most "
+            "that PyTorch allocated; on a CPU, the growth of the process after the model was "
+            "loaded, including images and predictions. Time and memory differ from run to run, "
+            "and time includes the first import of a method's code. The paper says that Sobol "
+            "takes a fraction of the time of other black-box methods; its table is not available."
         )
         return Table(numbers, text, caption)

@@ -45,11 +45,11 @@ class Maps:
         stability = rows[rows["metric"] == "AverageStability"]
         counted = f"AverageStability: {images(stability) or 'none'}"
         caption = (
-            f"What the maps are like, mean over images ({images(rows)}; {counted}) with its "
-            f"{self.bootstrap.level:.0%} bootstrap interval; the most stable first."
-            f"{caution(rows, self.bootstrap.level)} AverageStability: distance of the maps of an "
-            "image and of its noisy copies, over the map's length (0: the map does not depend on "
-            "the image; –: not measured, since it explains every image several times). "
+            f"Properties of the maps, mean over images ({images(rows)}; {counted}) with its "
+            f"{self.bootstrap.level:.0%} bootstrap interval; the most stable "
+            f"first.{caution(rows, self.bootstrap.level)} AverageStability: distance of the maps "
+            "of an image and of its noisy copies, over the map's length (0: the map does not "
+            "depend on the image; –: not measured, since it explains every image several times). "
             "Entropy of the normalised map and its size as JPEG: complexity. Gini and Hoyer: "
             "sparseness, 1 where one pixel holds everything. Insertion − Deletion: their areas' "
             "difference. No published table has these."

@@ -26,7 +26,7 @@ NO_FOLDS = "no network was trained on folds"
 def judge(found: Mapping[str, Estimate], prefix: str, threshold: float = 0.0) -> Verdict:
     """Judge "above the threshold" for every estimate; the lowest is the effect.
 
-    One that does not exist leaves the claim open, and is told.
+    An estimate that does not exist leaves the claim open, and the verdict names it.
     """
     outcomes = {name: above(e.interval(), threshold) for name, e in found.items()}
     known = {name: e for name, e in found.items() if not np.isnan(e.value)}
@@ -61,7 +61,7 @@ def _methods(scored: Scored, dataset: str, model: str) -> list[str]:
 
 @dataclass(frozen=True)
 class _OnFolds:
-    """What all claims here share.
+    """Base class of the claims about networks trained on folds.
 
     Attributes:
         bootstrap: over images within folds.
@@ -72,7 +72,7 @@ class _OnFolds:
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def runs(self, scored: Scored) -> list[tuple[str, str]]:
-        """(data set, model) of the networks that were trained on folds."""
+        """Return (data set, model) of the networks that were trained on folds."""
         return [key for key in scored.images if key[1] in self.models]
 
 
@@ -186,7 +186,7 @@ class PublishedFormula(_OnFolds):
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on tidy rows of the distances."""
         scored = Scored(table, self.bootstrap)
-        found, told = {}, []
+        found, details = {}, []
         for dataset, model in self.runs(scored):
             if "Random" not in scored.methods(dataset, model) or dataset not in self.sizes:
                 continue
@@ -202,13 +202,13 @@ class PublishedFormula(_OnFolds):
                 printed.level,
             )
             found[f"{model} on {dataset}"] = gap
-            told.append(
+            details.append(
                 f"{dataset}: {printed.value:.3f} as printed, {computed.value:.3f} as computed, "
                 f"0.8/√pixels = {expected:.3f}"
             )
         if not found:
             return not_run("no random maps on folds")
-        return judge(found, f"MeGe of Random, {'; '.join(told)}; how far inside the margin")
+        return judge(found, f"MeGe of Random, {'; '.join(details)}; how far inside the margin")
 
 
 @dataclass(frozen=True)
@@ -281,9 +281,11 @@ class JointlyGood(_OnFolds):
             m: Estimate(float(row[0]), row[1:], images, self.bootstrap.level, True)
             for m, row in zip(SEVEN, mean, strict=True)
         }
-        told = ", ".join(f"{m} {-e.value:.1f}" for m, e in sorted(values.items(), key=_descending))
+        details = ", ".join(
+            f"{m} {-e.value:.1f}" for m, e in sorted(values.items(), key=_descending)
+        )
         found = {"the three": lead(values, CAM_AND_RISE)}
-        return judge(found, f"mean ranks of {len(ranks)} scores: {told}; lead in ranks")
+        return judge(found, f"mean ranks of {len(ranks)} scores: {details}; lead in ranks")
 
 
 def _descending(item: tuple[str, Estimate]) -> float:
@@ -319,8 +321,8 @@ class InputProductInflates(_OnFolds):
                 alone.append(f"{value:.2f} on {dataset}")
         if not found:
             return not_run("IntegratedGradients or GradientInput, and Saliency, were not run")
-        told = f" (the input alone, the same for every network, has {', '.join(alone)})"
-        return judge(found, f"MeGe minus that of Saliency{told if alone else ''}")
+        details = f" (the input alone, the same for every network, has {', '.join(alone)})"
+        return judge(found, f"MeGe minus that of Saliency{details if alone else ''}")
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class LipschitzHigher:
         datasets = [d for d in datasets if (d, self.plain) in scored.images]
         if not datasets:
             return not_run(f"{self.lipschitz} and {self.plain} were not both trained on folds")
-        counts, told = [], []
+        counts, details = [], []
         for dataset in datasets:
             for metric in METRICS:
                 gains = [
@@ -51,11 +51,11 @@ class LipschitzHigher:
                 count = Estimate(float(higher[0]), higher[1:], gains[0].n, gains[0].level, True)
                 counts.append(count.interval())
                 number = "n/a" if np.isnan(higher[0]) else f"{higher[0]:.0f}"
-                told.append(f"{metric} on {dataset}: higher for {number} of {len(SEVEN)}")
+                details.append(f"{metric} on {dataset}: higher for {number} of {len(SEVEN)}")
         least = min(counts, key=lambda interval: interval.mean)
         # Whole methods are counted: "at least 6" is "above 5.5".
         outcomes = [above(interval, self.enough - 0.5) for interval in counts]
-        return judged(outcomes, least, "; ".join(told), counts)
+        return judged(outcomes, least, "; ".join(details), counts)
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,9 @@ class DistancesMonotone:
             outcomes.append(Outcome.INCONCLUSIVE if np.isnan(rho) else outcome)
             effects.append(rho)
             if not holds:
-                told = "grows" if grows else "falls somewhere"
+                details = "grows" if grows else "falls somewhere"
                 failing.append(
-                    f"{NAMES[str(name)]} against {KINDS[str(kind)]}: ρ {rho:.2f}, {told}"
+                    f"{NAMES[str(name)]} against {KINDS[str(kind)]}: ρ {rho:.2f}, {details}"
                 )
         lowest = Interval(float(np.min(effects)), np.nan, np.nan, len(effects))
         text = f"{len(effects) - len(failing)} of {len(effects)} curves grow monotonically"

@@ -125,19 +125,20 @@ class Degradation:
 
     def _caption(self, scored: Scored, rows: Sequence[str]) -> str:
         images = "; ".join(f"{len(i)} images of {d}" for (d, _), i in scored.images.items())
-        told = (
-            f"{' and '.join(self.metrics)} against the share of the weights of every convolution "
-            "that got noise, and of the training labels that were switched; over "
-            f"{images}, with {self.bootstrap.level:.0%} bootstrap intervals over images within "
-            "folds."
+        details = (
+            f"{' and '.join(self.metrics)} against the share of randomised weights of every "
+            f"convolution, and of wrong training labels; over {images}, with "
+            f"{self.bootstrap.level:.0%} bootstrap intervals over images within folds."
         )
         if "MuFidelity" in self.metrics:
-            told += " MuFidelity is that of the network that did not see the image."
+            details += " MuFidelity is that of the network that did not see the image."
         else:
-            told += " MeGe and ReCo as the paper's tables compute them. Where S≠ (or, for networks"
-            told += " near chance, S₌) is small, ReCo exceeds 0 by chance: compare with Random."
-            told += scored.undefined()
+            details += (
+                " MeGe and ReCo as the paper's tables compute them. Where S≠ (or, for networks"
+            )
+            details += " near chance, S₌) is small, ReCo exceeds 0 by chance: compare with Random."
+            details += scored.undefined()
         if any(name.startswith("published") for name in rows):
-            told += " Rows named published: the paper's curves (digitised, ±0.01), of other"
-            told += " data and networks."
-        return told
+            details += " Rows named published: the paper's curves (digitised, ±0.01), of other"
+            details += " data and networks."
+        return details

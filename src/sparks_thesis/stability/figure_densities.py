@@ -29,7 +29,7 @@ class Densities:
 
     Attributes:
         methods: labels of the methods, in their order; those that were run are shown.
-        models: names of the models that belong here; those not run are told in the caption.
+        models: names of the models that belong here; the caption names those that were not run.
         condition: of the networks; "" for those that are not degraded.
     """
 
@@ -71,13 +71,13 @@ class Densities:
             equal, unequal, _ = some.sizes()
             sizes.append(f"{equal} and {unequal} of {key[1]} on {key[0]}")
         missing = [name for name in self.models if name not in {model for _, model in rows}]
-        told = f" Not run: {', '.join(missing)}." if missing else ""
+        details = f" Not run: {', '.join(missing)}." if missing else ""
         return (
             "Distances between the maps of a network that did not see an image and of one that "
             "did: S₌ where both are right, S≠ where exactly one is "
             f"({'; '.join(sizes)}); each histogram has area 1. ReCo is the best threshold between "
             "the two. The paper (its figures 5 and 10) finds them apart for a 1-Lipschitz network "
-            f"and overlapping for ResNet18.{told}"
+            f"and overlapping for ResNet18.{details}"
         )
 
 

@@ -49,12 +49,14 @@ class MapDistances:
             for (kind, name), curve in rows.groupby(["kind", "method"], sort=False)
             if falls(curve)
         ]
-        told = f"Not monotone here: {', '.join(falling)}." if falling else "All grow monotonically."
+        details = (
+            f"Not monotone here: {', '.join(falling)}." if falling else "All grow monotonically."
+        )
         caption = (
             "Six distances between maps of 32 × 32. Above: a spot moves to the right in 100 steps "
             "and is compared with where it started. Below: a spot in the middle is compared with "
             "itself under Gaussian noise, mean and standard deviation of 50 repeats. "
-            f"{told} 1 − |Spearman| takes the size of the correlation, and spots that lie apart "
+            f"{details} 1 − |Spearman| takes the size of the correlation, and spots that lie apart "
             "are correlated negatively; SSIM sees a spot near the edge in fewer windows. The paper "
             "(its figures 6 and 7) reports that all six grow with both; the size of its moving "
             "point is not known."
@@ -67,7 +69,7 @@ TOLERANCE = 0.02
 
 
 def falls(curve: pd.DataFrame) -> bool:
-    """Whether a mean curve falls somewhere: below what it reached before, by more than that."""
+    """Return whether a mean curve falls below its earlier maximum by more than the tolerance."""
     mean = curve["mean"]
     return bool((mean.cummax() - mean).max() > TOLERANCE * (mean.max() - mean.min()))
 

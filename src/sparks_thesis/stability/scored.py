@@ -97,7 +97,7 @@ class Scored:
         return Estimate(float(means[0]), means[1:], len(rows), self.bootstrap.level)
 
     def _units(self, dataset: str, model: str, rows: pd.DataFrame) -> NDArray[np.int64]:
-        """Which image each row is about, as an index into the weights."""
+        """Return the image of each row, as an index into the weights."""
         place = self.images[(dataset, model)].set_index(["seed", "image"])
         unit = place.assign(unit=range(len(place)))["unit"]
         return unit.reindex(pd.MultiIndex.from_frame(rows[["seed", "image"]])).to_numpy(np.int64)
@@ -128,13 +128,13 @@ class Scored:
         Args:
             condition: look at this one alone; None for all.
         """
-        told = dict.fromkeys(
+        details = dict.fromkeys(
             text
             for (dataset, model, where, method), pairs in self.pairs.items()
             if condition in (None, where)
             for text in _problems(pairs, f"{model} on {dataset}, {where or 'undegraded'}", method)
         )
-        return f" {'; '.join(told)}." if told else ""
+        return f" {'; '.join(details)}." if details else ""
 
 
 def _problems(pairs: Pairs, where: str, method: str) -> list[str]:

@@ -78,14 +78,14 @@ class StabilityLipschitz:
         return pd.DataFrame(texts)
 
     def _caption(self, scored: Scored, scores: pd.DataFrame, missing: list[str]) -> str:
-        told = f" Not run: {', '.join(missing)}." if missing else ""
+        details = f" Not run: {', '.join(missing)}." if missing else ""
         mine = scores[scores["model"].isin(list(self.models))]
         return (
             "MeGe and ReCo of undegraded networks of several kinds, as the paper's tables compute "
             f"them, with {self.bootstrap.level:.0%} bootstrap intervals over images within folds. "
             "The paper compares ResNet18 with a 1-Lipschitz network of another architecture; the "
-            "unconstrained twin has that architecture without the constraint, so that the two can "
-            f"be told apart.{told} {accuracies(mine, self.tolerance)}{scored.undefined('')}"
+            "unconstrained baseline has that architecture without the constraint, which separates "
+            f"the two effects.{details} {accuracies(mine, self.tolerance)}{scored.undefined('')}"
         )
 
 

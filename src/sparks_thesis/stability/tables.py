@@ -91,12 +91,12 @@ def _cell(row: Mapping[Hashable, Any] | None, metric: str) -> str:
     if row is None:
         return "–"
     text = shown(Interval(row["mean"], row["low"], row["high"], int(row["n"])), 2)
-    told = metric in COMPARED and pd.notna(row["published"])
-    return f"{text} ({row['published']:.2f})" if told else text
+    comparable = metric in COMPARED and pd.notna(row["published"])
+    return f"{text} ({row['published']:.2f})" if comparable else text
 
 
 def _published(published: pd.DataFrame | None) -> dict[tuple[str, str, str], float]:
-    """(data set, metric, method) → the printed value, of plain networks."""
+    """Return (data set, metric, method) → the printed value, of plain networks."""
     if published is None:
         return {}
     plain = published[~published["model"].str.contains("Lipschitz")]
@@ -123,18 +123,20 @@ def _agreement(numbers: pd.DataFrame, theirs: Mapping[tuple[str, str, str], floa
 
 def _sizes(scored: Scored) -> str:
     """Say how many images, and distances in S₌ and S≠, each model has."""
-    told = []
+    details = []
     for (dataset, model), images in scored.images.items():
         sizes = [p.sizes() for k, p in scored.pairs.items() if k[:3] == (dataset, model, "")]
         equal, unequal, _ = sizes[0] if sizes else (0, 0, 0)
-        told.append(f"{len(images)} images of {dataset} ({equal} distances in S₌, {unequal} in S≠)")
-    return "; ".join(dict.fromkeys(told))
+        details.append(
+            f"{len(images)} images of {dataset} ({equal} distances in S₌, {unequal} in S≠)"
+        )
+    return "; ".join(dict.fromkeys(details))
 
 
 def accuracies(scores: pd.DataFrame, tolerance: float) -> str:
     """Tell the accuracies of undegraded folds, and warn where they differ by too much."""
     rows = scores[(scores["metric"] == FOLD_ACCURACY) & (scores["condition"] == "")]
-    told = []
+    details = []
     for (dataset, model), folds in rows.groupby(["dataset", "model"], sort=False):
         values = 100 * folds.sort_values(["seed", "image"])["value"]
         spread = float((values - values.mean()).abs().max())
@@ -143,7 +145,7 @@ def accuracies(scores: pd.DataFrame, tolerance: float) -> str:
         if spread > 100 * tolerance:
             text += (
                 f" WARNING: they lie up to {spread:.1f} points from their mean, more than the "
-                f"paper's ±{100 * tolerance:.0f}: part of S≠ is networks of unequal quality."
+                f"paper's ±{100 * tolerance:.0f}: part of S≠ reflects networks of unequal quality."
             )
-        told.append(text)
-    return " ".join(told)
+        details.append(text)
+    return " ".join(details)

@@ -38,7 +38,7 @@ class WorksThenFails:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on rows `WATCHED` of each layer."""
-        outcomes, ahead, told, judged_late = [], {}, [], False
+        outcomes, ahead, details, judged_late = [], {}, [], False
         for where, last, rows in _layers(table):
             logit, side, others = (_steps(rows, metric, "concept") for metric in WATCHED)
             steps = [t for t in map(float, logit.columns) if t <= self.longest]
@@ -62,13 +62,13 @@ class WorksThenFails:
                 fails = _best([above(bend, 0.0) for bend in bends])
                 outcomes.append(fails)
                 late = f", failure {fails.value}"
-            told.append(_sentence(where, logit, side, others, first, steps[-1]) + late)
+            details.append(_sentence(where, logit, side, others, first, steps[-1]) + late)
         if not judged_late:
             return not_run("activations were not pushed before the last layer")
         least = min(ahead.values(), key=lambda gain: gain.mean)
         name = next(where for where, gain in ahead.items() if gain is least)
         lead = f"smallest lead over a control {shown(least, 2)} ({name})"
-        return judged(outcomes, least, f"{lead}; {'; '.join(told)}")
+        return judged(outcomes, least, f"{lead}; {'; '.join(details)}")
 
 
 def _layers(table: pd.DataFrame) -> Iterator[tuple[str, bool, pd.DataFrame]]:
@@ -83,7 +83,7 @@ def _layers(table: pd.DataFrame) -> Iterator[tuple[str, bool, pd.DataFrame]]:
 
 
 def _steps(rows: pd.DataFrame, metric: str, method: str) -> pd.DataFrame:
-    """Images × t."""
+    """Return a table of images × t."""
     here = rows[(rows["metric"] == metric) & (rows["method"] == method)]
     t = here["condition"].str.removeprefix("t = ").astype(float)
     return here.assign(t=t).pivot_table(index=["seed", "image"], columns="t", values="value")

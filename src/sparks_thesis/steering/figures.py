@@ -81,10 +81,10 @@ class Steering:
     def _caption(self, rows: pd.DataFrame, dataset: str, model: str, layers: list[str]) -> str:
         ends = rows[(rows["method"] == "concept") & (rows["metric"] == "SteeringNonlinearity")]
         mean = ends.groupby(["variant", "t"])["value"].mean()
-        told = []
+        details = []
         for layer in layers:
             bent = [t for t in sorted(set(ends["t"])) if mean.get((layer, t), 0) > 0.1]
-            told.append(f"{layer} {f'from t = {bent[0]:g}' if bent else 'never'}")
+            details.append(f"{layer} {f'from t = {bent[0]:g}' if bent else 'never'}")
         return (
             f"Activations of {model} on {dataset} pushed along the first concept of the images' "
             "own class, along the same atom with its channels shuffled, and along the first "
@@ -92,8 +92,9 @@ class Steering:
             f"Mean over {rows['image'].nunique()} images with {self.bootstrap.level:.0%} bootstrap "
             "intervals. "
             "Not linear: distance from t times the derivative at 0, over the larger of both; above "
-            f"10 %: {', '.join(told)}. Other concepts: ℓ1 change of their coefficients over their "
-            "size. Distance to data: Euclidean, of the mean activation over places, to the fifth "
+            f"10 %: {', '.join(details)}. Other concepts: ℓ1 change of their coefficients over "
+            "their size. Distance to data: Euclidean, of the mean activation over places, to the "
+            "fifth "
             "neighbour among those of training images, over that before; beside it the norm alone, "
             "and the same distance between activations of length one. A talk of the author says "
             "that steering works up to a point; there is no published figure."

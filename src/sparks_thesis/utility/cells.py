@@ -1,7 +1,7 @@
-"""What a simulated meta-predictor sees: an image as cells, and a map as attention to them.
+"""Input of a simulated meta-predictor: an image as cells, and a map as attention to them.
 
 The description of a cell is made by hand and knows neither the explained model nor its outputs:
-colours, their spread, and edges. A learner that used the model's own features would be told the
+colours, their spread, and edges. A learner that used the model's own features would know the
 answer.
 """
 
@@ -50,7 +50,7 @@ class CellFeatures:
         return torch.nn.functional.adaptive_avg_pool2d(x, self.grid)
 
     def _edges(self, grey: Tensor) -> Tensor:
-        """Magnitude of the gradient by orientation, (N, orientations, H, W)."""
+        """Return the magnitude of the gradient by orientation, (N, orientations, H, W)."""
         dy, dx = torch.gradient(grey, dim=(1, 2))
         angle = torch.atan2(dy, dx) % math.pi
         bins = (angle / math.pi * self.orientations).long().clamp(max=self.orientations - 1)

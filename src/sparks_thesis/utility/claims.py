@@ -1,7 +1,7 @@
 """Claims of "What I Cannot Predict, I Do Not Understand" (colin2022utility).
 
 They are about people, of whom only printed summaries exist. Verdicts are about simulated
-meta-predictors, and say so; what the printed numbers give is told beside them. One claim is about
+meta-predictors, and say so; they also state what the printed numbers give. One claim is about
 the printed numbers themselves.
 """
 
@@ -27,7 +27,7 @@ P = 0.05  # significance, as in the paper
 
 @dataclass(frozen=True)
 class _OnScenarios:
-    """What the claims about simulated participants share.
+    """Base class of the claims about simulated participants.
 
     Attributes:
         scenarios: "bias", "rule" and "hard" → our data set for it.
@@ -71,14 +71,14 @@ class Helps(_OnScenarios):
         if not names:
             return not_run(NOBODY)
         found = {(name, m): scored.utility(name, m) for name in names for m in SIX}
-        told = "; ".join(
+        details = "; ".join(
             f"{_short(name)}: "
             + ", ".join(f"{m} {shown(found[name, m], 2)}" for m in SIX)
             + f", significant: {_significant(scored, name)}"
             for name in names
         )
         outcomes = [above(interval, 1.0) for interval in found.values()]
-        return judged(outcomes, _lowest(list(found.values())), told + SIMULATED)
+        return judged(outcomes, _lowest(list(found.values())), details + SIMULATED)
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,12 @@ class NoneHelps(_OnScenarios):
         ]
         outcomes.append(Outcome.REPLICATED if test.p > P else Outcome.CONTRADICTED)
         best = max(found.values(), key=lambda interval: interval.mean)
-        told = ", ".join(f"{m} {shown(interval, 2)}" for m, interval in found.items())
+        details = ", ".join(f"{m} {shown(interval, 2)}" for m, interval in found.items())
         spread = f"F({test.between}, {test.within}) = {test.f:.2f}, p = {test.p:.2g}"
         rows = scored.simulated[scored.simulated["dataset"] == _short(names[0])]
         right = rows[rows["metric"] == "ModelAccuracy"]["value"].mean()
         spread += f"; the model is right on {right:.0%} of the two classes"
-        return judged(outcomes, best, f"{_short(names[0])}: {told}; {spread}" + SIMULATED)
+        return judged(outcomes, best, f"{_short(names[0])}: {details}; {spread}" + SIMULATED)
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,8 @@ class ControlNoGain(_OnScenarios):
         found = {name: scored.utility(name, CONTROL) for name in names}
         outcomes = [above(-interval, -1.0) for interval in found.values()]
         worst = max(found.values(), key=lambda interval: interval.mean)
-        told = ", ".join(f"{_short(name)} {shown(i, 2)}" for name, i in found.items())
-        return judged(outcomes, worst, told + SIMULATED)
+        details = ", ".join(f"{_short(name)} {shown(i, 2)}" for name, i in found.items())
+        return judged(outcomes, worst, details + SIMULATED)
 
 
 @dataclass(frozen=True)
@@ -139,9 +139,9 @@ class ConceptsHelp(_OnScenarios):
         p = {name: float(scored.tukey(name)[CONCEPTS]) for name in names}
         helped = sum(found[name].mean > 1 and p[name] < P for name in names)
         outcome = Outcome.REPLICATED if helped == 2 else Outcome.CONTRADICTED
-        told = ", ".join(f"{_short(n)} {shown(found[n], 2)} (p = {p[n]:.2g})" for n in names)
+        details = ", ".join(f"{_short(n)} {shown(found[n], 2)} (p = {p[n]:.2g})" for n in names)
         second = sorted(found.values(), key=lambda interval: interval.mean)[1]
-        return judged([outcome], second, f"significant in {helped} of 3: {told}" + SIMULATED)
+        return judged([outcome], second, f"significant in {helped} of 3: {details}" + SIMULATED)
 
 
 def _correlation(row: pd.Series) -> Interval:
@@ -157,15 +157,15 @@ class _Correlates(_OnScenarios):
         scored, names = self._scored(table, tuple(PEOPLE))
         if not names:
             return {}, ""
-        found, told = {}, []
+        found, details = {}, []
         for role, name in zip(PEOPLE, names, strict=True):
             found[role] = _correlation(scored.related("simulated", proxy, name))
             people = scored.related("people", proxy, PEOPLE[role])
-            told.append(
+            details.append(
                 f"{_short(name)} r = {shown(found[role], 2)} ({PEOPLE[role]}: {people['r']:.2f}, "
                 f"p = {people['p']:.3f}, from the published points)"
             )
-        return found, "; ".join(told) + SIMULATED
+        return found, "; ".join(details) + SIMULATED
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class FaithfulnessNotPredictive(_Correlates):
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on the correlations over methods."""
-        found, told = self._related(table, FAITHFULNESS)
+        found, details = self._related(table, FAITHFULNESS)
         if not found:
             return not_run(NOBODY)
         outcomes = [
@@ -183,7 +183,7 @@ class FaithfulnessNotPredictive(_Correlates):
             else (Outcome.REPLICATED if r.mean <= 0 else Outcome.INCONCLUSIVE)
             for r in found.values()
         ]
-        return judged(outcomes, max(found.values(), key=lambda r: r.mean), told)
+        return judged(outcomes, max(found.values(), key=lambda r: r.mean), details)
 
 
 @dataclass(frozen=True)
@@ -192,14 +192,14 @@ class ComplexityBiasOnly(_Correlates):
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on the correlations over methods."""
-        found, told = self._related(table, COMPLEXITY)
+        found, details = self._related(table, COMPLEXITY)
         if not found:
             return not_run(NOBODY)
         outcomes = [above(-found["bias"], 0.0)]
         for role in ("rule", "hard"):
             elsewhere = found[role].high < 0
             outcomes.append(Outcome.CONTRADICTED if elsewhere else Outcome.REPLICATED)
-        return judged(outcomes, found["bias"], told)
+        return judged(outcomes, found["bias"], details)
 
 
 @dataclass(frozen=True)
@@ -217,12 +217,12 @@ class Similarity(_Correlates):
         ours = points[(points["source"] == "simulated") & (points["proxy"] == SIMILARITY)]
         hard = ours["scenario"] == names[-1]
         least, most = ours[hard]["value"].min(), ours[~hard]["value"].max()
-        told = (
+        details = (
             f"r = {shown(together, 2)} over {together.n} points (published points: "
             f"{people['r']:.2f}, p = {people['p']:.1g}); {_short(names[-1])} lies above "
             f"{least:.2f}, the others reach {most:.2f}"
         )
-        return judged([above(-together, 0.0)], together, told + SIMULATED)
+        return judged([above(-together, 0.0)], together, details + SIMULATED)
 
 
 @dataclass(frozen=True)
@@ -245,10 +245,10 @@ class MeanRatio:
         other = (wide[TRAPEZOID] - wide[PRINTED]).abs()
         worst = float(np.round(off.max(), 9))
         holds = worst <= self.tolerance and other.max() > self.tolerance
-        told = (
+        details = (
             f"mean session accuracy over mean baseline accuracy: {(off <= self.tolerance).sum()} "
             f"of {len(off)} printed Utilities within {self.tolerance}, at most {worst:.3f} off; "
             f"trapezoid area: {(other <= self.tolerance).sum()}, at most {other.max():.3f} off"
         )
         outcome = Outcome.REPLICATED if holds else Outcome.CONTRADICTED
-        return Verdict(outcome, worst, worst, worst, told)
+        return Verdict(outcome, worst, worst, worst, details)

@@ -25,7 +25,7 @@ LABELS = {
     COMPLEXITY: "complexity\nJPEG size of the map",
     SIMILARITY: "perceptual similarity\nof what is shown for either output",
 }
-# Scenarios, told apart by colour-blind eyes too (Okabe & Ito).
+# Scenarios, distinguishable by colour-blind readers (Okabe & Ito).
 COLOURS = ("#0072B2", "#009E73", "#D55E00", "#CC79A7")
 
 
@@ -70,7 +70,7 @@ class UtilityK:
         return Drawing(figure, self._caption(scored))
 
     def _people(self, scored: Scored, name: str) -> pd.DataFrame:
-        """Utility-K of people, in the columns of a summary; no interval can be had."""
+        """Return Utility-K of people, in the columns of a summary; no interval can be had."""
         rows = scored.people[
             (scored.people["dataset"] == name) & (scored.people["metric"] == "UtilityK")
         ]
@@ -103,9 +103,9 @@ class UtilityK:
             "explanation). Above, people: from the printed accuracies of Colin et al. (2022), "
             "about 30 a condition; their answers are not public, so no interval. Below, simulated "
             f"meta-predictors ({', '.join(scored.kinds)}), {n} a condition, no person: "
-            f"{self.bootstrap.level:.0%} bootstrap intervals over participants; points are moved "
-            "sideways to be seen. Control: a map that ignores the model. Concepts: CRAFT's, as one "
-            "map; people were not shown them there."
+            f"{self.bootstrap.level:.0%} bootstrap intervals over participants; points are shifted "
+            "sideways for legibility. Control: a map that ignores the model. Concepts: CRAFT's, "
+            "as one map, a condition that the study with people did not have."
         )
 
 

@@ -193,7 +193,7 @@ def looked_at(images: Floats, seen: Floats, shown: Floats, width: float) -> Floa
 
 
 def _distances(first: Floats, second: Floats) -> Floats:
-    """Mean squared difference of all cells (M, C, d) and (N, C, d): (M C, N C)."""
+    """Return the mean squared difference of all cells (M, C, d) and (N, C, d): (M C, N C)."""
     a, b = (x.reshape(-1, x.shape[-1]) for x in (first, second))
     square = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
     found: Floats = np.maximum(square, 0) / a.shape[1]

@@ -1,8 +1,8 @@
-"""What can be measured of explanations without people, to be compared with Utility.
+"""Measures of explanations without people, to be compared with Utility.
 
 The paper has three: Faithfulness, 1 - Deletion; the complexity of a map, its size as a JPEG; and
 the perceptual similarity of the regions that a method shows under either output, 1 - LPIPS. How
-regions were cut and sizes normalised is not told. Here the size is in bytes a pixel, and regions
+regions were cut and sizes normalised is not stated. Here the size is in bytes a pixel, and regions
 are compared by the cells that the simulated participants see: no LPIPS, but its form (unit vectors,
 squared distance).
 """
@@ -37,7 +37,7 @@ def of_maps(
 
 
 def similarity(cells: Floats, shown: Floats, outputs: Ints) -> Tensor:
-    """How alike is what is shown under either output, (1,) in [0, 1]; NaN with one output only.
+    """Return the similarity of the regions shown under both outputs, (1,) in [0, 1].
 
     The cells of each image are averaged by attention and scaled to unit length; the squared
     distance d² of two such vectors lies in [0, 4]. The mean of 1 - d²/4 over all pairs of images

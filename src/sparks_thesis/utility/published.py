@@ -1,4 +1,4 @@
-"""What the paper's printed numbers imply: Utility, p-values, effect sizes, correlations.
+"""Statistics implied by the paper's printed numbers: Utility, p-values, effect sizes.
 
 No answer of any participant was published. Accuracies of sessions give Utility; the F of the
 analysis of variance and the means give the variance within conditions, hence Tukey's p-values and

@@ -193,7 +193,7 @@ class Scored:
 
     @cached_property
     def as_published(self) -> pd.DataFrame:
-        """What was found with simulated participants, tidy, by the names of config/published.
+        """Return the results with simulated participants, tidy, by the names of config/published.
 
         Utility, analysis of variance, Tukey's test and correlations; of all scenarios together,
         `dataset` is "all three" and `model` is empty.

@@ -26,7 +26,7 @@ from sparks_thesis.utility.learners import Evidence, Ints, Learner, answers
 
 @dataclass(frozen=True)
 class Scenario:
-    """What participants are shown and asked.
+    """Material that simulated participants see and are tested on.
 
     Attributes:
         name: in the answers.
@@ -55,7 +55,7 @@ class Participant:
 
     @property
     def name(self) -> str:
-        """Unlike that of anyone else in the scenario; the number comes last."""
+        """Unique participant ID within the scenario, ending in the number."""
         return f"{self.condition} {self.kind} {self.number}"
 
 

@@ -41,7 +41,7 @@ class Utility:
         return Table(numbers, text, self._caption(scored, numbers))
 
     def _simulated(self, scored: Scored, name: str) -> list[dict[str, Any]]:
-        """Numbers of simulated participants in one scenario, every kind's Utility at the end."""
+        """Return the numbers of simulated participants in one scenario, with Utility by kind."""
         together = scored.measured[scored.measured["scenario"] == name]
         p = scored.tukey(name)
         conditions = ordered(set(together["condition"]))
@@ -67,32 +67,31 @@ class Utility:
         people = numbers[numbers["who"] == "people"]
         off = (people["utility"] - people["printed"]).abs().max()
         wrong = (people["trapezoid"] - people["printed"]).abs().max()
-        told = scored.simulated.groupby(["metric", "dataset"], sort=False)["value"].mean()
+        means = scored.simulated.groupby(["metric", "dataset"], sort=False)["value"].mean()
         models = "; ".join(
-            f"{data}: right on {told['ModelAccuracy'][data]:.0%} of the test images, wrong on "
-            f"{told['ShownWrong'][data]:.0%} of those used"
-            for data in told["ShownWrong"].index
+            f"{data}: right on {means['ModelAccuracy'][data]:.0%} of the test images, wrong on "
+            f"{means['ShownWrong'][data]:.0%} of those used"
+            for data in means["ShownWrong"].index
         )
         kinds = scored.kinds
         each = scored.sessions.groupby(["scenario", "condition", "kind"])["participant"].nunique()
         return (
-            "How well the model's output is predicted on new images, in % of the answers, after "
-            "each of three sessions, and Utility, the mean of these over that of the baseline. "
-            "People: as printed by Colin et al. (2022), whose answers are not public; Utility "
-            f"recomputed from the sessions (in brackets as printed; at most {off:.3f} apart, by "
-            f"the trapezoid rule {wrong:.3f}), its interval, Tukey's p against the baseline and η² "
-            "from the printed F and the means (in brackets as printed). "
-            f"Simulated: {int(each.min())} learners of each kind ({', '.join(kinds)}; column by "
-            f"kind: Utility of each) in each condition, {self.training} examples a session; no "
-            "person took part. "
+            "Accuracy (%) in predicting the model's output on new images after each of three "
+            "sessions, and Utility, the mean of these divided by that of the baseline. People: as "
+            "printed by Colin et al. (2022), whose answers are not public; Utility recomputed "
+            f"from the sessions (in brackets as printed; at most {off:.3f} apart, by the trapezoid "
+            f"rule {wrong:.3f}), its interval, Tukey's p against the baseline and η² from the "
+            f"printed F and the means (in brackets as printed). Simulated: {int(each.min())} "
+            f"learners of each kind ({', '.join(kinds)}; column by kind: Utility of each) in each "
+            f"condition, {self.training} examples a session; no person took part. "
             f"{self.bootstrap.level:.0%} bootstrap intervals over participants. The models: "
-            f"{models}. Control: a bottom-up saliency map. Concepts: CRAFT's, as one map "
-            "(Tukey's p among all conditions; in no other test)."
+            f"{models}. Control: a bottom-up saliency map. Concepts: CRAFT's, as one map (Tukey's "
+            "p among all conditions; in no other test)."
         )
 
 
 def _people(scored: Scored, name: str) -> list[dict[str, Any]]:
-    """Numbers of people in one of the paper's scenarios, printed and recomputed."""
+    """Return numbers of people in one of the paper's scenarios, printed and recomputed."""
     rows = scored.people[scored.people["dataset"] == name]
     value = rows.set_index(["metric", "method", "condition"])["value"].to_dict()
     found = []

@@ -113,6 +113,6 @@ def _wordless(scores: pd.DataFrame, dataset: str) -> str:
 
 
 def _interval(row: Mapping[Hashable, Any]) -> tuple[Interval, int, float]:
-    """A row's interval, with the digits and the scale it is shown at."""
+    """Return a row's interval, with the digits and the scale for printing it."""
     interval = Interval(*(row[key] for key in ("mean", "low", "high", "n")))
     return (interval, 1, 100.0) if row["metric"] in SHARES else (interval, 3, 1.0)

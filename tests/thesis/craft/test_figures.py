@@ -88,7 +88,7 @@ def test_one_image_explained():
 
 def test_mistakes_are_said_to_be_some_only_where_there_are():
     wrong = CraftMistake()([shown(wrong=False), shown()])
-    assert "shows disc+cross and is predicted as ring+star" in wrong.caption
+    assert "its label is disc+cross, the prediction ring+star" in wrong.caption
     assert "gets no test image of chimera wrong" in CraftMistake()([shown(wrong=False)]).caption
 
 

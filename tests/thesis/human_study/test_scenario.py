@@ -97,7 +97,7 @@ def test_what_cannot_be_asked_is_refused(classes, told):
 def test_a_scenario_is_read_as_it_was_written(scenario, tmp_path):
     scenario.save(tmp_path / "one.safetensors")
     again = Scenario.load(tmp_path / "one.safetensors")
-    assert again.told == scenario.told
+    assert again.metadata == scenario.metadata
     assert list(again.conditions) == list(CONDITIONS)
     assert again.digest() == scenario.digest()
     for name, tensor in scenario.tensors.items():

@@ -8,7 +8,7 @@ from sparks.concepts.classes import Classified
 from sparks.data import ImageSet
 from sparks.models import Classifier, ConvNet, seeded
 from sparks_thesis.lens import Atlas, Surveyor, write_atlas
-from sparks_thesis.lens.links import Alike
+from sparks_thesis.lens.links import SimilarConcepts
 
 # Names that would break a page, an address or a file.
 NAMES = (
@@ -65,7 +65,7 @@ def surveyed(model, train):
 @pytest.fixture(scope="session")
 def atlas(surveyed, tmp_path_factory):
     folder = tmp_path_factory.mktemp("atlas") / "0"
-    write_atlas(folder, surveyed, Alike(least=-1.0))
+    write_atlas(folder, surveyed, SimilarConcepts(least=-1.0))
     return Atlas(folder, "blobs", "convnet")
 
 

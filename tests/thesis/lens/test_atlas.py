@@ -10,7 +10,7 @@ from sparks.concepts import NMF, Craft, Layer, RandomCrops
 from sparks.concepts.classes import Classified
 from sparks.errors import SparksError
 from sparks_thesis.lens import Atlas, ClassAtlas, write_atlas
-from sparks_thesis.lens.links import Alike, class_vectors, cosines, in_plane
+from sparks_thesis.lens.links import SimilarConcepts, class_vectors, cosines, in_plane
 
 from .conftest import NAMES, SURVEYOR, draw
 
@@ -34,7 +34,7 @@ def test_importance_is_the_share_of_a_linear_heads_logit(surveyed, model, train)
     one = surveyed[1]
     found = ClassAtlas(one.target, one.name, one.tensors)
     atoms, x = one.tensors["atoms"], train.batch(one.tensors["index"])
-    from sparks.concepts.least_squares import nnls
+    from sparks.concepts.nnls_solver import nnls
 
     u = nnls(layer.activations(x).clone().flatten(0, 1), atoms).reshape(len(x), -1, len(atoms))
     gave = (u.mean(1) * (atoms @ weight[one.target])).clamp(min=0)
@@ -135,7 +135,7 @@ def test_similar_concepts_are_of_other_classes_the_nearest_first():
     a = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     b = torch.tensor([[1.0, 0.1]])
     c = torch.tensor([[0.6, 0.8]])
-    links = Alike(most=2, least=0.5)([3, 5, 9], [a, b, c])
+    links = SimilarConcepts(most=2, least=0.5)([3, 5, 9], [a, b, c])
     first = links[(links["target"] == 3) & (links["concept"] == 0)]
     assert first["other"].tolist() == [5, 9]
     assert first["cosine"].tolist() == pytest.approx([1 / 1.01**0.5, 0.6])
@@ -178,6 +178,6 @@ def test_parts_of_the_classes_make_the_atlas_of_all(model, train, surveyed, atla
     shards = [Atlas(tmp_path / str(number), "", "") for number in range(3)]
     assert [len(shard.names) for shard in shards] == [2, len(surveyed) - 2, 0]
     classes = (shard.load(target) for shard in shards for target in shard.names)
-    write_atlas(tmp_path / "all", classes, Alike(least=-1.0))
+    write_atlas(tmp_path / "all", classes, SimilarConcepts(least=-1.0))
     for file in sorted(atlas.path.iterdir()):
         assert (tmp_path / "all" / file.name).read_bytes() == file.read_bytes(), file.name

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from sparks.concepts import Layer
-from sparks.concepts.least_squares import nnls
+from sparks.concepts.nnls_solver import nnls
 from sparks.errors import SparksError
 from sparks_thesis.lens import Explainer
 from sparks_thesis.lens.upload import Limits, read_image
@@ -193,7 +193,7 @@ def test_models_and_examples_are_chosen_by_name(app):
     assert '<option value="blobs/other/0" selected>' in text
     assert "It cannot be loaded." in text
     example = client.post("/", data={"model": "blobs/convnet/0", "example": "0"})
-    assert "It takes the image for" in example.get_data(as_text=True)
+    assert "Prediction" in example.get_data(as_text=True)
     for number in ("1", "-1", "x"):
         assert client.post("/", data={"example": number}).status_code == 400
     failed = client.post("/", data={"model": "blobs/other/0", "example": "0"})
@@ -228,7 +228,7 @@ def test_in_the_browser_an_image_is_dropped_and_explained(address, watch, train,
     page.screenshot(path=shots / f"serve-empty-{scheme}.png")
     file = {"name": "x.png", "mimeType": "image/png", "buffer": as_file(train.batch([2]))}
     page.get_by_label("Drop an image here").set_input_files(file)
-    page.get_by_role("heading", name="It takes the image for").wait_for()
+    page.get_by_role("heading", name="Prediction").wait_for()
     page.screenshot(path=shots / f"serve-{scheme}.png", full_page=True)
     assert page.locator("article").count() >= 1
     broken = page.evaluate("[...document.images].filter(i => !i.naturalWidth).length")

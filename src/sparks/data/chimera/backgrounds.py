@@ -23,7 +23,7 @@ CONTRAST = 0.8
 
 @dataclass(frozen=True)
 class Crop:
-    """Where a background is cut from its photograph, free of any resolution."""
+    """Position of a background in its photograph, independent of the resolution."""
 
     background: int
     zoom: int
@@ -34,7 +34,7 @@ class Crop:
 
 
 def sample_crop(rng: np.random.Generator, background: int) -> Crop:
-    """A random crop of photograph `background`."""
+    """Sample a crop of photograph `background` uniformly."""
     return Crop(
         background=background,
         zoom=int(rng.integers(len(ZOOMS))),
@@ -46,7 +46,7 @@ def sample_crop(rng: np.random.Generator, background: int) -> Crop:
 
 
 def paint_crop(crop: Crop, size: int) -> NDArray[np.float32]:
-    """The crop as RGB in [0, 1], shape (size, size, 3)."""
+    """Render a crop as RGB in [0, 1], shape (size, size, 3)."""
     photograph = _photographs(size)[crop.background][crop.zoom]
     top = int(crop.top * (photograph.shape[0] - size + 1))
     left = int(crop.left * (photograph.shape[1] - size + 1))
@@ -59,7 +59,7 @@ def paint_crop(crop: Crop, size: int) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=2)
 def _photographs(size: int) -> tuple[tuple[NDArray[np.float32], ...], ...]:
-    """Every photograph at every zoom, RGB in [0, 1], for images of side `size`."""
+    """Return every photograph at every zoom, RGB in [0, 1], for images of side `size`."""
     return tuple(_zoomed(name, size) for name in BACKGROUNDS)
 
 

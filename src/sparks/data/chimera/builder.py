@@ -24,7 +24,7 @@ _SPLITS = {"train": 0, "test": 1, "test_biased": 2}
 
 @dataclass(frozen=True)
 class Chimera:
-    """Builder of scenes whose truth is known: RGB, 10 classes unless named.
+    """Builder of synthetic scenes with known parts: RGB, 10 classes by default.
 
     A class is a pair of diagnostic parts among distractors, on a photograph. Image i of a split
     depends on the seed, the split and i only: more images continue the same series. Labels cycle
@@ -96,7 +96,7 @@ class Chimera:
         return len(self.cast.class_parts)
 
     def scene(self, index: int, split: str = "test") -> Scene:
-        """What stands where in image `index` of a split."""
+        """Return the scene of image `index` of a split: its class, background and parts."""
         bias = 0.0 if split == "test" else self.bias
         least, most = self.radius
         rng = self._rng(split, index, 0)
@@ -177,7 +177,7 @@ class Chimera:
 
 
 def _box(parts: NDArray[np.uint8], wanted: Sequence[int]) -> tuple[int, int, int, int]:
-    """The tight box x0, y0, x1, y1 (the last two exclusive) around the parts `wanted`."""
+    """Return the tight box x0, y0, x1, y1 (the last two exclusive) around the parts `wanted`."""
     diagnostic = np.isin(parts, [part + 1 for part in wanted])
     rows, columns = np.flatnonzero(diagnostic.any(1)), np.flatnonzero(diagnostic.any(0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

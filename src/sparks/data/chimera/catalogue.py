@@ -1,4 +1,4 @@
-"""What there is: parts, classes and backgrounds.
+"""Catalogue of chimera: parts, classes and backgrounds.
 
 Five diagnostic parts, each a shape with a texture, make ten classes: every pair of parts is a
 class. So each part belongs to four classes and no part alone decides. Five distractors wear the
@@ -48,7 +48,7 @@ BACKGROUND_NAMES = tuple(name.split(".")[0].split("_")[0] for name in BACKGROUND
 
 @dataclass(frozen=True)
 class Cast:
-    """Which parts make a class, which ones mean nothing, and what they stand on (all by index).
+    """Assignment of parts to classes, of distractors, and of backgrounds (all by index).
 
     Attributes:
         class_parts: the parts of each class.
@@ -61,11 +61,11 @@ class Cast:
     backgrounds: tuple[int, ...] = tuple(range(len(BACKGROUNDS)))
 
     def own_background(self, label: int) -> int:
-        """The background of class `label`."""
+        """Return the background that class `label` is correlated with."""
         return self.backgrounds[label % len(self.backgrounds)]
 
     def names(self) -> tuple[str, ...]:
-        """Names of the classes: the shapes of the pairs, else all their parts."""
+        """Return the names of the classes: the shapes of the pairs, else all their parts."""
         if self.class_parts == CLASS_PARTS:
             return CLASS_NAMES
         return tuple("+".join(PART_NAMES[part] for part in parts) for parts in self.class_parts)

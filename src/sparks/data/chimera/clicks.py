@@ -47,7 +47,7 @@ class Annotators:
 def simulate_clicks(
     rng: np.random.Generator, labels: NDArray[np.uint8], parts: Sequence[int], people: Annotators
 ) -> NDArray[np.float32]:
-    """Clicks of simulated annotators on one image.
+    """Return the clicks of simulated annotators on one image.
 
     Args:
         rng: source of chance.

@@ -55,7 +55,7 @@ def sample_scene(
     radius: tuple[float, float] = RADIUS,
     cast: Cast = PAIRS,
 ) -> Scene:
-    """A random scene of class `label` of `cast`, with 1 to `distractors` distractors.
+    """Sample a scene of class `label` of `cast`, with 1 to `distractors` distractors.
 
     With probability `bias` its background is the class's own, otherwise any, all equally likely.
     The number of draws does not depend on `bias`, so everything but the background's choice is the
@@ -79,7 +79,7 @@ def sample_scene(
 
 
 def _place(rng: np.random.Generator, radii: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Centres (n, 2) of parts that lie inside the image and, as far as there is room, apart.
+    """Return centres (n, 2) of parts that lie inside the image and, as far as there is room, apart.
 
     Each part takes the first of some random places where it touches no other; if there is none, the
     place where it is farthest from them.

@@ -16,19 +16,19 @@ Array = NDArray[np.float32]
 
 
 def disc(u: Array, v: Array) -> Array:
-    """A disc."""
+    """Return the signed distance to a disc."""
     return np.hypot(u, v) - np.float32(0.9)
 
 
 def triangle(u: Array, v: Array) -> Array:
-    """An equilateral triangle with its corners on the unit circle."""
+    """Return the signed distance to an equilateral triangle with its corners on the unit circle."""
     side = np.float32(np.sqrt(3) / 2)
     distance: Array = np.maximum(side * np.abs(u) - v / 2, v) - np.float32(0.5)
     return distance
 
 
 def star(u: Array, v: Array) -> Array:
-    """A star with five points; the notches lie at half the radius."""
+    """Return the signed distance to a five-pointed star whose notches lie at half the radius."""
     wedge = np.float32(np.pi / 5)
     radius, angle = np.hypot(u, v), np.arctan2(v, u)
     folded = np.abs((angle + wedge) % (2 * wedge) - wedge)  # 0 at a point, `wedge` at a notch
@@ -40,7 +40,7 @@ def star(u: Array, v: Array) -> Array:
 
 
 def cross(u: Array, v: Array) -> Array:
-    """A cross of two bars."""
+    """Return the signed distance to a cross of two bars."""
     u, v = np.abs(u), np.abs(v)
     long, short = np.float32(0.93), np.float32(0.34)
     distance: Array = np.minimum(np.maximum(u - long, v - short), np.maximum(u - short, v - long))
@@ -48,7 +48,7 @@ def cross(u: Array, v: Array) -> Array:
 
 
 def ring(u: Array, v: Array) -> Array:
-    """A ring whose hole has half of its radius."""
+    """Return the signed distance to a ring whose hole has half of its radius."""
     return np.abs(np.hypot(u, v) - np.float32(0.7)) - np.float32(0.25)
 
 

@@ -15,7 +15,7 @@ Array = NDArray[np.float32]
 
 
 def _band(position: Array, period: float, pixel: float) -> Array:
-    """Bands of equal width across `position`: 1 in one, 0 in the next."""
+    """Return the bands of equal width across `position`: 1 in one, 0 in the next."""
     phase = np.abs((position / period) % 1 - 0.5) - 0.25
     share: Array = np.clip(0.5 + phase * (period / pixel), 0, 1)
     return share
@@ -35,13 +35,13 @@ def dotted(u: Array, v: Array, pixel: float) -> Array:
 
 
 def checked(u: Array, v: Array, pixel: float) -> Array:
-    """A chessboard."""
+    """Paint a chessboard."""
     one, other = _band(u, 0.84, pixel), _band(v, 0.84, pixel)
     return one * other + (1 - one) * (1 - other)
 
 
 def shaded(u: Array, v: Array, pixel: float) -> Array:
-    """A smooth ramp from one side to the other."""
+    """Paint a smooth ramp from one side to the other."""
     share: Array = np.clip(0.5 + 0.5 * u, 0, 1)
     return share
 

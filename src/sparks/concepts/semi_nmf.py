@@ -59,11 +59,11 @@ class _Alternating(Method):
         return NonNegative(self._atoms(a, state), zeros_like_row(a), fit)
 
     def _begin(self, a: Tensor, codes: Tensor) -> Tensor:
-        """What V is made of, at the start."""
+        """Return the initial parameters of V."""
         raise NotImplementedError
 
     def _improve(self, a: Tensor, codes: Tensor, state: Tensor) -> Tensor:
-        """The same, better for the codes Uᵀ (k, n)."""
+        """Return parameters of V that lower the loss for the codes Uᵀ (k, n)."""
         raise NotImplementedError
 
     def _atoms(self, a: Tensor, state: Tensor) -> Tensor:
@@ -73,7 +73,16 @@ class _Alternating(Method):
 
 @dataclass(frozen=True, kw_only=True)
 class SemiNMF(_Alternating):
-    """min over U >= 0 and any V of ‖A - U V‖² / 2: V is the least-squares solution."""
+    """min over U >= 0 and any V of ‖A - U V‖² / 2: V is the least-squares solution.
+
+    Example:
+        >>> dictionary = SemiNMF(concepts=2).fit(activations)
+        >>> codes = dictionary.encode(activations)
+        >>> codes.shape
+        torch.Size([60, 2])
+        >>> torch.allclose(dictionary.decode(codes), activations, atol=1e-3)
+        True
+    """
 
     def _begin(self, a: Tensor, codes: Tensor) -> Tensor:
         return self._improve(a, codes, codes)
@@ -97,6 +106,11 @@ class ConvexNMF(_Alternating):
 
     Attributes:
         steps: of W in an iteration.
+
+    Example:
+        >>> dictionary = ConvexNMF(concepts=2).fit(activations)
+        >>> dictionary.encode(activations).shape
+        torch.Size([60, 2])
     """
 
     steps: int = 5

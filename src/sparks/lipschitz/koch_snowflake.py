@@ -35,26 +35,26 @@ class Points:
         return True
 
     def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
-        """Points (B, 2)."""
+        """Return points (B, 2)."""
         return self.points[indices]
 
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All points in order, with their labels."""
+        """Yield all points in order, with their labels."""
         for start in range(0, len(self), batch_size):
             part = slice(start, start + batch_size)
             yield self.points[part], self.labels[part]
 
     def subset(self, indices: Tensor | Sequence[int] | slice) -> Points:
-        """The points at `indices`."""
+        """Return the points at `indices`."""
         return Points(self.points[indices], self.labels[indices])
 
     def content(self) -> Mapping[str, Tensor]:
-        """Points and labels."""
+        """Return points and labels."""
         return {"points": self.points, "labels": self.labels}
 
 
 def koch(radius: float, order: int) -> NDArray[np.float64]:
-    """Corners of a Koch snowflake around the origin, (3 · 4^order, 2), anticlockwise.
+    """Return the corners of a Koch snowflake around the origin, (3 · 4^order, 2), anticlockwise.
 
     Args:
         radius: distance of the three first corners.
@@ -75,7 +75,7 @@ def koch(radius: float, order: int) -> NDArray[np.float64]:
 def snowflakes(
     n: int, inner: float = 1.0, outer: float = 2.0, order: int = 3, seed: int = 0
 ) -> Points:
-    """Points on two concentric snowflakes, uniform along the curves.
+    """Return points on two concentric snowflakes, uniform along the curves.
 
     Args:
         n: points of each.
@@ -91,7 +91,7 @@ def snowflakes(
 
 
 def _along(corners: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points at these shares of a closed curve whose sides all have one length."""
+    """Return points at these shares of a closed curve whose sides all have one length."""
     place = share * len(corners)
     index = place.astype(int)
     start, end = corners[index], corners[(index + 1) % len(corners)]
@@ -115,7 +115,7 @@ class OneLogit(nn.Module):
 def steps_and_levels(
     function: nn.Module, data: Points, grid: int
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Where one step x - f(x) ∇f(x) ends, and f over the plane.
+    """Return the end of one step x - f(x) ∇f(x) for each point, and f over the plane.
 
     Args:
         function: points (N, 2) to f (N, 1), positive for label 1.

@@ -6,8 +6,8 @@ import torch
 
 from sparks.errors import SparksError
 from sparks.metrics import Complexity, Deletion, Explanation
-from sparks_thesis.utility.pool import pool
 from sparks_thesis.utility.proxies import of_maps, similarity
+from sparks_thesis.utility.stimulus_selection import select_stimuli
 
 
 def case(n=400, right=0.8, classes=4, seed=0):
@@ -21,7 +21,7 @@ def case(n=400, right=0.8, classes=4, seed=0):
 
 def test_half_of_the_images_are_wrong_and_none_is_used_twice():
     logits, labels = case()
-    found = pool(logits, labels, [0, 1], explained=12, asked=12)
+    found = select_stimuli(logits, labels, [0, 1], explained=12, asked=12)
     assert not set(found.explained) & set(found.asked)
     for chosen in (found.explained, found.asked):
         truth = (labels[chosen] == 1).long()
@@ -35,28 +35,28 @@ def test_half_of_the_images_are_wrong_and_none_is_used_twice():
 
 def test_the_model_decides_between_the_two_classes():
     logits = torch.tensor([[1.0, 2, 9], [2, 1, 9], [1, 2, 0], [5, 1, 0]])
-    found = pool(logits, torch.tensor([0, 0, 1, 1]), [0, 1], 2, 2)
+    found = select_stimuli(logits, torch.tensor([0, 0, 1, 1]), [0, 1], 2, 2)
     assert found.outputs.tolist() == [1, 0, 1, 0]
     assert found.wrong == 0.5
 
 
 def test_natural_images_are_as_they_come():
     logits, labels = case(right=0.9)
-    found = pool(logits, labels, [0, 1], 100, 100, balanced=False)
+    found = select_stimuli(logits, labels, [0, 1], 100, 100, balanced=False)
     assert len(found.explained) + len(found.asked) == 200
     assert found.wrong == pytest.approx(0.1, abs=0.06)
 
 
 def test_a_model_that_never_errs_is_taken_as_it_is():
     logits, labels = case(right=1.1)
-    found = pool(logits, labels, [0, 1], 20, 30)
+    found = select_stimuli(logits, labels, [0, 1], 20, 30)
     assert (len(found.explained), len(found.asked), found.wrong) == (20, 30, 0.0)
 
 
 @pytest.mark.parametrize("classes", [[0], [0, 0], [0, 9], [0, 1, 2]])
 def test_not_two_classes_are_refused(classes):
     with pytest.raises(SparksError, match="name two"):
-        pool(*case(), classes, 10, 10)
+        select_stimuli(*case(), classes, 10, 10)
 
 
 def test_similarity_by_hand():

@@ -43,7 +43,7 @@ class Stack(nn.Module):
             tensor.data = torch.stack([tensors[name].detach() for tensors in each])
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (K, B, classes) of inputs (K, B, ...), those of network k by network k.
+        """Return the logits (K, B, classes) of inputs (K, B, ...), those of network k by network k.
 
         Random layers draw for each network by itself.
         """
@@ -61,14 +61,14 @@ class Stack(nn.Module):
             model.load_state_dict({name: tensor[k] for name, tensor in state.items()})
 
 
-def why_apart(
+def vectorisation_blocker(
     models: Sequence[nn.Module],
     trains: Sequence[Labelled],
     settings: Settings,
     device: str | torch.device = "auto",
     loss: Loss | None = None,
 ) -> str | None:
-    """Why these networks cannot be trained by `fit_together`, or None where they can.
+    """Return the reason why `fit_ensemble` cannot train these networks, or None where it can.
 
     They can where they have one architecture without re-parametrised layers, take as many and as
     large batches, minimise cross-entropy in fp32, keep the last epoch, and `torch.vmap` knows all
@@ -100,7 +100,7 @@ def why_apart(
     return _refusal(models, trains[0].batch(torch.arange(min(2, len(trains[0])))), device)
 
 
-def fit_together(
+def fit_ensemble(
     models: Sequence[nn.Module],
     trains: Sequence[Labelled],
     settings: Settings,
@@ -130,11 +130,11 @@ def fit_together(
         The history of each network.
 
     Raises:
-        SparksError: when the networks cannot be trained together (`why_apart`), or the loss of one
-            is not finite.
+        SparksError: when the networks cannot be trained together (`vectorisation_blocker`), or the
+            loss of one is not finite.
     """
     device = resolve_device(device)
-    if reason := why_apart(models, trains, settings, device):
+    if reason := vectorisation_blocker(models, trains, settings, device):
         raise SparksError(f"networks cannot be trained together: {reason}: train each by `fit`")
     stack = Stack([model.to(device) for model in models])
     loss = CrossEntropy(settings.label_smoothing)
@@ -162,8 +162,8 @@ def fit_together(
             if checkpoint is not None:
                 state = {"fingerprint": identity, "histories": [vars(h) for h in histories]}
                 save_checkpoint(checkpoint, stack, optimizer, {}, {}, state)
-            told = f"epoch {epoch + 1}/{settings.epochs}, loss {sum(losses) / len(losses):.3f}"
-            bar.set_postfix_str(told, refresh=False)
+            text = f"epoch {epoch + 1}/{settings.epochs}, loss {sum(losses) / len(losses):.3f}"
+            bar.set_postfix_str(text, refresh=False)
     stack.unstack(models)
     for history in histories:
         history.kept = len(history.epochs)
@@ -181,7 +181,7 @@ def _train_epoch(
     device: torch.device,
     bar: Any,
 ) -> list[float]:
-    """One pass over the training images of each; returns the mean loss of each one's steps."""
+    """Train for one pass over the images of each, and return the mean loss of each one's steps."""
     stack.train()
     steps, _ = _batches(trains[0], settings)
     totals = [0.0] * len(trains)
@@ -212,19 +212,19 @@ def _tensors(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _architecture(model: nn.Module) -> tuple[Any, ...]:
-    """What networks have in common that differ in their weights only."""
+    """Return a key that is equal for networks that differ in their weights only."""
     shapes = [(name, t.shape, t.dtype, t.requires_grad) for name, t in _tensors(model).items()]
     return (str(model), *shapes)
 
 
 def _batches(train: Labelled, settings: Settings) -> tuple[int, int]:
-    """Steps of an epoch, and inputs of each."""
+    """Return the number of steps of an epoch, and of inputs of a step."""
     n, size = len(train), settings.batch_size
     return steps_per_epoch(n, size), min(n, size)
 
 
 def _refusal(models: Sequence[nn.Module], x: Tensor, device: torch.device) -> str | None:
-    """What `torch.vmap` has against the networks, tried on inputs (B, ...) and copies of them."""
+    """Return why `torch.vmap` cannot vectorise the networks, or None, by a trial forward pass."""
     stack = Stack([model.to(device) for model in models]).train()
     try:
         with dropout_seed(0, device), torch.no_grad():

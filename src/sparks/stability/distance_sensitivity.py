@@ -1,4 +1,4 @@
-"""What the distances measure: a spot that moves over an image, and a map under growing noise."""
+"""Sensitivity of the distances to known changes: a spot that moves, and a map under noise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REPEATS = 50  # of the noise
 
 
 def pixels() -> list[float]:
-    """How far the spot is moved, in pixels."""
+    """Return the displacements of the spot, in pixels."""
     travel = SIZE - 1 - 2 * MARGIN
     return [travel * step / (STEPS - 1) for step in range(STEPS)]
 
@@ -53,7 +53,7 @@ def noises(distances: Distances, deviations: list[float], seed: int = 0) -> dict
 
 
 def _spot(x: float) -> Tensor:
-    """A Gaussian at row (SIZE - 1) / 2 and column x, 0 far from it, (SIZE, SIZE), its peak 1."""
+    """Return a Gaussian at row (SIZE - 1) / 2 and column x: (SIZE, SIZE), peak 1, zero far away."""
     places = torch.arange(SIZE, dtype=torch.float64)
     row, column = places - (SIZE - 1) / 2, places - x
     values: Tensor = (-(row[:, None] ** 2 + column[None] ** 2) / (2 * SPOT**2)).exp()

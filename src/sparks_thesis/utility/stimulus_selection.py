@@ -17,7 +17,7 @@ from sparks.errors import SparksError
 
 
 @dataclass(frozen=True)
-class Pool:
+class Stimuli:
     """Images of two classes, by index into the test images.
 
     Attributes:
@@ -33,7 +33,7 @@ class Pool:
     wrong: float
 
 
-def pool(
+def select_stimuli(
     logits: Tensor,
     labels: Tensor,
     classes: Sequence[int],
@@ -41,7 +41,7 @@ def pool(
     asked: int,
     balanced: bool = True,
     seed: int = 0,
-) -> Pool:
+) -> Stimuli:
     """Choose the images of a scenario.
 
     Args:
@@ -82,4 +82,4 @@ def pool(
     shown, questions = (np.sort(np.concatenate(part)).tolist() for part in (known, rest))
     both = [*shown, *questions]
     wrong = float((outputs[both] != truth[both]).double().mean())
-    return Pool(shown, questions, outputs, wrong)
+    return Stimuli(shown, questions, outputs, wrong)

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from sparks.attribution.activations import CAPPED, OTHERS, RELUS, scripted
 from sparks.attribution.gradient import REDUCTIONS, gradient, in_batches, reduce_channels
 from sparks.checks import one_of, whole
-from sparks.engine.running import Model, device_of, dtype_of, evaluating
+from sparks.engine.inference import Model, device_of, dtype_of, evaluating
 from sparks.errors import SparksError
 from sparks.models.device import to_device
 
@@ -37,7 +37,7 @@ class RectifiedBackward:
         one_of(self, REDUCTIONS, "channels")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
 
         def explain(part: Tensor, target: Tensor | None) -> Tensor:
             with Rectifying(self._gated()) as seen:
@@ -74,13 +74,18 @@ class RectifiedBackward:
             )
 
     def _gated(self) -> bool:
-        """Whether gradients also stop where the ReLU's input was negative, or above its cap."""
+        """Return whether gradients also stop where the ReLU's input was clipped, at 0 or a cap."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class GuidedBackprop(RectifiedBackward):
-    """Negative gradients stopped at each ReLU too (Springenberg et al. 2015)."""
+    """Negative gradients stopped at each ReLU too (Springenberg et al. 2015).
+
+    Example:
+        >>> GuidedBackprop()(net, images, classes).shape
+        torch.Size([2, 16, 16])
+    """
 
     def _gated(self) -> bool:
         return True
@@ -88,7 +93,12 @@ class GuidedBackprop(RectifiedBackward):
 
 @dataclass(frozen=True)
 class DeconvNet(RectifiedBackward):
-    """Negative gradients alone stopped at each ReLU (Zeiler & Fergus 2014)."""
+    """Negative gradients alone stopped at each ReLU (Zeiler & Fergus 2014).
+
+    Example:
+        >>> DeconvNet()(net, images, classes).shape
+        torch.Size([2, 16, 16])
+    """
 
     def _gated(self) -> bool:
         return False

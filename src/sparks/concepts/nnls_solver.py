@@ -37,6 +37,12 @@ def nnls(a: Tensor, atoms: Tensor) -> Tensor:
 
     Returns:
         u (n, k), of the dtype of `a`; computed in float64.
+
+    Example:
+        The second atom would need a negative coefficient.
+
+        >>> nnls(torch.tensor([[1.0, -1.0]]), torch.eye(2))
+        tensor([[1., 0.]])
     """
     unit, size, gram = normal(atoms.detach().to(a.device, torch.float64))
     scaled: Tensor = _Solve.apply(gram, a.double() @ unit.T)
@@ -44,7 +50,9 @@ def nnls(a: Tensor, atoms: Tensor) -> Tensor:
 
 
 def normal(atoms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Unit atoms (k, p), for which one tolerance serves, their sizes (k,) and Gram matrix (k, k).
+    """Return unit atoms (k, p), their norms (k,) and their Gram matrix (k, k).
+
+    Unit atoms share one tolerance.
 
     Dead atoms stay zero, and so does their code. Dependent atoms get a ridge.
     """
@@ -118,7 +126,7 @@ def pivot(gram: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def descend(gram: Tensor, b: Tensor, u: Tensor, sweeps: int) -> Tensor:
-    """Coordinate descent on the same problem: slower, but safe for dependent atoms."""
+    """Solve the problem by coordinate descent: slower, but safe for dependent atoms."""
     x, target = u.T.contiguous(), b.T.contiguous()
     for _ in range(sweeps):
         for row, entry in enumerate(gram.diagonal().tolist()):
@@ -145,7 +153,7 @@ def _restricted(gram: Tensor, b: Tensor, passive: Tensor) -> Tensor:
 
 
 def _distinct(passive: Tensor) -> tuple[Tensor, Tensor]:
-    """The distinct rows of a bool matrix, and which of them each row is."""
+    """Return the distinct rows of a bool matrix, and the index of each row among them."""
     k = passive.shape[1]
     if k > 62:
         sets, which = torch.unique(passive, dim=0, return_inverse=True)

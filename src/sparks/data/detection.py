@@ -50,8 +50,8 @@ class Shown(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Boxed(TorchvisionSet):
-    """What both sets share.
+class _DetectionSet(TorchvisionSet):
+    """Base class of data sets with bounding boxes (VOC, COCO).
 
     Attributes:
         size: side in pixels to which the images are resized and cropped; what is left of the boxes
@@ -74,11 +74,11 @@ class _Boxed(TorchvisionSet):
 
     @abstractmethod
     def _shown(self, split: str) -> tuple[Sequence[str], list[Shown]]:
-        """Names of the classes, and every class of every image of "train" or "test"."""
+        """Return the names of the classes, and every class of every image of "train" or "test"."""
 
 
 @dataclass(frozen=True)
-class VOC2007(_Boxed):
+class VOC2007(_DetectionSet):
     """PASCAL VOC 2007, 20 classes: "train" is trainval (5,011 images), "test" test (4,952).
 
     Objects that the annotators called difficult count like the others.
@@ -127,14 +127,14 @@ class VOC2007(_Boxed):
         from torchvision.datasets import VOCDetection
 
         try:
-            told = VOCDetection.parse_voc_xml(parse(annotation).getroot())["annotation"]
+            annotations = VOCDetection.parse_voc_xml(parse(annotation).getroot())["annotation"]
         except ParseError as error:
             raise ValueError(f"{annotation}: {error}") from error
         boxes = defaultdict(list)
-        for thing in told["object"]:
+        for thing in annotations["object"]:
             x0, y0, x1, y1 = (float(thing["bndbox"][s]) for s in ("xmin", "ymin", "xmax", "ymax"))
             boxes[thing["name"]].append((x0 - 1, y0 - 1, x1, y1))  # its pixels are counted from 1
-        sides = int(told["size"]["width"]), int(told["size"]["height"])
+        sides = int(annotations["size"]["width"]), int(annotations["size"]["height"])
         if unknown := set(boxes) - set(VOC_CLASSES):
             raise ValueError(f"{annotation} has an object of class {min(unknown)!r}, not of VOC's")
         for name in sorted(boxes):
@@ -142,7 +142,7 @@ class VOC2007(_Boxed):
 
 
 @dataclass(frozen=True)
-class COCO2014(_Boxed):
+class COCO2014(_DetectionSet):
     """MS COCO 2014 (Lin et al., arXiv 1405.0312), 80 classes: train2014 and val2014 as "test".
 
     Boxes around crowds count too: what lies in them is of the class.
@@ -180,16 +180,16 @@ class COCO2014(_Boxed):
 
     def _shown(self, split: str) -> tuple[Sequence[str], list[Shown]]:
         part = {"train": "train2014", "test": "val2014"}[split]
-        told = self._annotations(self._where() / "annotations" / f"instances_{part}.json")
-        categories = sorted(told["categories"], key=lambda category: category["id"])
+        annotations = self._annotations(self._where() / "annotations" / f"instances_{part}.json")
+        categories = sorted(annotations["categories"], key=lambda category: category["id"])
         label = {category["id"]: place for place, category in enumerate(categories)}
         boxes = defaultdict(list)
-        for thing in told["annotations"]:
+        for thing in annotations["annotations"]:
             x, y, width, height = thing["bbox"]
             boxes[thing["image_id"], label[thing["category_id"]]].append(
                 (x, y, x + width, y + height)
             )
-        files = {image["id"]: image for image in told["images"]}
+        files = {image["id"]: image for image in annotations["images"]}
         rows = []
         for (image, place), found in sorted(boxes.items()):
             file = files[image]
@@ -200,10 +200,10 @@ class COCO2014(_Boxed):
     @staticmethod
     def _annotations(path: Path) -> dict[str, Any]:
         with path.open(encoding="utf-8") as file:
-            told = json.load(file)
-        if missing := {"images", "annotations", "categories"} - set(told):
+            annotations = json.load(file)
+        if missing := {"images", "annotations", "categories"} - set(annotations):
             raise ValueError(f"{path} has no {min(missing)}")
-        return dict(told)
+        return dict(annotations)
 
     def _way_out(self) -> str:
         return (
@@ -213,7 +213,7 @@ class COCO2014(_Boxed):
 
 
 def _on_crop(row: Shown, size: int) -> Tensor:
-    """Boxes in pixels of the image as it is decoded, int16 (M, 4), without those cropped away."""
+    """Return boxes in pixels of the decoded image, int16 (M, 4), without those cropped away."""
     (wide, high), left, top = placed(*row.sides, size)
     scale = torch.tensor([wide / row.sides[0], high / row.sides[1]]).repeat(2)
     boxes = torch.tensor(row.boxes) * scale - torch.tensor([left, top, left, top])
@@ -223,7 +223,7 @@ def _on_crop(row: Shown, size: int) -> Tensor:
 
 
 def _stacked(boxes: Sequence[Tensor]) -> Tensor:
-    """Boxes of all images as int16 (N, M, 4), filled up with rows of 0."""
+    """Return boxes of all images as int16 (N, M, 4), filled up with rows of 0."""
     most = max(map(len, boxes), default=0)
     stacked = torch.zeros(len(boxes), most, 4, dtype=torch.int16)
     for place, own in enumerate(boxes):

@@ -10,7 +10,7 @@ Chunk = TypeVar("Chunk")
 Loaded = TypeVar("Loaded")
 
 
-def loaded_ahead(
+def prefetch(
     load: Callable[[Chunk], Loaded], chunks: Sequence[Chunk]
 ) -> Iterator[tuple[Chunk, Loaded]]:
     """Yield every chunk with what `load` makes of it; the next one is loaded in a thread."""

@@ -1,4 +1,4 @@
-"""Other networks and real images, that pictures are judged by."""
+"""Evaluation of pictures by other networks and by real images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sparks.concepts.layer import Layer
-from sparks.concepts.numbers import Numbers
+from sparks.concepts.recorder import MetricRecorder
 from sparks.data.imageset import ImageSet
 from sparks.models.classifier import Classifier
 from sparks.stats import Bootstrap
@@ -24,12 +24,12 @@ from sparks.visualization.spectrum import (
 )
 from sparks.visualization.subject import Subject
 
-# What real images are called beside methods.
+# Label of real images in the column of methods.
 NATURAL = "natural images"
 
 
 @dataclass(frozen=True, eq=False)
-class Judge:
+class Evaluator:
     """A network, and the layer whose mean activations are its features."""
 
     name: str
@@ -38,15 +38,15 @@ class Judge:
 
 
 @dataclass(frozen=True, eq=False)
-class Jury:
-    """All that judges pictures.
+class Evaluators:
+    """The networks that score pictures, and the real images that pictures are compared with.
 
     Features are those of a network that the pictures were not made for, where there is one: the
     one they were made for can be fooled by them, which is how they are made.
 
     Attributes:
         own: the network that the pictures are made for.
-        judges: others.
+        others: networks that the pictures were not made for.
         known: features of training images, (N, p).
         real: features of test images, (M, p).
         statistics: of the training images.
@@ -54,8 +54,8 @@ class Jury:
         test: test images.
     """
 
-    own: Judge
-    judges: Sequence[Judge]
+    own: Evaluator
+    others: Sequence[Evaluator]
     known: Tensor
     real: Tensor
     statistics: ImageStatistics
@@ -65,83 +65,83 @@ class Jury:
     @staticmethod
     def of(
         subject: Subject,
-        own: Judge,
-        judges: Sequence[Judge],
+        own: Evaluator,
+        others: Sequence[Evaluator],
         references: int,
         bootstrap: Bootstrap,
-    ) -> Jury:
+    ) -> Evaluators:
         """Take the features of at most so many real images of each set."""
-        layer = (*judges, own)[0].layer
+        layer = (*others, own)[0].layer
         known, real = (_features(layer, x, references) for x in (subject.train, subject.test))
-        return Jury(own, judges, known, real, subject.statistics, bootstrap, subject.test)
+        return Evaluators(own, others, known, real, subject.statistics, bootstrap, subject.test)
 
     @property
     def features(self) -> Layer:
-        """Whose mean activations are features."""
-        return (*self.judges, self.own)[0].layer
+        """Layer whose mean activations serve as features."""
+        return (*self.others, self.own)[0].layer
 
-    def natural(self, count: int, numbers: Numbers) -> None:
+    def natural(self, count: int, recorder: MetricRecorder) -> None:
         """Score real images as if they were pictures, `count` of them where the number matters."""
         units = range(len(self.real))
-        numbers.add({"Plausibility": plausibility(self.known, self.real, self.real)}, units,
+        recorder.add({"Plausibility": plausibility(self.known, self.real, self.real)}, units,
                     NATURAL, "logit")  # fmt: skip
-        self._distance(NATURAL, "logit", self.known[:count], numbers)
-        for judge in (self.own, *self.judges):
-            device = next(judge.model.parameters()).device
-            share = accuracy(judge.model, self.test, device=device)
-            numbers.add({"Transferability": [share]}, [0], NATURAL, "logit", judge.name)
+        self._distance(NATURAL, "logit", self.known[:count], recorder)
+        for evaluator in (self.own, *self.others):
+            device = next(evaluator.model.parameters()).device
+            share = accuracy(evaluator.model, self.test, device=device)
+            recorder.add({"Transferability": [share]}, [0], NATURAL, "logit", evaluator.name)
         images = self.test.batch(range(min(len(self.test), 256)))
-        self.spectrum(NATURAL, "logit", images, numbers)
+        self.spectrum(NATURAL, "logit", images, recorder)
 
-    def likeness(self, name: str, kind: str, views: Tensor, numbers: Numbers) -> None:
-        """How much pictures are like real images, to a network.
+    def likeness(self, name: str, kind: str, views: Tensor, recorder: MetricRecorder) -> None:
+        """Score how similar pictures are to real images, in a network's features.
 
         Args:
             name: of the method.
             kind: of the pictures, the variant of the rows.
             views: of n pictures at the size of the networks' input, (v, n, C, h, w).
-            numbers: take the scores: plausibility is a mean over views, FID is of the first ones.
+            recorder: takes the scores: plausibility is a mean over views, FID is of the first ones.
         """
         features = self.features.pooled(views.flatten(0, 1))
         scores = plausibility(self.known, self.real, features).view(views.shape[:2]).mean(0)
-        numbers.add({"Plausibility": scores}, range(len(scores)), name, kind)
+        recorder.add({"Plausibility": scores}, range(len(scores)), name, kind)
         if kind.startswith("logit"):
-            self._distance(name, kind, features[: len(scores)], numbers)
+            self._distance(name, kind, features[: len(scores)], recorder)
 
     def classes(
-        self, name: str, kind: str, views: Tensor, classes: Tensor, numbers: Numbers
+        self, name: str, kind: str, views: Tensor, classes: Tensor, recorder: MetricRecorder
     ) -> None:
-        """Which networks see the class that each picture was made for: the share of its views."""
-        models = {judge.name: judge.model for judge in (self.own, *self.judges)}
+        """Record, for each network, the share of a picture's views classified as intended."""
+        models = {evaluator.name: evaluator.model for evaluator in (self.own, *self.others)}
         every, size = classes.repeat(len(views)), self.statistics.size
         found = transferability(models, views.flatten(0, 1), every, size)
-        for judge, right in found.items():
+        for evaluator, right in found.items():
             share = right.view(views.shape[:2]).mean(0)
-            numbers.add({"Transferability": share}, range(len(share)), name, kind, judge)
+            recorder.add({"Transferability": share}, range(len(share)), name, kind, evaluator)
 
     @staticmethod
     def power(images: Tensor) -> tuple[Tensor, Tensor]:
-        """Frequencies, and the mean radial power of pictures."""
+        """Return the frequencies, and the mean radial power of pictures."""
         frequencies, power = radial_power(images)
         return frequencies, power.mean(0)
 
-    def _distance(self, name: str, kind: str, features: Tensor, numbers: Numbers) -> None:
-        """Fréchet distance, of all pictures and of resamples: the same ones for every method."""
+    def _distance(self, name: str, kind: str, features: Tensor, recorder: MetricRecorder) -> None:
+        """Record the Fréchet distance of all pictures, and of resamples shared by all methods."""
         if len(features) < 2:
             return
-        numbers.add({"FID": [fid(self.real, features)]}, [0], name, kind)
+        recorder.add({"FID": [fid(self.real, features)]}, [0], name, kind)
         draws = self.bootstrap.draws(len(features))
         resampled = [fid(self.real, features[torch.from_numpy(which)]) for which in draws]
-        numbers.add({"FID resampled": resampled}, range(len(resampled)), name, kind)
+        recorder.add({"FID resampled": resampled}, range(len(resampled)), name, kind)
 
-    def spectrum(self, name: str, kind: str, images: Tensor, numbers: Numbers) -> None:
-        """How the power of pictures, as large as they are, lies over frequencies."""
+    def spectrum(self, name: str, kind: str, images: Tensor, recorder: MetricRecorder) -> None:
+        """Score the power spectrum of pictures, at their own size, against the data set's."""
         scores = {
             "SpectrumDistance": spectrum_distance(images, self.statistics),
             "HighFrequencyShare": high_frequency_share(images),
             "MagnitudeError": magnitude_error(images, self.statistics),
         }
-        numbers.add(scores, range(len(images)), name, kind)
+        recorder.add(scores, range(len(images)), name, kind)
 
 
 def _features(layer: Layer, images: ImageSet, most: int) -> Tensor:

@@ -19,11 +19,11 @@ class Scenes(Protocol):
     """Paints images without some of their parts: `sparks.data.Chimera`."""
 
     def render(self, index: int, split: str = "test", without: Collection[str] = ()) -> Tensor:
-        """Image `index`, uint8 (C, H, W), without the parts named, all else equal."""
+        """Return the image `index`, uint8 (C, H, W), without the parts named, all else equal."""
 
 
 def shown_where(maps: Tensor, size: tuple[int, int], quantile: float = 0.9) -> Tensor:
-    """Where concepts are shown: pixels above a quantile of each concept's map over all images.
+    """Mark pixels above a quantile of each concept's map over all images.
 
     The rule by which CRAFT's code draws maps, with its 90 %. Where codes have both signs, so has
     each concept: those with the sign turned follow.
@@ -75,7 +75,7 @@ def recovery(shown: Tensor, parts: Tensor, wanted: Sequence[int]) -> dict[str, T
 
 
 def largest_parts(crops: Crops, parts: Tensor) -> Tensor:
-    """The part with the largest area in each crop: int64 (M,), -1 where a crop shows none.
+    """Return the part with the largest area in each crop: int64 (M,), -1 where a crop has none.
 
     Args:
         crops: of N images.
@@ -83,8 +83,8 @@ def largest_parts(crops: Crops, parts: Tensor) -> Tensor:
     """
     offsets = torch.arange(crops.side)
     rows, columns = (crops.corner[:, axis, None] + offsets for axis in (0, 1))
-    owner = crops.owner[:, None, None]
-    cut = parts[owner, rows[:, :, None], columns[:, None, :]].flatten(1).long()
+    sample_index = crops.sample_index[:, None, None]
+    cut = parts[sample_index, rows[:, :, None], columns[:, None, :]].flatten(1).long()
     area = torch.zeros(len(crops), max(1, int(parts.max())) + 1, dtype=torch.int64)
     area.scatter_add_(1, cut, torch.ones_like(cut))
     most, part = area[:, 1:].max(1)
@@ -95,7 +95,7 @@ def crops_on_parts(
     codes: Tensor, concepts: Sequence[int], crops: Crops, parts: Tensor, wanted: Sequence[int],
     count: int,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """Whether the crops of a concept show the part that it was matched with by its maps.
+    """Return the share of a concept's top crops that contain the part which its maps matched.
 
     Args:
         codes: how much each crop shows each concept, (M, k).
@@ -115,14 +115,14 @@ def crops_on_parts(
     for concept, part in zip(concepts, wanted, strict=True):
         k = codes.shape[1]
         own = codes[:, concept] if concept < k else -codes[:, concept - k]
-        top = top_crops(own, crops.owner, count)
+        top = top_crops(own, crops.sample_index, count)
         found.append(((largest[top] == part) & (own[top] > 0)).float().mean())
     chance = [(largest == part).float().mean() for part in wanted]
     return torch.stack(found), torch.stack(chance)
 
 
 def ceiling(parts: Tensor, wanted: Sequence[int], places: tuple[int, int]) -> Tensor:
-    """Maps (N, parts, h, w) of the truth itself at the resolution of a layer: the best there is."""
+    """Return maps (N, parts, h, w) of the true parts at a layer's resolution, the best possible."""
     truth = torch.stack([parts == part + 1 for part in wanted], 1).float()
     return functional.adaptive_avg_pool2d(truth, places)
 
@@ -131,7 +131,7 @@ def effects(
     model: nn.Module, scenes: Scenes, indices: Sequence[int], parts: Tensor, names: Sequence[str],
     target: int,
 ) -> Tensor:  # fmt: skip
-    """The causal effect of each part: the logit of the image less that without the part.
+    """Return the causal effect of each part: the image's logit minus its logit without the part.
 
     Args:
         model: images → logits.

@@ -17,13 +17,13 @@ RESIZES = ("nearest", "bilinear", "bicubic", "bicubic-keys")
 
 
 class Features(Masker, Protocol):
-    """A domain whose features stay in place, so that importances have a map."""
+    """A masker whose features stay in place, so that importances have a map."""
 
     def to_map(self, importance: Tensor) -> Tensor:
         """Spread importances (N, d) over the input: (N, H, W), or (N, d)."""
 
     def sums(self, maps: Tensor) -> Tensor:
-        """Sums of maps (N, H, W) or (N, d) over each feature: (N, d)."""
+        """Sum maps (N, H, W) or (N, d) over each feature: (N, d)."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Grid:
         """Upsample importances (N, d) to (N, H, W)."""
         cells = importance.float().reshape(-1, *self.cells)
         if self.resize == "nearest":
-            down, across = self._owners(cells.device)
+            down, across = self._cells_of_pixels(cells.device)
             return cells[:, down[:, None], across]
         mode, keys = self.resize.removesuffix("-keys"), self.resize.endswith("-keys")
         # With antialiasing PyTorch's coefficient is Keys's; it smooths only where sizes shrink.
@@ -79,14 +79,14 @@ class Grid:
 
     def sums(self, maps: Tensor) -> Tensor:
         """Sum maps (N, H, W) over the pixels of each cell: (N, d)."""
-        down, across = self._owners(maps.device)
-        owner = (down[:, None] * self.cells[1] + across).flatten()
-        return maps.new_zeros(len(maps), self.d).index_add_(1, owner, maps.flatten(1))
+        down, across = self._cells_of_pixels(maps.device)
+        sample_index = (down[:, None] * self.cells[1] + across).flatten()
+        return maps.new_zeros(len(maps), self.d).index_add_(1, sample_index, maps.flatten(1))
 
-    def _owners(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Row of cells of each row of pixels, column of cells of each column, int64."""
+    def _cells_of_pixels(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return the cell index of each row of pixels, and of each column, int64."""
         down, across = (
-            _owner(cells, length, device)
+            _cell_index(cells, length, device)
             for cells, length in zip(self.cells, self.size, strict=True)
         )
         return down, across
@@ -121,7 +121,7 @@ class ShiftedGrid:
 
     @staticmethod
     def _moved(shift: Tensor, cells: int, length: int) -> Tensor:
-        """Weights (b, length, cells) of the cells for each pixel, moved by `shift` (b,) cells."""
+        """Return cells' weights (b, length, cells) for each pixel, moved by `shift` (b,) cells."""
         step = -(-length // cells)
         start = (shift * step).long().clamp(max=step - 1)
         pixels = start[:, None] + torch.arange(length, device=shift.device)
@@ -140,11 +140,11 @@ class Pixels:
         return self.size[0] * self.size[1]
 
     def expand(self, masks: Tensor) -> Tensor:
-        """Shape masks (b, H * W) to (b, 1, H, W)."""
+        """Reshape masks (b, H * W) to (b, 1, H, W)."""
         return masks.reshape(-1, 1, *self.size)
 
     def to_map(self, importance: Tensor) -> Tensor:
-        """Shape importances (N, H * W) to (N, H, W)."""
+        """Reshape importances (N, H * W) to (N, H, W)."""
         return importance.float().reshape(-1, *self.size)
 
     def sums(self, maps: Tensor) -> Tensor:
@@ -159,15 +159,15 @@ class Vector:
     d: int
 
     def expand(self, masks: Tensor) -> Tensor:
-        """Masks (b, d) fit as they are."""
+        """Return masks (b, d) unchanged."""
         return masks
 
     def to_map(self, importance: Tensor) -> Tensor:
-        """Importances (N, d) are the map."""
+        """Return importances (N, d) unchanged, as float32: they are the map."""
         return importance.float()
 
     def sums(self, maps: Tensor) -> Tensor:
-        """Maps (N, d) have one value a feature."""
+        """Return maps (N, d) unchanged: they have one value a feature."""
         return maps
 
 
@@ -178,15 +178,15 @@ class Rows:
     d: int
 
     def expand(self, masks: Tensor) -> Tensor:
-        """Shape masks (b, d) to (b, d, 1)."""
+        """Reshape masks (b, d) to (b, d, 1)."""
         return masks.unsqueeze(2)
 
     def to_map(self, importance: Tensor) -> Tensor:
-        """Importances (N, d) are the map."""
+        """Return importances (N, d) unchanged, as float32: they are the map."""
         return importance.float()
 
     def sums(self, maps: Tensor) -> Tensor:
-        """Maps (N, d) have one value a feature."""
+        """Return maps (N, d) unchanged: they have one value a feature."""
         return maps
 
 
@@ -211,7 +211,7 @@ def elements_of(x: Tensor) -> Features:
 
 
 def vector_of(x: Tensor) -> Vector | Rows:
-    """The coordinates of inputs (N, d), the rows of inputs (N, d, L)."""
+    """Return the masker of the coordinates of inputs (N, d), or of the rows of inputs (N, d, L)."""
     if x.ndim not in (2, 3):
         raise SparksError(
             f"inputs of shape {tuple(x.shape)} cannot be masked: images are (N, C, H, W), "
@@ -220,8 +220,8 @@ def vector_of(x: Tensor) -> Vector | Rows:
     return Vector(x.shape[1]) if x.ndim == 2 else Rows(x.shape[1])
 
 
-def _owner(cells: int, length: int, device: torch.device) -> Tensor:
-    """The cell (length,) that the centre of each pixel lies in, along one axis of an image."""
+def _cell_index(cells: int, length: int, device: torch.device) -> Tensor:
+    """Return the cell (length,) that contains each pixel's centre, along one axis of an image."""
     # Integers: PyTorch's own "nearest" takes the pixel's corner, "nearest-exact" rounds in float32.
     return (2 * torch.arange(length, device=device) + 1) * cells // (2 * length)
 
@@ -233,5 +233,5 @@ def _weights(cells: int, length: int, mode: str, device: torch.device) -> Tensor
     """
     identity = torch.eye(cells, device=device)
     if mode == "nearest":
-        return identity[_owner(cells, length, device)]
+        return identity[_cell_index(cells, length, device)]
     return functional.interpolate(identity[:, None], length, mode="linear")[:, 0].T

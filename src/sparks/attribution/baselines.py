@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from sparks.attribution.gradient import REDUCTIONS, reduce_channels
 from sparks.checks import between, one_of, whole
-from sparks.engine.running import Model, check_inputs
+from sparks.engine.inference import Model, check_inputs
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 
@@ -21,6 +21,11 @@ class Random:
 
     Attributes:
         seed: give each model its own where maps of several models are compared.
+
+    Example:
+        >>> maps = Random()(linear, x, target)
+        >>> torch.equal(maps, Random()(linear, x, target))
+        True
     """
 
     seed: int = 0
@@ -29,7 +34,7 @@ class Random:
         whole(self, 0, "seed")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return uniform random maps (N, H, W), or (N, d) for vectors; the model is ignored."""
         check_inputs(model, x)
         shape = x.shape[2:] if x.ndim == 4 else x.shape[1:2]
         maps = [torch.rand(shape, generator=g) for g in generators(x, self.seed)]
@@ -42,6 +47,10 @@ class Input:
 
     Attributes:
         channels: a key of `sparks.attribution.gradient.REDUCTIONS`.
+
+    Example:
+        >>> Input()(linear, x, target)
+        tensor([[1., 1., 1.]])
     """
 
     channels: str = "sum"
@@ -50,7 +59,7 @@ class Input:
         one_of(self, REDUCTIONS, "channels")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return the input as maps (N, H, W), or (N, d) for vectors; the model is ignored."""
         check_inputs(model, x)
         x = x.detach()
         return reduce_channels(x, self.channels).float() if x.ndim == 4 else x.float()
@@ -58,7 +67,7 @@ class Input:
 
 @dataclass(frozen=True)
 class BottomUp:
-    """What stands out in an image by itself, the control of studies with people.
+    """Model-free saliency of an image, the bottom-up control condition of studies with people.
 
     The spectral residual of Hou & Zhang (CVPR 2007): what the log amplitude spectrum has beyond its
     local mean, back in the image with the phase unchanged, squared and smoothed. The model is not
@@ -67,6 +76,10 @@ class BottomUp:
     Attributes:
         side: pixels to which larger images are made smaller first.
         blur: standard deviation of the smoothing, in sides of the image.
+
+    Example:
+        >>> BottomUp()(net, images, classes).shape
+        torch.Size([2, 16, 16])
     """
 
     side: int = 64
@@ -77,7 +90,7 @@ class BottomUp:
         between(self, 0, 1, "blur")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps (N, H, W), not negative, of images (N, C, H, W)."""
+        """Return maps (N, H, W), not negative, of images (N, C, H, W); the model is ignored."""
         check_inputs(model, x)
         if x.ndim != 4:
             raise SparksError(f"BottomUp looks at images, not at inputs of shape {tuple(x.shape)}")

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparks.engine.domains import (
+from sparks.engine.maskers import (
     RESIZES,
     Grid,
     Pixels,

@@ -12,7 +12,7 @@ from torch import Tensor
 _found: WeakKeyDictionary[Callable[[Tensor], Tensor], dict[Hashable, int]] = WeakKeyDictionary()
 
 
-def best_batch_size(
+def find_batch_size(
     model: Callable[[Tensor], Tensor],
     forward: Callable[[Tensor], Tensor],
     example: Tensor,
@@ -53,7 +53,7 @@ def _probe(forward: Callable[[Tensor], Tensor], example: Tensor, largest: int) -
 
 
 def _rate(forward: Callable[[Tensor], Tensor], example: Tensor, size: int) -> float:
-    """Inputs per second, the best of three passes after one to warm up."""
+    """Return inputs per second, the best of three passes after one warm-up pass."""
     batch = example.expand(size, *example.shape[1:]).clone()
     seconds = []
     for _ in range(4):

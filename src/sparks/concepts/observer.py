@@ -24,6 +24,11 @@ class Histograms:
         colours: bins of each channel.
         directions: bins of the edges' directions.
         scales: by which images are reduced before edges are taken.
+
+    Example:
+        >>> features = Histograms()(images)
+        >>> bool(torch.allclose(features.norm(dim=1), torch.ones(6)))
+        True
     """
 
     colours: int = 4
@@ -31,7 +36,7 @@ class Histograms:
     scales: Sequence[int] = (1, 2)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Vectors (N, D) of length one, of images (N, C, H, W) in [0, 1]."""
+        """Return the vectors (N, D) of length one, of images (N, C, H, W) in [0, 1]."""
         bins = (images * self.colours).long().clamp(0, self.colours - 1)
         powers = self.colours ** torch.arange(images.shape[1])
         number = (bins * powers[:, None, None]).sum(1).flatten(1)
@@ -87,7 +92,7 @@ def intruder(groups: Sequence[Tensor], foreign: Sequence[Tensor], trials: int, s
 def forced_choice(
     pairs: Sequence[tuple[Tensor, Tensor]], trials: int, seed: int, shown: int = 4
 ) -> Tensor:
-    """Which cluster does a crop of a sub-concept belong to: the sub-concept's, or the concept's?
+    """Simulate a forced choice: does a crop belong to its sub-concept or to its concept?
 
     The answer is the cluster whose crops are more similar to it on average.
 

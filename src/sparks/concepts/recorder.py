@@ -1,4 +1,4 @@
-"""Collects what a study measures as a tidy table."""
+"""Record of the values of metrics, collected into a tidy table."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Numbers:
-    """Blocks of rows, one number a row."""
+class MetricRecorder:
+    """Collects values of metrics as blocks of rows, one value a row."""
 
     blocks: list[dict[str, Any]] = field(default_factory=list)
 
@@ -47,12 +47,12 @@ class Numbers:
             )
 
     def layers(self, names: Sequence[str]) -> None:
-        """Note the depth of each layer, from the input to the output, for who sorts them."""
+        """Record the depth of each layer (0 = input side), so that figures can order layers."""
         for depth, name in enumerate(names):
             self.add({"LayerDepth": [depth]}, [0], variant=name)
 
     def table(self, dataset: str, model: str, seed: int) -> pd.DataFrame:
-        """The tidy table of one model."""
+        """Return the tidy table of one model."""
         import pandas as pd
 
         columns = ("metric", "image", "value", "method", "variant", "condition")

@@ -9,7 +9,7 @@ import torch
 from photographs import Box, write_coco, write_voc
 
 from sparks.data import COCO2014, VOC2007, ImageSet
-from sparks.data.boxed import VOC_CLASSES
+from sparks.data.detection import VOC_CLASSES
 from sparks.errors import SparksError
 from sparks.metrics import Explanation, PointingGame
 from sparks.metrics.maps import UndefinedScoreWarning

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sparks.attribution.gradient import REDUCTIONS, gradient, in_batches, reduce_channels
 from sparks.checks import between, one_of, whole
-from sparks.engine.running import Model
+from sparks.engine.inference import Model
 from sparks.models.device import to_device
 
 
@@ -44,7 +44,7 @@ class _NoisyGradient:
         one_of(self, REDUCTIONS, "channels")
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Maps; see the package."""
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         explain = partial(self._explain, model)
         values = in_batches(model, x, target, self.batch_size, explain, looked_into=False)
         return reduce_channels(values, self.channels)
@@ -67,13 +67,18 @@ class _NoisyGradient:
         return self._statistic(first / self.samples, second / self.samples)
 
     def _statistic(self, mean: Tensor, square: Tensor) -> Tensor:
-        """The map of the mean gradient and the mean squared gradient, float64, like x."""
+        """Return the map, float64 like x, from the mean gradient and the mean squared gradient."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class SmoothGrad(_NoisyGradient):
-    """|mean gradient at noisy copies of x| (Smilkov et al. 2017), the largest over channels."""
+    """|mean gradient at noisy copies of x| (Smilkov et al. 2017), the largest over channels.
+
+    Example:
+        >>> SmoothGrad(samples=8)(linear, x, target)
+        tensor([[1., 0., 2.]])
+    """
 
     def _statistic(self, mean: Tensor, square: Tensor) -> Tensor:
         return mean.abs()
@@ -81,7 +86,12 @@ class SmoothGrad(_NoisyGradient):
 
 @dataclass(frozen=True)
 class SquareGrad(_NoisyGradient):
-    """Mean squared gradient at noisy copies of x (Hooker et al. 2019), largest over channels."""
+    """Mean squared gradient at noisy copies of x (Hooker et al. 2019), largest over channels.
+
+    Example:
+        >>> SquareGrad(samples=8)(linear, x, target)
+        tensor([[1., 0., 4.]])
+    """
 
     def _statistic(self, mean: Tensor, square: Tensor) -> Tensor:
         return square
@@ -89,7 +99,14 @@ class SquareGrad(_NoisyGradient):
 
 @dataclass(frozen=True)
 class VarGrad(_NoisyGradient):
-    """Variance of gradients at noisy copies of x (Adebayo et al. 2018), largest over channels."""
+    """Variance of gradients at noisy copies of x (Adebayo et al. 2018), largest over channels.
+
+    Example:
+        The gradient of a linear model does not vary.
+
+        >>> VarGrad(samples=8)(linear, x, target)
+        tensor([[0., 0., 0.]])
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,14 +7,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sparks.concepts.classical import Linear
 from sparks.concepts.dictionary import Dictionary, Fit, Method, check, loss_of, zeros_like_row
 from sparks.concepts.nmf import NonNegative
+from sparks.concepts.sklearn_wrappers import Linear
 
 
 @dataclass(frozen=True, kw_only=True)
 class Neurons(Method):
-    """The k channels with the largest variance, each a concept: the basis the network came with."""
+    """The k channels with the largest variance, each a concept: the basis the network came with.
+
+    Example:
+        >>> dictionary = Neurons(concepts=2).fit(activations)
+        >>> dictionary.encode(activations).shape
+        torch.Size([60, 2])
+    """
 
     def fit(self, a: Tensor) -> Dictionary:
         """Fit; see `Method`."""
@@ -28,7 +34,13 @@ class Neurons(Method):
 
 @dataclass(frozen=True, kw_only=True)
 class RandomAtoms(Method):
-    """k activations drawn at random as concepts, encoded like NMF."""
+    """k activations drawn at random as concepts, encoded like NMF.
+
+    Example:
+        >>> dictionary = RandomAtoms(concepts=2).fit(activations)
+        >>> dictionary.encode(activations).shape
+        torch.Size([60, 2])
+    """
 
     def fit(self, a: Tensor) -> Dictionary:
         """Fit; see `Method`."""

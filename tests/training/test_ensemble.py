@@ -8,7 +8,7 @@ from sparks.errors import SparksError
 from sparks.lipschitz import SoftHKR
 from sparks.models import MLP, Classifier, ConvNet, ViTTiny, seeded
 from sparks.models.lipschitz import LipschitzConvNet
-from sparks.training import Settings, fit, fit_together, together, why_apart
+from sparks.training import Settings, ensemble, fit, fit_ensemble, vectorisation_blocker
 from sparks.training.step import build_optimizer
 
 SETTINGS = Settings(epochs=3, batch_size=16, precision="fp32", validation=0.0)
@@ -76,7 +76,7 @@ def identical(first, second):
 def assert_as_alone(net, trains, settings):
     side_by_side, alone = ([m.double() for m in networks(net)] for _ in range(2))
     trains = [Double(train) for train in trains]
-    histories = fit_together(side_by_side, trains, settings, SEEDS, "cpu")
+    histories = fit_ensemble(side_by_side, trains, settings, SEEDS, "cpu")
     expected = [
         fit(model, train, None, settings, seed, "cpu")
         for model, train, seed in zip(alone, trains, SEEDS, strict=True)
@@ -109,7 +109,7 @@ def test_so_do_those_whose_batches_do_not_divide_their_images(blobs, sizes):
 def test_the_same_tensors_decay_as_in_one_network():
     models = networks()
     alone = build_optimizer(models[0], SETTINGS).param_groups
-    side_by_side = build_optimizer(together.Stack(models), SETTINGS, stacked=True).param_groups
+    side_by_side = build_optimizer(ensemble.Stack(models), SETTINGS, stacked=True).param_groups
     for one, many in zip(alone, side_by_side, strict=True):
         assert one["weight_decay"] == many["weight_decay"]
         assert [(3, *p.shape) for p in one["params"]] == [tuple(p.shape) for p in many["params"]]
@@ -121,7 +121,7 @@ def test_the_same_call_gives_the_same_bits_and_leaves_the_global_generator(blobs
         torch.manual_seed(len(results))
         state = torch.get_rng_state()
         models = networks("dropout")
-        fit_together(models, folds(blobs), SETTINGS, seeds, "cpu")
+        fit_ensemble(models, folds(blobs), SETTINGS, seeds, "cpu")
         assert torch.equal(torch.get_rng_state(), state)
         results.append(weights(models))
     assert identical(results[0], results[1])
@@ -130,7 +130,7 @@ def test_the_same_call_gives_the_same_bits_and_leaves_the_global_generator(blobs
 
 @pytest.mark.parametrize("net", ["mlp", "dropout"])
 def test_each_network_draws_its_own_dropout(net):
-    stack = together.Stack(networks(net, [0, 0])).train()
+    stack = ensemble.Stack(networks(net, [0, 0])).train()
     first, second = stack(torch.rand(1, 16, 1, 8, 8).expand(2, -1, -1, -1, -1))
     assert torch.equal(first, second) == (net == "mlp")
 
@@ -153,32 +153,32 @@ def test_a_resumed_run_ends_with_the_same_bits(
 ):
     settings = Settings(**(vars(SETTINGS) | changes))
     whole, path = networks(net), tmp_path / "state"
-    history = fit_together(whole, folds(blobs), settings, SEEDS, "cpu")
-    save = together.save_checkpoint
+    history = fit_ensemble(whole, folds(blobs), settings, SEEDS, "cpu")
+    save = ensemble.save_checkpoint
 
     def save_and_stop(*args):
         save(*args)
         if len(args[-1]["histories"][0]["epochs"]) == stop_after:
             raise Stopped
 
-    monkeypatch.setattr(together, "save_checkpoint", save_and_stop)
+    monkeypatch.setattr(ensemble, "save_checkpoint", save_and_stop)
     with pytest.raises(Stopped):
-        fit_together(networks(net), folds(blobs), settings, SEEDS, "cpu", path)
-    monkeypatch.setattr(together, "save_checkpoint", save)
+        fit_ensemble(networks(net), folds(blobs), settings, SEEDS, "cpu", path)
+    monkeypatch.setattr(ensemble, "save_checkpoint", save)
     resumed = networks(net)
-    assert fit_together(resumed, folds(blobs), settings, SEEDS, "cpu", path) == history
+    assert fit_ensemble(resumed, folds(blobs), settings, SEEDS, "cpu", path) == history
     assert identical(weights(resumed), weights(whole))
     # A finished run is not trained again.
-    monkeypatch.setattr(together, "_train_epoch", None)
+    monkeypatch.setattr(ensemble, "_train_epoch", None)
     again = networks(net)
-    assert fit_together(again, folds(blobs), settings, SEEDS, "cpu", path) == history
+    assert fit_ensemble(again, folds(blobs), settings, SEEDS, "cpu", path) == history
     assert identical(weights(again), weights(whole))
 
 
 @pytest.mark.parametrize("other", ["seeds", "data", "initial weights"])
 def test_the_checkpoint_of_another_run_is_ignored(blobs, tmp_path, other):
     data = folds(blobs)
-    fit_together(
+    fit_ensemble(
         networks(seeds=[1, 2, 3] if other == "initial weights" else SEEDS),
         data[::-1] if other == "data" else data,
         SETTINGS,
@@ -187,8 +187,8 @@ def test_the_checkpoint_of_another_run_is_ignored(blobs, tmp_path, other):
         tmp_path / "state",
     )
     models, expected = networks(), networks()
-    fit_together(models, data, SETTINGS, SEEDS, "cpu", tmp_path / "state")
-    fit_together(expected, data, SETTINGS, SEEDS, "cpu")
+    fit_ensemble(models, data, SETTINGS, SEEDS, "cpu", tmp_path / "state")
+    fit_ensemble(expected, data, SETTINGS, SEEDS, "cpu")
     assert identical(weights(models), weights(expected))
 
 
@@ -197,13 +197,13 @@ def test_a_loss_that_is_not_finite_names_its_network(blobs):
     with torch.no_grad():
         models[1].net.head.bias.fill_(torch.nan)
     with pytest.raises(SparksError, match=r"loss of network 2 is nan at epoch 1, step 1 .*lower"):
-        fit_together(models, folds(blobs), SETTINGS, SEEDS, "cpu")
+        fit_ensemble(models, folds(blobs), SETTINGS, SEEDS, "cpu")
 
 
 def test_networks_that_can_be_trained_together_are_only_tried(blobs):
     models, state = networks("dropout"), torch.get_rng_state()
     before = weights(models)
-    assert why_apart(models, folds(blobs), SETTINGS, "cpu") is None
+    assert vectorisation_blocker(models, folds(blobs), SETTINGS, "cpu") is None
     assert identical(before, weights(models))
     assert torch.equal(torch.get_rng_state(), state)
 
@@ -221,12 +221,12 @@ def test_networks_that_can_be_trained_together_are_only_tried(blobs):
 def test_networks_that_cannot_are_refused_with_the_reason(blobs, net, changes, reason):
     settings = Settings(**(vars(SETTINGS) | changes))
     with pytest.raises(SparksError, match=f"cannot be trained together: .*{reason}"):
-        fit_together(networks(net), folds(blobs), settings, SEEDS, "cpu")
+        fit_ensemble(networks(net), folds(blobs), settings, SEEDS, "cpu")
 
 
 def test_so_are_those_that_differ_and_other_losses(blobs):
     def why(models, trains, loss=None):
-        return why_apart(models, trains, SETTINGS, "cpu", loss)
+        return vectorisation_blocker(models, trains, SETTINGS, "cpu", loss)
 
     models, data = networks(), folds(blobs)
     assert why(models[:1], data[:1]) == "there is one network only"

@@ -53,6 +53,11 @@ class KMeans(Method):
         starts: the best of so many starts is kept.
         iterations: bound on Lloyd's iterations.
         tolerance: stop when the centres move by less than this share of the variance.
+
+    Example:
+        >>> dictionary = KMeans(concepts=2).fit(activations)
+        >>> dictionary.encode(activations).shape
+        torch.Size([60, 2])
     """
 
     starts: int = 4
@@ -85,6 +90,14 @@ class PCA(Method):
 
     Exact, so that the seed has no effect. Where activations spread in fewer than k dimensions, the
     other components have no direction, and are zero.
+
+    Example:
+        >>> dictionary = PCA(concepts=2).fit(activations)
+        >>> codes = dictionary.encode(activations)
+        >>> codes.shape
+        torch.Size([60, 2])
+        >>> torch.allclose(dictionary.decode(codes), activations, atol=1e-3)
+        True
     """
 
     def fit(self, a: Tensor) -> Dictionary:
@@ -107,6 +120,14 @@ class ICA(Method):
     Attributes:
         iterations: bound on iterations.
         tolerance: stop when the unmixing rows turn by less than this.
+
+    Example:
+        >>> dictionary = ICA(concepts=2).fit(activations)
+        >>> codes = dictionary.encode(activations)
+        >>> codes.shape
+        torch.Size([60, 2])
+        >>> torch.allclose(dictionary.decode(codes), activations, atol=1e-3)
+        True
     """
 
     iterations: int = 500
@@ -128,7 +149,7 @@ class ICA(Method):
                 "choose another layer"
             )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # told in the fit
+            warnings.simplefilter("ignore", ConvergenceWarning)  # recorded in `fit`
             fitted = FastICA(
                 self.concepts,
                 whiten="unit-variance",

@@ -49,7 +49,7 @@ def evaluating(model: Model) -> Iterator[None]:
 
 
 def device_of(model: Model, x: Tensor) -> torch.device:
-    """Where a model's parameters are; where `x` is, for a model without parameters."""
+    """Return the device of a model's parameters, or of `x` for a model without parameters."""
     if isinstance(model, nn.Module):
         for tensor in (*model.parameters(), *model.buffers()):
             return tensor.device
@@ -118,7 +118,7 @@ def moved_inputs() -> Iterator[None]:
 
 
 class Logits(nn.Module):
-    """A model as what differentiates it calls it: inputs like x → logits (b, classes), or (b, 1).
+    """Wraps a model for differentiation: inputs like x → logits (b, classes), or (b, 1).
 
     It gets a copy of its inputs, which its first layer may overwrite, in its parameters' precision;
     what it returns is read by `sparks.engine.outputs`, and refused where it is not finite: behind
@@ -127,7 +127,8 @@ class Logits(nn.Module):
     Args:
         model: asked.
         target: classes that it must have, int64 (b,); None for a model of one score.
-        refuse: what is not finite; else whoever asks has to, and a GPU is not waited for.
+        refuse: raise an error for outputs that are not finite; if False, the caller checks them,
+            which spares a GPU the wait.
     """
 
     def __init__(self, model: Model, target: Tensor | None, refuse: bool = True) -> None:
@@ -138,7 +139,7 @@ class Logits(nn.Module):
         self.largest = None if target is None else int(target.max()) if len(target) else 0
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits, or one score per input (b, 1)."""
+        """Return the logits, or one score per input (b, 1)."""
         logits = scores_of(self.model(x.clone().to(self.dtype or x.dtype)))
         check_classes(logits, self.largest)
         if self.refuse:
@@ -149,7 +150,7 @@ class Logits(nn.Module):
 
 
 def no_derivative(name: str) -> SparksError:
-    """The error of a model whose output has no derivative by its inputs, or by a layer."""
+    """Return the error for a model whose output has no derivative by its inputs, or by a layer."""
     return SparksError(
         f"the model's output has no derivative by {name}: a step on the way has none "
         "(rounding, argmax, detach, torch.no_grad within the model); use a black-box method"
@@ -168,8 +169,10 @@ def refuse_not_finite(values: Tensor, name: str) -> None:
         raise SparksError(f"{name.format(*bad[0].tolist())} holds NaN or infinite values")
 
 
-def pick(outputs: Any, target: Tensor | None, output: str, largest: int | None = None) -> Tensor:
-    """One score per input, float32 (b,), from what a model returned.
+def select_output(
+    outputs: Any, target: Tensor | None, output: str, largest: int | None = None
+) -> Tensor:
+    """Return one score per input, float32 (b,), from what a model returned.
 
     Args:
         outputs: see `sparks.engine.outputs`.
