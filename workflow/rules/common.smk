@@ -45,36 +45,36 @@ if any(argument.startswith("--report") for argument in sys.argv):
     config["overview"] = overview.of(CFG, OVERRIDES)
     config["captions"] = overview.captions(CFG)
 
-# Wildcards → names of the option in hand.
+# Wildcards → names of the selected options.
 GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution"}
 GROUPS |= {"metric": "metric", "text": "text", "item": "item", "seed": "seed"}
 
 
 @cache
 def resolved(script, chosen):
-    """The part of the configuration that a script declares, with these options in hand."""
+    """Return the part of the configuration that a script declares, with these options selected."""
     return part(CFG, declared_parts(SCRIPTS / f"{script}.py"), **dict(chosen))
 
 
 def in_hand(wildcards):
-    """The options that a job's wildcards name."""
+    """Return the options that a job's wildcards name."""
     return tuple(
         (GROUPS[key], value) for key, value in wildcards.items() if key in GROUPS
     )
 
 
 def cfg_of(script):
-    """A job's part of the configuration."""
+    """Return a function from wildcards to a job's part of the configuration."""
     return lambda wildcards: resolved(script, in_hand(wildcards))
 
 
 def names_of(wildcards):
-    """A job's wildcards. A cache between checkouts knows a job by its parameters only."""
+    """Return a job's wildcards: a cache between checkouts knows a job by its parameters only."""
     return dict(wildcards.items())
 
 
 def code_of(script):
-    """A digest of the code that a job runs: the script, and all it imports or is configured with.
+    """Return a function from wildcards to the digest of a job's code: its script, and all it imports or builds.
 
     With it, the listing of the user's files that the job is configured with, and how often the
     job's own files were damaged after it had ended.
@@ -91,7 +91,7 @@ def code_of(script):
 
 @cache
 def damaged(rule, wildcards):
-    """How often a job's files were damaged; the same in all of a run."""
+    """Count how often a job's files were damaged; the same in all of a run."""
     times, lines = repair.damage(rule, dict(wildcards))
     for line in lines if workflow.is_main_process else []:
         logger.warning(line)
@@ -102,28 +102,28 @@ def damaged(rule, wildcards):
 
 
 def doubling(megabytes):
-    """Memory of a job: twice as much at every retry (`retries` of a profile)."""
+    """Return the memory of a job: twice as much at every retry (`retries` of a profile)."""
     return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
 
 
 def early(output):
-    """Priority of a rule's jobs, by an output: 1 for those that fig-gallery waits for."""
+    """Return the priority of a rule's jobs, by an output: 1 for those that fig-gallery waits for."""
     return lambda wildcards: int(output.format(**wildcards) in before_gallery())
 
 
 @cache
 def before_gallery():
-    """What is made first, so that a long run shows a figure soon."""
+    """List what is made first, so that a long run shows a figure soon."""
     return grid.before_gallery(CFG)
 
 
 def one_gpu(wildcards):
-    """1 where the jobs that can use a GPU are to run on one."""
+    """Return 1 where the jobs that can use a GPU are to run on one, else 0."""
     return gpus(CFG.device, here=workflow.local_exec)
 
 
 def whole(paths):
-    """The inputs of a rule that makes all of something; a dry run says what that will take."""
+    """Return the inputs of a rule that makes all of something; a dry run says what that will take."""
 
     def inputs(wildcards):
         if workflow.dryrun:
@@ -207,12 +207,12 @@ def unlimited_rate():
 
 
 def of_checkout(paths):
-    """Files of the checkout itself: artifacts may be in a bucket (profiles/kubernetes), these never are."""
+    """Return files of the checkout itself: artifacts may be in a bucket (profiles/kubernetes), these never are."""
     return [local(path) for path in paths]
 
 
 def downloaded(wildcards):
-    """The note of a finished download, for the data sets that can be downloaded."""
+    """Return the note of a finished download, for the data sets that can be downloaded."""
     need("dataset", wildcards.dataset, places.DATA.format(**wildcards))
     if CFG.datasets[wildcards.dataset].download:
         return [places.DOWNLOAD.format(dataset=wildcards.dataset)]
@@ -220,19 +220,19 @@ def downloaded(wildcards):
 
 
 def data_to_fetch(wildcards):
-    """No file: what `download_data` fetches has no place in the plan."""
+    """Return no file: what `download_data` fetches has no place in the plan."""
     need("dataset", wildcards.dataset, places.DOWNLOAD.format(**wildcards))
     return []
 
 
 def texts_to_read(wildcards):
-    """No file: texts that are read have no place in the plan."""
+    """Return no file: texts that are read have no place in the plan."""
     need("text", wildcards.text, places.TEXTS.format(**wildcards))
     return []
 
 
 def published_weights(wildcards):
-    """The note of downloaded weights, for the models that come with published ones."""
+    """Return the note of downloaded weights, for the models that come with published ones."""
     notes = downloads.published_weights(CFG, wildcards.model)
     if notes:
         need("model", wildcards.model, places.WEIGHTS.format(**wildcards))
@@ -240,70 +240,70 @@ def published_weights(wildcards):
 
 
 def weights_to_fetch(wildcards):
-    """No file: what `download_weights` fetches has no place in the plan."""
+    """Return no file: what `download_weights` fetches has no place in the plan."""
     need("model", wildcards.model, places.DOWNLOADED_WEIGHTS.format(**wildcards))
     return []
 
 
 def weights_if_needed(wildcards):
-    """The model's weights, for the metrics that ask the model."""
+    """Return the model's weights, for the metrics that ask the model."""
     if CFG.metrics[wildcards.metric].needs_model:
         return {"weights": places.WEIGHTS.format(**wildcards)}
     return {}
 
 
 def stability_inputs(wildcards):
-    """The networks of every fold and share of switched labels, and the images."""
+    """Return the networks of every fold and share of switched labels, and the images."""
     return grid.stability_inputs(CFG, wildcards)
 
 
 def stability_scores_inputs(wildcards):
-    """What every method gave on the networks of one model's folds."""
+    """Return the results of every method on the networks of one model's folds."""
     return grid.stability_scores_inputs(CFG, wildcards)
 
 
 def shards_of(wildcards):
-    """The maps of one method, shard by shard."""
+    """Return the maps of one method, shard by shard."""
     return grid.shards(CFG, wildcards)
 
 
 def shards_of_classes(wildcards):
-    """What a study of concepts measured, shard by shard."""
+    """Return what a study of concepts measured, shard by shard."""
     return {"tables": grid.shards_of_classes(CFG, wildcards.study, wildcards)}
 
 
 def shards_of_atlas(wildcards):
-    """What Lens measured of one model, shard by shard; each table lies beside its atlas."""
+    """Return what Lens measured of one model, shard by shard; each table lies beside its atlas."""
     return {"tables": grid.shards_of_classes(CFG, "lens", wildcards)}
 
 
 def maco_inputs(wildcards):
-    """What pictures of a model are made of, and the models that judge them."""
+    """Return what pictures of a model are made of, and the models that judge them."""
     return grid.maco_inputs(CFG, wildcards)
 
 
 def study_inputs(wildcards):
-    """What a scenario of the study with people is made from."""
+    """Return what a scenario of the study with people is made from."""
     return grid.study_inputs(CFG, wildcards)
 
 
 def study_answers_digest(wildcards):
-    """A digest of what participants sent: their files' names are no concern of any artifact."""
+    """Hash the response files, not their names: these may identify participants."""
     return folder_digest(CFG.study.answers)
 
 
 def test_splits(wildcards):
-    """The test splits of a data set: one without its shortcut, and one with it."""
+    """Return the test splits of a data set: one without its shortcut, and one with it."""
     return grid.test_splits(CFG, wildcards)
 
 
 def scores_of(wildcards):
-    """Everything an experiment measured."""
+    """Return everything that an experiment measured."""
     return grid.scores(CFG, wildcards.experiment)
 
 
 def item_inputs(wildcards):
-    """What a figure or table is drawn from."""
+    """Return what a figure or table is drawn from."""
     found = grid.item_inputs(CFG, wildcards.item)
     if "published" in found:
         found["published"] = of_checkout(found["published"])
@@ -311,12 +311,12 @@ def item_inputs(wildcards):
 
 
 def chapter(wildcards):
-    """The part of the thesis that a figure or table belongs to: its category in the report."""
+    """Return the part of the thesis that a figure or table belongs to: its category in the report."""
     return CFG["items"][wildcards.item].chapter
 
 
 def labels(wildcards):
-    """How a figure or table is named in the report."""
+    """Return the name of a figure or table in the report."""
     return {"item": wildcards.item, "title": CFG["items"][wildcards.item].title}
 
 

@@ -60,7 +60,7 @@ rule stability:
         "../../scripts/stability.py"
 
 
-# One tidy table of what the folds of a model gave.
+# Gather the results of all folds of a model in one tidy table.
 rule stability_scores:
     input:
         unpack(stability_scores_inputs),
