@@ -58,12 +58,12 @@ def test_the_concept_is_known_by_its_channels_and_its_numbers_are_those_measured
 
 @pytest.mark.parametrize(
     ("change", "elsewhere", "says"),
-    [(-1, -0.25, "count as evidence"), (0.5, -0.25, "count less"), (-1, -1, "no clear difference")],
+    [(-1, -0.25, "as evidence for"), (0.5, -0.25, "count less"), (-1, -1, "no clear difference")],
 )
 def test_the_page_says_what_the_numbers_say(story, atlas, tmp_path, change, elsewhere, says):
     build_site(tmp_path / "site", [atlas], story=story(change, elsewhere))
     text = (tmp_path / "site/index.html").read_text()
-    verdicts = ("count as evidence", "count less", "no clear difference")
+    verdicts = ("as evidence for", "count less", "no clear difference")
     assert [verdict in text for verdict in verdicts] == [verdict == says for verdict in verdicts]
     assert "&lt;people&gt;" in text
     assert f"{change - elsewhere:+.2f}".replace("-", "−") in text
