@@ -6,6 +6,7 @@ from hydra.utils import instantiate
 from pretended_gpu import PretendedGPU
 
 from harness.compose import CONFIG, compose, part
+from sparks.metrics import Explanation
 
 from .nets import images, random_net
 
@@ -63,7 +64,7 @@ def scores(family, model, device="cpu"):
         call["method"] = method_of(load("attribution", "saliency"))
     found = {}
     for metric in family["metrics"].values():
-        found |= instantiate(metric)(**call, maps=maps)
+        found |= instantiate(metric)(Explanation(**call, maps=maps))
     return found
 
 

@@ -255,7 +255,7 @@ def test_an_explanation_that_is_not_finite_names_the_input(method):
 
 def test_bad_arguments_are_refused():
     model, (_, target) = random_net(), images()
-    with pytest.raises(SparksError, match="channels='mean'"):
-        Saliency(channels="mean")
+    with pytest.raises(SparksError, match="channels='median'"):
+        Saliency(channels="median")
     with pytest.raises(SparksError, match="black-box method for tokens"):
         Saliency()(model, torch.ones(2, 3, dtype=torch.long), target[:2])

@@ -84,12 +84,13 @@ def test_the_order_of_contributions_is_optimal(concepts, late):
     """Against every order of the four concepts."""
     u, target, contribution = late
     curves = {"logit": Deletion(steps=4, output="logit"), "in": Insertion(steps=4, output="logit")}
-    best = {name: next(iter(m(concepts.head, u, target, contribution).values()))
+    best = {name: next(iter(m(Explanation(concepts.head, u, target, contribution)).values()))
             for name, m in curves.items()}  # fmt: skip
     for order in permutations(range(4)):
         ranks = everywhere(torch.tensor(order, dtype=torch.float32), len(u))
         deleted, inserted = (
-            next(iter(m(concepts.head, u, target, ranks).values())) for m in curves.values()
+            next(iter(m(Explanation(concepts.head, u, target, ranks)).values()))
+            for m in curves.values()
         )
         assert (deleted >= best["logit"] - 1e-4).all()
         assert (inserted <= best["in"] + 1e-4).all()

@@ -103,7 +103,7 @@ def test_an_override_changes_the_part_of_its_option_alone():
         ("training.epochs=0.5", ["training.epochs=0.5", "int"]),
         ("attributions.sobol.method.grid=many", ["attributions.sobol.method.grid='many'", "int"]),
         ("+attributions.sobol.method.gird=8", ["attributions.sobol.method.gird", "grid", "points"]),
-        ("+attributions.sobol.colour=red", ["attributions.sobol.colour", "label", "method"]),
+        ("+attributions.sobol.tint=red", ["attributions.sobol.tint", "label", "method"]),
         ("attributions.sobol.method._target_=sparks.nothing.At", ["sparks.nothing.At"]),
         ("explain.target=best", ["explain.target='best'", "predicted", "label"]),
         ("seed=-1", ["seed=-1", "minimum"]),
