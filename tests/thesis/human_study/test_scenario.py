@@ -166,5 +166,5 @@ def test_a_class_that_the_atlas_lacks_is_told():
         return SimpleNamespace(concepts=())
 
     explain.classes = NAMES
-    with pytest.raises(SparksError, match="surveyor.most"):
+    with pytest.raises(SparksError, match=r"surveyor\.most"):
         concept_views(explain, torch.zeros(1, 3, 8, 8), [1], most=3, crops=4)
