@@ -100,7 +100,7 @@ def settle(config: DictConfig, overrides: Iterable[str] = ()) -> DictConfig:
     """
     overrides = list(overrides)
     drop_unchosen(config, overrides)
-    train_as_told(config, overrides)
+    apply_to_all_trainings(config, overrides)
     overrule_scale(config, overrides)
     options: Any = OmegaConf.to_container(config.attributions)
     with open_dict(config):
@@ -145,8 +145,8 @@ _DATASETS = (
 _OF_IMAGES = ("words.training.flip", "words.training.shift")
 
 
-def train_as_told(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
-    """Let what an override says of `training` hold for every network.
+def apply_to_all_trainings(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
+    """Apply an override of `training` to every network.
 
     Data sets, models and studies have settings of their own, which come after those of `training`.
     An override of one of these holds too: `datasets.chimera.training.epochs=3`.
@@ -155,9 +155,9 @@ def train_as_told(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
         `config`, changed in place.
     """
     keys = _keys(overrides)
-    told = {key.removeprefix("training.") for key in keys if key.startswith("training.")}
-    for path, block in _written(config, _TRAININGS) if told else ():
-        for key in told & set(map(str, block)):
+    changed = {key.removeprefix("training.") for key in keys if key.startswith("training.")}
+    for path, block in _written(config, _TRAININGS) if changed else ():
+        for key in changed & set(map(str, block)):
             named = {path, f"{path}.{key}"}
             if not named & keys and f"{path}.{key}" not in _OF_IMAGES:
                 block[key] = config.training[key]
