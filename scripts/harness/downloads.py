@@ -60,15 +60,15 @@ def published_weights(config: DictConfig, model: str) -> list[str]:
 def to_bring(config: DictConfig) -> list[str]:
     """Say what the user must put where: the place, and the first lines of the option's file."""
     datasets, _, texts = used(config)
-    told = []
+    lines = []
     for group, names in (("dataset", datasets), ("text", texts)):
         for name in names:
             option = config[f"{group}s"][name]
             if "root" in option.builder and not option.get("download"):
                 key = f"{group}.builder.root"
                 root = part(config, [key], **{group: name})[key]
-                told.append(f"{root}: {opening(CONFIG / group / f'{name}.yaml')}")
-    return told
+                lines.append(f"{root}: {opening(CONFIG / group / f'{name}.yaml')}")
+    return lines
 
 
 def used(config: DictConfig) -> tuple[list[str], list[str], list[str]]:

@@ -128,6 +128,19 @@ class Estimate:
         return Estimate(self.value - other.value, draws, self.n, self.level)
 
 
+def _known(values: ArrayLike) -> Floats:
+    """Return the values (n,) that are not NaN.
+
+    Raises:
+        SparksError: when there is none.
+    """
+    units: Floats = np.asarray(values, dtype=float).ravel()
+    units = units[~np.isnan(units)]
+    if units.size == 0:
+        raise SparksError("no value to average: every score is missing or NaN")
+    return units
+
+
 @dataclass(frozen=True)
 class Bootstrap:
     """Percentile bootstrap: resampling of units, and intervals of statistics of them.
@@ -153,10 +166,7 @@ class Bootstrap:
         Raises:
             SparksError: when no value is left.
         """
-        units = np.asarray(values, dtype=float).ravel()
-        units = units[~np.isnan(units)]
-        if units.size == 0:
-            raise SparksError("no value to average: every score is missing or NaN")
+        units = _known(values)
         centre = float(units.mean())
         return interval_of(centre, self._means(units), units.size, self.level)
 
@@ -170,10 +180,7 @@ class Bootstrap:
         Raises:
             SparksError: when no value is left.
         """
-        units = np.asarray(values, dtype=float).ravel()
-        units = units[~np.isnan(units)]
-        if units.size == 0:
-            raise SparksError("no value to take a median of: every score is missing or NaN")
+        units = _known(values)
         centre = float(np.median(units))
         medians = [np.median(units[which]) for which in self.draws(units.size)]
         return interval_of(centre, medians, units.size, self.level)

@@ -65,7 +65,7 @@ def test_a_file_is_fetched_once(tmp_path, serve, algorithm):
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "message"),
     [
         (lambda: Answer(CONTENT[:1000], len(CONTENT)), "broke off after 1000 of 25600 bytes"),
         (lambda: Answer(CONTENT[:-1] + b"!"), "not the published file"),
@@ -73,9 +73,9 @@ def test_a_file_is_fetched_once(tmp_path, serve, algorithm):
         (lambda: HTTPError(URL, 404, "Not Found", Message(), None), "404"),
     ],
 )
-def test_what_cannot_be_fetched_is_named_and_leaves_nothing(tmp_path, serve, answer, told):
+def test_what_cannot_be_fetched_is_named_and_leaves_nothing(tmp_path, serve, answer, message):
     serve(answer())
-    with pytest.raises(SparksError, match=told) as caught:
+    with pytest.raises(SparksError, match=message) as caught:
         published(tmp_path).fetch()
     message = str(caught.value)
     assert URL in message

@@ -45,12 +45,12 @@ def config(tmp_path):
     ],
 )  # fmt: skip
 def test_the_file_that_is_written_is_a_model(config, name, option, size, says):
-    told = add(name, None, False, config)
+    message = add(name, None, False, config)
     made = yaml.safe_load((config / "model" / f"{option}.yaml").read_text())
     assert made["name"] == option
     assert {key: made[key] for key in says} == says
     assert made["classifier"]["mean"] == [0.485, 0.456, 0.406] or "vit" in name
-    assert f"{size} x {size}" in told
+    assert f"{size} x {size}" in message
     overrides = ["scale=smoke", "experiment=sobol", "shared.datasets=[photographs]",
                  f"shared.models=[{option}]", f"datasets.photographs.size={size}"]  # fmt: skip
     composed = compose(overrides, config)
@@ -65,7 +65,7 @@ def test_preprocessing_is_that_of_the_weights(config):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("resnet18", "neither timm/NAME nor torchvision/NAME"),
         ("timm/resnet81", "did you mean"),
@@ -74,9 +74,9 @@ def test_preprocessing_is_that_of_the_weights(config):
         ("torchvision/resnet18", "resnet18.yaml exists: choose another name by --option"),
     ],
 )
-def test_what_cannot_be_added_is_refused_and_nothing_is_written(config, name, told):
+def test_what_cannot_be_added_is_refused_and_nothing_is_written(config, name, message):
     before = sorted((config / "model").iterdir())
-    with pytest.raises(SparksError, match=told) as caught:
+    with pytest.raises(SparksError, match=message) as caught:
         add(name, None, False, config)
     assert "\n" not in str(caught.value)
     assert sorted((config / "model").iterdir()) == before
