@@ -7,6 +7,7 @@ maps are compared by their correlation as well.
 
 import copy
 import warnings
+from shutil import which
 
 import pytest
 import torch
@@ -21,13 +22,24 @@ from sparks.engine import Baseline, Blur, Engine, FixedMasks, Grid, Noise, Unifo
 from sparks.lipschitz import SoftHKR
 from sparks.metrics import Deletion, Explanation, Insertion, MuFidelity
 from sparks.models import MLP, Classifier, ConvNet, seeded
+from sparks.models.compiled import WORTH_RECORDING, recorded
 from sparks.models.device import free_memory
 from sparks.models.lipschitz import LipschitzConvNet
 from sparks.models.peak import PeakMemory
 from sparks.stability.distances import Distances
 from sparks.training import Settings, fit, fit_ensemble, predict
 from sparks.verification import Attack, bounds
-from sparks.visualization import MACO, Ascent, Fourier, image_statistics, logits, named_crops
+from sparks.visualization import (
+    MACO,
+    Ascent,
+    Fourier,
+    channels,
+    image_statistics,
+    inversion,
+    logits,
+    named_crops,
+    optimise,
+)
 
 CLOSE = 1e-4
 GRID = Grid((4, 4), (32, 32))
@@ -139,6 +151,22 @@ def test_the_probe_finds_a_batch_size(device, network, images, target):
     masks = torch.rand(200, 16, generator=torch.Generator().manual_seed(1))
     found = Engine("auto", largest=64).score(network().to(device), images, target, masks, GRID)
     close(found, Engine().score(network(), images, target, masks, GRID))
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-3), ("bf16", 0.05)])
+def test_a_compiled_network(device, network, images, target, precision, tolerance):
+    """Scores are those of the network, also when its weights have changed since."""
+    if which("c++") is None:
+        pytest.skip("no C++ compiler here")
+    masks = torch.rand(50, 16, generator=torch.Generator().manual_seed(1))
+    engine = Engine(64, precision=precision, channels_last=True, compiled=True)
+    here, there = network(), network().to(device)
+    for _ in range(2):
+        expected = Engine().score(here, images, target, masks, GRID)
+        close(engine.score(there, images, target, masks, GRID), expected, tolerance)
+        with torch.no_grad():
+            for model in (here, there):
+                next(model.parameters()).mul_(1.5)
 
 
 # --- attribution methods and metrics -------------------------------------------------------------
@@ -384,6 +412,46 @@ def test_pictures(device, network, images, parametrisation, crops, precision):
     close(found.history[:2], expected.history[:2], 1e-3 if precision == "fp32" else 0.1)
     assert found.images.isfinite().all()
     assert 0 <= float(found.images.min()) <= float(found.images.max()) <= 1
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("of", ["logits", "channels", "inversion"])
+def test_recorded_pictures(device, network, images, of, precision, monkeypatch):
+    """They repeat; in bfloat16 they are the unrecorded ones, in float32 up to rounding.
+
+    In float32 cuDNN may choose another algorithm for a convolution while it is recorded.
+    """
+    model = network().to(device)
+    layer = Layer(model, "stages.1", images[:1])
+    objective = {
+        "logits": lambda: logits(model, range(4)),
+        "channels": lambda: channels(layer, range(4)),
+        "inversion": lambda: inversion(layer, images[:4]),
+    }[of]()
+    statistics = image_statistics(lambda: iter(images.split(8)))
+    # 20 crops in passes of 16 and 4: the second is not recorded.
+    ascent = Ascent(
+        crops=named_crops("paper", 5), steps=WORTH_RECORDING, batch_size=16, precision=precision
+    )
+    found, again = (ascent(objective, statistics, (32, 32)) for _ in range(2))
+    assert torch.equal(again.images, found.images)
+    monkeypatch.setattr(optimise, "recorded", lambda network, *_: network)
+    expected = ascent(objective, statistics, (32, 32))
+    if precision == "bf16":
+        assert torch.equal(found.images, expected.images)
+    close(found.history[:2], expected.history[:2], 1e-3)
+
+
+def test_a_network_that_looks_at_values_is_not_recorded(device, network, images):
+    model = network().to(device)
+
+    def looks(x):
+        return model(x) if float(x.sum()) > 0 else -model(x)
+
+    x = images[:4].to(device)
+    passes = recorded(looks, x, "fp32")
+    assert passes is looks
+    close(passes(x).detach(), network()(images[:4]).detach())  # the GPU is still of use
 
 
 def test_the_host_waits_no_more_with_more_steps_of_pictures(device, network, images):

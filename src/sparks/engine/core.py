@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -24,6 +25,7 @@ from sparks.engine.inference import (
 )
 from sparks.engine.perturbations import Baseline
 from sparks.errors import SparksError
+from sparks.models.compiled import compiled
 from sparks.models.device import PRECISIONS, autocast, keeping_casts, to_device
 from sparks.models.folded import folded
 from sparks.protocols import Design, Masker, Perturbation
@@ -46,17 +48,22 @@ class Engine:
         channels_last: give images to the model in channels-last memory format: faster on GPUs. On
             CPUs the weights say how all activations lie (see `sparks.models.folded`).
         largest: bound on the batch size that "auto" may choose.
+        compiled: compile the network for full batches (see `sparks.models.compiled`): some ten to
+            thirty seconds, once in a process, after which a GPU passes up to twice as many images.
     """
 
     batch_size: int | str = 64
     precision: str = "fp32"
     channels_last: bool = False
     largest: int = 256
+    compiled: bool = False
 
     def __post_init__(self) -> None:
         size = self.batch_size
         if size != "auto" and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
             raise SparksError(f"Engine: batch_size={size!r} is not a positive integer, nor 'auto'")
+        if self.compiled and size == "auto":
+            raise SparksError("Engine: compiled=True needs a batch_size to compile for, not 'auto'")
         one_of(self, PRECISIONS, "precision")
         whole(self, 1, "largest")
 
@@ -102,7 +109,7 @@ class Engine:
         goals = None if target is None else to_device(target, device)
 
         casts = keeping_casts(self.precision, device)
-        with torch.inference_mode(), evaluating(model), folded(model, x), casts:
+        with torch.inference_mode(), evaluating(model), self._faster(model, x, device), casts:
             forward = partial(self._forward, model, device)
             chunks = self._chunks(model, forward, x, len(scores), device)
             # Pairs are ordered by input: a chunk needs only a slice of x, often that of the last.
@@ -131,6 +138,15 @@ class Engine:
             inputs = inputs.to(dtype_of(model) or inputs.dtype)
         with autocast(self.precision, device):
             return model(self._laid_out(inputs))
+
+    def _faster(
+        self, model: Model, x: Tensor, device: torch.device
+    ) -> AbstractContextManager[object]:
+        """Let the model compute the same in less time meanwhile."""
+        if self.compiled and isinstance(self.batch_size, int):
+            return compiled(model, self.batch_size)
+        # Adding a bias to channels that lie last costs a GPU more than the batch norm did.
+        return nullcontext() if self.channels_last and device.type == "cuda" else folded(model, x)
 
     def _laid_out(self, images: Tensor) -> Tensor:
         """Return images in the memory format asked for; masked ones keep that of the images."""

@@ -88,11 +88,19 @@ def free_memory(device: torch.device) -> int:
     return free
 
 
-def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """Return the context in which a forward pass runs at `precision`, one of `PRECISIONS`."""
+def autocast(
+    precision: str, device: torch.device, cached: bool = True
+) -> AbstractContextManager[object]:
+    """Return the context in which a forward pass runs at `precision`, one of `PRECISIONS`.
+
+    Args:
+        precision: of products and convolutions.
+        device: where the pass runs.
+        cached: whether weights cast to bfloat16 may be kept (see `keeping_casts`).
+    """
     resolved = resolve_precision(precision, device)
     if resolved == "bf16":
-        return torch.autocast(device.type, dtype=torch.bfloat16)
+        return torch.autocast(device.type, dtype=torch.bfloat16, cache_enabled=cached)
     return tf32(allowed=resolved == "tf32")
 
 

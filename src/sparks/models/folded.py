@@ -13,10 +13,11 @@ channels writes beyond its memory on CPUs without AVX-512 (oneDNN issue 6035).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -102,13 +103,25 @@ def channels_last_weights(model: nn.Module) -> None:
 
 _copies: WeakKeyDictionary[nn.Module, _Copy | None] = WeakKeyDictionary()
 # A network, and what is called in its place meanwhile.
-_instead: ContextVar[tuple[nn.Module, nn.Module] | None] = ContextVar("instead", default=None)
+_instead: ContextVar[tuple[nn.Module, Callable[[Tensor], Any]] | None] = ContextVar(
+    "instead", default=None
+)
 
 
-def in_place_of(net: nn.Module) -> nn.Module:
-    """Return the network that a `Classifier` calls: its own, or within `folded` the copy."""
+def in_place_of(net: nn.Module) -> Callable[[Tensor], Any]:
+    """Return the network that a `Classifier` calls: its own, or what stands for it meanwhile."""
     found = _instead.get()
     return net if found is None or found[0] is not net else found[1]
+
+
+@contextmanager
+def calling(net: nn.Module, instead: Callable[[Tensor], Any]) -> Iterator[None]:
+    """Let a `Classifier` call something else in place of its network meanwhile."""
+    token = _instead.set((net, instead))
+    try:
+        yield
+    finally:
+        _instead.reset(token)
 
 
 @contextmanager
@@ -128,16 +141,13 @@ def folded(model: object, x: Tensor) -> Iterator[None]:
     if copied is None:
         yield
         return
-    token = _instead.set((copied[0], copied[1]))
-    try:
+    with calling(*copied):
         yield
-    finally:
-        _instead.reset(token)
 
 
 def _copied(model: nn.Module, x: Tensor) -> tuple[nn.Module, nn.Module] | None:
     net: nn.Module = model.net  # type: ignore[assignment]
-    if isinstance(net, torch.jit.ScriptModule) or any(map(_hooked, net.modules())):
+    if isinstance(net, torch.jit.ScriptModule) or any(map(hooked, net.modules())):
         return None
     known = _copies.get(net)
     if net not in _copies or (known is not None and known.parts != _parts(net)):
@@ -159,16 +169,14 @@ def _made(model: nn.Module, net: nn.Module, x: Tensor) -> _Copy | None:
     with torch.no_grad():
         some = x[:2].to(like)
         expected = model(some)
-        token = _instead.set((net, made.refresh()))
-        try:
+        with calling(net, made.refresh()):
             found = model(some)
-        finally:
-            _instead.reset(token)
     least = DIFFERENCE * float(expected.abs().max())
     return made if bool(((found - expected).abs() <= least).all()) else None
 
 
-def _hooked(module: nn.Module) -> bool:
+def hooked(module: nn.Module) -> bool:
+    """Whether a module has hooks, which expect the network itself to be called."""
     kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     return any(getattr(module, kind) for kind in kinds)
 

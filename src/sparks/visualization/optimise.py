@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from sparks.checks import between, one_of, whole
 from sparks.engine.inference import device_of, evaluating
 from sparks.errors import SparksError
+from sparks.models.compiled import WORTH_RECORDING, recorded
 from sparks.models.device import PRECISIONS, autocast, keeping_casts
 from sparks.progress import progress
 from sparks.visualization.crops import PAPER, Crops, Cuts
@@ -129,6 +130,11 @@ class Ascent:
         generator = torch.Generator().manual_seed(_second(seed))
         alpha = torch.zeros(n, *statistics.size, device=device)
         history = torch.zeros(self.steps, n, device=device)
+        if self.steps >= WORTH_RECORDING:
+            shape = (n * min(self.crops.count, self._at_once(n)), channels, *size)
+            like = torch.zeros(shape, device=device)
+            network = recorded(objective.network, like, self.precision)
+            objective = replace(objective, network=network)
         with keeping_casts(self.precision, device):
             for step in range(self.steps):
                 share = step / max(self.steps - 1, 1)
@@ -142,12 +148,16 @@ class Ascent:
         with torch.no_grad():
             return canvas.image().cpu(), alpha.cpu(), history.cpu()
 
+    def _at_once(self, n: int) -> int:
+        """Return the crops of n pictures that one pass takes."""
+        return max(1, self.batch_size // n)
+
     def _gradient(
         self, objective: Objective, image: Tensor, cuts: Cuts, noise: Tensor | float
     ) -> tuple[Tensor, Tensor]:
         """Return the mean objective over crops (n,), and its gradient (n, C, H, W)."""
         n, canvas = len(image), (image.shape[2], image.shape[3])
-        at_once = max(1, self.batch_size // n)
+        at_once = self._at_once(n)
         scores, gradients = [], []
         for start in range(0, len(cuts), at_once):
             some = slice(start, start + at_once)
