@@ -176,7 +176,7 @@ def _made(model: nn.Module, net: nn.Module, x: Tensor) -> _Copy | None:
 
 
 def hooked(module: nn.Module) -> bool:
-    """Whether a module has hooks, which expect the network itself to be called."""
+    """Tell whether a module has hooks, which expect the network itself to be called."""
     kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     return any(getattr(module, kind) for kind in kinds)
 
