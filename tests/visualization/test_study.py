@@ -1,5 +1,7 @@
 """The study of MACO on a small network: what it scores, and that it does so the same way again."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -84,6 +86,16 @@ def test_counts(found):
     assert of(table, "FID")["value"].notna().all()
     natural = of(table, "Plausibility", "natural images")["value"]
     assert natural.mean() == pytest.approx(1, abs=1e-6)
+
+
+def test_a_method_can_be_left_out(subject, others):
+    study = replace(STUDY, methods={**STUDY.methods, "CBR": None}, classes=1)
+    numbers, kept, told = study.run(subject, others)
+    assert told["methods"] == ["MACO", "Fourier"]
+    assert set(numbers.table("toy", "net", 0)["method"]) == {"MACO", "Fourier", "natural images"}
+    assert not [name for name in kept if "CBR" in name]
+    with pytest.raises(SparksError, match="every one of its methods is left out"):
+        replace(STUDY, methods={"MACO": None})
 
 
 def test_magnitude_is_that_of_the_data_for_maco_alone(found):

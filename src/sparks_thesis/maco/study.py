@@ -51,7 +51,7 @@ class MacoStudy:
     """Settings of the evaluation of MACO.
 
     Attributes:
-        methods: name → how pictures are made.
+        methods: name → how pictures are made; None leaves a method out.
         craft: how concepts are found.
         whole: crops for inversion: places correspond only where the network sees all of a picture.
         logits: classes drawn, at most.
@@ -67,7 +67,7 @@ class MacoStudy:
         seed: of the first start, and of all else.
     """
 
-    methods: Mapping[str, Ascent]
+    methods: Mapping[str, Ascent | None]
     craft: Craft
     whole: Crops
     logits: int = 1000
@@ -87,6 +87,13 @@ class MacoStudy:
             self, 1, "logits", "starts", "classes", "fit_images", "channels", "trials", "references"
         )
         whole(self, 0, "inverted", "kept", "seed")
+        if not self.used:
+            raise SparksError("MacoStudy: every one of its methods is left out: keep one")
+
+    @property
+    def used(self) -> dict[str, Ascent]:
+        """The methods that are not left out."""
+        return {name: ascent for name, ascent in self.methods.items() if ascent is not None}
 
     def run(
         self, subject: Subject, others: Sequence[Evaluator]
@@ -110,7 +117,7 @@ class MacoStudy:
         evaluators = Evaluators.of(subject, own, others, self.references, self.bootstrap)
         evaluators.natural(len(goals.classes) * self.starts, recorder)
         kept |= curve(NATURAL, subject.statistics.frequencies, subject.statistics.power)
-        for name, ascent in self.methods.items():
+        for name, ascent in self.used.items():
             made = self._pictures(subject, ascent, goals)
             for kind, pictures in made.items():
                 kept |= display.pictures(kind, name, pictures)
@@ -121,7 +128,7 @@ class MacoStudy:
             self._observed(subject, goals, name, made["channel"], recorder)
             start = ascent.parametrisation.start(subject.statistics, 1, 0, torch.device("cpu"))
             recorder.add({"FreeParameters": [start.parameter.numel()]}, [0], name)
-        return recorder, kept, display.metadata() | {"methods": list(self.methods)}
+        return recorder, kept, display.metadata() | {"methods": list(self.used)}
 
     def _goals(self, subject: Subject) -> Goals:
         given = Classified(subject.train, subject.predicted(subject.train).argmax(1))
