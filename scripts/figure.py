@@ -24,7 +24,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     with using(cfg["methods"]):
         drawing = draw(**{kind: load(kind, files) for kind, files in inputs.items()})
     for suffix in ("pdf", "png"):
-        save(drawing.figure, outputs[suffix])
+        save(drawing.figure, outputs[suffix], cfg.origin())
     write_caption(outputs["caption"], f"{drawing.caption} Scale: {cfg['scale.name']}.")
 
 

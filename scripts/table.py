@@ -26,7 +26,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     with using(cfg["methods"]):
         table = make(**{kind: load(kind, files) for kind, files in inputs.items()})
     table = replace(table, caption=f"{table.caption} Scale: {cfg['scale.name']}.")
-    write_text(outputs["csv"], table.csv())
+    write_text(outputs["csv"], table.csv(cfg.origin()))
     write_text(outputs["md"], table.markdown())
     write_text(outputs["tex"], table.latex(cfg["item"]["name"]))
     write_text(outputs["html"], table.html(cfg["item"]["title"]))

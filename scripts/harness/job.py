@@ -14,6 +14,7 @@ Through either door it gets plain values: its resolved part of the configuration
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -79,6 +80,23 @@ class Config:
             **self._brought(),
             **measured,
         }
+
+    def origin(self) -> str:
+        """Say on one line where a figure or table comes from, the same in every run of a commit.
+
+        It has no digests of the inputs, some of which hold measured times: what the item reads
+        is known from its settings, and each of these files has a provenance of its own.
+        """
+        settings = json.dumps(dict(self.parts), sort_keys=True, default=str)
+        made = {
+            "made by": "sparks",
+            **self.wildcards,
+            "commit": _commit(),
+            "code": self.code[:16],
+            "settings": hashlib.sha256(settings.encode()).hexdigest()[:16],
+            "versions": {name: version(name) for name in VERSIONS},
+        }
+        return json.dumps(made)
 
     def _brought(self) -> dict[str, Any]:
         """Digest what the user brought. Of a data set, `scripts/data.py` says which files count."""

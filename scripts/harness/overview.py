@@ -89,7 +89,7 @@ def _claims(table: Path) -> dict[str, Any]:
     if not table.is_file():
         return {"counts": "none was judged in this run", "judged": []}
     with table.open(encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
+        rows = list(csv.DictReader(line for line in lines if not line.startswith("# {")))
     counts = Counter(row["outcome"] for row in rows)
     return {
         "counts": ", ".join(f"{n} {outcome}" for outcome, n in counts.most_common()),

@@ -30,6 +30,7 @@ def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tables = Path("results/tables")
     tables.mkdir(parents=True)
     tables.joinpath("tab-claims.csv").write_text(
+        '# {"made by": "sparks"}\n'
         "number,statement,outcome\n4,A *b* c_ d.,replicated\n5,E.,not run at this scale\n"
     )
     return tmp_path

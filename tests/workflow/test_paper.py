@@ -56,7 +56,7 @@ def project(make_project):
 
 
 def test_published_architectures_are_explained_on_imagenet(project):
-    table = pd.read_csv(project.folder / "results/tables/tab-fidelity.csv")
+    table = pd.read_csv(project.folder / "results/tables/tab-fidelity.csv", comment="#")
     assert set(table["model"]) == {"mobilenet_v2"}
     assert {"Saliency", "Sobol"} <= set(table["method"])
     maps = load_tensors(
@@ -71,7 +71,9 @@ def test_every_class_in_a_photograph_is_pointed_at(project):
         project.folder / "results/attributions/voc2007/resnet50_tuned/0/random.safetensors"
     )
     assert maps["target"].equal(images.labels)
-    table = pd.read_csv(project.folder / "results/tables/tab-pointing.csv").set_index("method")
+    table = pd.read_csv(project.folder / "results/tables/tab-pointing.csv", comment="#").set_index(
+        "method"
+    )
     truth = images.diagnostic()
     assert truth is not None
     assert table.loc["Random", "chance"] == pytest.approx(float(truth.float().mean()))

@@ -28,6 +28,9 @@ def finished(make_project):
 
 def rows(project, table):
     with (project.folder / f"results/tables/{table}.csv").open() as file:
+        origin = file.readline()
+        assert origin.startswith("# {")
+        assert json.loads(origin[2:])["item"] == table
         return list(csv.DictReader(file))
 
 

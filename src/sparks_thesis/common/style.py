@@ -95,11 +95,21 @@ def mean_line(axis: Axes, rows: pd.DataFrame, by: str, bootstrap: Bootstrap, **l
     axis.fill_between(places, low, high, color=look["color"], alpha=0.12, lw=0)
 
 
-def save(figure: Figure, path: str | Path) -> None:
-    """Write a figure to a PDF or PNG, without a date: the same figure gives the same bytes."""
+def save(figure: Figure, path: str | Path, origin: str = "") -> None:
+    """Write a figure to a PDF or PNG, without a date: the same figure gives the same bytes.
+
+    Args:
+        figure: to be written.
+        path: ends in .pdf or .png.
+        origin: where the figure comes from, written into the file: the subject of a PDF, the
+            description of a PNG.
+    """
     from sparks.artifacts import atomic
 
     suffix = Path(path).suffix
-    dates = {".pdf": {"CreationDate": None}, ".png": {"Software": None}}[suffix]
+    metadata: dict[str, str | None] = {
+        ".pdf": {"CreationDate": None, "Subject": origin or None},
+        ".png": {"Software": None, "Description": origin or None},
+    }[suffix]
     with style(), atomic(path) as temporary:
-        figure.savefig(temporary, metadata=dates, format=suffix[1:], bbox_inches="tight")
+        figure.savefig(temporary, metadata=metadata, format=suffix[1:], bbox_inches="tight")

@@ -24,9 +24,14 @@ class Table:
     shown: pd.DataFrame
     caption: str
 
-    def csv(self) -> str:
-        """Return the numbers as CSV."""
-        return self.numbers.to_csv(index=False, lineterminator="\n")
+    def csv(self, origin: str = "") -> str:
+        """Return the numbers as CSV, below a comment line that says where they come from.
+
+        Args:
+            origin: the comment, on one line; none if empty.
+        """
+        comment = f"# {origin}\n" if origin else ""
+        return comment + self.numbers.to_csv(index=False, lineterminator="\n")
 
     def markdown(self) -> str:
         """Return the table as a Markdown pipe table, caption below."""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from sparks.data import ImageSet
 from sparks.errors import SparksError
@@ -74,6 +75,15 @@ def test_same_maps_give_the_same_bytes(tmp_path):
             save(drawn.figure, tmp_path / f"{name}.{end}")
     for end in ("png", "pdf"):
         assert (tmp_path / f"one.{end}").read_bytes() == (tmp_path / f"two.{end}").read_bytes()
+
+
+def test_a_figure_says_where_it_comes_from(drawing, tmp_path):
+    origin = '{"made by": "sparks", "item": "fig-gallery"}'
+    for end in ("png", "pdf"):
+        save(drawing.figure, tmp_path / f"figure.{end}", origin)
+    with Image.open(tmp_path / "figure.png") as picture:
+        assert picture.info["Description"] == origin
+    assert f"/Subject ({origin})".encode() in (tmp_path / "figure.pdf").read_bytes()
 
 
 def test_no_map_is_refused():

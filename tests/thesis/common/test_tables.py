@@ -1,5 +1,7 @@
 """Tables from made-up numbers: every cell can be said beforehand."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,6 +28,13 @@ def table():
 
 def test_csv_keeps_every_digit(table):
     assert table.csv() == f"name,value\n{HOSTILE},0.1234567890123\n"
+
+
+def test_csv_says_where_it_comes_from(table):
+    lines = table.csv('{"made by": "sparks"}')
+    assert lines.startswith('# {"made by": "sparks"}\nname,value\n')
+    read = pd.read_csv(io.StringIO(lines), comment="#")
+    pd.testing.assert_frame_equal(read, table.numbers)
 
 
 def test_markup_of_each_format_is_escaped(table):
