@@ -1,5 +1,5 @@
 # Shortcuts for developers. Users need none of them: see README.md.
-.PHONY: bench chaos check gallery gpu gpu-check lens-serve lock oracles slurm volume
+.PHONY: bench chaos check docs gallery gpu gpu-check lens-serve lock oracles slurm volume
 
 bench: ## speed and memory as ratios: a table, benchmarks/results/bench.csv and a plot
 	./sparks python -m benchmarks.run
@@ -9,6 +9,9 @@ chaos: ## kill, cut, fill and remove at random moments; the tables must be those
 
 check: ## format, lint and type check, as pre-commit and continuous integration do
 	.ci/check
+
+docs: ## docs/catalogue.md: every figure and table, from the configuration
+	PYTHONPATH=src:scripts ./sparks python -m harness.catalogue
 
 gallery: ## docs/gallery.png, the README's first picture: fig-gallery of the photographs
 	./sparks snakemake --cores all --directory runs/gallery --config 'overrides=[experiment=[sobol],shared.datasets=[photographs],experiments.sobol.items=[fig-gallery]]'
