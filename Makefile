@@ -1,5 +1,5 @@
 # Shortcuts for developers. Users need none of them: see README.md.
-.PHONY: bench chaos check gallery gpu gpu-check lens-serve lock oracles slurm volume
+.PHONY: bench chaos check gallery gpu gpu-check lens-serve lock oracles reference slurm volume
 
 bench: ## speed and memory as ratios: a table, benchmarks/results/bench.csv and a plot
 	./sparks python -m benchmarks.run
@@ -33,6 +33,9 @@ oracles: ## other libraries in an environment of their own, .venv-oracles, and t
 	./sparks uv pip install --quiet --python .venv-oracles/bin/python -r tests/oracles/requirements.txt
 	./sparks uv pip install --quiet --python .venv-oracles/bin/python --no-deps xplique==2.0.2
 	./sparks pytest -n 0 -m nightly tests/oracles
+
+reference: ## docs/configuration.md, from config/, its schema and the docstrings
+	PYTHONPATH=scripts ./sparks python -m harness.reference
 
 slurm: ## the whole smoke run on a Slurm of one node (as root); the tables must be those of a local run
 	./sparks python tests/workflow/smoke_on_slurm.py
