@@ -10,8 +10,9 @@ chaos: ## kill, cut, fill and remove at random moments; the tables must be those
 check: ## format, lint and type check, as pre-commit and continuous integration do
 	.ci/check
 
-docs: ## docs/catalogue.md: every figure and table, from the configuration
+docs: ## docs/catalogue.md (figures and tables) and docs/configuration.md (every key), from the configuration
 	PYTHONPATH=src:scripts ./sparks python -m harness.catalogue
+	PYTHONPATH=scripts ./sparks python -m harness.reference
 
 gallery: ## docs/gallery.png, the README's first picture: fig-gallery of the photographs
 	./sparks snakemake --cores all --directory runs/gallery --config 'overrides=[experiment=[sobol],shared.datasets=[photographs],experiments.sobol.items=[fig-gallery]]'

@@ -16,7 +16,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import pandas as pd
     import torch
 
-    from harness.loading import build_method, build_metric, explained, tidy, trained
+    from harness.loading import build_methods, build_metric, explained, tidy, trained
     from sparks.artifacts import save_table
     from sparks.metrics import Explanation
     from sparks.models.counting import Counting
@@ -30,8 +30,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     metrics = [build_metric(metric) for metric in settings["metrics"].values()]
     # A budget that a method cannot use up, on small images, gives the settings of the one before.
     planned = {
-        (option["label"], within(build_method(option), forwards, min(x.shape[2:]))): None
-        for option in settings["methods"].values()
+        (label, within(method, forwards, min(x.shape[2:]))): None
+        for label, method in build_methods(settings["explainers"]).items()
         for forwards in settings["forwards"]
     }
     scores, costs = [], []

@@ -5,21 +5,19 @@ from typing import Any
 from harness import places
 from harness.job import Config, Paths, main
 
-PARTS = ("model.classifier", "model.layer", "studies.eva", "explain.target", "seed", "device")
+PARTS = ("model.classifier", "studies.eva", "explain.target", "seed", "device")
 
 SMALL = 32  # pixels a side
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the scores of every method and image, what each cost in seconds, maps and slices."""
-    from dataclasses import replace
-
     import pandas as pd
     import torch
 
     from harness.loading import (
         build_as,
-        build_method,
+        build_methods,
         build_metric,
         explained,
         of_kind,
@@ -30,7 +28,6 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.attribution import EVA
     from sparks.metrics import Explanation, RobustnessSr
     from sparks.progress import progress
-    from sparks.protocols import AttributionMethod
     from sparks.verification import Attack
     from sparks_thesis.eva import study as ask
     from sparks_thesis.eva.benchmark import ablations, by_bound, scored
@@ -41,9 +38,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     n = settings["images"] if x.shape[-1] <= SMALL else settings["large_images"]
     x, target = x[:n], target[:n]
     names, name = dict(cfg.wildcards), cfg.wildcards["model"]
-    eva = of_kind(EVA, build_method(settings["eva"].get(name, settings["eva"]["default"])))
-    if eva.layer and name in settings["layers"]:
-        eva = replace(eva, layer=settings["layers"][name])
+    eva = of_kind(EVA, *build_methods(settings["own"]).values())
     metrics = [build_metric(metric) for metric in settings["metrics"].values()]
     robustness = build_as(RobustnessSr, settings["robustness"])
     tables, costs = [], []
@@ -52,9 +47,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     def note(values: dict[str, Any], method: str = "EVA", condition: str = "") -> None:
         tables.append(tidy({**names, "method": method}, values, condition))
 
-    able = [m for m in settings["methods"].values() if m["needs"] != "conv" or cfg["model.layer"]]
-    methods: dict[str, AttributionMethod] = {m["label"]: build_method(m) for m in able}
-    methods |= {"EVA": eva, **ablations(eva)}
+    methods = {**build_methods(settings["explainers"]), "EVA": eva, **ablations(eva)}
     for label, method in progress(list(methods.items()), unit="method", description="explain"):
         found = scored(method, model, x, target, [*metrics, robustness])
         note(found.scores | {"Flops": torch.tensor([found.flops])}, label)

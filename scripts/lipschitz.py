@@ -12,7 +12,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import torch
     from sklearn.svm import SVC
 
-    from harness.loading import build_method, build_metric, explained, tidy, trained
+    from harness.loading import build_methods, build_metric, explained, tidy, trained
     from sparks.artifacts import save_table, save_tensors
     from sparks.data import ImageSet
     from sparks.metrics import Explanation
@@ -31,8 +31,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         tables.append(tidy({**cfg.wildcards, "method": method}, values, condition))
 
     maps = {}
-    for option in settings["methods"].values():
-        method, label = build_method(option), option["label"]
+    for label, method in build_methods(settings["explainers"]).items():
         maps[label] = method(model, x, target).float().cpu()
         for asked in settings["metrics"].values():
             explanation = Explanation(model, x, target, maps[label], method=method)

@@ -18,7 +18,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import pandas as pd
     import torch
 
-    from harness.loading import build_method, explained, of_kind, tidy, trained
+    from harness.loading import build_methods, explained, of_kind, tidy, trained
     from sparks.artifacts import save_table
     from sparks.attribution import Sobol
     from sparks.progress import progress
@@ -30,7 +30,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     x, target = explained(inputs["images"], model, cfg["explain.target"])
     x, target = x[: settings["images"]], target[: settings["images"]]
-    method = of_kind(Sobol, build_method(settings["method"]))
+    method = of_kind(Sobol, *build_methods(settings["explainers"]).values())
 
     def totals(points: int, shift: int, **how: Any) -> dict[str, torch.Tensor]:
         """Return the total indices (N, d) by estimator, from a design of its own for each image."""

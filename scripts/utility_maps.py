@@ -7,8 +7,8 @@ PARTS = (
     "model.classifier",
     "studies.utility.classes",
     "studies.utility.pool",
-    "studies.utility.control",
-    "studies.utility.methods",
+    "studies.utility.controls",
+    "studies.utility.explainers",
     "studies.utility.deletion",
     "studies.utility.complexity",
     "seed",
@@ -21,7 +21,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import pandas as pd
     import torch
 
-    from harness.loading import build_as, build_method, tidy, trained
+    from harness.loading import build_as, build_methods, tidy, trained
     from sparks.artifacts import save_table, save_tensors
     from sparks.data import ImageSet
     from sparks.metrics import Complexity, Deletion
@@ -47,11 +47,11 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     of_classes = torch.isin(test.labels, torch.tensor(classes))
     measured = {"ModelAccuracy": right[of_classes], "ShownWrong": torch.tensor([chosen.wrong])}
     tables = [tidy(dict(cfg.wildcards), measured)]
-    maps = {"Control": build_method(cfg["studies.utility.control"])(model, x, target)}
-    methods = cfg["studies.utility.methods"]
-    for option in progress(list(methods.values()), unit="method", description="explain"):
-        label = option["label"]
-        maps[label] = build_method(option)(model, x, target).float().cpu()
+    (control,) = build_methods(cfg["studies.utility.controls"]).values()
+    maps = {"Control": control(model, x, target)}
+    methods = build_methods(cfg["studies.utility.explainers"])
+    for label, method in progress(list(methods.items()), unit="method", description="explain"):
+        maps[label] = method(model, x, target).float().cpu()
         values = of_maps(deletion, complexity, model, x, target, maps[label])
         tables.append(tidy({**cfg.wildcards, "method": label}, values))
     kept = {

@@ -10,7 +10,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write some masks and masked inputs, all scores, and both indices with their intervals."""
     from dataclasses import replace
 
-    from harness.loading import build_method, explained, of_kind, trained
+    from harness.loading import build_methods, explained, of_kind, trained
     from sparks.artifacts import save_tensors
     from sparks.attribution import Sobol
     from sparks.attribution.steps import steps
@@ -21,7 +21,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     x, target = explained(inputs["images"], model, cfg["explain.target"])
     image = min(settings["image"], len(x) - 1)
     one = slice(image, image + 1)
-    method = of_kind(Sobol, build_method(settings["method"]))
+    method = of_kind(Sobol, *build_methods(settings["explainers"]).values())
     method = replace(method, points=settings["points"])
     images = ImageSet.load(inputs["images"])
     metadata = {"explained": images.classes[int(target[image])]}

@@ -7,7 +7,8 @@ from harness.job import Config, Paths, main
 
 PARTS = (
     "words.classifier",
-    "words.methods",
+    "words.explainers",
+    "words.removal",
     "words.metrics",
     "words.keyword_metrics",
     "words.n",
@@ -22,10 +23,12 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the scores of every method and text, and whether each test text is classified right."""
     import pandas as pd
 
-    from harness.loading import build, build_metric, tidy, trained
+    from harness.loading import build_as, build_methods, build_metric, tidy, trained
     from sparks.artifacts import save_table
+    from sparks.attribution.words import on_words
     from sparks.data import TextSet
     from sparks.data.splits import stratified_order
+    from sparks.engine import Token
     from sparks.metrics.words import score_words
     from sparks.progress import progress
     from sparks.training import predict
@@ -45,9 +48,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     if texts.keywords is not None:
         settings |= cfg["words.keyword_metrics"]
     metrics = [build_metric(metric) for metric in settings.values()]
-    methods = list(cfg["words.methods"].items())
-    for label, method in progress(methods, unit="method", description="explain"):
-        values = score_words(model, texts, target, build(method), metrics)
+    methods = build_methods(cfg["words.explainers"])
+    removal = build_as(Token, cfg["words.removal"])
+    for label, method in progress(list(methods.items()), unit="method", description="explain"):
+        values = score_words(model, texts, target, on_words(method, removal), metrics)
         tables.append(tidy(names | {"method": label}, values))
     save_table(outputs["table"], pd.concat(tables, ignore_index=True), cfg.provenance())
 

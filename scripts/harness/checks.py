@@ -286,7 +286,7 @@ def _texts(config: DictConfig, text: str) -> Iterator[Unit]:
     words = found["words"]
     yield Unit(f"texts.{text}.builder", "settings", found["text"]["builder"])
     yield Unit("words.training", "settings", found["training"] | words["training"])
-    methods = {f"words.methods.{name}": made for name, made in words["methods"].items()}
+    methods = {f"words.explainers.{name}": made for name, made in words["explainers"].items()}
     metrics = {
         f"words.{kind}.{name}": made
         for kind in ("metrics", "keyword_metrics")
@@ -295,6 +295,7 @@ def _texts(config: DictConfig, text: str) -> Iterator[Unit]:
     content = {
         "classifier": words["classifier"],
         "classes": found["text"]["num_classes"],
+        "removal": words["removal"],
         "methods": methods,
         "metrics": metrics,
     }
@@ -356,7 +357,7 @@ def _add_explanations(config: DictConfig, name: str, run: grid.Run, done: Work) 
         done["methods"][f"attributions.{method}.method"] = found["attribution.method"]
         if folds and (changed := found["studies.stability.explain"]):
             merged = found["attribution.method"] | changed
-            done["methods"][f"studies.stability.methods.{method}"] = merged
+            done["methods"][f"studies.stability.changes.{method}"] = merged
     families = {f"metrics.{m}.metrics": ("metric.metrics", m) for m in chosen["metrics"]}
     if folds:
         families["studies.stability.metrics"] = ("studies.stability.metrics", "fidelity")
@@ -383,25 +384,16 @@ def _add_study(config: DictConfig, study: str, run: grid.Run, done: Work) -> Non
         return
     settings = dict(part(config, [f"studies.{study}"], **names)[f"studies.{study}"])
     where = f"studies.{study}"
-    for label, option in settings.pop("methods", {}).items():
-        if own["model.layer"] or option["needs"] != "conv":  # the study leaves the others out
-            done["methods"][f"{where}.methods.{label}"] = option["method"]
+    for key in ("explainers", "controls", "own"):
+        for label, method in settings.pop(key, {}).items():
+            done["methods"][f"{where}.{key}.{label}"] = method
     if study == "utility":
-        done["methods"][f"{where}.control"] = settings.pop("control")["method"]
         settings.pop("simulation")
     if study in ("samplers", "walkthrough"):
-        method, points = settings.pop("method")["method"], settings["points"]
+        ((key, method),) = ((k, m) for k, m in done["methods"].items() if k.startswith(where))
+        points = settings["points"]
         for number in [points] if isinstance(points, int) else [*points, settings["reference"]]:
             done["methods"][f"{where}.points={number}"] = method | {"points": number}
-    if study == "eva":
-        options, name = settings.pop("eva"), run.model
-        label = name if name in options else "default"
-        method = options[label]["method"]
-        if method.get("layer") and name in settings["layers"]:
-            label, method = f"layers.{name}", method | {"layer": settings["layers"][name]}
-            done["methods"][f"{where}.{label}"] = method
-        else:
-            done["methods"][f"{where}.eva.{label}"] = method
     for label, made in settings.pop("metrics", {}).items():
         done["metrics"][f"{where}.metrics.{label}"] = made.get("metric", made)
     done["settings"][where] = settings

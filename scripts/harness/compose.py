@@ -20,6 +20,7 @@ from typing import Any
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf._utils import get_yaml_loader
@@ -28,6 +29,7 @@ from yaml.constructor import SafeConstructor
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.resolver import Resolver
 
+from harness.methods import CHANGES, refuse_unlisted
 from sparks.data.listing import layout
 from sparks.errors import SparksError
 from sparks_thesis.common.methods import entries
@@ -102,6 +104,7 @@ def settle(config: DictConfig, overrides: Iterable[str] = ()) -> DictConfig:
     drop_unchosen(config, overrides)
     apply_to_all_trainings(config, overrides)
     overrule_scale(config, overrides)
+    refuse_unlisted(config, _values(overrides))
     options: Any = OmegaConf.to_container(config.attributions)
     with open_dict(config):
         config.methods = entries(options)
@@ -187,6 +190,12 @@ def overrule_scale(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
                 with open_dict(block):
                     del block[last]
     return config
+
+
+def _values(overrides: Iterable[str]) -> dict[str, Any]:
+    """Return the keys that overrides set or add, each with its value."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return {o.key_or_group: o.value() for o in parsed if not o.is_delete()}
 
 
 def _keys(overrides: Iterable[str]) -> set[str]:
@@ -330,9 +339,9 @@ def part(config: DictConfig, keys: Iterable[str], **chosen: str) -> dict[str, An
     Raises:
         SparksError: when there is no such option, or `per_dataset` names a key that is not there.
     """
-    with _restoring(config) as replace:
+    with _restoring(config) as replace, _own_errors():
         select(config, chosen, replace)
-        return {key: _plain(OmegaConf.select(config, key, throw_on_missing=True)) for key in keys}
+        return {key: plain(OmegaConf.select(config, key, throw_on_missing=True)) for key in keys}
 
 
 def select(
@@ -424,8 +433,26 @@ def _restoring(config: DictConfig) -> Iterator[_Replace]:
             node[key] = old
 
 
-def _plain(node: Any) -> Any:
-    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+def plain(node: Any) -> Any:
+    """Resolve a part of the configuration.
+
+    Raises:
+        SparksError: what a resolver of ours raised.
+    """
+    with _own_errors():
+        return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+
+
+@contextmanager
+def _own_errors() -> Iterator[None]:
+    """Raise what a resolver of ours raised, without what OmegaConf says around it."""
+    try:
+        yield
+    except OmegaConfBaseException as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, SparksError):
+            cause = cause.__cause__ or cause.__context__
+        raise cause or error from None
 
 
 def _explain(error: Exception, overrides: list[str], config_dir: Path) -> str:
@@ -436,6 +463,8 @@ def _explain(error: Exception, overrides: list[str], config_dir: Path) -> str:
         given = next((o for o in overrides if o.lstrip("+~").startswith(key)), key)
         if borrowed := _borrowed(key, config_dir):
             return f"{given}: {borrowed}"
+        if f".{CHANGES}." in f"{key}.":
+            return f"{given}: the file changes nothing there yet: write +{given}"
         return f"{given}: there is no key {key!r}; {_allowed_beside(key, config_dir)}"
     if found := re.search(r"[Ii]n '[^']*': [Cc]ould not find '(\w+)/([^']+)'", text):
         group, name = found[1], found[2]

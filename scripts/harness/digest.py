@@ -30,6 +30,7 @@ from harness.targets import exports, find, imports, module_file, packages_of, tr
 CARRIERS = (
     "job",
     "compose",
+    "methods",
     "validate",
     "targets",
     "digest",

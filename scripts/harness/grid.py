@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from harness import places
 from harness.compose import CONFIG, part
+from harness.methods import can_explain
 from sparks.errors import SparksError
 from sparks_thesis.human_study import Package
 
@@ -24,14 +25,6 @@ from sparks_thesis.human_study import Package
 FORMATS = {
     "figure": {"pdf": "pdf", "png": "png", "caption": "caption.rst"},
     "table": {"csv": "csv", "md": "md", "tex": "tex", "html": "html", "caption": "caption.rst"},
-}
-
-
-# What a method needs → kinds of model that have it.
-ABLE = {
-    "any": ("conv", "smooth", "dense", "transformer"),
-    "conv": ("conv", "smooth"),
-    "relu": ("conv", "dense"),
 }
 
 
@@ -109,7 +102,7 @@ def _asked_for(config: DictConfig, name: str) -> Iterator[Explanation]:
 
 def is_able(config: DictConfig, model: str, method: str) -> bool:
     """Return whether a method can explain a model, by what it needs and the model's kind."""
-    return config.models[model].kind in ABLE[config.attributions[method].needs]
+    return can_explain(config, config.models[model].kind, method)
 
 
 def metrics(config: DictConfig, name: str, job: Explanation) -> list[str]:

@@ -137,6 +137,14 @@ def build_method(settings: Mapping[str, Any]) -> AttributionMethod:
     return method
 
 
+def build_methods(explainers: Mapping[str, Any]) -> dict[str, AttributionMethod]:
+    """Build methods from what `harness.methods.listed_methods` gives: label → settings."""
+    return {
+        label: build_method({"name": label, "method": settings})
+        for label, settings in explainers.items()
+    }
+
+
 def build_metric(settings: Mapping[str, Any]) -> Metric:
     """Build a metric of attribution maps."""
     metric: Metric = build(settings)

@@ -23,6 +23,7 @@ from harness.downloads import publisher
 from harness.loading import build, classifier
 from sparks.attribution import EVA, Captum, GradCAM, OnEmbeddings, Saliency
 from sparks.attribution.guided_backprop import RectifiedBackward
+from sparks.attribution.words import on_words
 from sparks.concepts import CraftMaps
 from sparks.data.fetch import Published, unreachable
 from sparks.engine.core import Engine
@@ -273,7 +274,7 @@ def _try_budgets(
     study: Mapping[str, Any] | None, methods: Mapping[str, Any], x: Tensor, on: str
 ) -> None:
     """Give the methods of the budget study every budget, if that study is made."""
-    where = "studies.budget.methods."
+    where = "studies.budget.explainers."
     budgets = study["forwards"] if study else []
     for key, method in methods.items():
         if key.startswith(where):
@@ -354,8 +355,10 @@ def _try_texts(where: str, unit: Mapping[str, Any]) -> None:
     with _Naming(where, unit["classifier"]):
         model = classifier(unit["classifier"], seed=0).eval()
         model(x)
+    removal = build(unit["removal"])
     for key, settings in unit["methods"].items():
-        _try_method(key, settings, _build_all(key, settings), model, x, "")
+        method = on_words(_build_all(key, settings), removal)
+        _try_method(key, settings, method, model, x, "")
     for key, settings in unit["metrics"].items():
         _try_metric(key, settings, model, x, "")
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from harness import checks, downloads, grid
-from harness.compose import FOLDER, ROOT, root_of
+from harness.compose import FOLDER, OPTIONS, ROOT, plain, root_of
+from harness.methods import ABLE, CHANGES, option_of
 from harness.targets import Definition, exports, find
 from sparks.data.listing import layout
 from sparks.errors import SparksError
@@ -40,7 +41,7 @@ def validate(
         SparksError: naming the key, its value and what is allowed.
     """
     try:
-        tree: Any = OmegaConf.to_container(config, resolve=True)
+        tree: Any = plain(config)
     except OmegaConfBaseException as error:
         raise SparksError(f"the configuration cannot be resolved: {_one_line(error)}") from None
     if checks.known(tree, noted):
@@ -56,8 +57,8 @@ def validate_names(config: DictConfig, tree: Any) -> None:
         SparksError: see `validate`.
     """
     _check_schema(tree)
-    # Outermost first: an option before what refers to it.
-    for path, node in sorted(_with_targets(tree, ""), key=lambda found: found[0].count(".")):
+    _check_changes(config, tree)
+    for path, node in sorted(_with_targets(tree, ""), key=_written_first):
         _check_target(path, node)
     for name in config.experiments:
         _check_grid(config, name)
@@ -118,6 +119,12 @@ def _with_targets(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]
             yield from _with_targets(value, f"{path}.{place}")
 
 
+def _written_first(found: tuple[str, Any]) -> tuple[bool, int]:
+    """Sort an option before what refers to it, the outermost first."""
+    path, _ = found
+    return path.split(".")[0].removesuffix("s") not in OPTIONS, path.count(".")
+
+
 def _check_target(path: str, node: Mapping[str, Any]) -> None:
     target = str(node["_target_"])
     definition = find(target)
@@ -139,6 +146,17 @@ def _check_target(path: str, node: Mapping[str, Any]) -> None:
         if annotation is not None and not _fits(value, annotation):
             raise SparksError(
                 f"{path}.{key}={value!r}: {target} wants {ast.unparse(annotation)} there"
+            )
+
+
+def _check_changes(config: DictConfig, tree: Any) -> None:
+    """Refuse changes of methods that are not there, or of settings that they lack."""
+    studies = {f"studies.{name}": study for name, study in tree["studies"].items()}
+    for where, study in {**studies, "words": tree["words"]}.items():
+        for name, changed in study.get(CHANGES, {}).items():
+            option = option_of(config, f"{where}.{CHANGES}", name)
+            _check_target(
+                f"{where}.{CHANGES}.{name}", {"_target_": option.method["_target_"], **changed}
             )
 
 
@@ -287,7 +305,7 @@ def _classes(config: DictConfig, name: str) -> int:
 def _check_able(config: DictConfig, where: str, model: str, method: str) -> None:
     """Refuse a method that cannot explain a model."""
     if not grid.is_able(config, model, method):
-        kinds = grid.ABLE[config.attributions[method].needs]
+        kinds = ABLE[config.attributions[method].needs]
         able = sorted(m for m in config.models if config.models[m].kind in kinds)
         raise SparksError(
             f"{where}: method {method!r} cannot explain model {model!r}: it needs "

@@ -1,6 +1,7 @@
 """Words: methods on a linear bag of words, whose answers are exact, and on a trained classifier."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,9 +18,11 @@ from sparks.attribution import (
     KernelSHAP,
     Occlusion,
     OnEmbeddings,
+    Random,
     Saliency,
     Sobol,
 )
+from sparks.attribution.words import on_words
 from sparks.data import Reviews
 from sparks.engine import Engine, Token
 from sparks.errors import SparksError
@@ -174,15 +177,28 @@ def test_word_dropout_is_only_in_training_and_seeded():
     assert len(first.unique(dim=0)) > 20  # each text loses its own words
 
 
-@pytest.mark.parametrize("name", list(SMOKE.words.methods))
+@pytest.mark.parametrize("name", list(SMOKE.words.explainers))
 def test_every_method_of_the_configuration_explains_words(name):
     resolved = part(SMOKE, ["words"])["words"]
     tokens = torch.tensor([[3, 9, 4, 17, 5], [4, 4, 8, 2, 19]])
-    method = instantiate(resolved["methods"][name], _convert_="all")
-    maps = method(network(), tokens, torch.tensor([1, 0]))
+    method = instantiate(resolved["explainers"][name], _convert_="all")
+    maps = on_words(method, REMOVE)(network(), tokens, torch.tensor([1, 0]))
     assert maps.shape == (2, 5)
     assert maps.isfinite().all()
     assert resolved["removal"] == {"_target_": "sparks.engine.Token", "value": UNK}
+
+
+def test_methods_for_images_are_turned_into_methods_on_words():
+    assert on_words(RISE(masks=20, seed=3), REMOVE) == RISE(masks=20, seed=3, perturbation=REMOVE)
+    assert on_words(Saliency(), Token(4)) == OnEmbeddings(method=Saliency(), token=4)
+    assert on_words(Random(seed=2), REMOVE) == Random(seed=2)
+
+
+@pytest.mark.parametrize("method", [HSIC(masks=20), LIME(samples=20), KernelSHAP(samples=20)])
+def test_the_grid_of_an_image_says_nothing_about_words(method):
+    tokens, target = torch.tensor([[3, 9, 4, 17, 5]]), torch.tensor([1])
+    few, many = (on_words(replace(method, grid=grid), REMOVE) for grid in (2, 9))
+    assert torch.equal(few(network(), tokens, target), many(network(), tokens, target))
 
 
 def test_wrong_inputs_and_models_are_refused():

@@ -259,8 +259,8 @@ def test_captums_classes_are_made(convnet):
 def test_words_are_tried_too(every_unit):
     unit = find(every_unit, "words.classifier", "texts")
     try_units([unit])
-    wrong = changed(unit, ["methods", "words.methods.Saliency", "method", "channels"], "foo")
-    with pytest.raises(SparksError, match=r"words\.methods\.Saliency.*channels"):
+    wrong = changed(unit, ["methods", "words.explainers.Saliency", "channels"], "foo")
+    with pytest.raises(SparksError, match=r"words\.explainers\.Saliency.*channels"):
         try_units([wrong])
 
 
@@ -318,7 +318,7 @@ def test_what_has_passed_is_not_tried_again(tmp_path, monkeypatch):
     checks.remember(noted)
     assert checks.known(tree, noted)
     assert len(tried) == 1
-    config.words.methods.RISE.masks = 50
+    OmegaConf.update(config, "words.changes.rise", {"masks": 50}, force_add=True)
     tree = OmegaConf.to_container(config, resolve=True)
     assert not checks.known(tree, noted)
     checks.check(config, tree, noted, print)
@@ -339,9 +339,9 @@ def test_a_checkpoint_that_changed_is_looked_at_again(tmp_path):
 
 def test_refusals_come_back_from_the_other_process(tmp_path):
     said = []
-    config = compose(["scale=smoke", "experiment=words", "words.methods.RISE.masks=-1"])
+    config = compose(["scale=smoke", "experiment=words", "+words.changes.rise.masks=-1"])
     tree = OmegaConf.to_container(config, resolve=True)
-    with pytest.raises(SparksError, match=r"words\.methods\.RISE"):
+    with pytest.raises(SparksError, match=r"words\.explainers\.RISE"):
         checks.check(config, tree, tmp_path / "checked.json", said.append)
     assert len(said) == 1
     assert not (tmp_path / "checked.json").exists()

@@ -36,7 +36,7 @@ def test_a_model_and_a_method_join_by_one_line_each():
     after = grid.scores(config, "stability")
     new = "results/stability/digits/convnet_small/0/stability.scores.parquet"
     assert sorted(set(after) - set(before)) == [new]
-    config = compose([*SMOKE, "experiments.stability.methods=[gradcam,occlusion]"])
+    config = compose([*SMOKE, "studies.stability.methods=[gradcam,occlusion]"])
     inputs = grid.stability_scores_inputs(config, names())
     assert places.PAIRS.format(**names(), method="occlusion") in inputs["pairs"]
     assert len(inputs["pairs"]) == len(inputs["metrics"]) == 2
@@ -78,7 +78,7 @@ def test_the_paper_gets_its_architectures():
     stability = config.studies.stability
     assert (stability.folds, stability.noise) == (5, 0.5)
     assert list(stability.switched) == list(stability.randomised) == [5, 10, 30]
-    explain = stability.methods
+    explain = stability.changes
     assert explain.rise.masks == 1000
     for dataset, masks in (("imagenet50", 4000), ("cifar10", 1000)):
         found = part(config, ["studies.stability.explain"], dataset=dataset, attribution="rise")
@@ -98,6 +98,6 @@ def test_the_paper_gets_its_architectures():
     ],
 )
 def test_what_cannot_be_run_is_refused(override: str, told: str):
-    methods = "experiments.stability.methods=[saliency]"
+    methods = "studies.stability.methods=[saliency]"
     with pytest.raises(SparksError, match=told.replace("[", r"\[")):
         validate(compose([*SMOKE, methods, override]))

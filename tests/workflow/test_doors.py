@@ -80,12 +80,16 @@ rule mine:
 
 def test_what_cannot_run_is_refused_and_nothing_is_written(project, tmp_path):
     run = project.command("-s", str(project.folder / "Snakefile"), "--cores", "1")
-    run += ["--config", "scale=smoke", "overrides=[experiment=[words],words.methods.RISE.masks=-5]"]
+    run += [
+        "--config",
+        "scale=smoke",
+        "overrides=[experiment=[words],+words.changes.rise.masks=-5]",
+    ]
     done = subprocess.run(
         run, cwd=tmp_path, env=project.environment(), capture_output=True, text=True, check=False
     )
     told = done.stdout + done.stderr
     assert done.returncode == 1
-    assert "words.methods.RISE" in told
+    assert "words.explainers.RISE" in told
     assert "Traceback" not in told
     assert {path.name for path in tmp_path.iterdir()} <= {".snakemake"}

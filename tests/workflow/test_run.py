@@ -137,7 +137,7 @@ CHANGES = [
         ["training.epochs=3"],
         {**NOT_DATA, "collect": 12, "figure": 32, "table": 22, "all": 1},
     ),
-    (["words.methods.Sobol.points=4"], {"words": 1, "collect": 1, "table": 3, "all": 1}),
+    (["+words.changes.sobol.points=4"], {"words": 1, "collect": 1, "table": 3, "all": 1}),
     (["items.tab-fidelity.title=Other"], {"table": 1, "all": 1}),
     (["claims.sobol-beats-rise-budget.check.ratio=0.7"], {"table": 1, "all": 1}),
     (["items.fig-gallery.draw.rows=2"], {"figure": 1, "all": 1}),

@@ -18,7 +18,7 @@ COMMON = (
     "training.epochs=1",
     "explain.n=40",
     "studies.stability.images=40",
-    "experiments.stability.methods=[smoothgrad]",
+    "studies.stability.methods=[smoothgrad]",
     "studies.stability.switched=[10]",
     "studies.stability.randomised=[10]",
 )

@@ -89,6 +89,10 @@ class Saliency:
 class GradientInput:
     """x · ∂ logit / ∂x (Shrikumar et al. 2017), summed over channels.
 
+    Attributes:
+        channels: how derivatives become one number a pixel: one of `REDUCTIONS`.
+        batch_size: inputs per backward pass: bounds memory.
+
     Example:
         >>> GradientInput()(linear, 3 * x, target)
         tensor([[3., 0., 6.]])

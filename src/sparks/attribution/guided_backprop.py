@@ -27,7 +27,12 @@ _IN_PLACE = (functional.relu_, torch.relu_, Tensor.relu_, functional.hardtanh_)
 
 @dataclass(frozen=True)
 class RectifiedBackward:
-    """A backward pass with another rule at every ReLU and ReLU6 of the model."""
+    """A backward pass with another rule at every ReLU and ReLU6 of the model.
+
+    Attributes:
+        channels: how derivatives become one number a pixel: one of `REDUCTIONS`.
+        batch_size: inputs per backward pass: bounds memory.
+    """
 
     channels: str = "max-abs"
     batch_size: int = 64

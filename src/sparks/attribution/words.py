@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from sparks.attribution.black_box import BlackBox
 from sparks.checks import whole
 from sparks.engine.inference import Model
+from sparks.engine.perturbations import Token
 from sparks.errors import SparksError
 from sparks.protocols import AttributionMethod
 
@@ -54,6 +56,19 @@ class OnEmbeddings:
             )
         rest = _FromEmbeddings(model, self.token)
         return self.method(rest, rest.image(x), target)[:, :, 0]
+
+
+def on_words(method: AttributionMethod, removal: Token) -> AttributionMethod:
+    """Return a method for images as one for texts.
+
+    Black boxes remove words by `removal`. Methods that reduce over the channels of an image are
+    given embeddings (`OnEmbeddings`). Others stay as they are.
+    """
+    if isinstance(method, BlackBox):
+        return replace(method, perturbation=removal)
+    if hasattr(method, "channels"):
+        return OnEmbeddings(method=method, token=removal.value)
+    return method
 
 
 class _FromEmbeddings(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -24,13 +25,13 @@ class BlockDigits:
     (N, 16, 16), True where the null block's half is. Made from scikit-learn's digits, offline.
 
     Attributes:
-        channels: ClassVar[int] = 1
-    size: ClassVar[int] = 16
-    num_classes: ClassVar[int] = 10
-    test_share: share of every class that is held out.
+        test_share: share of every class that is held out.
         seed: of the split and of the halves.
     """
 
+    channels: ClassVar[int] = 1
+    size: ClassVar[int] = 16
+    num_classes: ClassVar[int] = 10
     test_share: float = 0.2
     seed: int = 0
 

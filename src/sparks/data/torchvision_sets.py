@@ -297,7 +297,10 @@ _EUROSAT_MD5 = "c8fa014336c82ac7804f0398fcb19387"
 class EuroSAT(TorchvisionSet):
     """Satellite images, 64 × 64 RGB (Helber et al., arXiv 1709.00029): 27,000 images.
 
-    The set has no split of its own: `test_share` of every class is held out.
+    The set has no split of its own.
+
+    Attributes:
+        test_share: share of every class that is held out.
     """
 
     test_share: float = 0.2

@@ -40,6 +40,9 @@ class Baseline(_Blend):
     The Sobol paper calls it inpainting. Images are in [0, 1] here, so 0 is black; behind a
     network that normalises its input, "mean" (each input's own mean, by channel) is closest to
     the paper's zero in normalised units.
+
+    Attributes:
+        value: x0, in units of the input, or "mean".
     """
 
     value: float | str = 0.0
@@ -88,7 +91,11 @@ class Sum(_NoBaseline):
 
 @dataclass(frozen=True)
 class Blur(_Blend):
-    """x m + (1 - m) x0 with x0 = x blurred by a `width` x `width` box (10 in the Sobol paper)."""
+    """x m + (1 - m) x0 with x0 = x blurred by a `width` x `width` box (10 in the Sobol paper).
+
+    Attributes:
+        width: side of the box, pixels, at least 2.
+    """
 
     width: int = 10
 
@@ -128,6 +135,11 @@ class Uniform(_Blend):
     """x m + (1 - m) x0 with x0 uniform noise, one draw per input, the same for all its masks.
 
     The random baseline of Hsieh et al. 2021: no value of a removed feature is anything's colour.
+
+    Attributes:
+        low: least value of the noise.
+        high: greatest value, above `low`.
+        seed: of the noise.
     """
 
     low: float = 0.0
@@ -171,7 +183,11 @@ class Amplitude(_NoBaseline):
 
 @dataclass(frozen=True)
 class Token(_NoBaseline):
-    """Replace the words whose mask is below one half by the token number `value`."""
+    """Replace the words whose mask is below one half by the token number `value`.
+
+    Attributes:
+        value: stands for a removed word.
+    """
 
     value: int = 0
 

@@ -124,7 +124,15 @@ def lipschitz_mlp(
     hidden: Sequence[int] = (128, 64),
     constrained: bool = True,
 ) -> LipschitzMLP:
-    """Build a `LipschitzMLP` for images (N, in_channels, image_size, image_size)."""
+    """Build a `LipschitzMLP` for images.
+
+    Args:
+        in_channels: channels of an image.
+        num_classes: number of logits.
+        image_size: side of an image, pixels.
+        hidden: units of each hidden layer, even.
+        constrained: whether the network is 1-Lipschitz; False for its unconstrained twin.
+    """
     return LipschitzMLP(in_channels * image_size**2, num_classes, hidden, constrained)
 
 

@@ -161,6 +161,10 @@ CROPS = {
 def named_crops(name: str, count: int | None = None) -> Crops:
     """Return the crops and noise of a publication or of a code base, with another count if given.
 
+    Args:
+        name: one of `CROPS`.
+        count: crops a step; None for as many as there.
+
     Raises:
         SparksError: when the name is none of `CROPS`.
     """

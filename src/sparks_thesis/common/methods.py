@@ -16,16 +16,12 @@ from zlib import crc32
 
 Entry = Mapping[str, Any]
 
-# Explanations in figures that are no attribution method of the configuration.
-OTHERS: Mapping[str, Entry] = {
-    "Concepts": {"colour": "#CC3311", "marker": "H", "place": 1000, "family": "concepts"},
-}
 # For entries without colours of their own; colour-blind eyes tell them apart by the marker.
 COLOURS = ("#4477AA", "#EE6677", "#228833", "#BB5566", "#004488", "#997700", "#6699CC", "#EE99AA")
 MARKERS = ("x", "2", "h", "8", "3", "4", "|", "_")
 _FREE = tuple(product(MARKERS, COLOURS))
 
-_entries: ContextVar[Mapping[str, Entry]] = ContextVar("entries of methods", default=OTHERS)
+_entries: ContextVar[Mapping[str, Entry]] = ContextVar("entries of methods")
 
 
 def entries(options: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -59,7 +55,7 @@ def entries(options: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any
 @contextmanager
 def using(found: Mapping[str, Entry]) -> Iterator[None]:
     """Let these entries (what `entries` returned) hold within the block."""
-    token = _entries.set({**OTHERS, **found})
+    token = _entries.set(found)
     try:
         yield
     finally:
@@ -71,7 +67,7 @@ def look(label: str) -> dict[str, Any]:
 
     A label without an entry has a look that follows from the label alone.
     """
-    entry = _entries.get().get(label)
+    entry = _entries.get({}).get(label)
     if entry is None:
         marker, colour = _FREE[crc32(label.encode()) % len(_FREE)]
         return {"color": colour, "marker": marker}
@@ -80,6 +76,6 @@ def look(label: str) -> dict[str, Any]:
 
 def in_order(labels: Iterable[str]) -> list[str]:
     """Sort labels of methods by their places; those without an entry come last, by name."""
-    known = _entries.get()
+    known = _entries.get({})
     last = float("inf")
     return sorted(set(labels), key=lambda name: (known.get(name, {}).get("place", last), name))

@@ -97,6 +97,7 @@ class CraftStudy:
         trials: of the machine tests, for each concept.
         checked: classes on which derivatives and randomised weights are checked.
         seed: of rankings at random and of trials.
+        embedding: crops → vectors in which the machine tests compare them.
     """
 
     craft: Craft

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,6 @@ import pandas as pd
 
 from sparks.checks import between, whole
 from sparks.errors import SparksError
-from sparks.stats import Bootstrap
 from sparks_thesis.common.style import PAGE, Drawing, style
 from sparks_thesis.harmonization.tables import of_networks
 
@@ -97,8 +96,6 @@ class HarmonizedGallery:
 @dataclass(frozen=True)
 class AlignmentTradeoff:
     """Accuracy against alignment: ours with arrows, and the published cloud beside it."""
-
-    bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, scores: pd.DataFrame, published: pd.DataFrame) -> Drawing:
         """Draw the figure.
@@ -196,8 +193,6 @@ def _pairs(rows: pd.DataFrame) -> pd.DataFrame:
 @dataclass(frozen=True)
 class HumanFeatures:
     """Accuracy against the share of human features that is shown."""
-
-    bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, scores: pd.DataFrame) -> Drawing:
         """Draw the figure from the experiment's tidy scores."""
