@@ -125,7 +125,7 @@ def test_statistics_hold_one_row_for_each_concept(surveyed, tmp_path):
     assert set(rows["image"]) == {1, 2, 3, 4}
     images = numbers[numbers["metric"] == "Dominant"]
     assert len(images) == images["image"].nunique() == 3 * 24
-    kept = rows[rows["condition"] == NAMES[0]]["value"].to_numpy()
+    kept = rows[rows["class_name"] == NAMES[0]]["value"].to_numpy()
     torch.testing.assert_close(
         torch.tensor(kept).float(), surveyed[0].tensors["importance"].float()
     )
