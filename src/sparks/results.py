@@ -113,6 +113,7 @@ UNITS = (
     "target", "concept", "rank", "part", "channel", "picture", "trial", "participant", "repeat",
     "image",
 )  # fmt: skip
+TEXT = ("string", "empty")  # what pandas infers of a column of text, and of one without rows
 _DTYPES: Mapping[str, Any] = {"text": "object", "integer": "Int64", "number": "float64"}
 _EMPTY = {"text": "", "integer": None, "number": float("nan")}
 
@@ -191,9 +192,10 @@ def as_results(rows: pd.DataFrame, **names: Any) -> pd.DataFrame:
         try:
             made[name] = content.astype(_DTYPES[column.kind])
         except (TypeError, ValueError) as error:
+            items = content.dropna().tolist()
+            wrong = next((item for item in items if not _fits(item, column.kind)), items[0])
             raise SparksError(
-                f"column {name!r} of a table of results takes {_plural(column.kind)}, "
-                f"not {content.dropna().iloc[0]!r}"
+                f"column {name!r} of a table of results takes {_plural(column.kind)}, not {wrong!r}"
             ) from error
     import pandas as pd
 
@@ -215,6 +217,8 @@ def load_results(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
 
 def _validated(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     """Return a table whose columns are those of the schema."""
+    from pandas.api.types import infer_dtype
+
     for name in table.columns:
         if name not in COLUMNS:
             raise _wrong(path, f"holds the column {name!r}, which tables of results have not")
@@ -224,7 +228,7 @@ def _validated(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
         if str(table[name].dtype) != _DTYPES[column.kind]:
             found = f"{table[name].dtype} in the column {name!r}"
             raise _wrong(path, f"holds {found} where {_plural(column.kind)} are expected")
-        if column.kind == "text" and not all(isinstance(text, str) for text in table[name]):
+        if column.kind == "text" and infer_dtype(table[name], skipna=False) not in TEXT:
             raise _wrong(path, f"holds something else than text in the column {name!r}")
         if column.required and (table[name].isna() | (table[name] == "")).any():
             raise _wrong(path, f"has rows without {name!r}")
@@ -236,6 +240,13 @@ def _wrong(path: str | Path, what: str) -> SparksError:
         f"{path} {what}: it is another kind of table, or made by another version; delete it and "
         "run the same command again"
     )
+
+
+def _fits(item: Any, kind: Kind) -> bool:
+    try:
+        return kind == "text" or (float(item) % 1 == 0 or kind == "number")
+    except (TypeError, ValueError):
+        return False
 
 
 def _plural(kind: Kind) -> str:

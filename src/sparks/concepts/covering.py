@@ -151,9 +151,7 @@ def summary(rows: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
 
     effects = []
     known = rows[rows["cover"] != ""]
-    for (name, concept, cover), one in known.groupby(
-        ["class_name", "concept", "cover"], sort=False
-    ):
+    for (name, _, cover), one in known.groupby(["class_name", "concept", "cover"], sort=False):
         wide = one.pivot_table(index="image", columns="metric", values="value")
         own, elsewhere = wide["Covered"], wide["CoveredElsewhere"]
         means = {
@@ -161,7 +159,8 @@ def summary(rows: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
             "elsewhere": bootstrap.mean(elsewhere),
             "difference": bootstrap.difference(own, elsewhere),
         }
-        row = {"class": name, "concept": concept + 1, "cover": cover, "images": len(wide)}
+        number = int(one["concept"].iloc[0]) + 1  # as people count
+        row = {"class": name, "concept": number, "cover": cover, "images": len(wide)}
         row["area"] = float(wide["CoveredArea"].mean())
         for key, interval in means.items():
             row |= {key: interval.mean, f"{key}_low": interval.low, f"{key}_high": interval.high}

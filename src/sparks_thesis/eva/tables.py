@@ -120,7 +120,7 @@ def _stronger(scores: pd.DataFrame) -> str:
     details = []
     for (dataset, model), group in rows.groupby(["dataset", "model"], sort=False):
         wide = group.pivot_table(index=["image", "method"], columns="attack_steps", values="value")
-        for steps in (steps for steps in map(int, wide) if steps > 0):
+        for steps in sorted({int(steps) for steps in group["attack_steps"]} - {0}):
             means = wide[[0, steps]].dropna().groupby("method").mean()
             tau = kendall_tau(means[0], means[steps])
             largest = float((means[0] - means[steps]).abs().max())

@@ -86,7 +86,7 @@ class Claims:
 
 
 def _units(rows: pd.DataFrame) -> int:
-    """Return the number of images, or of what else rows count."""
+    """Return the number of images, or of other units that rows count."""
     units = rows[list(UNITS)].drop_duplicates().astype(object)
     return len({tuple(unit[unit.notna()]) for _, unit in units.iterrows()} - {()})
 

@@ -86,10 +86,10 @@ def test_an_attack_with_more_steps_is_compared_on_the_same_images():
             for i, value in enumerate(values)
         ]
         + [
-            row("Robustness-Sr", value, method, "attack of 50 steps")
+            row("Robustness-Sr", value, method, attack_steps=50)
             for method, value in stronger.items()
         ]
-        + [row("Robustness-Sr", 0.5, "EVA", "bounds IBP")]  # no attack: another table's
+        + [row("Robustness-Sr", 0.5, "EVA", bound="IBP")]  # no attack: another table's
     )
     cost = results([row("Seconds", 0.02, method) for method in ours])
     caption = Benchmark({}, (), Bootstrap(resamples=20))(scores, cost, PUBLISHED).caption

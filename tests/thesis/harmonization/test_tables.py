@@ -47,7 +47,9 @@ def scores():
 
 def test_alignment_is_the_correlation_over_the_ceiling(scores):
     means = of_networks(scores)
-    aligned = means[means["metric"] == "Alignment"].set_index(["weight", "seed"])["value"]
+    aligned = means[means["metric"] == "Alignment"].set_index(["harmonizer_weight", "seed"])[
+        "value"
+    ]
     assert aligned[0.0, 0] == pytest.approx(0.2 / 0.4)
     assert aligned[10.0, 1] == pytest.approx(0.4 / 0.4)
     assert set(means["architecture"]) == {"net"}
