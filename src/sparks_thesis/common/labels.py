@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 # Column → how its content is written. What applies to a row is joined by a comma.
@@ -27,18 +28,15 @@ FORMS = {
 def condition(rows: pd.DataFrame) -> pd.Series:
     """Write the settings of each row as published tables name them; "" where none applies."""
     columns = [*FORMS, "degradation", "percent"]
-    keys = rows[columns].drop_duplicates()
-    words = {tuple(key): _words(dict(zip(columns, key, strict=True))) for key in _keys(keys)}
-    return pd.Series([words[tuple(key)] for key in _keys(rows[columns])], rows.index, dtype=object)
+    number = rows.groupby(columns, dropna=False, sort=False).ngroup()
+    each = rows.loc[~number.duplicated().to_numpy(), columns].astype(object)
+    words = [_words(row) for row in each.where(each.notna(), "").to_dict("records")]
+    return pd.Series(np.array(words, dtype=object)[number.to_numpy()], rows.index, dtype=object)
 
 
 def degraded(degradation: str, percent: int) -> str:
     """Name a degradation of networks; "" for none."""
     return f"{degradation} {percent}%" if degradation else ""
-
-
-def _keys(rows: pd.DataFrame) -> list[tuple[object, ...]]:
-    return list(rows.astype(object).where(rows.notna(), "").itertuples(index=False, name=None))
 
 
 def _words(row: Mapping[str, Any]) -> str:

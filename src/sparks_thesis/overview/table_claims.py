@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import compress
 from typing import Any
 
 import pandas as pd
@@ -88,7 +89,8 @@ class Claims:
 def _units(rows: pd.DataFrame) -> int:
     """Return the number of images, or of other units that rows count."""
     units = rows[list(UNITS)].drop_duplicates().astype(object)
-    return len({tuple(unit[unit.notna()]) for _, unit in units.iterrows()} - {()})
+    given = zip(units.to_numpy().tolist(), units.notna().to_numpy().tolist(), strict=True)
+    return len({tuple(compress(*unit)) for unit in given} - {()})
 
 
 def _interval(row: Mapping[str, Any]) -> str:
