@@ -226,7 +226,7 @@ def test_steering_tells_where_it_stops_being_linear():
     names = ("Logit", "OtherLogits", "Nonlinearity", "OtherConcepts", "Distance", "Norm", "Angle")
     table = results(
         [
-            rows(f"Steering{name}", t * bend, method, layer, f"t = {t:g}", image)
+            rows(f"Steering{name}", t * bend, method, layer=layer, t=t, image=image)
             for name in names
             for method in ("concept", "shuffled", "other class")
             for layer, bend in (("z_first", 0.15), ("a_last", 0.0))
