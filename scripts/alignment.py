@@ -3,34 +3,30 @@
 from harness import grid, places
 from harness.job import Config, Paths, main
 
-PARTS = ("model.classifier", "studies.alignment", "seed", "device")
+PARTS = ("model.classifier", "model.loss", "studies.alignment", "seed", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write accuracies, alignment scores and accuracy on revealed features; keep some maps."""
     from pathlib import Path
 
-    import pandas as pd
     import torch
 
-    from harness.loading import build, tidy, trained
+    from harness.loading import build, harmonized, run_names, trained
     from sparks.alignment import alignment, revealed
     from sparks.artifacts import save_table, save_tensors
     from sparks.attribution.gradient import gradient, in_batches, reduce_channels
     from sparks.data import ImageSet, human_ceiling
+    from sparks.results import MetricRecorder
     from sparks.training import predict
 
     settings = cfg["studies.alignment"]
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
-    tables = []
-
-    def add(values: dict[str, torch.Tensor], condition: str, method: str = "") -> None:
-        tables.append(tidy({**cfg.wildcards, "method": method}, values, condition))
-
+    recorder = MetricRecorder()
     for split in inputs["splits"][1:]:  # the first is what `evaluate` measures
         images = ImageSet.load(split)
         right = predict(model, images, device=cfg["device"]).argmax(1) == images.labels
-        add({"Accuracy": right.double()}, Path(split).stem)
+        recorder.add_images({"Accuracy": right.double()}, split=Path(split).stem)
     test = ImageSet.load(inputs["splits"][0])
     chosen = torch.arange(min(settings["images"], len(test)))
     x, labels = test.batch(chosen), test.labels[chosen]
@@ -38,20 +34,22 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     gradients = in_batches(model, x, labels, 64, lambda part, target: gradient(model, part, target))
     for name in settings["reductions"]:
         scores = alignment(reduce_channels(gradients, name), human, settings["share"])
-        add(scores, name, "Saliency")
+        recorder.add_images(scores, reduction=name, method="Saliency")
     if "clicks" in test.truth:
         clicks = test.truth["clicks"][chosen]
         sigma = settings["maps"]["sigma"] * x.shape[-1]
         ceiling = human_ceiling(clicks, x.shape[-1], sigma, seed=cfg["seed"])
-        add({"HumanCeiling": ceiling}, "")
+        recorder.add_images({"HumanCeiling": ceiling})
     right = revealed(model, x, labels, human, settings["shown"], settings["baseline"])
     for column, share in enumerate(settings["shown"]):
-        add({"RevealedAccuracy": right[:, column]}, f"{share:g}")
-    save_table(outputs["table"], pd.concat(tables, ignore_index=True), cfg.provenance())
+        recorder.add_images({"RevealedAccuracy": right[:, column]}, revealed=share)
+    names = run_names(cfg.wildcards)
+    training = harmonized(cfg["model.loss"], names["model"])
+    save_table(outputs["table"], recorder.table(**names, **training), cfg.provenance())
     few = slice(0, settings["kept"])
     maps = {"images": x[few], "human": human[few], "labels": labels[few]}
     maps["saliency"] = reduce_channels(gradients, settings["reductions"][0])[few]
-    metadata = cfg.provenance(classes=list(test.classes))
+    metadata = cfg.provenance(classes=list(test.classes), **training)
     save_tensors(outputs["maps"], maps, metadata)
 
 

@@ -24,12 +24,13 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     import torch
 
-    from harness.loading import build_method, counting_from, of_shard, targets, tidy, trained
+    from harness.loading import build_method, counting_from, of_shard, run_names, targets, trained
     from sparks.artifacts import save_rows, save_table
     from sparks.data import ImageSet
     from sparks.models.counting import Counting
     from sparks.models.peak import PeakMemory
     from sparks.progress import progress
+    from sparks.results import MetricRecorder
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     peak = PeakMemory(next(model.parameters()).device)
@@ -65,8 +66,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         "Seconds": each * seconds,
         "PeakMemory": torch.tensor([peak.megabytes()]),
     }
-    names = {**cfg.wildcards, "method": cfg["attribution"]["label"]}
-    save_table(outputs["cost"], tidy(names, cost), cfg.provenance())
+    recorder = MetricRecorder()
+    recorder.add(cost, method=cfg["attribution"]["label"])
+    save_table(outputs["cost"], recorder.table(**run_names(cfg.wildcards)), cfg.provenance())
 
 
 if __name__ == "__main__":

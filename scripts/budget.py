@@ -9,18 +9,18 @@ PARTS = ("model.classifier", "studies.budget", "explain.target", "device")
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the scores of every method, budget and image, and the seconds each explanation took.
 
-    `condition` is the number of forward passes that an explanation took.
+    `forwards` is the number of forward passes that an explanation took.
     """
     from time import perf_counter
 
-    import pandas as pd
     import torch
 
-    from harness.loading import build_methods, build_metric, explained, tidy, trained
+    from harness.loading import build_methods, build_metric, explained, run_names, trained
     from sparks.artifacts import save_table
     from sparks.metrics import Explanation
     from sparks.models.counting import Counting
     from sparks.progress import progress
+    from sparks.results import MetricRecorder
     from sparks_thesis.sobol.budgets import within
 
     settings = cfg["studies.budget"]
@@ -34,23 +34,23 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         for label, method in build_methods(settings["explainers"]).items()
         for forwards in settings["forwards"]
     }
-    scores, costs = [], []
+    scores, costs = MetricRecorder(), MetricRecorder()
     for label, method in progress(list(planned), unit="budget", description="explain"):
         # Imports and the search of the batch size happen on the first call: no cost of the method.
         method(model, x[:1], target[:1])
         start = perf_counter()
         with Counting(model) as counting:
             maps = method(model, x, target)
-        seconds = torch.full((1,), (perf_counter() - start) / len(x))
+        seconds = (perf_counter() - start) / len(x)
         values: dict[str, torch.Tensor] = {}
         for metric in metrics:
             values |= metric(Explanation(model, x, target, maps))
-        names = {**cfg.wildcards, "method": label}
-        spent = f"{counting.forwards // len(x)} forwards"
-        scores.append(tidy(names, values, spent))
-        costs.append(tidy(names, {"Seconds": seconds}, spent))
-    save_table(outputs["table"], pd.concat(scores, ignore_index=True), cfg.provenance())
-    save_table(outputs["cost"], pd.concat(costs, ignore_index=True), cfg.provenance())
+        forwards = counting.forwards // len(x)
+        scores.add_images(values, method=label, forwards=forwards)
+        costs.add({"Seconds": [seconds]}, method=label, forwards=forwards)
+    names = run_names(cfg.wildcards)
+    save_table(outputs["table"], scores.table(**names), cfg.provenance())
+    save_table(outputs["cost"], costs.table(**names), cfg.provenance())
 
 
 if __name__ == "__main__":

@@ -8,15 +8,15 @@ PARTS = ()
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one row a number, measured times and memory left out: they differ from run to run."""
-    import pandas as pd
+    from sparks.artifacts import save_table
+    from sparks.results import COLUMNS, load_results
 
-    from sparks.artifacts import TIDY, load_table, save_table
-
-    table = pd.concat([load_table(path) for path in inputs["scores"]], ignore_index=True)
+    table = load_results(inputs["scores"])
     table = table[~table["metric"].isin(["Seconds", "PeakMemory"])].assign(
         experiment=cfg.wildcards["experiment"]
     )
-    table = table[list(TIDY)].sort_values(list(TIDY[:-1]), ignore_index=True)
+    order = [name for name in COLUMNS if name != "value"]
+    table = table.sort_values(order, ignore_index=True)
     save_table(outputs["table"], table, cfg.provenance())
 
 

@@ -21,12 +21,12 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from pathlib import Path
 
     from harness.classes import classified
-    from harness.loading import build_as, concept_layers, trained
+    from harness.loading import build_as, concept_layers, run_names, trained
     from sparks.artifacts import save_table, save_tensors
     from sparks.concepts.covering import Covering
     from sparks.concepts.layer import Layer
-    from sparks.concepts.recorder import MetricRecorder
     from sparks.data import ImageSet
+    from sparks.results import MetricRecorder
     from sparks_thesis.lens import Atlas
     from sparks_thesis.lens.atlas import as_bytes
 
@@ -63,8 +63,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
                         "CoveredElsewhere": found.elsewhere[cover],
                         "CoveredArea": found.area,
                     }
-                    recorder.add(values, index[found.index], str(concept + 1), cover, class_name)
-    table = recorder.table(names["dataset"], names["model"], int(names["seed"]))
+                    known = {"class_name": class_name, "concept": concept, "cover": cover}
+                    recorder.add(values, image=index[found.index], **known)
+    table = recorder.table(**run_names(names))
     save_table(outputs["table"], table, cfg.provenance())
     save_tensors(outputs["pictures"], pictures, cfg.provenance())
 

@@ -19,7 +19,7 @@ PARTS = (
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what was measured of every class, or of those of a shard."""
     from harness.classes import classes_of_shard, classified
-    from harness.loading import build, build_as, concept_layers, trained
+    from harness.loading import build, build_as, concept_layers, run_names, trained
     from sparks.artifacts import save_table
     from sparks_thesis.craft.study import CraftStudy
 
@@ -34,7 +34,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
     scenes = builder if hasattr(builder, "render") else None
     numbers = study.run(model, layers, train, test, scenes, part)
-    table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
+    table = numbers.table(**run_names(names))
     save_table(outputs["table"], table, cfg.provenance())
 
 

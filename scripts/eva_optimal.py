@@ -7,16 +7,15 @@ PARTS = ("studies.eva_optimal", "seed")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
-    """Write the overlap through EVA's subset and through the best: `image` numbers the networks."""
-    import pandas as pd
+    """Write the overlap through EVA's subset and through the best; a repeat is a network."""
     import torch
 
-    from harness.loading import tidy
     from sparks.artifacts import save_table
+    from sparks.results import MetricRecorder
     from sparks.verification.exact import optimal_subsets, toy
 
     settings = cfg["studies.eva_optimal"]
-    tables = []
+    recorder = MetricRecorder()
     for kind, hidden in (("linear", 0), ("one hidden layer", settings["hidden"])):
         found = []
         for network in range(settings["networks"]):
@@ -27,12 +26,12 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
             found.append(optimal_subsets(model, x, settings["epsilon"], settings["cuts"]))
         for k in range(1, settings["inputs"]):
             values = {
-                name: torch.tensor([pair[which][k - 1] for pair in found])
+                name: [float(pair[which][k - 1]) for pair in found]
                 for which, name in enumerate(("SubsetOverlap", "BestOverlap"))
             }
-            names = {"dataset": "none", "model": "toy", "method": "EVA", "seed": str(cfg["seed"])}
-            tables.append(tidy(names, values, f"size {k}").assign(variant=kind))
-    save_table(outputs["table"], pd.concat(tables, ignore_index=True), cfg.provenance())
+            recorder.add(values, architecture=kind, subset=k, repeat=range(len(found)))
+    names = {"dataset": "none", "model": "toy", "method": "EVA", "seed": cfg["seed"]}
+    save_table(outputs["table"], recorder.table(**names), cfg.provenance())
 
 
 if __name__ == "__main__":

@@ -3,21 +3,25 @@
 from harness import places
 from harness.job import Config, Paths, main
 
-PARTS = ("model.classifier", "seed", "device")
+PARTS = ("model.classifier", "model.loss", "seed", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write whether each test image is classified rightly (1) or not (0)."""
-    from harness.loading import tidy, trained
+    from harness.loading import harmonized, run_names, trained
     from sparks.artifacts import save_table
     from sparks.data import ImageSet
+    from sparks.results import MetricRecorder
     from sparks.training import predict
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     images = ImageSet.load(inputs["test"])
     right = predict(model, images, device=cfg["device"]).argmax(1) == images.labels
-    table = tidy(cfg.wildcards, {"Accuracy": right.double()}, condition="test")
-    save_table(outputs["table"], table, cfg.provenance())
+    recorder = MetricRecorder()
+    recorder.add_images({"Accuracy": right.double()}, split="test")
+    names = run_names(cfg.wildcards)
+    names |= harmonized(cfg["model.loss"], names["model"])
+    save_table(outputs["table"], recorder.table(**names), cfg.provenance())
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ PARTS = (
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what was measured of every class, or of those of a shard."""
     from harness.classes import classes_of_shard, classified
-    from harness.loading import build_as, concept_layers, trained
+    from harness.loading import build_as, concept_layers, run_names, trained
     from sparks.artifacts import save_table
     from sparks_thesis.holistic.study import HolisticStudy
 
@@ -29,7 +29,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     names = cfg.wildcards
     part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
     numbers = study.run(model, layers, train, test, part)
-    table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
+    table = numbers.table(**run_names(names))
     save_table(outputs["table"], table, cfg.provenance())
 
 

@@ -7,16 +7,16 @@ PARTS = ("model.classifier", "attributions.sobol", "explain.target", "seed", "de
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
-    """Write both indices of every image and cell (`condition` numbers the cells)."""
+    """Write both indices of every image and cell (`cell`)."""
     from dataclasses import replace
 
-    import pandas as pd
     import torch
 
-    from harness.loading import build_method, explained, of_kind, tidy, trained
+    from harness.loading import build_method, explained, of_kind, run_names, trained
     from sparks.artifacts import save_table
     from sparks.attribution import Sobol
     from sparks.progress import progress
+    from sparks.results import MetricRecorder
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     x, target = explained(inputs["images"], model, cfg["explain.target"])
@@ -27,12 +27,11 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         drawn = replace(method, seed=cfg["seed"] + image)
         each.append(drawn.indices(model, x[image : image + 1], target[image : image + 1]))
     first, total = (torch.cat(order) for order in zip(*each, strict=True))
-    names = {**cfg.wildcards, "method": cfg["attributions.sobol"]["label"]}
-    cells = [
-        tidy(names, {"FirstOrder": s, "TotalOrder": st}, condition=f"cell {cell}")
-        for cell, (s, st) in enumerate(zip(first.T, total.T, strict=True))
-    ]
-    save_table(outputs["table"], pd.concat(cells, ignore_index=True), cfg.provenance())
+    recorder = MetricRecorder()
+    for cell, (s, st) in enumerate(zip(first.T, total.T, strict=True)):
+        recorder.add_images({"FirstOrder": s, "TotalOrder": st}, cell=cell)
+    names = run_names(cfg.wildcards) | {"method": cfg["attributions.sobol"]["label"]}
+    save_table(outputs["table"], recorder.table(**names), cfg.provenance())
 
 
 if __name__ == "__main__":

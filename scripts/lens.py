@@ -33,7 +33,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 def story(cfg: Config, inputs: list[str] | None, atlas: "Atlas") -> "Story | None":
     """Return the story of the first model, where it has one."""
     from harness.loading import build_as
-    from sparks.artifacts import load_table
+    from sparks.results import load_results
     from sparks.stats import Bootstrap
     from sparks_thesis.lens.story import tell
 
@@ -42,7 +42,7 @@ def story(cfg: Config, inputs: list[str] | None, atlas: "Atlas") -> "Story | Non
     settings = cfg["studies.lens.stories"][f"{atlas.dataset}/{atlas.model}"]
     table, pictures = inputs
     bootstrap = build_as(Bootstrap, cfg["statistics"])
-    rows = load_table(table)
+    rows = load_results(table)
     return tell(
         atlas,
         settings["class"],

@@ -21,7 +21,7 @@ PARTS = (
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one file a class, of all or of those of a shard, and their numbers."""
     from harness.classes import classes_of_shard, classified
-    from harness.loading import build_as, concept_layers, trained
+    from harness.loading import build_as, concept_layers, run_names, trained
     from sparks.artifacts import save_table
     from sparks_thesis.lens import Surveyor, write_atlas
     from sparks_thesis.lens.links import SimilarConcepts
@@ -35,7 +35,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     classes = surveyor.survey(model, layer, train, drawing(cfg, inputs["spectrum"]), part, test)
     similar = build_as(SimilarConcepts, cfg["studies.lens.alike"])
     numbers = write_atlas(outputs["atlas"], classes, similar)
-    table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
+    table = numbers.table(**run_names(names))
     save_table(outputs["table"], table, cfg.provenance())
 
 

@@ -8,14 +8,14 @@ PARTS = ("model.classifier", "studies.lipschitz", "seed", "device")
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write metrics of maps, certificates, attacks and counterfactuals; keep what figures show."""
-    import pandas as pd
     import torch
     from sklearn.svm import SVC
 
-    from harness.loading import build_methods, build_metric, explained, tidy, trained
+    from harness.loading import build_methods, build_metric, explained, run_names, trained
     from sparks.artifacts import save_table, save_tensors
     from sparks.data import ImageSet
     from sparks.metrics import Explanation
+    from sparks.results import MetricRecorder
     from sparks_thesis.lipschitz.measure import followed, geometry, map_distances, null_shares
 
     settings = cfg["studies.lipschitz"]
@@ -25,31 +25,30 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     images = ImageSet.load(inputs["images"])
     device = next(model.parameters()).device
     on = (x.to(device), target.to(device))
-    tables = []
-
-    def add(values: dict[str, torch.Tensor], condition: str = "", method: str = "") -> None:
-        tables.append(tidy({**cfg.wildcards, "method": method}, values, condition))
-
+    recorder = MetricRecorder()
     maps = {}
     for label, method in build_methods(settings["explainers"]).items():
         maps[label] = method(model, x, target).float().cpu()
         for asked in settings["metrics"].values():
             explanation = Explanation(model, x, target, maps[label], method=method)
-            add(build_metric(asked["metric"])(explanation), asked["condition"], label)
+            values = build_metric(asked["metric"])(explanation)
+            recorder.add_images(values, baseline=asked["condition"], method=label)
         if "null" in images.truth:
             null = images.truth["null"][: len(x)]
             for top, share in null_shares(maps[label], null, settings["tops"]).items():
-                add({"NullBlockRate": share}, f"top {top:g}%", label)
+                recorder.add_images({"NullBlockRate": share}, top=top, method=label)
     for kind, distance in map_distances(maps["Saliency"], maps["SmoothGrad"]).items():
-        add({"SaliencySmoothGradDistance": distance}, kind, "Saliency")
-    add(geometry(model, *on, **settings["attack"], rounds=settings["rounds"], seed=cfg["seed"]))
+        values = {"SaliencySmoothGradDistance": distance}
+        recorder.add_images(values, distance=kind, method="Saliency")
+    options = settings["attack"] | {"rounds": settings["rounds"], "seed": cfg["seed"]}
+    recorder.add_images(geometry(model, *on, **options))
     train = ImageSet.load(inputs["train"])
     pixels = train.batch(range(min(len(train), 5000))).flatten(1).numpy()
     judge = SVC(random_state=cfg["seed"]).fit(pixels, train.labels[: len(pixels)].numpy())
     changes, walked = followed(model, judge, *on, settings["steps"])
     for t, values in changes.items():
-        add(values, f"t = {t:g}")
-    save_table(outputs["table"], pd.concat(tables, ignore_index=True), cfg.provenance())
+        recorder.add_images(values, t=t)
+    save_table(outputs["table"], recorder.table(**run_names(cfg.wildcards)), cfg.provenance())
     few = slice(0, settings["kept"])
     kept = {"images": x[few], "target": target[few], "labels": images.labels[: len(x)][few]}
     kept |= {f"maps.{label}": m[few] for label, m in maps.items()}

@@ -15,7 +15,7 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the scores of all pictures, and keep some for the figures."""
-    from harness.loading import build_as, trained
+    from harness.loading import build_as, run_names, trained
     from sparks.artifacts import load_tensors, save_table, save_tensors, tensor_provenance
     from sparks.concepts.layer import Layer
     from sparks.data import ImageSet
@@ -41,7 +41,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     numbers, kept, metadata = study.run(Subject(model, layer, train, test, statistics), others)
     names = cfg.wildcards
-    table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
+    table = numbers.table(**run_names(names))
     save_table(outputs["table"], table, cfg.provenance())
     save_tensors(outputs["pictures"], kept, cfg.provenance(**metadata))
 

@@ -7,25 +7,24 @@ PARTS = ("studies.stability.distances", "studies.stability.noises", "seed")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
-    """Write one row a distance: `method` names it, `condition` what changed, `image` the repeat."""
-    import pandas as pd
-
-    from harness.loading import build_as, tidy
+    """Write one row a distance: `method` names it."""
+    from harness.loading import build_as
     from sparks.artifacts import save_table
+    from sparks.results import MetricRecorder
     from sparks.stability.distance_sensitivity import noises, pixels, shifts
     from sparks.stability.distances import Distances
 
     distances = build_as(Distances, cfg["studies.stability.distances"])
     deviations = cfg["studies.stability.noises"]
     moved, noisy = shifts(distances), noises(distances, deviations, cfg["seed"])
-    tables = []
+    recorder = MetricRecorder()
     for name in moved:
-        names = {"method": name, "seed": str(cfg["seed"])}
-        for shift, value in zip(pixels(), moved[name], strict=True):
-            tables.append(tidy(names, {"MapDistance": value[None]}, f"shift {shift:.3f}"))
+        of_shifts = {"amount": pixels(), "repeat": 0}
+        recorder.add({"MapDistance": moved[name]}, method=name, change="shift", **of_shifts)
         for deviation, values in zip(deviations, noisy[name], strict=True):
-            tables.append(tidy(names, {"MapDistance": values}, f"noise {deviation:.3f}"))
-    save_table(outputs["table"], pd.concat(tables, ignore_index=True), cfg.provenance())
+            repeats = {"amount": deviation, "repeat": range(len(values))}
+            recorder.add({"MapDistance": values}, method=name, change="noise", **repeats)
+    save_table(outputs["table"], recorder.table(seed=cfg["seed"]), cfg.provenance())
 
 
 if __name__ == "__main__":

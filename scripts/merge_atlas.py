@@ -15,7 +15,7 @@ PARTS = ("concepts.shard", "studies.lens.alike")
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one file a class, and the numbers of all of them."""
-    from harness.loading import build_as
+    from harness.loading import build_as, run_names
     from sparks.artifacts import save_table
     from sparks_thesis.lens import write_atlas
     from sparks_thesis.lens.links import SimilarConcepts
@@ -24,7 +24,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     similar = build_as(SimilarConcepts, cfg["studies.lens.alike"])
     numbers = write_atlas(outputs["atlas"], classes, similar)
     names = cfg.wildcards
-    table = numbers.table(names["dataset"], names["model"], int(names["seed"]))
+    table = numbers.table(**run_names(names))
     save_table(outputs["table"], table, cfg.provenance())
 
 

@@ -8,13 +8,10 @@ PARTS = ("concepts.shard",)
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the rows of all classes, in their order."""
-    import pandas as pd
+    from sparks.artifacts import save_table
+    from sparks.results import load_results
 
-    from sparks.artifacts import load_table, save_table
-
-    tables = [load_table(path) for path in inputs["tables"]]
-    table = pd.concat([part for part in tables if len(part)], ignore_index=True)
-    save_table(outputs["table"], table, cfg.provenance())
+    save_table(outputs["table"], load_results(inputs["tables"]), cfg.provenance())
 
 
 if __name__ == "__main__":

@@ -38,9 +38,9 @@ def _cost(paths: list[str], rows: list[int]) -> "pd.DataFrame":
     """Average over all images what one cost; of memory, what the most demanding shard took."""
     import pandas as pd
 
-    from sparks.artifacts import load_table
+    from sparks.results import load_results
 
-    tables = [load_table(path) for path, n in zip(paths, rows, strict=True) if n]
+    tables = [load_results(path) for path, n in zip(paths, rows, strict=True) if n]
     values = pd.concat([table["value"] for table in tables], axis=1)
     mean = (values * [n for n in rows if n]).sum(axis=1) / sum(rows)
     memory = tables[0]["metric"] == "PeakMemory"

@@ -11,17 +11,17 @@ PARTS = ("model.classifier", "studies.samplers", "explain.target", "seed", "devi
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write agreement with a large reference, and with the default, of every image.
 
-    `method` is the sequence, `variant` the estimator, `condition` the number of points.
+    `method` is the sequence.
     """
     from dataclasses import replace
 
-    import pandas as pd
     import torch
 
-    from harness.loading import build_methods, explained, of_kind, tidy, trained
+    from harness.loading import build_methods, explained, of_kind, run_names, trained
     from sparks.artifacts import save_table
     from sparks.attribution import Sobol
     from sparks.progress import progress
+    from sparks.results import MetricRecorder
     from sparks.sensitivity.accuracy import SAMPLERS
     from sparks.sensitivity.estimators import ESTIMATORS, indices
     from sparks.stats import spearman
@@ -46,7 +46,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     designs = [(s.label, 0, {"sequence": s.sequence, "scramble": s.scramble}) for s in SAMPLERS]
     # The default once more: how well can any two designs of this size agree?
     designs.insert(1, (f"{designs[0][0]}, another seed", other, designs[0][2]))
-    tables = []
+    recorder = MetricRecorder()
     for points in progress(settings["points"], unit="size", description="designs"):
         default: dict[str, torch.Tensor] = {}
         for label, shift, how in designs:
@@ -58,10 +58,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
                     "DefaultSpearman": spearman(total, default["jansen"]),
                     "RelativeError": (total - reference).abs().mean(1) / reference.mean(1),
                 }
-                names = {**cfg.wildcards, "method": label}
-                table = tidy(names, values, f"{points} points")
-                tables.append(table.assign(variant=estimator))
-    save_table(outputs["table"], pd.concat(tables, ignore_index=True), cfg.provenance())
+                recorder.add_images(values, method=label, estimator=estimator, points=points)
+    save_table(outputs["table"], recorder.table(**run_names(cfg.wildcards)), cfg.provenance())
 
 
 if __name__ == "__main__":

@@ -18,10 +18,11 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write every metric of the family for every image."""
     import torch
 
-    from harness.loading import build_method, build_metric, counting_from, tidy, trained
+    from harness.loading import build_method, build_metric, counting_from, run_names, trained
     from sparks.artifacts import load_tensors, save_table
     from sparks.data import ImageSet
     from sparks.metrics import Explanation
+    from sparks.results import MetricRecorder
 
     family = cfg["metric"]
     images = ImageSet.load(inputs["images"])
@@ -44,8 +45,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
             for metric in metrics:
                 scored[-1] |= metric(explanation)
     values = {name: torch.cat([part[name] for part in scored]) for name in scored[0]}
-    names = {**cfg.wildcards, "method": cfg["attribution"]["label"]}
-    save_table(outputs["table"], tidy(names, values), cfg.provenance())
+    recorder = MetricRecorder()
+    recorder.add_images(values, method=cfg["attribution"]["label"])
+    save_table(outputs["table"], recorder.table(**run_names(cfg.wildcards)), cfg.provenance())
 
 
 if __name__ == "__main__":

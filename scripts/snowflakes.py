@@ -8,21 +8,21 @@ PARTS = ("studies.snowflakes",)
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write gradient norms and one-step errors at the points; keep level sets and steps."""
-    import pandas as pd
     import torch
 
-    from harness.loading import build, build_as, tidy
+    from harness.loading import build, build_as
     from sparks.artifacts import save_table, save_tensors
     from sparks.lipschitz import snowflakes
     from sparks.lipschitz.koch_snowflake import OneLogit, steps_and_levels
     from sparks.models import seeded
     from sparks.models.lipschitz import LipschitzMLP
+    from sparks.results import MetricRecorder
     from sparks.training import Loss, Settings, fit
 
     settings = cfg["studies.snowflakes"]
     radii = {name: settings[name] for name in ("inner", "outer", "order")}
     data = snowflakes(settings["points"], **radii, seed=settings["seed"])
-    tables, kept = [], {"points": data.points, "labels": data.labels}
+    recorder, kept = MetricRecorder(), {"points": data.points, "labels": data.labels}
     for name, constrained in (("hkr_dense", True), ("hkr_dense_twin", False)):
         with seeded(settings["seed"]):
             net = LipschitzMLP(2, 1 if constrained else 2, settings["hidden"], constrained)
@@ -31,10 +31,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         fit(net, data, None, training, settings["seed"], "cpu", loss=loss)
         function = net.eval() if constrained else OneLogit(net.eval())
         values, drawn = steps_and_levels(function, data, settings["grid"])
-        names = {"dataset": "snowflakes", "model": name, "seed": str(settings["seed"])}
-        tables.append(tidy(names, values))
+        recorder.add_images(values, model=name)
         kept |= {f"{name}.{key}": tensor for key, tensor in drawn.items()}
-    save_table(outputs["table"], pd.concat(tables, ignore_index=True), cfg.provenance())
+    table = recorder.table(dataset="snowflakes", seed=settings["seed"])
+    save_table(outputs["table"], table, cfg.provenance())
     kept = {key: torch.as_tensor(value) for key, value in kept.items()}
     save_tensors(outputs["drawn"], kept, cfg.provenance(**radii))
 

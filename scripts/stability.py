@@ -48,13 +48,13 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     conditions = 1 + sum(len(cfg[f"studies.stability.{key}"]) for key in ("switched", "randomised"))
     total = conditions * len(chosen)
     with progress(total=total, unit="image", description="compare") as bar:
-        for condition, models in _networks(cfg, inputs):
+        for degradation, models in _networks(cfg, inputs):
             shards = compare(
                 models, methods, images, folds, chosen, distances, metrics,
                 cfg["studies.stability.target"],
             )  # fmt: skip
             rows = pair_rows(_counted(shards, bar))
-            tables.append([table.assign(**names, condition=condition) for table in rows])
+            tables.append([table.assign(**names, **degradation) for table in rows])
     for name, parts in zip(("pairs", "metrics"), zip(*tables, strict=True), strict=True):
         save_table(outputs[name], pd.concat(parts, ignore_index=True), cfg.provenance())
 
@@ -72,23 +72,24 @@ def _methods(cfg: Config) -> "list[AttributionMethod]":
     return [replace(method, seed=method.seed + fold) if seeded else method for fold in folds]
 
 
-def _networks(cfg: Config, inputs: Paths) -> "Iterator[tuple[str, list[Classifier]]]":
-    """Load the networks of one condition after the other."""
+def _networks(cfg: Config, inputs: Paths) -> "Iterator[tuple[dict[str, Any], list[Classifier]]]":
+    """Load the networks of one condition after the other, with what was degraded in them."""
     from harness.loading import trained
     from sparks.stability.folds import randomise_weights
     from sparks.training import derive
-    from sparks_thesis.stability.rows import condition
+    from sparks_thesis.stability.rows import LABELS, WEIGHTS
 
     settings, device = cfg["model.classifier"], cfg["device"]
     for percent in [0, *cfg["studies.stability.switched"]]:
         files = inputs[f"labels_{percent}"]
-        yield condition("labels switched", percent), [trained(settings, f, device) for f in files]
+        degradation = {"degradation": LABELS if percent else "", "percent": percent}
+        yield degradation, [trained(settings, f, device) for f in files]
     for percent in cfg["studies.stability.randomised"]:
         models = [trained(settings, file, device) for file in inputs["labels_0"]]
         for fold, model in enumerate(models):
             noise = cfg["studies.stability.noise"]
             randomise_weights(model, percent / 100, noise, derive(cfg["seed"], fold))
-        yield condition("weights randomised", percent), models
+        yield {"degradation": WEIGHTS, "percent": percent}, models
 
 
 def _counted(shards: Any, bar: Any) -> Any:

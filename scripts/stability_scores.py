@@ -37,7 +37,7 @@ def _read(paths: list[str]) -> "pd.DataFrame":
 
     tables = [load_table(path) for path in paths]
     table = pd.concat([part for part in tables if len(part)] or tables[:1], ignore_index=True)
-    order = ["method", "condition", "fold", "image", "other", "metric"]
+    order = ["method", "degradation", "percent", "fold", "image", "other", "metric"]
     return table.sort_values([key for key in order if key in table], ignore_index=True)
 
 

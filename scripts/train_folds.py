@@ -36,23 +36,23 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     images = ImageSet.load(inputs["train"])
     k, seed = cfg["studies.stability.folds"], cfg["seed"]
     folds = stratified_folds(images.labels, k, seed)
-    share = int(cfg.wildcards["switched"]) / 100
-    # Networks learn from the switched labels; whether they are right is asked of the true ones.
-    switched = add_label_noise(images.labels, share, len(images.classes), seed)
-    noisy = replace(images, labels=switched)
+    percent = int(cfg.wildcards["switched"])  # of labels that are wrong
+    # Networks learn from the noisy labels; whether they are right is asked of the true ones.
+    noisy_labels = add_label_noise(images.labels, percent / 100, len(images.classes), seed)
+    noisy = replace(images, labels=noisy_labels)
     trains = [noisy.subset((folds != fold).nonzero().flatten()) for fold in range(k)]
     seeds = [derive(seed, fold) for fold in range(k)]
     models = [classifier(cfg["model.classifier"], seed) for seed in seeds]
     weights = [Path(path) for path in outputs["weights"]]
     checkpoints = [Path(f"{path}.checkpoint") for path in weights]
     histories = _train(cfg, models, trains, seeds, checkpoints)
-    names = {key: cfg.wildcards[key] for key in ("dataset", "model", "switched")}
+    names = {key: cfg.wildcards[key] for key in ("dataset", "model")}
     tables = []
     for fold, (model, path, history) in enumerate(zip(models, weights, histories, strict=True)):
         held_out = images.subset((folds == fold).nonzero().flatten())
         right = accuracy(model, held_out, device=cfg["device"])
         save_weights(model, str(path), cfg.provenance())
-        table = pd.DataFrame(history.epochs).assign(**names, seed=seed, fold=fold)
+        table = pd.DataFrame(history.epochs).assign(**names, percent=percent, seed=seed, fold=fold)
         epoch = range(1, len(table) + 1)
         tables.append(table.assign(epoch=epoch, accuracy=right, images=len(held_out)))
     save_table(outputs["history"], pd.concat(tables, ignore_index=True), cfg.provenance())

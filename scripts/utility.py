@@ -10,20 +10,26 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the accuracy of every simulated participant in every session."""
     import pandas as pd
 
-    from harness.loading import build_as, tidy
+    from harness.loading import build_as, run_names
     from sparks.artifacts import load_tensors, save_table
+    from sparks.results import MetricRecorder, as_results
     from sparks_thesis.utility.proxies import SIMILARITY, similarity
     from sparks_thesis.utility.simulation import Simulation
 
     kept = load_tensors(inputs["maps"])
     maps = {n.removeprefix("maps/"): kept.pop(n) for n in list(kept) if n.startswith("maps/")}
-    simulation, names = build_as(Simulation, cfg["studies.utility.simulation"]), cfg.wildcards
+    simulation, names = (
+        build_as(Simulation, cfg["studies.utility.simulation"]),
+        run_names(cfg.wildcards),
+    )
     scenario = simulation.scenario(names["dataset"], maps=maps, **kept)
-    tables = [simulation.run(scenario).assign(model=names["model"], seed=int(names["seed"]))]
+    people, recorder = simulation.run(scenario), MetricRecorder()
     for label in maps:
         alike = similarity(scenario.cells, scenario.attention[label], scenario.outputs)
-        tables.append(tidy({**names, "method": label}, {SIMILARITY: alike}))
-    save_table(outputs["table"], pd.concat(tables, ignore_index=True), cfg.provenance())
+        recorder.add_images({SIMILARITY: alike}, method=label)
+    seen = recorder.table(dataset=names["dataset"])
+    table = pd.concat([people, seen], ignore_index=True)
+    save_table(outputs["table"], as_results(table, **names), cfg.provenance())
 
 
 if __name__ == "__main__":

@@ -18,14 +18,14 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the chosen images with maps and the model's decisions, and proxies for every map."""
-    import pandas as pd
     import torch
 
-    from harness.loading import build_as, build_methods, tidy, trained
+    from harness.loading import build_as, build_methods, run_names, trained
     from sparks.artifacts import save_table, save_tensors
     from sparks.data import ImageSet
     from sparks.metrics import Complexity, Deletion
     from sparks.progress import progress
+    from sparks.results import MetricRecorder
     from sparks.training import predict
     from sparks_thesis.utility.proxies import of_maps
     from sparks_thesis.utility.stimulus_selection import select_stimuli
@@ -45,15 +45,16 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     complexity = build_as(Complexity, cfg["studies.utility.complexity"])
     right = (chosen.outputs == (test.labels == classes[1]).long()).double()
     of_classes = torch.isin(test.labels, torch.tensor(classes))
-    measured = {"ModelAccuracy": right[of_classes], "ShownWrong": torch.tensor([chosen.wrong])}
-    tables = [tidy(dict(cfg.wildcards), measured)]
+    recorder = MetricRecorder()
+    recorder.add_images({"ModelAccuracy": right[of_classes]})
+    recorder.add({"ShownWrong": [chosen.wrong]})
     (control,) = build_methods(cfg["studies.utility.controls"]).values()
     maps = {"Control": control(model, x, target)}
     methods = build_methods(cfg["studies.utility.explainers"])
     for label, method in progress(list(methods.items()), unit="method", description="explain"):
         maps[label] = method(model, x, target).float().cpu()
         values = of_maps(deletion, complexity, model, x, target, maps[label])
-        tables.append(tidy({**cfg.wildcards, "method": label}, values))
+        recorder.add_images(values, method=label)
     kept = {
         "explained": x,
         "asked": test.batch(chosen.asked),
@@ -62,7 +63,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         **{f"maps/{label}": values for label, values in maps.items()},
     }
     save_tensors(outputs["maps"], kept, cfg.provenance())
-    save_table(outputs["table"], pd.concat(tables, ignore_index=True), cfg.provenance())
+    save_table(outputs["table"], recorder.table(**run_names(cfg.wildcards)), cfg.provenance())
 
 
 if __name__ == "__main__":

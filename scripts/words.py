@@ -21,9 +21,7 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the scores of every method and text, and whether each test text is classified right."""
-    import pandas as pd
-
-    from harness.loading import build_as, build_methods, build_metric, tidy, trained
+    from harness.loading import build_as, build_methods, build_metric, run_names, trained
     from sparks.artifacts import save_table
     from sparks.attribution.words import on_words
     from sparks.data import TextSet
@@ -31,15 +29,15 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.engine import Token
     from sparks.metrics.words import score_words
     from sparks.progress import progress
+    from sparks.results import MetricRecorder
     from sparks.training import predict
 
     model: Any = trained(cfg["words.classifier"], inputs["weights"], cfg["device"])
     test = TextSet.load(inputs["texts"])
     predicted = predict(model, test, device=cfg["device"]).argmax(1)
-    names = {**cfg.wildcards, "dataset": cfg.wildcards["text"], "model": cfg["words.name"]}
+    recorder = MetricRecorder()
     of_test = {"Accuracy": predicted == test.labels, "Wordless": test.wordless}
-    of_test = {metric: values.double() for metric, values in of_test.items()}
-    tables = [tidy(names, of_test, condition="test")]
+    recorder.add_images(of_test, split="test")
 
     chosen = stratified_order(test.labels, cfg["seed"])[: cfg["words.n"]]
     texts = test.subset(chosen)
@@ -52,8 +50,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     removal = build_as(Token, cfg["words.removal"])
     for label, method in progress(list(methods.items()), unit="method", description="explain"):
         values = score_words(model, texts, target, on_words(method, removal), metrics)
-        tables.append(tidy(names | {"method": label}, values))
-    save_table(outputs["table"], pd.concat(tables, ignore_index=True), cfg.provenance())
+        recorder.add_images(values, method=label)
+    names = {"dataset": cfg.wildcards["text"], "model": cfg["words.name"]}
+    table = recorder.table(**run_names(cfg.wildcards), **names)
+    save_table(outputs["table"], table, cfg.provenance())
 
 
 if __name__ == "__main__":

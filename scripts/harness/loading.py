@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
-from sparks.artifacts import TIDY
 from sparks.errors import SparksError
 
 if TYPE_CHECKING:
-    import pandas as pd
     from torch import Tensor
 
     from sparks.data import ImageSet
@@ -175,29 +173,25 @@ def of_kind(kind: type[T], made: object) -> T:
     )
 
 
-def tidy(
-    names: Mapping[str, str], values: Mapping[str, Tensor], condition: str = ""
-) -> pd.DataFrame:
-    """Lay values per image out as a tidy table, one number a row.
+def run_names(wildcards: Mapping[str, str]) -> dict[str, str]:
+    """Name a job's network in its table of results: data set, model and seed, as far as given."""
+    return {key: wildcards[key] for key in ("dataset", "model", "seed") if key in wildcards}
+
+
+def harmonized(loss: Mapping[str, Any] | None, model: str) -> dict[str, Any]:
+    """Name what harmonized networks, X_lambda_L, differ in: architecture X and weight λ.
 
     Args:
-        names: dataset, model, seed and method, as far as they apply.
-        values: metric → (N,).
-        condition: what else distinguishes the rows.
-    """
-    import pandas as pd
+        loss: settings of the model's loss.
+        model: its name.
 
-    frames = [
-        pd.DataFrame(
-            {
-                "metric": metric,
-                "image": range(len(scores)),
-                "value": scores.detach().cpu().double().numpy(),
-            }
-        )
-        for metric, scores in values.items()
-    ]
-    table = pd.concat(frames, ignore_index=True)
-    known = {key: names.get(key, "") for key in ("dataset", "model", "method", "seed")}
-    table = table.assign(experiment="", variant="", condition=condition, **known)
-    return table.astype({"seed": "int64"})[list(TIDY)]
+    Returns:
+        columns of results; none for networks without a harmonizer.
+    """
+    if loss is None or loss["_target_"] != "sparks.alignment.Harmonizer":
+        return {}
+    weight = float(loss["weight"])
+    return {
+        "harmonizer_weight": weight,
+        "architecture": model.removesuffix(f"_lambda_{weight:g}"),
+    }

@@ -40,20 +40,6 @@ _IN_FOOTER = f"{DIGEST}\x18{chr(len(_PREFIX + _ZEROS))}{_PREFIX}".encode()
 _CHUNK = 2**20
 _LONGEST_HEADER = 100_000_000  # bytes, of safetensors
 
-# The columns of every table of scores: one number a row. A column that does not apply is empty.
-TIDY = (
-    "experiment",
-    "dataset",
-    "model",
-    "variant",
-    "condition",
-    "method",
-    "metric",
-    "image",
-    "seed",
-    "value",
-)
-
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from sparks.concepts.covering import Covering, summary
-from sparks.concepts.recorder import MetricRecorder
 from sparks.engine.perturbations import Baseline
 from sparks.errors import SparksError
+from sparks.results import MetricRecorder
 from sparks.stats import Bootstrap
 
 BLACK = {"black": Baseline(0.0)}
@@ -74,8 +74,8 @@ def test_the_summary_is_paired_image_by_image():
         "CoveredElsewhere": [-1.0, -11.0, -20.0],
         "CoveredArea": [0.1] * 3,
     }
-    recorder.add(values, [4, 7, 9], "2", "black", "chain saw")
-    (row,) = summary(recorder.table("d", "m", 0), Bootstrap(resamples=500)).to_dict("records")
+    recorder.add(values, image=[4, 7, 9], concept=1, cover="black", class_name="chain saw")
+    (row,) = summary(recorder.table(seed=0), Bootstrap(resamples=500)).to_dict("records")
     assert (row["class"], row["concept"], row["cover"], row["images"]) == (
         "chain saw",
         2,
@@ -85,7 +85,7 @@ def test_the_summary_is_paired_image_by_image():
     assert row["change"] == pytest.approx(-13)
     assert row["difference"] == pytest.approx(-7 / 3)
     assert -3 <= row["difference_low"] < row["difference_high"] <= -2  # unpaired, it would hold 0
-    assert isinstance(summary(recorder.table("d", "m", 0)[:0], Bootstrap()), pd.DataFrame)
+    assert isinstance(summary(recorder.table(seed=0)[:0], Bootstrap()), pd.DataFrame)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from sparks.errors import SparksError
 from sparks.metrics import MuFidelity
 from sparks_thesis.craft.pictures import Pictures
 from sparks_thesis.craft.study import CraftStudy
+from sparks_thesis.holistic.claims import STRATEGIES
 from sparks_thesis.holistic.study import HolisticStudy
 
 LAYERS = ("stages.0", "stages.1")
@@ -43,7 +44,8 @@ def wide(table, metric, **known):
     for column, value in known.items():
         rows = rows[rows[column] == value]
     assert len(rows), (metric, known)
-    return rows.pivot_table(index="image", columns="method", values="value")
+    (unit,) = [name for name in ("image", "target", "part") if rows[name].notna().any()][-1:]
+    return rows.pivot_table(index=unit, columns="method", values="value")
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +77,13 @@ def holistic_study():
 
 @pytest.fixture(scope="module")
 def holistic(holistic_study, model, given):
-    return holistic_study.run(model, LAYERS, *given).table("made-up", "convnet", 0)
+    return holistic_study.run(model, LAYERS, *given).table(
+        dataset="made-up", model="convnet", seed=0
+    )
 
 
 def test_three_methods_are_the_contributions_at_the_last_layer(holistic):
-    errors = wide(holistic, "IdentityError", variant="stages.1")
+    errors = wide(holistic, "IdentityError", layer="stages.1")
     for method in ("GradientInput", "IntegratedGradients", "Occlusion"):
         assert errors[method].max() < 1e-4
     assert errors["Saliency"].max() > 0.01
@@ -87,47 +91,47 @@ def test_three_methods_are_the_contributions_at_the_last_layer(holistic):
 
 def test_methods_that_change_relus_explain_layers_before_one(holistic):
     for metric in ("C-Deletion", "C-Insertion", "C-MuFidelity"):
-        assert "GuidedBackprop" in wide(holistic, metric, variant="stages.0")
-        assert "GuidedBackprop" not in wide(holistic, metric, variant="stages.1")
+        assert "GuidedBackprop" in wide(holistic, metric, layer="stages.0")
+        assert "GuidedBackprop" not in wide(holistic, metric, layer="stages.1")
 
 
 def test_no_ranking_is_better_than_that_of_contributions_at_the_last_layer(holistic):
     for metric, sign in (("C-Deletion", 1), ("C-Insertion", -1)):
-        areas = wide(holistic, metric, variant="stages.1")
+        areas = wide(holistic, metric, layer="stages.1")
         best = areas["optimum at the last layer"]
         for method in areas:
             assert (sign * (areas[method] - best) > -1e-4).all(), method
 
 
 def test_steering_is_linear_at_the_last_layer_and_not_before(holistic):
-    for condition, twice in (("t = 1", 2.0), ("t = 2", 1.0)):
-        change = wide(holistic, "SteeringLogit", variant="stages.1", condition=condition)
-        doubled = wide(holistic, "SteeringLogit", variant="stages.1", condition="t = 2")
+    for t, twice in ((1.0, 2.0), (2.0, 1.0)):
+        change = wide(holistic, "SteeringLogit", layer="stages.1", t=t)
+        doubled = wide(holistic, "SteeringLogit", layer="stages.1", t=2.0)
         assert (change * twice - doubled).abs().max().max() < 1e-4
-    assert wide(holistic, "SteeringNonlinearity", variant="stages.1").max().max() < 1e-4
-    assert wide(holistic, "SteeringNonlinearity", variant="stages.0").max().max() > 0.01
+    assert wide(holistic, "SteeringNonlinearity", layer="stages.1").max().max() < 1e-4
+    assert wide(holistic, "SteeringNonlinearity", layer="stages.0").max().max() > 0.01
 
 
 def test_importance_may_be_compared_at_the_last_layers_alone(
     holistic_study, model, given, holistic
 ):
     study = replace(holistic_study, ranked_layers=1, dictionaries={}, swept=0, steered=0)
-    table = study.run(model, LAYERS, *given).table("made-up", "convnet", 0)
+    table = study.run(model, LAYERS, *given).table(dataset="made-up", model="convnet", seed=0)
     for metric in ("C-Deletion", "C-MuFidelity"):
         rows, all_layers = (t[t["metric"] == metric] for t in (table, holistic))
-        assert set(rows["variant"]) == {LAYERS[-1]}
-        expected = all_layers[all_layers["variant"] == LAYERS[-1]]
+        assert set(rows["layer"]) == {LAYERS[-1]}
+        expected = all_layers[all_layers["layer"] == LAYERS[-1]]
         assert rows["value"].tolist() == expected["value"].tolist()
 
 
 def test_reliability_counts_the_images_that_the_model_gets_right(holistic, sets):
-    rows = holistic[holistic["variant"] == "strategies"]
-    for name, of_class in rows.groupby("condition"):
-        by = of_class.pivot_table(index="image", columns="metric", values="value")
+    rows = holistic[holistic["metric"].isin(STRATEGIES)]
+    for name, of_class in rows.groupby("class_name"):
+        by = of_class.pivot_table(index="concept", columns="metric", values="value")
         images = int((sets[1].labels == sets[1].classes.index(name)).sum())
         assert by["Dominated"].sum() == images
         seen = by[by["Dominated"] > 0]
-        clusters = holistic[(holistic["variant"] == "clusters") & (holistic["condition"] == name)]
+        clusters = holistic[holistic["class_name"] == name]
         right = clusters[clusters["metric"] == "Correct"]["value"]
         assert (seen["Reliability"] * seen["Dominated"]).sum() == pytest.approx(right.sum())
 
@@ -148,7 +152,9 @@ def craft_study():
 
 @pytest.fixture(scope="module")
 def craft_numbers(craft_study, model, given):
-    return craft_study.run(model, LAYERS, *given, None).table("made-up", "convnet", 0)
+    return craft_study.run(model, LAYERS, *given, None).table(
+        dataset="made-up", model="convnet", seed=0
+    )
 
 
 def test_concepts_are_compared_with_parts_and_with_chance(model):
@@ -165,14 +171,16 @@ def test_concepts_are_compared_with_parts_and_with_chance(model):
         most=1,
         checked=0,
     )
-    table = study.run(model, LAYERS, train, test, builder).table("chimera", "convnet", 0)
+    table = study.run(model, LAYERS, train, test, builder).table(
+        dataset="chimera", model="convnet", seed=0
+    )
     target = int(train.predicted.unique()[0])
     wanted = [list(test.images.tables["parts"]).index(part) for part in pairs[target]]
     for layer in LAYERS:
-        found = wide(table, "CropsOnPart", variant=layer)
+        found = wide(table, "CropsOnPart", layer=layer)
         assert set(found.columns) == {"NMF", "PCA", "NMF, chance"}
-        assert set(wide(table, "IoU", variant=layer).columns) == {*found.columns, "best possible"}
-        assert found.index.tolist() == sorted(target * 10_000 + part for part in wanted)
+        assert set(wide(table, "IoU", layer=layer).columns) == {*found.columns, "best possible"}
+        assert found.index.tolist() == sorted(wanted)
         # By chance: the share of all crops in which the part is the largest one.
         fit = train.of(target, study.fit_images)
         images, parts = train.images.batch(fit), train.images.truth["parts"][fit]
@@ -195,7 +203,7 @@ def test_parts_of_the_classes_give_the_rows_of_all(
     of_craft = [craft_study.run(model, LAYERS, *given, None, part) for part in parts]
     of_holistic = [holistic_study.run(model, LAYERS, *given, part) for part in parts]
     for whole, each in ((craft_numbers, of_craft), (holistic, of_holistic)):
-        tables = [numbers.table("made-up", "convnet", 0) for numbers in each]
+        tables = [numbers.table(dataset="made-up", model="convnet", seed=0) for numbers in each]
         assert len(tables[2]) == 0  # there are no more than two
         assert pd.concat([part for part in tables if len(part)], ignore_index=True).equals(whole)
     assert len(of_craft[1].blocks) > 0
@@ -203,7 +211,7 @@ def test_parts_of_the_classes_give_the_rows_of_all(
 
 def test_no_more_classes_than_asked_for(holistic_study, model, given):
     study = replace(holistic_study, most=1)
-    names = [set(study.run(model, LAYERS, *given, part).table("", "", 0)["condition"])
+    names = [set(study.run(model, LAYERS, *given, part).table(seed=0)["class_name"])
              for part in (slice(0, None), slice(0, 3), slice(1, 3))]  # fmt: skip
     assert names[0] == names[1]
     assert len(names[0] & {"a", "b", "c", "d"}) == 1
@@ -215,10 +223,10 @@ def test_areas_are_those_of_the_curves_that_are_drawn(craft_numbers, model, sets
         predicted = model(sets[1].batch(range(len(sets[1])))).argmax(1)
     areas = craft_numbers[craft_numbers["metric"] == "C-Insertion"]
     curves = craft_numbers[craft_numbers["metric"] == "C-Insertion curve"]
-    for (method, bank, target), rows in curves.groupby(["method", "variant", "image"]):
-        values = rows.sort_values("condition")["value"].to_numpy()
+    for (method, bank, target), rows in curves.groupby(["method", "dictionary", "target"]):
+        values = rows.sort_values("concepts")["value"].to_numpy()
         area = (values[0] / 2 + values[1:-1].sum() + values[-1] / 2) / 3
-        of_bank = areas[(areas["method"] == method) & (areas["variant"] == bank)]
+        of_bank = areas[(areas["method"] == method) & (areas["dictionary"] == bank)]
         of_class = of_bank["image"].map(lambda image, t=target: int(predicted[image]) == t)
         assert of_bank[of_class]["value"].mean() == pytest.approx(area, abs=1e-4)
 
@@ -264,9 +272,9 @@ class Drawn(Method):
 def test_a_random_start_counts_as_no_stability(holistic_study, model, given):
     drawn = Drawn(concepts=3)
     study = replace(holistic_study, dictionaries={"Drawn": drawn}, most=1, swept=0)
-    table = study.run(model, LAYERS, *given).table("made-up", "convnet", 0)
+    table = study.run(model, LAYERS, *given).table(dataset="made-up", model="convnet", seed=0)
     assert len(set(drawn.seeds)) == len(drawn.seeds) == study.folds
-    reached, above = (wide(table, m, variant="last")["Drawn"].iloc[0]
+    reached, above = (wide(table, m, analysis="last")["Drawn"].iloc[0]
                       for m in ("Stability", "StabilityAboveChance"))  # fmt: skip
     assert reached < 0.99
     assert abs(above) < 0.4
@@ -279,5 +287,5 @@ def test_a_dictionary_that_needs_more_dimensions_is_left_out_and_named(
 ):
     study = replace(holistic_study, most=1, sizes=(20,))  # of 12 channels
     with pytest.warns(UserWarning, match="no PCA of class .*20 concepts of 12 channels"):
-        table = study.run(model, LAYERS, *given).table("made-up", "convnet", 0)
-    assert list(wide(table, "RelativeL2", variant="sweep")) == ["NMF"]
+        table = study.run(model, LAYERS, *given).table(dataset="made-up", model="convnet", seed=0)
+    assert list(wide(table, "RelativeL2", analysis="sweep")) == ["NMF"]

@@ -10,7 +10,8 @@ import pytest
 from harness import overview
 from harness.compose import ROOT, compose
 from harness.resources import machine
-from sparks.artifacts import TIDY, save_table
+from sparks.artifacts import save_table
+from sparks.results import MetricRecorder
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for model, where in (("convnet", "one"), ("mlp", "two")):
         place = Path("results/models/digits") / model / "0" / "evaluation.parquet"
         place.parent.mkdir(parents=True)
-        save_table(place, pd.DataFrame(columns=TIDY), {"machine": where})
+        save_table(place, MetricRecorder().table(), {"machine": where})
         save_table(place.with_name("time.parquet"), pd.DataFrame({"value": [60.0]}))
         timed = Path("benchmarks/results") / f"{model}.tsv"
         timed.parent.mkdir(parents=True, exist_ok=True)

@@ -55,7 +55,14 @@ def run(seeds: list[int], method: Any, shard: int = 4, **more: Any) -> pd.DataFr
     shards = compare(
         models, methods, data, folds, torch.arange(30), Distances(), shard=shard, **more
     )
-    names = {"dataset": "d", "model": "m", "seed": 0, "method": "X", "condition": ""}
+    names = {
+        "dataset": "d",
+        "model": "m",
+        "seed": 0,
+        "method": "X",
+        "degradation": "",
+        "percent": 0,
+    }
     return pair_rows(shards)[0].assign(**names)
 
 

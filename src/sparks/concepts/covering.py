@@ -140,9 +140,7 @@ def summary(rows: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
     """Sum the changes up over images: one row a class, concept and cover.
 
     Args:
-        rows: tidy, of one model: metrics "Covered", "CoveredElsewhere" and "CoveredArea", the
-            concept's number in the column `method`, the cover in `variant`, the class in
-            `condition`.
+        rows: results of one model: metrics "Covered", "CoveredElsewhere" and "CoveredArea".
         bootstrap: of the means, over images.
 
     Returns:
@@ -152,10 +150,8 @@ def summary(rows: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
     import pandas as pd
 
     effects = []
-    known = rows[rows["metric"].str.startswith("Covered")]
-    for (name, concept, cover), one in known.groupby(
-        ["condition", "method", "variant"], sort=False
-    ):
+    known = rows[rows["cover"] != ""]
+    for (name, _, cover), one in known.groupby(["class_name", "concept", "cover"], sort=False):
         wide = one.pivot_table(index="image", columns="metric", values="value")
         own, elsewhere = wide["Covered"], wide["CoveredElsewhere"]
         means = {
@@ -163,7 +159,8 @@ def summary(rows: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
             "elsewhere": bootstrap.mean(elsewhere),
             "difference": bootstrap.difference(own, elsewhere),
         }
-        row = {"class": name, "concept": int(str(concept)), "cover": cover, "images": len(wide)}
+        number = int(one["concept"].iloc[0]) + 1  # as people count
+        row = {"class": name, "concept": number, "cover": cover, "images": len(wide)}
         row["area"] = float(wide["CoveredArea"].mean())
         for key, interval in means.items():
             row |= {key: interval.mean, f"{key}_low": interval.low, f"{key}_high": interval.high}

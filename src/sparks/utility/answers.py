@@ -72,16 +72,15 @@ def session_accuracies(answers: pd.DataFrame) -> pd.DataFrame:
 def sessions_of(table: pd.DataFrame) -> pd.DataFrame:
     """Read the accuracies of participants from tidy rows "MetaPredictorAccuracy".
 
-    There `method` is the condition, `condition` the session ("session 2"), `image` the participant,
-    and the scenario is "model on data set".
+    There `method` is the condition, and the scenario is "model on data set".
     """
     rows = table[table["metric"] == "MetaPredictorAccuracy"]
     return pd.DataFrame(
         {
             "scenario": rows["model"] + " on " + rows["dataset"],
             "condition": rows["method"],
-            "participant": rows["seed"].astype(str) + "/" + rows["image"].astype(str),
-            "session": rows["condition"].str.extract(r"session (\d+)", expand=False).astype(int),
+            "participant": rows["seed"].astype(str) + "/" + rows["participant"].astype(str),
+            "session": rows["session"].astype(int),
             "accuracy": rows["value"],
             "trials": 0,
         }

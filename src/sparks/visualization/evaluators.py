@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from sparks.concepts.layer import Layer
-from sparks.concepts.recorder import MetricRecorder
 from sparks.data.imageset import ImageSet
 from sparks.models.classifier import Classifier
+from sparks.results import MetricRecorder
 from sparks.stats import Bootstrap
 from sparks.training.predict import accuracy
 from sparks.visualization.scores import fid, plausibility, transferability
@@ -82,34 +82,38 @@ class Evaluators:
 
     def natural(self, count: int, recorder: MetricRecorder) -> None:
         """Score real images as if they were pictures, `count` of them where the number matters."""
-        units = range(len(self.real))
-        recorder.add({"Plausibility": plausibility(self.known, self.real, self.real)}, units,
-                    NATURAL, "logit")  # fmt: skip
-        self._distance(NATURAL, "logit", self.known[:count], recorder)
+        known = {"method": NATURAL, "objective": "logit"}
+        scores = plausibility(self.known, self.real, self.real)
+        recorder.add({"Plausibility": scores}, picture=range(len(scores)), **known)
+        self._distance(NATURAL, "", self.known[:count], recorder)
         for evaluator in (self.own, *self.others):
             device = next(evaluator.model.parameters()).device
             share = accuracy(evaluator.model, self.test, device=device)
-            recorder.add({"Transferability": [share]}, [0], NATURAL, "logit", evaluator.name)
+            recorder.add({"Transferability": [share]}, evaluator=evaluator.name, **known)
         images = self.test.batch(range(min(len(self.test), 256)))
         self.spectrum(NATURAL, "logit", images, recorder)
 
-    def likeness(self, name: str, kind: str, views: Tensor, recorder: MetricRecorder) -> None:
+    def likeness(
+        self, name: str, objective: str, seen: str, views: Tensor, recorder: MetricRecorder
+    ) -> None:
         """Score how similar pictures are to real images, in a network's features.
 
         Args:
             name: of the method.
-            kind: of the pictures, the variant of the rows.
+            objective: of the pictures.
+            seen: which part of them is scored, the column `view`.
             views: of n pictures at the size of the networks' input, (v, n, C, h, w).
             recorder: takes the scores: plausibility is a mean over views, FID is of the first ones.
         """
         features = self.features.pooled(views.flatten(0, 1))
         scores = plausibility(self.known, self.real, features).view(views.shape[:2]).mean(0)
-        recorder.add({"Plausibility": scores}, range(len(scores)), name, kind)
-        if kind.startswith("logit"):
-            self._distance(name, kind, features[: len(scores)], recorder)
+        known = {"method": name, "objective": objective, "view": seen}
+        recorder.add({"Plausibility": scores}, picture=range(len(scores)), **known)
+        if objective == "logit":
+            self._distance(name, seen, features[: len(scores)], recorder)
 
     def classes(
-        self, name: str, kind: str, views: Tensor, classes: Tensor, recorder: MetricRecorder
+        self, name: str, seen: str, views: Tensor, classes: Tensor, recorder: MetricRecorder
     ) -> None:
         """Record, for each network, the share of a picture's views classified as intended."""
         models = {evaluator.name: evaluator.model for evaluator in (self.own, *self.others)}
@@ -117,7 +121,8 @@ class Evaluators:
         found = transferability(models, views.flatten(0, 1), every, size)
         for evaluator, right in found.items():
             share = right.view(views.shape[:2]).mean(0)
-            recorder.add({"Transferability": share}, range(len(share)), name, kind, evaluator)
+            known = {"method": name, "objective": "logit", "view": seen, "evaluator": evaluator}
+            recorder.add({"Transferability": share}, picture=range(len(share)), **known)
 
     @staticmethod
     def power(images: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,23 +130,24 @@ class Evaluators:
         frequencies, power = radial_power(images)
         return frequencies, power.mean(0)
 
-    def _distance(self, name: str, kind: str, features: Tensor, recorder: MetricRecorder) -> None:
+    def _distance(self, name: str, seen: str, features: Tensor, recorder: MetricRecorder) -> None:
         """Record the Fréchet distance of all pictures, and of resamples shared by all methods."""
         if len(features) < 2:
             return
-        recorder.add({"FID": [fid(self.real, features)]}, [0], name, kind)
+        known = {"method": name, "objective": "logit", "view": seen}
+        recorder.add({"FID": [fid(self.real, features)]}, **known)
         draws = self.bootstrap.draws(len(features))
         resampled = [fid(self.real, features[torch.from_numpy(which)]) for which in draws]
-        recorder.add({"FID resampled": resampled}, range(len(resampled)), name, kind)
+        recorder.add({"FID resampled": resampled}, repeat=range(len(resampled)), **known)
 
-    def spectrum(self, name: str, kind: str, images: Tensor, recorder: MetricRecorder) -> None:
+    def spectrum(self, name: str, objective: str, images: Tensor, recorder: MetricRecorder) -> None:
         """Score the power spectrum of pictures, at their own size, against the data set's."""
         scores = {
             "SpectrumDistance": spectrum_distance(images, self.statistics),
             "HighFrequencyShare": high_frequency_share(images),
             "MagnitudeError": magnitude_error(images, self.statistics),
         }
-        recorder.add(scores, range(len(images)), name, kind)
+        recorder.add(scores, picture=range(len(images)), method=name, objective=objective)
 
 
 def _features(layer: Layer, images: ImageSet, most: int) -> Tensor:

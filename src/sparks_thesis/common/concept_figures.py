@@ -21,7 +21,7 @@ SHOWN = 0.9
 def by_depth(scores: pd.DataFrame, names: Iterable[str]) -> list[str]:
     """Sort the layers among `names` from input to output, by the rows "LayerDepth"."""
     rows = scores[scores["metric"] == "LayerDepth"]
-    depth = dict(zip(rows["variant"], rows["value"], strict=True))
+    depth = dict(zip(rows["layer"], rows["value"], strict=True))
     return sorted(set(names), key=lambda name: (depth.get(name, -1.0), name))
 
 

@@ -17,6 +17,8 @@ from sparks.stats import (
 from sparks_thesis.common.runs import RUN, of_run, runs
 from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
 
+EARLY = 0.25  # share of the layers whose weights are random at first
+
 
 @dataclass(frozen=True)
 class SobolBeatsTcav:
@@ -31,17 +33,17 @@ class SobolBeatsTcav:
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
-        """Judge the claim on rows "C-Deletion" and "C-Insertion"; `variant` is the bank."""
+        """Judge the claim on rows "C-Deletion" and "C-Insertion" of each bank."""
         rows = table[
             table["metric"].isin(["C-Deletion", "C-Insertion"])
-            & table["variant"].isin(list(self.banks))
+            & table["dictionary"].isin(list(self.banks))
             & table["method"].isin(["Sobol", "TCAV"])
         ]
         if rows.empty:
             return not_run("no concepts were deleted")
         gains: dict[str, Interval] = {}
         for where, group in runs(rows):
-            for (metric, bank), one in group.groupby(["metric", "variant"]):
+            for (metric, bank), one in group.groupby(["metric", "dictionary"]):
                 wide = one.pivot_table(index=["seed", "image"], columns="method", values="value")
                 sign = -1 if metric == "C-Deletion" else 1
                 gain = self.bootstrap.difference(sign * wide["Sobol"], sign * wide["TCAV"])
@@ -74,7 +76,7 @@ class SubConceptsCoherent:
         outcomes, details = [], []
         worst: Interval | None = None
         for where, group in runs(table[table["metric"] == "IntruderAccuracy"]):
-            by = {str(v): g["value"].to_numpy() for v, g in group.groupby("variant")}
+            by = {str(v): g["value"].to_numpy() for v, g in group.groupby("granularity")}
             chosen = table[(table["metric"] == "BinaryChoiceRate") & of_run(table, where)]
             if not {"concept", "sub-concept"} <= set(by) or chosen.empty:
                 continue
@@ -144,12 +146,12 @@ class SanityRandomisation:
         rows = table[table["metric"].isin(["MapSpearman", "ImportanceSpearman"])]
         if rows.empty:
             return not_run("no weights were randomised")
-        last = rows[rows["condition"] == "100% random"]
+        last = rows[rows["randomised"] == 1]
         outcomes, details, worst = [], [], None
         for (dataset, model, metric), group in last.groupby([*RUN, "metric"]):
             interval = self.bootstrap.mean(group["value"])
             outcomes.append(above(-interval, -self.alike))
-            first = rows[(rows["metric"] == metric) & (rows["condition"] == "25% random")]
+            first = rows[(rows["metric"] == metric) & (rows["randomised"] == EARLY)]
             early = first[of_run(first, f"{model} on {dataset}")]["value"].mean()
             details.append(
                 f"{metric} of {model} on {dataset} {early:.2f} with a quarter of the layers "

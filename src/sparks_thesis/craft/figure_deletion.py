@@ -37,9 +37,8 @@ class CraftDeletion:
         rows = scores[scores["metric"].isin([f"{name} curve" for name in NAMES])]
         if rows.empty:
             raise SparksError("fig-craft-deletion needs curves: no class had enough images")
-        rows = rows.assign(step=rows["condition"].str.split().str[0].astype(int))
         sets = list(dict.fromkeys(zip(rows["dataset"], rows["model"], strict=True)))
-        banks = list(dict.fromkeys(rows["variant"]))
+        banks = list(dict.fromkeys(rows["dictionary"]))
         with style():
             figure, axes = self._canvas(len(NAMES) * len(sets), len(banks))
             for pair, (dataset, model) in enumerate(sets):
@@ -48,7 +47,7 @@ class CraftDeletion:
                     for column, bank in enumerate(banks):
                         axis = axes[2 * pair + line, column]
                         chosen = here[
-                            (here["metric"] == f"{metric} curve") & (here["variant"] == bank)
+                            (here["metric"] == f"{metric} curve") & (here["dictionary"] == bank)
                         ]
                         self._lines(axis, chosen)
                         axis.set_title(f"{bank} bank, {title}")
@@ -69,13 +68,13 @@ class CraftDeletion:
     def _lines(self, axis: Any, rows: pd.DataFrame) -> None:
         for method, (colour, dashes, marker) in LOOK.items():
             mean_line(
-                axis, rows[rows["method"] == method], "step", self.bootstrap, color=colour,
+                axis, rows[rows["method"] == method], "concepts", self.bootstrap, color=colour,
                 ls=dashes, marker=marker, ms=2.5, lw=1.1, label=method,
             )  # fmt: skip
 
     @staticmethod
     def _caption(scores: pd.DataFrame) -> str:
-        areas = scores[scores["metric"].isin(list(NAMES)) & (scores["variant"] == "NMF")]
+        areas = scores[scores["metric"].isin(list(NAMES)) & (scores["dictionary"] == "NMF")]
         mean = areas.groupby(["metric", "method"])["value"].mean()
         details = "; ".join(
             f"{metric} {mean[metric, 'Sobol']:.2f} by Sobol against {mean[metric, 'TCAV']:.2f} by "

@@ -29,7 +29,6 @@ from sparks.concepts.ground_truth import (
 from sparks.concepts.implicit import derivative_errors
 from sparks.concepts.layer import Layer
 from sparks.concepts.observer import Histograms, forced_choice, intruder
-from sparks.concepts.recorder import MetricRecorder
 from sparks.concepts.sanity import cascade
 from sparks.concepts.tcav import everywhere, tcav
 from sparks.data.imageset import ImageSet
@@ -37,10 +36,9 @@ from sparks.engine.seeds import generators
 from sparks.metrics.deletion import Deletion, Insertion
 from sparks.models.classifier import Classifier
 from sparks.progress import progress
+from sparks.results import MetricRecorder
 from sparks.stats import spearman
 
-# Units that are no images (parts, trials) are numbered apart for each class.
-APART = 10_000
 # Chance level of CRAFT's dictionary: its maps laid over other images, and any crops.
 CHANCE = "{}, chance"
 
@@ -147,7 +145,7 @@ class CraftStudy:
         """
         recorder = MetricRecorder()
         if part.start == 0:
-            recorder.layers(layers)
+            recorder.add_layers(layers)
         part = within(part, self.most)
         for place, one in self.classes(model, layers, train, test, scenes, part):
             crops = self.craft.crops(one.fit)
@@ -233,10 +231,11 @@ class CraftStudy:
                     metric = kind(steps=concepts.k, output="logit", seed=self.seed)
                     curves = metric.curves(concepts.head, u, one.classes, maps)
                     area = torch.trapezoid(curves, dx=1 / concepts.k)
-                    recorder.add({name: area}, one.index, ranking, bank)
+                    known = {"method": ranking, "dictionary": bank}
+                    recorder.add({name: area}, image=one.index, **known)
                     for step, value in enumerate(curves.mean(0)):
                         shown = {f"{name} curve": [float(value)]}
-                        recorder.add(shown, [one.target], ranking, bank, f"{step} concepts")
+                        recorder.add(shown, target=one.target, concepts=step, **known)
 
     # --- truth ---------------------------------------------------------------------------------
 
@@ -244,7 +243,7 @@ class CraftStudy:
         """Compare each dictionary at each layer with the true parts, where known."""
         if one.parts is None or one.effect is None:
             return
-        units = [one.target * APART + part for part in one.wanted]
+        units = {"target": one.target, "part": one.wanted}
         size = (one.x.shape[2], one.x.shape[3])
         for layer in one.layers:
             if layer.map_size is None:
@@ -253,7 +252,7 @@ class CraftStudy:
             pooled = pooled_crops(layer, crops, one.fit)
             best = ceiling(one.parts, one.wanted, layer.map_size)
             found = recovery(shown_where(best, size, self.quantile), one.parts, one.wanted)
-            recorder.add(_kept(found), units, "best possible", layer.name)
+            recorder.add(_kept(found), method="best possible", layer=layer.name, **units)
             for name, method in self.dictionaries.items():
                 try:
                     dictionary = method.fit(pooled)
@@ -271,9 +270,10 @@ class CraftStudy:
                     found["CropsOnPart"], by_chance["CropsOnPart"] = crops_on_parts(
                         here.codes, matched, crops, one.fit_parts, one.wanted, self.crops
                     )
-                recorder.add(_kept(found), units, name, layer.name)
+                recorder.add(_kept(found), method=name, layer=layer.name, **units)
                 if method == self.craft.dictionary:
-                    recorder.add(by_chance, units, CHANCE.format(name), layer.name)
+                    chance = {"method": CHANCE.format(name), "layer": layer.name}
+                    recorder.add(by_chance, **chance, **units)
                 gave = GradientInput()(here.head, maps.flatten(2), one.classes)
                 self._causes(one, name, layer.name, "GradientInput", gave, maps, recorder)
         u = concepts.maps(one.x)
@@ -297,7 +297,7 @@ class CraftStudy:
         assert one.effect is not None
         given = importance_of_parts(gave, maps, one.parts, one.effect.shape[1])
         values = causal_agreement(given, one.effect, one.wanted)
-        recorder.add(values, one.index, name, layer, how)
+        recorder.add(values, image=one.index, method=name, layer=layer, importance=how)
 
     # --- machine tests -------------------------------------------------------------------------
 
@@ -332,10 +332,10 @@ class CraftStudy:
 
     @staticmethod
     def _answers(
-        one: OneClass, metric: str, variant: str, answers: Tensor, recorder: MetricRecorder
+        one: OneClass, metric: str, granularity: str, answers: Tensor, recorder: MetricRecorder
     ) -> None:
-        units = [one.target * APART + trial for trial in range(len(answers))]
-        recorder.add({metric: answers}, units, "machine", variant)
+        units = {"target": one.target, "trial": range(len(answers))}
+        recorder.add({metric: answers}, method="machine", granularity=granularity, **units)
 
     # --- checks --------------------------------------------------------------------------------
 
@@ -344,7 +344,7 @@ class CraftStudy:
         """Record errors of the coefficients' derivative, three ways, with NMF concepts."""
         pooled = concepts.layer.pooled(one.x)
         for name, error in derivative_errors(pooled, concepts.dictionary.atoms).items():
-            recorder.add({"DerivativeError": error}, one.index, name)
+            recorder.add({"DerivativeError": error}, image=one.index, method=name)
 
     def sanity(
         self, model: Classifier, one: OneClass, concepts: Concepts, recorder: MetricRecorder
@@ -361,7 +361,7 @@ class CraftStudy:
             values = {"MapSpearman": alike.nanmean(1)}
             order = spearman(ranks, self.craft.rank(other, one.x, one.target))
             values["ImportanceSpearman"] = order
-            recorder.add(values, one.index, "CRAFT", condition=f"{share:.0%} random")
+            recorder.add(values, image=one.index, method="CRAFT", randomised=share)
 
 
 def _kept(found: Mapping[str, Tensor]) -> dict[str, Tensor]:

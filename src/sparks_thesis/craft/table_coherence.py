@@ -33,10 +33,10 @@ class CraftCoherence:
         if rows.empty:
             raise SparksError("tab-craft-coherence needs machine tests: no class had enough images")
         numbers = [
-            {"who": "machine", "dataset": d, "model": m, "metric": metric, "of": variant}
+            {"who": "machine", "dataset": d, "model": m, "metric": metric, "of": of}
             | asdict(proportion(group["value"], self.bootstrap.level))
-            for (d, m, metric, variant), group in rows.groupby(
-                ["dataset", "model", "metric", "variant"]
+            for (d, m, metric, of), group in rows.groupby(
+                ["dataset", "model", "metric", "granularity"]
             )
         ]
         texts = [*self._people(published), *self._machine(pd.DataFrame(numbers))]

@@ -22,7 +22,7 @@ METRICS = {
     "CausalSpearman": ("importance: ρ with causal effect ↑", 2),
     "DiagnosticShare": ("importance on the parts that decide ↑", 2),
 }
-KEYS = ["dataset", "model", "variant", "method", "condition"]
+KEYS = ["dataset", "model", "layer", "method", "importance"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class CraftTruth:
 
     def _shown(self, numbers: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
         texts = []
-        for names, group in numbers.groupby(["dataset", "model", "variant", "method"], sort=False):
+        for names, group in numbers.groupby(["dataset", "model", "layer", "method"], sort=False):
             where = dict(zip(("data", "model", "layer", "dictionary"), names, strict=True))
             of = {str(row["metric"]): row for row in group.to_dict("records") if _main(row)}
             cells = {
@@ -63,10 +63,10 @@ class CraftTruth:
                 if row["metric"] == "CausalSpearman" and not _main(row):
                     other = {h: "–" for h, _ in METRICS.values()}
                     match = group[(group["metric"] == "DiagnosticShare")]
-                    share = match[match["condition"] == row["condition"]].to_dict("records")
+                    share = match[match["importance"] == row["importance"]].to_dict("records")
                     other[METRICS["CausalSpearman"][0]] = _cell(row, 2)
                     other[METRICS["DiagnosticShare"][0]] = _cell(share[0] if share else None, 2)
-                    named = where | {"dictionary": f"{where['dictionary']}, {row['condition']}"}
+                    named = where | {"dictionary": f"{where['dictionary']}, {row['importance']}"}
                     texts.append(named | other | {"_rank": -1.0})
         frame = pd.DataFrame(texts)
         frame = frame[(frame[[h for h, _ in METRICS.values()]] != "–").any(axis=1)]
@@ -79,7 +79,7 @@ class CraftTruth:
         return ordered.drop(columns=["_rank", "_depth"]).reset_index(drop=True)
 
     def _caption(self, scores: pd.DataFrame, numbers: pd.DataFrame) -> str:
-        parts = scores[scores["metric"] == "IoU"]["image"].nunique()
+        parts = len(scores[scores["metric"] == "IoU"].drop_duplicates(["target", "part"]))
         images = scores[scores["metric"] == "CausalSpearman"]["image"].nunique()
         effect = scores[scores["metric"] == "DiagnosticEffect"]["value"].mean()
         return (
@@ -103,7 +103,7 @@ class CraftTruth:
 
 
 def _main(row: Mapping[Any, Any]) -> bool:
-    return row["condition"] in ("", "GradientInput")
+    return row["importance"] in ("", "GradientInput")
 
 
 def _cell(row: Mapping[Any, Any] | None, digits: int) -> str:

@@ -24,9 +24,15 @@ TOLERANCE = 1e-6  # of overlaps that are as good as equal
 
 def _balls(table: pd.DataFrame) -> pd.DataFrame:
     """Return sampled, attacked and certified overlap, one row for each image and radius."""
-    rows = table[table["metric"].str.endswith("Overlap") & table["condition"].str.match("epsilon")]
-    keys = ["dataset", "model", "seed", "image", "condition"]
+    rows = table[table["epsilon"].notna()]
+    keys = ["dataset", "model", "seed", "image", "epsilon"]
     return rows.pivot_table(index=keys, columns="metric", values="value").reset_index()
+
+
+def usual(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of methods with their own settings."""
+    varied = table["epsilon"].notna() | table["attack_steps"].notna() | (table["bound"] != "")
+    return table[~varied]
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,7 @@ class Ranks:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Compare with the rival that holds the place, on the same images."""
-        rows = table[table["model"].isin(list(self.models)) & (table["condition"] == "")]
+        rows = usual(table[table["model"].isin(list(self.models))])
         outcomes, details, gains = [], [], []
         for (dataset, model), group in rows.groupby(["dataset", "model"]):
             for method, metrics in self.ranks.items():
@@ -133,12 +139,12 @@ class TighterIsBetter:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge Kendall's τ of tightness and each metric over bounds, averaged over metrics."""
-        rows = table[table["condition"].str.startswith("bounds ")]
+        rows = table[table["bound"] != ""]
         if rows.empty:
             return not_run("bounds were not compared")
         wide = rows.pivot_table(
             index=["dataset", "model", "seed", "image"],
-            columns=["metric", "condition"],
+            columns=["metric", "bound"],
             values="value",
         )
 
@@ -154,9 +160,7 @@ class TighterIsBetter:
         interval = interval_of(mean, drawn, len(wide), self.bootstrap.level, True)
         each = ", ".join(f"{metric} {tau:+.2f}" for metric, tau in found.items())
         tight = dict(wide.mean()["Tightness"])
-        order = " < ".join(
-            str(c).removeprefix("bounds ") for c in sorted(tight, key=tight.__getitem__)
-        )
+        order = " < ".join(sorted(map(str, tight), key=tight.__getitem__))
         text = f"τ with tightness: {each}; {order}"
         return judged([above(interval, 0.0)], interval, text, [interval])
 
@@ -198,10 +202,10 @@ class OptimalSubset:
         rows = table[table["metric"].isin(["SubsetOverlap", "BestOverlap"])]
         if rows.empty:
             return not_run("tiny networks were not tried")
-        keys = ["variant", "condition", "image"]
+        keys = ["architecture", "subset", "repeat"]
         wide = rows.pivot_table(index=keys, columns="metric", values="value").reset_index()
         right = (wide["SubsetOverlap"] >= wide["BestOverlap"] - TOLERANCE).to_numpy()
-        flat = (wide["variant"] == "linear").to_numpy()
+        flat = (wide["architecture"] == "linear").to_numpy()
         linear, other = right[flat], right[~flat]
         share = proportion(other)
         outcome = Outcome.REPLICATED if right.all() else Outcome.INCONCLUSIVE

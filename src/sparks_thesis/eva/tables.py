@@ -10,6 +10,7 @@ import pandas as pd
 from sparks.errors import SparksError
 from sparks.stats import Bootstrap, kendall_tau, shown
 from sparks_thesis.common.table import Table
+from sparks_thesis.eva.claims import usual
 
 # metric → (whether higher is better, decimals)
 METRICS = {
@@ -40,7 +41,7 @@ class Benchmark:
         self, scores: pd.DataFrame, eva_cost: pd.DataFrame, published: pd.DataFrame
     ) -> Table:
         """Make the table."""
-        rows = scores[scores["metric"].isin(list(METRICS)) & (scores["condition"] == "")]
+        rows = usual(scores[scores["metric"].isin(list(METRICS))])
         if rows.empty:
             raise SparksError("tab-eva has no score: give the experiment the study eva")
         theirs: Published = {
@@ -114,15 +115,17 @@ class Benchmark:
 
 def _stronger(scores: pd.DataFrame) -> str:
     """Tell whether an attack with more steps orders the methods by Robustness-Sr as ours does."""
-    rows = scores[scores["metric"] == "Robustness-Sr"]
+    rows = scores[(scores["metric"] == "Robustness-Sr") & (scores["bound"] == "")]
+    rows = rows.fillna({"attack_steps": 0})  # the metric's own number
     details = []
     for (dataset, model), group in rows.groupby(["dataset", "model"], sort=False):
-        wide = group.pivot_table(index=["image", "method"], columns="condition", values="value")
-        for condition in (name for name in map(str, wide) if name.startswith("attack")):
-            means = wide[["", condition]].dropna().groupby("method").mean()
-            tau = kendall_tau(means[""], means[condition])
-            largest = float((means[""] - means[condition]).abs().max())
-            details.append(f"{condition} on {dataset} with {model}: τ {tau:+.2f}, {largest:.3f}")
+        wide = group.pivot_table(index=["image", "method"], columns="attack_steps", values="value")
+        for steps in sorted({int(steps) for steps in group["attack_steps"]} - {0}):
+            means = wide[[0, steps]].dropna().groupby("method").mean()
+            tau = kendall_tau(means[0], means[steps])
+            largest = float((means[0] - means[steps]).abs().max())
+            where = f"attack of {steps} steps on {dataset} with {model}"
+            details.append(f"{where}: τ {tau:+.2f}, {largest:.3f}")
     if not details:
         return ""
     return (
@@ -133,11 +136,10 @@ def _stronger(scores: pd.DataFrame) -> str:
 
 
 def _seconds(row: Mapping[str, object] | None) -> float:
-    """Return published seconds an explanation: the paper gives totals ("500 explanations")."""
+    """Return published seconds an explanation: the paper gives totals of many explanations."""
     if row is None:
         return float("nan")
-    count = float(str(row["condition"]).split()[0])
-    return float(str(row["value"])) / count
+    return float(str(row["value"])) / float(str(row["explanations"]))
 
 
 @dataclass(frozen=True)
@@ -152,29 +154,24 @@ class ByBound:
 
     def __call__(self, scores: pd.DataFrame, published: pd.DataFrame) -> Table:
         """Make the table."""
-        rows = scores[scores["condition"].str.startswith("bounds ") & (scores["method"] == "EVA")]
+        rows = scores[(scores["bound"] != "") & (scores["method"] == "EVA")]
         if rows.empty:
             raise SparksError(
                 "tab-eva-bounds has no score: run the study on a network of `detailed`"
             )
         metrics = {"Tightness": (False, 2), "TightnessMargin": (False, 2), **METRICS}
         theirs = {
-            (r["condition"], r["metric"]): float(r["value"]) for r in published.to_dict("records")
+            (r["bound"], r["metric"]): float(r["value"]) for r in published.to_dict("records")
         }
         numbers, texts = [], []
-        order = ["bounds IBP", "bounds Forward", "bounds Backward", "bounds IBP+Forward+Backward"]
         for (dataset, model), group in rows.groupby(["dataset", "model"]):
-            for condition in order:
-                line = {
-                    "dataset": dataset,
-                    "model": model,
-                    "bound": condition.removeprefix("bounds "),
-                }
+            for bound in ("IBP", "Forward", "Backward", "IBP+Forward+Backward"):
+                line = {"dataset": dataset, "model": model, "bound": bound}
                 text = dict(line)
                 for metric, (up, digits) in metrics.items():
-                    values = group[(group["condition"] == condition) & (group["metric"] == metric)]
+                    values = group[(group["bound"] == bound) & (group["metric"] == metric)]
                     mean = self.bootstrap.mean(values["value"])
-                    their = theirs.get((condition, metric), float("nan"))
+                    their = theirs.get((bound, metric), float("nan"))
                     numbers.append(line | {"metric": metric} | asdict(mean) | {"published": their})
                     text[f"{metric} {'↑' if up else '↓'}"] = shown(mean, digits)
                     if metric != "TightnessMargin":

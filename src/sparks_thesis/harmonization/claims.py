@@ -92,17 +92,19 @@ class HowCurves:
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
-        """Judge the claim on "RevealedAccuracy"; the condition is the share shown."""
+        """Judge the claim on "RevealedAccuracy"."""
         gains, details = [], []
         for name, rows in _architectures(table):
             best = _best_weight(rows)
             curves = rows[rows["metric"] == "RevealedAccuracy"]
-            share = curves["condition"].astype(float)
-            curves = curves[(share > 0) & (share < 1)]
+            curves = curves[(curves["revealed"] > 0) & (curves["revealed"] < 1)]
             if curves.empty:
                 continue
             squares = curves.assign(value=(1 - curves["value"]) ** 2)
-            far = squares.pivot_table(index="seed", columns="weight", values="value") ** 0.5
+            far = (
+                squares.pivot_table(index="seed", columns="harmonizer_weight", values="value")
+                ** 0.5
+            )
             gains.append(self.bootstrap.difference(far[0.0], far[best]))
             details.append(
                 f"{name}: distance {far[0.0].mean():.3f}, with λ = {best:g} {far[best].mean():.3f}"
@@ -127,12 +129,12 @@ class Tradeoff:
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on the accuracy and alignment of networks without human maps."""
         means = _of_networks(table)
-        plain = means[means["weight"] == 0] if len(means) else means
+        plain = means[means["harmonizer_weight"] == 0] if len(means) else means
         keys = ["dataset", "architecture"]
         wide = [
-            plain[(plain["metric"] == metric) & (plain["condition"] == condition)]
+            plain[(plain["metric"] == metric) & (plain["setting"] == setting)]
             .groupby(keys)["value"].mean().rename(metric)
-            for metric, condition in (ACCURACY, ALIGNMENT)
+            for metric, setting in (ACCURACY, ALIGNMENT)
         ] if len(plain) else []  # fmt: skip
         pairs = pd.concat(wide, axis=1).dropna().to_numpy() if wide else np.empty((0, 2))
         if len(pairs) < self.networks:
@@ -192,8 +194,8 @@ class LipschitzAligned:
         means = _of_networks(table)
         if means.empty:
             return not_run("no alignment was measured")
-        plain = means[(means["weight"] == 0) & (means["metric"] == ALIGNMENT[0])]
-        plain = plain[plain["condition"] == ALIGNMENT[1]]
+        plain = means[(means["harmonizer_weight"] == 0) & (means["metric"] == ALIGNMENT[0])]
+        plain = plain[plain["setting"] == ALIGNMENT[1]]
         wide = plain.pivot_table(
             index=["dataset", "seed"], columns="architecture", values="value"
         ).dropna()
@@ -220,7 +222,7 @@ def _of_networks(table: pd.DataFrame) -> pd.DataFrame:
     try:
         return of_networks(table)
     except SparksError:
-        return pd.DataFrame(columns=["architecture", "weight"])
+        return pd.DataFrame(columns=["architecture", "harmonizer_weight"])
 
 
 def _architectures(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -240,10 +242,10 @@ def _best_weight(rows: pd.DataFrame) -> float:
     return max(weights, key=lambda weight: float(wide[weight].mean()))
 
 
-def _seeds(rows: pd.DataFrame, metric: str, condition: str) -> pd.DataFrame:
+def _seeds(rows: pd.DataFrame, metric: str, setting: str) -> pd.DataFrame:
     """Seeds × λ."""
-    chosen = rows[(rows["metric"] == metric) & (rows["condition"] == condition)]
-    return chosen.pivot_table(index="seed", columns="weight", values="value")
+    chosen = rows[(rows["metric"] == metric) & (rows["setting"] == setting)]
+    return chosen.pivot_table(index="seed", columns="harmonizer_weight", values="value")
 
 
 def _points(gain: Interval) -> str:

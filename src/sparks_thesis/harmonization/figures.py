@@ -33,9 +33,10 @@ _COLOURS = {
 _MARKERS = "osD^vP"
 
 
-def _label(model: str) -> str:
-    name, _, weight = model.partition("_lambda_")
-    return f"{name}\nλ = {weight}" if weight else name
+def _label(kept: FigureData) -> str:
+    if "harmonizer_weight" not in kept.metadata:
+        return kept.model
+    return f"{kept.metadata['architecture']}\nλ = {kept.metadata['harmonizer_weight']:g}"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class HarmonizedGallery:
                     axis.imshow(smooth, cmap="magma", vmax=np.quantile(smooth, 0.995))
             for axis in axes.flat:
                 axis.set(xticks=[], yticks=[])
-            titles = ["image", "human map\n(simulated)", *(_label(k.model) for k in shown)]
+            titles = ["image", "human map\n(simulated)", *(_label(k) for k in shown)]
             for axis, title in zip(axes[0], titles, strict=True):
                 axis.set_title(title, fontsize=7)
         caption = (
@@ -124,9 +125,11 @@ class AlignmentTradeoff:
 
     def _ours(self, axis: Axes, means: pd.DataFrame) -> None:
         wide = means[
-            (means["metric"] == "Alignment") & (means["condition"] == "max-abs")
-            | (means["metric"] == "Accuracy") & (means["condition"] == "test")
-        ].pivot_table(index=["architecture", "weight", "seed"], columns="metric", values="value")
+            (means["metric"] == "Alignment") & (means["setting"] == "max-abs")
+            | (means["metric"] == "Accuracy") & (means["setting"] == "test")
+        ].pivot_table(
+            index=["architecture", "harmonizer_weight", "seed"], columns="metric", values="value"
+        )
         wide = 100 * wide
         for name in dict.fromkeys(wide.index.get_level_values(0)):
             colour = _COLOURS.get(str(name), "#999999")
@@ -200,7 +203,7 @@ class HumanFeatures:
 
         means = of_networks(scores)
         curves = means[means["metric"] == "RevealedAccuracy"]
-        curves = curves.assign(share=100 * curves["condition"].astype(float))
+        curves = curves.assign(share=100 * curves["revealed"])
         names = list(dict.fromkeys(curves["architecture"]))
         with style():
             width = min(PAGE, 3.5 * len(names))
@@ -208,9 +211,14 @@ class HumanFeatures:
             axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
             for axis, name in zip(axes, names, strict=True):
                 rows = curves[curves["architecture"] == name]
-                weights = sorted(set(rows["weight"]))
+                weights = sorted(set(rows["harmonizer_weight"]))
                 for place, weight in enumerate(weights):
-                    self._curve(axis, rows[rows["weight"] == weight], weight, place / len(weights))
+                    self._curve(
+                        axis,
+                        rows[rows["harmonizer_weight"] == weight],
+                        weight,
+                        place / len(weights),
+                    )
                 axis.axhline(10, color="#999999", lw=0.6, ls=":")
                 axis.set(xlabel="human features shown (%)", title=name)
                 axis.legend(frameon=False)

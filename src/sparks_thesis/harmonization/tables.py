@@ -12,7 +12,7 @@ from sparks.errors import SparksError
 from sparks.stats import Bootstrap, Interval, shown
 from sparks_thesis.common.table import Table
 
-# Column of the table → metric, condition, factor for display, digits.
+# Column of the table → metric, split or reduction, factor for display, digits.
 COLUMNS: Mapping[str, tuple[str, str, float, int]] = {
     "accuracy %, unbiased": ("Accuracy", "test", 100, 1),
     "accuracy %, biased": ("Accuracy", "test_biased", 100, 1),
@@ -28,16 +28,19 @@ def of_networks(scores: pd.DataFrame) -> pd.DataFrame:
     """Return means over images of each network, and "Alignment", Spearman over the human ceiling.
 
     Returns:
-        columns dataset, model, architecture, weight (λ), seed, metric, condition, value.
+        columns dataset, model, architecture, harmonizer_weight (λ), seed, metric, setting (the
+        split of an accuracy, the reduction of an alignment), revealed, value.
 
     Raises:
-        SparksError: when no network called X_lambda_L was measured.
+        SparksError: when no network with a harmonizer was measured.
     """
-    rows = scores[scores["model"].str.contains("_lambda_")]
+    rows = scores[scores["harmonizer_weight"].notna()]
     if rows.empty:
         raise SparksError("no harmonized network was measured: run the experiment harmonization")
-    keys = ["dataset", "model", "seed", "metric", "condition"]
-    means = rows.groupby(keys, as_index=False)["value"].mean()
+    rows = rows.assign(setting=rows["split"] + rows["reduction"])
+    keys = ["dataset", "model", "architecture", "harmonizer_weight", "seed", "metric", "setting"]
+    groups = rows.groupby([*keys, "revealed"], dropna=False)["value"]
+    means: pd.DataFrame = groups.mean().reset_index()
     networks = ["dataset", "model", "seed"]
     ceiling = means[means["metric"] == "HumanCeiling"].set_index(networks)["value"]
     aligned = means[means["metric"] == "Spearman"].copy()
@@ -46,9 +49,7 @@ def of_networks(scores: pd.DataFrame) -> pd.DataFrame:
         means = pd.concat(
             [means, aligned.assign(metric="Alignment", value=aligned["value"] / of_each)]
         )
-    parts = means["model"].str.split("_lambda_")
-    named: pd.DataFrame = means.assign(architecture=parts.str[0], weight=parts.str[1].astype(float))
-    return named
+    return means
 
 
 @dataclass(frozen=True)
@@ -67,20 +68,20 @@ class Harmonized:
         rows: list[dict[str, Any]] = []
         texts: list[dict[str, str]] = []
         for (dataset, name), group in means.groupby(["dataset", "architecture"]):
-            base = _wide(group[group["weight"] == 0])
-            for weight in sorted(set(group["weight"])):
-                wide = _wide(group[group["weight"] == weight])
+            base = _wide(group[group["harmonizer_weight"] == 0])
+            for weight in sorted(set(group["harmonizer_weight"])):
+                wide = _wide(group[group["harmonizer_weight"] == weight])
                 known = {"dataset": str(dataset), "network": str(name), "λ": f"{weight:g}"}
                 text = dict(known)
-                for column, (metric, condition, scale, digits) in COLUMNS.items():
-                    if (metric, condition) not in wide:
+                for column, (metric, setting, scale, digits) in COLUMNS.items():
+                    if (metric, setting) not in wide:
                         text[column] = "n/a"
                         continue
-                    values = wide[metric, condition]
+                    values = wide[metric, setting]
                     interval = self._add(rows, known, column, values)
                     text[column] = shown(interval, digits, scale)
-                    if weight > 0 and (metric, condition) in base:
-                        gain = self._gain(values, base[metric, condition])
+                    if weight > 0 and (metric, setting) in base:
+                        gain = self._gain(values, base[metric, setting])
                         if gain is not None:
                             rows.append(known | {"quantity": f"{column}, gain"} | vars(gain))
                             text[column] += f" ({gain.mean * scale:+.{digits}f})"
@@ -119,5 +120,5 @@ class Harmonized:
 
 
 def _wide(rows: pd.DataFrame) -> pd.DataFrame:
-    """Seeds × (metric, condition)."""
-    return rows.pivot_table(index="seed", columns=["metric", "condition"], values="value")
+    """Seeds × (metric, setting)."""
+    return rows.pivot_table(index="seed", columns=["metric", "setting"], values="value")

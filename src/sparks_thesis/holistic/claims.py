@@ -11,6 +11,8 @@ from sparks.stats import Bootstrap, Interval, shown
 from sparks_thesis.common.runs import of_run, runs
 from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
 
+# Rows of each concept of a class.
+STRATEGIES = ("Prevalence", "Reliability", "GlobalImportance", "Dominated")
 OPTIMUM = "optimum at the last layer"  # label of the order by contributions u γ
 
 
@@ -118,10 +120,10 @@ def _at_last(table: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, pd.DataFra
     metrics = ["C-Deletion", "C-Insertion", "C-MuFidelity"]
     errors = table[table["metric"] == "IdentityError"]
     for where, group in runs(table[table["metric"].isin(metrics)]):
-        last = errors[of_run(errors, where)]["variant"]
+        last = errors[of_run(errors, where)]["layer"]
         if last.empty:
             continue
-        here = group[group["variant"] == last.iloc[0]]
+        here = group[group["layer"] == last.iloc[0]]
         yield (
             where,
             {
@@ -158,14 +160,14 @@ class LastLayerMostFaithful:
         errors = table[table["metric"] == "IdentityError"]
         gains, spreads = {}, []
         for where, group in runs(rows):
-            last = errors[of_run(errors, where)]["variant"]
+            last = errors[of_run(errors, where)]["layer"]
             if last.empty:
                 continue
             # Some methods explain earlier layers only.
-            there = group[group["variant"] == last.iloc[0]]["method"].unique()
+            there = group[group["layer"] == last.iloc[0]]["method"].unique()
             group = group[group["method"].isin(there)]
-            mean = group.pivot_table(index="image", columns="variant", values="value")
-            by = group.pivot_table(index="variant", columns="method", values="value")
+            mean = group.pivot_table(index="image", columns="layer", values="value")
+            by = group.pivot_table(index="layer", columns="method", values="value")
             spreads.append(
                 f"{where}: " + ", ".join(f"{v} {s:.2f}" for v, s in by.std(axis=1).items())
             )
@@ -201,12 +203,12 @@ class ExtractionTradeoff:
         Non-negative atoms match by chance far better than signed ones, so that bare stabilities of
         NMF and PCA cannot be compared.
         """
-        rows = table[table["variant"] == "last"]
+        rows = table[table["analysis"] == "last"]
         gains = {}
         for where, group in runs(rows):
             wide = {
                 str(metric): one.pivot_table(
-                    index=["seed", "image"], columns="method", values="value"
+                    index=["seed", "target"], columns="method", values="value"
                 )
                 for metric, one in group.groupby("metric")
             }
@@ -248,9 +250,12 @@ class PrevalenceReliability:
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on rows "Prevalence" and "Reliability" of concepts that dominate."""
         found, details = [], []
-        for where, group in runs(table[table["variant"] == "strategies"]):
+        for where, group in runs(table[table["metric"].isin(STRATEGIES)]):
             wide = group.pivot_table(
-                index=["seed", "condition", "image"], columns="metric", values="value", dropna=False
+                index=["seed", "class_name", "concept"],
+                columns="metric",
+                values="value",
+                dropna=False,
             )
             seen = wide[wide["Dominated"] > 0]
             if int((seen["Reliability"] < 1).sum()) < self.least:

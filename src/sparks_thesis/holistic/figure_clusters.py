@@ -24,12 +24,12 @@ class Clusters:
 
     def __call__(self, scores: pd.DataFrame) -> Drawing:
         """Draw the figure from an experiment's tidy scores."""
-        rows = scores[scores["variant"] == "clusters"]
+        rows = scores[scores["metric"].isin(["ClusterX", "ClusterY", "Dominant", "Correct"])]
         if rows.empty:
             raise SparksError("fig-clusters needs classes with images")
         dataset, model = rows[["dataset", "model"]].iloc[0]
         rows = rows[(rows["dataset"] == dataset) & (rows["model"] == model)]
-        names = list(dict.fromkeys(rows["condition"]))[: self.classes]
+        names = list(dict.fromkeys(rows["class_name"]))[: self.classes]
         columns = min(4, len(names))
         lines = -(-len(names) // columns)
         with style():
@@ -42,10 +42,10 @@ class Clusters:
                 axis.set_visible(False)
             for axis, name in zip(axes, names, strict=False):
                 axis.set_visible(True)
-                self._cloud(axis, rows[rows["condition"] == name], name)
+                self._cloud(axis, rows[rows["class_name"] == name], name)
         strategies = scores[(scores["metric"] == "Dominated") & (scores["dataset"] == dataset)]
-        counts = strategies[strategies["value"] >= 10].groupby("condition").size()
-        every = [int(counts.get(name, 0)) for name in dict.fromkeys(strategies["condition"])]
+        counts = strategies[strategies["value"] >= 10].groupby("class_name").size()
+        every = [int(counts.get(name, 0)) for name in dict.fromkeys(strategies["class_name"])]
         caption = (
             f"Strategies of {model} on {dataset}: each point is a test image of the class, placed "
             "by t-SNE of the contributions of its concepts to the logit (NMF, last layer), "

@@ -14,9 +14,9 @@ from sparks_thesis.common.style import PAGE, Drawing, mean_line, style
 METRICS = {
     "RelativeL2": "relative ℓ2 ↓",
     "Sparsity": "share of zeros ↑",
-    "Hoyer": "Hoyer ↑",
+    "CodeHoyer": "Hoyer ↑",
     "Stability": "stability ↑",
-    "FID": "Fréchet ↓",
+    "RelativeFrechet": "Fréchet ↓",
     "OOD": "OOD ↓",
 }
 CHANCE = "StabilityChance"
@@ -46,13 +46,12 @@ class DictionariesK:
     def __call__(self, scores: pd.DataFrame) -> Drawing:
         """Draw the figure from an experiment's tidy scores."""
         shown = [*METRICS, CHANCE]
-        rows = scores[(scores["variant"] == "sweep") & scores["metric"].isin(shown)]
+        rows = scores[(scores["analysis"] == "sweep") & scores["metric"].isin(shown)]
         rows = rows.dropna(subset="value")  # scores that do not exist
         if rows.empty:
             raise SparksError("fig-dictionaries-k needs several numbers of concepts")
         dataset, model = rows[["dataset", "model"]].iloc[0]
         rows = rows[(rows["dataset"] == dataset) & (rows["model"] == model)]
-        rows = rows.assign(k=rows["condition"].str.split().str[0].astype(int))
         with style():
             from matplotlib.figure import Figure
             from matplotlib.ticker import NullFormatter, ScalarFormatter
@@ -63,12 +62,12 @@ class DictionariesK:
                 for name, (colour, marker) in LOOK.items():
                     chosen = rows[(rows["metric"] == metric) & (rows["method"] == name)]
                     look = {"color": colour, "marker": marker, "ms": 3, "lw": 1, "label": name}
-                    mean_line(axis, chosen, "k", self.bootstrap, **look)
+                    mean_line(axis, chosen, "concepts", self.bootstrap, **look)
                     if metric == "Stability":
                         chance = rows[(rows["metric"] == CHANCE) & (rows["method"] == name)]
-                        means = chance.groupby("k")["value"].mean()
+                        means = chance.groupby("concepts")["value"].mean()
                         axis.plot(means.index, means, color=colour, lw=0.6, ls=":")
-                axis.set(title=title, xscale="log", xticks=sorted(set(rows["k"])))
+                axis.set(title=title, xscale="log", xticks=sorted(set(rows["concepts"])))
                 axis.xaxis.set_major_formatter(ScalarFormatter())
                 axis.xaxis.set_minor_formatter(NullFormatter())
             for axis in axes[1]:
@@ -77,7 +76,7 @@ class DictionariesK:
             figure.legend(handles, labels, ncols=5, loc="outside upper center", frameon=False)
         caption = (
             f"Dictionaries against their number of concepts, on the last layer of {model} on "
-            f"{dataset}, {_classes(rows['image'].nunique())}; metrics as in "
+            f"{dataset}, {_classes(rows['target'].nunique())}; metrics as in "
             "tab-dictionaries; dotted, the stability of random dictionaries of the same kind. PCA "
             "and ICA cannot have more concepts than channels. The top "
             "3 coefficients of TopK- and BatchTopK-SAE are kept (all, where there are fewer). The "

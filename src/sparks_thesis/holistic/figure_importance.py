@@ -38,15 +38,15 @@ class ImportanceLayers:
         if rows.empty:
             raise SparksError("fig-importance-layers needs importances of concepts")
         runs = [one for _, one in rows.groupby(["dataset", "model"], sort=False)]
-        rows = max(runs, key=lambda one: one["variant"].nunique())
+        rows = max(runs, key=lambda one: one["layer"].nunique())
         dataset, model = str(rows["dataset"].iloc[0]), str(rows["model"].iloc[0])
-        layers = by_depth(scores, rows["variant"])
+        layers = by_depth(scores, rows["layer"])
         wide = rows.pivot_table(
-            index=["metric", "variant", "seed", "image"], columns="method", values="value"
+            index=["metric", "layer", "seed", "image"], columns="method", values="value"
         )
         # Logits of different layers' reconstructions differ: compare with the best method there.
         methods = [m for m in wide.columns if m != REFERENCE]
-        means = wide[methods].groupby(level=["metric", "variant"]).mean()
+        means = wide[methods].groupby(level=["metric", "layer"]).mean()
         last = means.loc[[("C-MuFidelity", layers[-1])]].iloc[0]
         order = last.sort_values().index
         with style():
@@ -97,7 +97,7 @@ class ImportanceLayers:
         scores: pd.DataFrame, dataset: str, model: str, layers: list[str], means: pd.DataFrame
     ) -> str:
         gap = scores[(scores["metric"] == "LogitGap") & (scores["dataset"] == dataset)]
-        lost = gap.groupby("variant")["value"].mean()
+        lost = gap.groupby("layer")["value"].mean()
         details = ", ".join(f"{lost[layer]:.2f} at {layer}" for layer in layers if layer in lost)
         by_layer = means.xs("C-MuFidelity")
         spread = dict(zip(by_layer.index, np.nanstd(by_layer.to_numpy(), axis=1), strict=True))

@@ -11,6 +11,7 @@ import pandas as pd
 from sparks.errors import SparksError
 from sparks.stats import proportion
 from sparks_thesis.common.style import PAGE, Drawing, style
+from sparks_thesis.holistic.claims import STRATEGIES
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Prevalence:
 
     def __call__(self, scores: pd.DataFrame) -> Drawing:
         """Draw the figure from an experiment's tidy scores."""
-        rows = scores[scores["variant"] == "strategies"]
+        rows = scores[scores["metric"].isin(STRATEGIES)]
         if rows.empty:
             raise SparksError("fig-prevalence needs classes with images")
         runs = list(rows.groupby(["dataset", "model"]))
@@ -31,7 +32,7 @@ class Prevalence:
             axes = figure.subplots(len(runs), 2, squeeze=False)
             for pair, ((dataset, model), group) in zip(axes, runs, strict=True):
                 wide = group.pivot_table(
-                    index=["condition", "image"], columns="metric", values="value", dropna=False
+                    index=["class_name", "concept"], columns="metric", values="value", dropna=False
                 )
                 seen = wide[wide["Dominated"] > 0]
                 pair[0].errorbar(

@@ -31,7 +31,6 @@ from sparks.concepts.metrics import (
     stability,
     stability_by_chance,
 )
-from sparks.concepts.recorder import MetricRecorder
 from sparks.concepts.steering import most_important, shuffled, steer
 from sparks.concepts.tcav import everywhere, tcav
 from sparks.errors import SparksError
@@ -40,6 +39,7 @@ from sparks.metrics.mufidelity import MuFidelity
 from sparks.models.classifier import Classifier
 from sparks.progress import progress
 from sparks.protocols import AttributionMethod, Explanation
+from sparks.results import MetricRecorder
 from sparks.stats import spearman
 from sparks.training.predict import predict
 
@@ -131,7 +131,7 @@ class HolisticStudy:
         """Measure every class, or a part of them; see `CraftStudy.run`."""
         recorder = MetricRecorder()
         if part.start == 0:
-            recorder.layers(layers)
+            recorder.add_layers(layers)
         cut = [Layer(model, name, test.images.batch([0])) for name in layers]
         ranked = cut if self.ranked_layers is None else cut[-self.ranked_layers :]
         known: dict[tuple[str, int], Pooled] = {}  # of this class, and of the next one
@@ -189,7 +189,7 @@ class HolisticStudy:
         method: Method,
         fitted: Pooled,
         recorder: MetricRecorder,
-        variant: str,
+        analysis: str,
     ) -> None:
         """Score one dictionary on crops of images that each fold leaves out.
 
@@ -215,8 +215,8 @@ class HolisticStudy:
         chance = float(stability_by_chance(atoms, seed=self.seed).mean())
         scores["Stability"], scores["StabilityChance"] = [reached], [chance]
         scores["StabilityAboveChance"] = [above_chance(reached, chance)]
-        k = f"{method.concepts} concepts"
-        recorder.add(scores, [one.target], name, variant, k)
+        known = {"method": name, "analysis": analysis, "concepts": method.concepts}
+        recorder.add(scores, target=one.target, **known)
 
     def _scores(self, dictionary: Dictionary, seen: Tensor, held: Tensor) -> dict[str, float]:
         """Return scores on held-out activations (m, p); NaN without any."""
@@ -226,8 +226,8 @@ class HolisticStudy:
             "RelativeL2": mean_known(relative_l2(held, back)),
             "R2": r_squared(held, back),
             "Sparsity": float(sparsity(codes).mean()),
-            "Hoyer": mean_known(hoyer(codes[codes.abs().sum(1) > 0])),
-            "FID": frechet(held, back),
+            "CodeHoyer": mean_known(hoyer(codes[codes.abs().sum(1) > 0])),
+            "RelativeFrechet": frechet(held, back),
             "Wasserstein": sliced_wasserstein(held, back, seed=self.seed),
             "OOD": mean_known(out_of_distribution(seen, held, back)),
             "Active": float((codes.abs() > 0).float().sum(1).mean()),
@@ -261,7 +261,8 @@ class HolisticStudy:
         explained["optimum at the last layer"] = exact
         logits = predict(head, u, device=concepts.layer.device)
         kept = logits[:, one.target] - one_logit(concepts, one)
-        recorder.add({"LogitGap": kept.abs()}, one.index, "NMF", layer.name)
+        known = {"image": one.index, "layer": layer.name}
+        recorder.add({"LogitGap": kept.abs()}, method="NMF", **known)
         for label, maps in explained.items():
             values, scored = {}, Explanation(head, u, target, maps)
             for name, kind in (("C-Deletion", Deletion), ("C-Insertion", Insertion)):
@@ -269,7 +270,7 @@ class HolisticStudy:
                 values[name] = next(iter(metric(scored).values()))
             fidelity = self.mufidelity(scored)
             values["C-MuFidelity"] = next(iter(fidelity.values()))
-            recorder.add(values, one.index, label, layer.name)
+            recorder.add(values, method=label, **known)
 
     def methods_for(self, head: torch.nn.Module, u: Tensor) -> dict[str, AttributionMethod]:
         """Return the methods that can explain `head`: some need a ReLU, which it may lack."""
@@ -309,7 +310,7 @@ class HolisticStudy:
                 "IdentityError": (found - contribution).abs().amax(1) / size,
                 "IdentitySpearman": spearman(found, contribution),
             }
-            recorder.add(values, one.index, label, concepts.layer.name)
+            recorder.add(values, image=one.index, method=label, layer=concepts.layer.name)
 
     # --- strategies and steering ---------------------------------------------------------------
 
@@ -329,15 +330,15 @@ class HolisticStudy:
             "Dominant": found.dominant.float(),
             "Correct": found.correct.float(),
         }
-        name = test.images.classes[one.target]
-        recorder.add(each, index, "NMF", "clusters", name)
+        known = {"method": "NMF", "class_name": test.images.classes[one.target]}
+        recorder.add(each, image=index, **known)
         of_concepts = {
             "Prevalence": found.prevalence,
             "Reliability": found.reliability,
             "GlobalImportance": found.importance,
             "Dominated": found.counts.float(),
         }
-        recorder.add(of_concepts, range(concepts.k), "NMF", "strategies", name)
+        recorder.add(of_concepts, concept=range(concepts.k), **known)
 
     def steering(
         self,
@@ -370,7 +371,7 @@ class HolisticStudy:
             )
             for t, values in zip(self.steps, every, strict=True):
                 named = {f"Steering{key}": value for key, value in values.items()}
-                recorder.add(named, one.index, name, layer.name, f"t = {t:g}")
+                recorder.add(named, image=one.index, method=name, layer=layer.name, t=t)
 
     def _next_class(self, place: int, train: Classified, test: Classified) -> ClassData | None:
         """Return the next class measured, the first one after the last; None without another."""

@@ -16,12 +16,12 @@ METRICS = {
     "RelativeL2": ("relative ℓ2 ↓", 3),
     "R2": ("R² ↑", 3),
     "Sparsity": ("zeros ↑", 2),
-    "Hoyer": ("Hoyer ↑", 2),
+    "CodeHoyer": ("Hoyer ↑", 2),
     "Active": ("active concepts", 1),
     "Stability": ("stability ↑", 2),
     "StabilityChance": ("stability by chance", 2),
     "StabilityAboveChance": ("above chance ↑", 2),
-    "FID": ("Fréchet ↓", 3),
+    "RelativeFrechet": ("Fréchet ↓", 3),
     "Wasserstein": ("sliced W1 ↓", 3),
     "OOD": ("OOD ↓", 2),
     "Iterations": ("iterations", 0),
@@ -42,14 +42,14 @@ class Dictionaries:
 
     def __call__(self, scores: pd.DataFrame) -> Table:
         """Make the table from an experiment's tidy scores."""
-        rows = scores[scores["metric"].isin(list(METRICS)) & (scores["variant"] == "last")]
+        rows = scores[scores["metric"].isin(list(METRICS)) & (scores["analysis"] == "last")]
         if rows.empty:
             raise SparksError("tab-dictionaries needs dictionaries: no class had enough images")
         rows = rows.dropna(subset="value")  # scores that do not exist
         numbers = pd.DataFrame(
-            dict(zip([*KEYS, "condition", "metric"], names, strict=True))
+            dict(zip([*KEYS, "concepts", "metric"], names, strict=True))
             | asdict(self.bootstrap.mean(group["value"]))
-            for names, group in rows.groupby([*KEYS, "condition", "metric"])
+            for names, group in rows.groupby([*KEYS, "concepts", "metric"])
         )
         texts = []
         for names, group in numbers.groupby(KEYS):
@@ -64,11 +64,11 @@ class Dictionaries:
             rank = of["RelativeL2"]["mean"] if "RelativeL2" in of else math.inf
             texts.append(where | cells | {"_rank": rank})
         ordered = pd.DataFrame(texts).sort_values(["data", "model", "_rank"], kind="stable")
-        size = rows["condition"].iloc[0]
+        size = rows["concepts"].iloc[0]
         caption = (
-            f"Dictionaries of {size} on the activations of crops of one class at the last layer, "
-            "judged on images they were not fitted on (three folds), mean over "
-            f"{rows['image'].nunique()} classes with its {self.bootstrap.level:.0%} bootstrap "
+            f"Dictionaries of {size} concepts on the activations of crops of one class at the last "
+            "layer, judged on images they were not fitted on (three folds), mean over "
+            f"{rows['target'].nunique()} classes with its {self.bootstrap.level:.0%} bootstrap "
             "interval. Relative ℓ2: ‖a − â‖ / ‖a‖. R²: share of the variance explained. Zeros: "
             "share of zero coefficients. Stability: mean |cosine| of atoms matched one to one "
             "between folds, each fitted from a seed of its own; by chance: that of random "

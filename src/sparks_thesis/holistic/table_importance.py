@@ -35,11 +35,11 @@ class ImportanceLast:
         errors = scores[scores["metric"] == "IdentityError"]
         if errors.empty:
             raise SparksError("tab-importance-last needs importances: no class had enough images")
-        last = errors.groupby(["dataset", "model"])["variant"].first().to_dict()
+        last = errors.groupby(["dataset", "model"])["layer"].first().to_dict()
         rows = scores[scores["metric"].isin(METRICS)]
         at_last = [
             last.get((d, m)) == v
-            for d, m, v in zip(rows["dataset"], rows["model"], rows["variant"], strict=True)
+            for d, m, v in zip(rows["dataset"], rows["model"], rows["layer"], strict=True)
         ]
         rows = rows[at_last]
         numbers = [

@@ -26,13 +26,13 @@ NOT_RUN = "no class was surveyed with ten concepts"
 
 def _classes(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield each run's concepts: one row a concept, index class and rank."""
-    rows = table[table["variant"] == "concept"]
+    rows = table[table["rank"].notna()]
     for where, group in runs(rows):
         wide = group.pivot_table(
-            index=["seed", "condition", "image"], columns="metric", values="value", dropna=False
+            index=["seed", "class_name", "rank"], columns="metric", values="value", dropna=False
         )
         wide = wide.dropna(subset=["ConceptImportance"])
-        ten = wide.groupby(["seed", "condition"])["ConceptImportance"].transform("size")
+        ten = wide.groupby(["seed", "class_name"])["ConceptImportance"].transform("size")
         if (ten == CONCEPTS).any():
             yield where, wide[ten == CONCEPTS]
 
@@ -43,7 +43,7 @@ def _sum_of_largest(values: pd.Series, count: int) -> float:
 
 def _first(wide: pd.DataFrame, metric: str) -> pd.Series:
     """Rank of the concept with the largest value, for each class."""
-    return wide[metric].groupby(["seed", "condition"]).idxmax().map(lambda index: index[2])
+    return wide[metric].groupby(["seed", "class_name"]).idxmax().map(lambda index: index[2])
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class FewConcepts:
         found: list[Interval] = []
         details = []
         for where, wide in _classes(table):
-            shares = wide["ConceptImportance"].groupby(["seed", "condition"])
+            shares = wide["ConceptImportance"].groupby(["seed", "class_name"])
             parts = []
             for count, least in self.least:
                 sums = shares.apply(_sum_of_largest, count)
@@ -118,7 +118,7 @@ class StrategiesPerClass:
     @staticmethod
     def _strategies(wide: pd.DataFrame) -> NDArray[np.int64]:
         dominated = wide["Dominated"] >= 10
-        return dominated.groupby(["seed", "condition"]).sum().to_numpy().astype(np.int64)
+        return dominated.groupby(["seed", "class_name"]).sum().to_numpy().astype(np.int64)
 
     def _modes(self, values: NDArray[np.int64]) -> tuple[float, Interval]:
         modes = [float(np.bincount(values[w]).argmax()) for w in self.bootstrap.draws(len(values))]
@@ -173,7 +173,7 @@ class OwnClassAligned:
         details = []
         for where, wide in _classes(table):
             own = wide["OwnAligned"]
-            top = own[own.index.get_level_values("image") == 1]
+            top = own[own.index.get_level_values("rank") == 1]
             first += top.tolist()
             every += own.tolist()
             details.append(f"{where}: {top.mean():.0%} of first concepts, {own.mean():.0%} of all")

@@ -21,7 +21,7 @@ class LensStatistics:
 
     def __call__(self, scores: pd.DataFrame, published: pd.DataFrame) -> Drawing:
         """Draw the figure from rows of `sparks_thesis.lens.write_atlas`."""
-        rows = scores[scores["variant"].isin(["concept", "class"])]
+        rows = scores[scores["rank"].notna() | scores["target"].notna()]
         if not (rows["metric"] == "ConceptImportance").any():
             raise SparksError("fig-lens-statistics needs the study lens")
         known = list(rows.groupby(["dataset", "model"], sort=False))
@@ -39,7 +39,7 @@ class LensStatistics:
                 _ranks(axes[0], group, label, look)
                 _strategies(axes[1], group, shift, colour, len(known))
                 agree = _agreement(axes[2], group, look)
-                three = _wide(group)["ConceptImportance"].groupby("condition").apply(_first_three)
+                three = _wide(group)["ConceptImportance"].groupby("class_name").apply(_first_three)
                 details.append(f"{label}: {three.mean():.0%}, {agree:.0%}")
             _published(axes, published, len(known))
             handles, labels = axes[0].get_legend_handles_labels()
@@ -52,9 +52,9 @@ class LensStatistics:
 
 def _wide(group: pd.DataFrame) -> pd.DataFrame:
     """Return one row a concept: index class and rank."""
-    rows = group[group["variant"] == "concept"]
+    rows = group[group["rank"].notna()]
     return rows.pivot_table(
-        index=["condition", "image"], columns="metric", values="value", dropna=False
+        index=["class_name", "rank"], columns="metric", values="value", dropna=False
     )
 
 
@@ -63,7 +63,7 @@ def _first_three(importance: pd.Series) -> float:
 
 
 def _ranks(axis: Any, group: pd.DataFrame, label: str, look: dict[str, Any]) -> None:
-    by_rank = _wide(group)["ConceptImportance"].unstack("image") * 100
+    by_rank = _wide(group)["ConceptImportance"].unstack("rank") * 100
     axis.plot(by_rank.columns, by_rank.mean(), ms=3.5, lw=1, label=label, **look)
     axis.fill_between(
         by_rank.columns, by_rank.min(), by_rank.max(), color=look["color"], alpha=0.1, lw=0
@@ -85,18 +85,18 @@ def _agreement(axis: Any, group: pd.DataFrame, look: dict[str, Any]) -> float:
         **look,
     )  # fmt: skip
     axis.set(xlabel="importance, %", ylabel="prevalence, %", title="prevalence")
-    first = wide.groupby("condition")[["ConceptImportance", "Prevalence"]].agg(np.argmax)
+    first = wide.groupby("class_name")[["ConceptImportance", "Prevalence"]].agg(np.argmax)
     return float((first["ConceptImportance"] == first["Prevalence"]).mean())
 
 
 def _published(axes: Any, published: pd.DataFrame, runs: int) -> None:
     black = {"color": "k", "lw": 1}
     ranks = published[published["metric"] == "ConceptImportance mean"]
-    number = ranks["condition"].str.extract(r"rank (\d+)")[0].astype(int)
+    number = ranks["rank"].astype(int)
     axes[0].plot(number, ranks["value"], "k--", marker="x", ms=4, lw=1,
                  label="ResNet50, ImageNet (published)")  # fmt: skip
-    counts = published[published["condition"].str.contains("important concepts", na=False)]
-    place = counts["condition"].str.extract(r"(\d+)")[0].astype(int)
+    counts = published[published["concepts"].notna()]
+    place = counts["concepts"].astype(int)
     share = counts["value"] / counts["value"].sum() * 100
     shift = (runs - (runs - 1) / 2) * 0.8 / (runs + 1)
     axes[1].bar(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sparks.artifacts import atomic_folder, load_table, load_tensors, save_table
 from sparks.concepts.layer import Layer
-from sparks.concepts.recorder import MetricRecorder
+from sparks.results import MetricRecorder
 from sparks_thesis.lens.atlas import ClassAtlas
 from sparks_thesis.lens.links import SimilarConcepts
 from sparks_thesis.lens.reference import Reference
@@ -33,8 +33,8 @@ def write_atlas(
     """Write classes to a folder, as they come, and return the numbers of their statistics.
 
     Rows "ConceptImportance", "Prevalence", "Reliability", "Dominated", "OwnCosine" and
-    "OwnAligned" are of concepts (column image: rank), "Strategies", "Images" and "SimilarConcepts"
-    of classes (column image: class), "Dominant" of images; the condition names the class.
+    "OwnAligned" are of concepts, by their rank, "Strategies", "Images" and "SimilarConcepts" of
+    classes, "DominantRank" of images.
 
     Raises:
         SparksError: when the folder cannot be written.
@@ -55,7 +55,7 @@ def write_atlas(
     similar = Counter(links["target"])
     for target, name, *_ in known:
         found = {"SimilarConcepts": [float(similar[target])]}
-        recorder.add(found, [target], "CRAFT", "class", name)
+        recorder.add(found, target=target, method="CRAFT", class_name=name)
     return recorder
 
 
@@ -69,14 +69,15 @@ def _count(one: ClassAtlas, recorder: MetricRecorder) -> None:
         "OwnCosine": tensors["own_cosine"],
         "OwnAligned": (tensors["aligned"][:, 0] == one.target).float(),
     }
-    recorder.add(of_concepts, range(1, one.k + 1), "CRAFT", "concept", one.name)
+    known = {"method": "CRAFT", "class_name": one.name}
+    recorder.add(of_concepts, rank=range(1, one.k + 1), **known)
     of_class: dict[str, Tensor | list[float]] = {
         "Strategies": tensors["strategies"][None],
         "Images": [float(len(tensors["dominant"]))],
     }
-    recorder.add(of_class, [one.target], "CRAFT", "class", one.name)
-    of_images = {"Dominant": tensors["dominant"] + 1}
-    recorder.add(of_images, tensors["index"], "CRAFT", "image", one.name)
+    recorder.add(of_class, target=one.target, **known)
+    of_images = {"DominantRank": tensors["dominant"] + 1}
+    recorder.add(of_images, image=tensors["index"], **known)
 
 
 def _file(target: int) -> str:

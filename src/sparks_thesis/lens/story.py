@@ -82,7 +82,7 @@ def tell(
         )
     share = atoms[:, list(channels)].sum(1) / atoms.sum(1).clamp(min=1e-12)
     concept = int(share.argmax())
-    own = rows[(rows["condition"] == name) & (rows["method"] == str(concept + 1))]
+    own = rows[(rows["class_name"] == name) & (rows["concept"] == concept)]
     tensors = load_tensors(pictures)
     key = f"{target}.{concept}"
     if not len(own) or f"{key}.index" not in tensors:
@@ -90,8 +90,8 @@ def tell(
             f"concept {concept + 1} of {name!r} was not covered in test images: see "
             "studies.covering.classes and studies.covering.concepts"
         )
-    (first, *_) = own["variant"].unique()
-    changes = own[own["variant"] == first].pivot_table("value", "image", "metric")
+    (first, *_) = own["cover"].unique()
+    changes = own[own["cover"] == first].pivot_table("value", "image", "metric")
     pairs = [
         (float(changes.loc[image, "Covered"]), float(changes.loc[image, "CoveredElsewhere"]))
         for image in tensors[f"{key}.index"].tolist()

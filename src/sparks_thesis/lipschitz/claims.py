@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from sparks.stats import Bootstrap, Interval, shown
+from sparks_thesis.common.labels import condition as labelled
 from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
 
 TWIN = "_twin"
@@ -34,7 +35,7 @@ class TwinDifference:
     Attributes:
         metric: in the column of that name.
         higher: whether higher is better.
-        conditions: each must hold, in the column of that name.
+        conditions: settings in which it must hold, as `sparks_thesis.common.labels` writes them.
         method: label of the method; empty for metrics of the network.
         bootstrap: of the paired differences, over images.
     """
@@ -48,6 +49,7 @@ class TwinDifference:
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on a tidy table."""
         rows = table[(table["metric"] == self.metric) & (table["method"] == self.method)]
+        rows = rows.assign(condition=labelled(rows))
         gains: dict[str, Interval] = {}
         sign = 1.0 if self.higher else -1.0
         for where, here, baseline in _with_baselines(rows):
@@ -158,7 +160,7 @@ class SoftmaxLoss:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on right and wrong test images."""
-        right = table[(table["metric"] == "Accuracy") & (table["condition"] == "test")]
+        right = table[(table["metric"] == "Accuracy") & (table["split"] == "test")]
         outcomes, details, worst = [], [], None
         for dataset, rows in right.groupby("dataset"):
             values = {str(model): _by_image(r) for model, r in rows.groupby("model")}

@@ -10,11 +10,12 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.stats import Bootstrap, Interval, proportion, shown
+from sparks_thesis.common.labels import condition as labelled
 from sparks_thesis.common.table import Table
 
 KEYS = ["dataset", "model"]
 
-# Metric, condition → heading, digits. Arrows tell which way is better.
+# Metric, setting (`common.labels`) → heading, digits. Arrows tell which way is better.
 METRICS = {
     ("MuFidelity", "baseline Uniform"): ("MuFidelity, uniform ↑", 3),
     ("MuFidelity", "baseline Zero"): ("MuFidelity, zero ↑", 3),
@@ -46,6 +47,7 @@ class Lipschitz:
         """
         rows: list[dict[str, Any]] = []
         texts: list[dict[str, str]] = []
+        scores = scores.assign(condition=labelled(scores))
         for names, group in scores[scores["method"] != ""].groupby([*KEYS, "method"]):
             known = dict(zip([*KEYS, "method"], map(str, names), strict=True))
             text = dict(known)
@@ -125,6 +127,7 @@ class LipschitzMore:
             published: rows of the paper's tables.
         """
         networks = scores[scores["model"] != ""]
+        networks = networks.assign(condition=labelled(networks))
         rows: list[dict[str, Any]] = []
         texts = []
         for names, group in networks.groupby(KEYS):

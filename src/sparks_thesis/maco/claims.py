@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from sparks.results import UNITS
 from sparks.stats import (
     Bootstrap,
     Interval,
@@ -21,15 +22,16 @@ NATURAL, ITSELF = "natural images", "itself"
 NO_PICTURES = "no pictures of features were made"
 
 
-def _values(rows: pd.DataFrame, metric: str, method: str, variant: str = "logit") -> pd.Series:
-    """Return values by picture, averaged over the networks other than `ITSELF`."""
+def _values(rows: pd.DataFrame, metric: str, method: str, objective: str = "logit") -> pd.Series:
+    """Return values by picture seen whole, averaged over the networks other than `ITSELF`."""
     chosen = rows[
         (rows["metric"] == metric)
         & (rows["method"] == method)
-        & (rows["variant"] == variant)
-        & (rows["condition"] != ITSELF)
+        & (rows["objective"] == objective)
+        & (rows["view"] == "")
+        & (rows["evaluator"] != ITSELF)
     ]
-    values: pd.Series = chosen.groupby(["seed", "image"])["value"].mean()
+    values: pd.Series = chosen.groupby(["seed", *UNITS], dropna=False)["value"].mean()
     return values
 
 

@@ -85,7 +85,8 @@ class Spectrum:
         axis.set(xlabel="cycles per pixel", ylabel="power")
 
     def _shares(self, axis: Axes, scores: pd.DataFrame, names: Sequence[str]) -> None:
-        rows = scores[(scores["metric"] == "HighFrequencyShare") & (scores["variant"] == "logit")]
+        rows = scores[scores["metric"] == "HighFrequencyShare"]
+        rows = rows[rows["objective"] == "logit"]
         for place, name in enumerate(names):
             values = rows[rows["method"] == name]["value"]
             found = self.bootstrap.mean(values)

@@ -12,8 +12,8 @@ from torch import Tensor
 from sparks.checks import whole
 from sparks.concepts.classes import Classified
 from sparks.concepts.craft import Concepts, Craft
-from sparks.concepts.recorder import MetricRecorder
 from sparks.errors import SparksError
+from sparks.results import MetricRecorder
 from sparks.stats import Bootstrap
 from sparks.visualization.crops import Crops, resize
 from sparks.visualization.evaluators import NATURAL, Evaluator, Evaluators
@@ -23,10 +23,8 @@ from sparks.visualization.optimise import Ascent, Pictures
 from sparks.visualization.scores import concept_responses, observer_choices, selective
 from sparks.visualization.subject import Display, Subject, curve
 
-# Concepts and trials are numbered apart for each class or channel.
-APART = 10_000
-# Suffix of rows scored on crops as at the ascent's last step, and crops of each picture.
-SEEN, VIEWS = ", as seen", 8
+# View of pictures as at the ascent's last step, and its crops of each picture.
+SEEN, VIEWS = "as seen", 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +125,7 @@ class MacoStudy:
                 self._judged(evaluators, goals, name, seen, views, recorder)
             self._observed(subject, goals, name, made["channel"], recorder)
             start = ascent.parametrisation.start(subject.statistics, 1, 0, torch.device("cpu"))
-            recorder.add({"FreeParameters": [start.parameter.numel()]}, [0], name)
+            recorder.add({"FreeParameters": [start.parameter.numel()]}, method=name)
         return recorder, kept, display.metadata() | {"methods": list(self.used)}
 
     def _goals(self, subject: Subject) -> Goals:
@@ -178,10 +176,10 @@ class MacoStudy:
     ) -> None:
         """Score the views of every kind of picture by the evaluators."""
         for kind, view in views.items():
-            evaluators.likeness(name, kind + seen, view, recorder)
+            evaluators.likeness(name, kind, seen, view, recorder)
         classes = torch.tensor(list(goals.classes)).repeat(self.starts)
-        evaluators.classes(name, f"logit{seen}", views["logit"], classes, recorder)
-        self._selective(name, f"concept{seen}", goals.found, views["concept"], recorder)
+        evaluators.classes(name, seen, views["logit"], classes, recorder)
+        self._selective(name, seen, goals.found, views["concept"], recorder)
 
     def _views(
         self, ascent: Ascent, made: Mapping[str, Pictures], size: tuple[int, int]
@@ -204,7 +202,7 @@ class MacoStudy:
     def _selective(
         self,
         name: str,
-        kind: str,
+        seen: str,
         found: Sequence[tuple[int, Concepts, Tensor]],
         views: Tensor,
         recorder: MetricRecorder,
@@ -215,8 +213,9 @@ class MacoStudy:
         for (target, concepts, _), own in zip(found, parts, strict=True):
             responses = concept_responses(concepts, own.flatten(0, 1), size)
             mean = responses.view(*own.shape[:2], concepts.k).mean(0)
-            units = [target * APART + concept for concept in range(concepts.k)]
-            recorder.add({"Selective": selective(mean)}, units, name, kind)
+            known = {"method": name, "objective": "concept", "view": seen}
+            units = {"target": target, "concept": range(concepts.k)}
+            recorder.add({"Selective": selective(mean)}, **known, **units)
 
     def _observed(
         self,
@@ -233,8 +232,10 @@ class MacoStudy:
         right = observer_choices(
             pictures.images, queries, responses, self.trials, generator, subject.size
         )
-        units = [i * APART + trial for i in range(len(drawn)) for trial in range(self.trials)]
-        recorder.add({"ObserverAccuracy": right.flatten()}, units, name, "channel")
+        for channel, answers in enumerate(right.view(len(drawn), self.trials)):
+            units = {"channel": channel, "trial": range(self.trials)}
+            known = {"method": name, "objective": "channel"}
+            recorder.add({"ObserverAccuracy": answers}, **known, **units)
 
 
 def _joined(parts: Sequence[Pictures]) -> Pictures:

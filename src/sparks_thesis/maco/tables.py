@@ -7,26 +7,27 @@ from dataclasses import asdict, dataclass, field
 import pandas as pd
 
 from sparks.errors import SparksError
+from sparks.results import UNITS
 from sparks.stats import Bootstrap, Interval, proportion, shown
 from sparks_thesis.common.table import Table
 
 KEYS = ["dataset", "model"]
 NATURAL, ITSELF = "natural images", "itself"
 
-# Heading → metric, kind of picture, digits, factor.
+# Heading → metric, objective and view of pictures, digits, factor.
 COLUMNS = {
-    "plausibility ↓": ("Plausibility", "logit", 2, 1),
-    "FID ↓": ("FID", "logit", 1, 1),
-    "transferability % ↑": ("Transferability", "logit", 0, 100),
-    "seen by itself % ↑": ("SeenByItself", "logit", 0, 100),
-    "crops seen by others % ↑": ("Transferability", "logit, as seen", 0, 100),
-    "crops seen by itself % ↑": ("SeenByItself", "logit, as seen", 0, 100),
-    "own concept most % ↑": ("Selective", "concept", 0, 100),
-    "own concept most, crops % ↑": ("Selective", "concept, as seen", 0, 100),
-    "machine observer % ↑": ("ObserverAccuracy", "channel", 0, 100),
-    "spectrum distance ↓": ("SpectrumDistance", "logit", 3, 1),
-    "power above 0.2": ("HighFrequencyShare", "logit", 3, 1),
-    "parameters": ("FreeParameters", "", 0, 1),
+    "plausibility ↓": ("Plausibility", "logit", "", 2, 1),
+    "FID ↓": ("FID", "logit", "", 1, 1),
+    "transferability % ↑": ("Transferability", "logit", "", 0, 100),
+    "seen by itself % ↑": ("SeenByItself", "logit", "", 0, 100),
+    "crops seen by others % ↑": ("Transferability", "logit", "as seen", 0, 100),
+    "crops seen by itself % ↑": ("SeenByItself", "logit", "as seen", 0, 100),
+    "own concept most % ↑": ("Selective", "concept", "", 0, 100),
+    "own concept most, crops % ↑": ("Selective", "concept", "as seen", 0, 100),
+    "machine observer % ↑": ("ObserverAccuracy", "channel", "", 0, 100),
+    "spectrum distance ↓": ("SpectrumDistance", "logit", "", 3, 1),
+    "power above 0.2": ("HighFrequencyShare", "logit", "", 3, 1),
+    "parameters": ("FreeParameters", "", "", 0, 1),
 }
 SHARES = ("Selective", "ObserverAccuracy")
 
@@ -53,24 +54,28 @@ class Maco:
                 known = dict(zip(KEYS, map(str, names), strict=True)) | {"method": str(method)}
                 text = dict(known)
                 rows = run[run["method"] == method]
-                for heading, (metric, kind, digits, factor) in COLUMNS.items():
-                    found = self._interval(rows, metric, kind)
+                for heading, (metric, objective, view, digits, factor) in COLUMNS.items():
+                    found = self._interval(rows, metric, objective, view)
                     text[heading] = "–" if found is None else shown(found, digits, factor)
                     if found is not None:
-                        numbers.append(known | {"metric": metric, "of": kind} | asdict(found))
+                        of = {"metric": metric, "of": objective, "view": view}
+                        numbers.append(known | of | asdict(found))
                 texts.append(text)
         return Table(pd.DataFrame(numbers), pd.DataFrame(texts), _caption(drawn))
 
-    def _interval(self, rows: pd.DataFrame, metric: str, kind: str) -> Interval | None:
+    def _interval(
+        self, rows: pd.DataFrame, metric: str, objective: str, view: str
+    ) -> Interval | None:
         name = "Transferability" if metric == "SeenByItself" else metric
-        chosen = rows[(rows["metric"] == name) & (rows["variant"] == kind)]
+        chosen = rows[(rows["metric"] == name) & (rows["objective"] == objective)]
+        chosen = chosen[chosen["view"] == view]
         if name == "Transferability":
-            itself = chosen["condition"] == ITSELF
+            itself = chosen["evaluator"] == ITSELF
             chosen = chosen[itself] if metric == "SeenByItself" else chosen[~itself]
         if chosen.empty:
             return None
         # The units are pictures: what several networks say of one is averaged.
-        values = chosen.groupby("image")["value"].mean()
+        values = chosen.groupby(list(UNITS), dropna=False)["value"].mean()
         if metric in SHARES:
             return proportion(values, self.bootstrap.level)
         return self.bootstrap.mean(values)
@@ -78,10 +83,11 @@ class Maco:
 
 def _caption(scores: pd.DataFrame) -> str:
     of = scores[(scores["metric"] == "Transferability") & (scores["method"] == "MACO")]
-    judges = [name for name in of["condition"].unique() if name != ITSELF]
-    pictures = of.groupby(KEYS)["image"].nunique().max() if len(of) else 0
+    evaluators = [name for name in of["evaluator"].unique() if name != ITSELF]
+    pictures = of.groupby(KEYS)["picture"].nunique().max() if len(of) else 0
     concepts = scores[(scores["metric"] == "Selective") & (scores["method"] == "MACO")]
-    count = concepts.groupby(KEYS)["image"].nunique().max() if len(concepts) else 0
+    concepts = concepts.drop_duplicates([*KEYS, "target", "concept"])
+    count = concepts.groupby(KEYS).size().max() if len(concepts) else 0
     return (
         f"Feature visualisations by method, {pictures} of class logits a model. Plausibility: "
         "distance to the 5th nearest training image over that of test images, on mean activations "
@@ -89,8 +95,8 @@ def _caption(scores: pd.DataFrame) -> str:
         "to these activations, to test images; it has no interval, and the row of real images "
         "uses as many images as there are pictures. The activations are those of the first of the "
         "other networks. Transferability: share of pictures that other networks "
-        f"({'; '.join(judges)}) assign to the intended class; for real images, their accuracy. Own "
-        f"concept most: share of {count} pictures of concepts that activate their concept more "
+        f"({'; '.join(evaluators)}) assign to the intended class; for real images, their accuracy. "
+        f"Own concept most: share of {count} pictures of concepts that activate their concept more "
         "than the class's others (each in units of its mean on the crops it was fitted on). "
         "Networks see whole pictures or, in the rows called crops, 8 crops of each from the "
         "distribution used during optimisation; MACO's crops are a quarter of the picture, so "

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import compress
 from typing import Any
 
 import pandas as pd
 
+from sparks.results import UNITS
 from sparks_thesis.common.table import Table
 from sparks_thesis.common.verdict import Outcome, Verdict, not_run
 
@@ -77,11 +79,18 @@ class Claims:
         verdict: Verdict = claim["check"](relevant)
         explained = relevant[(relevant["method"] != "") & (relevant["model"] != "")]
         # Where a claim says what it was judged on, that counts, not all that its experiments hold.
-        images = verdict.images if verdict.images is not None else explained["image"].nunique()
+        images = verdict.images if verdict.images is not None else _units(explained)
         if images < self.images:
             few = f"only {images} images, of {self.images} needed; {verdict.measured}"
             return replace(verdict, outcome=Outcome.NOT_RUN, measured=few)
         return verdict
+
+
+def _units(rows: pd.DataFrame) -> int:
+    """Return the number of images, or of other units that rows count."""
+    units = rows[list(UNITS)].drop_duplicates().astype(object)
+    given = zip(units.to_numpy().tolist(), units.notna().to_numpy().tolist(), strict=True)
+    return len({tuple(compress(*unit)) for unit in given} - {()})
 
 
 def _interval(row: Mapping[str, Any]) -> str:

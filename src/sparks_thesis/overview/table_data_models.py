@@ -34,11 +34,9 @@ class DataModels:
             history: one row an epoch and model, columns dataset, model, seed, epoch, images,
                 parameters and whatever else the training reports.
         """
-        right = scores[scores["metric"] == "Accuracy"].drop_duplicates(
-            [*KEYS, "condition", "image"]
-        )
+        right = scores[scores["metric"] == "Accuracy"].drop_duplicates([*KEYS, "split", "image"])
         rows, texts = [], []
-        for names, images in right.groupby([*KEYS, "condition"]):
+        for names, images in right.groupby([*KEYS, "split"]):
             interval = proportion(images["value"], self.level)
             known = dict(zip([*KEYS, "split"], names, strict=True))
             of_run = history[(history[KEYS] == [known[key] for key in KEYS]).all(axis=1)]

@@ -9,15 +9,17 @@ from typing import Any
 import pandas as pd
 
 from sparks.errors import SparksError
+from sparks.results import COLUMNS as OF_RESULTS
 from sparks.stability.scores import METRICS as OF_FOLDS
 from sparks.stats import Bootstrap, kendall_tau
+from sparks_thesis.common.labels import condition as labelled
 from sparks_thesis.common.table import Table
 from sparks_thesis.harmonization.tables import of_networks
 from sparks_thesis.stability.scored import Scored
 from sparks_thesis.utility.scored import Scored as Utility
 
-# Columns that identify a published number; the tidy table has the same ones.
-KEYS = ("dataset", "model", "variant", "condition", "method", "metric", "image")
+# What identifies a number of ours: columns of results, and their settings in the papers' words.
+KEYS = (*(name for name in OF_RESULTS if name not in ("experiment", "value")), "condition")
 TABLE = ["paper", "item", "metric", "their_dataset", "their_model", "dataset", "model"]
 COLUMNS = [*TABLE, "condition", "method", "unit", "published", "ours", "provenance"]
 SHOWN = ["paper", "item", "metric", "condition", "theirs", "ours", "published → ours", "τ (n)"]
@@ -30,8 +32,9 @@ class Comparison:
 
     Attributes:
         theirs: column of the published table → value; rows that have all of them are compared.
-        ours: column of our tidy table → the value to look for there; the columns `method`,
-            `metric` and `condition` are as published where they are not given; null: any value.
+        ours: column of our results → the value to look for there; the columns `method`, `metric`
+            and `condition` (`sparks_thesis.common.labels`) are as published where they are not
+            given; null: any value.
         experiment: whose scores ours are among.
     """
 
@@ -48,7 +51,7 @@ class Comparison:
 
     def key(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the key of our row for a published one; undegraded networks have condition ""."""
-        condition = "" if row["condition"].endswith(" 0%") else row["condition"]
+        condition = "" if row.get("percent") == 0 else row["condition"]
         values = {"method": row["method"], "metric": row["metric"], "condition": condition}
         return {column: v for column, v in {**values, **self.ours}.items() if v is not None}
 
@@ -107,7 +110,8 @@ class _Ours:
 
     def __init__(self, scores: pd.DataFrame, bootstrap: Bootstrap) -> None:
         self.tables = {
-            str(name): _completed(rows, bootstrap) for name, rows in scores.groupby("experiment")
+            str(name): _completed(rows.assign(condition=labelled(rows)), bootstrap)
+            for name, rows in scores.groupby("experiment")
         }
         self.bootstrap = bootstrap
         self.folds: dict[str, Scored] = {}
@@ -121,7 +125,7 @@ class _Ours:
             return self._of_folds(experiment, table, key)
         chosen = pd.Series(True, index=table.index)
         for column, value in key.items():
-            chosen &= table[column] == value
+            chosen &= (table[column] == value).fillna(False).astype(bool)
         return float(table.loc[chosen, "value"].mean())
 
     def _of_folds(self, experiment: str, table: pd.DataFrame, key: Mapping[str, Any]) -> float:
@@ -141,10 +145,11 @@ def _completed(rows: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
 
 def _aligned(rows: pd.DataFrame) -> pd.DataFrame:
     """Add alignment, the correlation over its human ceiling, where networks were harmonized."""
-    if not rows["model"].str.contains("_lambda_").any() or "Spearman" not in set(rows["metric"]):
+    if rows["harmonizer_weight"].isna().all() or "Spearman" not in set(rows["metric"]):
         return rows
     scored = of_networks(rows)
-    scored = scored[scored["metric"] == "Alignment"].assign(method="Saliency", variant="", image=0)
+    scored = scored[scored["metric"] == "Alignment"].assign(method="Saliency")
+    scored["condition"] = scored["setting"]
     return pd.concat([rows, scored[[c for c in rows if c in scored]]], ignore_index=True)
 
 

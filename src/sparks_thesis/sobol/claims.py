@@ -35,7 +35,7 @@ def _judged(table: pd.DataFrame, images: int) -> pd.DataFrame:
 def _paired(table: pd.DataFrame, methods: Sequence[str]) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Yield (where, metric, images × methods) for every model and metric that has them all."""
     chosen = table[table["metric"].isin(list(SIGN)) & table["method"].isin(list(methods))]
-    chosen = chosen[chosen["condition"] == ""]
+    chosen = chosen[chosen["forwards"].isna()]
     for (dataset, model, metric), rows in chosen.groupby(["dataset", "model", "metric"]):
         wide = rows.pivot_table(index=["seed", "image"], columns="method", values="value")
         if set(methods) <= set(wide.columns):
@@ -87,9 +87,9 @@ class BeatsRise:
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
-        """Judge the claim on a tidy table (columns as in `sparks.artifacts.TIDY`)."""
+        """Judge the claim on a table of results (`sparks.results.COLUMNS`)."""
         table = _judged(table, self.images)
-        costs = table[(table["metric"] == "Forwards") & (table["condition"] == "")]
+        costs = table[(table["metric"] == "Forwards") & table["forwards"].isna()]
         forwards = costs.groupby("method")["value"].mean()
         if not {"Sobol", "RISE"} <= set(forwards.index):
             return not_run("Sobol and RISE were not both run")
@@ -123,9 +123,9 @@ class AtLeastBlackBox:
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
-        """Judge the claim on a tidy table (columns as in `sparks.artifacts.TIDY`)."""
+        """Judge the claim on a table of results (`sparks.results.COLUMNS`)."""
         table = _judged(table, self.images)
-        present = set(table[table["condition"] == ""]["method"])
+        present = set(table[table["forwards"].isna()]["method"])
         rivals = [name for name in self.black_box if name in present]
         whites = [name for name in self.white_box if name in present]
         if "Sobol" not in present or not rivals or not whites:
@@ -164,12 +164,12 @@ class TotalAtLeastFirst:
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on the indices of every image and cell, from one design each.
 
-        Rows of `table` with metric `FirstOrder` and `TotalOrder`; `condition` names the cell.
+        Rows of `table` with metric `FirstOrder` and `TotalOrder`, one a cell.
         """
         rows = table[table["metric"].isin(["FirstOrder", "TotalOrder"])]
         if rows.empty:
             return not_run("no first- and total-order indices were stored")
-        keys = ["dataset", "model", "seed", "image", "condition"]
+        keys = ["dataset", "model", "seed", "image", "cell"]
         wide = rows.pivot_table(index=keys, columns="metric", values="value", dropna=False)
         gap = wide["TotalOrder"] - wide["FirstOrder"]
         by_model = {

@@ -35,8 +35,8 @@ class FewerForwards:
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
-        """Judge the claim on rows whose `condition` is a number of forward passes."""
-        budgets = table[table["condition"].str.endswith(" forwards")]
+        """Judge the claim on rows with a budget (`forwards`)."""
+        budgets = table[table["forwards"].notna()]
         budgets = budgets[budgets["metric"].isin(list(SIGN))]
         present = set(budgets["method"])
         rivals = [name for name in self.rivals if name in present]
@@ -76,9 +76,9 @@ class _Scores:
     @classmethod
     def of(cls, rows: pd.DataFrame, sign: float, methods: Sequence[str]) -> _Scores:
         chosen = rows[rows["method"].isin(list(methods))]
-        wide = chosen.assign(
-            forwards=chosen["condition"].str.split().str[0].astype(int)
-        ).pivot_table(index=["seed", "image"], columns=["method", "forwards"], values="value")
+        wide = chosen.pivot_table(
+            index=["seed", "image"], columns=["method", "forwards"], values="value"
+        )
         names, spent = (np.array(wide.columns.get_level_values(level)) for level in (0, 1))
         return cls(wide.to_numpy(dtype=float) * sign, names, spent)
 

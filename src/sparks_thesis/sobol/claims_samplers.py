@@ -31,15 +31,15 @@ class EstimatorInsensitive:
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on rows with metric "DefaultSpearman".
 
-        `method` is the sequence, `variant` the estimator, `condition` the number of points.
+        `method` is the sequence.
         """
         rows = table[table["metric"] == "DefaultSpearman"]
-        rows = rows[rows["condition"] == f"{self.points} points"]
+        rows = rows[rows["points"] == self.points]
         if rows.empty:
             return not_run(f"no maps of several estimators at N = {self.points} were compared")
         medians = {
-            (str(method), str(variant)): self.bootstrap.median(group["value"])
-            for (method, variant), group in rows.groupby(["method", "variant"])
+            (str(method), str(estimator)): self.bootstrap.median(group["value"])
+            for (method, estimator), group in rows.groupby(["method", "estimator"])
         }
         sampler, estimator = DEFAULT
         again = medians.get((f"{sampler}, another seed", estimator))
@@ -77,10 +77,9 @@ class QuasiMonteCarloConverges:
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on rows with metric "RelativeError" of estimator Jansen.
 
-        `method` is the sequence, `condition` the number of points; `dataset` the images, or the
-        function.
+        `method` is the sequence; `dataset` the images, or the function.
         """
-        rows = table[(table["metric"] == "RelativeError") & (table["variant"] == "jansen")]
+        rows = table[(table["metric"] == "RelativeError") & (table["estimator"] == "jansen")]
         if not {self.sampler, "monte-carlo"} <= set(rows["method"]):
             return not_run("errors of quasi-Monte Carlo and Monte Carlo designs were not measured")
         gains, released, on_images = {}, {}, []
@@ -109,10 +108,15 @@ class QuasiMonteCarloConverges:
         A design that no seed changes has one repeat: its error is set against each of theirs.
         """
         ours, theirs = (
-            rows.assign(value=np.log2(rows["value"])).pivot_table(
-                index=["seed", "image"], columns="condition", values="value"
+            rows.assign(value=np.log2(rows["value"]), unit=_units(rows)).pivot_table(
+                index=["seed", "unit"], columns="points", values="value"
             )
             for rows in (group[group["method"] == name] for name in (sampler, "monte-carlo"))
         )
         gaps = theirs - (ours.iloc[0] if len(ours) == 1 else ours)
         return gaps.mean(axis=1)
+
+
+def _units(rows: pd.DataFrame) -> pd.Series:
+    """Return the image of each row, or the repeat where functions are estimated."""
+    return rows["image"].fillna(rows["repeat"])

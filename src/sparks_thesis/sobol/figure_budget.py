@@ -20,7 +20,7 @@ METRICS = {"Deletion": "Deletion ↓", "Insertion": "Insertion ↑", "MuFidelity
 # Factor between the places of two methods that spend the same.
 APART = 1.05
 RUN = ["dataset", "model", "seed"]
-EXPLANATION = [*RUN, "method", "condition"]
+EXPLANATION = [*RUN, "method", "forwards"]
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Budget:
         """Draw the figure.
 
         Args:
-            budget: tidy scores; `condition` is the number of forward passes.
-            budget_cost: tidy "Seconds" per image of the same explanations.
+            budget: scores of every budget (`forwards`).
+            budget_cost: "Seconds" per image of the same explanations.
         """
         means = self._means(budget, budget_cost)
         runs = list(means.groupby(RUN, sort=False))
@@ -72,7 +72,7 @@ class Budget:
             rows.append(
                 known
                 | {"mean": interval.mean, "low": interval.low, "high": interval.high}
-                | {"n": group["image"].nunique(), "forwards": int(str(names[4]).split()[0])}
+                | {"n": group["image"].nunique()}
                 | {"milliseconds": 1000 * seconds[names[:5]]}
             )
         return pd.DataFrame(rows)

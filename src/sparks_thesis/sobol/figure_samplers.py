@@ -48,11 +48,10 @@ class Samplers:
         """Draw the figure.
 
         Args:
-            samplers: tidy table; `method` is the sequence, `variant` the estimator, `condition`
-                the number of points; `dataset` the function (no model), or the images.
+            samplers: errors and correlations; `method` is the sequence, `dataset` the function (no
+                model), or the images.
         """
-        table = samplers.assign(points=samplers["condition"].str.split().str[0].astype(int))
-        analytic, images = table[table["model"] == ""], table[table["model"] != ""]
+        analytic, images = samplers[samplers["model"] == ""], samplers[samplers["model"] != ""]
         functions = list(dict.fromkeys(analytic["dataset"]))
         if not functions or images.empty:
             raise SparksError("fig-sobol-samplers needs errors on functions and on images")
@@ -64,8 +63,8 @@ class Samplers:
             for place, function in enumerate(functions):
                 here = errors[errors["dataset"] == function]
                 upper, lower = rows[0][place], rows[1][place]
-                self._lines(upper, here[here["variant"] == "jansen"], "method")
-                self._lines(lower, here[here["method"] == DEFAULT], "variant")
+                self._lines(upper, here[here["estimator"] == "jansen"], "method")
+                self._lines(lower, here[here["method"] == DEFAULT], "estimator")
                 upper.set_title(function)
                 for axis in (upper, lower):
                     axis.set_yscale("log")
@@ -101,8 +100,8 @@ class Samplers:
         rows = images[images["metric"] == "ReferenceSpearman"]
         rows = rows[rows["method"] != AGAIN]
         names = ", ".join(dict.fromkeys(rows["dataset"]))
-        self._lines(axes[0], rows[rows["variant"] == "jansen"], "method")
-        self._lines(axes[1], rows[rows["method"] == DEFAULT], "variant")
+        self._lines(axes[0], rows[rows["estimator"] == "jansen"], "method")
+        self._lines(axes[1], rows[rows["method"] == DEFAULT], "estimator")
         limits = [bound for axis in axes for bound in axis.get_ylim()]
         for axis, what in zip(axes, ("sequences", "estimators"), strict=True):
             axis.set(ylim=(min(limits), max(limits)), title=f"{names}: {what}")
@@ -125,14 +124,14 @@ class Samplers:
     def _caption(
         self, bias: pd.DataFrame, points: int, analytic: pd.DataFrame, images: pd.DataFrame
     ) -> str:
-        repeats = analytic["image"].nunique()
+        repeats = analytic["repeat"].nunique()
         details = "; ".join(
             f"{name}: {of['sobol, unscrambled']:+.0%} unscrambled, {of[DEFAULT]:+.0%} scrambled"
             for name, of in bias.to_dict().items()
         )
         reference = images[(images["metric"] == "ReferenceSpearman")]
         largest = reference["points"].max()
-        chosen = reference[(reference["points"] == largest) & (reference["variant"] == "jansen")]
+        chosen = reference[(reference["points"] == largest) & (reference["estimator"] == "jansen")]
         on_images = ", ".join(
             f"{name} {rows['value'].mean():.2f}"
             for name, rows in chosen[chosen["method"] != AGAIN].groupby("method", sort=False)
@@ -156,7 +155,7 @@ class Samplers:
 
 def _bias(analytic: pd.DataFrame, points: int) -> pd.DataFrame:
     """Return the mean signed error of Σ ST, sequences × functions, by jansen."""
-    rows = analytic[(analytic["metric"] == "RelativeBias") & (analytic["variant"] == "jansen")]
+    rows = analytic[(analytic["metric"] == "RelativeBias") & (analytic["estimator"] == "jansen")]
     rows = rows[rows["points"] == points]
     return rows.pivot_table(index="method", columns="dataset", values="value", sort=False)
 

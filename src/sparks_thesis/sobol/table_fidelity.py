@@ -35,7 +35,7 @@ class Fidelity:
             published: rows of a published table (columns as in config/published), whose order of
                 methods is compared with ours by Kendall's τ.
         """
-        rows = scores[scores["metric"].isin(list(METRICS)) & (scores["condition"] == "")]
+        rows = scores[scores["metric"].isin(list(METRICS)) & scores["forwards"].isna()]
         if rows.empty:
             raise SparksError("no fidelity score was computed: give the experiment the metrics")
         numbers = means(rows, METRICS, self.bootstrap)

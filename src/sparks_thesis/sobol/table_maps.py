@@ -35,7 +35,7 @@ class Maps:
 
     def __call__(self, scores: pd.DataFrame) -> Table:
         """Make the table from an experiment's tidy scores."""
-        rows = scores[scores["metric"].isin(list(COLUMNS)) & (scores["condition"] == "")]
+        rows = scores[scores["metric"].isin(list(COLUMNS)) & scores["forwards"].isna()]
         if rows.empty:
             raise SparksError(
                 "no property of maps was measured: give the experiment the metrics "

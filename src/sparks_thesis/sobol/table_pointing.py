@@ -25,7 +25,7 @@ class Pointing:
 
     def __call__(self, scores: pd.DataFrame) -> Table:
         """Make the table from an experiment's tidy scores."""
-        hits = scores[(scores["metric"] == "PointingGame") & (scores["condition"] == "")]
+        hits = scores[(scores["metric"] == "PointingGame") & scores["forwards"].isna()]
         if hits.dropna(subset="value").empty:
             raise SparksError(
                 "no map was scored by the pointing game: give the experiment the metric "

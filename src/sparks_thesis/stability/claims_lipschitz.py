@@ -106,7 +106,7 @@ class DistancesMonotone:
         if rows.empty:
             return not_run("the distances were not measured")
         outcomes, effects, failing = [], [], []
-        for (kind, name), curve in rows.groupby(["kind", "method"], sort=False):
+        for (kind, name), curve in rows.groupby(["change", "method"], sort=False):
             amount, mean = (torch.tensor(curve[[c]].to_numpy().T) for c in ("amount", "mean"))
             rho = float(spearman(amount, mean))
             grows = not falls(curve)

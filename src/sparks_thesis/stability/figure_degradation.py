@@ -97,16 +97,17 @@ class Degradation:
                 yield self._published(published[published["dataset"] == theirs])
 
     def _published(self, rows: pd.DataFrame) -> tuple[str, dict[Any, list[Point]]]:
-        rows = rows[rows["metric"].isin(list(self.metrics)) & (rows["condition"].notna())]
-        split = rows["condition"].str.extract(r"(?P<kind>.*) (?P<percent>\d+)%")
-        rows = rows.assign(kind=split["kind"], percent=split["percent"].astype(int))
+        rows = rows[rows["metric"].isin(list(self.metrics)) & rows["percent"].notna()]
+        rows = rows.astype({"percent": int})
         nan = float("nan")
         lines = {
             names: [
                 Point(percent, Interval(value, nan, nan, 0))
                 for percent, value in zip(line["percent"], line["value"], strict=True)
             ]
-            for names, line in rows.sort_values("percent").groupby(["metric", "kind", "method"])
+            for names, line in rows.sort_values("percent").groupby(
+                ["metric", "degradation", "method"]
+            )
         }
         return f"published:\n{rows['dataset'].iloc[0]}\n{rows['model'].iloc[0]}", lines
 

@@ -36,7 +36,7 @@ class MapDistances:
             axes = figure.subplots(2, len(NAMES), squeeze=False)
             for line, (kind, label) in zip(axes, KINDS.items(), strict=True):
                 for axis, (name, title) in zip(line, NAMES.items(), strict=True):
-                    here = rows[(rows["kind"] == kind) & (rows["method"] == name)]
+                    here = rows[(rows["change"] == kind) & (rows["method"] == name)]
                     axis.plot(here["amount"], here["mean"], color="#0072B2", lw=1.2)
                     low, high = here["mean"] - here["std"], here["mean"] + here["std"]
                     axis.fill_between(here["amount"], low, high, color="#0072B2", alpha=0.2, lw=0)
@@ -46,7 +46,7 @@ class MapDistances:
                     axis.set_ylim(bottom=0)
         falling = [
             f"{NAMES[str(name)]} under {kind}"
-            for (kind, name), curve in rows.groupby(["kind", "method"], sort=False)
+            for (kind, name), curve in rows.groupby(["change", "method"], sort=False)
             if falls(curve)
         ]
         details = (
@@ -75,13 +75,9 @@ def falls(curve: pd.DataFrame) -> bool:
 
 
 def curves(scores: pd.DataFrame) -> pd.DataFrame:
-    """Average the repeats: columns kind, method, amount, mean, std, in order of the amount."""
+    """Average the repeats: columns change, method, amount, mean, std, in order of the amount."""
     rows = scores[scores["metric"] == "MapDistance"].drop_duplicates(
-        ["condition", "method", "seed", "image"]
+        ["change", "amount", "method", "seed", "repeat"]
     )
-    split = rows["condition"].str.split(expand=True)
-    if rows.empty:
-        return rows
-    rows = rows.assign(kind=split[0], amount=split[1].astype(float))
-    means = rows.groupby(["kind", "method", "amount"])["value"].agg(["mean", "std"])
+    means = rows.groupby(["change", "method", "amount"])["value"].agg(["mean", "std"])
     return means.fillna({"std": 0.0}).reset_index()

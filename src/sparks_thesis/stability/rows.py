@@ -7,24 +7,20 @@ from it hold one distance each, as metric "DistanceBothRight" (S₌) or "Distanc
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from sparks.artifacts import TIDY
+from sparks.results import COLUMNS, as_results
 
 if TYPE_CHECKING:
     from sparks.stability.compare import Compared
 
+WEIGHTS, LABELS = "weights randomised", "labels switched"  # what is degraded
 EQUAL, UNEQUAL = "DistanceBothRight", "DistanceOneRight"
 HELD_OUT = "HeldOutRight"  # per image: is the network that has not seen it right?
 FOLD_ACCURACY = "FoldAccuracy"  # per fold: accuracy on all its images
-
-
-def condition(kind: str, percent: int) -> str:
-    """Name a degradation as the papers' tables do; none at 0 %."""
-    return f"{kind} {percent}%" if percent else ""
 
 
 def pair_rows(shards: Iterable[Compared]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -62,42 +58,34 @@ def tidy_pairs(pairs: pd.DataFrame, distance: str) -> pd.DataFrame:
     rows = pairs[right > 0].assign(
         metric=np.where(right[right > 0] == 2, EQUAL, UNEQUAL), value=pairs[distance]
     )
-    variant = "fold " + rows["fold"].astype(str) + ", model " + rows["other"].astype(str)
-    return as_tidy(rows.assign(variant=variant))
+    return _results(rows.rename(columns={"other": "other_fold"}))
 
 
 def held_out(pairs: pd.DataFrame) -> pd.DataFrame:
     """Make tidy rows of whether the network that has not seen an image is right on it."""
-    rows = pairs.drop_duplicates(["dataset", "model", "seed", "condition", "image"])
-    return as_tidy(
-        rows.assign(
-            metric=HELD_OUT,
-            method="",
-            value=rows["right"].astype(float),
-            variant="fold " + rows["fold"].astype(str),
-        )
-    )
+    network = ["dataset", "model", "seed", "degradation", "percent"]
+    rows = pairs.drop_duplicates([*network, "image"])
+    return _results(rows.assign(metric=HELD_OUT, method="", value=rows["right"].astype(float)))
 
 
 def tidy_metrics(metrics: pd.DataFrame) -> pd.DataFrame:
     """Make tidy rows of the metrics of the maps by networks that have not seen the image."""
-    return as_tidy(metrics.assign(variant="fold " + metrics["fold"].astype(str)))
+    return _results(metrics)
 
 
 def fold_accuracy(history: pd.DataFrame) -> pd.DataFrame:
-    """Make tidy rows of the accuracy of each network on all images of its fold (`image`)."""
-    last = history.drop_duplicates(["dataset", "model", "seed", "switched", "fold"], keep="last")
-    named = [condition("labels switched", int(percent)) for percent in last["switched"]]
-    return as_tidy(
-        last.assign(
-            condition=named, method="", metric=FOLD_ACCURACY, image=last["fold"],
-            value=last["accuracy"], variant="fold " + last["fold"].astype(str),
-        )
-    )  # fmt: skip
+    """Make tidy rows of the accuracy of each network on all images of its fold."""
+    last = history.drop_duplicates(["dataset", "model", "seed", "percent", "fold"], keep="last")
+    accuracy = last[["dataset", "model", "seed", "percent", "fold"]].assign(
+        degradation=np.where(last["percent"] > 0, LABELS, ""),
+        metric=FOLD_ACCURACY,
+        value=last["accuracy"],
+    )
+    return _results(accuracy)
 
 
-def as_tidy(rows: pd.DataFrame, **columns: Any) -> pd.DataFrame:
-    """Keep the columns of tidy tables; those that are not there are empty."""
-    rows = rows.assign(**columns)
-    empty = {name: "" for name in TIDY if name not in rows}
-    return rows.assign(**empty)[list(TIDY)].astype({"seed": "int64"})
+def _results(rows: pd.DataFrame) -> pd.DataFrame:
+    """Take the columns of results; no percentage where nothing is degraded."""
+    results = as_results(rows[[name for name in COLUMNS if name in rows]])
+    percent = results["percent"].where(results["degradation"] != "")
+    return results.assign(percent=percent)

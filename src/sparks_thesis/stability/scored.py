@@ -13,16 +13,19 @@ from numpy.typing import NDArray
 
 from sparks.stability.scores import METRICS, Pairs, estimate
 from sparks.stats import Bootstrap, Estimate, Floats
+from sparks_thesis.common.labels import condition, degraded
 from sparks_thesis.common.methods import in_order
-from sparks_thesis.stability.rows import EQUAL, HELD_OUT, UNEQUAL, condition
+from sparks_thesis.stability.rows import EQUAL, HELD_OUT, LABELS, UNEQUAL, WEIGHTS
 
-KINDS = ("weights randomised", "labels switched")  # of degradation, as in the published tables
+KINDS = (WEIGHTS, LABELS)  # of degradation, as in the published tables
 KEYS = ["dataset", "model", "condition", "method"]
 
 
 @dataclass(frozen=True)
 class Scored:
     """MeGe and ReCo of every method under every condition, from an experiment's tidy rows.
+
+    A condition is a degradation in words ("labels switched 5%"), "" for none.
 
     Attributes:
         table: tidy rows, several experiments and seeds allowed; seeds count as further images.
@@ -36,15 +39,18 @@ class Scored:
     @cached_property
     def rows(self) -> pd.DataFrame:
         """The distances."""
-        return self.table[self.table["metric"].isin([EQUAL, UNEQUAL])]
+        return self._labelled[self._labelled["metric"].isin([EQUAL, UNEQUAL])]
+
+    @cached_property
+    def _labelled(self) -> pd.DataFrame:
+        return self.table.assign(condition=condition(self.table))
 
     @cached_property
     def images(self) -> Mapping[tuple[str, str], pd.DataFrame]:
         """(data set, model) → its images, with columns seed, image and fold, each once."""
         rows = self.table[self.table["metric"] == HELD_OUT]
         rows = rows.drop_duplicates(["dataset", "model", "seed", "image"])
-        fold = rows["variant"].str.extract(r"fold (\d+)", expand=False).astype(int)
-        rows = rows.assign(fold=fold).sort_values(["seed", "fold", "image"])
+        rows = rows.sort_values(["seed", "fold", "image"])
         grouped = rows[["dataset", "model", "seed", "image", "fold"]].groupby(["dataset", "model"])
         return {(str(d), str(m)): images for (d, m), images in grouped}
 
@@ -57,15 +63,15 @@ class Scored:
             equal = rows["metric"].to_numpy() == EQUAL
             unit = self._units(str(dataset), str(model), rows)
             each: dict[Any, Any] = rows.groupby(KEYS[2:], sort=False).indices
-            for (degraded, method), at in each.items():
-                key = (str(dataset), str(model), str(degraded), str(method))
+            for (where, method), at in each.items():
+                key = (str(dataset), str(model), str(where), str(method))
                 found[key] = Pairs(distance[at], equal[at], unit[at])
         return found
 
     @cached_property
     def _weights(self) -> dict[tuple[str, str], Floats]:
         return {
-            key: self.bootstrap.counts((1000 * i["seed"] + i["fold"]).to_numpy())
+            key: self.bootstrap.counts((1000 * i["seed"] + i["fold"]).to_numpy(np.int64))
             for key, i in self.images.items()
         }
 
@@ -88,7 +94,7 @@ class Scored:
 
     def _mean(self, key: tuple[str, str, str, str], metric: str, weights: Floats) -> Estimate:
         """Average a metric of single maps, NaN left out."""
-        rows = self._by_metric.get(metric, self.table.iloc[:0])
+        rows = self._by_metric.get(metric, self._labelled.iloc[:0])
         rows = rows[(rows[KEYS] == list(key)).all(axis=1)].dropna(subset="value")
         if rows.empty:
             return Estimate(np.nan, np.full(len(weights) - 1, np.nan), 0, self.bootstrap.level)
@@ -108,14 +114,14 @@ class Scored:
 
     @cached_property
     def _by_metric(self) -> dict[str, pd.DataFrame]:
-        rows = self.table[self.table["method"] != ""]
+        rows = self._labelled[self._labelled["method"] != ""]
         return {str(metric): part for metric, part in rows.groupby("metric")}
 
     def conditions(self, kind: str) -> list[tuple[int, str]]:
         """List the levels of a degradation that were run, in percent, 0 (none) first."""
-        names = self.table["condition"].unique()
-        levels = [int(c.split()[-1].rstrip("%")) for c in names if c.startswith(kind)]
-        return [(p, condition(kind, p)) for p in sorted({0, *levels})]
+        levels = self.table.loc[self.table["degradation"] == kind, "percent"].unique()
+        found = sorted(int(percent) for percent in levels)
+        return [(0, ""), *((percent, degraded(kind, percent)) for percent in found)]
 
     def methods(self, dataset: str, model: str) -> list[str]:
         """List the methods that were run on a model, in the order of every table."""

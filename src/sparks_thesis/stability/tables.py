@@ -135,10 +135,10 @@ def _sizes(scored: Scored) -> str:
 
 def accuracies(scores: pd.DataFrame, tolerance: float) -> str:
     """Tell the accuracies of undegraded folds, and warn where they differ by too much."""
-    rows = scores[(scores["metric"] == FOLD_ACCURACY) & (scores["condition"] == "")]
+    rows = scores[(scores["metric"] == FOLD_ACCURACY) & (scores["degradation"] == "")]
     details = []
     for (dataset, model), folds in rows.groupby(["dataset", "model"], sort=False):
-        values = 100 * folds.sort_values(["seed", "image"])["value"]
+        values = 100 * folds.sort_values(["seed", "fold"])["value"]
         spread = float((values - values.mean()).abs().max())
         listed = ", ".join(f"{value:.1f}" for value in values)
         text = f"Accuracy of {model} on the held-out folds of {dataset}: {listed} %."

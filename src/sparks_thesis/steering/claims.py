@@ -75,9 +75,9 @@ def _layers(table: pd.DataFrame) -> Iterator[tuple[str, bool, pd.DataFrame]]:
     """Yield each layer of each model: its name, whether it is the last, its rows."""
     depths = table[table["metric"] == "LayerDepth"]
     for where, group in runs(table[table["metric"].isin(WATCHED)]):
-        depth = depths[of_run(depths, where)].groupby("variant")["value"].first()
+        depth = depths[of_run(depths, where)].groupby("layer")["value"].first()
         for layer in depth.sort_values().index:
-            rows = group[group["variant"] == layer]
+            rows = group[group["layer"] == layer]
             if len(rows):
                 yield f"{layer} of {where}", layer == depth.idxmax(), rows
 
@@ -85,8 +85,7 @@ def _layers(table: pd.DataFrame) -> Iterator[tuple[str, bool, pd.DataFrame]]:
 def _steps(rows: pd.DataFrame, metric: str, method: str) -> pd.DataFrame:
     """Return a table of images × t."""
     here = rows[(rows["metric"] == metric) & (rows["method"] == method)]
-    t = here["condition"].str.removeprefix("t = ").astype(float)
-    return here.assign(t=t).pivot_table(index=["seed", "image"], columns="t", values="value")
+    return here.pivot_table(index=["seed", "image"], columns="t", values="value")
 
 
 def _best(outcomes: list[Outcome]) -> Outcome:

@@ -45,8 +45,7 @@ class Steering:
             raise SparksError("fig-steering needs activations that were pushed")
         dataset, model = rows[["dataset", "model"]].iloc[0]
         rows = rows[(rows["dataset"] == dataset) & (rows["model"] == model)]
-        rows = rows.assign(t=rows["condition"].str.split().str[-1].astype(float))
-        layers = by_depth(scores, rows["variant"])
+        layers = by_depth(scores, rows["layer"])
         with style():
             from matplotlib.figure import Figure
 
@@ -54,7 +53,7 @@ class Steering:
             axes = figure.subplots(len(layers), len(METRICS), squeeze=False, sharex=True)
             for line, layer in enumerate(layers):
                 for axis, (metric, title) in zip(axes[line], METRICS.items(), strict=True):
-                    here = rows[(rows["variant"] == layer) & (rows["metric"] == metric)]
+                    here = rows[(rows["layer"] == layer) & (rows["metric"] == metric)]
                     self._lines(axis, here)
                     if line == 0:
                         axis.set_title(title, fontsize=7)
@@ -80,7 +79,7 @@ class Steering:
 
     def _caption(self, rows: pd.DataFrame, dataset: str, model: str, layers: list[str]) -> str:
         ends = rows[(rows["method"] == "concept") & (rows["metric"] == "SteeringNonlinearity")]
-        mean = ends.groupby(["variant", "t"])["value"].mean()
+        mean = ends.groupby(["layer", "t"])["value"].mean()
         details = []
         for layer in layers:
             bent = [t for t in sorted(set(ends["t"])) if mean.get((layer, t), 0) > 0.1]

@@ -17,7 +17,7 @@ from sparks.stats import Bootstrap, Interval, shown
 from sparks.utility.answers import CONTROL
 from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
 from sparks_thesis.utility.proxies import COMPLEXITY, FAITHFULNESS, SIMILARITY
-from sparks_thesis.utility.published import ALL_SCENARIOS, MEAN_RATIO, PRINTED, TRAPEZOID, VARIANT
+from sparks_thesis.utility.published import ALL_SCENARIOS, MEAN_RATIO, PRINTED, TRAPEZOID
 from sparks_thesis.utility.scored import CONCEPTS, PEOPLE, SIX, Scored
 
 SIMULATED = "; simulated meta-predictors, no person"
@@ -46,10 +46,6 @@ class _OnScenarios:
         return scored, [name for name in names if name] if all(names) else []
 
 
-def _short(name: str) -> str:
-    return name.split(" on ")[-1]
-
-
 def _significant(scored: Scored, name: str) -> str:
     """Name the methods that differ from the baseline by Tukey's test."""
     p = scored.tukey(name)
@@ -72,7 +68,7 @@ class Helps(_OnScenarios):
             return not_run(NOBODY)
         found = {(name, m): scored.utility(name, m) for name in names for m in SIX}
         details = "; ".join(
-            f"{_short(name)}: "
+            f"{scored.data(name)}: "
             + ", ".join(f"{m} {shown(found[name, m], 2)}" for m in SIX)
             + f", significant: {_significant(scored, name)}"
             for name in names
@@ -102,10 +98,10 @@ class NoneHelps(_OnScenarios):
         best = max(found.values(), key=lambda interval: interval.mean)
         details = ", ".join(f"{m} {shown(interval, 2)}" for m, interval in found.items())
         spread = f"F({test.between}, {test.within}) = {test.f:.2f}, p = {test.p:.2g}"
-        rows = scored.simulated[scored.simulated["dataset"] == _short(names[0])]
+        rows = scored.simulated[scored.simulated["dataset"] == scored.data(names[0])]
         right = rows[rows["metric"] == "ModelAccuracy"]["value"].mean()
         spread += f"; the model is right on {right:.0%} of the two classes"
-        return judged(outcomes, best, f"{_short(names[0])}: {details}; {spread}" + SIMULATED)
+        return judged(outcomes, best, f"{scored.data(names[0])}: {details}; {spread}" + SIMULATED)
 
 
 @dataclass(frozen=True)
@@ -120,7 +116,7 @@ class ControlNoGain(_OnScenarios):
         found = {name: scored.utility(name, CONTROL) for name in names}
         outcomes = [above(-interval, -1.0) for interval in found.values()]
         worst = max(found.values(), key=lambda interval: interval.mean)
-        details = ", ".join(f"{_short(name)} {shown(i, 2)}" for name, i in found.items())
+        details = ", ".join(f"{scored.data(name)} {shown(i, 2)}" for name, i in found.items())
         return judged(outcomes, worst, details + SIMULATED)
 
 
@@ -139,7 +135,9 @@ class ConceptsHelp(_OnScenarios):
         p = {name: float(scored.tukey(name)[CONCEPTS]) for name in names}
         helped = sum(found[name].mean > 1 and p[name] < P for name in names)
         outcome = Outcome.REPLICATED if helped == 2 else Outcome.CONTRADICTED
-        details = ", ".join(f"{_short(n)} {shown(found[n], 2)} (p = {p[n]:.2g})" for n in names)
+        details = ", ".join(
+            f"{scored.data(n)} {shown(found[n], 2)} (p = {p[n]:.2g})" for n in names
+        )
         second = sorted(found.values(), key=lambda interval: interval.mean)[1]
         return judged([outcome], second, f"significant in {helped} of 3: {details}" + SIMULATED)
 
@@ -162,8 +160,9 @@ class _Correlates(_OnScenarios):
             found[role] = _correlation(scored.related("simulated", proxy, name))
             people = scored.related("people", proxy, PEOPLE[role])
             details.append(
-                f"{_short(name)} r = {shown(found[role], 2)} ({PEOPLE[role]}: {people['r']:.2f}, "
-                f"p = {people['p']:.3f}, from the published points)"
+                f"{scored.data(name)} r = {shown(found[role], 2)} "
+                f"({PEOPLE[role]}: {people['r']:.2f}, p = {people['p']:.3f}, from the published "
+                "points)"
             )
         return found, "; ".join(details) + SIMULATED
 
@@ -219,7 +218,7 @@ class Similarity(_Correlates):
         least, most = ours[hard]["value"].min(), ours[~hard]["value"].max()
         details = (
             f"r = {shown(together, 2)} over {together.n} points (published points: "
-            f"{people['r']:.2f}, p = {people['p']:.1g}); {_short(names[-1])} lies above "
+            f"{people['r']:.2f}, p = {people['p']:.1g}); {scored.data(names[-1])} lies above "
             f"{least:.2f}, the others reach {most:.2f}"
         )
         return judged([above(-together, 0.0)], together, details + SIMULATED)
@@ -237,10 +236,10 @@ class MeanRatio:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on the recomputed and the printed values."""
-        rows = table[(table["variant"] == VARIANT) & (table["metric"] == "Utility")]
+        rows = table[(table["source"] != "") & (table["metric"] == "Utility")]
         if rows.empty:
             return not_run("the published accuracies were not read")
-        wide = rows.pivot(index=["dataset", "method"], columns="condition", values="value")
+        wide = rows.pivot(index=["dataset", "method"], columns="source", values="value")
         off = (wide[MEAN_RATIO] - wide[PRINTED]).abs()
         other = (wide[TRAPEZOID] - wide[PRINTED]).abs()
         worst = float(np.round(off.max(), 9))

@@ -59,7 +59,7 @@ class UtilityK:
                     axis.set_visible(False)
                 else:
                     rows = scored.measured[scored.measured["scenario"] == name]
-                    self._curves(axis, rows, self.training, name.split(" on ")[1])
+                    self._curves(axis, rows, self.training, scored.data(name))
                     axis.set_xlabel("K, examples seen")
             axes[0, 0].set_ylabel("people\nUtility-K")
             axes[1, 0].set_ylabel("simulated\nUtility-K")
@@ -74,7 +74,7 @@ class UtilityK:
         rows = scored.people[
             (scored.people["dataset"] == name) & (scored.people["metric"] == "UtilityK")
         ]
-        session = rows["condition"].str.extract(r"session (\d+)", expand=False).astype(int)
+        session = rows["session"].astype(int)
         return pd.DataFrame(
             {"condition": rows["method"], "metric": "UtilityK", "session": session}
             | dict.fromkeys(("mean", "low", "high"), rows["value"])
@@ -155,7 +155,8 @@ class Proxies:
                 )
             if len(own):
                 found = scored.related(source, proxy, name)
-                short = name.split(" on ")[-1].replace("ImageNet ", "")
+                short = name if source == "people" else scored.data(name)
+                short = short.replace("ImageNet ", "")
                 lines.append((f"{short}: r = {_r(found['r'])}", colour))
         if len(names) > 1:
             together = scored.related(source, proxy, ALL_SCENARIOS)

@@ -3,8 +3,8 @@
 No answer of any participant was published. Accuracies of sessions give Utility; the F of the
 analysis of variance and the means give the variance within conditions, hence Tukey's p-values and
 an error of every Utility (conditions taken to be equally large); digitised points give
-correlations. Everything is a tidy row with `variant` "published", and `condition` says where it
-comes from: "printed", or how it was recomputed.
+correlations. Everything is a row of results whose `source` says where it comes from: "printed", or
+how it was recomputed.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sparks.artifacts import TIDY
+from sparks.results import as_results
 from sparks.stats import correlation
 from sparks.utility.answers import BASELINE
 from sparks.utility.comparisons import eta2_of
 from sparks.utility.measures import trapezoid, utility, utility_k
 from sparks_thesis.utility.proxies import PROXIES, SIMILARITY
 
-PRINTED, VARIANT = "printed", "published"
+PRINTED = "printed"
 MEAN_RATIO, TRAPEZOID = "mean ratio", "trapezoid"
 ALL_SCENARIOS = "all three"
 FROM_F = "from F and the means"
+RATIO, POINTS = "ratio of accuracies", "digitised points"
 
 Row = dict[str, Any]
 
@@ -41,7 +42,7 @@ def recomputed(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """
     printed = tables["table1"]
     accuracies = printed[printed["metric"] == "MetaPredictorAccuracy"].pivot(
-        index=["dataset", "method"], columns="condition", values="value"
+        index=["dataset", "method"], columns="session", values="value"
     )
     rows = [
         *_utilities(accuracies / 100, printed),
@@ -49,31 +50,31 @@ def recomputed(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         *_correlations(tables),
     ]
     models = printed.fillna({"model": ""}).groupby("dataset")["model"].first()
-    table = pd.DataFrame(rows).assign(experiment="", variant=VARIANT, image=0, seed=0)
-    table["model"] = table["dataset"].map(models).fillna("")
-    return table.fillna({"method": "", "condition": ""})[list(TIDY)]
+    table = pd.DataFrame(rows)
+    return as_results(table.assign(model=table["dataset"].map(models)), seed=0)
 
 
 def _utilities(accuracies: pd.DataFrame, printed: pd.DataFrame) -> Iterator[Row]:
     """Yield accuracies, Utility-K, and Utility: printed, mean of ratios, by the trapezoid rule."""
     for row in printed[printed["metric"] == "Utility"].to_dict("records"):
         names = {"dataset": row["dataset"], "method": row["method"], "metric": "Utility"}
-        yield {**names, "condition": PRINTED, "value": row["value"]}
-    sessions = [str(name) for name in accuracies.columns]
+        yield {**names, "source": PRINTED, "value": row["value"]}
+    sessions = [int(session) for session in accuracies.columns]
     lines = dict(zip(accuracies.index, accuracies.to_numpy(dtype=float), strict=True))
     for (dataset, method), ours in lines.items():
         names = {"dataset": dataset, "method": method}
         base = lines[dataset, BASELINE]
         for session, value in zip(sessions, ours, strict=True):
-            metric = "MetaPredictorAccuracy"
-            yield {**names, "condition": session, "metric": metric, "value": value}
+            of = {"metric": "MetaPredictorAccuracy", "source": PRINTED}
+            yield {**names, "session": session, **of, "value": value}
         if method == BASELINE:
             continue
         for session, value in zip(sessions, utility_k(ours, base), strict=True):
-            yield {**names, "condition": session, "metric": "UtilityK", "value": value}
+            of = {"metric": "UtilityK", "source": RATIO}
+            yield {**names, "session": session, **of, "value": value}
         for how, rule in ((MEAN_RATIO, utility), (TRAPEZOID, trapezoid)):
             yield {
-                **names, "condition": how, "metric": "Utility", "value": float(rule(ours, base))
+                **names, "source": how, "metric": "Utility", "value": float(rule(ours, base))
             }  # fmt: skip
 
 
@@ -81,16 +82,17 @@ def _statistics(means: pd.Series, stats: pd.DataFrame) -> Iterator[Row]:
     """Yield what is printed of each scenario's analysis, and what F and the means imply."""
     from scipy.stats import f as f_law
 
-    for row in stats[stats["dataset"] != ALL_SCENARIOS].fillna("").to_dict("records"):
+    known = stats[stats["dataset"] != ALL_SCENARIOS].fillna({"method": ""})
+    for row in known.to_dict("records"):
         names = {key: row[key] for key in ("dataset", "method", "metric")}
-        yield {**names, "condition": PRINTED, "value": row["value"]}
+        yield {**names, "source": PRINTED, "value": row["value"]}
         if row["metric"] != "ANOVA F":
             continue
-        between, within = (int(n) for n in str(row["condition"]).removeprefix("df ").split(","))
+        between, within = int(row["between"]), int(row["within"])
         dataset, f = {"dataset": row["dataset"]}, float(row["value"])
         p, eta2 = float(f_law.sf(f, between, within)), eta2_of(f, between, within)
-        yield {**dataset, "metric": "ANOVA p", "condition": FROM_F, "value": p}
-        yield {**dataset, "metric": "EtaSquared", "condition": FROM_F, "value": eta2}
+        yield {**dataset, "metric": "ANOVA p", "source": FROM_F, "value": p}
+        yield {**dataset, "metric": "EtaSquared", "source": FROM_F, "value": eta2}
         yield from _pairwise(means[row["dataset"]], f, within, dataset)
 
 
@@ -103,9 +105,9 @@ def _pairwise(means: pd.Series, f: float, within: int, names: Row) -> Iterator[R
 
     count = (within + len(means)) / len(means)
     error = float(np.sqrt(means.var() / f))  # of a condition's mean: s / √n, whatever n
-    yield {**names, "metric": "Participants", "condition": FROM_F, "value": count}
+    yield {**names, "metric": "Participants", "source": FROM_F, "value": count}
     for method, mean in means.drop(BASELINE).items():
-        of = {**names, "method": method, "condition": FROM_F}
+        of = {**names, "method": method, "source": FROM_F}
         q = abs(mean - means[BASELINE]) / error
         p = float(studentized_range.sf(q, len(means), within))
         yield {**of, "metric": "Tukey HSD p", "value": p}
@@ -123,13 +125,13 @@ def _correlations(tables: Mapping[str, pd.DataFrame]) -> Iterator[Row]:
         points = points[points["metric"] == proxy]
         for row in points.to_dict("records"):
             names = {key: row[key] for key in ("dataset", "method")}
-            yield {**names, "metric": proxy, "value": row["value"]}
+            yield {**names, "metric": proxy, "source": POINTS, "value": row["value"]}
         groups = dict(list(points.groupby("dataset", sort=False))) | {ALL_SCENARIOS: points}
         for dataset, rows in groups.items():
             usable = rows.dropna(subset="value")
             theirs = known.loc[pd.MultiIndex.from_frame(usable[["dataset", "method"]])]
             found = correlation(usable["value"], theirs)
-            names = {"dataset": dataset, "method": proxy, "condition": "digitised points"}
+            names = {"dataset": dataset, "method": proxy, "source": POINTS}
             yield {**names, "metric": "Correlation", "value": found.r}
             yield {**names, "metric": "Correlation p", "value": found.p}
             yield {**names, "metric": "Correlation n", "value": float(found.n)}
@@ -138,7 +140,7 @@ def _correlations(tables: Mapping[str, pd.DataFrame]) -> Iterator[Row]:
 
 def _printed_correlations(table: pd.DataFrame) -> Iterator[Row]:
     for row in table.to_dict("records"):
-        proxy = next(name for name in PROXIES if str(row["condition"]).startswith(name))
+        proxy = row["proxy"]
         dataset = ALL_SCENARIOS if proxy == SIMILARITY else row["dataset"]
         names = {"dataset": dataset, "method": proxy, "metric": row["metric"]}
-        yield {**names, "condition": PRINTED, "value": row["value"]}
+        yield {**names, "source": PRINTED, "value": row["value"]}

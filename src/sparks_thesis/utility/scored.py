@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from sparks.artifacts import TIDY
 from sparks.errors import SparksError
 from sparks.stats import Bootstrap, Interval, correlation
 from sparks.utility.answers import BASELINE, CONTROL, sessions_of
@@ -17,7 +16,7 @@ from sparks.utility.comparisons import Anova, anova, tukey
 from sparks.utility.measures import summary
 from sparks_thesis.common.methods import in_order
 from sparks_thesis.utility.proxies import PROXIES
-from sparks_thesis.utility.published import ALL_SCENARIOS, PRINTED, VARIANT
+from sparks_thesis.utility.published import ALL_SCENARIOS, PRINTED
 
 # The paper's methods, in the order of its table.
 SIX = (
@@ -57,12 +56,12 @@ class Scored:
     @cached_property
     def simulated(self) -> pd.DataFrame:
         """Rows of simulated participants and of the maps that they saw."""
-        return self.table[self.table["variant"] != VARIANT]
+        return self.table[self.table["source"] == ""]
 
     @cached_property
     def people(self) -> pd.DataFrame:
         """Rows of the paper's numbers, printed and recomputed."""
-        return self.table[self.table["variant"] == VARIANT]
+        return self.table[self.table["source"] != ""]
 
     @cached_property
     def sessions(self) -> pd.DataFrame:
@@ -74,7 +73,7 @@ class Scored:
         rows = self.simulated[self.simulated["metric"] == "MetaPredictorAccuracy"]
         if rows.empty:
             raise SparksError("no meta-predictor was simulated: run the experiment utility")
-        return sessions_of(rows).assign(kind=rows["variant"])
+        return sessions_of(rows).assign(kind=rows["learner"])
 
     @property
     def kinds(self) -> list[str]:
@@ -86,7 +85,19 @@ class Scored:
         """The simulated scenarios, "model on data set", in the order of `scenarios`."""
         found = list(dict.fromkeys(self.sessions["scenario"]))
         order = list(self.scenarios.values())
-        return sorted(found, key=lambda n: order.index(_data(n)) if _data(n) in order else 99)
+        return sorted(
+            found, key=lambda n: order.index(self.data(n)) if self.data(n) in order else 99
+        )
+
+    @cached_property
+    def runs(self) -> dict[str, tuple[str, str]]:
+        """Simulated scenario → its model and data set."""
+        rows = self.simulated[["model", "dataset"]].drop_duplicates()
+        return {f"{m} on {d}": (m, d) for m, d in rows.itertuples(index=False, name=None)}
+
+    def data(self, name: str) -> str:
+        """Return the data set of a simulated scenario."""
+        return self.runs[name][1]
 
     def methods(self, name: str) -> set[str]:
         """Labels of the methods whose maps were shown in a simulated scenario."""
@@ -96,7 +107,7 @@ class Scored:
     def named(self, role: str) -> str | None:
         """Return the simulated scenario that asks what `role` says; None if it was not run."""
         wanted = self.scenarios.get(role)
-        return next((name for name in self.names if _data(name) == wanted), None)
+        return next((name for name in self.names if self.data(name) == wanted), None)
 
     @cached_property
     def measured(self) -> pd.DataFrame:
@@ -158,7 +169,7 @@ class Scored:
         """
         rows = []
         for name in self.names:
-            model, data = name.split(" on ")
+            model, data = self.runs[name]
             own = (self.simulated["dataset"] == data) & (self.simulated["model"] == model)
             means = self.simulated[own].groupby(["method", "metric"])["value"].mean()
             for method in in_order(self.methods(name)):
@@ -166,7 +177,7 @@ class Scored:
                     value = means.get((method, proxy), float("nan"))
                     utility = self.utility(name, method).mean
                     rows.append(("simulated", name, method, proxy, value, utility))
-        printed = self.people[self.people["condition"] == PRINTED]
+        printed = self.people[self.people["source"] == PRINTED]
         known = printed[printed["metric"] == "Utility"].set_index(["dataset", "method"])["value"]
         of_proxies = self.people[self.people["metric"].isin(PROXIES)]
         for row in of_proxies.to_dict("records"):
@@ -193,26 +204,26 @@ class Scored:
 
     @cached_property
     def as_published(self) -> pd.DataFrame:
-        """Return the results with simulated participants, tidy, by the names of config/published.
+        """Return the results with simulated participants by the names of config/published.
 
-        Utility, analysis of variance, Tukey's test and correlations; of all scenarios together,
-        `dataset` is "all three" and `model` is empty.
+        Columns dataset, model, method, condition, metric and value. Utility, analysis of variance,
+        Tukey's test and correlations; of all scenarios together, `dataset` is "all three" and
+        `model` is empty.
         """
         rows = [row for name in self.names for row in self._tests(name)]
         ours = self.correlations[self.correlations["source"] == "simulated"]
         for row in ours.to_dict("records"):
             together = row["scenario"] == ALL_SCENARIOS
-            model, data = ("", ALL_SCENARIOS) if together else row["scenario"].split(" on ")
+            model, data = ("", ALL_SCENARIOS) if together else self.runs[row["scenario"]]
             names = {"dataset": data, "model": model, "method": ""}
             names["condition"] = f"{row['proxy']} vs Utility, n={row['n']}"
             rows.append({**names, "metric": "Correlation", "value": row["r"]})
             rows.append({**names, "metric": "Correlation p", "value": row["p"]})
-        table = pd.DataFrame(rows).assign(experiment="", variant="", image=0, seed=0)
-        return table[list(TIDY)]
+        return pd.DataFrame(rows)
 
     def _tests(self, name: str) -> Iterator[dict[str, Any]]:
         """Yield Utility and the tests of one simulated scenario."""
-        model, data = name.split(" on ")
+        model, data = self.runs[name]
         names = {"dataset": data, "model": model, "method": "", "condition": ""}
         test = self.anova(name)
         freedom = {**names, "condition": f"df {test.between},{test.within}"}
@@ -236,7 +247,3 @@ class Scored:
         if rows.empty:
             raise SparksError(f"{scenario} ({source}) has no points of {proxy}")
         return rows.iloc[0]
-
-
-def _data(name: str) -> str:
-    return name.split(" on ")[1]

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from sparks.artifacts import TIDY
 from sparks.checks import whole
 from sparks.errors import SparksError
+from sparks.results import as_results
 from sparks.utility.answers import BASELINE, COLUMNS, session_accuracies
 from sparks_thesis.utility.cells import CellFeatures, Floats, attention, standardised
 from sparks_thesis.utility.learners import Evidence, Ints, Learner, answers
@@ -133,8 +133,8 @@ class Simulation:
     def run(self, scenario: Scenario) -> pd.DataFrame:
         """Let everyone take part; tidy rows "MetaPredictorAccuracy".
 
-        `variant` is the kind of learner, `method` the condition, `condition` the session, `image`
-        the participant (numbered across the kinds), `dataset` the scenario.
+        `method` is the condition, `dataset` the scenario; participants are numbered across the
+        kinds.
         """
         tables = []
         for number, (kind, learner) in enumerate(self.learners.items()):
@@ -150,16 +150,13 @@ class Simulation:
                 for row in self._take_part(scenario, who, evidence)
             ]
             counted = session_accuracies(pd.DataFrame(rows))
-            place = counted["participant"].str.rsplit(" ", n=1).str[1].astype(int)
-            counted = counted.assign(variant=kind, image=number * self.participants + place)
-            tables.append(counted)
+            numbers = {who.name: number * self.participants + who.number for who in people}
+            counted = counted.replace({"participant": numbers}).astype({"participant": int})
+            tables.append(counted.assign(learner=kind))
         found = pd.concat(tables, ignore_index=True)
-        session = "session " + found["session"].astype(str)
-        tidy = found.rename(columns={"scenario": "dataset", "condition": "method"}).assign(
-            experiment="", model="", condition=session, metric="MetaPredictorAccuracy",
-            seed=self.seed, value=found["accuracy"],
-        )  # fmt: skip
-        return tidy[list(TIDY)]
+        names = {"scenario": "dataset", "condition": "method", "accuracy": "value"}
+        accuracies = found.rename(columns=names).drop(columns="trials")
+        return as_results(accuracies, metric="MetaPredictorAccuracy", seed=self.seed)
 
     def _take_part(
         self, scenario: Scenario, who: Participant, evidence: Evidence

@@ -93,14 +93,13 @@ class Utility:
 def _people(scored: Scored, name: str) -> list[dict[str, Any]]:
     """Return numbers of people in one of the paper's scenarios, printed and recomputed."""
     rows = scored.people[scored.people["dataset"] == name]
-    value = rows.set_index(["metric", "method", "condition"])["value"].to_dict()
+    value = rows.set_index(["metric", "method", "source"])["value"].to_dict()
+    sessions = rows[rows["metric"] == "MetaPredictorAccuracy"]
+    accuracy = sessions.set_index(["method", "session"])["value"].to_dict()
     found = []
     for method in (BASELINE, CONTROL, *SIX):
         row = {"who": "people", "scenario": name, "condition": method}
-        row |= {
-            f"session {s}": value[("MetaPredictorAccuracy", method, f"session {s}")]
-            for s in (1, 2, 3)
-        }
+        row |= {f"session {s}": accuracy[(method, s)] for s in (1, 2, 3)}
         if method != BASELINE:
             utility = value[("Utility", method, MEAN_RATIO)]
             error = 1.96 * value[("UtilityError", method, FROM_F)]

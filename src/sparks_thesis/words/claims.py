@@ -28,7 +28,7 @@ class CarriesOverToWords:
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
-        """Judge the claim on a tidy table (columns as in `sparks.artifacts.TIDY`)."""
+        """Judge the claim on a table of results (`sparks.results.COLUMNS`)."""
         wanted = ["Sobol", self.control, *self.rivals]
         rows = table[(table["metric"] == "Deletion") & table["method"].isin(wanted)]
         if missing := set(wanted) - set(rows["method"]):

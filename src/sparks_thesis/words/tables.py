@@ -71,8 +71,8 @@ class Words:
     def _accuracy(self, rows: pd.DataFrame, dataset: str) -> str:
         texts = rows[rows["dataset"] == dataset]
         parts = [
-            f"{shown(self._mean('Accuracy', group), 1, 100)} % ({condition})"
-            for condition, group in texts.groupby("condition")
+            f"{shown(self._mean('Accuracy', group), 1, 100)} % ({split})"
+            for split, group in texts.groupby("split")
         ]
         return ", ".join(parts)
 

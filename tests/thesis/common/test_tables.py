@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from sparks.errors import SparksError
+from sparks.results import as_results
 from sparks.stats import Bootstrap
 from sparks_thesis.common.table import Table
 from sparks_thesis.common.verdict import Outcome, Verdict
@@ -53,12 +54,12 @@ def test_latex_columns_match_its_header(table):
 def scores(values):
     """Tidy scores from {(method, metric): values of the images}."""
     rows = [
-        {"dataset": "d", "model": "m", "seed": 0, "condition": "", "method": method}
+        {"dataset": "d", "model": "m", "seed": 0, "method": method}
         | {"metric": metric, "image": image, "value": value, "experiment": "e"}
         for (method, metric), column in values.items()
         for image, value in enumerate(column)
     ]
-    return pd.DataFrame(rows)
+    return as_results(pd.DataFrame(rows))
 
 
 def test_maps_come_most_stable_first_with_what_was_measured_of_them():
@@ -107,7 +108,7 @@ def test_fidelity_without_scores_is_refused():
 
 
 def test_data_models_counts_right_answers_once():
-    right = scores({("", "Accuracy"): [1.0, 1.0, 1.0, 0.0]}).assign(condition="test")
+    right = scores({("", "Accuracy"): [1.0, 1.0, 1.0, 0.0]}).assign(split="test")
     twice = pd.concat([right, right.assign(experiment="other")])
     history = pd.DataFrame(
         {"dataset": "d", "model": "m", "seed": 0, "epoch": [1, 2], "images": 90, "parameters": 1234}

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sparks.results import as_results
 from sparks_thesis.common.verdict import Outcome
 from sparks_thesis.craft import claims as craft
 from sparks_thesis.holistic import claims as holistic
@@ -12,17 +13,18 @@ GENERATOR = np.random.default_rng(0)
 YES, NO, OPEN = Outcome.REPLICATED, Outcome.CONTRADICTED, Outcome.INCONCLUSIVE
 
 
-def rows(metric, method, centre, noise=0.01, n=60, variant="", condition=""):
+def rows(metric, method, centre, noise=0.01, n=60, unit="image", **columns):
     values = centre + noise * GENERATOR.normal(size=n)
-    known = {"metric": metric, "method": method, "variant": variant, "condition": condition}
-    images = {"image": range(n), "value": values}
-    return pd.DataFrame({"dataset": "chimera", "model": "convnet", "seed": 0, **known, **images})
+    known = {"metric": metric, "method": method}
+    units = {unit: range(n), "value": values}
+    table = pd.DataFrame({"dataset": "chimera", "model": "convnet", "seed": 0, **known, **units})
+    return as_results(table, **columns)
 
 
 def deleted(sobol, tcav, noise=0.01):
     return pd.concat(
         [
-            rows(metric, method, sign * area, noise, variant=bank)
+            rows(metric, method, sign * area, noise, dictionary=bank)
             for bank in ("NMF", "PCA", "ICA")
             for metric, sign in (("C-Deletion", 1), ("C-Insertion", -1))
             for method, area in (("Sobol", sobol), ("TCAV", tcav))
@@ -41,8 +43,8 @@ def test_sobol_beats_tcav(table, outcome):
 
 
 def coherence(concept, sub, choice, n=2000):
-    def shares(metric, variant, share):
-        table = rows(metric, "machine", 0, 0, n, variant)
+    def shares(metric, granularity, share):
+        table = rows(metric, "machine", 0, 0, n, "trial", granularity=granularity)
         return table.assign(value=(np.arange(n) < share * n).astype(float))
 
     return pd.concat(
@@ -81,9 +83,9 @@ def test_implicit_gradient(exact, wrong, outcome):
 def test_randomised_weights(last, outcome):
     table = pd.concat(
         [
-            rows(metric, "CRAFT", value, condition=f"{share} random")
+            rows(metric, "CRAFT", value, randomised=share)
             for metric in ("MapSpearman", "ImportanceSpearman")
-            for share, value in (("25%", 0.9), ("100%", last))
+            for share, value in ((0.25, 0.9), (1.0, last))
         ]
     )
     assert craft.SanityRandomisation()(table).outcome == outcome
@@ -94,7 +96,7 @@ def ranked(method, short, layer="late"):
     base = np.random.default_rng(1).normal(size=60)
     tables = []
     for metric, sign in (("C-Deletion", 1), ("C-Insertion", -1), ("C-MuFidelity", -1)):
-        table = rows(metric, method, 0, 0, variant=layer)
+        table = rows(metric, method, 0, 0, layer=layer)
         own = short * (1 + 0.1 * (-1.0) ** np.arange(60))  # images are not all alike
         centre = 1 if metric == "C-MuFidelity" else base
         tables.append(table.assign(value=centre + sign * own))
@@ -110,7 +112,7 @@ def at_layers(rise=0.0, blind=1.0, early=0.5, error=1e-7):
             ranked("RISE", rise),
             *(ranked(m, blind) for m in blinds),
             *(ranked(m, early, "early") for m in best),
-            *(rows("IdentityError", m, error, 0, variant="late") for m in best[:3]),
+            *(rows("IdentityError", m, error, 0, layer="late") for m in best[:3]),
         ]
     )
 
@@ -154,7 +156,7 @@ def extraction(pca, nmf, kmeans, stable=(0.7, 0.8, 0.8)):
     }
     return pd.concat(
         [
-            rows(metric, method, value, n=10, variant="last")
+            rows(metric, method, value, n=10, unit="target", analysis="last")
             for metric, values in scores.items()
             for method, value in zip(("PCA", "NMF", "K-Means"), values, strict=True)
         ]
@@ -168,7 +170,7 @@ def test_extraction(errors, outcome):
 
 def test_stability_is_compared_above_chance_only():
     table = extraction(0.1, 0.2, 0.4, stable=(0.8, 0.5, 0.5))
-    bare = rows("Stability", "PCA", 0.8, n=10, variant="last")
+    bare = rows("Stability", "PCA", 0.8, n=10, unit="target", analysis="last")
     table = pd.concat([table, bare, bare.assign(method="NMF", value=0.9)])
     assert holistic.ExtractionTradeoff()(table).outcome == NO
 
@@ -178,7 +180,7 @@ def strategies(prevalence, reliability):
     columns = {"Prevalence": prevalence, "Reliability": reliability, "Dominated": np.full(n, 5.0)}
     return pd.concat(
         [
-            rows(metric, "NMF", 0, 0, n, "strategies", "disc").assign(value=values)
+            rows(metric, "NMF", 0, 0, n, "concept", class_name="disc").assign(value=values)
             for metric, values in columns.items()
         ]
     )

@@ -6,6 +6,7 @@ import pytest
 from matplotlib.text import Text
 
 from sparks.errors import SparksError
+from sparks.results import as_results
 from sparks_thesis.common.concept_figures import by_depth
 from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.craft.figure_class import CraftClass
@@ -22,13 +23,16 @@ from sparks_thesis.steering.figures import Steering
 GENERATOR = np.random.default_rng(0)
 
 
-def rows(metric, value, method="", variant="", condition="", image=0):
+def rows(metric, value, method="", **columns):
     known = {"dataset": "chimera", "model": "convnet", "seed": 0, "experiment": "holistic"}
-    named = {"metric": metric, "method": method, "variant": variant, "condition": condition}
-    return known | named | {"image": image, "value": value}
+    return known | {"metric": metric, "method": method, "value": value} | columns
 
 
-DEPTHS = [rows("LayerDepth", i, variant=v) for i, v in enumerate(("z_first", "a_last"))]
+def results(table):
+    return as_results(pd.DataFrame(table))
+
+
+DEPTHS = [rows("LayerDepth", i, layer=v) for i, v in enumerate(("z_first", "a_last"))]
 
 
 def shown(wrong=True, recursion=True):
@@ -93,16 +97,16 @@ def test_mistakes_are_said_to_be_some_only_where_there_are():
 
 
 def test_deletion_draws_means_over_classes():
-    table = pd.DataFrame(
+    table = results(
         [
-            rows(f"{metric} curve", value, method, "NMF", f"{step} concepts", target)
+            rows(f"{metric} curve", value, method, dictionary="NMF", concepts=step, target=target)
             for metric in ("C-Deletion", "C-Insertion")
             for method, start in (("Sobol", 4.0), ("TCAV", 6.0))
             for target, shift in ((0, 0.0), (1, 2.0))
             for step, value in ((0, start + shift), (1, 1.0))
         ]
         + [
-            rows(metric, value, method, "NMF", image=i)
+            rows(metric, value, method, dictionary="NMF", image=i)
             for metric in ("C-Deletion", "C-Insertion")
             for method, value in (("Sobol", 1.25), ("TCAV", 2.5))
             for i in range(3)
@@ -123,19 +127,19 @@ def test_deletion_draws_means_over_classes():
 
 
 def test_layers_go_from_input_to_output():
-    assert by_depth(pd.DataFrame(DEPTHS), ["a_last", "z_first"]) == ["z_first", "a_last"]
+    assert by_depth(results(DEPTHS), ["a_last", "z_first"]) == ["z_first", "a_last"]
 
 
 def test_importance_is_told_by_layer():
-    table = pd.DataFrame(
+    table = results(
         [
-            rows(metric, value + 0.01 * image, method, layer, image=image)
+            rows(metric, value + 0.01 * image, method, layer=layer, image=image)
             for metric, sign in (("C-Deletion", 1), ("C-Insertion", -1), ("C-MuFidelity", -1))
             for layer in ("a_last", "z_first")
             for method, value in (("Good", sign * 1.0), ("Bad", sign * 3.0))
             for image in range(4)
         ]
-        + [rows("LogitGap", 0.5, "NMF", layer, image=i) for layer in ("a_last", "z_first")
+        + [rows("LogitGap", 0.5, "NMF", layer=layer, image=i) for layer in ("a_last", "z_first")
            for i in range(4)]
         + DEPTHS
     )  # fmt: skip
@@ -148,15 +152,22 @@ def test_importance_is_told_by_layer():
 
 
 def test_dictionaries_against_their_size():
-    table = pd.DataFrame(
+    table = results(
         [
-            rows(metric, value, "NMF", "sweep", f"{k} concepts", target)
-            for metric in ("RelativeL2", "Sparsity", "Hoyer", "Stability", "FID", "OOD")
+            rows(metric, value, "NMF", analysis="sweep", concepts=k, target=target)
+            for metric in (
+                "RelativeL2",
+                "Sparsity",
+                "CodeHoyer",
+                "Stability",
+                "RelativeFrechet",
+                "OOD",
+            )
             for k, value in ((2, 0.5), (10, 0.25))
             for target in range(3)
         ]
         + [
-            rows("StabilityChance", 0.125 * k, "NMF", "sweep", f"{k} concepts", target)
+            rows("StabilityChance", 0.125 * k, "NMF", analysis="sweep", concepts=k, target=target)
             for k in (2, 4)
             for target in range(3)
         ]
@@ -174,7 +185,7 @@ def clouds():
     values = {"ClusterX": range(20), "ClusterY": range(20)}
     values |= {"Dominant": [0] * 15 + [3] * 5, "Correct": [1] * 19 + [0]}
     table = [
-        rows(metric, value, "NMF", "clusters", "disc+star", image)
+        rows(metric, value, "NMF", class_name="disc+star", image=image)
         for metric, column in values.items()
         for image, value in enumerate(column)
     ]
@@ -185,7 +196,7 @@ def clouds():
         "Dominated": [15, 0, 0, 5],
     }
     table += [
-        rows(metric, value, "NMF", "strategies", "disc+star", concept)
+        rows(metric, value, "NMF", class_name="disc+star", concept=concept)
         for metric, column in of_concepts.items()
         for concept, value in enumerate(column)
     ]
@@ -213,9 +224,9 @@ def test_prevalence_leaves_out_concepts_that_dominate_nothing():
 
 def test_steering_tells_where_it_stops_being_linear():
     names = ("Logit", "OtherLogits", "Nonlinearity", "OtherConcepts", "Distance", "Norm", "Angle")
-    table = pd.DataFrame(
+    table = results(
         [
-            rows(f"Steering{name}", t * bend, method, layer, f"t = {t:g}", image)
+            rows(f"Steering{name}", t * bend, method, layer=layer, t=t, image=image)
             for name in names
             for method in ("concept", "shuffled", "other class")
             for layer, bend in (("z_first", 0.15), ("a_last", 0.0))

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from sparks.errors import SparksError
+from sparks.results import as_results
 from sparks_thesis.craft.table_coherence import CraftCoherence
 from sparks_thesis.craft.table_truth import CraftTruth
 from sparks_thesis.holistic.table_dictionaries import Dictionaries
@@ -15,24 +16,26 @@ from sparks_thesis.holistic.table_importance import ImportanceLast
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def rows(metric, values, method="", variant="", condition=""):
+def rows(metric, values, method="", layer="", unit="image", **columns):
     known = {"dataset": "chimera", "model": "convnet", "seed": 0}
-    named = {"metric": metric, "method": method, "variant": variant, "condition": condition}
-    units = {"image": range(len(values)), "value": values}
-    return pd.DataFrame(known | named | units)
+    named = {"metric": metric, "method": method, "layer": layer}
+    units = {unit: range(len(values)), "value": values}
+    return as_results(pd.DataFrame(known | named | units), **columns)
 
 
 def truth():
-    tables = [rows("LayerDepth", [i], variant=v) for i, v in enumerate(("z_first", "a_last"))]
+    tables = [rows("LayerDepth", [i], layer=v) for i, v in enumerate(("z_first", "a_last"))]
     for layer in ("z_first", "a_last"):
         for method, iou in (("NMF", 0.4), ("PCA", 0.6)):
             for metric in ("IoU", "Purity", "Coverage", "CropsOnPart"):
-                tables.append(rows(metric, [iou - 0.1, iou + 0.1], method, layer))
+                tables.append(rows(metric, [iou - 0.1, iou + 0.1], method, layer, "part"))
             for metric in ("CausalSpearman", "DiagnosticShare", "DiagnosticEffect"):
-                tables.append(rows(metric, [0.8, 0.9, 1.0], method, layer, "GradientInput"))
+                tables.append(
+                    rows(metric, [0.8, 0.9, 1.0], method, layer, importance="GradientInput")
+                )
     tables += [rows(m, [0.0, 0.1], "NMF, chance", "a_last") for m in ("IoU", "CropsOnPart")]
-    tables.append(rows("CausalSpearman", [0.1, 0.2], "CRAFT", "a_last", "TCAV"))
-    tables.append(rows("DiagnosticShare", [0.5, 0.5], "CRAFT", "a_last", "TCAV"))
+    tables.append(rows("CausalSpearman", [0.1, 0.2], "CRAFT", "a_last", importance="TCAV"))
+    tables.append(rows("DiagnosticShare", [0.5, 0.5], "CRAFT", "a_last", importance="TCAV"))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -59,9 +62,13 @@ def test_truth_needs_parts():
 def test_coherence_puts_the_machine_beside_published_people():
     scores = pd.concat(
         [
-            rows("IntruderAccuracy", [1, 0, 0, 0], "machine", "concept"),
-            rows("IntruderAccuracy", [1, 1, 0, 0], "machine", "sub-concept"),
-            rows("BinaryChoiceRate", [1, 1, 1, 0], "machine", "sub-concept"),
+            rows("IntruderAccuracy", [1, 0, 0, 0], "machine", unit="trial", granularity="concept"),
+            rows(
+                "IntruderAccuracy", [1, 1, 0, 0], "machine", unit="trial", granularity="sub-concept"
+            ),
+            rows(
+                "BinaryChoiceRate", [1, 1, 1, 0], "machine", unit="trial", granularity="sub-concept"
+            ),
         ]
     )
     published = pd.read_csv(ROOT / "config/published/fel2023craft_draft_table1.csv")
@@ -74,16 +81,17 @@ def test_coherence_puts_the_machine_beside_published_people():
 
 
 def test_dictionaries_best_reconstruction_first():
+    last = {"analysis": "last", "concepts": 10}
     scores = pd.concat(
         [
-            rows(metric, [0.5 * value, 1.5 * value], method, "last", "10 concepts")
+            rows(metric, [0.5 * value, 1.5 * value], method, unit="target", **last)
             for metric in ("RelativeL2", "Sparsity", "Stability")
             for method, value in (("NMF", 0.25), ("PCA", 0.125))
         ]
     )
     # A score that exists for no class is a dash; one that exists for some is their mean.
-    none = rows("FID", [np.nan, np.nan], "PCA", "last", "10 concepts")
-    some = rows("R2", [np.nan, 0.5], "PCA", "last", "10 concepts")
+    none = rows("RelativeFrechet", [np.nan, np.nan], "PCA", unit="target", **last)
+    some = rows("R2", [np.nan, 0.5], "PCA", unit="target", **last)
     table = Dictionaries()(pd.concat([scores, none, some]))
     assert table.shown["dictionary"].tolist() == ["PCA", "NMF"]
     assert table.shown["Fréchet ↓"].iloc[0] == "–"

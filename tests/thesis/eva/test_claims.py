@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sparks.results import as_results
 from sparks.stats import Bootstrap
 from sparks_thesis.common.verdict import Outcome
 from sparks_thesis.eva.claims import (
@@ -20,27 +21,26 @@ BOOTSTRAP = Bootstrap(resamples=50)
 NOISE = np.random.default_rng(0).normal(0, 0.01, 30)
 
 
-def rows(metric, values, method="EVA", condition="", model="mlp", dataset="digits", variant=""):
+def rows(metric, values, method="EVA", model="mlp", dataset="digits", unit="image", **columns):
     values = np.asarray(values, dtype=float)
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "experiment": "eva",
             "dataset": dataset,
             "model": model,
-            "variant": variant,
-            "condition": condition,
             "method": method,
             "metric": metric,
-            "image": range(len(values)),
+            unit: range(len(values)),
             "seed": 0,
             "value": values,
         }
     )
+    return as_results(table, **columns)
 
 
-def balls(sampled, attacked, certified, condition="epsilon 0.1"):
+def balls(sampled, attacked, certified, epsilon=0.1):
     found = {"Sampled": sampled, "Attacked": attacked, "Certified": certified}
-    return pd.concat([rows(f"{k}Overlap", v, condition=condition) for k, v in found.items()])
+    return pd.concat([rows(f"{k}Overlap", v, epsilon=epsilon) for k, v in found.items()])
 
 
 def test_one_point_above_its_bound_contradicts_soundness():
@@ -92,7 +92,7 @@ def test_a_rank_is_reached_against_the_rival_that_holds_it(eva, place, outcome):
 def bound(name, tightness, deletion):
     parts = {"Tightness": tightness, "Deletion": deletion, "Insertion": 1 - deletion}
     parts |= {"MuFidelity": 1 - deletion, "Robustness-Sr": deletion}
-    return pd.concat([rows(m, v + NOISE, condition=f"bounds {name}") for m, v in parts.items()])
+    return pd.concat([rows(m, v + NOISE, bound=name) for m, v in parts.items()])
 
 
 def test_tighter_bounds_are_better_when_the_orders_agree():
@@ -124,8 +124,11 @@ def test_best_subsets_are_counted_by_kind_of_network():
     def subsets(linear, other):
         parts = [("linear", linear), ("one hidden layer", other)]
         return pd.concat(
-            [rows("SubsetOverlap", v, condition="size 1", variant=k) for k, v in parts]
-            + [rows("BestOverlap", [1.0, 1.0], condition="size 1", variant=k) for k, _ in parts]
+            [rows("SubsetOverlap", v, subset=1, architecture=k, unit="repeat") for k, v in parts]
+            + [
+                rows("BestOverlap", [1.0, 1.0], subset=1, architecture=k, unit="repeat")
+                for k, _ in parts
+            ]
         )
 
     assert OptimalSubset()(subsets([1, 1], [1, 1])).outcome == Outcome.REPLICATED

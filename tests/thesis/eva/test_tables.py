@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from sparks.errors import SparksError
+from sparks.results import as_results
 from sparks.stats import Bootstrap
 from sparks_thesis.eva.tables import Benchmark, ByBound
 
@@ -11,24 +12,28 @@ PUBLISHED = pd.read_csv("config/published/fel2023eva_table1.csv")
 BOUNDS = pd.read_csv("config/published/fel2023eva_table2.csv")
 
 
-def row(metric, value, method="EVA", condition="", image=0):
+def results(rows):
+    return as_results(pd.DataFrame(rows))
+
+
+def row(metric, value, method="EVA", image=0, **columns):
     return {
-        "dataset": "digits", "model": "mlp", "method": method, "condition": condition,
-        "metric": metric, "image": image, "seed": 0, "value": value,
+        "dataset": "digits", "model": "mlp", "method": method,
+        "metric": metric, "image": image, "seed": 0, "value": value, **columns,
     }  # fmt: skip
 
 
 def test_each_score_stands_beside_the_published_one():
-    scores = pd.DataFrame(
+    scores = results(
         [
             row(metric, value + 0.1 * i, method, image=i)
             for method, value in (("EVA", 0.25), ("Greedy-AO", 0.35))
             for metric in ("Deletion", "Insertion", "MuFidelity", "Robustness-Sr")
             for i in (0, 1)
         ]
-        + [row("Robustness-Sr", 9.0, condition="attack of 50 steps")]
+        + [row("Robustness-Sr", 9.0, attack_steps=50)]
     )
-    cost = pd.DataFrame([row("Seconds", 0.02), row("Seconds", 0.5, "Greedy-AO")])
+    cost = results([row("Seconds", 0.02), row("Seconds", 0.5, "Greedy-AO")])
     table = Benchmark({"digits, mlp": "MNIST"}, ("Greedy-AO", "EVA"), Bootstrap(resamples=20))(
         scores, cost, PUBLISHED
     )
@@ -48,9 +53,9 @@ def test_each_score_stands_beside_the_published_one():
 def test_bounds_are_listed_in_the_papers_order():
     names = ["IBP", "Forward", "Backward", "IBP+Forward+Backward"]
     metrics = ["Tightness", "TightnessMargin", "Deletion", "Insertion", "MuFidelity"]
-    scores = pd.DataFrame(
+    scores = results(
         [
-            row(metric, 4.0 - k, condition=f"bounds {name}", image=i)
+            row(metric, 4.0 - k, bound=name, image=i)
             for k, name in enumerate(names)
             for metric in [*metrics, "Robustness-Sr"]
             for i in (0, 1)
@@ -62,7 +67,7 @@ def test_bounds_are_listed_in_the_papers_order():
     assert numbers.loc[("Backward", "Tightness"), ["mean", "published"]].tolist() == [2.0, 2.36]
     assert table.shown.loc[3, "Tightness, paper"] == "1.55"
     with pytest.raises(SparksError, match="no score"):
-        ByBound()(scores.assign(condition=""), BOUNDS)
+        ByBound()(scores.assign(bound=""), BOUNDS)
 
 
 def test_an_attack_with_more_steps_is_compared_on_the_same_images():
@@ -73,7 +78,7 @@ def test_an_attack_with_more_steps_is_compared_on_the_same_images():
         "Random": 0.4,
     }  # of the first image alone; two change places
     metrics = ("Deletion", "Insertion", "MuFidelity")
-    scores = pd.DataFrame(
+    scores = results(
         [row(metric, 0.5, method) for metric in metrics for method in ours]
         + [
             row("Robustness-Sr", value, method, image=i)
@@ -81,12 +86,12 @@ def test_an_attack_with_more_steps_is_compared_on_the_same_images():
             for i, value in enumerate(values)
         ]
         + [
-            row("Robustness-Sr", value, method, "attack of 50 steps")
+            row("Robustness-Sr", value, method, attack_steps=50)
             for method, value in stronger.items()
         ]
-        + [row("Robustness-Sr", 0.5, "EVA", "bounds IBP")]  # no attack: another table's
+        + [row("Robustness-Sr", 0.5, "EVA", bound="IBP")]  # no attack: another table's
     )
-    cost = pd.DataFrame([row("Seconds", 0.02, method) for method in ours])
+    cost = results([row("Seconds", 0.02, method) for method in ours])
     caption = Benchmark({}, (), Bootstrap(resamples=20))(scores, cost, PUBLISHED).caption
     assert "attack of 50 steps on digits with mlp: τ +0.33, 0.150" in caption
     assert "bounds IBP" not in caption

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sparks.results import as_results
 from sparks_thesis.common.verdict import Outcome
 from sparks_thesis.harmonization.claims import (
     GainOrder,
@@ -20,15 +21,23 @@ from sparks_thesis.lipschitz.claims import (
     TwinDifference,
 )
 
+# Metric → column of its setting, the reduction where it is none of these.
+COLUMN = {"Accuracy": "split", "RevealedAccuracy": "revealed", "NullBlockRate": "top"}
 
-def rows(model, metric, values, condition="", method="", dataset="digits", seed=0):
-    return pd.DataFrame(
+
+def rows(model, metric, values, setting="", method="", dataset="digits", seed=0):
+    table = pd.DataFrame(
         {
-            "experiment": "x", "dataset": dataset, "model": model, "variant": "",
-            "condition": condition, "method": method, "metric": metric,
+            "experiment": "x", "dataset": dataset, "model": model, "method": method,
+            "metric": metric,
             "image": range(len(values)), "seed": seed, "value": values,
         }
     )  # fmt: skip
+    name, _, weight = model.partition("_lambda_")
+    known = {"architecture": name, "harmonizer_weight": float(weight)} if weight else {}
+    return as_results(
+        table, **known, **({COLUMN.get(metric, "reduction"): setting} if setting != "" else {})
+    )
 
 
 def noisy(mean, n=60, seed=0):

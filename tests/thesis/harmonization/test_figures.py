@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from sparks.errors import SparksError
+from sparks.results import as_results
 from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.harmonization.figures import AlignmentTradeoff, HarmonizedGallery, HumanFeatures
 from sparks_thesis.lipschitz.figures import Counterfactuals, LipschitzSaliency, Toy
@@ -39,19 +40,19 @@ def test_the_gallery_shows_every_network_of_one_seed():
 
 def scores():
     rows = [
-        ("n_lambda_" + weight, metric, condition, seed, float(value))
+        {"model": f"n_lambda_{weight}", "harmonizer_weight": weight, "architecture": "n"}
+        | {"metric": metric, "seed": seed, "value": value, **setting}
         for seed in (0, 1)
-        for weight, level in (("0", 0.3), ("10", 0.5))
-        for metric, condition, value in (
-            ("Spearman", "max-abs", level),
-            ("HumanCeiling", "", 1.0),
-            ("Accuracy", "test", level + 0.1),
-            ("RevealedAccuracy", "0", 0.1),
-            ("RevealedAccuracy", "0.5", level),
+        for weight, level in ((0, 0.3), (10, 0.5))
+        for metric, setting, value in (
+            ("Spearman", {"reduction": "max-abs"}, level),
+            ("HumanCeiling", {}, 1.0),
+            ("Accuracy", {"split": "test"}, level + 0.1),
+            ("RevealedAccuracy", {"revealed": 0}, 0.1),
+            ("RevealedAccuracy", {"revealed": 0.5}, level),
         )
     ]
-    table = pd.DataFrame(rows, columns=["model", "metric", "condition", "seed", "value"])
-    return table.assign(dataset="d", image=0)
+    return as_results(pd.DataFrame(rows), dataset="d", image=0)
 
 
 PUBLISHED = pd.DataFrame(

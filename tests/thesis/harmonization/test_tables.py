@@ -5,18 +5,27 @@ import pandas as pd
 import pytest
 
 from sparks.errors import SparksError
+from sparks.results import as_results
 from sparks_thesis.harmonization.tables import Harmonized, of_networks
 from sparks_thesis.lipschitz.tables import Lipschitz, LipschitzMore
 
+# Metric → column of its setting, the reduction where it is none of these.
+COLUMN = {"Accuracy": "split", "RevealedAccuracy": "revealed", "NullBlockRate": "top"}
 
-def rows(model, metric, values, condition="", method="", seed=0, dataset="d"):
-    return pd.DataFrame(
+
+def rows(model, metric, values, setting="", method="", seed=0, dataset="d"):
+    table = pd.DataFrame(
         {
-            "experiment": "x", "dataset": dataset, "model": model, "variant": "",
-            "condition": condition, "method": method, "metric": metric,
+            "experiment": "x", "dataset": dataset, "model": model, "method": method,
+            "metric": metric,
             "image": range(len(values)), "seed": seed, "value": np.asarray(values, float),
         }
     )  # fmt: skip
+    name, _, weight = model.partition("_lambda_")
+    known = {"architecture": name, "harmonizer_weight": float(weight)} if weight else {}
+    return as_results(
+        table, **known, **({COLUMN.get(metric, "reduction"): setting} if setting != "" else {})
+    )
 
 
 @pytest.fixture
@@ -38,7 +47,9 @@ def scores():
 
 def test_alignment_is_the_correlation_over_the_ceiling(scores):
     means = of_networks(scores)
-    aligned = means[means["metric"] == "Alignment"].set_index(["weight", "seed"])["value"]
+    aligned = means[means["metric"] == "Alignment"].set_index(["harmonizer_weight", "seed"])[
+        "value"
+    ]
     assert aligned[0.0, 0] == pytest.approx(0.2 / 0.4)
     assert aligned[10.0, 1] == pytest.approx(0.4 / 0.4)
     assert set(means["architecture"]) == {"net"}
@@ -102,7 +113,7 @@ def test_broken_certificates_are_counted():
             rows("net", "Accuracy", [1, 1, 1, 0], "test"),
             rows("net", "CertifiedRadius", [1.0, 1.0, 1.0]),
             rows("net", "AttackNorm", [2.0, 0.5, np.nan]),
-            rows("net", "NullBlockRate", [0.2, 0.4], "top 10%", "Saliency"),
+            rows("net", "NullBlockRate", [0.2, 0.4], 10, "Saliency"),
             rows("twin", "Accuracy", [1, 1], "test"),
         ]
     )

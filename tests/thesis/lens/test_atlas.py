@@ -119,13 +119,13 @@ def test_files_that_are_no_class_are_refused(tmp_path):
 
 
 def test_statistics_hold_one_row_for_each_concept(surveyed, tmp_path):
-    numbers = write_atlas(tmp_path / "0", surveyed).table("blobs", "convnet", 0)
+    numbers = write_atlas(tmp_path / "0", surveyed).table(dataset="blobs", model="convnet", seed=0)
     rows = numbers[numbers["metric"] == "ConceptImportance"]
     assert len(rows) == 12
-    assert set(rows["image"]) == {1, 2, 3, 4}
-    images = numbers[numbers["metric"] == "Dominant"]
+    assert set(rows["rank"]) == {1, 2, 3, 4}
+    images = numbers[numbers["metric"] == "DominantRank"]
     assert len(images) == images["image"].nunique() == 3 * 24
-    kept = rows[rows["condition"] == NAMES[0]]["value"].to_numpy()
+    kept = rows[rows["class_name"] == NAMES[0]]["value"].to_numpy()
     torch.testing.assert_close(
         torch.tensor(kept).float(), surveyed[0].tensors["importance"].float()
     )

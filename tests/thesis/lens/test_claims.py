@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from sparks.errors import SparksError
+from sparks.results import as_results
 from sparks.stats import Bootstrap
 from sparks_thesis.common.verdict import Outcome
 from sparks_thesis.lens.claims import (
@@ -37,16 +38,16 @@ def table(importance, dominated, classes=30, prevalent=0, aligned=1):
         }
         for metric, column in values.items():
             rows += [
-                {"variant": "concept", "condition": f"c{c}", "metric": metric, "image": i + 1,
+                {"class_name": f"c{c}", "metric": metric, "rank": i + 1,
                  "value": float(value)}
                 for i, value in enumerate(column)
             ]  # fmt: skip
         rows += [
-            {"variant": "class", "condition": f"c{c}", "metric": m, "image": c, "value": v}
+            {"class_name": f"c{c}", "metric": m, "target": c, "value": v}
             for m, v in (("Strategies", sum(d >= 10 for d in dominated)), ("Images", 100))
         ]
     known = {"dataset": "chimera", "model": "convnet", "seed": 0, "method": "CRAFT"}
-    return pd.DataFrame(rows).assign(experiment="lens", **known)
+    return as_results(pd.DataFrame(rows), experiment="lens", **known)
 
 
 TWO = [60, 30, 9, 1, 0, 0, 0, 0, 0, 0]
@@ -66,7 +67,7 @@ def test_strategies_count_concepts_that_dominate_ten_images():
     assert (three.outcome, three.effect) == (Outcome.CONTRADICTED, 3)
     assert check(table(STEEP, [10] * 10)).outcome is Outcome.CONTRADICTED
     others = table(STEEP, [90] + [0] * 9, 6)
-    others["condition"] = "other " + others["condition"]
+    others["class_name"] = "other " + others["class_name"]
     mixed = pd.concat([table(STEEP, TWO, 5), others])
     assert check(mixed).outcome is Outcome.INCONCLUSIVE
 

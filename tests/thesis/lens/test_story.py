@@ -6,6 +6,7 @@ import torch
 
 from sparks.artifacts import save_tensors
 from sparks.errors import SparksError
+from sparks.results import as_results
 from sparks.stats import Bootstrap
 from sparks_thesis.lens import build_site
 from sparks_thesis.lens.story import tell
@@ -18,14 +19,14 @@ TARGET, CONCEPT = 1, 2
 def rows(change, elsewhere):
     """Measurements of three images, as `scripts/covering.py` writes them."""
     table = [
-        {"condition": NAMES[TARGET], "method": str(CONCEPT + 1), "variant": cover, "image": image,
+        {"class_name": NAMES[TARGET], "concept": CONCEPT, "cover": cover, "image": image,
          "metric": metric, "value": value + shift * own}
         for cover in ("mean colour", "blur")
         for image, shift in ((4, -0.1), (7, 0.0), (9, 0.1))
         for metric, value, own in (("Covered", change, 1.0), ("CoveredElsewhere", elsewhere, 0.5),
                                    ("CoveredArea", 0.2, 0.0))
     ]  # fmt: skip
-    return pd.DataFrame(table)
+    return as_results(pd.DataFrame(table), seed=0)
 
 
 @pytest.fixture

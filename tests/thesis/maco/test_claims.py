@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sparks.results import as_results
 from sparks_thesis.common.verdict import Outcome
 from sparks_thesis.maco import claims as maco
 
@@ -11,11 +12,12 @@ YES, NO, OPEN = Outcome.REPLICATED, Outcome.CONTRADICTED, Outcome.INCONCLUSIVE
 GENERATOR = np.random.default_rng(0)
 
 
-def rows(metric, method, centre, noise=0.01, n=40, variant="logit", condition=""):
+def rows(metric, method, centre, noise=0.01, n=40, objective="logit", **columns):
     values = centre + noise * GENERATOR.normal(size=n)
-    known = {"metric": metric, "method": method, "variant": variant, "condition": condition}
-    units = {"image": range(n), "value": values}
-    return pd.DataFrame({"dataset": "chimera", "model": "convnet", "seed": 0, **known, **units})
+    known = {"metric": metric, "method": method, "objective": objective}
+    units = {"picture": range(n), "value": values}
+    table = pd.DataFrame({"dataset": "chimera", "model": "convnet", "seed": 0, **known, **units})
+    return as_results(table, **columns)
 
 
 def constant(error, ours, theirs):
@@ -60,7 +62,7 @@ def test_lower_high_frequency(ours, fourier, noise, outcome):
 
 def scored(plausible, fid, seen):
     """Scores of MACO; both rivals have 2, 20 and 0.5. The network itself is no judge."""
-    parts = [rows("Transferability", "MACO", 9, condition="itself")]
+    parts = [rows("Transferability", "MACO", 9, evaluator="itself")]
     for method, values in (
         ("MACO", (plausible, fid, seen)), ("Fourier", (2, 20, 0.5)), ("CBR", (2, 20, 0.5))
     ):  # fmt: skip
@@ -68,7 +70,7 @@ def scored(plausible, fid, seen):
             rows("Plausibility", method, values[0]),
             rows("FID", method, values[1], 0, 1),
             rows("FID resampled", method, values[1], 0.5),
-            rows("Transferability", method, values[2], condition="other"),
+            rows("Transferability", method, values[2], evaluator="other"),
         ]
     return pd.concat(parts)
 
@@ -91,7 +93,7 @@ def test_beats_fourier(scores, outcome):
 def test_human_prediction(ours, theirs, noise, outcome):
     table = pd.concat(
         [
-            rows("ObserverAccuracy", method, centre, noise, variant="channel")
+            rows("ObserverAccuracy", method, centre, noise, objective="channel")
             for method, centre in (("MACO", ours), ("Fourier", theirs))
         ]
     )
@@ -102,7 +104,7 @@ def test_human_prediction(ours, theirs, noise, outcome):
 
 @pytest.mark.parametrize(("passed", "outcome"), [(38, YES), (4, NO), (21, OPEN)])
 def test_concept_selective(passed, outcome):
-    table = rows("Selective", "MACO", 0, 0, variant="concept")
+    table = rows("Selective", "MACO", 0, 0, objective="concept")
     table["value"] = [1.0] * passed + [0.0] * (40 - passed)
     assert maco.ConceptSelective()(table).outcome == outcome
 

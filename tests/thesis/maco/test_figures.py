@@ -34,7 +34,7 @@ def scores():
         for method, value in (("natural images", 0.2), ("MACO", 0.21), ("Fourier", 0.5))
         for i in range(4)
     ] + [{"method": "my own", "value": 0.3}]
-    named = {"dataset": "toy", "model": "net", "metric": "HighFrequencyShare", "variant": "logit"}
+    named = {"dataset": "toy", "model": "net", "metric": "HighFrequencyShare", "objective": "logit"}
     return pd.DataFrame(rows).assign(**named)
 
 

@@ -4,26 +4,27 @@ import pandas as pd
 import pytest
 
 from sparks.errors import SparksError
+from sparks.results import as_results
 from sparks_thesis.maco.tables import Maco
 
 
-def rows(metric, values, method="MACO", variant="logit", condition=""):
+def rows(metric, values, method="MACO", unit="picture", **columns):
     known = {"dataset": "toy", "model": "net", "seed": 0, "metric": metric, "method": method}
-    named = {"variant": variant, "condition": condition}
-    return pd.DataFrame(known | named | {"image": range(len(values)), "value": values})
+    columns = {"objective": "logit"} | columns
+    return as_results(pd.DataFrame(known | {unit: range(len(values)), "value": values}), **columns)
 
 
 TABLE = pd.concat(
     [
         rows("Plausibility", [1.0, 1.0], "natural images"),
         rows("Plausibility", [2.0, 4.0]),
-        rows("Plausibility", [50.0], variant="channel"),
+        rows("Plausibility", [50.0], objective="channel"),
         rows("FID", [12.5]),
-        rows("Transferability", [1, 0], condition="one"),
-        rows("Transferability", [1, 1], condition="two"),
-        rows("Transferability", [0, 0], condition="itself"),
-        rows("Selective", [1, 1, 1, 0], variant="concept"),
-        rows("FreeParameters", [100], variant=""),
+        rows("Transferability", [1, 0], evaluator="one"),
+        rows("Transferability", [1, 1], evaluator="two"),
+        rows("Transferability", [0, 0], evaluator="itself"),
+        rows("Selective", [1, 1, 1, 0], objective="concept", unit="concept", target=0),
+        rows("FreeParameters", [100], objective=""),
     ],
     ignore_index=True,
 )

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from sparks.artifacts import TIDY
 from sparks.errors import SparksError
+from sparks.results import as_results
 from sparks_thesis.overview.table_published import Published
 
 THEIRS = "paper,item,dataset,model,condition,method,metric,value,unit,direction,provenance,note"
@@ -13,18 +13,18 @@ THEIRS = "paper,item,dataset,model,condition,method,metric,value,unit,direction,
 def published(*lines: str) -> pd.DataFrame:
     rows = [line.split(",") for line in lines]
     table = pd.DataFrame(rows, columns=THEIRS.split(","))
-    return table.assign(value=table["value"].astype(float))
+    percent = table["condition"].map({"weights randomised 0%": 0.0})
+    return table.assign(value=table["value"].astype(float), percent=percent)
 
 
 def scores(*rows: tuple[str, str, str, float]) -> pd.DataFrame:
-    """Tidy rows of (method, metric, condition, value), each on its own image."""
-    base = {"experiment": "eva", "dataset": "digits", "model": "mlp", "variant": "", "seed": 0}
-    return pd.DataFrame(
-        [
-            base | {"method": m, "metric": k, "condition": c, "image": i, "value": v}
-            for i, (m, k, c, v) in enumerate(rows)
-        ]
-    )[list(TIDY)]
+    """Results of (method, metric, bound, value), each on its own image."""
+    base = {"experiment": "eva", "dataset": "digits", "model": "mlp", "seed": 0}
+    table = [
+        base | {"method": m, "metric": k, "bound": b, "image": i, "value": v}
+        for i, (m, k, b, v) in enumerate(rows)
+    ]
+    return as_results(pd.DataFrame(table))
 
 
 EVA = {
@@ -43,7 +43,7 @@ TABLE = published(
 def test_numbers_stand_beside_the_mean_over_images_of_the_same_name() -> None:
     ours = scores(
         ("A", "Deletion", "", 0.5), ("A", "Deletion", "", 0.7), ("B", "Deletion", "", 0.1),
-        ("C", "Deletion", "", 0.9), ("C", "Deletion", "bounds IBP", 9.0), ("A", "Insertion", "", 3),
+        ("C", "Deletion", "", 0.9), ("C", "Deletion", "IBP", 9.0), ("A", "Insertion", "", 3),
     )  # fmt: skip
     table = Published([EVA])(ours, TABLE)
     found = table.numbers.set_index("method")["ours"].to_dict()
@@ -55,7 +55,7 @@ def test_numbers_stand_beside_the_mean_over_images_of_the_same_name() -> None:
 
 
 def test_units_conditions_and_names_of_ours() -> None:
-    ours = scores(("", "Right", "test", 0.75), ("A", "Size", "", 2000.0), ("A", "X", "", 0.25))
+    ours = scores(("", "Right", "IBP", 0.75), ("A", "Size", "", 2000.0), ("A", "X", "", 0.25))
     theirs = published(
         "p,T,D,net,,,Accuracy,88,%,higher,printed,",
         "p,T,D,net,,A,JPEG,9,kB,lower,printed,",
@@ -66,7 +66,7 @@ def test_units_conditions_and_names_of_ours() -> None:
     table = Published(
         [
             EVA | {"theirs": {"metric": "Accuracy"},
-                   "ours": place | {"metric": "Right", "condition": "test"}},
+                   "ours": place | {"metric": "Right", "condition": "bounds IBP"}},
             EVA | {"theirs": {"metric": "JPEG"}, "ours": place | {"metric": "Size"}},
             EVA | {"theirs": {"metric": "X"}, "ours": place},
         ]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sparks.results import as_results
 from sparks.stats import Interval
 from sparks_thesis.common.verdict import Outcome, above, all_of
 from sparks_thesis.sobol.claims import AtLeastBlackBox, BeatsRise, TotalAtLeastFirst
@@ -13,21 +14,21 @@ from sparks_thesis.sobol.claims import AtLeastBlackBox, BeatsRise, TotalAtLeastF
 MARGINS = {"Deletion": 0.02, "Insertion": 0.02, "MuFidelity": 0.05}
 
 
-def rows(method, metric, centre, noise=0.01, images=200, condition="", seed=0):
-    generator = np.random.default_rng(crc32(f"{method} {metric} {condition}".encode()))
-    return pd.DataFrame(
+def rows(method, metric, centre, noise=0.01, images=200, seed=0, **columns):
+    generator = np.random.default_rng(crc32(f"{method} {metric} {columns}".encode()))
+    table = pd.DataFrame(
         {
             "experiment": "sobol",
             "dataset": "d",
             "model": "m",
             "method": method,
             "metric": metric,
-            "condition": condition,
             "seed": seed,
             "image": range(images),
             "value": centre + noise * generator.normal(size=images),
         }
     )
+    return as_results(table, **columns)
 
 
 def scores(deletion, insertion, mufidelity, forwards):
@@ -104,7 +105,7 @@ def test_at_least_black_box_compares_with_the_best_rival_of_each_metric():
 def test_scores_at_other_budgets_do_not_count():
     same = {"Sobol": 0.2, "RISE": 0.2, "Saliency": 0.9}
     table = scores(same, {**same, "Saliency": 0.1}, {**same, "Saliency": 0.1}, BUDGET)
-    bad = [rows("Sobol", metric, -9.0, condition="66 forwards") for metric in MARGINS]
+    bad = [rows("Sobol", metric, -9.0, forwards=66) for metric in MARGINS]
     more = pd.concat([table, *bad], ignore_index=True)
     for claim in (BeatsRise(MARGINS), AtLeastBlackBox(MARGINS, ["RISE"], ["Saliency"])):
         assert claim(more) == claim(table)
@@ -114,8 +115,8 @@ def test_scores_at_other_budgets_do_not_count():
 def test_total_at_least_first():
     def table(gap):
         return pd.concat(
-            [rows("Sobol", "FirstOrder", 0.1, condition=f"cell {c}") for c in range(4)]
-            + [rows("Sobol", "TotalOrder", 0.1 + gap, condition=f"cell {c}") for c in range(4)]
+            [rows("Sobol", "FirstOrder", 0.1, cell=c) for c in range(4)]
+            + [rows("Sobol", "TotalOrder", 0.1 + gap, cell=c) for c in range(4)]
         )
 
     assert TotalAtLeastFirst()(table(0.1)).outcome == Outcome.REPLICATED

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sparks.results import as_results
 from sparks_thesis.common.verdict import Outcome
 from sparks_thesis.sobol.claims_budget import FewerForwards
 
@@ -14,14 +15,14 @@ CLAIM = FewerForwards(MARGINS, ["RISE", "Sobol", "LIME"])
 def table(curves, metric="Insertion", noise=0.001, images=40):
     """Scores from {method: {forwards: mean}}, the same deviations of images for all methods."""
     deviation = noise * np.random.default_rng(0).normal(size=images)
-    return pd.concat(
+    rows = pd.concat(
         [
             pd.DataFrame(
                 {
                     "dataset": "d",
                     "model": "m",
                     "method": method,
-                    "condition": f"{forwards} forwards",
+                    "forwards": forwards,
                     "metric": metric,
                     "seed": 0,
                     "image": range(images),
@@ -33,6 +34,7 @@ def table(curves, metric="Insertion", noise=0.001, images=40):
         ],
         ignore_index=True,
     )
+    return as_results(rows)
 
 
 RISE = {128: 0.5, 512: 0.7, 2048: 0.89, 4096: 0.9}
@@ -80,6 +82,6 @@ def test_lower_is_better_in_deletion_and_every_metric_counts():
 
 
 def test_without_budgets_not_run():
-    alone = table({"RISE": RISE, "HSIC": {128: 0.9}}).assign(condition="")
+    alone = table({"RISE": RISE, "HSIC": {128: 0.9}}).assign(forwards=pd.NA)
     assert CLAIM(alone).outcome == Outcome.NOT_RUN
     assert CLAIM(table({"HSIC": {128: 0.9}})).outcome == Outcome.NOT_RUN

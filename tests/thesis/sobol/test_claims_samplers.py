@@ -4,24 +4,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sparks.results import as_results
 from sparks_thesis.common.verdict import Outcome
 from sparks_thesis.sobol.claims_samplers import EstimatorInsensitive, QuasiMonteCarloConverges
 
 
-def rows(metric, method, variant, points, values, dataset="chimera", model="net"):
-    return pd.DataFrame(
+def rows(metric, method, estimator, points, values, dataset="chimera", model="net"):
+    table = pd.DataFrame(
         {
             "dataset": dataset,
             "model": model,
             "method": method,
-            "variant": variant,
-            "condition": f"{points} points",
+            "estimator": estimator,
+            "points": points,
             "metric": metric,
             "seed": 0,
-            "image": range(len(values)),
+            "image" if model else "repeat": range(len(values)),
             "value": values,
         }
     )
+    return as_results(table)
 
 
 def agreements(janon, halton):

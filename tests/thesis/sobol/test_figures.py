@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from sparks.errors import SparksError
+from sparks.results import as_results
 from sparks.sensitivity.accuracy import SAMPLERS
 from sparks.sensitivity.estimators import ESTIMATORS
 from sparks.stats import Bootstrap
@@ -19,12 +20,11 @@ FUNCTIONS = ("Ishigami, d = 3", "additive, d = 64")
 BUDGETS = (66, 132, 264, 528, 1056, 2112)
 
 
-def tidy(method, metric, condition, values, **names):
-    known = {"dataset": "d", "model": "m", "seed": 0, "variant": ""} | names
-    columns = {"method": method, "metric": metric, "condition": condition}
-    return pd.DataFrame(
-        known | columns | {"image": range(len(values)), "value": np.asarray(values, dtype=float)}
-    )
+def rows(method, metric, values, **names):
+    known = {"dataset": "d", "model": "m", "seed": 0, "method": method, "metric": metric} | names
+    unit = "image" if known["model"] else "repeat"
+    columns = {unit: range(len(values)), "value": np.asarray(values, dtype=float)}
+    return as_results(pd.DataFrame(known | columns))
 
 
 def budget_tables():
@@ -32,10 +32,10 @@ def budget_tables():
     scores, costs = [], []
     for method, start in (("Sobol", 0.1), ("HSIC", 0.2)):
         for place, forwards in enumerate(BUDGETS):
-            condition = f"{forwards} forwards"
-            costs.append(tidy(method, "Seconds", condition, [forwards / 1000]))
+            costs.append(rows(method, "Seconds", [forwards / 1000], forwards=forwards))
             for metric in ("Deletion", "Insertion", "MuFidelity"):
-                scores.append(tidy(method, metric, condition, start + 0.1 * place + spread))
+                values = start + 0.1 * place + spread
+                scores.append(rows(method, metric, values, forwards=forwards))
     return pd.concat(scores, ignore_index=True), pd.concat(costs, ignore_index=True)
 
 
@@ -83,19 +83,19 @@ def sampler_table():
             off = 0.8 if sampler.label == "sobol, unscrambled" else 0.01 * number
             for points in (8, 32, 128):
                 for estimator in ESTIMATORS:
-                    names = {"dataset": function, "model": "", "variant": estimator}
+                    names = {"dataset": function, "model": "", "estimator": estimator}
+                    names |= {"points": points}
                     values = np.array([1.0, 1.1]) / points
-                    condition = f"{points} points"
                     tables += [
-                        tidy(sampler.label, "RelativeError", condition, values, **names),
-                        tidy(sampler.label, "RelativeBias", condition, [-off, -off], **names),
+                        rows(sampler.label, "RelativeError", values, **names),
+                        rows(sampler.label, "RelativeBias", [-off, -off], **names),
                     ]
     for label in (*(s.label for s in SAMPLERS), "sobol, scrambled, another seed"):
         for points in (8, 16):
             for estimator in ESTIMATORS:
-                names = {"dataset": "chimera", "variant": estimator}
+                names = {"dataset": "chimera", "estimator": estimator, "points": points}
                 values = [0.9 - 1 / points, 0.95 - 1 / points]
-                tables.append(tidy(label, "ReferenceSpearman", f"{points} points", values, **names))
+                tables.append(rows(label, "ReferenceSpearman", values, **names))
     return pd.concat(tables, ignore_index=True)
 
 

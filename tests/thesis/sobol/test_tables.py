@@ -4,24 +4,25 @@ import pandas as pd
 import pytest
 
 from sparks.errors import SparksError
+from sparks.results import as_results
 from sparks.stats import proportion
 from sparks_thesis.sobol.table_cost import Cost
 from sparks_thesis.sobol.table_pointing import Pointing
 
 
-def rows(method, metric, values, condition=""):
-    return pd.DataFrame(
+def rows(method, metric, values, **columns):
+    table = pd.DataFrame(
         {
             "dataset": "d",
             "model": "m",
             "seed": 0,
-            "condition": condition,
             "method": method,
             "metric": metric,
             "image": range(len(values)),
             "value": values,
         }
     )
+    return as_results(table, **columns)
 
 
 def test_pointing_is_the_share_of_hits_beside_chance_best_first():
@@ -29,7 +30,7 @@ def test_pointing_is_the_share_of_hits_beside_chance_best_first():
         [
             rows("A", "PointingGame", [1.0, 0.0, 0.0, float("nan")]),
             rows("B", "PointingGame", [1.0, 1.0, 1.0, 1.0]),
-            rows("B", "PointingGame", [0.0], condition="66 forwards"),  # not the default settings
+            rows("B", "PointingGame", [0.0], forwards=66),  # not the default settings
             rows("A", "PointingChance", [0.1, 0.3, 0.2, 0.2]),
             rows("B", "PointingChance", [0.1, 0.3, 0.2, 0.2]),
         ]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from sparks.artifacts import TIDY
+from sparks.results import MetricRecorder, as_results
 from sparks.stats import Bootstrap
 from sparks_thesis.common.verdict import Outcome
 from sparks_thesis.stability.claims import (
@@ -30,7 +30,7 @@ from .rows import scores
 B = Bootstrap(resamples=50)
 MODELS = ["convnet"]
 ALL = (*SEVEN, "Random", "Input")
-LEVELS = ("", "weights randomised 5%", "weights randomised 30%")
+LEVELS = (("", None), ("weights randomised", 5), ("weights randomised", 30))
 
 
 def flat(method: str, condition: str) -> float:
@@ -49,7 +49,7 @@ def of(**levels: float) -> Callable[[str, str], float]:
 
 
 CAMS = of(GradCAM=0.1, GradCAMpp=0.15, RISE=0.2)
-EMPTY = pd.DataFrame(columns=list(TIDY))
+EMPTY = MetricRecorder().table()
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_verdicts(claim: Callable[[pd.DataFrame], object], table: pd.DataFrame, 
 def drops(metric: str) -> pd.DataFrame:
     """S₌ and S≠ far apart without degradation, mixed and large with it."""
     table = scores(ALL, unequal=6, level=lambda m, c: 0.9 if m == "Random" else 0.2)
-    degraded = table["condition"] != ""
+    degraded = table["degradation"] != ""
     single = table["metric"].str.startswith("Distance") & degraded & (table["method"] != "Random")
     # The same distances, in turn, for both sets: no threshold parts them.
     table.loc[single, "value"] = 0.5 + 0.05 * (table.loc[single, "image"] % 6)
@@ -159,13 +159,13 @@ def test_smoothgrad_best_needs_the_whole_order():
 )
 def test_distances_must_never_fall(falls: str | None, outcome: Outcome):
     rows = [
-        {"condition": f"{kind} {amount:.3f}", "method": name, "image": 0, "seed": 0}
+        {"change": kind, "amount": amount, "method": name, "repeat": 0, "seed": 0}
         | {"metric": "MapDistance", "value": -amount if name == falls else amount}
         for kind in ("shift", "noise")
         for amount in (0.0, 1.0, 2.0, 3.0)
         for name in ("wasserstein", "spearman", "dice", "ssim", "l1", "l2")
     ]
-    verdict = DistancesMonotone()(pd.DataFrame(rows))
+    verdict = DistancesMonotone()(as_results(pd.DataFrame(rows)))
     assert verdict.outcome == outcome
     assert verdict.effect == (1 if falls is None else -1)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sparks.artifacts import TIDY
 from sparks.errors import SparksError
+from sparks.results import MetricRecorder, as_results
 from sparks.stats import Bootstrap
 from sparks_thesis.stability.figure_degradation import Degradation
 from sparks_thesis.stability.figure_densities import Densities
@@ -66,18 +66,18 @@ def test_densities_have_area_1_and_say_which_model_is_missing():
 
 def distances() -> pd.DataFrame:
     rows = [
-        {"condition": f"{kind} {amount:.3f}", "method": name, "image": image, "seed": 0}
+        {"change": kind, "amount": amount, "method": name, "repeat": image, "seed": 0}
         | {"metric": "MapDistance", "value": amount * (1 if name != "ssim" else -1) + 0.1 * image}
         for kind in ("shift", "noise")
         for amount in (0.0, 1.0, 10.0)
         for name in ("wasserstein", "spearman", "dice", "ssim", "l1", "l2")
         for image in range(2 if kind == "noise" else 1)
     ]
-    return pd.DataFrame(rows)
+    return as_results(pd.DataFrame(rows))
 
 
 def test_map_distances_are_averaged_in_order_of_the_amount():
-    means = curves(distances()).set_index(["kind", "method", "amount"])
+    means = curves(distances()).set_index(["change", "method", "amount"])
     assert means.loc[("noise", "l1", 1.0), "mean"] == pytest.approx(1.05)
     assert means.loc[("shift", "l1", 10.0), "std"] == 0
     drawing = MapDistances()(distances())
@@ -92,4 +92,4 @@ def test_map_distances_are_averaged_in_order_of_the_amount():
 )
 def test_nothing_to_draw_is_refused(draw: object):
     with pytest.raises(SparksError):
-        draw(pd.DataFrame(columns=list(TIDY)))  # type: ignore[operator]
+        draw(MetricRecorder().table())  # type: ignore[operator]

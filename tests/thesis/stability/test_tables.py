@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from sparks.artifacts import TIDY
 from sparks.errors import SparksError
+from sparks.results import MetricRecorder
 from sparks.stats import Bootstrap
 from sparks_thesis.stability.rows import fold_accuracy
 from sparks_thesis.stability.scored import Scored
@@ -101,13 +101,14 @@ def test_lipschitz_has_a_column_a_network_and_says_what_was_not_run():
 def test_accuracy_of_a_fold_is_that_of_its_last_epoch():
     history = pd.DataFrame(
         {"epoch": [1, 2, 1, 2], "fold": [0, 0, 1, 1], "accuracy": [0.8, 0.8, 0.9, 0.9]}
-    ).assign(dataset="d", model="m", seed=0, switched="30")
+    ).assign(dataset="d", model="m", seed=0, percent=30)
     rows = fold_accuracy(history)
     assert rows["value"].tolist() == [0.8, 0.9]
-    assert set(rows["condition"]) == {"labels switched 30%"}
+    assert set(rows["degradation"]) == {"labels switched"}
+    assert set(rows["percent"]) == {30}
 
 
 @pytest.mark.parametrize("make", [Stability(), StabilityLipschitz({"convnet": "plain"})])
 def test_nothing_to_show_is_refused(make: object):
     with pytest.raises(SparksError):
-        make(pd.DataFrame(columns=list(TIDY)))  # type: ignore[operator]
+        make(MetricRecorder().table())  # type: ignore[operator]

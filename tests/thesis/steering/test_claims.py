@@ -4,16 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sparks.results import as_results
 from sparks_thesis.common.verdict import Outcome
 from sparks_thesis.steering.claims import WorksThenFails
 
 STEPS = (0.25, 0.5, 1.0, 2.0)
 
 
-def rows(layer, method, metric, values, condition=""):
-    known = {"dataset": "d", "model": "m", "seed": 0, "variant": layer, "method": method}
-    found = {"metric": metric, "condition": condition, "image": range(len(values))}
-    return pd.DataFrame({**known, **found, "value": values})
+def rows(layer, method, metric, values, t=None):
+    known = {"dataset": "d", "model": "m", "seed": 0, "layer": layer, "method": method}
+    found = {"metric": metric, "t": t, "image": range(len(values))}
+    return as_results(pd.DataFrame({**known, **found, "value": values}))
 
 
 def pushed(layer, method, logit, side, others):
@@ -21,7 +22,7 @@ def pushed(layer, method, logit, side, others):
     noise = np.random.default_rng(0).normal(1, 0.05, (len(STEPS), 3, 40))
     laws = {"Logit": logit, "OtherLogits": side, "OtherConcepts": others}
     return [
-        rows(layer, method, f"Steering{name}", law(t) * noise[i, j], f"t = {t:g}")
+        rows(layer, method, f"Steering{name}", law(t) * noise[i, j], t)
         for i, t in enumerate(STEPS)
         for j, (name, law) in enumerate(laws.items())
     ]
@@ -97,5 +98,5 @@ def test_beyond_the_length_of_an_activation_nothing_is_asked():
 
 def test_without_earlier_layers_no_verdict():
     whole = table(lambda t: t, jump)
-    assert WorksThenFails()(whole[whole["variant"] != "early"]).outcome == Outcome.NOT_RUN
+    assert WorksThenFails()(whole[whole["layer"] != "early"]).outcome == Outcome.NOT_RUN
     assert WorksThenFails()(whole[:0]).outcome == Outcome.NOT_RUN

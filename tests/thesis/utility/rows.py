@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sparks.artifacts import TIDY
+from sparks.results import as_results
 from sparks_thesis.utility.proxies import PROXIES
 from sparks_thesis.utility.published import recomputed
 from sparks_thesis.utility.scored import SIX
@@ -37,7 +37,7 @@ def experiment(accuracy, proxies=None, participants=30, noise=0.02, seed=0):
             for person in range(2 * participants):
                 kind = "Exemplar" if person < participants else "Words"
                 for session in (1, 2, 3):
-                    told = {"variant": kind, "condition": f"session {session}", "image": person}
+                    told = {"learner": kind, "session": session, "participant": person}
                     value = mean + luck[person, session - 1]
                     rows.append({**names, **told, "method": condition, "value": value})
         table = (proxies or {}).get(data, {})
@@ -49,7 +49,5 @@ def experiment(accuracy, proxies=None, participants=30, noise=0.02, seed=0):
             rows.append({**names, "metric": metric, "value": value})
     table = pd.DataFrame(rows).assign(experiment="utility", seed=0)
     table["metric"] = table["metric"].fillna("MetaPredictorAccuracy")
-    table["image"] = table["image"].fillna(0).astype(int)
-    table = table.fillna({"variant": "", "condition": "", "method": ""})
-    both = pd.concat([table, printed()], ignore_index=True)
-    return both.assign(experiment="utility")[list(TIDY)]
+    both = pd.concat([as_results(table), printed()], ignore_index=True)
+    return both.assign(experiment="utility")

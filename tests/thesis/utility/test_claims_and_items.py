@@ -33,7 +33,7 @@ def rising(sign=1, noise=0.0):
 def test_tukey_from_f_and_the_means_agrees_with_what_is_printed():
     rows = printed()
     p = rows[rows["metric"] == "Tukey HSD p"].pivot_table(
-        index=["dataset", "method"], columns="condition", values="value"
+        index=["dataset", "method"], columns="source", values="value"
     )
     both = p.dropna()
     assert len(both) == 6
@@ -45,7 +45,7 @@ def test_tukey_from_f_and_the_means_agrees_with_what_is_printed():
 
 def test_p_of_f_lies_where_the_paper_says():
     rows = printed()
-    p = rows[(rows["metric"] == "ANOVA p") & (rows["condition"] == FROM_F)]
+    p = rows[(rows["metric"] == "ANOVA p") & (rows["source"] == FROM_F)]
     found = p.set_index("dataset")["value"]
     assert found["Husky vs Wolf"] < 0.001
     assert found["Leaves"] < 0.001
@@ -55,7 +55,7 @@ def test_p_of_f_lies_where_the_paper_says():
 def test_correlations_of_the_points_are_those_printed():
     rows = printed()
     rows = rows[rows["metric"] == "Correlation"]
-    wide = rows.pivot(index=["dataset", "method"], columns="condition", values="value").dropna()
+    wide = rows.pivot(index=["dataset", "method"], columns="source", values="value").dropna()
     assert len(wide) == 7
     assert (wide["digitised points"] - wide[PRINTED]).abs().max() < 0.04
 
@@ -155,7 +155,7 @@ def test_mean_ratio():
     assert verdict.outcome == Outcome.REPLICATED
     assert "21 of 21" in verdict.measured
     spoiled = printed()
-    first = spoiled.index[spoiled["condition"] == "mean ratio"][0]
+    first = spoiled.index[spoiled["source"] == "mean ratio"][0]
     spoiled.loc[first, "value"] += 0.1
     assert claims.MeanRatio()(spoiled).outcome == Outcome.CONTRADICTED
 
@@ -263,7 +263,8 @@ def test_published_numbers_stand_beside_those_of_simulated_participants():
     assert percent.to_dict() == pytest.approx((100 * means).to_dict())
     value = numbers.groupby("metric")["ours"].first()
     people = [
-        group.groupby("image")["value"].mean() for _, group in rows.groupby("method", sort=False)
+        group.groupby("participant")["value"].mean()
+        for _, group in rows.groupby("method", sort=False)
     ]
     test = f_oneway(*people)
     assert value["ANOVA F"] == pytest.approx(test.statistic)
@@ -274,7 +275,7 @@ def test_published_numbers_stand_beside_those_of_simulated_participants():
     r = numbers[numbers["metric"] == "Correlation"].set_index("condition")["ours"]
     assert r["Faithfulness vs Utility, n=6"] == pytest.approx(1)
     proxies = scores[scores["metric"] == "PerceptualSimilarity"]
-    proxies = proxies[proxies["variant"] == ""].groupby(["dataset", "method"])["value"].mean()
+    proxies = proxies[proxies["source"] == ""].groupby(["dataset", "method"])["value"].mean()
     accuracy = scores[scores["metric"] == "MetaPredictorAccuracy"]
     accuracy = accuracy.groupby(["dataset", "method"])["value"].mean()
     utility = [accuracy[d, m] / accuracy[d, "Baseline"] for d, m in proxies.index]

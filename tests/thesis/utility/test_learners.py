@@ -162,7 +162,7 @@ def test_everyone_takes_every_session_once():
     table = simulation().run(scenario())
     assert len(table) == 2 * 2 * 6 * 3  # kinds, conditions, participants, sessions
     assert set(table["method"]) == {BASELINE, "Truth"}
-    per_kind = table.groupby(["method", "variant"])["image"].unique()
+    per_kind = table.groupby(["method", "learner"])["participant"].unique()
     assert sorted(per_kind[(BASELINE, "Exemplar")]) == list(range(6))
     assert sorted(per_kind[(BASELINE, "Linear")]) == list(range(6, 12))
     # An accuracy is a number of right answers out of seven.

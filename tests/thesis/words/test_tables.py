@@ -4,23 +4,24 @@ import pandas as pd
 import pytest
 
 from sparks.errors import SparksError
+from sparks.results import as_results
 from sparks.stats import Bootstrap, proportion
 from sparks_thesis.words.tables import Words
 
 
-def rows(method, metric, values, condition=""):
-    return pd.DataFrame(
+def rows(method, metric, values, **columns):
+    table = pd.DataFrame(
         {
             "dataset": "reviews",
             "model": "textcnn",
             "method": method,
             "metric": metric,
-            "condition": condition,
             "seed": 0,
             "image": range(len(values)),
             "value": values,
         }
     )
+    return as_results(table, **columns)
 
 
 SCORES = pd.concat(
@@ -31,7 +32,7 @@ SCORES = pd.concat(
         rows("Sobol", "PointingGame", [1.0, 1.0, 0.0]),
         rows("Sobol", "PointingChance", [0.1, 0.2, 0.3]),
         rows("Sobol", "Forwards", [300.0, 320.0, 340.0]),
-        rows("", "Accuracy", [1.0, 1.0, 0.0, 1.0], condition="test"),
+        rows("", "Accuracy", [1.0, 1.0, 0.0, 1.0], split="test"),
     ],
     ignore_index=True,
 )
@@ -71,7 +72,7 @@ def test_an_experiment_without_texts_is_refused():
 
 @pytest.mark.parametrize(("lost", "told"), [([0.0, 0.0, 0.0], None), ([1.0, 0.0, 1.0], "2 of 3")])
 def test_caption_counts_texts_that_lost_all_words(lost, told):
-    scores = pd.concat([SCORES, rows("", "Wordless", lost, condition="test")], ignore_index=True)
+    scores = pd.concat([SCORES, rows("", "Wordless", lost, split="test")], ignore_index=True)
     caption = Words()(scores).caption
     assert (f"{told} test texts have no word that it knows" in caption) == (told is not None)
     assert ("no word" in caption) == (told is not None)
