@@ -24,14 +24,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
             for points in settings["points"]:
                 found = estimates(function, sampler, points, settings["repeats"], cfg["seed"])
                 for estimator, total in found.items():
-                    recorder.add(
-                        deviations(total, true.double()),
-                        dataset=name,
-                        method=sampler.label,
-                        estimator=estimator,
-                        points=points,
-                        repeat=range(len(total)),
-                    )
+                    names = {"dataset": name, "method": sampler.label, "estimator": estimator}
+                    for metric, values in deviations(total, true.double()).items():
+                        repeat = range(len(values))
+                        recorder.add({metric: values}, points=points, repeat=repeat, **names)
     save_table(outputs["table"], recorder.table(seed=cfg["seed"]), cfg.provenance())
 
 

@@ -18,16 +18,14 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     kept = load_tensors(inputs["maps"])
     maps = {n.removeprefix("maps/"): kept.pop(n) for n in list(kept) if n.startswith("maps/")}
-    simulation, names = (
-        build_as(Simulation, cfg["studies.utility.simulation"]),
-        run_names(cfg.wildcards),
-    )
+    simulation = build_as(Simulation, cfg["studies.utility.simulation"])
+    names = run_names(cfg.wildcards)
     scenario = simulation.scenario(names["dataset"], maps=maps, **kept)
     people, recorder = simulation.run(scenario), MetricRecorder()
     for label in maps:
         alike = similarity(scenario.cells, scenario.attention[label], scenario.outputs)
         recorder.add_images({SIMILARITY: alike}, method=label)
-    seen = recorder.table(dataset=names["dataset"])
+    seen = recorder.table(**names)
     table = pd.concat([people, seen], ignore_index=True)
     save_table(outputs["table"], as_results(table, **names), cfg.provenance())
 

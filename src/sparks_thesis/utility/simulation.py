@@ -151,7 +151,7 @@ class Simulation:
             ]
             counted = session_accuracies(pd.DataFrame(rows))
             numbers = {who.name: number * self.participants + who.number for who in people}
-            counted = counted.replace({"participant": numbers}).astype({"participant": int})
+            counted["participant"] = counted["participant"].map(numbers)
             tables.append(counted.assign(learner=kind))
         found = pd.concat(tables, ignore_index=True)
         names = {"scenario": "dataset", "condition": "method", "accuracy": "value"}
