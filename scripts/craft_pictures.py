@@ -40,7 +40,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     layer = Layer(model, layers[-1], images.batch([0]))
     worst, wrong = mistake(model, images)
     metadata = {"shown": shown.name, "wrong": wrong}
-    for name, image in (("unified", int(shown.index[0])), ("mistake", worst)):
+    for name, image in (("unified", int(shown.index[shown.right_first[0]])), ("mistake", worst)):
         found = pictures.of_image(study, model, layer, train, images.batch([image]))
         metadata |= {
             f"{name}_predicted": images.classes[int(found["predicted"])],

@@ -30,7 +30,7 @@ class Pictures:
         target: class of the first figures, one that has test images predicted as it.
         concepts: the most important ones.
         crops: of each.
-        images: with maps.
+        images: with maps; those that the model is right about come first.
         bootstrap: of importances, over images.
     """
 
@@ -60,7 +60,7 @@ class Pictures:
         intervals = [self.bootstrap.mean(column) for column in totals.T.double()]
         importance = torch.tensor([i.mean for i in intervals])
         order = importance.argsort(descending=True, stable=True)[: self.concepts]
-        images = one.x[: self.images]
+        images = one.x[one.right_first[: self.images]]
         found = {
             "importance": importance,
             "low": torch.tensor([i.low for i in intervals]),

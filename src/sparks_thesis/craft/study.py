@@ -53,6 +53,7 @@ class OneClass:
         fit: training images predicted as the class, (n, C, H, W).
         x: test images predicted as the class, (N, C, H, W).
         index: their numbers in the test set, (N,).
+        right: whether each of them is of the class, bool (N,).
         layers: late ones first.
         parts: label maps of the test images (N, H, W), where known.
         fit_parts: label maps of the training images (n, H, W), where known.
@@ -65,6 +66,7 @@ class OneClass:
     fit: Tensor
     x: Tensor
     index: Tensor
+    right: Tensor
     layers: Sequence[Layer]
     parts: Tensor | None = None
     fit_parts: Tensor | None = None
@@ -75,6 +77,11 @@ class OneClass:
     def classes(self) -> Tensor:
         """The class of each test image."""
         return torch.full((len(self.x),), self.target, dtype=torch.int64)
+
+    @property
+    def right_first(self) -> Tensor:
+        """The places of the test images, those that are of the class first, (N,)."""
+        return (~self.right).int().argsort(stable=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +185,8 @@ class CraftStudy:
         found = measurable(train, test, (self.fit_images, self.images), (2, 2), part)
         for place, target, fit, index in progress(found, unit="label", description="concepts"):
             name, x = test.images.classes[target], test.images.batch(index)
-            one = OneClass(target, name, train.images.batch(fit), x, index, cut)
+            right = test.images.labels[index] == target
+            one = OneClass(target, name, train.images.batch(fit), x, index, right, cut)
             if "parts" in train.images.truth:
                 one = replace(one, fit_parts=train.images.truth["parts"][fit])
             yield place, self._with_parts(model, one, test.images, scenes)
