@@ -50,7 +50,7 @@ class Row(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What a class says of one of its arguments."""
+    """Hold what a class says of one of its arguments."""
 
     kind: str
     default: str
