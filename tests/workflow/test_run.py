@@ -120,12 +120,12 @@ NOT_DATA = {
     **{"holistic": 1, "maco": 1, "lens_atlas": 1, "covering": 1, "utility_maps": 1, "utility": 1},
 }
 SOBOL = {
-    **{"attribute": 2, "score": 3, "indices": 1, **STUDIES, "holistic": 1},
-    **{"collect": 2, "figure": 9, "table": 8, "all": 1},
+    **{"attribute": 2, "score": 3, "indices": 1, **STUDIES, "holistic": 1, "words": 1},
+    **{"collect": 3, "figure": 9, "table": 9, "all": 1},
 }
 RISE = {
-    **{"attribute": 2, "score": 3, "budget": 1, "eva": 1},
-    **{"collect": 2, "figure": 5, "table": 8, "all": 1},
+    **{"attribute": 2, "score": 3, "budget": 1, "eva": 1, "holistic": 1, "words": 1},
+    **{"collect": 4, "figure": 10, "table": 11, "all": 1},
 }
 POINTING = {"score": 18, "collect": 1, "table": 5, "all": 1}
 
@@ -149,7 +149,7 @@ CHANGES = [
         ["statistics.level=0.9"],
         {
             **{"craft_pictures": 1, "maco": 1, "lens_atlas": 1, "covering": 1},
-            **{"collect": 2, "figure": 20, "table": 20, "all": 1},
+            **{"collect": 2, "figure": 18, "table": 20, "all": 1},
         },
     ),
     (["data_dir=elsewhere", "experiments.sobol.title=Other"], {}),
