@@ -73,7 +73,7 @@ def test_each_network_gets_its_eva():
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "part"),
     [
         (
             "studies.budget.methods=[sobl]",
@@ -103,9 +103,9 @@ def test_each_network_gets_its_eva():
         ),
     ],
 )
-def test_mistakes_are_refused_in_one_line_that_names_the_key(override, told):
+def test_mistakes_are_refused_in_one_line_that_names_the_key(override, part):
     message = refused(override)
-    assert told in message
+    assert part in message
     assert "\n" not in message
 
 

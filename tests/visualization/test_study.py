@@ -63,8 +63,8 @@ def others(images):
 
 @pytest.fixture(scope="module")
 def found(subject, others):
-    numbers, kept, told = STUDY.run(subject, others)
-    return numbers.table(dataset="toy", model="net", seed=0), kept, told
+    numbers, kept, metadata = STUDY.run(subject, others)
+    return numbers.table(dataset="toy", model="net", seed=0), kept, metadata
 
 
 def of(table, metric, method="MACO", objective="logit", view=""):
@@ -91,8 +91,8 @@ def test_counts(found):
 
 def test_a_method_can_be_left_out(subject, others):
     study = replace(STUDY, methods={**STUDY.methods, "CBR": None}, classes=1)
-    numbers, kept, told = study.run(subject, others)
-    assert told["methods"] == ["MACO", "Fourier"]
+    numbers, kept, metadata = study.run(subject, others)
+    assert metadata["methods"] == ["MACO", "Fourier"]
     table = numbers.table(dataset="toy", model="net", seed=0)
     assert set(table["method"]) == {"MACO", "Fourier", "natural images"}
     assert not [name for name in kept if "CBR" in name]
@@ -112,15 +112,15 @@ def test_half_the_parameters_of_fourier(found):
 
 
 def test_what_figures_get(found):
-    _, kept, told = found
+    _, kept, metadata = found
     assert kept["logit.MACO"].shape == (2, 3, 32, 32)
     assert kept["logit.CBR"].shape == (2, 3, 16, 16)
     assert kept["inversion.MACO"].shape == (2, 3, 16, 16)
     assert kept["inversion.MACO.alpha"].shape == (2, 16, 16)
     assert kept["concept.example"].shape[:2] == (2, 3)
     assert kept["power.natural images"].shape == kept["frequencies.natural images"].shape
-    assert told["classes"] == ["red", "green"]
-    assert len(told["channels"]) == 2
+    assert metadata["classes"] == ["red", "green"]
+    assert len(metadata["channels"]) == 2
 
 
 def test_again_the_same_bytes(found, subject, others):

@@ -61,10 +61,10 @@ def shown(wrong=True, recursion=True):
             f"{name}.share": np.array([0.75, 0.25]),
             f"{name}.order": np.array([4, 0]),
         }
-    told = {"shown": "disc+star", "wrong": wrong}
+    metadata = {"shown": "disc+star", "wrong": wrong}
     for name in ("unified", "mistake"):
-        told |= {f"{name}_predicted": "ring+star", f"{name}_label": "disc+cross"}
-    return FigureData("chimera", "convnet", arrays, told)
+        metadata |= {f"{name}_predicted": "ring+star", f"{name}_label": "disc+cross"}
+    return FigureData("chimera", "convnet", arrays, metadata)
 
 
 def texts(figure):

@@ -12,8 +12,8 @@ from sparks_thesis.lipschitz.figures import Counterfactuals, LipschitzSaliency, 
 
 
 def kept(model, seed=0, dataset="d", **arrays):
-    told = {"classes": ["a", "b"], "steps": [0, 1], "inner": 1.0, "outer": 2.0, "order": 1}
-    return FigureData(dataset, model, arrays, told, seed)
+    metadata = {"classes": ["a", "b"], "steps": [0, 1], "inner": 1.0, "outer": 2.0, "order": 1}
+    return FigureData(dataset, model, arrays, metadata, seed)
 
 
 def aligned(model, seed=0):

@@ -23,9 +23,9 @@ def kept():
     for name in ("natural images", *METHODS):
         arrays[f"frequencies.{name}"] = np.array([0.1, 0.2, 0.4])
         arrays[f"power.{name}"] = generator.random(3) + 0.1
-    told = {"classes": ["a+b", "c"], "channels": [0, 4, 9], "methods": METHODS}
-    told |= {"concept_class": "c", "concepts": [7, 1], "layer": "last"}
-    return FigureData("toy", "net", arrays, told)
+    metadata = {"classes": ["a+b", "c"], "channels": [0, 4, 9], "methods": METHODS}
+    metadata |= {"concept_class": "c", "concepts": [7, 1], "layer": "last"}
+    return FigureData("toy", "net", arrays, metadata)
 
 
 def scores():
