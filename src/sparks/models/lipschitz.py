@@ -131,7 +131,7 @@ def lipschitz_mlp(
         num_classes: number of logits.
         image_size: side of an image, pixels.
         hidden: units of each hidden layer, even.
-        constrained: whether the network is 1-Lipschitz; False for its unconstrained twin.
+        constrained: whether the network is 1-Lipschitz; False for its unconstrained baseline.
     """
     return LipschitzMLP(in_channels * image_size**2, num_classes, hidden, constrained)
 
