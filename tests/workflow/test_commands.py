@@ -157,7 +157,9 @@ def test_commands_run(make_project) -> None:
     (project.folder / "cache").mkdir()
     environment = project.environment() | {"SNAKEMAKE_OUTPUT_CACHE": str(project.folder / "cache")}
     failed = []
-    for command in runnable():
+    # Of commands that differ in the item alone, as those of the catalogue, one is planned.
+    different = {re.sub(r"(results/\w+/)[\w-]+(?=\.\w+$)", r"\1", c): c for c in runnable()}
+    for command in different.values():
         words = arguments(command)
         if words and "--report" in words:
             continue  # of a finished run: tests/workflow/test_run.py makes one
