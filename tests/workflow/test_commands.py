@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from harness.compose import compose, overrides_from
 from sparks.artifacts import save_tensors
@@ -155,6 +156,11 @@ def test_commands_run(make_project) -> None:
         sys.path.pop(0)
     save_tensors(project.folder / "path/to/checkpoint.safetensors", MyNet(2).state_dict())
     (project.folder / "cache").mkdir()
+    for name in "ab":  # images of one's own, which a command of the README explains
+        project.folder.joinpath("data/folder", name).mkdir(parents=True)
+        for i in range(12):
+            where = project.folder / f"data/folder/{name}/{i}.png"
+            Image.new("RGB", (24, 24), (20 * i, 0, 0)).save(where)
     environment = project.environment() | {"SNAKEMAKE_OUTPUT_CACHE": str(project.folder / "cache")}
     failed = []
     # Of commands that differ in the item alone, as those of the catalogue, one is planned.
@@ -169,7 +175,7 @@ def test_commands_run(make_project) -> None:
             run = [sys.executable, *shlex.split(command)[2:]]
             run += [] if "--help" in run else ["--cfg", "job"]
         else:
-            run = project.command("-n", "-q", *words)
+            run = project.command(*words, "-n", "-q")  # -q would take a target for its own
         done = subprocess.run(
             run,
             cwd=project.folder,
