@@ -88,8 +88,8 @@ def test_what_cannot_run_is_refused_and_nothing_is_written(project, tmp_path):
     done = subprocess.run(
         run, cwd=tmp_path, env=project.environment(), capture_output=True, text=True, check=False
     )
-    told = done.stdout + done.stderr
+    printed = done.stdout + done.stderr
     assert done.returncode == 1
-    assert "words.explainers.RISE" in told
-    assert "Traceback" not in told
+    assert "words.explainers.RISE" in printed
+    assert "Traceback" not in printed
     assert {path.name for path in tmp_path.iterdir()} <= {".snakemake"}

@@ -37,9 +37,9 @@ def experiment(accuracy, proxies=None, participants=30, noise=0.02, seed=0):
             for person in range(2 * participants):
                 kind = "Exemplar" if person < participants else "Words"
                 for session in (1, 2, 3):
-                    told = {"learner": kind, "session": session, "participant": person}
+                    who = {"learner": kind, "session": session, "participant": person}
                     value = mean + luck[person, session - 1]
-                    rows.append({**names, **told, "method": condition, "value": value})
+                    rows.append({**names, **who, "method": condition, "value": value})
         table = (proxies or {}).get(data, {})
         for method in SIX:
             for proxy in PROXIES:
