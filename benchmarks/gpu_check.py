@@ -345,7 +345,8 @@ def agreement(check: Check, name: str, model: Classifier, x: Tensor) -> None:
     target = model(x).argmax(1)
     for label in ("Sobol", "RISE", "Occlusion", "IG"):
         maps = {}
-        for precision in PRECISIONS:
+        # Gradients are float32 or bfloat16.
+        for precision in ("fp32", "bf16") if label == "IG" else PRECISIONS:
             engine = Engine(batch_size=check.size.batch, precision=precision)
             made: dict[str, Any] = {
                 "Sobol": Sobol(grid=8, points=power_of_two(check.size.masks // 66), engine=engine),
@@ -355,7 +356,9 @@ def agreement(check: Check, name: str, model: Classifier, x: Tensor) -> None:
             }
             with autocast(precision, check.device):
                 maps[precision] = made[label](model, x, target).float().cpu()
-        for precision in PRECISIONS[1:]:
+        for precision in maps:
+            if precision == "fp32":
+                continue
             # `spearman` is the distance 1 - rank correlation.
             found = 1 - spearman(maps["fp32"].flatten(1), maps[precision].flatten(1))
             check.row(

@@ -47,6 +47,8 @@ def classifier(settings: Mapping[str, Any], seed: int) -> Classifier:
 
 def trained(settings: Mapping[str, Any], weights: str, device: str) -> Classifier:
     """Build a model with the weights of an artifact, ready to predict."""
+    import torch
+
     from sparks.models import load_weights, resolve_device
     from sparks.models.folded import channels_last_weights
 
@@ -55,6 +57,8 @@ def trained(settings: Mapping[str, Any], weights: str, device: str) -> Classifie
     there = resolve_device(device)
     if there.type == "cpu":
         channels_last_weights(model)
+    else:  # the same command gives the same bytes (see `sparks.models.device.repeatable`)
+        torch.backends.cudnn.deterministic = True
     return model.to(there).eval()
 
 

@@ -7,7 +7,7 @@ import torch
 from pretended_gpu import PretendedGPU
 
 from sparks.engine.inference import evaluating
-from sparks.models.device import autocast, free_memory, tf32, to_device
+from sparks.models.device import autocast, free_memory, repeatable, to_device
 
 
 class Recorded:
@@ -84,10 +84,17 @@ def allowed():
 )
 def test_fp32_forbids_tf32_and_puts_the_setting_back(context, expected):
     for before in (True, False):
-        with tf32(allowed=before):
+        with repeatable(tf32=before):
             with context():
                 assert allowed() == expected
             assert allowed() == (before, before)
+
+
+def test_only_algorithms_that_repeat_are_used_meanwhile():
+    assert not torch.backends.cudnn.deterministic
+    with evaluating(torch.nn.ReLU()), autocast("bf16", torch.device("cpu")):
+        assert torch.backends.cudnn.deterministic
+    assert not torch.backends.cudnn.deterministic
 
 
 def test_free_memory_is_some_of_what_the_machine_has():

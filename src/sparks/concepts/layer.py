@@ -14,7 +14,7 @@ from sparks.engine.core import Engine
 from sparks.engine.outputs import class_logits
 from sparks.errors import SparksError
 from sparks.models.classifier import Classifier
-from sparks.models.device import tf32, to_device
+from sparks.models.device import repeatable, to_device
 from sparks.models.layout import layout_of
 from sparks.models.split import affine_start
 
@@ -120,7 +120,7 @@ class Layer:
         size = BATCH
         if self.device.type == "cpu" and len(x):
             size = min(BATCH, max(1, NUMBERS // x[0].numel()))
-        with tf32(allowed=False):
+        with repeatable(tf32=False):
             parts = [
                 compute(to_device(part, self.device)).float().cpu() for part in torch.split(x, size)
             ]

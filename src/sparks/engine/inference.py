@@ -32,16 +32,16 @@ _moved: ContextVar[bool] = ContextVar("inputs moved on purpose", default=False)
 def evaluating(model: Model) -> Iterator[None]:
     """Put a module in evaluation mode, and give every sub-module its own mode back.
 
-    Meanwhile float32 is float32 on a GPU too (see `tf32`).
+    Meanwhile float32 is float32 on a GPU too (see `repeatable`).
     """
-    from sparks.models.device import tf32  # here: metrics that ask no model need no networks
+    from sparks.models.device import repeatable  # here: metrics that ask no model need no networks
 
     modules = list(model.modules()) if isinstance(model, nn.Module) else []
     training = [module.training for module in modules]
     try:
         for module in modules:
             module.training = False
-        with tf32(allowed=False):
+        with repeatable(tf32=False):
             yield
     finally:
         for module, was in zip(modules, training, strict=True):

@@ -101,7 +101,7 @@ def autocast(
     resolved = resolve_precision(precision, device)
     if resolved == "bf16":
         return torch.autocast(device.type, dtype=torch.bfloat16, cache_enabled=cached)
-    return tf32(allowed=resolved == "tf32")
+    return repeatable(tf32=resolved == "tf32")
 
 
 def keeping_casts(precision: str, device: torch.device) -> AbstractContextManager[object]:
@@ -116,19 +116,23 @@ def keeping_casts(precision: str, device: torch.device) -> AbstractContextManage
 
 
 @contextmanager
-def tf32(allowed: bool) -> Iterator[None]:
-    """Allow or forbid GPUs to round the factors of float32 products to 10 bits (TF32).
+def repeatable(tf32: bool) -> Iterator[None]:
+    """Compute the same bytes each time on a GPU, and float32 as float32 unless TF32 is allowed.
 
-    PyTorch allows it in convolutions by default, where it changes outputs by some 1e-3.
+    By default PyTorch takes the algorithm of a convolution that cuDNN thinks fastest, and some for
+    gradients add in an order that changes from run to run. It also rounds the factors of
+    convolutions to 10 bits (TF32), which changes outputs by some 1e-3.
     """
     kinds: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
-    before = [kind.allow_tf32 for kind in kinds]
+    rounded, fixed = [kind.allow_tf32 for kind in kinds], torch.backends.cudnn.deterministic
     try:
+        torch.backends.cudnn.deterministic = True
         for kind in kinds:
-            kind.allow_tf32 = allowed
+            kind.allow_tf32 = tf32
         yield
     finally:
-        for kind, was in zip(kinds, before, strict=True):
+        torch.backends.cudnn.deterministic = fixed
+        for kind, was in zip(kinds, rounded, strict=True):
             kind.allow_tf32 = was
 
 

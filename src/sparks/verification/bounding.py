@@ -30,7 +30,7 @@ import torch
 from torch import Tensor, nn
 
 from sparks.errors import SparksError
-from sparks.models.device import free_memory, tf32
+from sparks.models.device import free_memory, repeatable
 from sparks.verification import affine, crown, ibp, rounding
 from sparks.verification.graph import Network, read
 from sparks.verification.layers import (
@@ -128,7 +128,7 @@ def bound_outputs(
     low: list[Tensor] = []
     high: list[Tensor] = []
     device = region.hull()[1].device
-    with tf32(allowed=False), torch.autocast(device.type, enabled=False):
+    with repeatable(tf32=False), torch.autocast(device.type, enabled=False):
         for part in _parts(network, region, method, nested, shared):
             one = _together(network, part, method, nested, shared, sides)
             # What is repeated of the first set is left out.

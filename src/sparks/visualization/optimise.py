@@ -168,7 +168,7 @@ class Ascent:
             share = torch.full((len(x),), 1 / len(cuts), device=image.device)
             with autocast(self.precision, image.device):
                 values = objective(x, index)
-            (gradient,) = torch.autograd.grad(values, x, share.to(values.dtype))
+                (gradient,) = torch.autograd.grad(values, x, share.to(values.dtype))
             gradients.append(part.adjoint(gradient.view(len(part), n, *gradient.shape[1:]), canvas))
             scores.append((values.detach() * share).view(len(part), n).sum(0))
         return sum(scores[1:], scores[0]), sum(gradients[1:], gradients[0]).contiguous()
