@@ -221,8 +221,8 @@ def against_floor(check: Check, name: str, model: Classifier, x: Tensor, target:
             "IG": (IntegratedGradients(steps=50, batch_size=size.batch), 0, 50),
         }
         for label, (method, forwards, backwards) in cases.items():
-            # Enough that the checks before and after a call do not count.
-            n = size.images * (16 if backwards else 1)
+            # Some second of passes, so that the checks before and after a call do not count.
+            n = size.images * (16 if backwards else 4 if precision == "bf16" else 1)
             images, goals = x[:1].repeat(n, 1, 1, 1), target[:1].repeat(n)
 
             def explain(m: Any = method, i: Tensor = images, t: Tensor = goals) -> None:
@@ -256,7 +256,7 @@ def chapters(check: Check, name: str, model: Classifier, layer: str, x: Tensor) 
         seconds=taken, images_per_s=len(many) / taken,
     )  # fmt: skip
     statistics = image_statistics(lambda: iter([many.cpu()]))
-    steps = 64 if size.side == 224 else 4
+    steps = 256 if size.side == 224 else 4
     for precision in ("fp32", "bf16"):
         ascent = Ascent(
             crops=named_crops("paper", 6), canvas=2.0, steps=steps, precision=precision,

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import chain
 from typing import Any
 
 import torch
@@ -51,7 +52,7 @@ def evaluating(model: Model) -> Iterator[None]:
 def device_of(model: Model, x: Tensor) -> torch.device:
     """Return the device of a model's parameters, or of `x` for a model without parameters."""
     if isinstance(model, nn.Module):
-        for tensor in (*model.parameters(), *model.buffers()):
+        for tensor in chain(model.parameters(), model.buffers()):
             return tensor.device
     return x.device
 
@@ -59,7 +60,7 @@ def device_of(model: Model, x: Tensor) -> torch.device:
 def dtype_of(model: Model) -> torch.dtype | None:
     """Type of a model's real parameters, to which inputs are cast; None where it has none."""
     if isinstance(model, nn.Module):
-        for tensor in (*model.parameters(), *model.buffers()):
+        for tensor in chain(model.parameters(), model.buffers()):
             if tensor.is_floating_point():
                 return tensor.dtype
     return None
