@@ -76,7 +76,7 @@ def synchronisations(work):
     return [f"{w.filename}:{w.lineno}" for w in seen if "synchronizing" in str(w.message)]
 
 
-# --- repetition and precision -----------------------------------------------------------------------------------
+# --- repetition and precision --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])

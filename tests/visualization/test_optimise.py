@@ -10,6 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from pretended_gpu import PretendedGPU
 from torch import nn
+from torch.nn import functional
 
 from sparks.errors import SparksError
 from sparks.visualization import (
@@ -25,6 +26,7 @@ from sparks.visualization import (
     logits,
     named_crops,
     on_white,
+    optimise,
     stretched,
     transparency,
 )
@@ -92,6 +94,28 @@ class TestAscent:
         history = ascent(logits(model, range(4)), statistics, SIZE).history
         early, late = history[64:96].mean(0), history[96:].mean(0)
         assert bool((late - early < 0.15 * (late - history[:2].mean(0))).all())
+
+    def test_a_feature_that_the_start_does_not_raise_is_drawn(self, statistics, monkeypatch):
+        """A ReLU6 that is 0 on the start has no gradient of its own, and is raised all the same."""
+        network = Linear()
+        start = MACO().start(statistics, 1, 0, torch.device("cpu")).image().detach()
+        with torch.no_grad():
+            offset = network(start)[0] + 1
+        objective = logits(lambda x: functional.relu6(network(x) - offset), [0, 1])
+        ascent = Ascent(crops=named_crops("whole"), steps=40)
+        with monkeypatch.context() as patch:
+            patch.setattr(optimise, "REDIRECTED", 0)
+            assert not ascent(objective, statistics, SIZE).history.any()
+        history = ascent(objective, statistics, SIZE).history
+        assert not history[0].any()
+        assert bool((history[-8:].mean(0) > 0).all())
+
+    def test_features_that_the_start_raises_are_drawn_as_without(
+        self, model, statistics, monkeypatch
+    ):
+        found = QUICK(logits(model, range(4)), statistics, SIZE)
+        monkeypatch.setattr(optimise, "REDIRECTED", 0)
+        assert torch.equal(QUICK(logits(model, range(4)), statistics, SIZE).images, found.images)
 
     def test_same_seed_same_bytes(self, model, statistics):
         runs = [QUICK(logits(model, [0, 2]), statistics, SIZE, seed) for seed in (0, 0, 1)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,18 +11,8 @@ from torch.overrides import TorchFunctionMode
 
 from sparks.engine.inference import Model, device_of, dtype_of, evaluating
 from sparks.models.device import to_device
+from sparks.models.relus import CAPPED, OTHERS, RELUS
 
-RELUS = (functional.relu, functional.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)
-# Activations that stand where a ReLU would.
-OTHERS: tuple[Callable[..., Any], ...] = (
-    *(functional.celu, functional.elu, functional.gelu, functional.hardswish, functional.silu),
-    *(functional.leaky_relu, functional.mish, functional.prelu, functional.rrelu, functional.selu),
-    *(functional.softplus, functional.threshold, functional.glu, functional.logsigmoid),
-    *(functional.softshrink, functional.hardshrink, functional.tanhshrink, torch.prelu),
-    *(functional.leaky_relu_, functional.elu_, functional.selu_, functional.celu_),
-    *(functional.rrelu_, torch.threshold_, torch.selu, torch.celu, torch.rrelu),
-)
-CAPPED = (functional.relu6, functional.hardtanh, functional.hardtanh_)
 _GATES = (torch.sigmoid, torch.tanh, Tensor.sigmoid, Tensor.tanh, functional.hardsigmoid)
 _EVERY = (*RELUS, *OTHERS, *CAPPED, *_GATES)
 

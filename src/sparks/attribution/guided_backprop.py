@@ -1,28 +1,20 @@
-"""Backward passes with another rule at each ReLU.
-
-The rule is put in at the call of the function, so that it holds for nn.ReLU and nn.ReLU6 modules
-(shared ones and those that work in place too), functional ReLUs and methods of tensors alike.
-"""
+"""Backward passes with another rule at each ReLU."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
-from sparks.attribution.activations import CAPPED, OTHERS, RELUS, scripted
+from sparks.attribution.activations import scripted
 from sparks.attribution.gradient import REDUCTIONS, gradient, in_batches, reduce_channels
 from sparks.checks import one_of, whole
 from sparks.engine.inference import Model, device_of, dtype_of, evaluating
 from sparks.errors import SparksError
 from sparks.models.device import to_device
-
-_IN_PLACE = (functional.relu_, torch.relu_, Tensor.relu_, functional.hardtanh_)
+from sparks.models.relus import RectifiersReplaced
 
 
 @dataclass(frozen=True)
@@ -45,7 +37,7 @@ class RectifiedBackward:
         """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
 
         def explain(part: Tensor, target: Tensor | None) -> Tensor:
-            with Rectifying(self._gated()) as seen:
+            with self._rectifying() as seen:
                 slope = gradient(model, part, target)
             self._refuse(model, seen)
             return slope
@@ -60,11 +52,11 @@ class RectifiedBackward:
             SparksError: when it calls no ReLU, or other activations that have no rule.
         """
         part = to_device(x.to(dtype_of(model) or x.dtype), device_of(model, x)).clone()
-        with torch.no_grad(), evaluating(model), Rectifying(self._gated()) as seen:
+        with torch.no_grad(), evaluating(model), self._rectifying() as seen:
             model(part)
         self._refuse(model, seen)
 
-    def _refuse(self, model: Model, seen: Rectifying) -> None:
+    def _refuse(self, model: Model, seen: RectifiersReplaced) -> None:
         name = type(self).__name__
         if scripted(model):
             raise SparksError(f"{name} cannot see into TorchScript: give it the Python module")
@@ -77,6 +69,10 @@ class RectifiedBackward:
             raise SparksError(
                 f"{name} changes the backward pass of ReLUs, and the model has none: use Saliency"
             )
+
+    def _rectifying(self) -> RectifiersReplaced:
+        gated = self._gated()
+        return RectifiersReplaced(lambda x, cap: _Rule.apply(x, cap, gated))
 
     def _gated(self) -> bool:
         """Return whether gradients also stop where the ReLU's input was clipped, at 0 or a cap."""
@@ -107,63 +103,6 @@ class DeconvNet(RectifiedBackward):
 
     def _gated(self) -> bool:
         return False
-
-
-@dataclass(eq=False)
-class Rectifying(TorchFunctionMode):
-    """ReLUs called within the block have another backward pass.
-
-    Attributes:
-        gated: whether gradients also stop where the ReLU's own would.
-        calls: ReLUs called so far.
-        others: names of activations called that have no rule.
-    """
-
-    gated: bool
-    calls: int = 0
-    others: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        """Call a function of PyTorch, another one instead of a ReLU."""
-        kwargs = kwargs or {}
-        if func in RELUS:
-            return self._relu(torch.inf, func, *args, **kwargs)
-        if func is functional.relu6:
-            return self._relu(6.0, func, *args, **kwargs)
-        if func in CAPPED:
-            return self._hardtanh(func, *args, **kwargs)
-        if func in OTHERS:
-            self.others.add(func.__name__)
-        return func(*args, **kwargs)
-
-    def _relu(
-        self, cap: float, func: Callable[..., Any], input: Tensor, inplace: bool = False
-    ) -> Tensor:
-        self.calls += 1
-        rectified: Tensor = _Rule.apply(input, cap, self.gated)
-        return input.copy_(rectified) if inplace or func in _IN_PLACE else rectified
-
-    def _hardtanh(
-        self,
-        func: Callable[..., Any],
-        input: Tensor,
-        min_val: float = -1.0,
-        max_val: float = 1.0,
-        inplace: bool = False,
-    ) -> Any:
-        if min_val == 0:
-            return self._relu(max_val, func, input, inplace)
-        self.others.add("hardtanh")
-        return func(input, min_val, max_val, inplace)
 
 
 class _Rule(torch.autograd.Function):

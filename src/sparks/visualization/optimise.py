@@ -15,11 +15,16 @@ from sparks.engine.inference import device_of, evaluating
 from sparks.errors import SparksError
 from sparks.models.compiled import WORTH_RECORDING, recorded
 from sparks.models.device import PRECISIONS, autocast, keeping_casts
+from sparks.models.relus import redirecting
 from sparks.progress import progress
 from sparks.visualization.crops import PAPER, Crops, Cuts
 from sparks.visualization.objectives import Objective
 from sparks.visualization.parametrisation import MACO, Parametrisation
 from sparks.visualization.spectrum import ImageStatistics
+
+# Steps in which gradients pass ReLUs that stop all of them, as in Lucid: noise raises few features
+# of a deep layer, and a feature that it does not raise at all would have no gradient.
+REDIRECTED = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +45,9 @@ class Pictures:
 @dataclass(frozen=True, kw_only=True)
 class Ascent:
     """Gradient ascent on pictures.
+
+    In the first 16 steps a feature that a picture does not raise at all has a gradient too: see
+    `sparks.models.relus.redirecting`.
 
     Attributes:
         parametrisation: what pictures are made of.
@@ -130,6 +138,7 @@ class Ascent:
         generator = torch.Generator().manual_seed(_second(seed))
         alpha = torch.zeros(n, *statistics.size, device=device)
         history = torch.zeros(self.steps, n, device=device)
+        first = objective
         if self.steps >= WORTH_RECORDING:
             shape = (n * min(self.crops.count, self._at_once(n)), channels, *size)
             like = torch.zeros(shape, device=device)
@@ -141,7 +150,12 @@ class Ascent:
                 cuts = self.crops.draw(share, statistics.size, size, generator, device)
                 noise = self.crops.noise((len(cuts), 1, channels, *size), generator, device)
                 image = canvas.image()
-                history[step], gradient = self._gradient(objective, image.detach(), cuts, noise)
+                if step < REDIRECTED:
+                    with redirecting():
+                        now = self._gradient(first, image.detach(), cuts, noise)
+                else:
+                    now = self._gradient(objective, image.detach(), cuts, noise)
+                history[step], gradient = now
                 alpha += gradient.abs().mean(1)
                 canvas.update(image, gradient, share)
                 done(n)
