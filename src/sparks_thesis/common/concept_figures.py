@@ -18,6 +18,20 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F
 SHOWN = 0.9
 
 
+def runs_in_order(
+    rows: pd.DataFrame, datasets: Sequence[str]
+) -> list[tuple[str, str, pd.DataFrame]]:
+    """Split results by data set and model, and return both names and the rows of each.
+
+    Args:
+        rows: results.
+        datasets: in the order of the experiment; others come last.
+    """
+    order = {name: place for place, name in enumerate(datasets)}
+    runs = [(str(d), str(m), own) for (d, m), own in rows.groupby(["dataset", "model"])]
+    return sorted(runs, key=lambda run: order.get(run[0], len(order)))
+
+
 def by_depth(scores: pd.DataFrame, names: Iterable[str]) -> list[str]:
     """Sort the layers among `names` from input to output, by the rows "LayerDepth"."""
     rows = scores[scores["metric"] == "LayerDepth"]

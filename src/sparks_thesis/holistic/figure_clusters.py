@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks_thesis.common.concept_figures import COLOURS, bare
+from sparks_thesis.common.concept_figures import COLOURS, bare, runs_in_order
 from sparks_thesis.common.style import PAGE, Drawing, style
 
 
@@ -18,17 +19,18 @@ class Clusters:
 
     Attributes:
         classes: shown.
+        datasets: in the order in which the one shown is chosen.
     """
 
     classes: int = 8
+    datasets: Sequence[str] = ()
 
     def __call__(self, scores: pd.DataFrame) -> Drawing:
         """Draw the figure from an experiment's tidy scores."""
         rows = scores[scores["metric"].isin(["ClusterX", "ClusterY", "Dominant", "Correct"])]
         if rows.empty:
             raise SparksError("fig-clusters needs classes with images")
-        dataset, model = rows[["dataset", "model"]].iloc[0]
-        rows = rows[(rows["dataset"] == dataset) & (rows["model"] == model)]
+        dataset, model, rows = runs_in_order(rows, self.datasets)[0]
         names = list(dict.fromkeys(rows["class_name"]))[: self.classes]
         columns = min(4, len(names))
         lines = -(-len(names) // columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.stats import Bootstrap
+from sparks_thesis.common.concept_figures import runs_in_order
 from sparks_thesis.common.style import PAGE, Drawing, mean_line, style
 
 METRICS = {
@@ -35,13 +37,15 @@ LOOK = {
 
 @dataclass(frozen=True)
 class DictionariesK:
-    """One panel a metric, one line a dictionary; the first data set and model.
+    """One panel a metric, one line a dictionary; one data set and model.
 
     Attributes:
         bootstrap: of the means, over classes.
+        datasets: in the order in which the one shown is chosen.
     """
 
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
+    datasets: Sequence[str] = ()
 
     def __call__(self, scores: pd.DataFrame) -> Drawing:
         """Draw the figure from an experiment's tidy scores."""
@@ -50,8 +54,7 @@ class DictionariesK:
         rows = rows.dropna(subset="value")  # scores that do not exist
         if rows.empty:
             raise SparksError("fig-dictionaries-k needs several numbers of concepts")
-        dataset, model = rows[["dataset", "model"]].iloc[0]
-        rows = rows[(rows["dataset"] == dataset) & (rows["model"] == model)]
+        dataset, model, rows = runs_in_order(rows, self.datasets)[0]
         with style():
             from matplotlib.figure import Figure
             from matplotlib.ticker import NullFormatter, ScalarFormatter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,27 +11,34 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.stats import proportion
+from sparks_thesis.common.concept_figures import runs_in_order
 from sparks_thesis.common.style import PAGE, Drawing, style
 from sparks_thesis.holistic.claims import STRATEGIES
 
 
 @dataclass(frozen=True)
 class Prevalence:
-    """Concepts of all classes as points: one row a data set and model."""
+    """Concepts of all classes as points: one row a data set and model.
+
+    Attributes:
+        datasets: in the order of the rows.
+    """
+
+    datasets: Sequence[str] = ()
 
     def __call__(self, scores: pd.DataFrame) -> Drawing:
         """Draw the figure from an experiment's tidy scores."""
         rows = scores[scores["metric"].isin(STRATEGIES)]
         if rows.empty:
             raise SparksError("fig-prevalence needs classes with images")
-        runs = list(rows.groupby(["dataset", "model"]))
+        runs = runs_in_order(rows, self.datasets)
         details = []
         with style():
             from matplotlib.figure import Figure
 
             figure: Any = Figure(figsize=(PAGE, 2.3 * len(runs) + 0.1), layout="constrained")
             axes = figure.subplots(len(runs), 2, squeeze=False)
-            for pair, ((dataset, model), group) in zip(axes, runs, strict=True):
+            for pair, (dataset, model, group) in zip(axes, runs, strict=True):
                 wide = group.pivot_table(
                     index=["class_name", "concept"], columns="metric", values="value", dropna=False
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.stats import Bootstrap
-from sparks_thesis.common.concept_figures import by_depth
+from sparks_thesis.common.concept_figures import by_depth, runs_in_order
 from sparks_thesis.common.style import PAGE, Drawing, mean_line, style
 
 METRICS = {
@@ -30,21 +31,22 @@ LOOK = {
 
 @dataclass(frozen=True)
 class Steering:
-    """One row a layer, one panel a quantity; the first data set and model.
+    """One row a layer, one panel a quantity; one data set and model.
 
     Attributes:
         bootstrap: of the means, over images.
+        datasets: in the order in which the one shown is chosen.
     """
 
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
+    datasets: Sequence[str] = ()
 
     def __call__(self, scores: pd.DataFrame) -> Drawing:
         """Draw the figure from an experiment's tidy scores."""
         rows = scores[scores["metric"].isin(list(METRICS))]
         if rows.empty:
             raise SparksError("fig-steering needs activations that were pushed")
-        dataset, model = rows[["dataset", "model"]].iloc[0]
-        rows = rows[(rows["dataset"] == dataset) & (rows["model"] == model)]
+        dataset, model, rows = runs_in_order(rows, self.datasets)[0]
         layers = by_depth(scores, rows["layer"])
         with style():
             from matplotlib.figure import Figure
