@@ -51,7 +51,7 @@ def peers(model: nn.Module, batch: int) -> dict[str, tuple[str, Callable[[Tensor
         explainer = kind(model)
 
         def explain(x: Tensor, target: Tensor) -> None:
-            for image, label in zip(x.split(1), target.split(1), strict=True):
+            for image, label in zip(torch.split(x, 1), torch.split(target, 1), strict=True):
                 explainer.attribute(
                     image, target=label, feature_mask=cells, n_samples=SAMPLES,
                     perturbations_per_eval=batch,

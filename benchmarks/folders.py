@@ -111,7 +111,7 @@ def rates(root: Path, images: ImageSet) -> None:
             method(model, x, classes)
 
     files = [Path(str(images.root)) / file for file in images.files or ()]
-    slices = torch.arange(TIMED).split(attribute.SLICE)
+    slices = torch.split(torch.arange(TIMED), attribute.SLICE)
     works: dict[str, Callable[[], object]] = {
         "decoded by one thread": lambda: [decode(file, SIZE) for file in files],
         "decoded by all threads": lambda: [images.batch(indices) for indices in slices],

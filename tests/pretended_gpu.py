@@ -40,7 +40,7 @@ class _There(torch.Tensor):
 
     @staticmethod
     def __new__(cls, held: torch.Tensor) -> _There:
-        made: _There = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+        made: _There = torch.Tensor._make_wrapper_subclass(
             cls,
             held.shape,
             strides=held.stride(),
@@ -73,7 +73,9 @@ class _There(torch.Tensor):
         return _There(inner["held"])
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         raise RuntimeError(f"{func}: a tensor on the pretended GPU is used behind its `with`")
 
 
@@ -164,7 +166,7 @@ def _pinned(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _data(parameter: torch.nn.Parameter) -> torch.Tensor:
-    return torch.Tensor.data.__get__(parameter)  # type: ignore[no-any-return]
+    return torch.Tensor.data.__get__(parameter)
 
 
 def _set_data(parameter: torch.nn.Parameter, data: torch.Tensor) -> None:

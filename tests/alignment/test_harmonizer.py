@@ -142,7 +142,7 @@ def test_its_derivative_by_the_weights_is_the_finite_difference(monkeypatch):
     total = sum(Harmonizer(ClickMaps(), weight=3.0, recipe="whole").terms(step, {}))
     gradients = torch.autograd.grad(total, [model.w, model.v])
     weights = [model.w.detach().numpy(), model.v.detach().numpy()]
-    arrays = (x.numpy(), y.numpy(), human.numpy(), whole, 3.0)
+    arrays = [x.numpy(), y.numpy(), human.numpy(), whole, 3.0]
     assert float(total.detach()) == pytest.approx(direct(*weights, *arrays), rel=1e-5)
     for which, gradient in enumerate(gradients):
         for place in [(0, 3), (1, 0), (2, 2)]:

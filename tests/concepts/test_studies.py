@@ -234,8 +234,9 @@ def test_areas_are_those_of_the_curves_that_are_drawn(craft_numbers, model, sets
 def test_a_model_that_predicts_no_class_often_enough(model, sets):
     study = CraftStudy(craft=Craft(), published=Sobol(), banks={}, dictionaries={})
     few = ImageSet(sets[0].labels[:1], sets[0].classes, sets[0].images[:1])
+    train, test = (Classified.by(model, images) for images in (sets[0], few))
     with pytest.raises(SparksError, match="no class has 2 training and 2 test images"):
-        study.run(model, LAYERS, *(Classified.by(model, s) for s in (sets[0], few)), None)
+        study.run(model, LAYERS, train, test, None)
 
 
 def test_an_image_of_a_class_that_no_training_image_is_given(model, sets):

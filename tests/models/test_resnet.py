@@ -49,4 +49,4 @@ def test_it_splits_at_its_last_stage() -> None:
 @pytest.mark.parametrize("bad", [{"filters": 0}, {"dropout": 1.0}])
 def test_impossible_settings_are_refused(bad: dict[str, float]) -> None:
     with pytest.raises(SparksError, match="use at least 1, and a share"):
-        ResNet18(3, 10, **bad)  # type: ignore[arg-type]
+        ResNet18(3, 10, **bad)

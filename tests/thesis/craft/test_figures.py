@@ -119,7 +119,7 @@ def test_deletion_draws_means_over_classes():
     # Of two classes, every fourth resample holds one of them alone: the interval spans both. Where
     # both have the same value there is no interval.
     band = drawing.figure.axes[0].collections[0].get_paths()[0].vertices
-    assert {(x, y) for x, y in band} == {(0, 4), (0, 6)}
+    assert set(map(tuple, band)) == {(0, 4), (0, 6)}
     assert "C-Deletion 1.25 by Sobol against 2.50 by TCAV" in drawing.caption
     assert "3 test images" in drawing.caption
     with pytest.raises(SparksError, match="needs curves"):

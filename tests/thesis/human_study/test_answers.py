@@ -257,7 +257,12 @@ def test_files_as_people_send_them(key, folder, monkeypatch):
         file.truncate(LARGEST + 1)
     opened = []
     real = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda p: opened.append(p.name) or real(p))
+
+    def read(path):
+        opened.append(path.name)
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read)
     answers, rejected = read_answers(folder, key, LIMITS)
     assert answers["participant"].nunique() == 1
     reasons = dict(zip(rejected["file"], rejected["reason"], strict=True))

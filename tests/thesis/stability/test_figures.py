@@ -92,4 +92,4 @@ def test_map_distances_are_averaged_in_order_of_the_amount():
 )
 def test_nothing_to_draw_is_refused(draw: object):
     with pytest.raises(SparksError):
-        draw(MetricRecorder().table())  # type: ignore[operator]
+        draw(MetricRecorder().table())

@@ -111,4 +111,4 @@ def test_accuracy_of_a_fold_is_that_of_its_last_epoch():
 @pytest.mark.parametrize("make", [Stability(), StabilityLipschitz({"convnet": "plain"})])
 def test_nothing_to_show_is_refused(make: object):
     with pytest.raises(SparksError):
-        make(MetricRecorder().table())  # type: ignore[operator]
+        make(MetricRecorder().table())

@@ -55,8 +55,9 @@ def test_a_model_that_never_errs_is_taken_as_it_is():
 
 @pytest.mark.parametrize("classes", [[0], [0, 0], [0, 9], [0, 1, 2]])
 def test_not_two_classes_are_refused(classes):
+    logits, labels = case()
     with pytest.raises(SparksError, match="name two"):
-        select_stimuli(*case(), classes, 10, 10)
+        select_stimuli(logits, labels, classes, 10, 10)
 
 
 def test_similarity_by_hand():
