@@ -91,7 +91,7 @@ def _of_runs(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
         wanted = [*AMOUNTS, "attribution.method"]
         found = part(config, wanted, dataset=job.dataset, attribution=job.method)
         n, steps, subsets = (found[key] for key in AMOUNTS)
-        curves = 4 * steps + subsets if "fidelity" in metrics else 0
+        curves = 2 * steps + subsets if "fidelity" in metrics else 0
         forward, backward = passes(found["attribution.method"])
         space = n * _settings(config, job)["dataset.size"] ** 2 * 4 / 1e6
         yield (job, "map"), Work("attribute", network, n * forward, n * backward, space)

@@ -12,8 +12,8 @@ from torch import nn
 from sparks.errors import SparksError
 from sparks.models import MLP, Classifier, ConvNet
 from sparks.verification import Balls, Boxes, Network, bound_outputs, bounds, read
-from sparks.verification.bounding import memory
 from sparks.verification.layers import Average, Clip, Dense, MaxPool, ReLU
+from sparks.verification.memory import memory
 from sparks.verification.relaxation import clip_lines, relu_lines
 
 from .nets import KINDS, METHODS, attacked, boxes, drawn, inside, network, true_range
@@ -342,14 +342,14 @@ def test_sets_are_bounded_a_part_at_a_time_where_memory_is_short(method, nested,
     together = bound_outputs(read_, region, method, nested, nested)
     monkeypatch.setattr("sparks.verification.crown.MEMORY", 1)
     least = memory(read_, 1 + nested, method, nested)
-    monkeypatch.setattr("sparks.verification.bounding.MEMORY", least)
+    monkeypatch.setattr("sparks.verification.memory.MEMORY", least)
     alone = bound_outputs(read_, region, method, nested, nested)
     for a, b in zip(together, alone, strict=True):
         torch.testing.assert_close(a, b)
-    monkeypatch.setattr("sparks.verification.bounding.MEMORY", 1)
-    monkeypatch.setattr("sparks.verification.bounding.free_memory", lambda device: 2 * least)
+    monkeypatch.setattr("sparks.verification.memory.MEMORY", 1)
+    monkeypatch.setattr("sparks.verification.memory.free_memory", lambda device: 2 * least)
     bound_outputs(read_, region, method, nested, nested)
-    monkeypatch.setattr("sparks.verification.bounding.free_memory", lambda device: 2 * least - 1)
+    monkeypatch.setattr("sparks.verification.memory.free_memory", lambda device: 2 * least - 1)
     message = r"bounds '.*' of this network \(72 inputs.*GiB of memory.*half of what cpu has free"
     with pytest.raises(SparksError, match=message):
         bound_outputs(read_, region, method, nested, nested)

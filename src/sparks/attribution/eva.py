@@ -19,8 +19,9 @@ from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 from sparks.models.classifier import Classifier
 from sparks.models.split import split_at, trace
-from sparks.verification.bounding import COMBINED, at_once, bound_outputs, engines_of
+from sparks.verification.bounding import bound_outputs
 from sparks.verification.graph import Network, read
+from sparks.verification.memory import COMBINED, at_once, engines_of
 from sparks.verification.regions import Balls, Boxes, Region
 
 SAMPLED = "sampled"

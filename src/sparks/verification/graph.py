@@ -17,8 +17,8 @@ from sparks.engine.inference import evaluating
 from sparks.errors import SparksError
 from sparks.models.split import Trace, trace
 from sparks.verification import rules
+from sparks.verification.combinations import COMBINATIONS, Activation, NoRule
 from sparks.verification.layers import Conv, Dense, Layer, Scale, Shape
-from sparks.verification.rules import NoRule
 
 # Largest difference between a network and what was read of it, over the largest number in it. Both
 # are computed in float64, where rounding leaves some 1e-14; a layer misread differs far more.
@@ -219,7 +219,7 @@ class _Reader(Interpreter):
             raise NoRule(": it mixes the inputs of a batch")
         if value.ndim < 2:
             raise NoRule(": it returns one number for each input, not a vector or an image")
-        if rule := rules.COMBINATIONS.get(node.target if node.op != "call_module" else None):
+        if rule := COMBINATIONS.get(node.target if node.op != "call_module" else None):
             args, kwargs = map_arg((node.args, node.kwargs), self._operand)
             return rule(self.push, value, args, kwargs)
         (source, *others) = [s for s in node.all_input_nodes if s in self.places]
@@ -246,7 +246,7 @@ class _Reader(Interpreter):
         """Return the activation that a node computes, or the value of a constant."""
         if node in self.places:
             place = self.places[node]
-            return rules.Activation(place, self.values[place])
+            return Activation(place, self.values[place])
         return self.env[node]
 
     def _merged(self, layer: Layer, place: int) -> Layer | None:

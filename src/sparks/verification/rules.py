@@ -7,10 +7,10 @@ network itself in `graph`: a rule that is wrong ends in an error, not in a wrong
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +18,15 @@ from torch.nn import functional
 
 from sparks.models.classifier import normalised
 from sparks.models.convnet import channels_last
+from sparks.verification.combinations import (
+    Activation,
+    Arguments,
+    Keywords,
+    NoRule,
+    named,
+    scale,
+)
 from sparks.verification.layers import (
-    Add,
     Average,
     Clip,
     Conv,
@@ -30,27 +37,6 @@ from sparks.verification.layers import (
     Reshape,
     Scale,
 )
-
-
-class NoRule(Exception):
-    """A layer that has no bounds; the message, "" or ": why", follows "has no rule for bounds"."""
-
-
-class Activation(NamedTuple):
-    """An argument that depends on the network's input.
-
-    Attributes:
-        place: of its step.
-        value: (n, *shape), at some inputs.
-    """
-
-    place: int
-    value: Tensor
-
-
-Arguments = tuple[Any, ...]
-Keywords = dict[str, Any]
-Push = Callable[..., int]
 
 
 def of_module(module: nn.Module, x: Tensor, y: Tensor) -> list[Layer]:
@@ -79,148 +65,6 @@ def of_function(
 
 def _listed(layers: Layer | list[Layer]) -> list[Layer]:
     return layers if isinstance(layers, list) else [layers]
-
-
-def _named(names: Sequence[str], args: Arguments, kwargs: Keywords) -> Keywords:
-    """Return arguments by name."""
-    return dict(zip(names, args, strict=False)) | kwargs
-
-
-# --- sums, differences, products with constants, concatenation -----------------------------------
-
-
-def _sum(
-    push: Push, y: Tensor, args: Arguments, kwargs: Keywords, sign: int = 1, swap: bool = False
-) -> int:
-    """Return one + sign · alpha · two; each may be an activation or a constant, on either side."""
-    given = _named(("input", "other"), args, kwargs)
-    one, two, alpha = given.pop("input"), given.pop("other"), given.pop("alpha", 1)
-    if given:
-        raise NoRule(f": its argument {next(iter(given))!r} is not read")
-    if swap:
-        one, two = two, one
-    factor = sign * alpha
-    if isinstance(one, Activation) and isinstance(two, Activation):
-        if one.value.shape != two.value.shape:
-            shapes = f"{tuple(one.value.shape[1:])} and {tuple(two.value.shape[1:])}"
-            raise NoRule(f": it broadcasts activations of shapes {shapes}")
-        place = two.place if factor == 1 else push(_scale(two.value, factor, 0), two.place)
-        return push(Add(), one.place, place)
-    if isinstance(one, Activation):
-        offset = _constant(two, one.value, y) * factor
-        return push(_scale(one.value, 1, offset), one.place)
-    offset = _constant(one, two.value, y)
-    return push(_scale(two.value, factor, offset), two.place)
-
-
-def _product(push: Push, y: Tensor, args: Arguments, kwargs: Keywords) -> int:
-    """Translate an activation times a constant, on either side."""
-    given = _named(("input", "other"), args, kwargs)
-    one, two = given.pop("input"), given.pop("other")
-    if isinstance(one, Activation) and isinstance(two, Activation):
-        raise NoRule(": a product of two activations is not affine")
-    x, constant = (one, two) if isinstance(one, Activation) else (two, one)
-    return push(_scale(x.value, _constant(constant, x.value, y), 0), x.place)
-
-
-def _quotient(push: Push, y: Tensor, args: Arguments, kwargs: Keywords) -> int:
-    """Translate an activation divided by a constant."""
-    given = _named(("input", "other"), args, kwargs)
-    one, two = given.pop("input"), given.pop("other")
-    if isinstance(two, Activation):
-        raise NoRule(": a division by an activation is not affine")
-    if given.pop("rounding_mode", None) is not None:
-        raise NoRule(": it rounds")
-    return push(_scale(one.value, 1 / _constant(two, one.value, y), 0), one.place)
-
-
-def _negative(push: Push, y: Tensor, args: Arguments, kwargs: Keywords) -> int:
-    x = args[0] if args else kwargs["input"]
-    return push(_scale(x.value, -1, 0), x.place)
-
-
-def _join(push: Push, y: Tensor, args: Arguments, kwargs: Keywords) -> int:
-    """Concatenation: each part among zeros, and their sum."""
-    given = _named(("tensors", "dim"), args, kwargs)
-    parts = given["tensors"]
-    named: Any = given.get("dim", given.get("axis", 0))
-    axis = named % y.ndim
-    if axis == 0:
-        raise NoRule(": it joins inputs, not features")
-    if not all(isinstance(part, Activation) for part in parts):
-        raise NoRule(": it joins a constant")
-    whole, start, total = y.shape[axis], 0, None
-    for part in parts:
-        size = part.value.shape[axis]
-        pad = [0, 0] * (y.ndim - 1 - axis) + [start, whole - start - size]
-        place = push(Average(partial(functional.pad, pad=pad), 0), part.place)
-        total = place if total is None else push(Add(), total, place)
-        start += size
-    assert total is not None
-    return total
-
-
-def _constant(value: Any, x: Tensor, y: Tensor) -> Tensor:
-    """Return a number or tensor as a constant that broadcasts over (b, *shape) of x for every b."""
-    if isinstance(value, bool) or not isinstance(value, int | float | Tensor):
-        raise NoRule(f": it takes a {type(value).__name__}")
-    if not isinstance(value, Tensor):
-        return torch.full((), value, dtype=x.dtype, device=x.device)
-    if value.ndim == x.ndim and len(value) == 1:
-        value = value[0]
-    if value.ndim >= x.ndim or y.shape != x.shape:
-        shapes = f"{tuple(value.shape)} and {tuple(x.shape[1:])}"
-        raise NoRule(f": it broadcasts a constant and an activation of shapes {shapes}")
-    constant: Tensor = value.to(x)
-    return constant
-
-
-def _scale(x: Tensor, factor: Tensor | float, offset: Tensor | float) -> Scale:
-    factor, offset = (
-        v if isinstance(v, Tensor) else torch.full((), v, dtype=x.dtype, device=x.device)
-        for v in (factor, offset)
-    )
-    return Scale(factor, offset)
-
-
-_difference = partial(_sum, sign=-1)
-
-COMBINATIONS: dict[Any, Callable[..., int]] = {
-    operator.add: _sum,
-    operator.iadd: _sum,
-    torch.add: _sum,
-    "add": _sum,
-    "add_": _sum,
-    operator.sub: _difference,
-    operator.isub: _difference,
-    torch.sub: _difference,
-    torch.subtract: _difference,
-    "sub": _difference,
-    "sub_": _difference,
-    "subtract": _difference,
-    torch.rsub: partial(_difference, swap=True),
-    operator.mul: _product,
-    operator.imul: _product,
-    torch.mul: _product,
-    torch.multiply: _product,
-    "mul": _product,
-    "mul_": _product,
-    "multiply": _product,
-    operator.truediv: _quotient,
-    operator.itruediv: _quotient,
-    torch.div: _quotient,
-    torch.divide: _quotient,
-    torch.true_divide: _quotient,
-    "div": _quotient,
-    "div_": _quotient,
-    "divide": _quotient,
-    operator.neg: _negative,
-    torch.neg: _negative,
-    "neg": _negative,
-    torch.cat: _join,
-    torch.concat: _join,
-    torch.concatenate: _join,
-}
 
 
 # --- modules -------------------------------------------------------------------------------------
@@ -337,7 +181,7 @@ def _reshape(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer:
 
 
 def _dropout(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer:
-    if _named(("p", "training"), args, kwargs).get("training", True):
+    if named(("p", "training"), args, kwargs).get("training", True):
         raise NoRule(": it draws in evaluation mode too")
     return _view(x, y)
 
@@ -351,12 +195,12 @@ def _relu6(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer | l
 
 
 def _hardtanh(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer | list[Layer]:
-    given = _named(("min_val", "max_val"), args, kwargs)
+    given = named(("min_val", "max_val"), args, kwargs)
     return _between(x, given.get("min_val", -1.0), given.get("max_val", 1.0))
 
 
 def _clamp(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer | list[Layer]:
-    given = _named(("min", "max"), args, kwargs)
+    given = named(("min", "max"), args, kwargs)
     return _between(x, given.get("min"), given.get("max"))
 
 
@@ -365,15 +209,15 @@ def _between(x: Tensor, least: float | None, most: float | None) -> Layer | list
     if least is not None and most is not None and least < most:
         return Clip(float(least), float(most))
     if most is None and least is not None:
-        return ReLU() if least == 0 else [_scale(x, 1, -least), ReLU(), _scale(x, 1, least)]
+        return ReLU() if least == 0 else [scale(x, 1, -least), ReLU(), scale(x, 1, least)]
     if least is None and most is not None:
-        return [_scale(x, -1, most), ReLU(), _scale(x, -1, most)]
+        return [scale(x, -1, most), ReLU(), scale(x, -1, most)]
     raise NoRule(f": it clips to {least} … {most}")
 
 
 def _axes(x: Tensor, args: Arguments, kwargs: Keywords) -> tuple[list[int], bool]:
     """Return the axes that are summed over, and whether they are kept."""
-    given = _named(("dim", "keepdim"), args, kwargs)
+    given = named(("dim", "keepdim"), args, kwargs)
     axes = given.pop("dim", given.pop("axis", None))
     keep = bool(given.pop("keepdim", False))
     axes = [axes] if isinstance(axes, int) else list(axes or ())
@@ -401,13 +245,13 @@ def _average(function: Callable[..., Tensor]) -> Callable[..., Layer]:
 
 def _max_function(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer:
     names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
-    settings = _named(names, args, kwargs)
+    settings = named(names, args, kwargs)
     settings.pop("return_indices", None)  # then y would be no tensor
     return MaxPool(settings)
 
 
 def _pad(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer:
-    given = _named(("pad", "mode", "value"), args, kwargs)
+    given = named(("pad", "mode", "value"), args, kwargs)
     pad = list(given["pad"])
     if given.get("mode", "constant") != "constant" or given.get("value"):
         raise NoRule(": it pads with something else than zeros")
@@ -427,7 +271,7 @@ def _slice(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer:
 
 
 def _transpose(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer:
-    given = _named(("dim0", "dim1"), args, kwargs)
+    given = named(("dim0", "dim1"), args, kwargs)
     one, two = given["dim0"], given["dim1"]
     if 0 in (one % x.ndim, two % x.ndim):
         raise NoRule(": it mixes the inputs of a batch")
@@ -443,12 +287,12 @@ def _permute(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer:
 
 
 def _linear(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer:
-    return Dense(**_weights(x, _named(("weight", "bias"), args, kwargs)))
+    return Dense(**_weights(x, named(("weight", "bias"), args, kwargs)))
 
 
 def _conv_function(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> list[Layer]:
     names = ("weight", "bias", "stride", "padding", "dilation", "groups")
-    return _convolved(**_weights(x, _named(names, args, kwargs)))
+    return _convolved(**_weights(x, named(names, args, kwargs)))
 
 
 def _weights(x: Tensor, given: Keywords) -> Keywords:

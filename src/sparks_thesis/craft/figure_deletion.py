@@ -72,8 +72,7 @@ class CraftDeletion:
                 ls=dashes, marker=marker, ms=2.5, lw=1.1, label=method,
             )  # fmt: skip
 
-    @staticmethod
-    def _caption(scores: pd.DataFrame) -> str:
+    def _caption(self, scores: pd.DataFrame) -> str:
         areas = scores[scores["metric"].isin(list(NAMES)) & (scores["dictionary"] == "NMF")]
         mean = areas.groupby(["metric", "method"])["value"].mean()
         details = "; ".join(
@@ -86,10 +85,10 @@ class CraftDeletion:
         return (
             "The class's logit while the concepts of the last layer are set to zero (C-Deletion) "
             "or added (C-Insertion), the most important one first. One order per class; mean over "
-            f"classes with 95% bootstrap intervals ({images} test images). Bank: the dictionary "
-            "that the concepts come from. TCAV ranks concepts by the share of images whose logit "
-            "grows along the concept; the paper does not state its variant, so the mean "
-            "derivative is included as well. Random: a random order. NMF bank, mean area over "
-            f"images: {details}. The paper's figure 6 has curves for more than 100,000 images of "
+            f"classes with {self.bootstrap.level:.0%} bootstrap intervals ({images} test images). "
+            "Bank: the dictionary that the concepts come from. TCAV ranks concepts by the share of "
+            "images whose logit grows along the concept; the paper does not state its "
+            "variant, so the mean derivative is included as well. Random: a random order. NMF "
+            f"bank, mean area over images: {details}. The paper's figure 6 has curves for more than 100,000 images of "
             "ImageNet but no numbers."
         )

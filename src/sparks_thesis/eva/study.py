@@ -14,7 +14,7 @@ from sparks.engine.outputs import adversarial_margin
 from sparks.engine.seeds import generators
 from sparks.metrics.robustness import RobustnessSr
 from sparks.verification.attack import Attack
-from sparks.verification.bounding import COMBINED
+from sparks.verification.memory import COMBINED
 
 BOUNDS = {
     "IBP": "ibp",

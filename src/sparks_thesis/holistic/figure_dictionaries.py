@@ -79,7 +79,7 @@ class DictionariesK:
             figure.legend(handles, labels, ncols=5, loc="outside upper center", frameon=False)
         caption = (
             f"Dictionaries against their number of concepts, on the last layer of {model} on "
-            f"{dataset}, {_classes(rows['target'].nunique())}; metrics as in "
+            f"{dataset}, {_classes(rows['target'].nunique(), self.bootstrap.level)}; metrics as in "
             "tab-dictionaries; dotted, the stability of random dictionaries of the same kind. PCA "
             "and ICA cannot have more concepts than channels. The top "
             "3 coefficients of TopK- and BatchTopK-SAE are kept (all, where there are fewer). The "
@@ -88,7 +88,7 @@ class DictionariesK:
         return Drawing(figure, caption)
 
 
-def _classes(n: int) -> str:
+def _classes(n: int, level: float) -> str:
     if n == 1:
         return "one class"
-    return f"mean over {n} classes with its 95% bootstrap interval over them"
+    return f"mean over {n} classes with its {level:.0%} bootstrap interval over them"

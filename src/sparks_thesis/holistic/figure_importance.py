@@ -92,9 +92,8 @@ class ImportanceLayers:
             found.append((interval.mean, interval.low, interval.high))
         return found
 
-    @staticmethod
     def _caption(
-        scores: pd.DataFrame, dataset: str, model: str, layers: list[str], means: pd.DataFrame
+        self, scores: pd.DataFrame, dataset: str, model: str, layers: list[str], means: pd.DataFrame
     ) -> str:
         gap = scores[(scores["metric"] == "LogitGap") & (scores["dataset"] == dataset)]
         lost = gap.groupby("layer")["value"].mean()
@@ -104,7 +103,8 @@ class ImportanceLayers:
         wide = ", ".join(f"{spread[layer]:.2f} at {layer}" for layer in layers)
         return (
             f"Faithfulness of every attribution method on concepts (NMF) of {model} on {dataset}, "
-            f"by layer, mean over {gap['image'].nunique()} images with 95% bootstrap intervals. "
+            f"by layer, mean over {gap['image'].nunique()} images with "
+            f"{self.bootstrap.level:.0%} bootstrap intervals. "
             "C-Deletion and C-Insertion: area under the logit as concepts are set to zero or "
             "added, as the gap to the best method at that layer (0: the best), because each "
             "layer's reconstruction has its own logits. C-MuFidelity: correlation of summed "

@@ -70,8 +70,9 @@ class Spectrum:
             "pixels in [0, 1], averaged over pictures (each on its own canvas). MACO fixes the "
             "magnitude before colours are squashed into [0, 1]; its canvas is larger, so it "
             "reaches lower frequencies. Right: share of a picture's power above 0.2 cycles per "
-            "pixel, mean and 95% interval over pictures; dashed: test images. The paper shows "
-            "such curves for a vision transformer on ImageNet; its values are not available."
+            f"pixel, mean and {self.bootstrap.level:.0%} interval over pictures; dashed: test "
+            "images. The paper shows such curves for a vision transformer on ImageNet; its "
+            "values are not available."
         )
         return Drawing(figure, caption)
 

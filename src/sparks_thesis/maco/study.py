@@ -22,9 +22,10 @@ from sparks.visualization.of_concepts import concept_pictures
 from sparks.visualization.optimise import Ascent, Pictures
 from sparks.visualization.scores import concept_responses, observer_choices, selective
 from sparks.visualization.subject import Display, Subject, curve
+from sparks_thesis.maco import VIEWS
 
-# View of pictures as at the ascent's last step, and its crops of each picture.
-SEEN, VIEWS = "as seen", 8
+# View of pictures as at the ascent's last step.
+SEEN = "as seen"
 
 
 @dataclass(frozen=True, eq=False)

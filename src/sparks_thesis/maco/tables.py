@@ -10,6 +10,7 @@ from sparks.errors import SparksError
 from sparks.results import UNITS
 from sparks.stats import Bootstrap, Interval, proportion, shown
 from sparks_thesis.common.table import Table
+from sparks_thesis.maco import VIEWS
 
 KEYS = ["dataset", "model"]
 NATURAL, ITSELF = "natural images", "itself"
@@ -61,7 +62,8 @@ class Maco:
                         of = {"metric": metric, "of": objective, "view": view}
                         numbers.append(known | of | asdict(found))
                 texts.append(text)
-        return Table(pd.DataFrame(numbers), pd.DataFrame(texts), _caption(drawn))
+        caption = _caption(drawn, self.bootstrap.level)
+        return Table(pd.DataFrame(numbers), pd.DataFrame(texts), caption)
 
     def _interval(
         self, rows: pd.DataFrame, metric: str, objective: str, view: str
@@ -81,7 +83,7 @@ class Maco:
         return self.bootstrap.mean(values)
 
 
-def _caption(scores: pd.DataFrame) -> str:
+def _caption(scores: pd.DataFrame, level: float) -> str:
     of = scores[(scores["metric"] == "Transferability") & (scores["method"] == "MACO")]
     evaluators = [name for name in of["evaluator"].unique() if name != ITSELF]
     pictures = of.groupby(KEYS)["picture"].nunique().max() if len(of) else 0
@@ -98,13 +100,13 @@ def _caption(scores: pd.DataFrame) -> str:
         f"({'; '.join(evaluators)}) assign to the intended class; for real images, their accuracy. "
         f"Own concept most: share of {count} pictures of concepts that activate their concept more "
         "than the class's others (each in units of its mean on the crops it was fitted on). "
-        "Networks see whole pictures or, in the rows called crops, 8 crops of each from the "
+        f"Networks see whole pictures or, in the rows called crops, {VIEWS} crops of each from the "
         "distribution used during optimisation; MACO's crops are a quarter of the picture, so "
         "that its objects are drawn smaller than in images. Rows with exchanged crops separate "
         "the two effects. Machine observer: accuracy in predicting which of two test images "
         "activates a channel more, by comparing histograms of colours and edges with the "
         "channel's picture (chance: 50 %; no person took part). Spectrum distance: of log10 "
-        "radial power from the training images'. Intervals: 95 %, over pictures; Wilson's for "
-        "shares of concepts and of the observer. The paper compares on ImageNet models; the "
-        "values of its table and its exact definitions were not available."
+        f"radial power from the training images'. Intervals: {level:.0%}, over pictures; "
+        "Wilson's for shares of concepts and of the observer. The paper compares on ImageNet "
+        "models; the values of its table and its exact definitions were not available."
     )

@@ -35,7 +35,8 @@ class Maps:
 
     def __call__(self, scores: pd.DataFrame) -> Table:
         """Make the table from an experiment's tidy scores."""
-        rows = scores[scores["metric"].isin(list(COLUMNS)) & scores["forwards"].isna()]
+        usual = scores[scores["forwards"].isna()]
+        rows = pd.concat([usual[usual["metric"].isin(list(COLUMNS))], _differences(usual)])
         if rows.empty:
             raise SparksError(
                 "no property of maps was measured: give the experiment the metrics "
@@ -55,3 +56,13 @@ class Maps:
             "difference. No published table has these."
         )
         return Table(numbers, laid_out(numbers, COLUMNS, DIGITS), caption)
+
+
+def _differences(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return Insertion minus Deletion of each map whose areas are both known."""
+    areas = scores[scores["metric"].isin(["Insertion", "Deletion"])]
+    wide = areas.pivot_table(
+        index=["dataset", "model", "seed", "method", "image"], columns="metric", values="value"
+    ).reindex(columns=["Insertion", "Deletion"])
+    differences = (wide["Insertion"] - wide["Deletion"]).dropna()
+    return differences.reset_index(name="value").assign(metric="InsertionMinusDeletion")

@@ -68,7 +68,8 @@ def test_maps_come_most_stable_first_with_what_was_measured_of_them():
             ("A", "AverageStability"): [0.5, 0.7],
             ("B", "AverageStability"): [0.1, 0.1],
             ("B", "JPEGSize"): [100, 103],
-            ("B", "Deletion"): [0.9, 0.9],
+            ("B", "Deletion"): [0.9, 0.9, 0.9],
+            ("B", "Insertion"): [0.2, 0.6],
         }
     )
     shown = Maps(Bootstrap(resamples=50))(ours).shown.set_index("method")
@@ -76,6 +77,9 @@ def test_maps_come_most_stable_first_with_what_was_measured_of_them():
     assert shown.loc["A", "AverageStability ↓"].startswith("0.600")
     assert shown.loc["B", "JPEG, bytes"].startswith("102 [")
     assert shown.loc["A", "JPEG, bytes"] == "–"
+    # Of the images with both areas: -0.7 and -0.3.
+    assert shown.loc["B", "Insertion − Deletion ↑"].startswith("-0.500 [-0.700")
+    assert shown.loc["A", "Insertion − Deletion ↑"] == "–"
     with pytest.raises(SparksError, match="no property of maps"):
         Maps()(ours[ours["metric"] == "Deletion"])
 
