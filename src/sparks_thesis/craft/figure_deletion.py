@@ -89,6 +89,6 @@ class CraftDeletion:
             "Bank: the dictionary that the concepts come from. TCAV ranks concepts by the share of "
             "images whose logit grows along the concept; the paper does not state its "
             "variant, so the mean derivative is included as well. Random: a random order. NMF "
-            f"bank, mean area over images: {details}. The paper's figure 6 has curves for more than 100,000 images of "
-            "ImageNet but no numbers."
+            f"bank, mean area over images: {details}. The paper's figure 6 has "
+            "curves for more than 100,000 images of ImageNet but no numbers."
         )
