@@ -1,7 +1,7 @@
 """Put what shards of the classes gave in a study of concepts into one table."""
 
-from harness import grid, places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import grid, paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("concepts.shard",)
 
@@ -20,6 +20,6 @@ if __name__ == "__main__":
         PARTS,
         # At the shell: those of CRAFT.
         inputs=lambda config, names: {"tables": grid.shards_of_classes(config, "craft", names)},
-        outputs={"table": places.CRAFT},
+        outputs={"table": paths.CRAFT},
         snakemake=globals().get("snakemake"),
     )

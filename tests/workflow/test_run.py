@@ -11,9 +11,9 @@ import pytest
 from reruns import executed, reruns
 from simulated_people import answered
 
-from harness import grid
-from harness.compose import compose
 from sparks_thesis.human_study import Key
+from sparks_thesis.pipeline import grid
+from sparks_thesis.pipeline.compose import compose
 
 SMOKE = ("--cores", "2", "--config", "scale=smoke")
 
@@ -224,7 +224,7 @@ def edited(project, edits):
         (
             {
                 "src/sparks/engine/core.py": COMMENT,
-                "scripts/harness/grid.py": ("\n\n\ndef", "\n\nX = 1\n\n\ndef"),
+                "src/sparks_thesis/pipeline/grid.py": ("\n\n\ndef", "\n\nX = 1\n\n\ndef"),
                 "config/attribution/rise.yaml": ("grid: 7", "grid: 7 # said"),
             },
             {},

@@ -5,31 +5,36 @@ from functools import cache
 from pathlib import Path
 
 # Of this file, wherever Snakemake was started and whatever workflow this one is a module of.
-SCRIPTS = Path(workflow.current_basedir).parents[1] / "scripts"
-sys.path.insert(0, str(SCRIPTS))
-
-from harness import (
-    checks,
-    downloads,
-    files,
-    grid,
-    lock,
-    overview,
-    places,
-    plan,
-    repair,
-    scale,
+CHECKOUT = Path(workflow.current_basedir).parents[1]
+SCRIPTS = CHECKOUT / "scripts"
+# This checkout's library before any that is installed, here and in the processes of jobs.
+sys.path.insert(0, str(CHECKOUT / "src"))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [sys.path[0], os.environ.get("PYTHONPATH")])
 )
-from harness.compose import ABSENT, compose, overrides_from, part
-from harness.declared import declared_parts
-from harness.digest import code_digest
-from harness.job import triggers
-from harness.resources import gpus
-from harness.validate import validate
+
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from sparks.errors import SparksError
 from sparks_thesis.human_study.answers import folder_digest
+from sparks_thesis.pipeline import (
+    checks,
+    cost_estimate,
+    downloads,
+    grid,
+    input_checks,
+    integrity,
+    overview,
+    paths,
+    run_lock,
+    scale,
+)
+from sparks_thesis.pipeline.compose import ABSENT, compose, overrides_from, part
+from sparks_thesis.pipeline.job import triggers
+from sparks_thesis.pipeline.resources import gpus
+from sparks_thesis.pipeline.source_hash import code_digest
+from sparks_thesis.pipeline.sources import declared_parts
+from sparks_thesis.pipeline.validate import validate
 
 try:
     OVERRIDES = overrides_from(config)
@@ -92,7 +97,7 @@ def code_of(script):
 @cache
 def damaged(rule, wildcards):
     """Count how often a job's files were damaged; the same in all of a run."""
-    times, lines = repair.damage(rule, dict(wildcards))
+    times, lines = integrity.damage(rule, dict(wildcards))
     for line in lines if workflow.is_main_process else []:
         logger.warning(line)
     return times
@@ -122,13 +127,13 @@ def one_gpu(wildcards):
     return gpus(CFG.device, here=workflow.local_exec)
 
 
-def whole(paths):
+def whole(files):
     """Return the inputs of a rule that makes all of something; a dry run says what that will take."""
 
     def inputs(wildcards):
         if workflow.dryrun:
             say_plan()
-        return paths
+        return files
 
     return inputs
 
@@ -139,11 +144,15 @@ def say_plan():
         scale.check(CFG.scale.name)
     except SparksError as error:
         logger.warning(f"As it is, this run will be refused: {error}")
-    for line in files.problems(CFG, files.of_experiments(CFG), network=False):
+    needed = input_checks.of_experiments(CFG)
+    for line in input_checks.problems(CFG, needed, network=False):
         logger.warning(f"As it is, this run will be refused: {line}")
     logger.info(
         "\n".join(
-            [*downloads.left_out(CFG), plan.summary(CFG, gpu=bool(one_gpu(None)))]
+            [
+                *downloads.left_out(CFG),
+                cost_estimate.summary(CFG, gpu=bool(one_gpu(None))),
+            ]
         )
     )
 
@@ -151,13 +160,13 @@ def say_plan():
 def only_run():
     """Refuse to start beside another run, or over results of another scale; wait for the jobs of a killed run."""
     try:
-        lock.hold()
+        run_lock.hold()
         if not workflow.touch:
             scale.claim(CFG.scale.name)
     except SparksError as error:
         raise WorkflowError(str(error)) from None
-    lock.wait_for_jobs(logger.warning)
-    for line in [*downloads.left_out(CFG), *plan.left_out(CFG)]:
+    run_lock.wait_for_jobs(logger.warning)
+    for line in [*downloads.left_out(CFG), *cost_estimate.left_out(CFG)]:
         logger.info(line)
     if not workflow.touch:
         checks.remember(checks.NOTED)
@@ -170,7 +179,7 @@ NEEDED = set()
 def need(group, name, *made):
     """Note files that a job reads or fetches, unless what it makes of them is there."""
     if not all(os.path.isfile(path) for path in made):
-        NEEDED.add(files.Needed(group, name))
+        NEEDED.add(input_checks.Needed(group, name))
 
 
 def require_files():
@@ -178,7 +187,7 @@ def require_files():
     in_a_bucket = workflow.storage_settings.default_storage_provider
     if workflow.touch or in_a_bucket:  # what is made of them may be there
         return
-    if lines := files.problems(CFG, sorted(NEEDED), network=True):
+    if lines := input_checks.problems(CFG, sorted(NEEDED), network=True):
         raise WorkflowError("\n".join(lines))
 
 
@@ -189,8 +198,8 @@ def tidy_up():
     file; and never by `--touch`.
     """
     if not workflow.touch:
-        repair.acknowledge()
-        repair.remove_half_written()
+        integrity.acknowledge()
+        integrity.remove_half_written()
 
 
 def unlimited_rate():
@@ -206,28 +215,28 @@ def unlimited_rate():
 # What rules take from the grid, by their wildcards.
 
 
-def of_checkout(paths):
+def of_checkout(files):
     """Return files of the checkout itself: artifacts may be in a bucket (profiles/kubernetes), these never are."""
-    return [local(path) for path in paths]
+    return [local(path) for path in files]
 
 
 def downloaded(wildcards):
     """Return the note of a finished download, for the data sets that can be downloaded."""
-    need("dataset", wildcards.dataset, places.DATA.format(**wildcards))
+    need("dataset", wildcards.dataset, paths.DATA.format(**wildcards))
     if CFG.datasets[wildcards.dataset].download:
-        return [places.DOWNLOAD.format(dataset=wildcards.dataset)]
+        return [paths.DOWNLOAD.format(dataset=wildcards.dataset)]
     return []
 
 
 def data_to_fetch(wildcards):
     """Return no file: what `download_data` fetches has no place in the plan."""
-    need("dataset", wildcards.dataset, places.DOWNLOAD.format(**wildcards))
+    need("dataset", wildcards.dataset, paths.DOWNLOAD.format(**wildcards))
     return []
 
 
 def texts_to_read(wildcards):
     """Return no file: texts that are read have no place in the plan."""
-    need("text", wildcards.text, places.TEXTS.format(**wildcards))
+    need("text", wildcards.text, paths.TEXTS.format(**wildcards))
     return []
 
 
@@ -235,20 +244,20 @@ def published_weights(wildcards):
     """Return the note of downloaded weights, for the models that come with published ones."""
     notes = downloads.published_weights(CFG, wildcards.model)
     if notes:
-        need("model", wildcards.model, places.WEIGHTS.format(**wildcards))
+        need("model", wildcards.model, paths.WEIGHTS.format(**wildcards))
     return notes
 
 
 def weights_to_fetch(wildcards):
     """Return no file: what `download_weights` fetches has no place in the plan."""
-    need("model", wildcards.model, places.DOWNLOADED_WEIGHTS.format(**wildcards))
+    need("model", wildcards.model, paths.DOWNLOADED_WEIGHTS.format(**wildcards))
     return []
 
 
 def weights_if_needed(wildcards):
     """Return the model's weights, for the metrics that ask the model."""
     if CFG.metrics[wildcards.metric].needs_model:
-        return {"weights": places.WEIGHTS.format(**wildcards)}
+        return {"weights": paths.WEIGHTS.format(**wildcards)}
     return {}
 
 

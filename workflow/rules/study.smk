@@ -6,9 +6,9 @@ rule study_packages:
     output:
         tarballs=grid.study_tarballs(CFG),
     log:
-        places.log("study_packages"),
+        paths.log("study_packages"),
     benchmark:
-        places.benchmark("study_packages")
+        paths.benchmark("study_packages")
     localrule: True
     conda:
         "../../environment.yml"
@@ -28,11 +28,11 @@ rule study_scenario:
     input:
         unpack(study_inputs),
     output:
-        scenario=places.STUDY_SCENARIO,
+        scenario=paths.STUDY_SCENARIO,
     log:
-        places.log("study_scenario", "dataset", "model", "seed"),
+        paths.log("study_scenario", "dataset", "model", "seed"),
     benchmark:
-        places.benchmark("study_scenario", "dataset", "model", "seed")
+        paths.benchmark("study_scenario", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
     threads: 1
@@ -54,12 +54,12 @@ rule study:
         scenarios=grid.study_scenarios(CFG),
         files=of_checkout(grid.study_files()),
     output:
-        page=directory(places.STUDY_PAGE),
-        key=places.STUDY_KEY,
+        page=directory(paths.STUDY_PAGE),
+        key=paths.STUDY_KEY,
     log:
-        places.log("study"),
+        paths.log("study"),
     benchmark:
-        places.benchmark("study")
+        paths.benchmark("study")
     conda:
         "../../environment.yml"
     threads: 1
@@ -78,13 +78,13 @@ rule study_answers:
     input:
         key=grid.study_key(CFG),
     output:
-        answers=places.STUDY_ANSWERS,
-        rejected=places.STUDY_REJECTED,
-        measures=places.STUDY_MEASURES,
+        answers=paths.STUDY_ANSWERS,
+        rejected=paths.STUDY_REJECTED,
+        measures=paths.STUDY_MEASURES,
     log:
-        places.log("study_answers"),
+        paths.log("study_answers"),
     benchmark:
-        places.benchmark("study_answers")
+        paths.benchmark("study_answers")
     localrule: True
     conda:
         "../../environment.yml"
@@ -103,6 +103,6 @@ rule study_answers:
 # All that a study gives.
 rule study_results:
     input:
-        places.STUDY_REJECTED,
+        paths.STUDY_REJECTED,
         grid.study_items(CFG),
     localrule: True
