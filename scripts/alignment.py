@@ -1,6 +1,6 @@
 """Measure whether a model looks where people look, and whether it stands on the background."""
 
-from sparks_thesis.pipeline import grid, paths
+from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("model.classifier", "model.loss", "studies.alignment", "seed", "device")
@@ -57,7 +57,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"splits": grid.test_splits, "weights": paths.WEIGHTS},
+        inputs={"splits": dag.test_splits, "weights": paths.WEIGHTS},
         outputs={"table": paths.ALIGNMENT, "maps": paths.ALIGNMENT_MAPS},
         snakemake=globals().get("snakemake"),
     )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sparks_thesis.pipeline import grid
+from sparks_thesis.pipeline import dag
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=lambda config, names: grid.item_inputs(config, names["item"]),
-        outputs=lambda config, names: grid.item_outputs(config, names["item"]),
+        inputs=lambda config, names: dag.item_inputs(config, names["item"]),
+        outputs=lambda config, names: dag.item_outputs(config, names["item"]),
         snakemake=globals().get("snakemake"),
     )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sparks_thesis.pipeline import grid, paths
+from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ if __name__ == "__main__":
         run,
         PARTS,
         inputs=lambda config, names: {
-            "tables": grid.lens_tables(config),
-            "story": grid.lens_story(config),
+            "tables": dag.lens_tables(config),
+            "story": dag.lens_story(config),
         },
         outputs={"site": paths.LENS_SITE},
         snakemake=globals().get("snakemake"),

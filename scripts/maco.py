@@ -1,6 +1,6 @@
 """Draw what a network looks for, by MACO and other methods, and score the pictures."""
 
-from sparks_thesis.pipeline import grid, paths
+from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = (
@@ -50,7 +50,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=grid.maco_inputs,
+        inputs=dag.maco_inputs,
         outputs={"table": paths.MACO, "pictures": paths.MACO_PICTURES},
         snakemake=globals().get("snakemake"),
     )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sparks_thesis.pipeline import grid, paths
+from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=lambda config, names: {"tables": grid.shards_of_classes(config, "lens", names)},
+        inputs=lambda config, names: {"tables": dag.shards_of_classes(config, "lens", names)},
         outputs={"table": paths.LENS, "atlas": paths.LENS_ATLAS},
         snakemake=globals().get("snakemake"),
     )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sparks_thesis.pipeline import grid, paths
+from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=grid.shards,
+        inputs=dag.shards,
         outputs={"maps": paths.MAPS, "cost": paths.COST},
         snakemake=globals().get("snakemake"),
     )

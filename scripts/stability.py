@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sparks_thesis.pipeline import grid, paths
+from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=grid.stability_inputs,
+        inputs=dag.stability_inputs,
         outputs={"pairs": paths.PAIRS, "metrics": paths.PAIR_METRICS},
         snakemake=globals().get("snakemake"),
     )

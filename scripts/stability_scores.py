@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sparks_thesis.pipeline import grid, paths
+from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=grid.stability_scores_inputs,
+        inputs=dag.stability_scores_inputs,
         outputs={"table": paths.STABILITY_SCORES},
         snakemake=globals().get("snakemake"),
     )

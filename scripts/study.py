@@ -1,6 +1,6 @@
 """Make the page of a study with people: `snakemake study`."""
 
-from sparks_thesis.pipeline import grid, paths
+from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("study.packages", "study.wording")
@@ -26,8 +26,8 @@ if __name__ == "__main__":
         run,
         PARTS,
         inputs=lambda config, names: {
-            "tarballs": grid.study_tarballs(config),
-            "scenarios": grid.study_scenarios(config),
+            "tarballs": dag.study_tarballs(config),
+            "scenarios": dag.study_scenarios(config),
         },
         outputs={"page": paths.STUDY_PAGE, "key": paths.STUDY_KEY},
         snakemake=globals().get("snakemake"),

@@ -1,6 +1,6 @@
 """Check participants' files, take out what is personal, and measure: `snakemake study_results`."""
 
-from sparks_thesis.pipeline import grid, paths
+from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("study.answers", "study.limits", "statistics", "seed")
@@ -28,7 +28,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=lambda config, names: {"key": grid.study_key(config)},
+        inputs=lambda config, names: {"key": dag.study_key(config)},
         outputs={
             "answers": paths.STUDY_ANSWERS,
             "rejected": paths.STUDY_REJECTED,

@@ -1,6 +1,6 @@
 """Fetch jsPsych for the page of a study, by npm or from a folder, and check it."""
 
-from sparks_thesis.pipeline import grid
+from sparks_thesis.pipeline import dag
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("study.packages", "study.tarballs")
@@ -22,6 +22,6 @@ if __name__ == "__main__":
         run,
         PARTS,
         inputs={},
-        outputs=lambda config, names: {"tarballs": grid.study_tarballs(config)},
+        outputs=lambda config, names: {"tarballs": dag.study_tarballs(config)},
         snakemake=globals().get("snakemake"),
     )

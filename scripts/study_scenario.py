@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sparks_thesis.pipeline import grid, paths
+from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = (
@@ -100,7 +100,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=grid.study_inputs,
+        inputs=dag.study_inputs,
         outputs={"scenario": paths.STUDY_SCENARIO},
         snakemake=globals().get("snakemake"),
     )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sparks_thesis.pipeline import grid, paths
+from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 if TYPE_CHECKING:
@@ -97,6 +97,6 @@ if __name__ == "__main__":
         run,
         PARTS,
         inputs={"train": paths.TRAIN},
-        outputs={"weights": grid.fold_weights, "history": paths.FOLD_HISTORY},
+        outputs={"weights": dag.fold_weights, "history": paths.FOLD_HISTORY},
         snakemake=globals().get("snakemake"),
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from sparks.errors import SparksError
-from sparks_thesis.pipeline import grid, paths
+from sparks_thesis.pipeline import dag, grid, paths
 from sparks_thesis.pipeline.compose import compose, part
 from sparks_thesis.pipeline.validate import validate
 
@@ -17,33 +17,33 @@ def names(model: str = "convnet") -> dict[str, str]:
 
 def test_weights_of_every_fold_are_separate_files():
     config = compose(LAPTOP)
-    files = grid.fold_weights(config, {**names(), "switched": "5"})
+    files = dag.fold_weights(config, {**names(), "switched": "5"})
     assert files == [
         f"results/models/digits/convnet/0/labels-5/fold-{fold}.safetensors" for fold in range(5)
     ]
 
 
 def test_a_method_is_applied_to_the_networks_of_every_share_of_labels():
-    inputs = grid.stability_inputs(compose(LAPTOP), {**names(), "method": "rise"})
+    inputs = dag.stability_inputs(compose(LAPTOP), {**names(), "method": "rise"})
     assert list(inputs) == ["train", "labels_0", "labels_5", "labels_10", "labels_30"]
     assert all(len(files) == 5 for key, files in inputs.items() if key != "train")
 
 
 def test_a_model_and_a_method_join_by_one_line_each():
-    before = grid.scores(compose(SMOKE), "stability")
+    before = dag.scores(compose(SMOKE), "stability")
     config = compose([*SMOKE, "experiments.stability.models=[convnet,convnet_small]"])
     validate(config)
-    after = grid.scores(config, "stability")
+    after = dag.scores(config, "stability")
     new = "results/stability/digits/convnet_small/0/stability.scores.parquet"
     assert sorted(set(after) - set(before)) == [new]
     config = compose([*SMOKE, "studies.stability.methods=[gradcam,occlusion]"])
-    inputs = grid.stability_scores_inputs(config, names())
+    inputs = dag.stability_scores_inputs(config, names())
     assert paths.PAIRS.format(**names(), method="occlusion") in inputs["pairs"]
     assert len(inputs["pairs"]) == len(inputs["metrics"]) == 2
 
 
 def test_no_model_is_trained_on_all_images():
-    assert not [f for f in grid.scores(compose(LAPTOP), "stability") if "evaluation" in f]
+    assert not [f for f in dag.scores(compose(LAPTOP), "stability") if "evaluation" in f]
 
 
 def test_a_method_has_its_own_settings_here_and_only_them():

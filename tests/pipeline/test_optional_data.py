@@ -4,7 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from sparks.errors import SparksError
-from sparks_thesis.pipeline import downloads, grid
+from sparks_thesis.pipeline import dag, downloads, grid
 from sparks_thesis.pipeline.compose import ABSENT, compose, overrule_scale, part
 
 CHAPTERS = ("craft", "holistic", "maco", "lens")
@@ -22,7 +22,7 @@ def test_a_data_set_that_is_not_on_disk_is_left_out_and_a_line_says_how_to_get_i
     folder, override = disk
     config = compose([override])
     assert all(RUN not in grid.runs(config, name) for name in CHAPTERS)
-    assert grid.lens_story(config) == []
+    assert dag.lens_story(config) == []
     [line] = downloads.left_out(config)
     assert str(folder / "imagenette2-320") in line
     assert "craft, holistic, maco and lens" in line
@@ -39,9 +39,9 @@ def test_a_data_set_on_disk_comes_first(disk):
     assert all(grid.runs(config, name)[0] == RUN for name in CHAPTERS)
     assert downloads.left_out(config) == []
     covering = "results/studies/covering/imagenette/efficientnet_lite0/0"
-    assert grid.lens_story(config) == [f"{covering}.parquet", f"{covering}.safetensors"]
+    assert dag.lens_story(config) == [f"{covering}.parquet", f"{covering}.safetensors"]
     OmegaConf.update(config, "studies.lens.stories", {}, merge=False)
-    assert grid.lens_story(config) == []
+    assert dag.lens_story(config) == []
 
 
 def test_a_data_set_that_is_asked_for_is_never_left_out(disk):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sparks.errors import SparksError
-from sparks_thesis.pipeline import grid, paths, scale
+from sparks_thesis.pipeline import dag, paths, scale
 from sparks_thesis.pipeline.compose import compose
 
 
@@ -41,14 +41,14 @@ def touch(experiment):
 def test_a_chapter_alone_keeps_what_an_earlier_run_left_of_the_others(item):
     alone = compose(["scale=smoke", "experiment=[eva]"])
     everything = compose(["scale=smoke"])
-    files = grid.item_inputs(everything, item)["scores"]
+    files = dag.item_inputs(everything, item)["scores"]
     assert len(files) > 5
-    assert grid.item_inputs(alone, item)["scores"] == [paths.EXPERIMENT.format(experiment="eva")]
+    assert dag.item_inputs(alone, item)["scores"] == [paths.EXPERIMENT.format(experiment="eva")]
     for name in everything.experiments:
         touch(name)
     # The same files, so that neither run makes the table anew after the other.
-    assert sorted(grid.item_inputs(alone, item)["scores"]) == sorted(files)
-    assert grid.item_inputs(everything, item)["scores"] == files
+    assert sorted(dag.item_inputs(alone, item)["scores"]) == sorted(files)
+    assert dag.item_inputs(everything, item)["scores"] == files
 
 
 def test_a_table_of_some_experiments_keeps_those_and_no_others():
@@ -58,6 +58,6 @@ def test_a_table_of_some_experiments_keeps_those_and_no_others():
     ]
     pointing, _ = touch("pointing"), touch("eva")
     for item in own:
-        files = grid.item_inputs(config, item)["scores"]
+        files = dag.item_inputs(config, item)["scores"]
         assert files == [paths.EXPERIMENT.format(experiment="sobol"), pointing]
     assert own

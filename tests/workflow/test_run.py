@@ -12,7 +12,7 @@ from reruns import executed, reruns
 from simulated_people import answered
 
 from sparks_thesis.human_study import Key
-from sparks_thesis.pipeline import grid
+from sparks_thesis.pipeline import dag
 from sparks_thesis.pipeline.compose import compose
 
 SMOKE = ("--cores", "2", "--config", "scale=smoke")
@@ -37,7 +37,7 @@ def rows(project, table):
 def test_every_item_is_there_in_every_format(finished):
     results = finished.folder / "results"
     config = compose(["scale=smoke"])
-    items = grid.items(config)
+    items = dag.items(config)
     assert {"fig-gallery", "tab-claims", "fig-eva-gallery", "tab-harmonized"} <= set(items)
     for item in items:
         if item.startswith("tab-"):

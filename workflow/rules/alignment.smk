@@ -4,7 +4,7 @@
 # Accuracy with and without the shortcut, alignment with human maps, accuracy on human features.
 rule alignment:
     input:
-        splits=test_splits,
+        splits=inputs_by(dag.test_splits),
         weights=paths.WEIGHTS,
     output:
         table=paths.ALIGNMENT,

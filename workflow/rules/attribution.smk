@@ -37,7 +37,7 @@ if SHARDED:
     # Put the maps of all shards into one artifact, which is read as if one job had made it.
     rule merge_shards:
         input:
-            unpack(shards_of),
+            unpack(inputs_by(dag.shards)),
         output:
             maps=paths.MAPS,
             cost=paths.COST,

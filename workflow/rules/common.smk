@@ -1,7 +1,7 @@
 # The only helpers: the composed configuration, and what a rule may ask of it.
 import os
 import sys
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 # Of this file, wherever Snakemake was started and whatever workflow this one is a module of.
@@ -20,8 +20,8 @@ from sparks_thesis.human_study.answers import folder_digest
 from sparks_thesis.pipeline import (
     checks,
     cost_estimate,
+    dag,
     downloads,
-    grid,
     input_checks,
     integrity,
     overview,
@@ -119,7 +119,7 @@ def early(output):
 @cache
 def before_gallery():
     """List what is made first, so that a long run shows a figure soon."""
-    return grid.before_gallery(CFG)
+    return dag.before_gallery(CFG)
 
 
 def one_gpu(wildcards):
@@ -176,9 +176,9 @@ def only_run():
 NEEDED = set()
 
 
-def need(group, name, *made):
-    """Note files that a job reads or fetches, unless what it makes of them is there."""
-    if not all(os.path.isfile(path) for path in made):
+def need(group, name, made):
+    """Note files that a job reads or fetches, unless the file that it makes of them is there."""
+    if not os.path.isfile(made):
         NEEDED.add(input_checks.Needed(group, name))
 
 
@@ -212,7 +212,22 @@ def unlimited_rate():
         workflow.scheduler.job_rate_limiter = None
 
 
-# What rules take from the grid, by their wildcards.
+# Inputs of rules, by their wildcards.
+
+
+def inputs_by(function):
+    """Return an input function of a rule from one of the configuration and the wildcards."""
+    return partial(function, CFG)
+
+
+def fetching(group, place):
+    """Return an input function that gives no file: what a job reads or fetches has no place in the plan."""
+
+    def inputs(wildcards):
+        need(group, getattr(wildcards, group), place.format(**wildcards))
+        return []
+
+    return inputs
 
 
 def of_checkout(files):
@@ -228,30 +243,12 @@ def downloaded(wildcards):
     return []
 
 
-def data_to_fetch(wildcards):
-    """Return no file: what `download_data` fetches has no place in the plan."""
-    need("dataset", wildcards.dataset, paths.DOWNLOAD.format(**wildcards))
-    return []
-
-
-def texts_to_read(wildcards):
-    """Return no file: texts that are read have no place in the plan."""
-    need("text", wildcards.text, paths.TEXTS.format(**wildcards))
-    return []
-
-
 def published_weights(wildcards):
     """Return the note of downloaded weights, for the models that come with published ones."""
     notes = downloads.published_weights(CFG, wildcards.model)
     if notes:
         need("model", wildcards.model, paths.WEIGHTS.format(**wildcards))
     return notes
-
-
-def weights_to_fetch(wildcards):
-    """Return no file: what `download_weights` fetches has no place in the plan."""
-    need("model", wildcards.model, paths.DOWNLOADED_WEIGHTS.format(**wildcards))
-    return []
 
 
 def weights_if_needed(wildcards):
@@ -261,59 +258,9 @@ def weights_if_needed(wildcards):
     return {}
 
 
-def stability_inputs(wildcards):
-    """Return the networks of every fold and share of switched labels, and the images."""
-    return grid.stability_inputs(CFG, wildcards)
-
-
-def stability_scores_inputs(wildcards):
-    """Return the results of every method on the networks of one model's folds."""
-    return grid.stability_scores_inputs(CFG, wildcards)
-
-
-def shards_of(wildcards):
-    """Return the maps of one method, shard by shard."""
-    return grid.shards(CFG, wildcards)
-
-
-def shards_of_classes(wildcards):
-    """Return what a study of concepts measured, shard by shard."""
-    return {"tables": grid.shards_of_classes(CFG, wildcards.study, wildcards)}
-
-
-def shards_of_atlas(wildcards):
-    """Return what Lens measured of one model, shard by shard; each table lies beside its atlas."""
-    return {"tables": grid.shards_of_classes(CFG, "lens", wildcards)}
-
-
-def maco_inputs(wildcards):
-    """Return what pictures of a model are made of, and the models that judge them."""
-    return grid.maco_inputs(CFG, wildcards)
-
-
-def study_inputs(wildcards):
-    """Return what a scenario of the study with people is made from."""
-    return grid.study_inputs(CFG, wildcards)
-
-
-def study_answers_digest(wildcards):
-    """Hash the response files, not their names: these may identify participants."""
-    return folder_digest(CFG.study.answers)
-
-
-def test_splits(wildcards):
-    """Return the test splits of a data set: one without its shortcut, and one with it."""
-    return grid.test_splits(CFG, wildcards)
-
-
-def scores_of(wildcards):
-    """Return everything that an experiment measured."""
-    return grid.scores(CFG, wildcards.experiment)
-
-
 def item_inputs(wildcards):
     """Return what a figure or table is drawn from."""
-    found = grid.item_inputs(CFG, wildcards.item)
+    found = dag.item_inputs(CFG, wildcards.item)
     if "published" in found:
         found["published"] = of_checkout(found["published"])
     return found

@@ -81,7 +81,9 @@ if OF_CLASSES:
     # Put the numbers of all classes into one table, the one that a job for all would have written.
     rule merge_classes:
         input:
-            unpack(shards_of_classes),
+            tables=lambda wildcards: dag.shards_of_classes(
+                CFG, wildcards.study, wildcards
+            ),
         output:
             table=paths.OF_CLASSES,
         log:
@@ -107,7 +109,7 @@ if OF_CLASSES:
 # What a network looks for, by MACO and other methods, judged by other networks.
 rule maco:
     input:
-        unpack(maco_inputs),
+        unpack(inputs_by(dag.maco_inputs)),
     output:
         table=paths.MACO,
         pictures=paths.MACO_PICTURES,

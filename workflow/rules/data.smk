@@ -18,7 +18,7 @@ rule download:
 # Fetch a data set. Needs a network, so it runs where Snakemake runs: on a cluster, the head node.
 rule download_data:
     input:
-        data_to_fetch,
+        fetching("dataset", paths.DOWNLOAD),
     output:
         note=paths.DOWNLOAD,
     log:

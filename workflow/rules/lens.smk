@@ -41,7 +41,7 @@ if OF_CLASSES:
     # Put the classes of all shards into one atlas, class after class.
     rule merge_atlas:
         input:
-            unpack(shards_of_atlas),
+            tables=lambda wildcards: dag.shards_of_classes(CFG, "lens", wildcards),
         output:
             **ATLAS,
         log:
@@ -90,9 +90,9 @@ rule covering:
 # The site, a folder that opens from the file system. Its numbers' tables stand for the atlases.
 rule lens:
     input:
-        tables=grid.lens_tables(CFG),
-        story=grid.lens_story(CFG),
-        pages=of_checkout(grid.lens_pages()),
+        tables=dag.lens_tables(CFG),
+        story=dag.lens_story(CFG),
+        pages=of_checkout(paths.page_files("lens")),
     output:
         site=directory(paths.LENS_SITE),
     log:

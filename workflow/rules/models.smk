@@ -4,7 +4,7 @@
 # Fetch the published weights of a model, where there is a network; what is there already is checked.
 rule download_weights:
     input:
-        weights_to_fetch,
+        fetching("model", paths.DOWNLOADED_WEIGHTS),
     output:
         note=paths.DOWNLOADED_WEIGHTS,
     log:

@@ -4,7 +4,7 @@
 # Put all numbers of an experiment into one tidy table.
 rule collect:
     input:
-        scores=scores_of,
+        scores=lambda wildcards: dag.scores(CFG, wildcards.experiment),
     output:
         table=paths.EXPERIMENT,
     log:
@@ -25,8 +25,8 @@ rule collect:
         "../../scripts/collect.py"
 
 
-FIGURE = grid.templates("figure")
-TABLE = grid.templates("table")
+FIGURE = dag.templates("figure")
+TABLE = dag.templates("table")
 CAPTION = "../report/item.rst"
 
 

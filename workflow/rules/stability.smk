@@ -34,7 +34,7 @@ rule train_folds:
 # compare the maps.
 rule stability:
     input:
-        unpack(stability_inputs),
+        unpack(inputs_by(dag.stability_inputs)),
     output:
         pairs=paths.PAIRS_SHARD if OF_SHARDS else paths.PAIRS,
         metrics=paths.PAIR_METRICS_SHARD if OF_SHARDS else paths.PAIR_METRICS,
@@ -63,7 +63,7 @@ rule stability:
 # Gather the results of all folds of a model in one tidy table.
 rule stability_scores:
     input:
-        unpack(stability_scores_inputs),
+        unpack(inputs_by(dag.stability_scores_inputs)),
     output:
         table=paths.STABILITY_SCORES,
     log:

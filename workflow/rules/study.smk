@@ -4,7 +4,7 @@
 # Fetch jsPsych. Needs a network, so it runs where Snakemake runs: on a cluster, the head node.
 rule study_packages:
     output:
-        tarballs=grid.study_tarballs(CFG),
+        tarballs=dag.study_tarballs(CFG),
     log:
         paths.log("study_packages"),
     benchmark:
@@ -26,7 +26,7 @@ rule study_packages:
 # Choose the images that people see of one model, and explain the examples from cached maps.
 rule study_scenario:
     input:
-        unpack(study_inputs),
+        unpack(inputs_by(dag.study_inputs)),
     output:
         scenario=paths.STUDY_SCENARIO,
     log:
@@ -50,9 +50,9 @@ rule study_scenario:
 # The page, a folder that opens from the file system, and the key of its answers.
 rule study:
     input:
-        tarballs=grid.study_tarballs(CFG),
-        scenarios=grid.study_scenarios(CFG),
-        files=of_checkout(grid.study_files()),
+        tarballs=dag.study_tarballs(CFG),
+        scenarios=dag.study_scenarios(CFG),
+        files=of_checkout(paths.page_files("human_study")),
     output:
         page=directory(paths.STUDY_PAGE),
         key=paths.STUDY_KEY,
@@ -76,7 +76,7 @@ rule study:
 # Check the files that participants saved, make a table without names, and measure.
 rule study_answers:
     input:
-        key=grid.study_key(CFG),
+        key=dag.study_key(CFG),
     output:
         answers=paths.STUDY_ANSWERS,
         rejected=paths.STUDY_REJECTED,
@@ -95,7 +95,7 @@ rule study_answers:
     params:
         cfg=cfg_of("study_answers"),
         code=code_of("study_answers"),
-        answers=study_answers_digest,
+        answers=lambda wildcards: folder_digest(CFG.study.answers),
     script:
         "../../scripts/study_answers.py"
 
@@ -104,5 +104,5 @@ rule study_answers:
 rule study_results:
     input:
         paths.STUDY_REJECTED,
-        grid.study_items(CFG),
+        dag.study_items(CFG),
     localrule: True

@@ -4,7 +4,7 @@
 # Make a text set and train its classifier.
 rule words_train:
     input:
-        texts_to_read,
+        fetching("text", paths.TEXTS),
     output:
         texts=paths.TEXTS,
         weights=paths.TEXT_WEIGHTS,

@@ -1,32 +1,19 @@
-"""Derive the jobs of the workflow from the composed configuration.
+"""Say what an experiment is made on: models, explanations, metrics and studies.
 
 An experiment is a grid: data sets × models × seeds, × methods, × families of metrics, less what it
-excludes. The functions below say which artifacts that grid is made of; rules use them as inputs,
-scripts at the shell to find the same files.
+excludes. `dag` says which files that makes.
 """
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections.abc import Iterator, Mapping
-from itertools import product
 from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
-from sparks.errors import SparksError
-from sparks_thesis.human_study import Package
-from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.compose import part
 from sparks_thesis.pipeline.methods import can_explain
-from sparks_thesis.pipeline.paths import CONFIG
-
-# What an item is written as: name → ending. The caption is text for the report.
-FORMATS = {
-    "figure": {"pdf": "pdf", "png": "png", "caption": "caption.rst"},
-    "table": {"csv": "csv", "md": "md", "tex": "tex", "html": "html", "caption": "caption.rst"},
-}
 
 
 class Run(NamedTuple):
@@ -71,7 +58,7 @@ def runs(config: DictConfig, name: str) -> list[Run]:
         for model in _models(config, dataset, grid["models"])
         for seed in grid["seeds"]
     ]
-    return [run for run in listed if not _excluded(grid, **run._asdict())]
+    return [run for run in listed if not is_excluded(grid, **run._asdict())]
 
 
 def _models(config: DictConfig, dataset: str, models: list[str]) -> list[str]:
@@ -97,7 +84,7 @@ def _asked_for(config: DictConfig, name: str) -> Iterator[Explanation]:
     grid = experiment(config, name)
     for run in runs(config, name):
         for method in grid["methods"]:
-            if not _excluded(grid, **run._asdict(), method=method):
+            if not is_excluded(grid, **run._asdict(), method=method):
                 yield Explanation(*run, method)
 
 
@@ -113,150 +100,20 @@ def metrics(config: DictConfig, name: str, job: Explanation) -> list[str]:
         metric
         for metric in grid["metrics"]
         if _has_truth(config, job.dataset, metric)
-        and not _excluded(grid, **job._asdict(), metric=metric)
+        and not is_excluded(grid, **job._asdict(), metric=metric)
     ]
 
 
-def _excluded(grid: dict[str, Any], **job: Any) -> bool:
+def _has_truth(config: DictConfig, dataset: str, metric: str) -> bool:
+    """Return whether the data set has the ground truth that the metric compares with (parts)."""
+    return bool(config.datasets[dataset].has_parts or not config.metrics[metric].needs_truth)
+
+
+def is_excluded(grid: Mapping[str, Any], **job: Any) -> bool:
     """Return whether a rule of `exclude` matches the job."""
     return any(
         all(job.get(key) == value for key, value in rule.items()) for rule in grid["exclude"]
     )
-
-
-def scores(config: DictConfig, name: str) -> list[str]:
-    """List the artifacts that hold one experiment's numbers."""
-    grid = experiment(config, name)
-    return [
-        *(_of_folds(config, name) if grid.get("folds") else _of_runs(config, name)),
-        *(
-            file
-            for study, tables in paths.STUDIES.items()
-            for file in studied(config, name, study, *tables)
-        ),
-        *(paths.WORDS.format(text=t, seed=s) for t, s in product(grid["texts"], grid["seeds"])),
-    ]
-
-
-def _of_runs(config: DictConfig, name: str) -> Iterator[str]:
-    """Yield the numbers of models trained once, on all training images."""
-    yield from (paths.EVALUATION.format(**run._asdict()) for run in runs(config, name))
-    yield from (paths.COST.format(**job._asdict()) for job in explanations(config, name))
-    for job in explanations(config, name):
-        for metric in metrics(config, name, job):
-            yield paths.SCORES.format(**job._asdict(), metric=metric)
-
-
-def _of_folds(config: DictConfig, name: str) -> Iterator[str]:
-    """Yield the numbers of models trained once a fold (`folds: true` of an experiment)."""
-    for run in runs(config, name):
-        yield paths.STABILITY_SCORES.format(**run._asdict(), experiment=name)
-
-
-def fold_weights(config: DictConfig, names: Mapping[str, str]) -> list[str]:
-    """List the weights of the networks of every fold, for one share of switched labels."""
-    folds = range(config.studies.stability.folds)
-    return [paths.FOLD.format(**names, fold=fold) for fold in folds]
-
-
-def stability_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
-    """Name what one method is applied to: the images, and the networks by their labels."""
-    shares = [0, *config.studies.stability.switched]
-    weights = {f"labels_{p}": fold_weights(config, {**names, "switched": str(p)}) for p in shares}
-    return {"train": paths.TRAIN.format(**names), **weights}
-
-
-def stability_scores_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]:
-    """Name what one model's folds gave: distances and metrics of every method, histories."""
-    run = Run(names["dataset"], names["model"], int(names["seed"]))
-    jobs = [job for job in explanations(config, names["experiment"]) if Run(*job[:3]) == run]
-    shares = [0, *config.studies.stability.switched]
-    return {
-        "pairs": [path for job in jobs for path in _compared(config, paths.PAIRS, job)],
-        "metrics": [path for job in jobs for path in _compared(config, paths.PAIR_METRICS, job)],
-        "history": [paths.FOLD_HISTORY.format(**run._asdict(), switched=p) for p in shares],
-    }
-
-
-def _compared(config: DictConfig, whole: str, job: Explanation) -> list[str]:
-    """Name what one method gave on the networks of one model's folds, shard by shard.
-
-    A shard holds `studies.stability.shard` images of every fold.
-    """
-    study = config.studies.stability
-    if study.shard is None:
-        return [whole.format(**job._asdict())]
-    each = {paths.PAIRS: paths.PAIRS_SHARD, paths.PAIR_METRICS: paths.PAIR_METRICS_SHARD}[whole]
-    number = -(-(study.images // study.folds) // study.shard)
-    return [each.format(**job._asdict(), shard=shard) for shard in range(number)]
-
-
-def shards(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]:
-    """Name what the shards of one method gave, in the order of the images.
-
-    A data set with fewer images than `explain.n` leaves the last shards empty: how many images
-    there are is known only when they are there.
-
-    Raises:
-        SparksError: when maps are not made in shards.
-    """
-    size = config.explain.shard
-    if size is None:
-        raise SparksError("explain.shard is null: attribute.py makes the maps of all images")
-    images = part(config, ["explain.n"], dataset=names["dataset"])["explain.n"]
-    numbers = range(-(-images // size))
-    templates = {"maps": paths.SHARD, "costs": paths.SHARD_COST}
-    return {kind: [t.format(**names, shard=i) for i in numbers] for kind, t in templates.items()}
-
-
-def shards_of_classes(config: DictConfig, study: str, names: Mapping[str, str]) -> list[str]:
-    """Name what the shards of the classes gave: tables of "craft", "holistic" or "lens".
-
-    How many classes a model predicts often enough is known only when it is there: the last shards
-    may be empty.
-
-    Raises:
-        SparksError: when classes are not split.
-    """
-    size = config.concepts.shard
-    if size is None:
-        raise SparksError("concepts.shard is null: one job takes all classes")
-    key = f"studies.{study}.{'surveyor' if study == 'lens' else 'study'}.most"
-    most = part(config, [key], dataset=names["dataset"])[key]
-    classes = config.datasets[names["dataset"]].num_classes
-    number = -(-min(classes, most or classes) // size)
-    place = {
-        "craft": paths.CRAFT_SHARD, "holistic": paths.HOLISTIC_SHARD, "lens": paths.LENS_SHARD,
-    }[study]  # fmt: skip
-    known = {key: names[key] for key in ("dataset", "model", "seed")}
-    return [place.format(**known, shard=shard) for shard in range(number)]
-
-
-def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
-    """Name what pictures of a model are made of, and the other models that judge them."""
-    judges = [judge.split("/") for judge in judges_of(config, names["dataset"])]
-    weights = [paths.WEIGHTS.format(dataset=names["dataset"], model=m, seed=s) for m, s in judges]
-    own = paths.WEIGHTS.format(**names)
-    return {
-        "train": paths.TRAIN.format(**names),
-        "test": paths.TEST.format(**names),
-        "spectrum": paths.SPECTRUM.format(**names),
-        "weights": own,
-        "judges": [path for path in weights if path != own],
-    }
-
-
-def judges_of(config: DictConfig, dataset: str) -> list[str]:
-    """List the models, NAME/SEED, that judge pictures made on a data set."""
-    judges: list[str] = part(config, ["shared.maco_judges"], dataset=dataset)["shared.maco_judges"]
-    return judges
-
-
-def test_splits(config: DictConfig, names: Mapping[str, str]) -> list[str]:
-    """List the test splits of a data set, the unbiased one first."""
-    biased = config.datasets[names["dataset"]].builder.get("bias", 0) > 0
-    splits = ["test", "test_biased"] if biased else ["test"]
-    return [paths.DATA.format(dataset=names["dataset"], split=split) for split in splits]
 
 
 def study_runs(config: DictConfig, name: str, study: str) -> list[Run]:
@@ -266,215 +123,11 @@ def study_runs(config: DictConfig, name: str, study: str) -> list[Run]:
         run
         for run in runs(config, name)
         if run.dataset in grid["studies"].get(study, [])
-        and not _excluded(grid, **run._asdict(), study=study)
+        and not is_excluded(grid, **run._asdict(), study=study)
     ]
 
 
-def studied(config: DictConfig, name: str, study: str, *templates: str) -> list[str]:
-    """List artifacts of a study, for each model on the data sets that the study is made on."""
-    chosen = study_runs(config, name, study)
-    return list(dict.fromkeys(t.format(**run._asdict()) for run in chosen for t in templates))
-
-
-def lens_tables(config: DictConfig) -> list[str]:
-    """List the numbers of the atlases that the Lens site shows, whatever experiments are chosen."""
-    settings: Any = OmegaConf.to_container(config.studies.lens, resolve=True)
-    pairs = product(settings["datasets"], settings["models"])
-    return [
-        paths.LENS.format(dataset=dataset, model=model, seed=config.seed)
-        for dataset, model in pairs
-        if not _excluded(settings, dataset=dataset, model=model)
-    ]
-
-
-def lens_story(config: DictConfig) -> list[str]:
-    """Name what the Lens site tells a story from, where its first model has one."""
-    dataset, model, seed = lens_tables(config)[0].removesuffix(".parquet").split("/")[-3:]
-    if f"{dataset}/{model}" not in config.studies.lens.stories:
-        return []
-    names = {"dataset": dataset, "model": model, "seed": seed}
-    return [place.format(**names) for place in (paths.COVERING, paths.COVERING_PICTURES)]
-
-
-def lens_pages() -> list[str]:
-    """List the templates, styles and scripts of the Lens site: a change makes it anew."""
-    own = paths.files_in("src/sparks_thesis/lens/templates", "src/sparks_thesis/lens/static")
-    return sorted([*own, STYLE])
-
-
-def study_tarballs(config: DictConfig) -> list[str]:
-    """List the packages that the page of a study is made with."""
-    settings: Any = OmegaConf.to_container(config.study.packages, resolve=True)
-    packages = [Package(**{k: v for k, v in made.items() if k != "_target_"}) for made in settings]
-    return [paths.STUDY_TARBALL.format(tarball=package.tarball) for package in packages]
-
-
-def study_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
-    """Name what one scenario of a study is made from: images, a model, maps and concepts."""
-    settings = config.study
-    methods = [*settings.methods, *([settings.control] if settings.control else [])]
-    concepts = {"atlas": paths.LENS.format(**names)} if settings.concepts else {}
-    return {
-        "test": paths.TEST.format(**names),
-        "images": paths.EXPLAINED.format(**names),
-        "weights": paths.WEIGHTS.format(**names),
-        "maps": [paths.MAPS.format(**names, method=method) for method in methods],
-        **concepts,
-    }
-
-
-def study_scenarios(config: DictConfig) -> list[str]:
-    """List the scenarios of a study."""
-    return [paths.STUDY_SCENARIO.format(**run, seed=config.seed) for run in config.study.runs]
-
-
-def study_key(config: DictConfig) -> str:
-    """Name the key that answers are read with."""
-    return str(config.study.key or paths.STUDY_KEY)
-
-
-def study_items(config: DictConfig) -> list[str]:
-    """List the figures and tables that are drawn from the answers to a study."""
-    drawn = [item for item, settings in config["items"].items() if "study" in settings.reads]
-    return [file for item in drawn for file in item_outputs(config, str(item)).values()]
-
-
-# The style sheet of all pages.
-STYLE = paths.in_checkout("src/sparks_thesis/common/static/site.css")
-
-
-def study_files() -> list[str]:
-    """List the template, styles and script of a study's page: a change makes it anew."""
-    folder = "src/sparks_thesis/human_study"
-    own = paths.files_in(f"{folder}/templates", f"{folder}/static")
-    return sorted([*own, STYLE])
-
-
-def _has_truth(config: DictConfig, dataset: str, metric: str) -> bool:
-    """Return whether the data set has the ground truth that the metric compares with (parts)."""
-    return bool(config.datasets[dataset].has_parts or not config.metrics[metric].needs_truth)
-
-
-def items(config: DictConfig) -> list[str]:
-    """List the figures and tables of the experiments that were chosen, each once.
-
-    One of studies that are made on none of the data sets has nothing to show and is left out, as is
-    one of metrics that score no map: those of parts, on data sets that mark none.
-    """
-    listed = [item for name in config.experiments for item in config.experiments[name]["items"]]
-    return [item for item in dict.fromkeys(listed) if _reads_something(config, item)]
-
-
-def _reads_something(config: DictConfig, item: str) -> bool:
-    names, reads = _experiments_of(config, item), config["items"][item].reads
-    families = set(config["items"][item].get("metrics", []))
-    jobs = ((name, job) for name in names for job in explanations(config, name))
-    if families and not any(families & set(metrics(config, *each)) for each in jobs):
-        return False
-    return any(any(True for _ in _reads(config, kind, [name])) for kind in reads for name in names)
-
-
-def _experiments_of(config: DictConfig, item: str) -> list[str]:
-    """Name the chosen ones of an item's experiments, or all of them where none was chosen."""
-    own = config["items"][item].experiments
-    if own == "all":
-        return list(config.experiments)
-    return [name for name in own if name in config.experiments] or list(own)
-
-
-def item_inputs(config: DictConfig, item: str) -> dict[str, list[str]]:
-    """List the files an item is drawn from, by kind (the kinds in its `reads`).
-
-    It shows those of its experiments that were chosen, and the scores that an earlier run left of
-    the others: a chapter that runs alone takes no other one out of a table.
-    """
-    settings = config["items"][item]
-    own = experiments() if settings.experiments == "all" else list(settings.experiments)
-    names = _experiments_of(config, item)
-    found = {kind: list(dict.fromkeys(_reads(config, kind, names))) for kind in settings.reads}
-    if "scores" in settings.reads:
-        left_out = (paths.EXPERIMENT.format(experiment=name) for name in own if name not in names)
-        found["scores"] += [path for path in left_out if os.path.isfile(path)]
-    if settings.published:
-        found["published"] = [paths.published(name) for name in settings.published]
-    return {kind: files for kind, files in found.items() if files}
-
-
-def _reads(config: DictConfig, kind: str, names: list[str]) -> Iterator[str]:
-    for name in names:
-        match kind:
-            case "scores":
-                if scores(config, name):
-                    yield paths.EXPERIMENT.format(experiment=name)
-            case "images":
-                yield from (paths.EXPLAINED.format(dataset=r.dataset) for r in runs(config, name))
-            case "maps":
-                yield from (paths.MAPS.format(**j._asdict()) for j in explanations(config, name))
-            case "history":
-                yield from (paths.HISTORY.format(**r._asdict()) for r in runs(config, name))
-            case "time":
-                yield from (paths.TRAINING_TIME.format(**r._asdict()) for r in runs(config, name))
-            case "cost":
-                yield from (paths.COST.format(**j._asdict()) for j in explanations(config, name))
-            case "budget" | "samplers":
-                yield from studied(config, name, kind, *paths.STUDIES[kind])
-            case "budget_cost":
-                yield from studied(config, name, "budget", paths.BUDGET_COST)
-            case "alignment_maps":
-                yield from studied(config, name, "alignment", paths.ALIGNMENT_MAPS)
-            case "lipschitz_maps":
-                yield from studied(config, name, "lipschitz", paths.LIPSCHITZ_MAPS)
-            case "snowflakes":
-                yield from studied(config, name, kind, paths.SNOWFLAKES_DRAWN)
-            case "eva_cost":
-                yield from studied(config, name, "eva", paths.EVA_COST)
-            case "eva_maps":
-                yield from studied(config, name, "eva", paths.EVA_MAPS)
-            case "craft_pictures":
-                yield from studied(config, name, "craft", paths.CRAFT_PICTURES)
-            case "maco_pictures":
-                yield from studied(config, name, "maco", paths.MACO_PICTURES)
-            case "study":
-                yield paths.STUDY_MEASURES
-            case "walkthrough":
-                yield from studied(config, name, kind, paths.WALKTHROUGH)
-
-
-def before_gallery(config: DictConfig) -> set[str]:
-    """Name fig-gallery, the first figure that a long run is to show, and what it waits for."""
-    item = "fig-gallery"
-    if item not in items(config):
-        return set()
-    names = _experiments_of(config, item)
-    templates = (paths.TRAIN, paths.TEST, paths.EXPLAINED, paths.WEIGHTS, paths.MAPS)
-    jobs = [job._asdict() for name in names for job in explanations(config, name)]
-    made = {template.format(**job) for job in jobs for template in templates}
-    return made | set(item_outputs(config, item).values())
-
-
-def experiments() -> list[str]:
-    """List all experiments that there are, chosen or not, by name."""
-    return sorted(file.stem for file in (CONFIG / "experiment").glob("*.yaml"))
-
-
-def targets(config: DictConfig, kind: str | None = None) -> list[str]:
-    """List the files of every figure and table that the chosen experiments ask for.
-
-    Args:
-        config: the composed tree.
-        kind: "figure" or "table" alone.
-    """
-    chosen = [item for item in items(config) if kind in (None, config["items"][item].kind)]
-    return [file for item in chosen for file in item_outputs(config, item).values()]
-
-
-def item_outputs(config: DictConfig, item: str) -> dict[str, str]:
-    """Name the files one item is rendered to, by format."""
-    files = templates(config["items"][item].kind)
-    return {name: file.format(item=item) for name, file in files.items()}
-
-
-def templates(kind: str) -> dict[str, str]:
-    """Name the files that a "figure" or a "table" is rendered to, the item left open."""
-    place = {"figure": paths.FIGURE, "table": paths.TABLE}[kind]
-    return {n: place.format(item="{item}", suffix=end) for n, end in FORMATS[kind].items()}
+def judges_of(config: DictConfig, dataset: str) -> list[str]:
+    """List the models, NAME/SEED, that judge pictures made on a data set."""
+    judges: list[str] = part(config, ["shared.maco_judges"], dataset=dataset)["shared.maco_judges"]
+    return judges

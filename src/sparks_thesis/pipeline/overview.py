@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from sparks.artifacts import load_table, table_provenance
-from sparks_thesis.pipeline import downloads, grid, paths
+from sparks_thesis.pipeline import dag, downloads, grid, paths
 
 TOLD = ("title", "datasets", "models", "texts", "seeds", "methods", "metrics")
 
@@ -28,13 +28,13 @@ def of(config: DictConfig, overrides: list[str]) -> dict[str, Any]:
         "experiments": [_experiment(config, name) for name in config.experiments],
         "machines": ", ".join(_machines(config)) or "unknown",
         "time": _time(Path(paths.BENCHMARKS).rglob("*.tsv")) | _training(config),
-        "claims": _claims(Path(grid.item_outputs(config, "tab-claims")["csv"])),
+        "claims": _claims(Path(dag.item_outputs(config, "tab-claims")["csv"])),
     }
 
 
 def captions(config: DictConfig) -> dict[str, str]:
     """Read the captions of the items that are there: item → text."""
-    files = {i: Path(grid.item_outputs(config, i)["caption"]) for i in config["items"]}
+    files = {i: Path(dag.item_outputs(config, i)["caption"]) for i in config["items"]}
     return {item: file.read_text("utf-8") for item, file in files.items() if file.is_file()}
 
 
@@ -50,7 +50,7 @@ def _listed(value: Any) -> str:
 
 def _machines(config: DictConfig) -> list[str]:
     """Return the machines that the scores were computed on, from the artifacts' provenance."""
-    files = {file for name in config.experiments for file in grid.scores(config, name)}
+    files = {file for name in config.experiments for file in dag.scores(config, name)}
     present = sorted(file for file in files if Path(file).is_file())
     found = {str(table_provenance(file).get("machine", "")) for file in present}
     return sorted(found - {""})

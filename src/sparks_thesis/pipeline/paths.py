@@ -121,10 +121,11 @@ def in_checkout(path: str) -> str:
     return path if Path.cwd() == ROOT else str(ROOT / path)
 
 
-def files_in(*folders: str) -> list[str]:
-    """Paths of the files in folders of the project."""
-    names = (f"{folder}/{file.name}" for folder in folders for file in (ROOT / folder).iterdir())
-    return [in_checkout(name) for name in names]
+def page_files(chapter: str) -> list[str]:
+    """Paths of the templates, styles and scripts of a chapter's pages: a change makes them anew."""
+    own = (f"src/sparks_thesis/{chapter}/{folder}" for folder in ("templates", "static"))
+    files = [f"{folder}/{file.name}" for folder in own for file in (ROOT / folder).iterdir()]
+    return sorted(map(in_checkout, [*files, "src/sparks_thesis/common/static/site.css"]))
 
 
 def published(name: str) -> str:

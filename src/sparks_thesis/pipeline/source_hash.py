@@ -37,6 +37,7 @@ CARRIERS = (
     "sources",
     "source_hash",
     "grid",
+    "dag",
     "paths",
     "integrity",
     "run_lock",
