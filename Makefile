@@ -11,8 +11,8 @@ check: ## format, lint and type check, as pre-commit and continuous integration 
 	.ci/check
 
 docs: ## docs/catalogue.md (figures and tables) and docs/configuration.md (every key), from the configuration
-	PYTHONPATH=src:scripts ./sparks python -m harness.catalogue
-	PYTHONPATH=scripts ./sparks python -m harness.reference
+	./sparks python -m sparks_thesis.pipeline.catalogue
+	./sparks python -m sparks_thesis.pipeline.config_reference
 
 gallery: ## docs/gallery.png, the README's first picture: fig-gallery of the photographs
 	./sparks snakemake --cores all --directory runs/gallery --config 'overrides=[experiment=[sobol],shared.datasets=[photographs],experiments.sobol.items=[fig-gallery]]'
@@ -22,7 +22,7 @@ gpu: ## the whole smoke run on a pretended GPU; the tables must be those of a ru
 	./sparks python tests/workflow/smoke_on_gpu.py
 
 gpu-check: ## on a machine with a GPU: tests against the CPU, then speed and memory (8 minutes)
-	PYTHONPATH=src:scripts:.:$$PYTHONPATH $(or $(PYTHON),python3) -m benchmarks.gpu_check $(ARGS)
+	PYTHONPATH=src:.:$$PYTHONPATH $(or $(PYTHON),python3) -m benchmarks.gpu_check $(ARGS)
 
 lens-serve: ## a local page that explains an image of yours; ARGS="dataset=chimera model=convnet" opens it with that model
 	./sparks python scripts/lens_serve.py $(ARGS)

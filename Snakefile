@@ -28,20 +28,20 @@ onstart:
 rule all:
     default_target: True
     input:
-        whole(grid.targets(CFG)),
+        whole(dag.targets(CFG)),
     localrule: True
 
 
 # Every figure, or every table: `snakemake --cores all figures -R figure` draws all of them again.
 rule figures:
     input:
-        whole(grid.targets(CFG, "figure")),
+        whole(dag.targets(CFG, "figure")),
     localrule: True
 
 
 rule tables:
     input:
-        whole(grid.targets(CFG, "table")),
+        whole(dag.targets(CFG, "table")),
     localrule: True
 
 

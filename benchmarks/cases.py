@@ -9,8 +9,8 @@ import captum.attr
 import torch
 from torch import Tensor, nn
 
-from harness.compose import compose, part
-from harness.loading import build, classifier
+from sparks_thesis.pipeline.compose import compose, part
+from sparks_thesis.pipeline.factories import build, classifier
 
 GRID, SAMPLES, STEPS = 8, 500, 50
 

@@ -24,14 +24,14 @@ from torch import Tensor
 from benchmarks.cases import network
 from benchmarks.memory import peak_rise
 from benchmarks.timing import ratio, seconds
-from harness import places
-from harness.classes import classified
-from harness.compose import compose, part
-from harness.loading import build, trained
 from sparks.concepts import NMF, Craft, Layer, RandomCrops
 from sparks.concepts.nmf import nndsvda
 from sparks.engine.memory import keep_freed_memory
 from sparks.errors import SparksError
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.classes import classified
+from sparks_thesis.pipeline.compose import compose, part
+from sparks_thesis.pipeline.factories import build, trained
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -45,7 +45,7 @@ def activations() -> list[Tensor]:
         SparksError: when the network of a run at scale `laptop` is not there.
     """
     names = {"dataset": "chimera", "model": "convnet", "seed": "0"}
-    inputs = {key: path.format(**names) for key, path in places.CLASSIFIED.items()}
+    inputs = {key: path.format(**names) for key, path in paths.CLASSIFIED.items()}
     if missing := [path for path in inputs.values() if not (ROOT / path).exists()]:
         raise SparksError(
             f"{missing[0]} is missing: make it by ./sparks snakemake --cores all {missing[-1]}"

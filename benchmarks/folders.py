@@ -22,18 +22,17 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from scripts import attribute, merge_shards
 
-import attribute
-import merge_shards
 from benchmarks.memory import peak_rise
 from benchmarks.timing import ratio, seconds
-from harness.compose import compose, part
-from harness.job import Config
-from harness.loading import build_method, classifier, targets
 from sparks.artifacts import load_table, load_tensors, save_table, save_tensors
 from sparks.data import Folder, ImageSet
 from sparks.data.decoding import decode
 from sparks.models import save_weights
+from sparks_thesis.pipeline.compose import compose, part
+from sparks_thesis.pipeline.factories import build_method, classifier, targets
+from sparks_thesis.pipeline.job import Config
 
 CLASSES, ORIGINALS, SIZE, SHARD = 1000, 48, 224, 256
 TIMED = 256  # images of the rates

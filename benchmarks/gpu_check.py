@@ -113,7 +113,7 @@ class Check:
 
 def run_tests(check: Check) -> None:
     """Run tests/gpu."""
-    folders = [str(ROOT / "src"), str(ROOT / "scripts"), os.environ.get("PYTHONPATH", "")]
+    folders = [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, folders))}
     if check.device.type == "cpu":
         environment["SPARKS_GPU_TESTS"] = "cpu"

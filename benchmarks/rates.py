@@ -19,12 +19,12 @@ import torch
 from hydra.errors import InstantiationException
 
 from benchmarks.timing import seconds
-from harness import grid
-from harness.compose import compose, part
-from harness.loading import classifier
-from harness.resources import machine
 from sparks.engine.inference import evaluating
 from sparks.models.folded import channels_last_weights, folded
+from sparks_thesis.pipeline import grid
+from sparks_thesis.pipeline.compose import compose, part
+from sparks_thesis.pipeline.factories import classifier
+from sparks_thesis.pipeline.resources import machine
 
 OUT = Path("benchmarks/results/rates.json")
 KEYS = ("model.classifier", "dataset.channels", "dataset.size")

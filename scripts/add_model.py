@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.compose import CONFIG
 from sparks.errors import SparksError
+from sparks_thesis.pipeline.paths import CONFIG
 
 if TYPE_CHECKING:
     from torch import nn

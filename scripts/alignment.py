@@ -1,7 +1,7 @@
 """Measure whether a model looks where people look, and whether it stands on the background."""
 
-from harness import grid, places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("model.classifier", "model.loss", "studies.alignment", "seed", "device")
 
@@ -12,13 +12,13 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     import torch
 
-    from harness.loading import build, harmonized, run_names, trained
     from sparks.alignment import alignment, revealed
     from sparks.artifacts import save_table, save_tensors
     from sparks.attribution.gradient import gradient, in_batches, reduce_channels
     from sparks.data import ImageSet, human_ceiling
     from sparks.results import MetricRecorder
     from sparks.training import predict
+    from sparks_thesis.pipeline.factories import build, harmonized, run_names, trained
 
     settings = cfg["studies.alignment"]
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
@@ -57,7 +57,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"splits": grid.test_splits, "weights": places.WEIGHTS},
-        outputs={"table": places.ALIGNMENT, "maps": places.ALIGNMENT_MAPS},
+        inputs={"splits": dag.test_splits, "weights": paths.WEIGHTS},
+        outputs={"table": paths.ALIGNMENT, "maps": paths.ALIGNMENT_MAPS},
         snakemake=globals().get("snakemake"),
     )

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,13 +24,20 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     import torch
 
-    from harness.loading import build_method, counting_from, of_shard, run_names, targets, trained
     from sparks.artifacts import save_rows, save_table
     from sparks.data import ImageSet
     from sparks.models.counting import Counting
     from sparks.models.peak import PeakMemory
     from sparks.progress import progress
     from sparks.results import MetricRecorder
+    from sparks_thesis.pipeline.factories import (
+        build_method,
+        counting_from,
+        of_shard,
+        run_names,
+        targets,
+        trained,
+    )
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     peak = PeakMemory(next(model.parameters()).device)
@@ -75,7 +82,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"images": places.EXPLAINED, "weights": places.WEIGHTS},
-        outputs={"maps": places.MAPS, "cost": places.COST},
+        inputs={"images": paths.EXPLAINED, "weights": paths.WEIGHTS},
+        outputs={"maps": paths.MAPS, "cost": paths.COST},
         snakemake=globals().get("snakemake"),
     )

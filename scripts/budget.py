@@ -1,7 +1,7 @@
 """Explain some images by each black-box method at several budgets of forward passes."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("model.classifier", "studies.budget", "explain.target", "device")
 
@@ -15,12 +15,18 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     import torch
 
-    from harness.loading import build_methods, build_metric, explained, run_names, trained
     from sparks.artifacts import save_table
     from sparks.metrics import Explanation
     from sparks.models.counting import Counting
     from sparks.progress import progress
     from sparks.results import MetricRecorder
+    from sparks_thesis.pipeline.factories import (
+        build_methods,
+        build_metric,
+        explained,
+        run_names,
+        trained,
+    )
     from sparks_thesis.sobol.budgets import within
 
     settings = cfg["studies.budget"]
@@ -57,7 +63,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"images": places.EXPLAINED, "weights": places.WEIGHTS},
-        outputs={"table": places.BUDGET, "cost": places.BUDGET_COST},
+        inputs={"images": paths.EXPLAINED, "weights": paths.WEIGHTS},
+        outputs={"table": paths.BUDGET, "cost": paths.BUDGET_COST},
         snakemake=globals().get("snakemake"),
     )

@@ -1,7 +1,7 @@
 """Put all numbers of an experiment into one tidy table."""
 
-from harness import grid, places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ()
 
@@ -24,7 +24,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"scores": lambda config, names: grid.scores(config, names["experiment"])},
-        outputs={"table": places.EXPERIMENT},
+        inputs={"scores": lambda config, names: dag.scores(config, names["experiment"])},
+        outputs={"table": paths.EXPERIMENT},
         snakemake=globals().get("snakemake"),
     )

@@ -1,7 +1,7 @@
 """Cover the places where test images show a concept: what does that do to the class's logit?"""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 SHOWN = 4  # images of each concept, those that have most of it
 
@@ -20,8 +20,6 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the changes of every image, and some images, for the concepts of the Lens atlas."""
     from pathlib import Path
 
-    from harness.classes import classified
-    from harness.loading import build_as, concept_layers, run_names, trained
     from sparks.artifacts import save_table, save_tensors
     from sparks.concepts.covering import Covering
     from sparks.concepts.layer import Layer
@@ -29,6 +27,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.results import MetricRecorder
     from sparks_thesis.lens import Atlas
     from sparks_thesis.lens.atlas import as_bytes
+    from sparks_thesis.pipeline.classes import classified
+    from sparks_thesis.pipeline.factories import build_as, concept_layers, run_names, trained
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     train, test = classified(inputs, "train"), ImageSet.load(inputs["test"])
@@ -74,7 +74,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={**places.CLASSIFIED, "table": places.LENS},
-        outputs={"table": places.COVERING, "pictures": places.COVERING_PICTURES},
+        inputs={**paths.CLASSIFIED, "table": paths.LENS},
+        outputs={"table": paths.COVERING, "pictures": paths.COVERING_PICTURES},
         snakemake=globals().get("snakemake"),
     )

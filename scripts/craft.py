@@ -1,7 +1,7 @@
 """Extract the concepts of every class, rank them, and compare them with the parts that decide."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = (
     "model.classifier",
@@ -18,10 +18,10 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what was measured of every class, or of those of a shard."""
-    from harness.classes import classes_of_shard, classified
-    from harness.loading import build, build_as, concept_layers, run_names, trained
     from sparks.artifacts import save_table
     from sparks_thesis.craft.study import CraftStudy
+    from sparks_thesis.pipeline.classes import classes_of_shard, classified
+    from sparks_thesis.pipeline.factories import build, build_as, concept_layers, run_names, trained
 
     study = build_as(CraftStudy, cfg["studies.craft.study"])
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
@@ -42,7 +42,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=places.CLASSIFIED,
-        outputs={"table": places.CRAFT},
+        inputs=paths.CLASSIFIED,
+        outputs={"table": paths.CRAFT},
         snakemake=globals().get("snakemake"),
     )

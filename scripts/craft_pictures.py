@@ -1,7 +1,7 @@
 """Keep what the figures of CRAFT show of one class, of one image, and of one mistake."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = (
     "model.classifier",
@@ -18,13 +18,13 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write crops, maps, importances and pictures of concepts."""
-    from harness.classes import classified
-    from harness.loading import build_as, concept_layers, trained
     from sparks.artifacts import load_tensors, save_tensors
     from sparks.concepts.layer import Layer
     from sparks.visualization import Ascent, ImageStatistics, concept_pictures, on_white
     from sparks_thesis.craft.pictures import Pictures, mistake
     from sparks_thesis.craft.study import CraftStudy
+    from sparks_thesis.pipeline.classes import classified
+    from sparks_thesis.pipeline.factories import build_as, concept_layers, trained
 
     study = build_as(CraftStudy, cfg["studies.craft.study"])
     pictures = build_as(Pictures, cfg["studies.craft.pictures"])
@@ -60,7 +60,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={**places.CLASSIFIED, "spectrum": places.SPECTRUM},
-        outputs={"pictures": places.CRAFT_PICTURES},
+        inputs={**paths.CLASSIFIED, "spectrum": paths.SPECTRUM},
+        outputs={"pictures": paths.CRAFT_PICTURES},
         snakemake=globals().get("snakemake"),
     )

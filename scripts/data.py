@@ -1,16 +1,16 @@
 """Make one split of a data set: generate it, or read it from the user's files."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("dataset.name", "dataset.builder", "dataset.download")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the split named by the job as one artifact."""
-    from harness import brought
-    from harness.loading import build
     from sparks.errors import SparksError
+    from sparks_thesis.pipeline import user_files
+    from sparks_thesis.pipeline.factories import build
 
     splits = build(cfg["dataset.builder"])()
     wanted = cfg.wildcards["split"]
@@ -18,8 +18,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         raise SparksError(f"{cfg['dataset.name']} has no split {wanted!r}: {sorted(splits)}")
     images = splits[wanted]
     # Images that stay files are read by other jobs: these see by this digest that one has changed.
-    files = brought.below(images.root or "", images.files or ())
-    contents = {"files": brought.contents_of(files)} if files else {}
+    files = user_files.below(images.root or "", images.files or ())
+    contents = {"files": user_files.contents_of(files)} if files else {}
     images.save(outputs["images"], cfg.provenance(**contents))
 
 
@@ -28,6 +28,6 @@ if __name__ == "__main__":
         run,
         PARTS,
         inputs={},
-        outputs={"images": places.DATA},
+        outputs={"images": paths.DATA},
         snakemake=globals().get("snakemake"),
     )

@@ -1,7 +1,7 @@
 """Fetch a data set into the data folder; runs where there is a network, on the head node."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("dataset",)
 
@@ -10,8 +10,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Download, and leave a note that it was done."""
     import json
 
-    from harness.loading import build
     from sparks.artifacts import write_text
+    from sparks_thesis.pipeline.factories import build
 
     build(cfg["dataset"]["builder"]).download()
     write_text(outputs["note"], json.dumps(cfg.provenance(), indent=2))
@@ -22,6 +22,6 @@ if __name__ == "__main__":
         run,
         PARTS,
         inputs={},
-        outputs={"note": places.DOWNLOAD},
+        outputs={"note": paths.DOWNLOAD},
         snakemake=globals().get("snakemake"),
     )

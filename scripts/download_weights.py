@@ -1,7 +1,7 @@
 """Fetch the published weights of a model; runs where there is a network, on the head node."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = (
     "model.classifier.net._target_",
@@ -15,9 +15,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Download, or check what is there, and leave a note that it was done."""
     import json
 
-    from harness.downloads import publisher
     from sparks.artifacts import write_text
     from sparks.models.published import published_weights
+    from sparks_thesis.pipeline.downloads import publisher
 
     target, name, weights, folder = (cfg[part] for part in PARTS)
     library = str(publisher({"_target_": target, "weights": weights}))
@@ -30,6 +30,6 @@ if __name__ == "__main__":
         run,
         PARTS,
         inputs={},
-        outputs={"note": places.DOWNLOADED_WEIGHTS},
+        outputs={"note": paths.DOWNLOADED_WEIGHTS},
         snakemake=globals().get("snakemake"),
     )

@@ -1,7 +1,7 @@
 """Explain images by EVA and by what it is compared with, score all, and keep what bounds prove."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("model.classifier", "studies.eva", "explain.target", "seed", "device")
 
@@ -12,15 +12,6 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the scores of every method and image, what each cost in seconds, maps and slices."""
     import torch
 
-    from harness.loading import (
-        build_as,
-        build_methods,
-        build_metric,
-        explained,
-        of_kind,
-        run_names,
-        trained,
-    )
     from sparks.artifacts import save_table, save_tensors
     from sparks.attribution import EVA
     from sparks.metrics import Explanation, RobustnessSr
@@ -29,6 +20,15 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.verification import Attack
     from sparks_thesis.eva import study as ask
     from sparks_thesis.eva.benchmark import ablations, by_bound, scored
+    from sparks_thesis.pipeline.factories import (
+        build_as,
+        build_methods,
+        build_metric,
+        explained,
+        of_kind,
+        run_names,
+        trained,
+    )
 
     settings = cfg["studies.eva"]
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
@@ -86,7 +86,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"images": places.EXPLAINED, "weights": places.WEIGHTS},
-        outputs={"table": places.EVA, "cost": places.EVA_COST, "maps": places.EVA_MAPS},
+        inputs={"images": paths.EXPLAINED, "weights": paths.WEIGHTS},
+        outputs={"table": paths.EVA, "cost": paths.EVA_COST, "maps": paths.EVA_MAPS},
         snakemake=globals().get("snakemake"),
     )

@@ -1,7 +1,7 @@
 """Compare EVA's order of the inputs of tiny networks with the best subset of each size."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("studies.eva_optimal", "seed")
 
@@ -39,6 +39,6 @@ if __name__ == "__main__":
         run,
         PARTS,
         inputs={},
-        outputs={"table": places.EVA_OPTIMAL},
+        outputs={"table": paths.EVA_OPTIMAL},
         snakemake=globals().get("snakemake"),
     )

@@ -1,18 +1,18 @@
 """Measure the accuracy of a trained model, image by image."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("model.classifier", "model.loss", "seed", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write whether each test image is classified rightly (1) or not (0)."""
-    from harness.loading import harmonized, run_names, trained
     from sparks.artifacts import save_table
     from sparks.data import ImageSet
     from sparks.results import MetricRecorder
     from sparks.training import predict
+    from sparks_thesis.pipeline.factories import harmonized, run_names, trained
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     images = ImageSet.load(inputs["test"])
@@ -28,7 +28,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"test": places.TEST, "weights": places.WEIGHTS},
-        outputs={"table": places.EVALUATION},
+        inputs={"test": paths.TEST, "weights": paths.WEIGHTS},
+        outputs={"table": paths.EVALUATION},
         snakemake=globals().get("snakemake"),
     )

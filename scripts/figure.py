@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from harness import grid
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import dag
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,10 +15,10 @@ PARTS = ("item", "scale.name", "methods")
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the figure as PDF and PNG."""
-    from harness.items import load, write_caption
-    from harness.loading import build
     from sparks_thesis.common.methods import using
     from sparks_thesis.common.style import save
+    from sparks_thesis.pipeline.factories import build
+    from sparks_thesis.pipeline.outputs import load, write_caption
 
     draw: Callable[..., Drawing] = build(cfg["item"]["draw"])
     with using(cfg["methods"]):
@@ -32,7 +32,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=lambda config, names: grid.item_inputs(config, names["item"]),
-        outputs=lambda config, names: grid.item_outputs(config, names["item"]),
+        inputs=lambda config, names: dag.item_inputs(config, names["item"]),
+        outputs=lambda config, names: dag.item_outputs(config, names["item"]),
         snakemake=globals().get("snakemake"),
     )

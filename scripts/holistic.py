@@ -1,7 +1,7 @@
 """Compare dictionaries, importance methods and layers; find strategies; steer along concepts."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = (
     "model.classifier",
@@ -16,10 +16,10 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what was measured of every class, or of those of a shard."""
-    from harness.classes import classes_of_shard, classified
-    from harness.loading import build_as, concept_layers, run_names, trained
     from sparks.artifacts import save_table
     from sparks_thesis.holistic.study import HolisticStudy
+    from sparks_thesis.pipeline.classes import classes_of_shard, classified
+    from sparks_thesis.pipeline.factories import build_as, concept_layers, run_names, trained
 
     settings = cfg["studies.holistic"]
     study = build_as(HolisticStudy, settings["study"])
@@ -37,7 +37,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=places.CLASSIFIED,
-        outputs={"table": places.HOLISTIC},
+        inputs=paths.CLASSIFIED,
+        outputs={"table": paths.HOLISTIC},
         snakemake=globals().get("snakemake"),
     )

@@ -1,7 +1,7 @@
 """Estimate first- and total-order Sobol indices of every cell from one design."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("model.classifier", "attributions.sobol", "explain.target", "seed", "device")
 
@@ -12,11 +12,17 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     import torch
 
-    from harness.loading import build_method, explained, of_kind, run_names, trained
     from sparks.artifacts import save_table
     from sparks.attribution import Sobol
     from sparks.progress import progress
     from sparks.results import MetricRecorder
+    from sparks_thesis.pipeline.factories import (
+        build_method,
+        explained,
+        of_kind,
+        run_names,
+        trained,
+    )
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     x, target = explained(inputs["images"], model, cfg["explain.target"])
@@ -38,7 +44,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"images": places.EXPLAINED, "weights": places.WEIGHTS},
-        outputs={"table": places.INDICES},
+        inputs={"images": paths.EXPLAINED, "weights": paths.WEIGHTS},
+        outputs={"table": paths.INDICES},
         snakemake=globals().get("snakemake"),
     )

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from harness import grid, places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 if TYPE_CHECKING:
     from sparks_thesis.lens import Atlas
@@ -32,10 +32,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
 def story(cfg: Config, inputs: list[str] | None, atlas: "Atlas") -> "Story | None":
     """Return the story of the first model, where it has one."""
-    from harness.loading import build_as
     from sparks.results import load_results
     from sparks.stats import Bootstrap
     from sparks_thesis.lens.story import tell
+    from sparks_thesis.pipeline.factories import build_as
 
     if not inputs:
         return None
@@ -59,9 +59,9 @@ if __name__ == "__main__":
         run,
         PARTS,
         inputs=lambda config, names: {
-            "tables": grid.lens_tables(config),
-            "story": grid.lens_story(config),
+            "tables": dag.lens_tables(config),
+            "story": dag.lens_story(config),
         },
-        outputs={"site": places.LENS_SITE},
+        outputs={"site": paths.LENS_SITE},
         snakemake=globals().get("snakemake"),
     )

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = (
     "model.classifier",
@@ -20,11 +20,11 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one file a class, of all or of those of a shard, and their numbers."""
-    from harness.classes import classes_of_shard, classified
-    from harness.loading import build_as, concept_layers, run_names, trained
     from sparks.artifacts import save_table
     from sparks_thesis.lens import Surveyor, write_atlas
     from sparks_thesis.lens.links import SimilarConcepts
+    from sparks_thesis.pipeline.classes import classes_of_shard, classified
+    from sparks_thesis.pipeline.factories import build_as, concept_layers, run_names, trained
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     (layer,) = concept_layers({}, cfg["model.name"], cfg["model.concept_layer"])
@@ -43,7 +43,6 @@ def drawing(cfg: Config, spectrum: str) -> Any:
     """Return what draws concepts by MACO, their opacity as the last channel."""
     import torch
 
-    from harness.loading import build_as
     from sparks.artifacts import load_tensors
     from sparks.visualization import (
         Ascent,
@@ -52,6 +51,7 @@ def drawing(cfg: Config, spectrum: str) -> Any:
         stretched,
         transparency,
     )
+    from sparks_thesis.pipeline.factories import build_as
 
     statistics = ImageStatistics.of_tensors(load_tensors(spectrum))
     ascent = build_as(Ascent, cfg["drawing"])
@@ -68,7 +68,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=places.CLASSIFIED | {"spectrum": places.SPECTRUM},
-        outputs={"table": places.LENS, "atlas": places.LENS_ATLAS},
+        inputs=paths.CLASSIFIED | {"spectrum": paths.SPECTRUM},
+        outputs={"table": paths.LENS, "atlas": paths.LENS_ATLAS},
         snakemake=globals().get("snakemake"),
     )

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness import places
-from harness.compose import part
-from harness.job import serve
 from sparks.errors import SparksError
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.compose import part
+from sparks_thesis.pipeline.job import serve
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -61,10 +61,10 @@ def run(config: DictConfig, named: Mapping[str, str]) -> None:
     """Serve until interrupted."""
     import contextlib
 
-    from harness.loading import build_as
     from sparks_thesis.lens.serve import create_app
     from sparks_thesis.lens.server import make_server, names_of
     from sparks_thesis.lens.upload import Limits
+    from sparks_thesis.pipeline.factories import build_as
 
     settings = part(config, ["studies.lens.serve"])["studies.lens.serve"]
     titles = part(config, ["studies.lens.titles"])["studies.lens.titles"]
@@ -82,7 +82,7 @@ def run(config: DictConfig, named: Mapping[str, str]) -> None:
 def networks(config: DictConfig) -> list[Network]:
     """List the models that have an atlas, and `READY`: first those of ImageNet's classes."""
     found = []
-    for table in sorted(Path(places.LENS.partition("{")[0]).glob("*/*/*.parquet")):
+    for table in sorted(Path(paths.LENS.partition("{")[0]).glob("*/*/*.parquet")):
         names = dict(
             zip(("dataset", "model", "seed"), table.with_suffix("").parts[-3:], strict=True)
         )
@@ -137,7 +137,6 @@ def load(network: Network) -> Loaded:
     """Make a network ready."""
     import torch
 
-    from harness.loading import classifier, concept_layers, trained
     from sparks.concepts.layer import Layer
     from sparks.data import ImageSet
     from sparks.data.imagenet_names import distinct_names
@@ -145,14 +144,15 @@ def load(network: Network) -> Loaded:
     from sparks_thesis.lens import Atlas, Explainer
     from sparks_thesis.lens.reference import reference_layer
     from sparks_thesis.lens.serve import Loaded
+    from sparks_thesis.pipeline.factories import classifier, concept_layers, trained
 
     parts, rows = network.parts, network.rows
     settings, device = parts["model.classifier"], parts["device"]
     size, channels = parts["dataset"]["size"], parts["dataset"]["channels"]
     white = None
     if rows is None:
-        model = trained(settings, str(network.place(places.WEIGHTS)), device)
-        test = ImageSet.load(network.place(places.TEST))
+        model = trained(settings, str(network.place(paths.WEIGHTS)), device)
+        test = ImageSet.load(network.place(paths.TEST))
         classes, white = test.classes, test.white
     else:  # all of its classes, not only those that the data show
         net = settings["net"] | {"classes": None, "num_classes": 1000}
@@ -164,7 +164,7 @@ def load(network: Network) -> Loaded:
     atlas = reference = None
     if network.surveyed:
         dataset, name, _ = network.names.values()
-        atlas = Atlas(network.place(places.LENS_ATLAS), dataset, name)
+        atlas = Atlas(network.place(paths.LENS_ATLAS), dataset, name)
         reference = atlas.reference(reference_layer(model, where, example))
     explain = Explainer(model, layer, atlas, classes, rows, reference, within=5)
     explain(example)  # the first one is slow

@@ -1,7 +1,7 @@
 """Measure on one network what is said of 1-Lipschitz networks."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("model.classifier", "studies.lipschitz", "seed", "device")
 
@@ -11,12 +11,18 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import torch
     from sklearn.svm import SVC
 
-    from harness.loading import build_methods, build_metric, explained, run_names, trained
     from sparks.artifacts import save_table, save_tensors
     from sparks.data import ImageSet
     from sparks.metrics import Explanation
     from sparks.results import MetricRecorder
     from sparks_thesis.lipschitz.measure import followed, geometry, map_distances, null_shares
+    from sparks_thesis.pipeline.factories import (
+        build_methods,
+        build_metric,
+        explained,
+        run_names,
+        trained,
+    )
 
     settings = cfg["studies.lipschitz"]
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
@@ -64,7 +70,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"images": places.EXPLAINED, "train": places.TRAIN, "weights": places.WEIGHTS},
-        outputs={"table": places.LIPSCHITZ, "maps": places.LIPSCHITZ_MAPS},
+        inputs={"images": paths.EXPLAINED, "train": paths.TRAIN, "weights": paths.WEIGHTS},
+        outputs={"table": paths.LIPSCHITZ, "maps": paths.LIPSCHITZ_MAPS},
         snakemake=globals().get("snakemake"),
     )

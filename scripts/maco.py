@@ -1,7 +1,7 @@
 """Draw what a network looks for, by MACO and other methods, and score the pictures."""
 
-from harness import grid, places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = (
     "model.classifier",
@@ -15,7 +15,6 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the scores of all pictures, and keep some for the figures."""
-    from harness.loading import build_as, run_names, trained
     from sparks.artifacts import load_tensors, save_table, save_tensors, tensor_provenance
     from sparks.concepts.layer import Layer
     from sparks.data import ImageSet
@@ -23,6 +22,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.visualization.evaluators import Evaluator
     from sparks.visualization.subject import Subject
     from sparks_thesis.maco.study import MacoStudy
+    from sparks_thesis.pipeline.factories import build_as, run_names, trained
 
     settings = cfg["studies.maco"]
     train, test = ImageSet.load(inputs["train"]), ImageSet.load(inputs["test"])
@@ -50,7 +50,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=grid.maco_inputs,
-        outputs={"table": places.MACO, "pictures": places.MACO_PICTURES},
+        inputs=dag.maco_inputs,
+        outputs={"table": paths.MACO, "pictures": paths.MACO_PICTURES},
         snakemake=globals().get("snakemake"),
     )

@@ -1,18 +1,18 @@
 """Measure what the distances between maps do when a spot moves, and under growing noise."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("studies.stability.distances", "studies.stability.noises", "seed")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one row a distance: `method` names it."""
-    from harness.loading import build_as
     from sparks.artifacts import save_table
     from sparks.results import MetricRecorder
     from sparks.stability.distance_sensitivity import noises, pixels, shifts
     from sparks.stability.distances import Distances
+    from sparks_thesis.pipeline.factories import build_as
 
     distances = build_as(Distances, cfg["studies.stability.distances"])
     deviations = cfg["studies.stability.noises"]
@@ -32,6 +32,6 @@ if __name__ == "__main__":
         run,
         PARTS,
         inputs={},
-        outputs={"table": places.MAP_DISTANCES},
+        outputs={"table": paths.MAP_DISTANCES},
         snakemake=globals().get("snakemake"),
     )

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from harness import grid, places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,10 +15,10 @@ PARTS = ("concepts.shard", "studies.lens.alike")
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one file a class, and the numbers of all of them."""
-    from harness.loading import build_as, run_names
     from sparks.artifacts import save_table
     from sparks_thesis.lens import write_atlas
     from sparks_thesis.lens.links import SimilarConcepts
+    from sparks_thesis.pipeline.factories import build_as, run_names
 
     classes = _classes(inputs["tables"])
     similar = build_as(SimilarConcepts, cfg["studies.lens.alike"])
@@ -28,12 +28,12 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     save_table(outputs["table"], table, cfg.provenance())
 
 
-def _classes(paths: list[str]) -> "Iterator[ClassAtlas]":
+def _classes(files: list[str]) -> "Iterator[ClassAtlas]":
     from pathlib import Path
 
     from sparks_thesis.lens import Atlas
 
-    for path in paths:  # each table lies beside its atlas
+    for path in files:  # each table lies beside its atlas
         shard = Atlas(Path(path).with_suffix(""), "", "")
         yield from (shard.load(target) for target in shard.names)
 
@@ -42,7 +42,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=lambda config, names: {"tables": grid.shards_of_classes(config, "lens", names)},
-        outputs={"table": places.LENS, "atlas": places.LENS_ATLAS},
+        inputs=lambda config, names: {"tables": dag.shards_of_classes(config, "lens", names)},
+        outputs={"table": paths.LENS, "atlas": paths.LENS_ATLAS},
         snakemake=globals().get("snakemake"),
     )

@@ -1,7 +1,7 @@
 """Put what shards of the classes gave in a study of concepts into one table."""
 
-from harness import grid, places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("concepts.shard",)
 
@@ -19,7 +19,7 @@ if __name__ == "__main__":
         run,
         PARTS,
         # At the shell: those of CRAFT.
-        inputs=lambda config, names: {"tables": grid.shards_of_classes(config, "craft", names)},
-        outputs={"table": places.CRAFT},
+        inputs=lambda config, names: {"tables": dag.shards_of_classes(config, "craft", names)},
+        outputs={"table": paths.CRAFT},
         snakemake=globals().get("snakemake"),
     )

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from harness import grid, places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,21 +26,21 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     save_table(outputs["cost"], _cost(inputs["costs"], rows), cfg.provenance())
 
 
-def _blocks(paths: list[str], rows: list[int]) -> "Iterator[dict[str, Tensor]]":
+def _blocks(files: list[str], rows: list[int]) -> "Iterator[dict[str, Tensor]]":
     from sparks.artifacts import load_tensors
 
-    for path, n in zip(paths, rows, strict=True):
+    for path, n in zip(files, rows, strict=True):
         for start in range(0, n, BLOCK):
             yield load_tensors(path, ["maps", "target"], rows=slice(start, start + BLOCK))
 
 
-def _cost(paths: list[str], rows: list[int]) -> "pd.DataFrame":
+def _cost(files: list[str], rows: list[int]) -> "pd.DataFrame":
     """Average over all images what one cost; of memory, what the most demanding shard took."""
     import pandas as pd
 
     from sparks.results import load_results
 
-    tables = [load_results(path) for path, n in zip(paths, rows, strict=True) if n]
+    tables = [load_results(path) for path, n in zip(files, rows, strict=True) if n]
     values = pd.concat([table["value"] for table in tables], axis=1)
     mean = (values * [n for n in rows if n]).sum(axis=1) / sum(rows)
     memory = tables[0]["metric"] == "PeakMemory"
@@ -51,7 +51,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=grid.shards,
-        outputs={"maps": places.MAPS, "cost": places.COST},
+        inputs=dag.shards,
+        outputs={"maps": paths.MAPS, "cost": paths.COST},
         snakemake=globals().get("snakemake"),
     )

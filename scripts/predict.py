@@ -1,17 +1,17 @@
 """Ask a trained model for the class of every training and test image."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("model.classifier", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the number of each image's class."""
-    from harness.loading import trained
     from sparks.artifacts import save_tensors
     from sparks.concepts.classes import Classified
     from sparks.data import ImageSet
+    from sparks_thesis.pipeline.factories import trained
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     given = {
@@ -25,7 +25,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"train": places.TRAIN, "test": places.TEST, "weights": places.WEIGHTS},
-        outputs={"predicted": places.PREDICTED},
+        inputs={"train": paths.TRAIN, "test": paths.TEST, "weights": paths.WEIGHTS},
+        outputs={"predicted": paths.PREDICTED},
         snakemake=globals().get("snakemake"),
     )

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("model.classifier", "studies.samplers", "explain.target", "seed", "device")
 
@@ -17,7 +17,6 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     import torch
 
-    from harness.loading import build_methods, explained, of_kind, run_names, trained
     from sparks.artifacts import save_table
     from sparks.attribution import Sobol
     from sparks.progress import progress
@@ -25,6 +24,13 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.sensitivity.accuracy import SAMPLERS
     from sparks.sensitivity.estimators import ESTIMATORS, indices
     from sparks.stats import spearman
+    from sparks_thesis.pipeline.factories import (
+        build_methods,
+        explained,
+        of_kind,
+        run_names,
+        trained,
+    )
 
     settings = cfg["studies.samplers"]
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
@@ -66,7 +72,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"images": places.EXPLAINED, "weights": places.WEIGHTS},
-        outputs={"table": places.SAMPLERS},
+        inputs={"images": paths.EXPLAINED, "weights": paths.WEIGHTS},
+        outputs={"table": paths.SAMPLERS},
         snakemake=globals().get("snakemake"),
     )

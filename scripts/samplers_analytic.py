@@ -1,7 +1,7 @@
 """Estimate total indices of functions that have known ones, by every sequence and estimator."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("studies.functions", "seed")
 
@@ -36,6 +36,6 @@ if __name__ == "__main__":
         run,
         PARTS,
         inputs={},
-        outputs={"table": places.SAMPLERS_ANALYTIC},
+        outputs={"table": paths.SAMPLERS_ANALYTIC},
         snakemake=globals().get("snakemake"),
     )

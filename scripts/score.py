@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,11 +18,17 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write every metric of the family for every image."""
     import torch
 
-    from harness.loading import build_method, build_metric, counting_from, run_names, trained
     from sparks.artifacts import load_tensors, save_table
     from sparks.data import ImageSet
     from sparks.metrics import Explanation
     from sparks.results import MetricRecorder
+    from sparks_thesis.pipeline.factories import (
+        build_method,
+        build_metric,
+        counting_from,
+        run_names,
+        trained,
+    )
 
     family = cfg["metric"]
     images = ImageSet.load(inputs["images"])
@@ -54,7 +60,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"images": places.EXPLAINED, "weights": places.WEIGHTS, "maps": places.MAPS},
-        outputs={"table": places.SCORES},
+        inputs={"images": paths.EXPLAINED, "weights": paths.WEIGHTS, "maps": paths.MAPS},
+        outputs={"table": paths.SCORES},
         snakemake=globals().get("snakemake"),
     )

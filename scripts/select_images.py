@@ -1,7 +1,7 @@
 """Choose the test images that are explained: the same number of each class."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("explain.n", "explain.shard", "seed")
 
@@ -23,7 +23,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"test": places.TEST},
-        outputs={"images": places.EXPLAINED},
+        inputs={"test": paths.TEST},
+        outputs={"images": paths.EXPLAINED},
         snakemake=globals().get("snakemake"),
     )

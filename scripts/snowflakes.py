@@ -1,7 +1,7 @@
 """Separate two Koch snowflakes by a 1-Lipschitz network and its baseline; measure both."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("studies.snowflakes",)
 
@@ -10,7 +10,6 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write gradient norms and one-step errors at the points; keep level sets and steps."""
     import torch
 
-    from harness.loading import build, build_as
     from sparks.artifacts import save_table, save_tensors
     from sparks.lipschitz import snowflakes
     from sparks.lipschitz.koch_snowflake import OneLogit, steps_and_levels
@@ -18,6 +17,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.models.lipschitz import LipschitzMLP
     from sparks.results import MetricRecorder
     from sparks.training import Loss, Settings, fit
+    from sparks_thesis.pipeline.factories import build, build_as
 
     settings = cfg["studies.snowflakes"]
     radii = {name: settings[name] for name in ("inner", "outer", "order")}
@@ -44,6 +44,6 @@ if __name__ == "__main__":
         run,
         PARTS,
         inputs={},
-        outputs={"table": places.SNOWFLAKES, "drawn": places.SNOWFLAKES_DRAWN},
+        outputs={"table": paths.SNOWFLAKES, "drawn": paths.SNOWFLAKES_DRAWN},
         snakemake=globals().get("snakemake"),
     )

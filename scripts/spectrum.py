@@ -1,7 +1,7 @@
 """Measure what a data set's training images have in common: colours and mean spectrum."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ()
 
@@ -21,7 +21,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"train": places.TRAIN},
-        outputs={"spectrum": places.SPECTRUM},
+        inputs={"train": paths.TRAIN},
+        outputs={"spectrum": paths.SPECTRUM},
         snakemake=globals().get("snakemake"),
     )

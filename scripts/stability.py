@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from harness import grid, places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,13 +24,13 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import pandas as pd
     import torch
 
-    from harness.loading import build_as, build_metric, of_shard
     from sparks.artifacts import save_table
     from sparks.data import ImageSet
     from sparks.progress import progress
     from sparks.stability.compare import chosen_images, compare
     from sparks.stability.distances import Distances
     from sparks.stability.folds import stratified_folds
+    from sparks_thesis.pipeline.factories import build_as, build_metric, of_shard
     from sparks_thesis.stability.rows import pair_rows
 
     images = ImageSet.load(inputs["train"])
@@ -63,7 +63,7 @@ def _methods(cfg: Config) -> "list[AttributionMethod]":
     """Build the method once a network, each with a seed of its own as in separate runs."""
     from dataclasses import is_dataclass, replace
 
-    from harness.loading import build_method
+    from sparks_thesis.pipeline.factories import build_method
 
     settings = cfg["attribution"]["method"] | cfg["studies.stability.explain"]
     method: Any = build_method(cfg["attribution"] | {"method": settings})
@@ -74,9 +74,9 @@ def _methods(cfg: Config) -> "list[AttributionMethod]":
 
 def _networks(cfg: Config, inputs: Paths) -> "Iterator[tuple[dict[str, Any], list[Classifier]]]":
     """Load the networks of one condition after the other, with what was degraded in them."""
-    from harness.loading import trained
     from sparks.stability.folds import randomise_weights
     from sparks.training import derive
+    from sparks_thesis.pipeline.factories import trained
     from sparks_thesis.stability.rows import LABELS, WEIGHTS
 
     settings, device = cfg["model.classifier"], cfg["device"]
@@ -102,7 +102,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=grid.stability_inputs,
-        outputs={"pairs": places.PAIRS, "metrics": places.PAIR_METRICS},
+        inputs=dag.stability_inputs,
+        outputs={"pairs": paths.PAIRS, "metrics": paths.PAIR_METRICS},
         snakemake=globals().get("snakemake"),
     )

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from harness import grid, places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,13 +29,13 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     save_table(outputs["table"], pd.concat(rows, ignore_index=True), cfg.provenance())
 
 
-def _read(paths: list[str]) -> "pd.DataFrame":
+def _read(files: list[str]) -> "pd.DataFrame":
     """Put tables into one, in an order that does not tell of shards; some of these are empty."""
     import pandas as pd
 
     from sparks.artifacts import load_table
 
-    tables = [load_table(path) for path in paths]
+    tables = [load_table(path) for path in files]
     table = pd.concat([part for part in tables if len(part)] or tables[:1], ignore_index=True)
     order = ["method", "degradation", "percent", "fold", "image", "other", "metric"]
     return table.sort_values([key for key in order if key in table], ignore_index=True)
@@ -45,7 +45,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=grid.stability_scores_inputs,
-        outputs={"table": places.STABILITY_SCORES},
+        inputs=dag.stability_scores_inputs,
+        outputs={"table": paths.STABILITY_SCORES},
         snakemake=globals().get("snakemake"),
     )

@@ -1,7 +1,7 @@
 """Make the page of a study with people: `snakemake study`."""
 
-from harness import grid, places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("study.packages", "study.wording")
 
@@ -10,8 +10,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the page and its key."""
     from pathlib import Path
 
-    from harness.loading import build_as
     from sparks_thesis.human_study import Package, Scenario, Wording, build_page
+    from sparks_thesis.pipeline.factories import build_as
 
     folder = Path(inputs["tarballs"][0]).parent
     packages = [build_as(Package, settings) for settings in cfg["study.packages"]]
@@ -26,9 +26,9 @@ if __name__ == "__main__":
         run,
         PARTS,
         inputs=lambda config, names: {
-            "tarballs": grid.study_tarballs(config),
-            "scenarios": grid.study_scenarios(config),
+            "tarballs": dag.study_tarballs(config),
+            "scenarios": dag.study_scenarios(config),
         },
-        outputs={"page": places.STUDY_PAGE, "key": places.STUDY_KEY},
+        outputs={"page": paths.STUDY_PAGE, "key": paths.STUDY_KEY},
         snakemake=globals().get("snakemake"),
     )

@@ -1,17 +1,17 @@
 """Check participants' files, take out what is personal, and measure: `snakemake study_results`."""
 
-from harness import grid, places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("study.answers", "study.limits", "statistics", "seed")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the answers without names, the files that do not count, and the measures."""
-    from harness.loading import build_as
     from sparks.artifacts import save_table, write_text
     from sparks.stats import Bootstrap
     from sparks_thesis.human_study import Key, Limits, measure, read_answers
+    from sparks_thesis.pipeline.factories import build_as
 
     key, limits = Key.load(inputs["key"]), build_as(Limits, cfg["study.limits"])
     answers, rejected = read_answers(cfg["study.answers"], key, limits, cfg["seed"])
@@ -28,11 +28,11 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=lambda config, names: {"key": grid.study_key(config)},
+        inputs=lambda config, names: {"key": dag.study_key(config)},
         outputs={
-            "answers": places.STUDY_ANSWERS,
-            "rejected": places.STUDY_REJECTED,
-            "measures": places.STUDY_MEASURES,
+            "answers": paths.STUDY_ANSWERS,
+            "rejected": paths.STUDY_REJECTED,
+            "measures": paths.STUDY_MEASURES,
         },
         snakemake=globals().get("snakemake"),
     )

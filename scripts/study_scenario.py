@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from harness import grid, places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = (
     "study.protocol",
@@ -22,12 +22,12 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the scenario."""
-    from harness.loading import build_as, trained
     from sparks.data import ImageSet
     from sparks.data.splits import stratified_subset
     from sparks.training import predict
     from sparks_thesis.human_study import Protocol, Scenario
     from sparks_thesis.human_study.scenario import BASELINE, CONCEPTS, Seen
+    from sparks_thesis.pipeline.factories import build_as, trained
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     device = next(model.parameters()).device
@@ -82,10 +82,10 @@ def concepts(cfg: Config, model: Any, table: str, shown: Any, index: Any) -> dic
     """Show the examples by the concepts of the Lens atlas that lies beside its table."""
     from pathlib import Path
 
-    from harness.loading import concept_layers
     from sparks.concepts.layer import Layer
     from sparks_thesis.human_study.explanations import concept_views
     from sparks_thesis.lens import Atlas, Explainer
+    from sparks_thesis.pipeline.factories import concept_layers
 
     (where,) = concept_layers({}, cfg["model.name"], cfg["model.concept_layer"])
     images = shown.images.batch(index)
@@ -100,7 +100,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=grid.study_inputs,
-        outputs={"scenario": places.STUDY_SCENARIO},
+        inputs=dag.study_inputs,
+        outputs={"scenario": paths.STUDY_SCENARIO},
         snakemake=globals().get("snakemake"),
     )

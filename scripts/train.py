@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,10 +31,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     import pandas as pd
 
-    from harness.loading import classifier
     from sparks.artifacts import save_table
     from sparks.data import ImageSet
     from sparks.models import load_weights, save_weights
+    from sparks_thesis.pipeline.factories import classifier
 
     start = perf_counter()
     model = classifier(cfg["model.classifier"], cfg["seed"])
@@ -77,9 +77,9 @@ def _trained(
     """Train, and tell what happened: one row an epoch."""
     import pandas as pd
 
-    from harness.loading import build, build_as
     from sparks.errors import SparksError
     from sparks.training import Loss, Settings, fit, holdout
+    from sparks_thesis.pipeline.factories import build, build_as
 
     if len(train.classes) < 2:
         raise SparksError(
@@ -107,11 +107,11 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"train": places.TRAIN},
+        inputs={"train": paths.TRAIN},
         outputs={
-            "weights": places.WEIGHTS,
-            "history": places.HISTORY,
-            "time": places.TRAINING_TIME,
+            "weights": paths.WEIGHTS,
+            "history": paths.HISTORY,
+            "time": paths.TRAINING_TIME,
         },
         snakemake=globals().get("snakemake"),
     )

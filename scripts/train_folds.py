@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from harness import grid, places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,12 +26,12 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     import pandas as pd
 
-    from harness.loading import classifier
     from sparks.artifacts import save_table
     from sparks.data import ImageSet
     from sparks.models import save_weights
     from sparks.stability.folds import add_label_noise, stratified_folds
     from sparks.training import accuracy, derive
+    from sparks_thesis.pipeline.factories import classifier
 
     images = ImageSet.load(inputs["train"])
     k, seed = cfg["studies.stability.folds"], cfg["seed"]
@@ -69,8 +69,8 @@ def _train(
     checkpoints: "Sequence[Path]",
 ) -> "list[History]":
     """Train the networks in place, together where that can be."""
-    from harness.loading import build, build_as
     from sparks.training import Loss, Settings, fit, fit_ensemble, vectorisation_blocker
+    from sparks_thesis.pipeline.factories import build, build_as
 
     # The images held out are for explanations: they choose no epoch.
     alone = {"validation": 0.0, "keep": "last", "patience": None}
@@ -96,7 +96,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"train": places.TRAIN},
-        outputs={"weights": grid.fold_weights, "history": places.FOLD_HISTORY},
+        inputs={"train": paths.TRAIN},
+        outputs={"weights": dag.fold_weights, "history": paths.FOLD_HISTORY},
         snakemake=globals().get("snakemake"),
     )

@@ -1,7 +1,7 @@
 """Let simulated meta-predictors study explained images and predict the model on new ones."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("studies.utility.simulation", "seed")
 
@@ -10,9 +10,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the accuracy of every simulated participant in every session."""
     import pandas as pd
 
-    from harness.loading import build_as, run_names
     from sparks.artifacts import load_tensors, save_table
     from sparks.results import MetricRecorder, as_results
+    from sparks_thesis.pipeline.factories import build_as, run_names
     from sparks_thesis.utility.proxies import SIMILARITY, similarity
     from sparks_thesis.utility.simulation import Simulation
 
@@ -34,7 +34,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"maps": places.UTILITY_MAPS},
-        outputs={"table": places.UTILITY},
+        inputs={"maps": paths.UTILITY_MAPS},
+        outputs={"table": paths.UTILITY},
         snakemake=globals().get("snakemake"),
     )

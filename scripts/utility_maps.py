@@ -1,7 +1,7 @@
 """Explain the images of a Utility study by every method, and measure what needs no people."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = (
     "model.classifier",
@@ -20,13 +20,13 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the chosen images with maps and the model's decisions, and proxies for every map."""
     import torch
 
-    from harness.loading import build_as, build_methods, run_names, trained
     from sparks.artifacts import save_table, save_tensors
     from sparks.data import ImageSet
     from sparks.metrics import Complexity, Deletion
     from sparks.progress import progress
     from sparks.results import MetricRecorder
     from sparks.training import predict
+    from sparks_thesis.pipeline.factories import build_as, build_methods, run_names, trained
     from sparks_thesis.utility.proxies import of_maps
     from sparks_thesis.utility.stimulus_selection import select_stimuli
 
@@ -70,7 +70,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"test": places.TEST, "weights": places.WEIGHTS},
-        outputs={"maps": places.UTILITY_MAPS, "table": places.UTILITY_PROXIES},
+        inputs={"test": paths.TEST, "weights": paths.WEIGHTS},
+        outputs={"maps": paths.UTILITY_MAPS, "table": paths.UTILITY_PROXIES},
         snakemake=globals().get("snakemake"),
     )

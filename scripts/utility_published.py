@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ()
 
@@ -23,7 +23,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"printed": lambda *_: places.utility_printed()},
-        outputs={"table": places.UTILITY_PUBLISHED},
+        inputs={"printed": lambda *_: paths.utility_printed()},
+        outputs={"table": paths.UTILITY_PUBLISHED},
         snakemake=globals().get("snakemake"),
     )

@@ -1,7 +1,7 @@
 """Explain one image by Sobol indices, and keep every step."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("model.classifier", "studies.walkthrough", "explain.target", "seed", "device")
 
@@ -10,11 +10,11 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write some masks and masked inputs, all scores, and both indices with their intervals."""
     from dataclasses import replace
 
-    from harness.loading import build_methods, explained, of_kind, trained
     from sparks.artifacts import save_tensors
     from sparks.attribution import Sobol
     from sparks.attribution.steps import steps
     from sparks.data import ImageSet
+    from sparks_thesis.pipeline.factories import build_methods, explained, of_kind, trained
 
     settings = cfg["studies.walkthrough"]
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
@@ -35,7 +35,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"images": places.EXPLAINED, "weights": places.WEIGHTS},
-        outputs={"steps": places.WALKTHROUGH},
+        inputs={"images": paths.EXPLAINED, "weights": paths.WEIGHTS},
+        outputs={"steps": paths.WALKTHROUGH},
         snakemake=globals().get("snakemake"),
     )

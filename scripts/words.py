@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = (
     "words.classifier",
@@ -21,7 +21,6 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the scores of every method and text, and whether each test text is classified right."""
-    from harness.loading import build_as, build_methods, build_metric, run_names, trained
     from sparks.artifacts import save_table
     from sparks.attribution.words import on_words
     from sparks.data import TextSet
@@ -31,6 +30,13 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.progress import progress
     from sparks.results import MetricRecorder
     from sparks.training import predict
+    from sparks_thesis.pipeline.factories import (
+        build_as,
+        build_methods,
+        build_metric,
+        run_names,
+        trained,
+    )
 
     model: Any = trained(cfg["words.classifier"], inputs["weights"], cfg["device"])
     test = TextSet.load(inputs["texts"])
@@ -60,7 +66,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={"texts": places.TEXTS, "weights": places.TEXT_WEIGHTS},
-        outputs={"table": places.WORDS},
+        inputs={"texts": paths.TEXTS, "weights": paths.TEXT_WEIGHTS},
+        outputs={"table": paths.WORDS},
         snakemake=globals().get("snakemake"),
     )

@@ -1,7 +1,7 @@
 """Make a text set and train its classifier; a killed training resumes from its last epoch."""
 
-from harness import places
-from harness.job import Config, Paths, main
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = ("text", "words.classifier", "words.training", "training", "seed", "device")
 
@@ -10,9 +10,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the test texts and the classifier's weights, with the history of its training."""
     from pathlib import Path
 
-    from harness.loading import build, build_as, classifier
     from sparks.models import save_weights
     from sparks.training import Settings, fit, holdout
+    from sparks_thesis.pipeline.factories import build, build_as, classifier
 
     texts = build(cfg["text"]["builder"])()
     model = classifier(cfg["words.classifier"], cfg["seed"])
@@ -30,6 +30,6 @@ if __name__ == "__main__":
         run,
         PARTS,
         inputs={},
-        outputs={"texts": places.TEXTS, "weights": places.TEXT_WEIGHTS},
+        outputs={"texts": paths.TEXTS, "weights": paths.TEXT_WEIGHTS},
         snakemake=globals().get("snakemake"),
     )

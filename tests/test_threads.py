@@ -6,11 +6,11 @@ docs/reproducibility.md states these bounds. They are what float32 can promise, 
 import pytest
 import torch
 
-from harness.compose import compose, part
-from harness.loading import build
 from sparks.data import Digits
 from sparks.models import seeded
 from sparks.training import fit
+from sparks_thesis.pipeline.compose import compose, part
+from sparks_thesis.pipeline.factories import build
 
 KEYS = ("model.classifier", "training", "attribution.method")
 

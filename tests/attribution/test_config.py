@@ -5,8 +5,9 @@ import torch
 from hydra.utils import instantiate
 from pretended_gpu import PretendedGPU
 
-from harness.compose import CONFIG, compose, part
 from sparks.metrics import Explanation
+from sparks_thesis.pipeline.compose import compose, part
+from sparks_thesis.pipeline.paths import CONFIG
 
 from .nets import images, random_net
 

@@ -8,7 +8,6 @@ import torch
 from hydra.utils import instantiate
 from torch import nn
 
-from harness.compose import compose, part
 from sparks.attribution import (
     HSIC,
     LIME,
@@ -29,6 +28,7 @@ from sparks.errors import SparksError
 from sparks.models import TextClassifier, seeded
 from sparks.sensitivity.sequences import draw
 from sparks.training import Settings, accuracy, fit
+from sparks_thesis.pipeline.compose import compose, part
 
 SMOKE = compose(["scale=smoke"])
 UNK = 1

@@ -64,7 +64,7 @@ class Project:
         return subprocess.run(
             [sys.executable, f"scripts/{name}.py", *overrides],
             cwd=self.folder,
-            env=self.environment(),
+            env=self.environment() | {"PYTHONPATH": str(self.folder / "src")},  # as ./sparks does
             text=True,
             capture_output=True,
             check=False,

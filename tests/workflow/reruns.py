@@ -46,9 +46,9 @@ def reruns(jobs: list[dict], before: list[str | None], after: list[str | None]) 
 
 def states(jobs: list[dict], overrides: Iterable[str]) -> list[str | None]:
     """Hash what each job depends on besides its files; None for one without a script."""
-    from harness.compose import compose, part
-    from harness.declared import declared_parts
-    from harness.digest import code_digest
+    from sparks_thesis.pipeline.compose import compose, part
+    from sparks_thesis.pipeline.sources import declared_parts
+    from sparks_thesis.pipeline.source_hash import code_digest
 
     config = compose(overrides)
     found: list[str | None] = []
@@ -65,6 +65,6 @@ def states(jobs: list[dict], overrides: Iterable[str]) -> list[str | None]:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, "scripts")
+    sys.path.insert(0, "src")
     asked = json.load(sys.stdin)
     print(json.dumps([states(asked["jobs"], change) for change in asked["changes"]]))

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from harness.compose import compose, overrides_from
 from sparks.artifacts import save_tensors
+from sparks_thesis.pipeline.compose import compose, overrides_from
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -29,7 +29,7 @@ NOT_RUN = {
     "./sparks pre-commit install": "writes a hook into the checkout",
     "./sparks uv pip install": "changes the environment",
     "./sparks python -m benchmarks.": "measures for minutes",
-    "./sparks python scripts/add_model.py": "writes a file: tests/harness/test_add_model.py",
+    "./sparks python scripts/add_model.py": "writes a file: tests/pipeline/test_add_model.py",
 }
 MAKE = re.compile(r"`make ([\w-]+)`")
 INLINE = re.compile(r"`(\./sparks [^`]+|snakemake [a-z_-][^`]*)`")

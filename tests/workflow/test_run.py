@@ -11,9 +11,9 @@ import pytest
 from reruns import executed, reruns
 from simulated_people import answered
 
-from harness import grid
-from harness.compose import compose
 from sparks_thesis.human_study import Key
+from sparks_thesis.pipeline import dag
+from sparks_thesis.pipeline.compose import compose
 
 SMOKE = ("--cores", "2", "--config", "scale=smoke")
 
@@ -37,7 +37,7 @@ def rows(project, table):
 def test_every_item_is_there_in_every_format(finished):
     results = finished.folder / "results"
     config = compose(["scale=smoke"])
-    items = grid.items(config)
+    items = dag.items(config)
     assert {"fig-gallery", "tab-claims", "fig-eva-gallery", "tab-harmonized"} <= set(items)
     for item in items:
         if item.startswith("tab-"):
@@ -224,7 +224,7 @@ def edited(project, edits):
         (
             {
                 "src/sparks/engine/core.py": COMMENT,
-                "scripts/harness/grid.py": ("\n\n\ndef", "\n\nX = 1\n\n\ndef"),
+                "src/sparks_thesis/pipeline/grid.py": ("\n\n\ndef", "\n\nX = 1\n\n\ndef"),
                 "config/attribution/rise.yaml": ("grid: 7", "grid: 7 # said"),
             },
             {},

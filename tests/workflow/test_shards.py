@@ -8,7 +8,7 @@ from sparks.data import ImageSet
 
 pytestmark = pytest.mark.nightly
 
-METHODS = ("smoothgrad",)  # others: tests/harness/test_explained_shards.py
+METHODS = ("smoothgrad",)  # others: tests/pipeline/test_explained_shards.py
 FOLDER = "results/attributions/digits/convnet/0"
 MAPS = [f"{FOLDER}/{method}.safetensors" for method in METHODS]
 SCORES = "results/scores/digits/convnet/0/smoothgrad/fidelity.parquet"

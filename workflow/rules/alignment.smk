@@ -4,15 +4,15 @@
 # Accuracy with and without the shortcut, alignment with human maps, accuracy on human features.
 rule alignment:
     input:
-        splits=test_splits,
-        weights=places.WEIGHTS,
+        splits=inputs_by(dag.test_splits),
+        weights=paths.WEIGHTS,
     output:
-        table=places.ALIGNMENT,
-        maps=places.ALIGNMENT_MAPS,
+        table=paths.ALIGNMENT,
+        maps=paths.ALIGNMENT_MAPS,
     log:
-        places.log("alignment", "dataset", "model", "seed"),
+        paths.log("alignment", "dataset", "model", "seed"),
     benchmark:
-        places.benchmark("alignment", "dataset", "model", "seed")
+        paths.benchmark("alignment", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
     threads: 1
@@ -30,16 +30,16 @@ rule alignment:
 # Metrics of maps, certificates, attacks and counterfactuals of one network.
 rule lipschitz:
     input:
-        images=places.EXPLAINED,
-        train=places.TRAIN,
-        weights=places.WEIGHTS,
+        images=paths.EXPLAINED,
+        train=paths.TRAIN,
+        weights=paths.WEIGHTS,
     output:
-        table=places.LIPSCHITZ,
-        maps=places.LIPSCHITZ_MAPS,
+        table=paths.LIPSCHITZ,
+        maps=paths.LIPSCHITZ_MAPS,
     log:
-        places.log("lipschitz", "dataset", "model", "seed"),
+        paths.log("lipschitz", "dataset", "model", "seed"),
     benchmark:
-        places.benchmark("lipschitz", "dataset", "model", "seed")
+        paths.benchmark("lipschitz", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
     threads: 1
@@ -57,12 +57,12 @@ rule lipschitz:
 # Two Koch snowflakes, separated by a 1-Lipschitz network and by its twin.
 rule snowflakes:
     output:
-        table=places.SNOWFLAKES,
-        drawn=places.SNOWFLAKES_DRAWN,
+        table=paths.SNOWFLAKES,
+        drawn=paths.SNOWFLAKES_DRAWN,
     log:
-        places.log("snowflakes"),
+        paths.log("snowflakes"),
     benchmark:
-        places.benchmark("snowflakes")
+        paths.benchmark("snowflakes")
     conda:
         "../../environment.yml"
     threads: 1

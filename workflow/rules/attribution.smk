@@ -6,17 +6,17 @@ SHARDED = CFG.explain.shard is not None
 # Explain the chosen images by one method. Shared by `--cache`, hence without a benchmark: see `cost`.
 rule attribute:
     input:
-        images=places.EXPLAINED,
-        weights=places.WEIGHTS,
+        images=paths.EXPLAINED,
+        weights=paths.WEIGHTS,
     output:
-        maps=places.SHARD if SHARDED else places.MAPS,
-        cost=places.SHARD_COST if SHARDED else places.COST,
+        maps=paths.SHARD if SHARDED else paths.MAPS,
+        cost=paths.SHARD_COST if SHARDED else paths.COST,
     log:
-        places.log(
+        paths.log(
             "attribute", "dataset", "model", "seed", "method", *["shard"][:SHARDED]
         ),
     cache: True
-    priority: early(places.MAPS)
+    priority: early(paths.MAPS)
     conda:
         "../../environment.yml"
     threads: 1
@@ -37,14 +37,14 @@ if SHARDED:
     # Put the maps of all shards into one artifact, which is read as if one job had made it.
     rule merge_shards:
         input:
-            unpack(shards_of),
+            unpack(inputs_by(dag.shards)),
         output:
-            maps=places.MAPS,
-            cost=places.COST,
+            maps=paths.MAPS,
+            cost=paths.COST,
         log:
-            places.log("merge_shards", "dataset", "model", "seed", "method"),
+            paths.log("merge_shards", "dataset", "model", "seed", "method"),
         benchmark:
-            places.benchmark("merge_shards", "dataset", "model", "seed", "method")
+            paths.benchmark("merge_shards", "dataset", "model", "seed", "method")
         conda:
             "../../environment.yml"
         threads: 1
@@ -62,14 +62,14 @@ if SHARDED:
 rule score:
     input:
         unpack(weights_if_needed),
-        images=places.EXPLAINED,
-        maps=places.MAPS,
+        images=paths.EXPLAINED,
+        maps=paths.MAPS,
     output:
-        table=places.SCORES,
+        table=paths.SCORES,
     log:
-        places.log("score", "dataset", "model", "seed", "method", "metric"),
+        paths.log("score", "dataset", "model", "seed", "method", "metric"),
     benchmark:
-        places.benchmark("score", "dataset", "model", "seed", "method", "metric")
+        paths.benchmark("score", "dataset", "model", "seed", "method", "metric")
     conda:
         "../../environment.yml"
     threads: 1
@@ -87,14 +87,14 @@ rule score:
 # First- and total-order Sobol indices of every cell, from one design.
 rule indices:
     input:
-        images=places.EXPLAINED,
-        weights=places.WEIGHTS,
+        images=paths.EXPLAINED,
+        weights=paths.WEIGHTS,
     output:
-        table=places.INDICES,
+        table=paths.INDICES,
     log:
-        places.log("indices", "dataset", "model", "seed"),
+        paths.log("indices", "dataset", "model", "seed"),
     benchmark:
-        places.benchmark("indices", "dataset", "model", "seed")
+        paths.benchmark("indices", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
     threads: 1

@@ -1,35 +1,40 @@
 # The only helpers: the composed configuration, and what a rule may ask of it.
 import os
 import sys
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 # Of this file, wherever Snakemake was started and whatever workflow this one is a module of.
-SCRIPTS = Path(workflow.current_basedir).parents[1] / "scripts"
-sys.path.insert(0, str(SCRIPTS))
-
-from harness import (
-    checks,
-    downloads,
-    files,
-    grid,
-    lock,
-    overview,
-    places,
-    plan,
-    repair,
-    scale,
+CHECKOUT = Path(workflow.current_basedir).parents[1]
+SCRIPTS = CHECKOUT / "scripts"
+# This checkout's library before any that is installed, here and in the processes of jobs.
+sys.path.insert(0, str(CHECKOUT / "src"))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [sys.path[0], os.environ.get("PYTHONPATH")])
 )
-from harness.compose import ABSENT, compose, overrides_from, part
-from harness.declared import declared_parts
-from harness.digest import code_digest
-from harness.job import triggers
-from harness.resources import gpus
-from harness.validate import validate
+
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from sparks.errors import SparksError
 from sparks_thesis.human_study.answers import folder_digest
+from sparks_thesis.pipeline import (
+    checks,
+    cost_estimate,
+    dag,
+    downloads,
+    input_checks,
+    integrity,
+    overview,
+    paths,
+    run_lock,
+    scale,
+)
+from sparks_thesis.pipeline.compose import ABSENT, compose, overrides_from, part
+from sparks_thesis.pipeline.job import triggers
+from sparks_thesis.pipeline.resources import gpus
+from sparks_thesis.pipeline.source_hash import code_digest
+from sparks_thesis.pipeline.sources import declared_parts
+from sparks_thesis.pipeline.validate import validate
 
 try:
     OVERRIDES = overrides_from(config)
@@ -92,7 +97,7 @@ def code_of(script):
 @cache
 def damaged(rule, wildcards):
     """Count how often a job's files were damaged; the same in all of a run."""
-    times, lines = repair.damage(rule, dict(wildcards))
+    times, lines = integrity.damage(rule, dict(wildcards))
     for line in lines if workflow.is_main_process else []:
         logger.warning(line)
     return times
@@ -114,7 +119,7 @@ def early(output):
 @cache
 def before_gallery():
     """List what is made first, so that a long run shows a figure soon."""
-    return grid.before_gallery(CFG)
+    return dag.before_gallery(CFG)
 
 
 def one_gpu(wildcards):
@@ -122,13 +127,13 @@ def one_gpu(wildcards):
     return gpus(CFG.device, here=workflow.local_exec)
 
 
-def whole(paths):
+def whole(files):
     """Return the inputs of a rule that makes all of something; a dry run says what that will take."""
 
     def inputs(wildcards):
         if workflow.dryrun:
             say_plan()
-        return paths
+        return files
 
     return inputs
 
@@ -139,11 +144,15 @@ def say_plan():
         scale.check(CFG.scale.name)
     except SparksError as error:
         logger.warning(f"As it is, this run will be refused: {error}")
-    for line in files.problems(CFG, files.of_experiments(CFG), network=False):
+    needed = input_checks.of_experiments(CFG)
+    for line in input_checks.problems(CFG, needed, network=False):
         logger.warning(f"As it is, this run will be refused: {line}")
     logger.info(
         "\n".join(
-            [*downloads.left_out(CFG), plan.summary(CFG, gpu=bool(one_gpu(None)))]
+            [
+                *downloads.left_out(CFG),
+                cost_estimate.summary(CFG, gpu=bool(one_gpu(None))),
+            ]
         )
     )
 
@@ -151,13 +160,13 @@ def say_plan():
 def only_run():
     """Refuse to start beside another run, or over results of another scale; wait for the jobs of a killed run."""
     try:
-        lock.hold()
+        run_lock.hold()
         if not workflow.touch:
             scale.claim(CFG.scale.name)
     except SparksError as error:
         raise WorkflowError(str(error)) from None
-    lock.wait_for_jobs(logger.warning)
-    for line in [*downloads.left_out(CFG), *plan.left_out(CFG)]:
+    run_lock.wait_for_jobs(logger.warning)
+    for line in [*downloads.left_out(CFG), *cost_estimate.left_out(CFG)]:
         logger.info(line)
     if not workflow.touch:
         checks.remember(checks.NOTED)
@@ -167,10 +176,10 @@ def only_run():
 NEEDED = set()
 
 
-def need(group, name, *made):
-    """Note files that a job reads or fetches, unless what it makes of them is there."""
-    if not all(os.path.isfile(path) for path in made):
-        NEEDED.add(files.Needed(group, name))
+def need(group, name, made):
+    """Note files that a job reads or fetches, unless the file that it makes of them is there."""
+    if not os.path.isfile(made):
+        NEEDED.add(input_checks.Needed(group, name))
 
 
 def require_files():
@@ -178,7 +187,7 @@ def require_files():
     in_a_bucket = workflow.storage_settings.default_storage_provider
     if workflow.touch or in_a_bucket:  # what is made of them may be there
         return
-    if lines := files.problems(CFG, sorted(NEEDED), network=True):
+    if lines := input_checks.problems(CFG, sorted(NEEDED), network=True):
         raise WorkflowError("\n".join(lines))
 
 
@@ -189,8 +198,8 @@ def tidy_up():
     file; and never by `--touch`.
     """
     if not workflow.touch:
-        repair.acknowledge()
-        repair.remove_half_written()
+        integrity.acknowledge()
+        integrity.remove_half_written()
 
 
 def unlimited_rate():
@@ -203,31 +212,34 @@ def unlimited_rate():
         workflow.scheduler.job_rate_limiter = None
 
 
-# What rules take from the grid, by their wildcards.
+# Inputs of rules, by their wildcards.
 
 
-def of_checkout(paths):
+def inputs_by(function):
+    """Return an input function of a rule from one of the configuration and the wildcards."""
+    return partial(function, CFG)
+
+
+def fetching(group, place):
+    """Return an input function that gives no file: what a job reads or fetches has no place in the plan."""
+
+    def inputs(wildcards):
+        need(group, getattr(wildcards, group), place.format(**wildcards))
+        return []
+
+    return inputs
+
+
+def of_checkout(files):
     """Return files of the checkout itself: artifacts may be in a bucket (profiles/kubernetes), these never are."""
-    return [local(path) for path in paths]
+    return [local(path) for path in files]
 
 
 def downloaded(wildcards):
     """Return the note of a finished download, for the data sets that can be downloaded."""
-    need("dataset", wildcards.dataset, places.DATA.format(**wildcards))
+    need("dataset", wildcards.dataset, paths.DATA.format(**wildcards))
     if CFG.datasets[wildcards.dataset].download:
-        return [places.DOWNLOAD.format(dataset=wildcards.dataset)]
-    return []
-
-
-def data_to_fetch(wildcards):
-    """Return no file: what `download_data` fetches has no place in the plan."""
-    need("dataset", wildcards.dataset, places.DOWNLOAD.format(**wildcards))
-    return []
-
-
-def texts_to_read(wildcards):
-    """Return no file: texts that are read have no place in the plan."""
-    need("text", wildcards.text, places.TEXTS.format(**wildcards))
+        return [paths.DOWNLOAD.format(dataset=wildcards.dataset)]
     return []
 
 
@@ -235,76 +247,20 @@ def published_weights(wildcards):
     """Return the note of downloaded weights, for the models that come with published ones."""
     notes = downloads.published_weights(CFG, wildcards.model)
     if notes:
-        need("model", wildcards.model, places.WEIGHTS.format(**wildcards))
+        need("model", wildcards.model, paths.WEIGHTS.format(**wildcards))
     return notes
-
-
-def weights_to_fetch(wildcards):
-    """Return no file: what `download_weights` fetches has no place in the plan."""
-    need("model", wildcards.model, places.DOWNLOADED_WEIGHTS.format(**wildcards))
-    return []
 
 
 def weights_if_needed(wildcards):
     """Return the model's weights, for the metrics that ask the model."""
     if CFG.metrics[wildcards.metric].needs_model:
-        return {"weights": places.WEIGHTS.format(**wildcards)}
+        return {"weights": paths.WEIGHTS.format(**wildcards)}
     return {}
-
-
-def stability_inputs(wildcards):
-    """Return the networks of every fold and share of switched labels, and the images."""
-    return grid.stability_inputs(CFG, wildcards)
-
-
-def stability_scores_inputs(wildcards):
-    """Return the results of every method on the networks of one model's folds."""
-    return grid.stability_scores_inputs(CFG, wildcards)
-
-
-def shards_of(wildcards):
-    """Return the maps of one method, shard by shard."""
-    return grid.shards(CFG, wildcards)
-
-
-def shards_of_classes(wildcards):
-    """Return what a study of concepts measured, shard by shard."""
-    return {"tables": grid.shards_of_classes(CFG, wildcards.study, wildcards)}
-
-
-def shards_of_atlas(wildcards):
-    """Return what Lens measured of one model, shard by shard; each table lies beside its atlas."""
-    return {"tables": grid.shards_of_classes(CFG, "lens", wildcards)}
-
-
-def maco_inputs(wildcards):
-    """Return what pictures of a model are made of, and the models that judge them."""
-    return grid.maco_inputs(CFG, wildcards)
-
-
-def study_inputs(wildcards):
-    """Return what a scenario of the study with people is made from."""
-    return grid.study_inputs(CFG, wildcards)
-
-
-def study_answers_digest(wildcards):
-    """Hash the response files, not their names: these may identify participants."""
-    return folder_digest(CFG.study.answers)
-
-
-def test_splits(wildcards):
-    """Return the test splits of a data set: one without its shortcut, and one with it."""
-    return grid.test_splits(CFG, wildcards)
-
-
-def scores_of(wildcards):
-    """Return everything that an experiment measured."""
-    return grid.scores(CFG, wildcards.experiment)
 
 
 def item_inputs(wildcards):
     """Return what a figure or table is drawn from."""
-    found = grid.item_inputs(CFG, wildcards.item)
+    found = dag.item_inputs(CFG, wildcards.item)
     if "published" in found:
         found["published"] = of_checkout(found["published"])
     return found

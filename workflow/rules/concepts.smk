@@ -6,13 +6,13 @@ OF_CLASSES = CFG.concepts.shard is not None
 # Concepts of every class by CRAFT, against the parts that decide where these are known.
 rule craft:
     input:
-        **places.CLASSIFIED,
+        **paths.CLASSIFIED,
     output:
-        table=places.CRAFT_SHARD if OF_CLASSES else places.CRAFT,
+        table=paths.CRAFT_SHARD if OF_CLASSES else paths.CRAFT,
     log:
-        places.log("craft", "dataset", "model", "seed", *["shard"][:OF_CLASSES]),
+        paths.log("craft", "dataset", "model", "seed", *["shard"][:OF_CLASSES]),
     benchmark:
-        places.benchmark("craft", "dataset", "model", "seed", *["shard"][:OF_CLASSES])
+        paths.benchmark("craft", "dataset", "model", "seed", *["shard"][:OF_CLASSES])
     conda:
         "../../environment.yml"
     threads: 1
@@ -30,14 +30,14 @@ rule craft:
 # What the figures of CRAFT show of one class, one image and one mistake.
 rule craft_pictures:
     input:
-        **places.CLASSIFIED,
-        spectrum=places.SPECTRUM,
+        **paths.CLASSIFIED,
+        spectrum=paths.SPECTRUM,
     output:
-        pictures=places.CRAFT_PICTURES,
+        pictures=paths.CRAFT_PICTURES,
     log:
-        places.log("craft_pictures", "dataset", "model", "seed"),
+        paths.log("craft_pictures", "dataset", "model", "seed"),
     benchmark:
-        places.benchmark("craft_pictures", "dataset", "model", "seed")
+        paths.benchmark("craft_pictures", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
     threads: 1
@@ -55,15 +55,13 @@ rule craft_pictures:
 # Dictionaries, importance methods and layers compared; strategies; steering.
 rule holistic:
     input:
-        **places.CLASSIFIED,
+        **paths.CLASSIFIED,
     output:
-        table=places.HOLISTIC_SHARD if OF_CLASSES else places.HOLISTIC,
+        table=paths.HOLISTIC_SHARD if OF_CLASSES else paths.HOLISTIC,
     log:
-        places.log("holistic", "dataset", "model", "seed", *["shard"][:OF_CLASSES]),
+        paths.log("holistic", "dataset", "model", "seed", *["shard"][:OF_CLASSES]),
     benchmark:
-        places.benchmark(
-            "holistic", "dataset", "model", "seed", *["shard"][:OF_CLASSES]
-        )
+        paths.benchmark("holistic", "dataset", "model", "seed", *["shard"][:OF_CLASSES])
     conda:
         "../../environment.yml"
     threads: 1
@@ -83,13 +81,15 @@ if OF_CLASSES:
     # Put the numbers of all classes into one table, the one that a job for all would have written.
     rule merge_classes:
         input:
-            unpack(shards_of_classes),
+            tables=lambda wildcards: dag.shards_of_classes(
+                CFG, wildcards.study, wildcards
+            ),
         output:
-            table=places.OF_CLASSES,
+            table=paths.OF_CLASSES,
         log:
-            places.log("merge_classes", "study", "dataset", "model", "seed"),
+            paths.log("merge_classes", "study", "dataset", "model", "seed"),
         benchmark:
-            places.benchmark("merge_classes", "study", "dataset", "model", "seed")
+            paths.benchmark("merge_classes", "study", "dataset", "model", "seed")
         wildcard_constraints:
             study="craft|holistic",
         localrule: True
@@ -109,14 +109,14 @@ if OF_CLASSES:
 # What a network looks for, by MACO and other methods, judged by other networks.
 rule maco:
     input:
-        unpack(maco_inputs),
+        unpack(inputs_by(dag.maco_inputs)),
     output:
-        table=places.MACO,
-        pictures=places.MACO_PICTURES,
+        table=paths.MACO,
+        pictures=paths.MACO_PICTURES,
     log:
-        places.log("maco", "dataset", "model", "seed"),
+        paths.log("maco", "dataset", "model", "seed"),
     benchmark:
-        places.benchmark("maco", "dataset", "model", "seed")
+        paths.benchmark("maco", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
     threads: 1

@@ -7,7 +7,7 @@ rule download:
     input:
         whole(downloads.notes(CFG)),
     log:
-        places.log("download"),
+        paths.log("download"),
     localrule: True
     params:
         bring=downloads.to_bring(CFG),
@@ -18,13 +18,13 @@ rule download:
 # Fetch a data set. Needs a network, so it runs where Snakemake runs: on a cluster, the head node.
 rule download_data:
     input:
-        data_to_fetch,
+        fetching("dataset", paths.DOWNLOAD),
     output:
-        note=places.DOWNLOAD,
+        note=paths.DOWNLOAD,
     log:
-        places.log("download_data", "dataset"),
+        paths.log("download_data", "dataset"),
     benchmark:
-        places.benchmark("download_data", "dataset")
+        paths.benchmark("download_data", "dataset")
     localrule: True
     conda:
         "../../environment.yml"
@@ -44,12 +44,12 @@ rule data:
     input:
         downloaded,
     output:
-        images=places.DATA,
+        images=paths.DATA,
     log:
-        places.log("data", "dataset", "split"),
+        paths.log("data", "dataset", "split"),
     benchmark:
-        places.benchmark("data", "dataset", "split")
-    priority: early(places.DATA)
+        paths.benchmark("data", "dataset", "split")
+    priority: early(paths.DATA)
     conda:
         "../../environment.yml"
     threads: 1
@@ -66,13 +66,13 @@ rule data:
 # What training images have in common: colours and mean spectrum, for pictures of features.
 rule spectrum:
     input:
-        train=places.TRAIN,
+        train=paths.TRAIN,
     output:
-        spectrum=places.SPECTRUM,
+        spectrum=paths.SPECTRUM,
     log:
-        places.log("spectrum", "dataset"),
+        paths.log("spectrum", "dataset"),
     benchmark:
-        places.benchmark("spectrum", "dataset")
+        paths.benchmark("spectrum", "dataset")
     conda:
         "../../environment.yml"
     threads: 1
@@ -89,14 +89,14 @@ rule spectrum:
 # Choose the test images that are explained.
 rule select_images:
     input:
-        test=places.TEST,
+        test=paths.TEST,
     output:
-        images=places.EXPLAINED,
+        images=paths.EXPLAINED,
     log:
-        places.log("select_images", "dataset"),
+        paths.log("select_images", "dataset"),
     benchmark:
-        places.benchmark("select_images", "dataset")
-    priority: early(places.EXPLAINED)
+        paths.benchmark("select_images", "dataset")
+    priority: early(paths.EXPLAINED)
     conda:
         "../../environment.yml"
     threads: 1

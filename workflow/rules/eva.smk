@@ -4,16 +4,16 @@
 # Explain images by EVA and its rivals, score the maps, attack and certify.
 rule eva:
     input:
-        images=places.EXPLAINED,
-        weights=places.WEIGHTS,
+        images=paths.EXPLAINED,
+        weights=paths.WEIGHTS,
     output:
-        table=places.EVA,
-        cost=places.EVA_COST,
-        maps=places.EVA_MAPS,
+        table=paths.EVA,
+        cost=paths.EVA_COST,
+        maps=paths.EVA_MAPS,
     log:
-        places.log("eva", "dataset", "model", "seed"),
+        paths.log("eva", "dataset", "model", "seed"),
     benchmark:
-        places.benchmark("eva", "dataset", "model", "seed")
+        paths.benchmark("eva", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
     threads: 1
@@ -31,11 +31,11 @@ rule eva:
 # EVA's subsets of the inputs of tiny networks against the best ones.
 rule eva_optimal:
     output:
-        table=places.EVA_OPTIMAL,
+        table=paths.EVA_OPTIMAL,
     log:
-        places.log("eva_optimal"),
+        paths.log("eva_optimal"),
     benchmark:
-        places.benchmark("eva_optimal")
+        paths.benchmark("eva_optimal")
     conda:
         "../../environment.yml"
     threads: 1

@@ -1,10 +1,10 @@
 # Lens: what models see of every class, and the site that shows it (`snakemake lens`).
 
 
-ATLAS = {"table": places.LENS, "atlas": directory(places.LENS_ATLAS)}
+ATLAS = {"table": paths.LENS, "atlas": directory(paths.LENS_ATLAS)}
 ATLAS_SHARD = {
-    "table": places.LENS_SHARD,
-    "atlas": directory(places.LENS_SHARD_ATLAS),
+    "table": paths.LENS_SHARD,
+    "atlas": directory(paths.LENS_SHARD_ATLAS),
 }
 
 
@@ -12,14 +12,14 @@ ATLAS_SHARD = {
 # numbers of all of them.
 rule lens_atlas:
     input:
-        **places.CLASSIFIED,
-        spectrum=places.SPECTRUM,
+        **paths.CLASSIFIED,
+        spectrum=paths.SPECTRUM,
     output:
         **(ATLAS_SHARD if OF_CLASSES else ATLAS),
     log:
-        places.log("lens_atlas", "dataset", "model", "seed", *["shard"][:OF_CLASSES]),
+        paths.log("lens_atlas", "dataset", "model", "seed", *["shard"][:OF_CLASSES]),
     benchmark:
-        places.benchmark(
+        paths.benchmark(
             "lens_atlas", "dataset", "model", "seed", *["shard"][:OF_CLASSES]
         )
     conda:
@@ -41,13 +41,13 @@ if OF_CLASSES:
     # Put the classes of all shards into one atlas, class after class.
     rule merge_atlas:
         input:
-            unpack(shards_of_atlas),
+            tables=lambda wildcards: dag.shards_of_classes(CFG, "lens", wildcards),
         output:
             **ATLAS,
         log:
-            places.log("merge_atlas", "dataset", "model", "seed"),
+            paths.log("merge_atlas", "dataset", "model", "seed"),
         benchmark:
-            places.benchmark("merge_atlas", "dataset", "model", "seed")
+            paths.benchmark("merge_atlas", "dataset", "model", "seed")
         conda:
             "../../environment.yml"
         threads: 1
@@ -64,15 +64,15 @@ if OF_CLASSES:
 # What covering a concept in test images does to the logit of its class.
 rule covering:
     input:
-        **places.CLASSIFIED,
-        table=places.LENS,
+        **paths.CLASSIFIED,
+        table=paths.LENS,
     output:
-        table=places.COVERING,
-        pictures=places.COVERING_PICTURES,
+        table=paths.COVERING,
+        pictures=paths.COVERING_PICTURES,
     log:
-        places.log("covering", "dataset", "model", "seed"),
+        paths.log("covering", "dataset", "model", "seed"),
     benchmark:
-        places.benchmark("covering", "dataset", "model", "seed")
+        paths.benchmark("covering", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
     threads: 1
@@ -90,15 +90,15 @@ rule covering:
 # The site, a folder that opens from the file system. Its numbers' tables stand for the atlases.
 rule lens:
     input:
-        tables=grid.lens_tables(CFG),
-        story=grid.lens_story(CFG),
-        pages=of_checkout(grid.lens_pages()),
+        tables=dag.lens_tables(CFG),
+        story=dag.lens_story(CFG),
+        pages=of_checkout(paths.page_files("lens")),
     output:
-        site=directory(places.LENS_SITE),
+        site=directory(paths.LENS_SITE),
     log:
-        places.log("lens"),
+        paths.log("lens"),
     benchmark:
-        places.benchmark("lens")
+        paths.benchmark("lens")
     conda:
         "../../environment.yml"
     threads: 2

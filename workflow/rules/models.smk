@@ -4,13 +4,13 @@
 # Fetch the published weights of a model, where there is a network; what is there already is checked.
 rule download_weights:
     input:
-        weights_to_fetch,
+        fetching("model", paths.DOWNLOADED_WEIGHTS),
     output:
-        note=places.DOWNLOADED_WEIGHTS,
+        note=paths.DOWNLOADED_WEIGHTS,
     log:
-        places.log("download_weights", "model"),
+        paths.log("download_weights", "model"),
     benchmark:
-        places.benchmark("download_weights", "model")
+        paths.benchmark("download_weights", "model")
     localrule: True
     conda:
         "../../environment.yml"
@@ -29,16 +29,16 @@ rule download_weights:
 # that `--cache` shares between checkouts may not have a benchmark: `time` says what it took.
 rule train:
     input:
-        train=places.TRAIN,
+        train=paths.TRAIN,
         published=published_weights,
     output:
-        weights=places.WEIGHTS,
-        history=places.HISTORY,
-        time=places.TRAINING_TIME,
+        weights=paths.WEIGHTS,
+        history=paths.HISTORY,
+        time=paths.TRAINING_TIME,
     log:
-        places.log("train", "dataset", "model", "seed"),
+        paths.log("train", "dataset", "model", "seed"),
     cache: True
-    priority: early(places.WEIGHTS)
+    priority: early(paths.WEIGHTS)
     conda:
         "../../environment.yml"
     threads: 1
@@ -57,15 +57,15 @@ rule train:
 # The class that a model gives every image, for the chapters on concepts.
 rule predict:
     input:
-        train=places.TRAIN,
-        test=places.TEST,
-        weights=places.WEIGHTS,
+        train=paths.TRAIN,
+        test=paths.TEST,
+        weights=paths.WEIGHTS,
     output:
-        predicted=places.PREDICTED,
+        predicted=paths.PREDICTED,
     log:
-        places.log("predict", "dataset", "model", "seed"),
+        paths.log("predict", "dataset", "model", "seed"),
     benchmark:
-        places.benchmark("predict", "dataset", "model", "seed")
+        paths.benchmark("predict", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
     threads: 1
@@ -83,14 +83,14 @@ rule predict:
 # Accuracy on the test images.
 rule evaluate:
     input:
-        test=places.TEST,
-        weights=places.WEIGHTS,
+        test=paths.TEST,
+        weights=paths.WEIGHTS,
     output:
-        table=places.EVALUATION,
+        table=paths.EVALUATION,
     log:
-        places.log("evaluate", "dataset", "model", "seed"),
+        paths.log("evaluate", "dataset", "model", "seed"),
     benchmark:
-        places.benchmark("evaluate", "dataset", "model", "seed")
+        paths.benchmark("evaluate", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
     threads: 1

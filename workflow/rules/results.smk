@@ -4,13 +4,13 @@
 # Put all numbers of an experiment into one tidy table.
 rule collect:
     input:
-        scores=scores_of,
+        scores=lambda wildcards: dag.scores(CFG, wildcards.experiment),
     output:
-        table=places.EXPERIMENT,
+        table=paths.EXPERIMENT,
     log:
-        places.log("collect", "experiment"),
+        paths.log("collect", "experiment"),
     benchmark:
-        places.benchmark("collect", "experiment")
+        paths.benchmark("collect", "experiment")
     localrule: True
     conda:
         "../../environment.yml"
@@ -25,8 +25,8 @@ rule collect:
         "../../scripts/collect.py"
 
 
-FIGURE = grid.templates("figure")
-TABLE = grid.templates("table")
+FIGURE = dag.templates("figure")
+TABLE = dag.templates("table")
 CAPTION = "../report/item.rst"
 
 
@@ -39,9 +39,9 @@ rule figure:
         png=report(FIGURE["png"], caption=CAPTION, category=chapter, labels=labels),
         caption=FIGURE["caption"],
     log:
-        places.log("figure", "item"),
+        paths.log("figure", "item"),
     benchmark:
-        places.benchmark("figure", "item")
+        paths.benchmark("figure", "item")
     priority: early(FIGURE["png"])
     localrule: True
     conda:
@@ -68,9 +68,9 @@ rule table:
         html=report(TABLE["html"], caption=CAPTION, category=chapter, labels=labels),
         caption=TABLE["caption"],
     log:
-        places.log("table", "item"),
+        paths.log("table", "item"),
     benchmark:
-        places.benchmark("table", "item")
+        paths.benchmark("table", "item")
     localrule: True
     conda:
         "../../environment.yml"

@@ -6,16 +6,16 @@ OF_SHARDS = CFG.studies.stability.shard is not None
 # more than a small network. A killed job leaves checkpoints and resumes from them.
 rule train_folds:
     input:
-        train=places.TRAIN,
+        train=paths.TRAIN,
     output:
         weights=expand(
-            places.FOLD, fold=range(CFG.studies.stability.folds), allow_missing=True
+            paths.FOLD, fold=range(CFG.studies.stability.folds), allow_missing=True
         ),
-        history=places.FOLD_HISTORY,
+        history=paths.FOLD_HISTORY,
     log:
-        places.log("train_folds", "dataset", "model", "seed", "switched"),
+        paths.log("train_folds", "dataset", "model", "seed", "switched"),
     benchmark:
-        places.benchmark("train_folds", "dataset", "model", "seed", "switched")
+        paths.benchmark("train_folds", "dataset", "model", "seed", "switched")
     conda:
         "../../environment.yml"
     threads: 1
@@ -34,16 +34,16 @@ rule train_folds:
 # compare the maps.
 rule stability:
     input:
-        unpack(stability_inputs),
+        unpack(inputs_by(dag.stability_inputs)),
     output:
-        pairs=places.PAIRS_SHARD if OF_SHARDS else places.PAIRS,
-        metrics=places.PAIR_METRICS_SHARD if OF_SHARDS else places.PAIR_METRICS,
+        pairs=paths.PAIRS_SHARD if OF_SHARDS else paths.PAIRS,
+        metrics=paths.PAIR_METRICS_SHARD if OF_SHARDS else paths.PAIR_METRICS,
     log:
-        places.log(
+        paths.log(
             "stability", "dataset", "model", "seed", "method", *["shard"][:OF_SHARDS]
         ),
     benchmark:
-        places.benchmark(
+        paths.benchmark(
             "stability", "dataset", "model", "seed", "method", *["shard"][:OF_SHARDS]
         )
     conda:
@@ -63,13 +63,13 @@ rule stability:
 # Gather the results of all folds of a model in one tidy table.
 rule stability_scores:
     input:
-        unpack(stability_scores_inputs),
+        unpack(inputs_by(dag.stability_scores_inputs)),
     output:
-        table=places.STABILITY_SCORES,
+        table=paths.STABILITY_SCORES,
     log:
-        places.log("stability_scores", "dataset", "model", "seed", "experiment"),
+        paths.log("stability_scores", "dataset", "model", "seed", "experiment"),
     benchmark:
-        places.benchmark("stability_scores", "dataset", "model", "seed", "experiment")
+        paths.benchmark("stability_scores", "dataset", "model", "seed", "experiment")
     localrule: True
     conda:
         "../../environment.yml"
@@ -87,11 +87,11 @@ rule stability_scores:
 # What the distances between maps do when a spot moves, and under noise.
 rule map_distances:
     output:
-        table=places.MAP_DISTANCES,
+        table=paths.MAP_DISTANCES,
     log:
-        places.log("map_distances"),
+        paths.log("map_distances"),
     benchmark:
-        places.benchmark("map_distances")
+        paths.benchmark("map_distances")
     conda:
         "../../environment.yml"
     threads: 1

@@ -4,15 +4,15 @@
 # Faithfulness of black-box methods at several budgets of forward passes.
 rule budget:
     input:
-        images=places.EXPLAINED,
-        weights=places.WEIGHTS,
+        images=paths.EXPLAINED,
+        weights=paths.WEIGHTS,
     output:
-        table=places.BUDGET,
-        cost=places.BUDGET_COST,
+        table=paths.BUDGET,
+        cost=paths.BUDGET_COST,
     log:
-        places.log("budget", "dataset", "model", "seed"),
+        paths.log("budget", "dataset", "model", "seed"),
     benchmark:
-        places.benchmark("budget", "dataset", "model", "seed")
+        paths.benchmark("budget", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
     threads: 1
@@ -30,14 +30,14 @@ rule budget:
 # Total indices of images by every sequence and estimator.
 rule samplers:
     input:
-        images=places.EXPLAINED,
-        weights=places.WEIGHTS,
+        images=paths.EXPLAINED,
+        weights=paths.WEIGHTS,
     output:
-        table=places.SAMPLERS,
+        table=paths.SAMPLERS,
     log:
-        places.log("samplers", "dataset", "model", "seed"),
+        paths.log("samplers", "dataset", "model", "seed"),
     benchmark:
-        places.benchmark("samplers", "dataset", "model", "seed")
+        paths.benchmark("samplers", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
     threads: 1
@@ -55,11 +55,11 @@ rule samplers:
 # The same on functions whose indices are known.
 rule samplers_analytic:
     output:
-        table=places.SAMPLERS_ANALYTIC,
+        table=paths.SAMPLERS_ANALYTIC,
     log:
-        places.log("samplers_analytic"),
+        paths.log("samplers_analytic"),
     benchmark:
-        places.benchmark("samplers_analytic")
+        paths.benchmark("samplers_analytic")
     conda:
         "../../environment.yml"
     threads: 1
@@ -76,14 +76,14 @@ rule samplers_analytic:
 # One image explained by Sobol indices, every step kept.
 rule walkthrough:
     input:
-        images=places.EXPLAINED,
-        weights=places.WEIGHTS,
+        images=paths.EXPLAINED,
+        weights=paths.WEIGHTS,
     output:
-        steps=places.WALKTHROUGH,
+        steps=paths.WALKTHROUGH,
     log:
-        places.log("walkthrough", "dataset", "model", "seed"),
+        paths.log("walkthrough", "dataset", "model", "seed"),
     benchmark:
-        places.benchmark("walkthrough", "dataset", "model", "seed")
+        paths.benchmark("walkthrough", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
     threads: 1

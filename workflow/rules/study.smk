@@ -4,11 +4,11 @@
 # Fetch jsPsych. Needs a network, so it runs where Snakemake runs: on a cluster, the head node.
 rule study_packages:
     output:
-        tarballs=grid.study_tarballs(CFG),
+        tarballs=dag.study_tarballs(CFG),
     log:
-        places.log("study_packages"),
+        paths.log("study_packages"),
     benchmark:
-        places.benchmark("study_packages")
+        paths.benchmark("study_packages")
     localrule: True
     conda:
         "../../environment.yml"
@@ -26,13 +26,13 @@ rule study_packages:
 # Choose the images that people see of one model, and explain the examples from cached maps.
 rule study_scenario:
     input:
-        unpack(study_inputs),
+        unpack(inputs_by(dag.study_inputs)),
     output:
-        scenario=places.STUDY_SCENARIO,
+        scenario=paths.STUDY_SCENARIO,
     log:
-        places.log("study_scenario", "dataset", "model", "seed"),
+        paths.log("study_scenario", "dataset", "model", "seed"),
     benchmark:
-        places.benchmark("study_scenario", "dataset", "model", "seed")
+        paths.benchmark("study_scenario", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
     threads: 1
@@ -50,16 +50,16 @@ rule study_scenario:
 # The page, a folder that opens from the file system, and the key of its answers.
 rule study:
     input:
-        tarballs=grid.study_tarballs(CFG),
-        scenarios=grid.study_scenarios(CFG),
-        files=of_checkout(grid.study_files()),
+        tarballs=dag.study_tarballs(CFG),
+        scenarios=dag.study_scenarios(CFG),
+        files=of_checkout(paths.page_files("human_study")),
     output:
-        page=directory(places.STUDY_PAGE),
-        key=places.STUDY_KEY,
+        page=directory(paths.STUDY_PAGE),
+        key=paths.STUDY_KEY,
     log:
-        places.log("study"),
+        paths.log("study"),
     benchmark:
-        places.benchmark("study")
+        paths.benchmark("study")
     conda:
         "../../environment.yml"
     threads: 1
@@ -76,15 +76,15 @@ rule study:
 # Check the files that participants saved, make a table without names, and measure.
 rule study_answers:
     input:
-        key=grid.study_key(CFG),
+        key=dag.study_key(CFG),
     output:
-        answers=places.STUDY_ANSWERS,
-        rejected=places.STUDY_REJECTED,
-        measures=places.STUDY_MEASURES,
+        answers=paths.STUDY_ANSWERS,
+        rejected=paths.STUDY_REJECTED,
+        measures=paths.STUDY_MEASURES,
     log:
-        places.log("study_answers"),
+        paths.log("study_answers"),
     benchmark:
-        places.benchmark("study_answers")
+        paths.benchmark("study_answers")
     localrule: True
     conda:
         "../../environment.yml"
@@ -95,7 +95,7 @@ rule study_answers:
     params:
         cfg=cfg_of("study_answers"),
         code=code_of("study_answers"),
-        answers=study_answers_digest,
+        answers=lambda wildcards: folder_digest(CFG.study.answers),
     script:
         "../../scripts/study_answers.py"
 
@@ -103,6 +103,6 @@ rule study_answers:
 # All that a study gives.
 rule study_results:
     input:
-        places.STUDY_REJECTED,
-        grid.study_items(CFG),
+        paths.STUDY_REJECTED,
+        dag.study_items(CFG),
     localrule: True

@@ -4,15 +4,15 @@
 # Explain the images of a scenario by every method, and measure what needs no people.
 rule utility_maps:
     input:
-        test=places.TEST,
-        weights=places.WEIGHTS,
+        test=paths.TEST,
+        weights=paths.WEIGHTS,
     output:
-        maps=places.UTILITY_MAPS,
-        table=places.UTILITY_PROXIES,
+        maps=paths.UTILITY_MAPS,
+        table=paths.UTILITY_PROXIES,
     log:
-        places.log("utility_maps", "dataset", "model", "seed"),
+        paths.log("utility_maps", "dataset", "model", "seed"),
     benchmark:
-        places.benchmark("utility_maps", "dataset", "model", "seed")
+        paths.benchmark("utility_maps", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
     threads: 1
@@ -30,13 +30,13 @@ rule utility_maps:
 # Let simulated participants study explanations and predict the model.
 rule utility:
     input:
-        maps=places.UTILITY_MAPS,
+        maps=paths.UTILITY_MAPS,
     output:
-        table=places.UTILITY,
+        table=paths.UTILITY,
     log:
-        places.log("utility", "dataset", "model", "seed"),
+        paths.log("utility", "dataset", "model", "seed"),
     benchmark:
-        places.benchmark("utility", "dataset", "model", "seed")
+        paths.benchmark("utility", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
     threads: 1
@@ -53,13 +53,13 @@ rule utility:
 # Recompute Utility, statistics and correlations from what the paper prints.
 rule utility_published:
     input:
-        printed=of_checkout(places.utility_printed()),
+        printed=of_checkout(paths.utility_printed()),
     output:
-        table=places.UTILITY_PUBLISHED,
+        table=paths.UTILITY_PUBLISHED,
     log:
-        places.log("utility_published"),
+        paths.log("utility_published"),
     benchmark:
-        places.benchmark("utility_published")
+        paths.benchmark("utility_published")
     conda:
         "../../environment.yml"
     threads: 1

@@ -4,14 +4,14 @@
 # Make a text set and train its classifier.
 rule words_train:
     input:
-        texts_to_read,
+        fetching("text", paths.TEXTS),
     output:
-        texts=places.TEXTS,
-        weights=places.TEXT_WEIGHTS,
+        texts=paths.TEXTS,
+        weights=paths.TEXT_WEIGHTS,
     log:
-        places.log("words_train", "text", "seed"),
+        paths.log("words_train", "text", "seed"),
     benchmark:
-        places.benchmark("words_train", "text", "seed")
+        paths.benchmark("words_train", "text", "seed")
     conda:
         "../../environment.yml"
     threads: 1
@@ -29,14 +29,14 @@ rule words_train:
 # Explain texts by every method, and score the importance of their words.
 rule words:
     input:
-        texts=places.TEXTS,
-        weights=places.TEXT_WEIGHTS,
+        texts=paths.TEXTS,
+        weights=paths.TEXT_WEIGHTS,
     output:
-        table=places.WORDS,
+        table=paths.WORDS,
     log:
-        places.log("words", "text", "seed"),
+        paths.log("words", "text", "seed"),
     benchmark:
-        places.benchmark("words", "text", "seed")
+        paths.benchmark("words", "text", "seed")
     conda:
         "../../environment.yml"
     threads: 1

@@ -5,11 +5,11 @@ import io
 import pytest
 from PIL import Image
 
-from harness.compose import compose
 from lens_serve import choose, examples, load, networks, offer
 from sparks.data.imagenet_names import distinct_names, imagenet_names
 from sparks.errors import SparksError
 from sparks_thesis.lens.upload import read_image
+from sparks_thesis.pipeline.compose import compose
 
 
 @pytest.fixture(scope="module")

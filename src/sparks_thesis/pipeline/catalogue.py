@@ -1,0 +1,88 @@
+"""The page docs/catalogue.md: every figure and table, what it stands for, and how to make it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+
+from omegaconf import DictConfig
+
+from sparks_thesis.pipeline import grid, paths
+from sparks_thesis.pipeline.compose import ABSENT, compose
+from sparks_thesis.pipeline.paths import CONFIG, ROOT
+
+PAGE = ROOT / "docs" / "catalogue.md"
+CHAPTERS = {
+    "1 Where": "Where: attribution",
+    "2 Align": "Align: with people, and by 1-Lipschitz networks",
+    "3 What": "What: concepts and pictures of features",
+    "The whole": "The whole",
+}
+_HEAD = """\
+# Figures and tables
+
+Made by `make docs` from `config/item` and `config/experiment`. The papers' keys are those of
+`config/published/README.md`; where no figure or table is named, the item stands for claims of the
+paper. Data sets and their networks are those of scale `laptop`.
+"""
+
+
+def page() -> str:
+    """Return the page in Markdown, the same whatever data lie on this disk."""
+    every = ",".join(sorted(file.stem for file in (CONFIG / "experiment").glob("*.yaml")))
+    with _without(""):
+        config = compose([f"experiment=[{every}]"])
+    with _without(",".join(config.datasets)):
+        optional = list(compose([f"experiment=[{every}]"]).left_out)
+    items = sorted(config["items"].values(), key=lambda item: (item.chapter, item.name))
+    parts = [_HEAD]
+    for chapter, some in groupby(items, lambda item: item.chapter):
+        parts.append(f"## {CHAPTERS[chapter]}\n\n{_table(config, optional, list(some))}")
+    return "\n".join(parts)
+
+
+@contextmanager
+def _without(datasets: str) -> Iterator[None]:
+    """Take these data sets for absent, and all others for present."""
+    before = os.environ.get(ABSENT)
+    os.environ[ABSENT] = datasets
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[ABSENT]
+        else:
+            os.environ[ABSENT] = before
+
+
+def _table(config: DictConfig, optional: Sequence[str], items: Sequence[DictConfig]) -> str:
+    lines = ["| item | shows | stands for | data (networks) | command |", "| --- " * 5 + "|"]
+    for item in items:
+        pattern, suffix = (paths.FIGURE, "png") if item.kind == "figure" else (paths.TABLE, "csv")
+        command = f"./sparks snakemake --cores all {pattern.format(item=item.name, suffix=suffix)}"
+        data = "all" if item.experiments == "all" else _data(config, optional, item.experiments)
+        cells = [f"`{item.name}`", item.title, item.paper, data, f"`{command}`"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, ""])
+
+
+def _data(config: DictConfig, optional: Sequence[str], experiments: Sequence[str]) -> str:
+    """Name the data sets of some experiments, and the networks on each."""
+    networks: dict[str, dict[str, None]] = {}
+    for name in experiments:
+        for run in grid.runs(config, name):
+            networks.setdefault(run.dataset, {})[run.model] = None
+        for text in config.experiments[name].texts:
+            networks.setdefault(text, {})
+    return "; ".join(
+        dataset
+        + (" if downloaded" if dataset in optional else "")
+        + (f" ({', '.join(models)})" if models else "")
+        for dataset, models in networks.items()
+    )
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

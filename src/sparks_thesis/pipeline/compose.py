@@ -1,0 +1,501 @@
+"""Compose the configuration, and take from it the part that one job may depend on.
+
+Every file `config/GROUP/NAME.yaml` of the groups below is an option, and all of them are in the
+composed configuration, under the group's plural: `attributions.sobol`, `datasets.digits`. So an
+override names what it changes (`attributions.sobol.method.grid=11`) and adding a file is all it
+takes to add an option. The singular (`attribution`) is the selected option: a script at the shell
+chooses it (`attribution=sobol`), the workflow sets it from the job's wildcards.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf._utils import get_yaml_loader
+from omegaconf.errors import OmegaConfBaseException
+from yaml.constructor import SafeConstructor
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
+from yaml.resolver import Resolver
+
+from sparks.data.listing import layout
+from sparks.errors import SparksError
+from sparks_thesis.common.methods import entries
+from sparks_thesis.pipeline.methods import CHANGES, refuse_unlisted
+from sparks_thesis.pipeline.paths import CONFIG
+
+FOLDER = "sparks.data.Folder"
+# Environment variable: optional data sets to do without, joined by commas. A run sets it when it
+# starts, to those that are not on disk, and its jobs read it.
+ABSENT = "SPARKS_ABSENT"
+
+# Called with a node, a key of it and the new value of that key.
+_Replace = Callable[[DictConfig, str, Any], None]
+
+# Groups whose options are all present at once, under the plural of the group's name.
+OPTIONS = ("dataset", "model", "attribution", "metric", "text", "item", "claim")
+
+
+class _Loader(CParser, get_yaml_loader()):  # type: ignore[misc]
+    """OmegaConf's YAML (1e-3 is a number, no key twice), parsed by libyaml: a fifth of the time."""
+
+    def __init__(self, text: str) -> None:
+        CParser.__init__(self, text)
+        SafeConstructor.__init__(self)
+        Resolver.__init__(self)
+
+
+def register_options(config_dir: Path = CONFIG) -> None:
+    """Give Hydra every option file as one config (the entry `options` in config.yaml).
+
+    As one: naming each in a defaults list takes Hydra five times as long.
+    """
+    node = {
+        f"{group}s": {
+            file.stem: _Loader(file.read_text("utf-8")).get_single_data()
+            for file in sorted((config_dir / group).glob("*.yaml"))
+        }
+        for group in OPTIONS
+    }
+    ConfigStore.instance().store(name="options", node=node)
+
+
+def compose(overrides: Iterable[str] = (), config_dir: Path = CONFIG) -> DictConfig:
+    """Compose the whole configuration, with the user's overrides.
+
+    Raises:
+        SparksError: naming the override that cannot be applied, and what is allowed there.
+    """
+    overrides = list(overrides)
+    register_options(config_dir)
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(config_dir)):
+            return settle(hydra_compose("config", overrides=overrides), overrides)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise SparksError(_explain(error, overrides, config_dir)) from None
+
+
+def settle(config: DictConfig, overrides: Iterable[str] = ()) -> DictConfig:
+    """Fill in what depends on the user's words and on the files on disk.
+
+    Args:
+        config: as Hydra composes it; changed in place.
+        overrides: that it was composed with.
+
+    Returns:
+        `config`.
+
+    Raises:
+        SparksError: see `choose_present`.
+    """
+    overrides = list(overrides)
+    drop_unchosen(config, overrides)
+    apply_to_all_trainings(config, overrides)
+    overrule_scale(config, overrides)
+    refuse_unlisted(config, _values(overrides))
+    options: Any = OmegaConf.to_container(config.attributions)
+    with open_dict(config):
+        config.methods = entries(options)
+    return count_classes(choose_present(config))
+
+
+def drop_unchosen(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
+    """Remove what a scale sets of experiments that were not chosen.
+
+    Returns:
+        `config`, changed in place.
+
+    Raises:
+        SparksError: when an override sets something of such an experiment.
+    """
+    unchosen = [name for name, made in config.experiments.items() if "title" not in made]
+    with open_dict(config.experiments):
+        for name in unchosen:
+            del config.experiments[name]
+    for key in sorted(_keys(overrides)):
+        if any(f"{key}.".startswith(f"experiments.{name}.") for name in unchosen):
+            raise SparksError(
+                f"{key}: this experiment was not chosen; chosen: {list(config.experiments)}"
+            )
+    return config
+
+
+# Blocks of settings that differ from `training` for some networks. Words have no mirror image and
+# are not moved, whatever the user says of images.
+_TRAININGS = (
+    *("dataset.training", "datasets.*.training", "model.training", "models.*.training"),
+    *("studies.stability.trainings.*", "studies.lipschitz.recipes.*.training", "words.training"),
+)
+# Lists of data sets in which `NAME?` may stand.
+_DATASETS = (
+    "shared.datasets",
+    "shared.concept_datasets",
+    "studies.lens.datasets",
+    "experiments.*.datasets",
+)
+_OF_IMAGES = ("words.training.flip", "words.training.shift")
+
+
+def apply_to_all_trainings(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
+    """Apply an override of `training` to every network.
+
+    Data sets, models and studies have settings of their own, which come after those of `training`.
+    An override of one of these holds too: `datasets.chimera.training.epochs=3`.
+
+    Returns:
+        `config`, changed in place.
+    """
+    keys = _keys(overrides)
+    changed = {key.removeprefix("training.") for key in keys if key.startswith("training.")}
+    for path, block in _written(config, _TRAININGS) if changed else ():
+        for key in changed & set(map(str, block)):
+            named = {path, f"{path}.{key}"}
+            if not named & keys and f"{path}.{key}" not in _OF_IMAGES:
+                block[key] = config.training[key]
+    return config
+
+
+def overrule_scale(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
+    """Let an override hold also for data sets that have a value of their own.
+
+    `explain.n=3` and `datasets.photographs.size=224` drop what `per_dataset` says of the same keys,
+    unless the override names that entry itself.
+
+    Returns:
+        `config`, changed in place.
+    """
+    keys = _keys(overrides)
+    for dataset, changes in config.per_dataset.items():
+        for key in keys - {"scale"}:  # which one is taken
+            of_dataset = re.match(rf"(?:dataset|datasets\.{re.escape(dataset)})\.(.+)", key)
+            path = f"dataset.{of_dataset[1]}" if of_dataset else key
+            named = f"per_dataset.{dataset}.{path}"
+            if any(f"{named}.".startswith(f"{k}.") for k in keys if k.startswith("per_dataset.")):
+                continue
+            parent, _, last = path.rpartition(".")
+            block = OmegaConf.select(changes, parent) if parent else changes
+            if isinstance(block, DictConfig) and last in block:
+                with open_dict(block):
+                    del block[last]
+    return config
+
+
+def _values(overrides: Iterable[str]) -> dict[str, Any]:
+    """Return the keys that overrides set or add, each with its value."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return {o.key_or_group: o.value() for o in parsed if not o.is_delete()}
+
+
+def _keys(overrides: Iterable[str]) -> set[str]:
+    """Return the keys that overrides set, add or delete."""
+    return {re.split(r"[=@]", override.lstrip("+~"), maxsplit=1)[0] for override in overrides}
+
+
+def _written(config: DictConfig, patterns: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the dicts and lists that stand at keys, `*` for any name, without interpolated ones."""
+    for pattern in patterns:
+        found: dict[str, Any] = {"": config}
+        for step in pattern.split("."):
+            inner: dict[str, Any] = {}
+            for path, node in found.items():
+                for name in map(str, node) if step == "*" else [step]:
+                    written = name in node and not OmegaConf.is_interpolation(node, name)
+                    if written and OmegaConf.is_config(node[name]):
+                        inner[f"{path}.{name}".lstrip(".")] = node[name]
+            found = inner
+        yield from found.items()
+
+
+def choose_present(config: DictConfig) -> DictConfig:
+    """Take the data sets that are listed as `NAME?` where their files are on disk.
+
+    Those without files are noted in `left_out`: data set → experiments that would have used it. The
+    environment variable `ABSENT` overrules the disk, so that all processes of a run decide alike.
+
+    Returns:
+        `config`, changed in place.
+
+    Raises:
+        SparksError: when such a data set does not say in `folder` where its files lie.
+    """
+    optional = {
+        key: [str(name) for name in listed]
+        for key, listed in _written(config, _DATASETS)
+        if any(str(name).endswith("?") for name in listed)
+    }
+    names = {n[:-1] for listed in optional.values() for n in listed if n.endswith("?")}
+    absent = {name for name in names if not _on_disk(config, name)}
+    config.left_out = {
+        name: [e for e, made in config.experiments.items() if f"{name}?" in made.datasets]
+        for name in sorted(absent)
+    }
+    for key, listed in optional.items():
+        kept = [name for name in listed if not (name.endswith("?") and name[:-1] in absent)]
+        OmegaConf.update(config, key, [name.removesuffix("?") for name in kept])
+    return config
+
+
+def _on_disk(config: DictConfig, name: str) -> bool:
+    folder = OmegaConf.select(config, f"datasets.{name}.folder")
+    if folder is None:
+        raise SparksError(
+            f"'{name}?' is listed: a data set that is used only where it is on disk needs "
+            f"a file config/dataset/{name}.yaml whose key `folder` says where its files lie"
+        )
+    if ABSENT in os.environ:
+        return name not in os.environ[ABSENT].split(",")
+    return Path(folder).expanduser().is_dir()
+
+
+def count_classes(config: DictConfig) -> DictConfig:
+    """Set `num_classes` of the data sets that leave it to a folder of theirs: as many as it has.
+
+    Models are built from it. It stays null where there is no such folder, or it cannot be read.
+
+    Returns:
+        `config`, changed in place.
+    """
+    for dataset in (*config.datasets.values(), config.dataset):
+        if dataset.num_classes is None and dataset.builder["_target_"] == FOLDER:
+            with suppress(SparksError):
+                dataset.num_classes = len(layout(root_of(dataset)).classes)
+    return config
+
+
+def root_of(dataset: DictConfig) -> Path:
+    """Return the folder of a data set of `sparks.data.Folder`."""
+    return Path(dataset.builder.root).expanduser()
+
+
+def overrides_from(config: Mapping[str, Any]) -> list[str]:
+    """Turn Snakemake's own config into Hydra overrides.
+
+    `--config scale=smoke seed=1 'overrides=[experiment=sobol]'` gives
+    `["scale=smoke", "seed=1", "experiment=sobol"]`.
+
+    Raises:
+        SparksError: when an override addresses a selected option, which the workflow sets itself.
+    """
+    listed = config.get("overrides") or []
+    if isinstance(listed, str):
+        listed = _split(listed)
+    plain = [f"{key}={_hydra(value)}" for key, value in config.items() if key != "overrides"]
+    overrides = plain + [str(override) for override in listed]
+    for override in overrides:
+        head = re.match(r"[+~]*(\w+)[.=@]", override)
+        if head and head[1] in OPTIONS:
+            raise SparksError(
+                f"{override}: the workflow runs the {head[1]}s of its experiments, so "
+                f"{head[1]!r} is not to choose. To change one, write "
+                f"{head[1]}s.NAME.KEY=VALUE; to choose them, "
+                f"experiments.NAME.{'methods' if head[1] == 'attribution' else head[1] + 's'}=[...]"
+            )
+    return overrides
+
+
+def _split(text: str) -> list[str]:
+    """Split `[a=1,b=[2,3]]` at its outer commas: with inner brackets YAML leaves it a string."""
+    inner = text.strip().removeprefix("[").removesuffix("]") if text.startswith("[") else text
+    parts, depth = [""], 0
+    for character in inner:
+        depth += (character in "[{(") - (character in "]})")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _hydra(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(_hydra(element) for element in value) + "]"
+    return "null" if value is None else str(value)
+
+
+def part(config: DictConfig, keys: Iterable[str], **chosen: str) -> dict[str, Any]:
+    """Resolve the entries `keys` of the configuration, with the selected options `chosen`.
+
+    Args:
+        config: the composed configuration.
+        keys: dotted names, such as `"model"` or `"explain.n"`.
+        chosen: group → name of the selected option, and `seed`; names that are no key of the
+            configuration are passed over (a job's wildcards may hold more).
+
+    Returns:
+        dotted name → plain value.
+
+    Raises:
+        SparksError: when there is no such option, or `per_dataset` names a key that is not there.
+    """
+    with _restoring(config) as replace, _own_errors():
+        select(config, chosen, replace)
+        return {key: plain(OmegaConf.select(config, key, throw_on_missing=True)) for key in keys}
+
+
+def select(
+    config: DictConfig,
+    chosen: Mapping[str, str],
+    replace: _Replace = DictConfig.__setitem__,
+) -> None:
+    """Select options: the data set's own values first, since they may be those of an option.
+
+    Args:
+        config: the composed configuration; changed in place.
+        chosen: see `part`.
+        replace: what changes a key.
+
+    Raises:
+        SparksError: see `part`.
+    """
+    groups = {group: chosen[group] for group in OPTIONS if group in chosen}
+    for group, name in groups.items():
+        if name not in config[f"{group}s"]:
+            raise SparksError(f"no {group} {name!r}: there are {sorted(config[f'{group}s'])}")
+    if dataset := groups.get("dataset"):
+        for path, value in _leaves(config.per_dataset.get(dataset) or {}):
+            _lay(config, dataset, path, value, replace)
+    for group, name in groups.items():
+        replace(config, group, config[f"{group}s"][name])
+    if "seed" in chosen:
+        replace(config, "seed", int(chosen["seed"]))
+
+
+def select_at_the_shell(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
+    """Select the options that a script's command line names, as `part` does for the workflow.
+
+    What the command line sets of a selected option comes last: `attribution.method.seed=1`.
+
+    Returns:
+        `config`, changed in place.
+    """
+    said = [key for key in _keys(overrides) if key.partition(".")[0] in OPTIONS and "." in key]
+    values = {key: OmegaConf.select(config, key) for key in said}
+    select(config, {group: str(config[group].name) for group in OPTIONS})
+    for key, value in values.items():
+        OmegaConf.update(config, key, value, merge=False, force_add=True)
+    return config
+
+
+def _leaves(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield all that is no dict, by its path."""
+    for key, value in node.items():
+        if OmegaConf.is_dict(value):
+            yield from _leaves(value, (*path, str(key)))
+        else:
+            yield (*path, str(key)), value
+
+
+def _lay(
+    config: DictConfig,
+    dataset: str,
+    path: tuple[str, ...],
+    value: Any,
+    replace: _Replace,
+) -> None:
+    """Set one key to what `per_dataset` has for a data set."""
+    node: Any = config
+    steps = ("datasets", dataset, *path[1:]) if path[0] == "dataset" else path
+    for step in steps[:-1]:
+        node = node.get(step) if OmegaConf.is_dict(node) else None
+    if not OmegaConf.is_dict(node) or steps[-1] not in node:
+        raise SparksError(
+            f"per_dataset.{dataset}.{'.'.join(path)}: there is no such key in the configuration"
+        )
+    replace(node, steps[-1], value)
+
+
+@contextmanager
+def _restoring(config: DictConfig) -> Iterator[_Replace]:
+    """Replace nodes temporarily: cheaper than a copy, and undone before the next job."""
+    before: list[tuple[DictConfig, str, Any]] = []
+
+    def replace(node: DictConfig, key: str, value: Any) -> None:
+        old: Any = node._get_node(key)  # as it stands: an interpolation is not followed
+        before.append((node, key, old if OmegaConf.is_config(old) else old._value()))
+        node[key] = value
+
+    try:
+        yield replace
+    finally:
+        for node, key, old in reversed(before):
+            node[key] = old
+
+
+def plain(node: Any) -> Any:
+    """Resolve a part of the configuration.
+
+    Raises:
+        SparksError: what a resolver of ours raised.
+    """
+    with _own_errors():
+        return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+
+
+@contextmanager
+def _own_errors() -> Iterator[None]:
+    """Raise what a resolver of ours raised, without what OmegaConf says around it."""
+    try:
+        yield
+    except OmegaConfBaseException as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, SparksError):
+            cause = cause.__cause__ or cause.__context__
+        raise cause or error from None
+
+
+def _explain(error: Exception, overrides: list[str], config_dir: Path) -> str:
+    """Say in one line which override failed and what is allowed in its place."""
+    text = str(error)
+    if found := re.search(r"[Cc]ould not override '([^']+)'", text):
+        key = found[1]
+        given = next((o for o in overrides if o.lstrip("+~").startswith(key)), key)
+        if borrowed := _borrowed(key, config_dir):
+            return f"{given}: {borrowed}"
+        if f".{CHANGES}." in f"{key}.":
+            return f"{given}: the file changes nothing there yet: write +{given}"
+        return f"{given}: there is no key {key!r}; {_allowed_beside(key, config_dir)}"
+    if found := re.search(r"[Ii]n '[^']*': [Cc]ould not find '(\w+)/([^']+)'", text):
+        group, name = found[1], found[2]
+        files = sorted(file.stem for file in (config_dir / group).glob("*.yaml"))
+        return f"{group}={name}: there is no config/{group}/{name}.yaml; allowed: {files}"
+    line = " ".join(part.strip() for part in text.splitlines() if part.strip())
+    return f"the configuration cannot be composed ({overrides}): {line}"
+
+
+def _borrowed(key: str, config_dir: Path) -> str:
+    """Say where a key comes from whose parent stands elsewhere; empty where it does not."""
+    config = compose((), config_dir)
+    steps = key.split(".")
+    for n in range(1, len(steps)):
+        parent, path = ".".join(steps[: n - 1]), ".".join(steps[:n])
+        node = OmegaConf.select(config, parent) if parent else config
+        if not OmegaConf.is_dict(node) or steps[n - 1] not in node:
+            return ""
+        if OmegaConf.is_interpolation(node, steps[n - 1]):
+            written = OmegaConf.to_container(node, resolve=False)[steps[n - 1]]  # type: ignore[index, call-overload]
+            return f"{path} is {written}: change what it refers to, or set the whole of {path}"
+    return ""
+
+
+def _allowed_beside(key: str, config_dir: Path) -> str:
+    """List the keys of the deepest part of `key` that exists, the closest first."""
+    config = compose((), config_dir)
+    parent, _, last = key.rpartition(".")
+    while parent and not OmegaConf.is_dict(OmegaConf.select(config, parent)):
+        parent, _, last = parent.rpartition(".")
+    node = OmegaConf.select(config, parent) if parent else config
+    known = sorted(map(str, node))
+    near = get_close_matches(last, known, n=1)
+    hint = f" (did you mean {parent + '.' if parent else ''}{near[0]}?)" if near else ""
+    return f"allowed{' under ' + parent if parent else ''}: {known}{hint}"

@@ -1,0 +1,200 @@
+"""Cost estimate of a run, printed by a dry run: passes through networks, hours and disk space.
+
+Passes are counted from the configuration; hours are these over images a second as measured by
+`python -m benchmarks.rates`, on the machine that the file of rates names: a CPU's, or a GPU's where
+jobs run on one. Counted is what grows with the scale: training, explanations and what scores them.
+Decoding of files, and the chapters that search (EVA, CRAFT, MACO, Lens and others), are not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from omegaconf import DictConfig
+
+from sparks_thesis.pipeline import grid
+from sparks_thesis.pipeline.compose import part
+from sparks_thesis.pipeline.paths import ROOT
+
+# Rates of this machine, and those that come with the project. The first counts whose device jobs
+# run on.
+RATES = (
+    ROOT / "benchmarks/results/rates.json",
+    ROOT / "workflow/rates.json",
+    ROOT / "workflow/rates_gpu.json",
+)
+
+# Training images of published sets, where the configuration takes all there are.
+IMAGES = {"imagenet": 1_281_167, "imagenet50": 64_058, "mnist": 60_000, "fashion_mnist": 60_000}
+IMAGES |= {"cifar10": 50_000, "eurosat": 21_600, "celeba": 162_770, "cat_dog": 17_400}
+
+COUNTED = ("train", "train_folds", "attribute", "score", "stability")
+
+KEYS = ("dataset.size", "dataset.builder", "model.weights", "model.training", "training")
+AMOUNTS = ("explain.n", "shared.curve_steps", "shared.subsets")
+
+
+class Work(NamedTuple):
+    """Passes of one job: images that go forwards, and forwards and backwards."""
+
+    rule: str
+    network: str
+    forward: float
+    backward: float
+    megabytes: float
+
+
+def passes(method: dict[str, Any]) -> tuple[float, float]:
+    """Count the passes an image that a method takes: (forwards, forwards and backwards)."""
+    match method["_target_"].rpartition(".")[2]:
+        case "Sobol":
+            return method["points"] * (method["grid"] ** 2 + 2), 0
+        case "Occlusion":
+            return method["grid"] ** 2 + 1, 0
+        case "RISE" | "HSIC":
+            return method["masks"], 0
+        case "LIME" | "KernelSHAP":
+            return method["samples"], 0
+        case "IntegratedGradients":
+            return 0, method["steps"]
+        case "SmoothGrad" | "SquareGrad" | "VarGrad":
+            return 0, method["samples"]
+        case "Random" | "Input" | "BottomUp":
+            return 0, 0
+        case _:
+            return 0, 1
+
+
+def work(config: DictConfig) -> Iterator[Work]:
+    """Yield the work of all counted jobs of the chosen experiments, each job once."""
+    seen: set[Any] = set()
+    for name in config.experiments:
+        for found in (*_of_runs(config, name), *_of_folds(config, name)):
+            key, job = found
+            if key not in seen:
+                seen.add(key)
+                yield job
+
+
+def _of_runs(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
+    """Yield the work on models trained once."""
+    if grid.experiment(config, name).get("folds"):
+        return
+    for run in grid.runs(config, name):
+        network, settings = f"{run.dataset}/{run.model}", _settings(config, run)
+        if settings["model.weights"] is None:
+            images = _epochs(settings) * _images(settings, run.dataset)
+            yield (run, "train"), Work("train", network, 0, images, 0)
+    for job in grid.explanations(config, name):
+        network, metrics = f"{job.dataset}/{job.model}", grid.metrics(config, name, job)
+        wanted = [*AMOUNTS, "attribution.method"]
+        found = part(config, wanted, dataset=job.dataset, attribution=job.method)
+        n, steps, subsets = (found[key] for key in AMOUNTS)
+        curves = 2 * steps + subsets if "fidelity" in metrics else 0
+        forward, backward = passes(found["attribution.method"])
+        space = n * _settings(config, job)["dataset.size"] ** 2 * 4 / 1e6
+        yield (job, "map"), Work("attribute", network, n * forward, n * backward, space)
+        repeated = config.metrics.stability
+        neighbours = repeated.metrics.average_stability.neighbours
+        again = repeated.images * neighbours if "stability" in metrics else 0
+        yield (
+            (job, "score", tuple(metrics)),
+            Work("score", network, n * curves + again * forward, again * backward, 0),
+        )
+
+
+def _of_folds(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
+    """Yield the work on models trained once a fold and a condition."""
+    if not grid.experiment(config, name).get("folds"):
+        return
+    study = config.studies.stability
+    for run in grid.runs(config, name):
+        network, settings = f"{run.dataset}/{run.model}", _settings(config, run)
+        networks = (1 + len(study.switched)) * study.folds
+        seen = _epochs(settings) * _images(settings, run.dataset) * (1 - 1 / study.folds)
+        yield (run, "folds"), Work("train_folds", network, 0, networks * seen, 0)
+    maps = (1 + len(study.switched) + len(study.randomised)) * study.folds * study.images
+    for job in grid.explanations(config, name):
+        wanted = ["attribution.method", "studies.stability.explain"]
+        chosen = part(config, wanted, dataset=job.dataset, attribution=job.method)
+        method = chosen["attribution.method"] | chosen["studies.stability.explain"]
+        forward, backward = passes(method)
+        scored = (
+            study.metrics.mufidelity.subsets / study.folds
+        )  # by the network that has not seen the image
+        network = f"{job.dataset}/{job.model}"
+        yield (
+            (job, "pairs"),
+            Work("stability", network, maps * (forward + scored), maps * backward, 0),
+        )
+
+
+def _settings(config: DictConfig, run: Any) -> dict[str, Any]:
+    return part(config, KEYS, dataset=run.dataset, model=run.model)
+
+
+def _epochs(settings: dict[str, Any]) -> int:
+    return int((settings["training"] | settings["model.training"])["epochs"])
+
+
+def _images(settings: dict[str, Any], dataset: str) -> int:
+    limit = settings["dataset.builder"].get("n_train")
+    there = IMAGES.get(dataset)
+    return int(min(limit, there) if limit and there else limit or there or 0)
+
+
+def left_out(config: DictConfig) -> list[str]:
+    """Say which methods the chosen experiments leave out, as they cannot explain a model."""
+    methods: dict[str, dict[str, None]] = {}
+    for name in config.experiments:
+        for job in grid.unable(config, name):
+            methods.setdefault(job.model, {})[job.method] = None
+    return [
+        f"{', '.join(found)} cannot explain {model}, which is of the kind "
+        f"{config.models[model].kind}: left out"
+        for model, found in methods.items()
+    ]
+
+
+def summary(config: DictConfig, gpu: bool = False) -> str:
+    """Say what the chosen experiments take, over all of their counted jobs.
+
+    Args:
+        config: the composed configuration.
+        gpu: whether jobs that can use a GPU run on one.
+    """
+    kind = "cuda" if gpu else "cpu"
+    known_rates = [json.loads(file.read_text()) for file in RATES if file.is_file()]
+    empty: dict[str, Any] = {"machine": "", "networks": {}}
+    rates = next((found for found in known_rates if found["device"] == kind), empty)
+    rows: dict[str, list[float]] = {rule: [0.0, 0.0, 0.0, 0.0] for rule in COUNTED}
+    unknown: set[str] = set()
+    for job in work(config):
+        row = rows[job.rule]
+        row[0] += job.forward
+        row[1] += job.backward
+        row[3] += job.megabytes
+        if known := rates["networks"].get(job.network):
+            row[2] += (job.forward / known["forward"] + job.backward / known["backward"]) / 3600
+        elif job.forward or job.backward:
+            unknown.add(job.network)
+    told = [
+        f"{rule:12} {row[0]:9.2g} forwards {row[1]:9.2g} backwards {row[2]:9.2g} h"
+        for rule, row in rows.items()
+        if any(row)
+    ]
+    hours, space = (sum(row[i] for row in rows.values()) for i in (2, 3))
+    unit = "GPU-hours" if gpu else "core-hours"
+    lines = [
+        f"Planned for scale {config.scale.name}, all jobs, those done included:",
+        *told,
+        f"about {hours:,.1f} {unit} on {rates['machine'] or 'a machine that was not measured'}; "
+        f"maps of {space / 1000:,.1f} GB",
+    ]
+    if unknown:
+        lines.append(f"not in the rates, so not in the hours: {', '.join(sorted(unknown))}")
+    lines += left_out(config)
+    lines.append("not counted: reading files, metrics other than fidelity, and what other rules do")
+    return "\n".join(lines)

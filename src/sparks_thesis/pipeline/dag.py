@@ -1,0 +1,341 @@
+"""Say which files jobs read and write, from the composed configuration.
+
+Rules use these functions as inputs, scripts at the shell to find the same files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from sparks.errors import SparksError
+from sparks_thesis.human_study import Package
+from sparks_thesis.pipeline import grid, paths
+from sparks_thesis.pipeline.compose import part
+
+# What an item is written as: name → ending. The caption is text for the report.
+FORMATS = {
+    "figure": {"pdf": "pdf", "png": "png", "caption": "caption.rst"},
+    "table": {"csv": "csv", "md": "md", "tex": "tex", "html": "html", "caption": "caption.rst"},
+}
+
+# Kinds of artifacts that an item may read (`reads` in its file) beside scores: of models, of
+# explanations, and of studies.
+OF_RUNS = {"images": paths.EXPLAINED, "history": paths.HISTORY, "time": paths.TRAINING_TIME}
+OF_EXPLANATIONS = {"maps": paths.MAPS, "cost": paths.COST}
+OF_STUDIES = {
+    "budget": ("budget", paths.BUDGET),
+    "budget_cost": ("budget", paths.BUDGET_COST),
+    "samplers": ("samplers", paths.SAMPLERS, paths.SAMPLERS_ANALYTIC),
+    "walkthrough": ("walkthrough", paths.WALKTHROUGH),
+    "alignment_maps": ("alignment", paths.ALIGNMENT_MAPS),
+    "lipschitz_maps": ("lipschitz", paths.LIPSCHITZ_MAPS),
+    "snowflakes": ("snowflakes", paths.SNOWFLAKES_DRAWN),
+    "eva_cost": ("eva", paths.EVA_COST),
+    "eva_maps": ("eva", paths.EVA_MAPS),
+    "craft_pictures": ("craft", paths.CRAFT_PICTURES),
+    "maco_pictures": ("maco", paths.MACO_PICTURES),
+}
+
+
+# --- experiments -----------------------------------------------------------------------------
+
+
+def scores(config: DictConfig, name: str) -> list[str]:
+    """List the artifacts that hold one experiment's numbers."""
+    chosen = grid.experiment(config, name)
+    return [
+        *(_of_folds(config, name) if chosen.get("folds") else _of_runs(config, name)),
+        *(file for study in paths.STUDIES for file in _studied(config, name, study)),
+        *(
+            paths.WORDS.format(text=text, seed=seed)
+            for text, seed in product(chosen["texts"], chosen["seeds"])
+        ),
+    ]
+
+
+def _of_runs(config: DictConfig, name: str) -> Iterator[str]:
+    """Yield the numbers of models trained once, on all training images."""
+    jobs = grid.explanations(config, name)
+    yield from (paths.EVALUATION.format(**run._asdict()) for run in grid.runs(config, name))
+    yield from (paths.COST.format(**job._asdict()) for job in jobs)
+    for job in jobs:
+        for metric in grid.metrics(config, name, job):
+            yield paths.SCORES.format(**job._asdict(), metric=metric)
+
+
+def _of_folds(config: DictConfig, name: str) -> Iterator[str]:
+    """Yield the numbers of models trained once a fold (`folds: true` of an experiment)."""
+    for run in grid.runs(config, name):
+        yield paths.STABILITY_SCORES.format(**run._asdict(), experiment=name)
+
+
+def _studied(config: DictConfig, name: str, study: str, *templates: str) -> list[str]:
+    """List artifacts of a study, its tables by default, for each model that it is made on."""
+    runs = grid.study_runs(config, name, study)
+    chosen = templates or paths.STUDIES[study]
+    return list(dict.fromkeys(t.format(**run._asdict()) for run in runs for t in chosen))
+
+
+# --- inputs of jobs, by their wildcards --------------------------------------------------------
+
+
+def fold_weights(config: DictConfig, names: Mapping[str, str]) -> list[str]:
+    """List the weights of the networks of every fold, for one share of switched labels."""
+    folds = range(config.studies.stability.folds)
+    return [paths.FOLD.format(**names, fold=fold) for fold in folds]
+
+
+def stability_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
+    """Name what one method is applied to: the images, and the networks by their labels."""
+    shares = [0, *config.studies.stability.switched]
+    weights = {f"labels_{p}": fold_weights(config, {**names, "switched": str(p)}) for p in shares}
+    return {"train": paths.TRAIN.format(**names), **weights}
+
+
+def stability_scores_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]:
+    """Name what one model's folds gave: distances and metrics of every method, histories."""
+    run = grid.Run(names["dataset"], names["model"], int(names["seed"]))
+    listed = grid.explanations(config, names["experiment"])
+    jobs = [job._asdict() for job in listed if job[:3] == run]
+    shares = [0, *config.studies.stability.switched]
+    study = config.studies.stability
+    if study.shard is None:
+        pairs, metrics, shards = paths.PAIRS, paths.PAIR_METRICS, range(1)
+    else:  # a shard holds so many images of every fold
+        pairs, metrics = paths.PAIRS_SHARD, paths.PAIR_METRICS_SHARD
+        shards = _shards(study.images // study.folds, study.shard)
+    return {
+        "pairs": [pairs.format(**job, shard=shard) for job in jobs for shard in shards],
+        "metrics": [metrics.format(**job, shard=shard) for job in jobs for shard in shards],
+        "history": [paths.FOLD_HISTORY.format(**run._asdict(), switched=p) for p in shares],
+    }
+
+
+def shards(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]:
+    """Name what the shards of one method gave, in the order of the images.
+
+    A data set with fewer images than `explain.n` leaves the last shards empty: how many images
+    there are is known only when they are there.
+
+    Raises:
+        SparksError: when maps are not made in shards.
+    """
+    if config.explain.shard is None:
+        raise SparksError("explain.shard is null: attribute.py makes the maps of all images")
+    images = part(config, ["explain.n"], dataset=names["dataset"])["explain.n"]
+    numbers = _shards(images, config.explain.shard)
+    templates = {"maps": paths.SHARD, "costs": paths.SHARD_COST}
+    return {kind: [t.format(**names, shard=i) for i in numbers] for kind, t in templates.items()}
+
+
+def shards_of_classes(config: DictConfig, study: str, names: Mapping[str, str]) -> list[str]:
+    """Name what the shards of the classes gave: tables of "craft", "holistic" or "lens".
+
+    How many classes a model predicts often enough is known only when it is there: the last shards
+    may be empty.
+
+    Raises:
+        SparksError: when classes are not split.
+    """
+    if config.concepts.shard is None:
+        raise SparksError("concepts.shard is null: one job takes all classes")
+    key = f"studies.{study}.{'surveyor' if study == 'lens' else 'study'}.most"
+    most = part(config, [key], dataset=names["dataset"])[key]
+    classes = config.datasets[names["dataset"]].num_classes
+    place = {
+        "craft": paths.CRAFT_SHARD, "holistic": paths.HOLISTIC_SHARD, "lens": paths.LENS_SHARD,
+    }[study]  # fmt: skip
+    known = {key: names[key] for key in ("dataset", "model", "seed")}
+    numbers = _shards(min(classes, most or classes), config.concepts.shard)
+    return [place.format(**known, shard=shard) for shard in numbers]
+
+
+def _shards(n: int, size: int) -> range:
+    """Number the shards of `size` that n of something are split into."""
+    return range(-(-n // size))
+
+
+def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
+    """Name what pictures of a model are made of, and the other models that judge them."""
+    judges = [judge.split("/") for judge in grid.judges_of(config, names["dataset"])]
+    weights = [paths.WEIGHTS.format(dataset=names["dataset"], model=m, seed=s) for m, s in judges]
+    own = paths.WEIGHTS.format(**names)
+    return {
+        "train": paths.TRAIN.format(**names),
+        "test": paths.TEST.format(**names),
+        "spectrum": paths.SPECTRUM.format(**names),
+        "weights": own,
+        "judges": [path for path in weights if path != own],
+    }
+
+
+def test_splits(config: DictConfig, names: Mapping[str, str]) -> list[str]:
+    """List the test splits of a data set: one without its shortcut, and one with it."""
+    biased = config.datasets[names["dataset"]].builder.get("bias", 0) > 0
+    splits = ["test", "test_biased"] if biased else ["test"]
+    return [paths.DATA.format(dataset=names["dataset"], split=split) for split in splits]
+
+
+# --- Lens, and the study with people ---------------------------------------------------------
+
+
+def lens_tables(config: DictConfig) -> list[str]:
+    """List the numbers of the atlases that the Lens site shows, whatever experiments are chosen."""
+    settings: Any = OmegaConf.to_container(config.studies.lens, resolve=True)
+    pairs = product(settings["datasets"], settings["models"])
+    return [
+        paths.LENS.format(dataset=dataset, model=model, seed=config.seed)
+        for dataset, model in pairs
+        if not grid.is_excluded(settings, dataset=dataset, model=model)
+    ]
+
+
+def lens_story(config: DictConfig) -> list[str]:
+    """Name what the Lens site tells a story from, where its first model has one."""
+    dataset, model, seed = lens_tables(config)[0].removesuffix(".parquet").split("/")[-3:]
+    if f"{dataset}/{model}" not in config.studies.lens.stories:
+        return []
+    names = {"dataset": dataset, "model": model, "seed": seed}
+    return [place.format(**names) for place in (paths.COVERING, paths.COVERING_PICTURES)]
+
+
+def study_tarballs(config: DictConfig) -> list[str]:
+    """List the packages that the page of a study is made with."""
+    settings: Any = OmegaConf.to_container(config.study.packages, resolve=True)
+    packages = [Package(**{k: v for k, v in made.items() if k != "_target_"}) for made in settings]
+    return [paths.STUDY_TARBALL.format(tarball=package.tarball) for package in packages]
+
+
+def study_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
+    """Name what one scenario of a study is made from: images, a model, maps and concepts."""
+    settings = config.study
+    methods = [*settings.methods, *([settings.control] if settings.control else [])]
+    concepts = {"atlas": paths.LENS.format(**names)} if settings.concepts else {}
+    return {
+        "test": paths.TEST.format(**names),
+        "images": paths.EXPLAINED.format(**names),
+        "weights": paths.WEIGHTS.format(**names),
+        "maps": [paths.MAPS.format(**names, method=method) for method in methods],
+        **concepts,
+    }
+
+
+def study_scenarios(config: DictConfig) -> list[str]:
+    """List the scenarios of a study."""
+    return [paths.STUDY_SCENARIO.format(**run, seed=config.seed) for run in config.study.runs]
+
+
+def study_key(config: DictConfig) -> str:
+    """Name the key that answers are read with."""
+    return str(config.study.key or paths.STUDY_KEY)
+
+
+def study_items(config: DictConfig) -> list[str]:
+    """List the figures and tables that are drawn from the answers to a study."""
+    drawn = [item for item, settings in config["items"].items() if "study" in settings.reads]
+    return [file for item in drawn for file in item_outputs(config, str(item)).values()]
+
+
+# --- figures and tables ----------------------------------------------------------------------
+
+
+def items(config: DictConfig) -> list[str]:
+    """List the figures and tables of the experiments that were chosen, each once.
+
+    One of studies that are made on none of the data sets has nothing to show and is left out, as is
+    one of metrics that score no map: those of parts, on data sets that mark none.
+    """
+    listed = [item for name in config.experiments for item in config.experiments[name]["items"]]
+    return [item for item in dict.fromkeys(listed) if _reads_something(config, item)]
+
+
+def _reads_something(config: DictConfig, item: str) -> bool:
+    names, settings = _experiments_of(config, item), config["items"][item]
+    families = set(settings.get("metrics", []))
+    jobs = ((name, job) for name in names for job in grid.explanations(config, name))
+    if families and not any(families & set(grid.metrics(config, *each)) for each in jobs):
+        return False
+    return any(_reads(config, kind, name) for kind in settings.reads for name in names)
+
+
+def _experiments_of(config: DictConfig, item: str) -> list[str]:
+    """Name the chosen ones of an item's experiments, or all of them where none was chosen."""
+    own = config["items"][item].experiments
+    if own == "all":
+        return list(config.experiments)
+    return [name for name in own if name in config.experiments] or list(own)
+
+
+def item_inputs(config: DictConfig, item: str) -> dict[str, list[str]]:
+    """List the files an item is drawn from, by kind (the kinds in its `reads`).
+
+    It shows those of its experiments that were chosen, and the scores that an earlier run left of
+    the others: a chapter that runs alone takes no other one out of a table.
+    """
+    settings, names = config["items"][item], _experiments_of(config, item)
+    read = {
+        kind: list(dict.fromkeys(file for name in names for file in _reads(config, kind, name)))
+        for kind in settings.reads
+    }
+    if "scores" in settings.reads:
+        every = sorted(file.stem for file in (paths.CONFIG / "experiment").glob("*.yaml"))
+        own = every if settings.experiments == "all" else settings.experiments
+        others = (paths.EXPERIMENT.format(experiment=name) for name in own if name not in names)
+        read["scores"] += [path for path in others if os.path.isfile(path)]
+    if settings.published:
+        read["published"] = [paths.published(name) for name in settings.published]
+    return {kind: files for kind, files in read.items() if files}
+
+
+def _reads(config: DictConfig, kind: str, name: str) -> list[str]:
+    """List the artifacts of one kind that an item reads of an experiment."""
+    if kind == "scores":
+        return [paths.EXPERIMENT.format(experiment=name)] if scores(config, name) else []
+    if kind == "study":
+        return [paths.STUDY_MEASURES]
+    if kind in OF_STUDIES:
+        return _studied(config, name, *OF_STUDIES[kind])
+    if kind in OF_RUNS:
+        return [OF_RUNS[kind].format(**run._asdict()) for run in grid.runs(config, name)]
+    jobs = grid.explanations(config, name)
+    return [OF_EXPLANATIONS[kind].format(**job._asdict()) for job in jobs]
+
+
+def before_gallery(config: DictConfig) -> set[str]:
+    """Name fig-gallery, the first figure that a long run is to show, and what it waits for."""
+    item = "fig-gallery"
+    if item not in items(config):
+        return set()
+    names = _experiments_of(config, item)
+    places = (paths.TRAIN, paths.TEST, paths.EXPLAINED, paths.WEIGHTS, paths.MAPS)
+    jobs = [job._asdict() for name in names for job in grid.explanations(config, name)]
+    made = {place.format(**job) for job in jobs for place in places}
+    return made | set(item_outputs(config, item).values())
+
+
+def targets(config: DictConfig, kind: str | None = None) -> list[str]:
+    """List the files of every figure and table that the chosen experiments ask for.
+
+    Args:
+        config: the composed tree.
+        kind: "figure" or "table" alone.
+    """
+    chosen = [item for item in items(config) if kind in (None, config["items"][item].kind)]
+    return [file for item in chosen for file in item_outputs(config, item).values()]
+
+
+def item_outputs(config: DictConfig, item: str) -> dict[str, str]:
+    """Name the files one item is rendered to, by format."""
+    files = templates(config["items"][item].kind)
+    return {name: file.format(item=item) for name, file in files.items()}
+
+
+def templates(kind: str) -> dict[str, str]:
+    """Name the files that a "figure" or a "table" is rendered to, the item left open."""
+    place = {"figure": paths.FIGURE, "table": paths.TABLE}[kind]
+    return {n: place.format(item="{item}", suffix=end) for n, end in FORMATS[kind].items()}

@@ -1,0 +1,133 @@
+"""Say what an experiment is made on: models, explanations, metrics and studies.
+
+An experiment is a grid: data sets × models × seeds, × methods, × families of metrics, less what it
+excludes. `dag` says which files that makes.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from omegaconf import DictConfig, OmegaConf
+
+from sparks_thesis.pipeline.compose import part
+from sparks_thesis.pipeline.methods import can_explain
+
+
+class Run(NamedTuple):
+    """One trained model."""
+
+    dataset: str
+    model: str
+    seed: int
+
+
+class Explanation(NamedTuple):
+    """One method applied to one trained model."""
+
+    dataset: str
+    model: str
+    seed: int
+    method: str
+
+
+# Configuration (by its id, as long as it lives) → its experiments, each resolved once: planning all
+# jobs asks for them thousands of times.
+_EXPERIMENTS: dict[int, dict[str, Any]] = {}
+
+
+def experiment(config: DictConfig, name: str) -> dict[str, Any]:
+    """Return one experiment, resolved, of a configuration that changes no more."""
+    if id(config) not in _EXPERIMENTS:
+        _EXPERIMENTS[id(config)] = {}
+        weakref.finalize(config, _EXPERIMENTS.pop, id(config))
+    known = _EXPERIMENTS[id(config)]
+    if name not in known:
+        known[name] = OmegaConf.to_container(config.experiments[name], resolve=True)
+    return dict(known[name])
+
+
+def runs(config: DictConfig, name: str) -> list[Run]:
+    """List the trained models of an experiment."""
+    grid = experiment(config, name)
+    listed = [
+        Run(dataset, model, seed)
+        for dataset in grid["datasets"]
+        for model in _models(config, dataset, grid["models"])
+        for seed in grid["seeds"]
+    ]
+    return [run for run in listed if not is_excluded(grid, **run._asdict())]
+
+
+def _models(config: DictConfig, dataset: str, models: list[str]) -> list[str]:
+    """Name the models of a data set, a pretrained one for those that cannot be trained on it."""
+    pretrained = config.datasets[dataset].get("pretrained")
+    if pretrained is None:
+        return models
+    chosen = [pretrained if config.models[m].weights is None else m for m in models]
+    return list(dict.fromkeys(chosen))
+
+
+def explanations(config: DictConfig, name: str) -> list[Explanation]:
+    """List the attribution maps of an experiment, by methods that can explain their model."""
+    return [job for job in _asked_for(config, name) if is_able(config, job.model, job.method)]
+
+
+def unable(config: DictConfig, name: str) -> list[Explanation]:
+    """List what an experiment asks for and leaves out: methods that cannot explain their model."""
+    return [job for job in _asked_for(config, name) if not is_able(config, job.model, job.method)]
+
+
+def _asked_for(config: DictConfig, name: str) -> Iterator[Explanation]:
+    grid = experiment(config, name)
+    for run in runs(config, name):
+        for method in grid["methods"]:
+            if not is_excluded(grid, **run._asdict(), method=method):
+                yield Explanation(*run, method)
+
+
+def is_able(config: DictConfig, model: str, method: str) -> bool:
+    """Return whether a method can explain a model, by what it needs and the model's kind."""
+    return can_explain(config, config.models[model].kind, method)
+
+
+def metrics(config: DictConfig, name: str, job: Explanation) -> list[str]:
+    """List the families of metrics that score one method's maps of a model."""
+    grid = experiment(config, name)
+    return [
+        metric
+        for metric in grid["metrics"]
+        if _has_truth(config, job.dataset, metric)
+        and not is_excluded(grid, **job._asdict(), metric=metric)
+    ]
+
+
+def _has_truth(config: DictConfig, dataset: str, metric: str) -> bool:
+    """Return whether the data set has the ground truth that the metric compares with (parts)."""
+    return bool(config.datasets[dataset].has_parts or not config.metrics[metric].needs_truth)
+
+
+def is_excluded(grid: Mapping[str, Any], **job: Any) -> bool:
+    """Return whether a rule of `exclude` matches the job."""
+    return any(
+        all(job.get(key) == value for key, value in rule.items()) for rule in grid["exclude"]
+    )
+
+
+def study_runs(config: DictConfig, name: str, study: str) -> list[Run]:
+    """List the trained models of an experiment that one of its studies is made on."""
+    grid = experiment(config, name)
+    return [
+        run
+        for run in runs(config, name)
+        if run.dataset in grid["studies"].get(study, [])
+        and not is_excluded(grid, **run._asdict(), study=study)
+    ]
+
+
+def judges_of(config: DictConfig, dataset: str) -> list[str]:
+    """List the models, NAME/SEED, that judge pictures made on a data set."""
+    judges: list[str] = part(config, ["shared.maco_judges"], dataset=dataset)["shared.maco_judges"]
+    return judges

@@ -1,0 +1,309 @@
+"""The two doors of a script: Snakemake's `script:` directive, and a Hydra program at the shell.
+
+A script is one function `run(cfg, inputs, outputs)` with what it may depend on declared beside it::
+
+    PARTS = ("model", "training", "seed", "device")
+
+    def run(cfg, inputs, outputs): ...
+
+    main(run, PARTS, inputs={"train": places.TRAIN}, outputs={...}, snakemake=...)
+
+Through either door it gets plain values: its resolved part of the configuration, and paths.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+from omegaconf import DictConfig
+
+from sparks.engine.memory import keep_freed_memory
+from sparks.errors import SparksError
+from sparks_thesis.pipeline import integrity, run_lock, scale, user_files
+from sparks_thesis.pipeline.compose import (
+    OPTIONS,
+    part,
+    register_options,
+    select_at_the_shell,
+    settle,
+)
+from sparks_thesis.pipeline.paths import CONFIG, ROOT
+from sparks_thesis.pipeline.resources import machine, take_gpu
+from sparks_thesis.pipeline.source_hash import code_digest
+
+Paths = Mapping[str, Any]  # name → path, or list of paths
+# Name → template; where the grid decides, a function of the configuration and the names selected.
+Templates = Mapping[str, Any] | Callable[[DictConfig, Mapping[str, str]], Paths]
+Run = Callable[["Config", Paths, Paths], None]
+
+GPU_LOCKS = Path(".snakemake/gpus")
+_AND = ", "
+VERSIONS = ("numpy", "scipy", "pandas", "torch", "torchvision", "captum", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Configuration of a job, and the provenance that its results record."""
+
+    parts: Mapping[str, Any]
+    wildcards: Mapping[str, str]
+    inputs: Paths
+    code: str
+
+    def __getitem__(self, key: str) -> Any:
+        return self.parts[key]
+
+    def provenance(self, **measured: Any) -> dict[str, Any]:
+        """Say how a result came about: all that could change it, and nothing that does not."""
+        return {
+            "config": dict(self.parts),
+            "job": dict(self.wildcards),
+            "code": self.code,
+            "commit": _commit(),
+            "machine": machine(),
+            "python": sys.version.split()[0],
+            "versions": {name: version(name) for name in VERSIONS},
+            "inputs": {path: file_digest(path) for path in flatten(self.inputs.values())},
+            **self._brought(),
+            **measured,
+        }
+
+    def origin(self) -> str:
+        """Say on one line where a figure or table comes from, the same in every run of a commit.
+
+        It has no digests of the inputs, some of which hold measured times: what the item reads
+        is known from its settings, and each of these files has a provenance of its own.
+        """
+        settings = json.dumps(dict(self.parts), sort_keys=True, default=str)
+        made = {
+            "made by": "sparks",
+            **self.wildcards,
+            "commit": _commit(),
+            "code": self.code[:16],
+            "settings": hashlib.sha256(settings.encode()).hexdigest()[:16],
+            "versions": {name: version(name) for name in VERSIONS},
+        }
+        return json.dumps(made)
+
+    def _brought(self) -> dict[str, Any]:
+        """Digest what the user brought. Of a data set, `scripts/data.py` says which files count."""
+        parts = {key: value for key, value in self.parts.items() if key != "dataset"}
+        paths = user_files.paths_of(parts)
+        return {"brought": {path: user_files.contents(path) for path in paths}} if paths else {}
+
+
+def main(
+    run: Run,
+    parts: Iterable[str],
+    inputs: Templates,
+    outputs: Templates,
+    snakemake: Any = None,
+) -> None:
+    """Run a script through the door it was called by; exit with status 1 on bad input."""
+    keep_freed_memory()
+    if snakemake is None:
+        _hydra_main(run, tuple(parts), inputs, outputs)
+        return
+    run_lock.share()
+    _limit_threads(snakemake.threads)
+    with _log_to(snakemake.log[0]):
+        named = dict(snakemake.input.items())
+        code, damaged = triggers_from(snakemake.params.code)
+        config = Config(snakemake.params.cfg, dict(snakemake.wildcards.items()), named, code)
+        if snakemake.resources.get("gpu"):
+            _take_gpu(config)
+        outputs = dict(snakemake.output.items())
+        _run(run, config, outputs)
+        integrity.note(snakemake.rule, config.wildcards, flatten(outputs.values()), damaged)
+
+
+def serve(run: Callable[[DictConfig, Mapping[str, str]], None]) -> None:
+    """Run a Hydra program that writes nothing and reads what it finds, so that it is no job.
+
+    Args:
+        run: gets the whole configuration, and the options that the command line names, such as
+            {"model": "convnet"}.
+    """
+
+    def program(composed: DictConfig) -> None:
+        from hydra.core.hydra_config import HydraConfig
+
+        given = (override.partition("=") for override in HydraConfig.get().overrides.task)
+        named = {group: name for group, _, name in given if group in OPTIONS}
+        try:
+            run(settle(composed), named)
+        except SparksError as error:
+            _refuse(error)
+
+    _run_hydra(program)
+
+
+def triggers(code: str, parts: Any, damaged: int) -> str:
+    """Write what makes a job run again, beside its configuration and inputs, as one parameter.
+
+    Args:
+        code: digest of the job's code.
+        parts: of the configuration; the listings of files and folders that it names count.
+        damaged: how often the job's files were damaged after it had ended.
+    """
+    files = [user_files.listing(path) for path in user_files.paths_of(parts)]
+    more = [f"files {' '.join(files)}"] if files else []
+    return _AND.join([code, *more, *([f"damaged {damaged}"] if damaged else [])])
+
+
+def triggers_from(written: str) -> tuple[str, int]:
+    """Read the digest of the code, and how often files were damaged, from what `triggers` wrote."""
+    code, *more = written.split(_AND)
+    damaged = [entry.removeprefix("damaged ") for entry in more if entry.startswith("damaged ")]
+    return code, int(damaged[0]) if damaged else 0
+
+
+def _take_gpu(config: Config) -> None:
+    try:
+        take_gpu(GPU_LOCKS, config["device"])
+    except SparksError as error:
+        _refuse(error, config.wildcards)
+
+
+def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Templates) -> None:
+    from hydra.core.hydra_config import HydraConfig
+
+    script = Path(sys.argv[0]).resolve()
+
+    def program(composed: DictConfig) -> None:
+        overrides = HydraConfig.get().overrides.task
+        try:
+            select_at_the_shell(settle(composed, overrides), overrides)
+        except SparksError as error:
+            _refuse(error)
+        names = _wildcards(composed)
+        named = _locate(inputs, composed, names)
+        try:
+            _check_present(named)
+            resolved = part(composed, parts)
+            if outputs:
+                scale.claim(composed.scale.name)
+                run_lock.share()
+        except SparksError as error:
+            _refuse(error)
+        of_job = _of_job(names, outputs)
+        config = Config(resolved, of_job, named, code_digest(script, resolved))
+        located = _locate(outputs, composed, names)
+        damaged, _ = integrity.damage(script.stem, of_job)
+        _run(run, config, located)
+        integrity.note(script.stem, of_job, flatten(located.values()), damaged)
+
+    _run_hydra(program)
+
+
+def _run_hydra(program: Callable[[DictConfig], None]) -> None:
+    import hydra
+
+    register_options()
+    program.__module__ = "__main__"
+    os.chdir(ROOT)
+    hydra.main(version_base="1.3", config_path=str(CONFIG), config_name="config")(program)()
+
+
+def _wildcards(composed: DictConfig) -> dict[str, str]:
+    """Name the selected options as the workflow's wildcards do."""
+    names = {group: str(composed[group].name) for group in OPTIONS}
+    names["method"] = names.pop("attribution")
+    names |= {key: str(composed[key]) for key in ("seed", "split", "switched")}
+    return names | {"experiment": next(iter(composed.experiments))}
+
+
+def _of_job(names: Mapping[str, str], outputs: Templates) -> dict[str, str]:
+    """Keep the names that tell this job from others of its kind: those in its outputs' paths."""
+    paths = ["{item}"] if callable(outputs) else outputs.values()
+    paths = [path for path in paths if isinstance(path, str)]
+    used = {field for path in paths for _, field, _, _ in Formatter().parse(path)}
+    return {name: value for name, value in names.items() if name in used}
+
+
+def _locate(templates: Templates, composed: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
+    if callable(templates):
+        return dict(templates(composed, names))
+    return {
+        name: template(composed, names) if callable(template) else template.format(**names)
+        for name, template in templates.items()
+    }
+
+
+def _check_present(inputs: Paths) -> None:
+    for path in flatten(inputs.values()):
+        if not Path(path).is_file():
+            raise SparksError(
+                f"{path} does not exist: run `snakemake --cores all {path}`, or the script that "
+                "makes it, first"
+            )
+
+
+def _run(run: Run, config: Config, outputs: Paths) -> None:
+    try:
+        run(config, config.inputs, outputs)
+    except SparksError as error:
+        _refuse(error, config.wildcards)
+
+
+def _refuse(error: SparksError, wildcards: Mapping[str, str] | None = None) -> None:
+    """Print the one line and leave; the traceback is there for who asks with SPARKS_TRACEBACK."""
+    if os.environ.get("SPARKS_TRACEBACK"):
+        traceback.print_exc()
+    names = " ".join(f"{key}={value}" for key, value in (wildcards or {}).items())
+    print(f"error: {error}" + (f" [{names}]" if names else ""), file=sys.stderr, flush=True)
+    sys.exit(1)
+
+
+@contextmanager
+def _log_to(path: str) -> Any:
+    """Send what the job prints, from C as well, to its log."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", buffering=1, encoding="utf-8") as log:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(log.fileno(), stream.fileno())
+        yield
+
+
+def _limit_threads(threads: int) -> None:
+    """Keep numerical libraries to the job's share of the machine (before they are imported)."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)
+
+
+def flatten(values: Iterable[Any]) -> list[str]:
+    """List the paths in values that are paths or lists of paths."""
+    return [str(p) for v in values for p in (v if isinstance(v, list | tuple) else [v])]
+
+
+def file_digest(path: str) -> str:
+    """SHA-256 of a file, 16 hex digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _commit() -> str:
+    """Return the commit the code was at, `+` if files were changed since; empty outside git."""
+    git = ["git", "-C", str(ROOT)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], **_QUIET).stdout.strip()
+        changed = subprocess.run([*git, "status", "--porcelain", "-uno"], **_QUIET).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f"{head}+" if changed else str(head)
+
+
+_QUIET: dict[str, Any] = {"capture_output": True, "text": True, "check": True}

@@ -1,0 +1,187 @@
+"""A digest of the code that a job runs, so that an edit reruns exactly the jobs that use it.
+
+Snakemake sees a change of a rule's script file, not of the modules that the script imports. Here
+the digest covers the *static import closure*: the script, the modules of the project and of the
+user that it imports (also inside functions, also relatively), what those import, and so on,
+starting as well from every name of code in the job's part of the configuration. It also covers
+
+- data files that lie beside a module which names them (a schema, a table);
+- the installed versions of the packages that these modules import.
+
+Comments and docstrings do not count: syntax trees are hashed, in a form that is the same for every
+version of Python.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+from typing import Any
+
+from sparks_thesis.pipeline import sources
+from sparks_thesis.pipeline.sources import exports, find, imports, module_file, packages_of, tree
+
+# Modules of this package that carry values to a job and back but change none: an edit there reruns
+# nothing.
+PIPELINE = "sparks_thesis.pipeline."
+CARRIERS = (
+    "job",
+    "compose",
+    "methods",
+    "validate",
+    "sources",
+    "source_hash",
+    "grid",
+    "dag",
+    "paths",
+    "integrity",
+    "run_lock",
+    "scale",
+)
+# Packages that do the same.
+CARRYING_PACKAGES = ("hydra", "omegaconf", "snakemake")
+
+# Of a syntax tree: what says nothing about what the code does, and differs between versions.
+_NO_MEANING = ("kind", "type_comment", "type_ignores")
+
+
+def code_digest(script: Path, config: Any = None) -> str:
+    """Digest the closure of `script` and of the code that `config` names (16 hex digits)."""
+    files = set(closure(script.resolve()))
+    packages = set()
+    for name in names_in(config):
+        if definition := find(name):
+            files |= closure(definition.file)
+        elif file := _longest_module(name):
+            files |= closure(file)
+        else:
+            packages.add(name.split(".")[0])
+    packages |= {package for file in files for package in _packages(file)}
+    lines = [f"{file.name}:{source_digest(file)}" for file in sorted(files)]
+    lines += sorted({line for package in packages for line in _versions(package)})
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def names_in(config: Any) -> Iterator[str]:
+    """Yield every dotted name in nested dicts and lists: a `_target_`, a class as an argument."""
+    if isinstance(config, dict):
+        for value in config.values():
+            yield from names_in(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from names_in(value)
+    elif isinstance(config, str) and "." in config:
+        yield from [config] if all(map(str.isidentifier, config.split("."))) else []
+
+
+def _longest_module(name: str) -> Path | None:
+    """Return the file of the longest part of a dotted name that is a module here."""
+    while name:
+        if file := module_file(name):
+            return file
+        name = name.rpartition(".")[0]
+    return None
+
+
+@cache
+def closure(file: Path) -> frozenset[Path]:
+    """Return the project's and the user's files that running `file` may read, itself included."""
+    seen: set[Path] = set()
+    waiting = [file]
+    while waiting:
+        current = waiting.pop()
+        if current not in seen:
+            seen.add(current)
+            waiting.extend(_imported(current))
+    return frozenset(seen)
+
+
+@cache
+def _imported(file: Path) -> frozenset[Path]:
+    """Return the files that importing `file` reads next: what it imports, and the user's packages.
+
+    The packages of the project only name what is in them, so that their `__init__` does not count.
+    """
+    own = file.is_relative_to(sources.SOURCES[0])
+    return frozenset([*_files_of(imports(file)), *([] if own else packages_of(file))])
+
+
+def _files_of(names: Iterable[str]) -> Iterator[Path]:
+    """Yield the files behind imported names."""
+    for name in names:
+        if name.startswith(PIPELINE) and name.split(".")[2] in CARRIERS:
+            continue
+        # `from package import name`: a module of its own, or a name in (or behind) `package`.
+        if file := module_file(name):
+            yield file
+            if file.name == "__init__.py":  # `import package`: any of its names may be used
+                yield from _files_of(exports(file).values())
+        elif package := module_file(name.rpartition(".")[0]):
+            origin = exports(package).get(name.rpartition(".")[2])
+            if package.name != "__init__.py" or origin is None:
+                yield package
+            else:
+                yield from _files_of([origin])
+
+
+@cache
+def source_digest(file: Path) -> str:
+    """Hash the syntax tree of a file, and the data files beside it that it names."""
+    made = hashlib.sha256(normal_form(tree(file)).encode())
+    for name in sorted(_data_beside(file)):
+        made.update(
+            f"\n{name}:".encode() + hashlib.sha256((file.parent / name).read_bytes()).digest()
+        )
+    return made.hexdigest()
+
+
+def _data_beside(file: Path) -> set[str]:
+    """Return the names of files beside a module that its code mentions, modules left out."""
+    mentioned = {
+        node.value
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    beside = {entry.name for entry in file.parent.iterdir() if entry.is_file()}
+    return {name for name in mentioned & beside if not name.endswith(".py")}
+
+
+def normal_form(node: Any) -> str:
+    """Write a syntax tree as text that is the same for every version of Python.
+
+    Fields without a value are left out, as newer versions have more of them; strings are written in
+    ASCII, as what counts as printable changes with Unicode.
+    """
+    if isinstance(node, ast.AST):
+        fields = (
+            f"{name}={normal_form(value)}"
+            for name, value in ast.iter_fields(node)
+            if name not in _NO_MEANING and value is not None and value != []
+        )
+        return f"{type(node).__name__}({','.join(fields)})"
+    if isinstance(node, list):
+        return f"[{','.join(map(normal_form, node))}]"
+    return ascii(node)
+
+
+@cache
+def _packages(file: Path) -> frozenset[str]:
+    """Return the packages of others that a file imports."""
+    first = {name.split(".")[0] for name in imports(file)}
+    return frozenset(first - set(sys.stdlib_module_names) - set(CARRYING_PACKAGES))
+
+
+@cache
+def _versions(package: str) -> tuple[str, ...]:
+    """Return name and version of the distributions of a package; empty for modules here."""
+    return tuple(sorted({f"{name}=={version(name)}" for name in _distributions().get(package, ())}))
+
+
+@cache
+def _distributions() -> dict[str, list[str]]:
+    return dict(packages_distributions())

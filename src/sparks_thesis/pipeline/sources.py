@@ -1,0 +1,183 @@
+"""Read Python sources without running them: which file defines a name, and what it imports.
+
+Importing the library would cost seconds at every start of Snakemake, so `_target_` entries are
+found, and their arguments checked, in the syntax trees.
+
+Re-exports in a package's `__init__.py` are followed name by name: asking `sparks.attribution` for
+`Sobol` depends on the module that defines it, not on its neighbours.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from sparks.errors import SparksError
+from sparks_thesis.pipeline.paths import ROOT
+
+# Where code of the project lives, and the user's own modules.
+SOURCES = (ROOT / "src", ROOT)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A class or function found in a source file."""
+
+    file: Path
+    node: ast.ClassDef | ast.FunctionDef
+
+
+@cache
+def tree(file: Path) -> ast.Module:
+    """Parse a source file, once; docstrings are left out.
+
+    Raises:
+        SparksError: when the file is not valid Python.
+    """
+    try:
+        module = ast.parse(file.read_bytes(), str(file))
+    except (SyntaxError, ValueError) as error:
+        raise SparksError(f"{file} is not valid Python: {error}") from None
+    for node in ast.walk(module):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:]
+    return module
+
+
+def declared_parts(script: Path) -> tuple[str, ...]:
+    """Return the `PARTS` of a script: the keys of the configuration that its job depends on."""
+    for node in tree(script).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PARTS":
+            parts: tuple[str, ...] = ast.literal_eval(node.value)
+            return parts
+    raise ValueError(f"{script} declares no PARTS")
+
+
+@cache
+def module_file(module: str) -> Path | None:
+    """Return the project's or the user's file of a module; None for packages of others."""
+    if not all(part.isidentifier() for part in module.split(".")):
+        return None
+    relative = Path(*module.split("."))
+    for source in (*_roots(), *_linked(module.split(".")[0])):
+        for candidate in (source / relative.with_suffix(".py"), source / relative / "__init__.py"):
+            if candidate.is_file():
+                return candidate
+    return None
+
+
+def _roots() -> list[Path]:
+    """Return the folders that modules of the project and of the user are imported from."""
+    extra = [Path(entry).resolve() for entry in sys.path if entry]
+    return [*SOURCES, *(p for p in extra if "site-packages" not in p.parts and _is_user(p))]
+
+
+@cache
+def _linked(package: str) -> tuple[Path, ...]:
+    """Return the folder of a package that is installed as a link (`pip install -e`)."""
+    if package in sys.stdlib_module_names or package in sys.builtin_module_names:
+        return ()
+    try:
+        spec = find_spec(package)
+    except (ImportError, ValueError):
+        return ()
+    if spec is None or not spec.origin or not Path(spec.origin).is_file():
+        return ()
+    origin = Path(spec.origin).resolve()
+    if "site-packages" in origin.parts or not _is_user(origin):
+        return ()
+    return (origin.parents[1 if origin.name == "__init__.py" else 0],)
+
+
+def module_name(file: Path) -> str | None:
+    """Return the dotted name that a file is imported by; None outside the folders of modules."""
+    for root in _roots():
+        if file.is_relative_to(root):
+            relative = file.relative_to(root).with_suffix("")
+            return ".".join(relative.parent.parts if file.name == "__init__.py" else relative.parts)
+    return None
+
+
+def packages_of(file: Path) -> Iterator[Path]:
+    """Yield the `__init__.py` of every package that a file is in: importing the file runs them."""
+    name = module_name(file) or ""
+    while name := name.rpartition(".")[0]:
+        found = module_file(name)
+        if found is not None and found.name == "__init__.py":
+            yield found
+
+
+def _is_user(path: Path) -> bool:
+    """Return whether `path` is a folder of the user's own modules, not of Python itself."""
+    return not path.is_relative_to(Path(sys.base_prefix)) and not path.is_relative_to(
+        Path(sys.prefix)
+    )
+
+
+def find(target: str) -> Definition | None:
+    """Find the class or function that `target` (a dotted name) leads to, through re-exports."""
+    module, _, name = target.rpartition(".")
+    while module:
+        file = module_file(module)
+        if file is None:
+            return None
+        for node in tree(file).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+                return Definition(file, node)
+        origin = exports(file).get(name)
+        if origin is None:
+            return None
+        module, _, name = origin.rpartition(".")
+    return None
+
+
+@cache
+def exports(file: Path) -> dict[str, str]:
+    """Names that a module takes from elsewhere → dotted origin.
+
+    Counts what it imports for the type checker only: that is how a package names what it imports
+    on first use.
+    """
+    names: dict[str, str] = {}
+    for node in tree(file).body:
+        for statement in [*node.body, *node.orelse] if isinstance(node, ast.If) else [node]:
+            if isinstance(statement, ast.ImportFrom) and (origin := _origin(statement, file)):
+                names |= {a.asname or a.name: f"{origin}.{a.name}" for a in statement.names}
+    return names
+
+
+@cache
+def imports(file: Path) -> frozenset[str]:
+    """Return the dotted names that a file imports, in functions too, but not for types."""
+    return frozenset(_imports(tree(file), file))
+
+
+def _imports(node: ast.AST, file: Path) -> Iterator[str]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            for statement in child.orelse:
+                yield from _imports(ast.Module([statement], []), file)
+        elif isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            if origin := _origin(child, file):
+                yield from (f"{origin}.{alias.name}" for alias in child.names)
+        else:
+            yield from _imports(child, file)
+
+
+def _origin(statement: ast.ImportFrom, file: Path) -> str | None:
+    """Return the module that `from module import ...` in a file means, as an absolute name."""
+    if not statement.level:
+        return statement.module
+    package = (module_name(file) or "").split(".")
+    dropped = statement.level - (file.name == "__init__.py")
+    package = package[: len(package) - dropped] if dropped else package
+    return ".".join([*package, *([statement.module] if statement.module else [])]) or None

@@ -1,0 +1,372 @@
+"""Refuse a configuration that cannot be run, before any job starts, in one line.
+
+Three questions: does the tree have the shape that `workflow/schemas/config.schema.yaml` describes;
+does every `_target_` exist and take the arguments it is given; can every experiment's grid be run?
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from sparks.data.listing import layout
+from sparks.errors import SparksError
+from sparks_thesis.pipeline import checks, downloads, grid
+from sparks_thesis.pipeline.compose import FOLDER, OPTIONS, plain, root_of
+from sparks_thesis.pipeline.methods import ABLE, CHANGES, option_of
+from sparks_thesis.pipeline.paths import ROOT
+from sparks_thesis.pipeline.sources import Definition, exports, find
+
+SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+
+
+def validate(
+    config: DictConfig, noted: Path | None = None, say: Callable[[str], None] = print
+) -> None:
+    """Check the whole configuration.
+
+    Args:
+        config: a composed configuration.
+        noted: see `checks.check`.
+        say: see there.
+
+    Raises:
+        SparksError: naming the key, its value and what is allowed.
+    """
+    try:
+        tree: Any = plain(config)
+    except OmegaConfBaseException as error:
+        raise SparksError(f"the configuration cannot be resolved: {_one_line(error)}") from None
+    if checks.known(tree, noted):
+        return
+    validate_names(config, tree)
+    checks.check(config, tree, noted, say)
+
+
+def validate_names(config: DictConfig, tree: Any) -> None:
+    """Check keys, types, arguments, and that what experiments name is there: without PyTorch.
+
+    Raises:
+        SparksError: see `validate`.
+    """
+    _check_schema(tree)
+    _check_changes(config, tree)
+    for path, node in sorted(_with_targets(tree, ""), key=_written_first):
+        _check_target(path, node)
+    for name in config.experiments:
+        _check_grid(config, name)
+    _check_study(config)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+# --- the shape of the tree -------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def schema() -> dict[str, Any]:
+    """Return the schema of the configuration."""
+    loaded: dict[str, Any] = yaml.safe_load(SCHEMA.read_text("utf-8"))
+    return loaded
+
+
+def _check_schema(tree: Any) -> None:
+    from jsonschema import Draft202012Validator
+
+    errors = sorted(Draft202012Validator(schema()).iter_errors(tree), key=_place)
+    if errors:
+        raise SparksError(_explain(errors[0]))
+
+
+def _place(error: Any) -> tuple[int, str]:
+    """Sort the errors outermost first: `seed` before what is made from it."""
+    return len(error.absolute_path), error.json_path
+
+
+def _explain(error: Any) -> str:
+    """Turn a schema error into: key, value, what is allowed."""
+    path = ".".join(str(step) for step in error.absolute_path)
+    meant = error.schema.get("description", "")
+    if error.validator == "additionalProperties":
+        known = sorted(error.schema.get("properties", {}))
+        extra = sorted(set(error.instance) - set(known))
+        return f"{path + '.' if path else ''}{extra[0]}: there is no such key; allowed: {known}"
+    if error.validator == "required":
+        return f"{path}: {error.message}; allowed keys: {sorted(error.schema['properties'])}"
+    return f"{path}={error.instance!r}: {error.message}" + (f" ({meant})" if meant else "")
+
+
+# --- what `_target_` entries are given -------------------------------------------------------
+
+
+def _with_targets(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield path, node
+        for key, value in node.items():
+            yield from _with_targets(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list):
+        for place, value in enumerate(node):
+            yield from _with_targets(value, f"{path}.{place}")
+
+
+def _written_first(found: tuple[str, Any]) -> tuple[bool, int]:
+    """Sort an option before what refers to it, the outermost first."""
+    path, _ = found
+    return path.split(".")[0].removesuffix("s") not in OPTIONS, path.count(".")
+
+
+def _check_target(path: str, node: Mapping[str, Any]) -> None:
+    target = str(node["_target_"])
+    definition = find(target)
+    if definition is None:
+        if target.split(".")[0] == "sparks":
+            raise SparksError(f"{path}._target_={target}: the library has no such name")
+        return  # an installed package, or a module of the user's that only the job can see
+    parameters, open_ended = arguments(definition)
+    for key, value in node.items():
+        if key.startswith("_") and key.endswith("_"):
+            continue
+        if key not in parameters:
+            if open_ended:
+                continue
+            raise SparksError(
+                f"{path}.{key}: {target} takes no {key!r}; allowed: {sorted(parameters)}"
+            )
+        annotation = parameters[key]
+        if annotation is not None and not _fits(value, annotation):
+            raise SparksError(
+                f"{path}.{key}={value!r}: {target} wants {ast.unparse(annotation)} there"
+            )
+
+
+def _check_changes(config: DictConfig, tree: Any) -> None:
+    """Refuse changes of methods that are not there, or of settings that they lack."""
+    studies = {f"studies.{name}": study for name, study in tree["studies"].items()}
+    for where, study in {**studies, "words": tree["words"]}.items():
+        for name, changed in study.get(CHANGES, {}).items():
+            option = option_of(config, f"{where}.{CHANGES}", name)
+            _check_target(
+                f"{where}.{CHANGES}.{name}", {"_target_": option.method["_target_"], **changed}
+            )
+
+
+def arguments(definition: Definition) -> tuple[dict[str, ast.expr | None], bool]:
+    """Return what a class or function takes: name → annotation, and whether it takes any name."""
+    node = definition.node
+    if isinstance(node, ast.ClassDef):
+        init = next(
+            (n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None
+        )
+        if init is None:
+            return _fields(definition)
+        node = init
+    spec = node.args
+    every = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs]
+    return {a.arg: a.annotation for a in every if a.arg != "self"}, spec.kwarg is not None
+
+
+def _fields(definition: Definition) -> tuple[dict[str, ast.expr | None], bool]:
+    """Return the fields of a dataclass, those of its bases first."""
+    fields: dict[str, ast.expr | None] = {}
+    open_ended = False
+    assert isinstance(definition.node, ast.ClassDef)
+    for base in definition.node.bases:
+        name = ast.unparse(base)
+        for module in (None, exports(definition.file).get(name)):
+            found = find(module) if module else _local(definition, name)
+            if found:
+                inherited, more = arguments(found)
+                fields |= inherited
+                open_ended |= more
+    for statement in definition.node.body:
+        if (
+            isinstance(statement, ast.AnnAssign)
+            and isinstance(statement.target, ast.Name)
+            and "ClassVar" not in ast.unparse(statement.annotation)
+        ):
+            fields[statement.target.id] = statement.annotation
+    return fields, open_ended
+
+
+def _local(definition: Definition, name: str) -> Definition | None:
+    from sparks_thesis.pipeline.sources import tree
+
+    for node in tree(definition.file).body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return Definition(definition.file, node)
+    return None
+
+
+_SIMPLE: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "str": (str,),
+    "bool": (bool,),
+    "None": (type(None),),
+}
+
+
+def _fits(value: Any, annotation: ast.expr) -> bool:
+    """Return whether a plain value fits the annotation; True where that cannot be decided."""
+    if isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
+        return _fits(value, annotation.left) or _fits(value, annotation.right)
+    text = ast.unparse(annotation)
+    if text.startswith("Literal["):
+        return value in ast.literal_eval(f"[{text.removeprefix('Literal[')}")
+    if text not in _SIMPLE:
+        return not isinstance(value, int | float | str) or not text.startswith(
+            ("list[", "tuple[", "Sequence[", "Mapping[", "dict[")
+        )
+    if isinstance(value, bool):
+        return text == "bool"
+    return isinstance(value, _SIMPLE[text])
+
+
+# --- what an experiment asks for -------------------------------------------------------------
+
+_LISTS = {"datasets": "dataset", "models": "model", "methods": "attribution", "metrics": "metric"}
+_LISTS |= {"texts": "text"}
+IMAGENET_CLASSES = 1000  # of published weights
+
+
+def _check_grid(config: DictConfig, name: str) -> None:
+    chosen = grid.experiment(config, name)
+    for key, group in {**_LISTS, "items": "item"}.items():
+        options = config[f"{group}s"]
+        for value in chosen[key]:
+            if value not in options:
+                raise SparksError(
+                    f"experiments.{name}.{key} names {value!r}: there is no config/{group}/"
+                    f"{value}.yaml; allowed: {sorted(options)}"
+                )
+    for dataset in chosen["datasets"]:
+        _check_pretrained(config, dataset)
+    for run in grid.runs(config, name):
+        model, classes = config.models[run.model], _classes(config, run.dataset)
+        if classes < 2 and model.weights is None:
+            raise SparksError(
+                f"experiments.{name}: {run.dataset} has one class, of which models.{run.model} "
+                f"cannot learn anything: name a checkpoint in models.{run.model}.weights, or give "
+                "the data set more classes"
+            )
+        known = config.datasets[run.dataset].get("imagenet_classes")
+        picked = known is not None and "classes" in model.classifier.net
+        ready = downloads.publisher(model.classifier.net) and model.weights == "included"
+        if ready and not picked and classes != IMAGENET_CLASSES:
+            raise SparksError(
+                f"experiments.{name}: models.{run.model}.weights=included has {IMAGENET_CLASSES} "
+                f"classes, {run.dataset} has {classes}: its last layer would be untrained. If "
+                f"they are ImageNet's, name them in datasets.{run.dataset}.imagenet_classes; or "
+                f"set models.{run.model}.weights=null to train it, or name a checkpoint"
+            )
+        if chosen.get("folds"):
+            _check_folds(config, name, run.model)
+    _check_classes(config, name)
+    explained = {job[:2] for job in grid.explanations(config, name)}
+    for job in grid.unable(config, name):
+        if job[:2] not in explained:
+            _check_able(config, f"experiments.{name}", job.model, job.method)
+
+
+def _check_pretrained(config: DictConfig, dataset: str) -> None:
+    """Refuse a data set on which nothing can be trained without a model that is trained already."""
+    model = config.datasets[dataset].get("pretrained")
+    trained = [name for name in config.models if config.models[name].weights is not None]
+    if model is not None and model not in trained:
+        raise SparksError(
+            f"datasets.{dataset}.pretrained names {model!r}, which is no model with weights of its "
+            f"own; allowed: {sorted(trained)}"
+        )
+
+
+def _classes(config: DictConfig, name: str) -> int:
+    """Return the number of classes of a data set that an experiment uses."""
+    dataset = config.datasets[name]
+    if dataset.num_classes is None:
+        if dataset.builder["_target_"] == FOLDER:
+            layout(root_of(dataset))  # says what is wrong with it
+        raise SparksError(
+            f"datasets.{name}.num_classes=null: only a folder of images says how many there are; "
+            "set the number"
+        )
+    return int(dataset.num_classes)
+
+
+def _check_able(config: DictConfig, where: str, model: str, method: str) -> None:
+    """Refuse a method that cannot explain a model."""
+    if not grid.is_able(config, model, method):
+        kinds = ABLE[config.attributions[method].needs]
+        able = sorted(m for m in config.models if config.models[m].kind in kinds)
+        raise SparksError(
+            f"{where}: method {method!r} cannot explain model {model!r}: it needs "
+            f"{' or '.join(kinds)}, this one is {config.models[model].kind}; allowed: {able}"
+        )
+
+
+def _check_study(config: DictConfig) -> None:
+    """Refuse a study with people whose models or methods are not there."""
+    settings = config.study
+    methods = [*settings.methods, *([settings.control] if settings.control else [])]
+    wanted = [
+        ("runs", group, run[group]) for run in settings.runs for group in ("dataset", "model")
+    ]
+    for key, group, name in [*wanted, *(("methods", "attribution", m) for m in methods)]:
+        if name not in config[f"{group}s"]:
+            raise SparksError(
+                f"study.{key} names {name!r}: there is no config/{group}/{name}.yaml; allowed: "
+                f"{sorted(config[f'{group}s'])}"
+            )
+    for run, method in product(settings.runs, methods):
+        _check_able(config, "study", run["model"], method)
+
+
+def _check_classes(config: DictConfig, name: str) -> None:
+    """Refuse classes, and models that judge pictures, which are not there."""
+    studies, settings = grid.experiment(config, name)["studies"], config.studies
+    for dataset in studies.get("craft", []):
+        _check_class(
+            config, "studies.craft.pictures.target", settings.craft.pictures.target, dataset
+        )
+    for dataset in studies.get("utility", []):
+        for number in settings.utility.classes.get(dataset, []):
+            _check_class(config, f"studies.utility.classes.{dataset}", number, dataset)
+    judges = [j for dataset in studies.get("maco", []) for j in grid.judges_of(config, dataset)]
+    for judge in judges:
+        model = judge.split("/")[0]
+        if model not in config.models or model not in settings.maco.layers:
+            raise SparksError(
+                f"shared.maco_judges names {judge!r}: it needs a config/model/{model}.yaml, and "
+                f"the layer of its features in studies.maco.layers.{model}"
+            )
+
+
+def _check_class(config: DictConfig, key: str, number: int, dataset: str) -> None:
+    classes = config.datasets[dataset].num_classes
+    if number >= classes:
+        raise SparksError(f"{key}={number}: {dataset} has the classes 0 … {classes - 1}")
+
+
+def _check_folds(config: DictConfig, name: str, model: str) -> None:
+    """Refuse what cannot be trained on folds, or degraded."""
+    settings = config.models[model]
+    if settings.weights is not None:
+        raise SparksError(
+            f"experiments.{name}: models.{model}.weights={settings.weights} may have seen every "
+            f"fold, and each fold trains its own: set models.{model}.weights=null"
+        )
+    if config.studies.stability.randomised and settings.kind == "dense":
+        raise SparksError(
+            f"experiments.{name}: {model!r} has no convolution whose weights could be randomised: "
+            "set studies.stability.randomised=[], or take it out"
+        )

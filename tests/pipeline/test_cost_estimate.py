@@ -1,0 +1,91 @@
+"""Work counted by the plan, against counts by hand on grids of one cell."""
+
+import json
+
+import pytest
+
+from sparks_thesis.pipeline import cost_estimate
+from sparks_thesis.pipeline.compose import compose
+
+ONE = [
+    "scale=smoke",
+    "experiment=sobol",
+    "shared.datasets=[chimera]",
+    "shared.models=[convnet]",
+    "experiments.sobol.metrics=[fidelity]",
+    "datasets.chimera.training.epochs=3",
+    "shared.n_train=200",
+    "explain.n=10",
+]
+
+
+def planned(*overrides):
+    return {job.rule: job for job in cost_estimate.work(compose([*ONE, *overrides]))}
+
+
+def test_training_and_one_method():
+    jobs = planned("experiments.sobol.methods=[sobol]", "shared.grid=4", "shared.sobol_points=8")
+    assert jobs["train"].backward == 3 * 200
+    assert jobs["attribute"].forward == 10 * 8 * (4 * 4 + 2)
+    assert jobs["attribute"].backward == 0
+    # Deletion and insertion, each made twice (once for their difference), and MuFidelity.
+    assert jobs["score"].forward == 10 * (4 * 5 + 20)
+    assert jobs["attribute"].megabytes == pytest.approx(10 * 64 * 64 * 4 / 1e6)
+
+
+def test_a_data_set_is_counted_with_what_the_scale_has_for_it():
+    own = "+per_dataset.chimera={explain:{n:3},shared:{curve_steps:7,rise_masks:11}}"
+    asked = [
+        own,
+        "experiments.sobol.methods=[rise]",
+        "experiments.sobol.metrics=[fidelity,stability]",
+    ]
+    excluded = "experiments.sobol.exclude=[{dataset:chimera,metric:stability}]"
+    jobs = planned(*asked, excluded)
+    assert jobs["attribute"].forward == 3 * 11
+    assert jobs["score"].forward == 3 * (4 * 7 + 20)
+    assert planned(*asked)["score"].forward > jobs["score"].forward
+
+
+@pytest.mark.parametrize(
+    ("method", "counted"),
+    [
+        ({"_target_": "sparks.attribution.Occlusion", "grid": 8}, (65, 0)),
+        ({"_target_": "sparks.attribution.RISE", "masks": 70}, (70, 0)),
+        ({"_target_": "sparks.attribution.SmoothGrad", "samples": 9}, (0, 9)),
+        ({"_target_": "sparks.attribution.Saliency"}, (0, 1)),
+        ({"_target_": "sparks.attribution.Random"}, (0, 0)),
+    ],
+)
+def test_passes_of_methods(method, counted):
+    assert cost_estimate.passes(method) == counted
+
+
+def test_folds_are_trained_and_explained_for_every_condition():
+    asked = ["datasets.chimera.training.epochs=3", "experiments.stability.datasets=[chimera]"]
+    config = compose(["scale=smoke", "experiment=stability", "shared.n_train=200", *asked])
+    jobs = list(cost_estimate.work(config))
+    [trained] = [job for job in jobs if job.rule == "train_folds"]
+    # Two folds, labels right and 30 % wrong; each network sees half of the images.
+    assert trained.backward == 2 * 2 * 3 * 100
+    gradcam = max(jobs, key=lambda job: job.backward if job.rule == "stability" else 0)
+    # And 30 % of the weights noisy: 3 conditions × 2 folds × 10 images.
+    assert gradcam.backward == 3 * 2 * 10
+
+
+def test_hours_are_passes_over_measured_rates(tmp_path, monkeypatch):
+    rates = tmp_path / "rates.json"
+    networks = {"chimera/convnet": {"forward": 2.0, "backward": 1.0}}
+    text = {"machine": "a slow GPU", "device": "cuda", "networks": networks}
+    rates.write_text(json.dumps(text))
+    monkeypatch.setattr(
+        cost_estimate, "RATES", (tmp_path / "none", *cost_estimate.RATES[1:2], rates)
+    )
+    config = compose([*ONE, "experiments.sobol.methods=[random]"])
+    hours = (3 * 200 / 1.0 + 10 * 40 / 2.0) / 3600
+    assert f"about {hours:,.1f} GPU-hours on a slow GPU" in cost_estimate.summary(config, gpu=True)
+    assert "core-hours on one core of" in cost_estimate.summary(config)
+    monkeypatch.setattr(cost_estimate, "RATES", (rates,))
+    told = cost_estimate.summary(config)
+    assert "core-hours on a machine that was not measured" in told
+    assert "not in the rates, so not in the hours: chimera/convnet" in told

@@ -1,0 +1,37 @@
+"""What is fetched and what one must bring, for the chosen experiments only."""
+
+from sparks_thesis.pipeline import downloads
+from sparks_thesis.pipeline.compose import compose
+
+PAPER = compose(["scale=paper"])
+
+
+def test_public_sets_and_published_weights_are_fetched():
+    notes = downloads.notes(PAPER)
+    assert "results/downloads/cifar10.json" in notes
+    assert "results/downloads/weights/resnet50.json" in notes
+    assert "results/downloads/weights/resnet18.json" in notes  # judges the pictures of others
+    assert "results/downloads/imagenet.json" not in notes  # its licence forbids it
+    assert not any("vit_tiny" in note for note in notes)  # trained here
+    assert len(notes) == len(set(notes))
+
+
+def test_what_one_must_bring_is_named_with_its_place_and_its_source():
+    told = downloads.to_bring(PAPER)
+    [imagenet] = [line for line in told if line.startswith("data/imagenet: ImageNet (")]
+    assert "three archives" in imagenet
+    assert any(line.startswith("data/aclImdb: IMDB") for line in told)
+    assert any(line.startswith("data/celeba: ") for line in told)
+    assert not any("cifar" in line for line in told)
+
+
+def test_what_is_made_here_needs_nothing():
+    smoke = compose(["scale=smoke"])
+    assert downloads.notes(smoke) == []
+    assert downloads.to_bring(smoke) == []
+
+
+def test_the_default_run_can_fetch_what_it_does_without():
+    laptop = compose()
+    assert downloads.notes(laptop) == ["results/downloads/imagenette.json"]
+    assert downloads.to_bring(laptop) == []

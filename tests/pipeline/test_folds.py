@@ -1,0 +1,103 @@
+"""Experiments on folds: their artifacts, what joins by one line, and what is refused."""
+
+import pytest
+
+from sparks.errors import SparksError
+from sparks_thesis.pipeline import dag, grid, paths
+from sparks_thesis.pipeline.compose import compose, part
+from sparks_thesis.pipeline.validate import validate
+
+SMOKE = ("scale=smoke", "experiment=stability")
+LAPTOP = ("scale=laptop", "experiment=stability")
+
+
+def names(model: str = "convnet") -> dict[str, str]:
+    return {"dataset": "digits", "model": model, "seed": "0", "experiment": "stability"}
+
+
+def test_weights_of_every_fold_are_separate_files():
+    config = compose(LAPTOP)
+    files = dag.fold_weights(config, {**names(), "switched": "5"})
+    assert files == [
+        f"results/models/digits/convnet/0/labels-5/fold-{fold}.safetensors" for fold in range(5)
+    ]
+
+
+def test_a_method_is_applied_to_the_networks_of_every_share_of_labels():
+    inputs = dag.stability_inputs(compose(LAPTOP), {**names(), "method": "rise"})
+    assert list(inputs) == ["train", "labels_0", "labels_5", "labels_10", "labels_30"]
+    assert all(len(files) == 5 for key, files in inputs.items() if key != "train")
+
+
+def test_a_model_and_a_method_join_by_one_line_each():
+    before = dag.scores(compose(SMOKE), "stability")
+    config = compose([*SMOKE, "experiments.stability.models=[convnet,convnet_small]"])
+    validate(config)
+    after = dag.scores(config, "stability")
+    new = "results/stability/digits/convnet_small/0/stability.scores.parquet"
+    assert sorted(set(after) - set(before)) == [new]
+    config = compose([*SMOKE, "studies.stability.methods=[gradcam,occlusion]"])
+    inputs = dag.stability_scores_inputs(config, names())
+    assert paths.PAIRS.format(**names(), method="occlusion") in inputs["pairs"]
+    assert len(inputs["pairs"]) == len(inputs["metrics"]) == 2
+
+
+def test_no_model_is_trained_on_all_images():
+    assert not [f for f in dag.scores(compose(LAPTOP), "stability") if "evaluation" in f]
+
+
+def test_a_method_has_its_own_settings_here_and_only_them():
+    config = compose(LAPTOP)
+    keys = ("studies.stability.explain",)
+    assert part(config, keys, attribution="rise")[keys[0]] == {"masks": 200}
+    assert part(config, keys, attribution="saliency")[keys[0]] == {}
+
+
+@pytest.mark.parametrize("scale", ["smoke", "laptop", "workstation", "paper"])
+def test_every_scale_can_be_run(scale: str):
+    validate(compose([f"scale={scale}", "experiment=stability"]))
+
+
+def test_the_paper_gets_its_architectures():
+    config = compose(["scale=paper", "experiment=stability"])
+    pairs = {(run.dataset, run.model) for run in grid.runs(config, "stability")}
+    assert pairs == {
+        ("cifar10", "resnet18_32"),
+        ("cifar10", "hkr_convnet"),
+        ("cifar10", "hkr_convnet_twin"),
+        ("eurosat", "resnet18_46"),
+        ("fashion_mnist", "resnet18_26"),
+        ("imagenet50", "resnet50_scratch"),
+    }
+    nets = {m: config.models[m].classifier.net for _, m in pairs if m.startswith("resnet18")}
+    assert {m: (net.filters, net.dropout) for m, net in nets.items()} == {
+        "resnet18_32": (32, 0.25),
+        "resnet18_46": (46, 0.25),
+        "resnet18_26": (26, 0.4),
+    }
+    stability = config.studies.stability
+    assert (stability.folds, stability.noise) == (5, 0.5)
+    assert list(stability.switched) == list(stability.randomised) == [5, 10, 30]
+    explain = stability.changes
+    assert explain.rise.masks == 1000
+    for dataset, masks in (("imagenet50", 4000), ("cifar10", 1000)):
+        found = part(config, ["studies.stability.explain"], dataset=dataset, attribution="rise")
+        assert found["studies.stability.explain"] == {"masks": masks}
+    assert explain.integrated_gradients.steps == explain.smoothgrad.samples == 60
+    assert config.attributions.smoothgrad.method.deviation == 0.2
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("models.convnet.weights=included", "may have seen every fold"),
+        ("experiments.stability.models=[mlp]", "no convolution whose weights"),
+        ("studies.stability.folds=1", "studies.stability.folds=1: 1 is less than the minimum"),
+        ("studies.stability.switched=[0,5]", "studies.stability.switched.0=0"),
+        ("studies.stability.distance=cosine", "studies.stability.distance='cosine'"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(override: str, told: str):
+    methods = "studies.stability.methods=[saliency]"
+    with pytest.raises(SparksError, match=told.replace("[", r"\[")):
+        validate(compose([*SMOKE, methods, override]))

@@ -1,0 +1,115 @@
+"""Studies: what an experiment measures besides scores, and who reads it."""
+
+from sparks_thesis.pipeline import dag, grid
+from sparks_thesis.pipeline.compose import compose
+
+CONFIG = compose(["scale=smoke", "experiment=sobol", "shared.datasets=[chimera,digits]"])
+
+
+def test_a_study_is_made_on_its_data_sets_alone():
+    listed = dag.scores(CONFIG, "sobol")
+    studies = [path for path in listed if path.startswith("results/studies/")]
+    assert studies == [
+        "results/studies/indices/chimera/convnet/0.parquet",
+        "results/studies/indices/digits/convnet/0.parquet",
+        "results/studies/budget/chimera/convnet/0.parquet",
+        "results/studies/samplers/chimera/convnet/0.parquet",
+        "results/studies/samplers/analytic.parquet",
+    ]
+
+
+def test_measured_seconds_are_no_part_of_the_experiments_numbers_but_of_one_figure():
+    cost = "results/studies/budget/chimera/convnet/0.cost.parquet"
+    assert cost not in dag.scores(CONFIG, "sobol")
+    assert dag.item_inputs(CONFIG, "fig-sobol-budget") == {
+        "budget": ["results/studies/budget/chimera/convnet/0.parquet"],
+        "budget_cost": [cost],
+    }
+
+
+def test_an_experiment_without_studies_has_none():
+    config = compose(["scale=smoke", "experiment=models"])
+    assert not [path for path in dag.scores(config, "models") if "studies" in path]
+
+
+def test_cost_is_read_of_every_method():
+    files = dag.item_inputs(CONFIG, "tab-cost")["cost"]
+    assert len(files) == 2 * 18
+    assert "results/attributions/digits/convnet/0/hsic.cost.parquet" in files
+
+
+def test_a_network_does_not_judge_its_own_pictures():
+    assert list(CONFIG.shared.maco_judges) == ["convnet/1"]
+    names = {"dataset": "chimera", "model": "convnet", "seed": "0"}
+    weights = "results/models/chimera/convnet/{}/weights.safetensors".format
+    found = dag.maco_inputs(CONFIG, names)
+    assert (found["weights"], found["judges"]) == (weights(0), [weights(1)])
+    assert dag.maco_inputs(CONFIG, names | {"seed": "1"})["judges"] == []
+
+
+def test_a_study_with_people_takes_maps_and_the_atlas_only_for_concepts():
+    names = {"dataset": "chimera", "model": "convnet", "seed": "0"}
+    found = dag.study_inputs(CONFIG, names)
+    assert "results/attributions/chimera/convnet/0/bottom_up.safetensors" in found["maps"]
+    assert len(found["maps"]) == 7
+    assert "atlas" not in found  # no concepts at this scale
+    shown = compose(["scale=smoke", "study.concepts=2", "study.control=null"])
+    found = dag.study_inputs(shown, names)
+    assert found["atlas"] == "results/studies/lens/chimera/convnet/0.parquet"
+    assert len(found["maps"]) == 6
+    assert dag.study_scenarios(shown) == ["results/study/scenarios/chimera/convnet/0.safetensors"]
+
+
+def test_the_answers_of_people_are_no_part_of_the_default_run():
+    assert not [item for item in dag.items(compose()) if "study" in item]
+    chosen = compose(["experiment=[models,study]"])
+    assert {"fig-study-k", "tab-study"} <= set(dag.items(chosen))
+    assert dag.item_inputs(chosen, "tab-study") == {"study": ["results/study/measures.parquet"]}
+    assert dag.item_inputs(chosen, "tab-claims")["scores"] == ["results/experiments/models.parquet"]
+
+
+def test_maps_are_compared_with_parts_only_where_these_are_known():
+    listed = dag.scores(CONFIG, "sobol")
+    assert "results/scores/chimera/convnet/0/rise/localisation.parquet" in listed
+    assert "results/scores/digits/convnet/0/rise/fidelity.parquet" in listed
+    assert "results/scores/digits/convnet/0/rise/localisation.parquet" not in listed
+
+
+def runs(*overrides):
+    config = compose(["scale=smoke", "experiment=sobol", *overrides])
+    return [(run.dataset, run.model) for run in grid.runs(config, "sobol")]
+
+
+def test_a_table_of_parts_is_left_out_where_no_data_set_marks_any():
+    only = "experiments.sobol.datasets=[folder]"
+    items = dag.items(compose(["experiment=[sobol]", only]))
+    assert "tab-pointing" not in items
+    assert {"tab-fidelity", "tab-maps", "fig-gallery"} <= set(items)
+    assert "tab-pointing" in dag.items(compose(["experiment=[sobol]"]))
+    none = "experiments.sobol.metrics=[localisation]"
+    assert not {"tab-fidelity", "tab-maps"} & set(dag.items(compose(["experiment=[sobol]", none])))
+
+
+def test_a_pretrained_network_takes_the_place_of_those_that_photographs_cannot_train():
+    pair = ("photographs", "efficientnet_lite0")
+    assert runs("shared.models=[convnet,mlp]") == [("chimera", "convnet"), ("chimera", "mlp"), pair]
+    own = ["shared.datasets=[photographs]", "shared.models=[efficientnet_lite1]"]
+    assert runs(*own) == [("photographs", "efficientnet_lite1")]
+
+
+def test_what_photographs_are_left_out_of():
+    listed = [path for path in dag.scores(compose(), "sobol") if "photographs" in path]
+    assert not [path for path in listed if "/studies/" in path or "stability" in path]
+    metrics = {path.rpartition("/")[2] for path in listed if "/scores/" in path}
+    assert metrics == {"fidelity.parquet", "complexity.parquet"}
+    budget = dag.item_inputs(compose(), "fig-sobol-budget")["budget"]
+    assert budget == ["results/studies/budget/chimera/convnet/0.parquet"]
+
+
+def test_what_the_gallery_waits_for_is_made_first():
+    first = dag.before_gallery(CONFIG)
+    read = dag.item_inputs(CONFIG, "fig-gallery")
+    assert {*read["images"], *read["maps"], "results/figures/fig-gallery.png"} <= first
+    assert "results/models/digits/convnet/0/weights.safetensors" in first
+    assert "results/figures/fig-sobol-budget.png" not in first
+    assert dag.before_gallery(compose(["experiment=eva"])) == set()

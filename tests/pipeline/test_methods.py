@@ -1,0 +1,118 @@
+"""Lists of methods are names; changes stand beside them, and mistakes are refused by name."""
+
+import pytest
+import yaml
+
+from sparks.errors import SparksError
+from sparks_thesis.pipeline.compose import compose, part, plain
+from sparks_thesis.pipeline.paths import CONFIG
+from sparks_thesis.pipeline.validate import validate_names
+
+SMOKE = ("scale=smoke", "experiment=[sobol,eva,lipschitz,craft,holistic,utility,words]")
+
+
+def names_of(overrides: list[str]) -> None:
+    config = compose(overrides)
+    validate_names(config, plain(config))
+
+
+def refused(*overrides: str) -> str:
+    with pytest.raises(SparksError) as caught:
+        names_of([*SMOKE, *overrides])
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "file", ["studies/budget", "studies/eva", "studies/lipschitz", "studies/utility",
+             "studies/holistic", "studies/stability", "words/default"]
+)  # fmt: skip
+def test_every_list_of_methods_is_one_of_files(file):
+    names = yaml.safe_load((CONFIG / f"{file}.yaml").read_text("utf-8"))["methods"]
+    for name in names:
+        assert (CONFIG / "attribution" / f"{name}.yaml").is_file()
+
+
+def test_a_job_gets_the_methods_by_label_in_the_order_of_the_list():
+    config = compose([*SMOKE, "studies.budget.methods=[sobol,occlusion]"])
+    found = part(config, ["studies.budget"])["studies.budget"]["explainers"]
+    assert list(found) == ["Sobol", "Occlusion"]
+    assert (
+        found["Occlusion"]
+        == part(config, ["attribution"], attribution="occlusion")["attribution"]["method"]
+    )
+
+
+def test_a_change_holds_in_its_study_alone():
+    change = "+studies.eva.changes.greedy_as.attack.steps=3"
+    config = compose([*SMOKE, change, "+studies.eva.changes.rise.masks=7"])
+    found = part(config, ["studies.eva", "attributions.rise", "studies.budget"], model="mlp")
+    methods = found["studies.eva"]["explainers"]
+    assert methods["RISE"]["masks"] == 7
+    assert found["attributions.rise"]["method"]["masks"] == 100
+    assert found["studies.budget"]["explainers"]["RISE"]["masks"] == 100
+    assert methods["Greedy-AS"]["attack"] == {
+        "_target_": "sparks.verification.Attack", "steps": 3, "clip": True, "batch_size": 512
+    }  # fmt: skip
+
+
+def test_methods_that_cannot_explain_the_selected_model_are_left_out():
+    config = compose(SMOKE)
+    cams = {"GradCAM", "GradCAM++"}
+    for model, there in (("mlp", set()), ("convnet", cams)):
+        settings = part(config, ["studies.eva"], model=model)["studies.eva"]
+        assert cams & set(settings["explainers"]) == there
+
+
+def test_each_network_gets_its_eva():
+    config = compose(SMOKE)
+    layers = {"mlp": None, "convnet_small": None, "convnet": "stages.0", "vgg16": "classifier.4"}
+    for model, layer in layers.items():
+        assert (
+            part(config, ["studies.eva.own"], model=model)["studies.eva.own"]["EVA"]["layer"]
+            == layer
+        )
+
+
+@pytest.mark.parametrize(
+    ("override", "part"),
+    [
+        (
+            "studies.budget.methods=[sobl]",
+            "studies.budget.methods names 'sobl': there is no config/attribution/sobl.yaml; ",
+        ),
+        ("studies.utility.control=nobody", "studies.utility.control names 'nobody'"),
+        ("words.methods=[rize]", "words.methods names 'rize'"),
+        ("studies.holistic.methods=[limes]", "studies.holistic.methods names 'limes'"),
+        ("studies.eva.methods=[eva_conv,eva]", "two methods are called EVA"),
+        ("+studies.budget.changes.sobl.points=4", "studies.budget.changes names 'sobl'"),
+        ("+studies.budget.changes={sobl:{points:4}}", "studies.budget.changes names 'sobl'"),
+        (
+            "+studies.budget.changes.saliency.channels=sum",
+            "changes.saliency: saliency is not among the methods of studies.budget",
+        ),
+        (
+            "+studies.budget.changes.sobol.pionts=4",
+            "studies.budget.changes.sobol.pionts: sparks.attribution.Sobol takes no 'pionts'",
+        ),
+        (
+            "+words.changes.rise.masks=many",
+            "words.changes.rise.masks='many': sparks.attribution.RISE wants int there",
+        ),
+        (
+            "words.changes.rise.masks=5",
+            "the file changes nothing there yet: write +words.changes.rise.masks=5",
+        ),
+    ],
+)
+def test_mistakes_are_refused_in_one_line_that_names_the_key(override, part):
+    message = refused(override)
+    assert part in message
+    assert "\n" not in message
+
+
+def test_a_file_may_change_methods_that_a_run_does_not_list():
+    overrides = [*SMOKE, "studies.holistic.methods=[saliency]"]
+    names_of(overrides)
+    config = compose(overrides)
+    study = part(config, ["studies.holistic"])["studies.holistic"]["study"]
+    assert list(study["methods"]) == ["Saliency"]

@@ -1,0 +1,69 @@
+"""The report's first page says what was run, where, how long it took, and what came of it."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import docutils.core
+import jinja2
+import pytest
+
+from sparks.artifacts import save_table
+from sparks.results import MetricRecorder
+from sparks_thesis.pipeline import overview
+from sparks_thesis.pipeline.compose import compose
+from sparks_thesis.pipeline.paths import ROOT
+from sparks_thesis.pipeline.resources import machine
+
+
+@pytest.fixture
+def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which two jobs ran, on two machines, and one claim of two was judged."""
+    import pandas as pd
+
+    monkeypatch.chdir(tmp_path)
+    for model, where in (("convnet", "one"), ("mlp", "two")):
+        place = Path("results/models/digits") / model / "0" / "evaluation.parquet"
+        place.parent.mkdir(parents=True)
+        save_table(place, MetricRecorder().table(), {"machine": where})
+        save_table(place.with_name("time.parquet"), pd.DataFrame({"value": [60.0]}))
+        timed = Path("benchmarks/results") / f"{model}.tsv"
+        timed.parent.mkdir(parents=True, exist_ok=True)
+        timed.write_text("s\th:m:s\tcpu_time\n90.0\t0:01:30\t150.0\n-\t-\t-\n")
+    tables = Path("results/tables")
+    tables.mkdir(parents=True)
+    tables.joinpath("tab-claims.csv").write_text(
+        '# {"made by": "sparks"}\n'
+        "number,statement,outcome\n4,A *b* c_ d.,replicated\n5,E.,not run at this scale\n"
+    )
+    return tmp_path
+
+
+def test_the_first_page_tells_machine_time_and_verdicts(finished: Path) -> None:
+    asked = ["experiment=models", "scale=smoke", "shared.models=[convnet,mlp]"]
+    config = compose([*asked, "shared.datasets=[digits]"])
+    told = overview.of(config, asked)
+    assert told["machines"] == "one, two"
+    assert told["time"] == {"jobs": "4", "wall": "3", "cpu": "5", "training": "2"}
+    assert [row["number"] for row in told["claims"]["judged"]] == ["4"]
+
+    snakemake = SimpleNamespace(config={"overview": told})
+    template = jinja2.Template(ROOT.joinpath("workflow/report/workflow.rst").read_text())
+    text = template.render(snakemake=snakemake)
+    page = docutils.core.publish_string(
+        text,
+        writer="html5",
+        settings_overrides={"halt_level": 2},  # a warning is an error
+    ).decode()
+    assert "A *b* c_ d. <strong>replicated</strong>" in page
+    assert "1 replicated, 1 not run at this scale" in page
+
+
+def test_a_run_without_claims_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = overview.of(compose(["experiment=models", "scale=smoke"]), [])
+    assert told["claims"] == {"counts": "none was judged in this run", "judged": []}
+    assert told["machines"] == "unknown"
+
+
+def test_the_machine_has_a_processor_and_cores() -> None:
+    assert machine().split(", ")[1].endswith(" cores")
