@@ -1,6 +1,6 @@
 """Cover the places where test images show a concept: what does that do to the class's logit?"""
 
-from harness import places
+from harness import grid, places
 from harness.job import Config, Paths, main
 
 SHOWN = 4  # images of each concept, those that have most of it
@@ -20,7 +20,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the changes of every image, and some images, for the concepts of the Lens atlas."""
     from pathlib import Path
 
-    from harness.classes import classified
+    from harness.classes import banks_beside, classified
     from harness.loading import build_as, concept_layers, run_names, trained
     from sparks.artifacts import save_table, save_tensors
     from sparks.concepts.covering import Covering
@@ -35,13 +35,15 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     (name,) = concept_layers({}, cfg["model.name"], cfg["model.concept_layer"])
     layer = Layer(model, name, test.batch([0]))
     names = cfg.wildcards
-    atlas = Atlas(Path(inputs["table"]).with_suffix(""), names["dataset"], names["model"])
+    (fitted_concepts,) = inputs["concepts"]
+    folder, banks = Path(inputs["table"]).with_suffix(""), banks_beside(fitted_concepts)
+    atlas = Atlas(folder, names["dataset"], names["model"], banks)
     measure = build_as(Covering, cfg["studies.covering.measure"])
     recorder, pictures = MetricRecorder(), {}
     for target, class_name in atlas.names.items():
         if cfg["studies.covering.classes"] is None or class_name in cfg["studies.covering.classes"]:
             one = atlas.load(target)
-            concepts = one.concepts(layer)
+            concepts = atlas.concepts(one, layer)
             fitted = concepts.maps(train.images.batch(one.tensors["index"]))
             index = (test.labels == target).nonzero()[:, 0]
             x = test.batch(index)
@@ -74,7 +76,10 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={**places.CLASSIFIED, "table": places.LENS},
+        inputs=lambda config, names: {
+            **grid.study_of_concepts("lens")(config, names),
+            "table": places.LENS.format(**names),
+        },
         outputs={"table": places.COVERING, "pictures": places.COVERING_PICTURES},
         snakemake=globals().get("snakemake"),
     )

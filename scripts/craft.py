@@ -1,6 +1,6 @@
-"""Extract the concepts of every class, rank them, and compare them with the parts that decide."""
+"""Rank the concepts of every class, and compare them with the parts that decide."""
 
-from harness import places
+from harness import grid, places
 from harness.job import Config, Paths, main
 
 PARTS = (
@@ -18,7 +18,7 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what was measured of every class, or of those of a shard."""
-    from harness.classes import classes_of_shard, classified
+    from harness.classes import classes_of_shard, classified, stored_concepts
     from harness.loading import build, build_as, concept_layers, run_names, trained
     from sparks.artifacts import save_table
     from sparks_thesis.craft.study import CraftStudy
@@ -33,7 +33,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     names = cfg.wildcards
     part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
     scenes = builder if hasattr(builder, "render") else None
-    numbers = study.run(model, layers, train, test, scenes, part)
+    source = stored_concepts(inputs["concepts"])
+    numbers = study.run(model, layers, train, test, source, scenes, part)
     table = numbers.table(**run_names(names))
     save_table(outputs["table"], table, cfg.provenance())
 
@@ -42,7 +43,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=places.CLASSIFIED,
+        inputs=grid.study_of_concepts("craft"),
         outputs={"table": places.CRAFT},
         snakemake=globals().get("snakemake"),
     )

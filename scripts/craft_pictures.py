@@ -1,6 +1,6 @@
 """Keep what the figures of CRAFT show of one class, of one image, and of one mistake."""
 
-from harness import places
+from harness import grid, places
 from harness.job import Config, Paths, main
 
 PARTS = (
@@ -18,7 +18,7 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write crops, maps, importances and pictures of concepts."""
-    from harness.classes import classified
+    from harness.classes import classified, stored_concepts
     from harness.loading import build_as, concept_layers, trained
     from sparks.artifacts import load_tensors, save_tensors
     from sparks.concepts.layer import Layer
@@ -33,15 +33,16 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         cfg["studies.craft.layers"], cfg["model.name"], cfg["model.concept_layer"]
     )
     train, test = classified(inputs, "train"), classified(inputs, "test")
-    every = (one for _, one in study.classes(model, layers, train, test, None))
+    source = stored_concepts(inputs["concepts"])
+    every = (one for _, one in study.classes(model, layers, train, test, source, None))
     shown = next(one for one in every if one.target >= pictures.target)
     tensors = pictures.of_class(study, shown)
     images = test.images
     layer = Layer(model, layers[-1], images.batch([0]))
-    worst, wrong = mistake(model, images)
+    worst, wrong = mistake(model, images, source.classes)
     metadata = {"shown": shown.name, "wrong": wrong}
     for name, image in (("unified", int(shown.index[shown.right_first[0]])), ("mistake", worst)):
-        found = pictures.of_image(study, model, layer, train, images.batch([image]))
+        found = pictures.of_image(source, model, layer, train, images.batch([image]))
         metadata |= {
             f"{name}_predicted": images.classes[int(found["predicted"])],
             f"{name}_label": images.classes[int(images.labels[image])],
@@ -60,7 +61,10 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={**places.CLASSIFIED, "spectrum": places.SPECTRUM},
+        inputs=lambda config, names: {
+            **grid.study_of_concepts("craft")(config, names),
+            "spectrum": places.SPECTRUM.format(**names),
+        },
         outputs={"pictures": places.CRAFT_PICTURES},
         snakemake=globals().get("snakemake"),
     )

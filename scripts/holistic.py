@@ -1,6 +1,6 @@
 """Compare dictionaries, importance methods and layers; find strategies; steer along concepts."""
 
-from harness import places
+from harness import grid, places
 from harness.job import Config, Paths, main
 
 PARTS = (
@@ -16,7 +16,7 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what was measured of every class, or of those of a shard."""
-    from harness.classes import classes_of_shard, classified
+    from harness.classes import classes_of_shard, classified, stored_concepts
     from harness.loading import build_as, concept_layers, run_names, trained
     from sparks.artifacts import save_table
     from sparks_thesis.holistic.study import HolisticStudy
@@ -28,7 +28,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     layers = concept_layers(settings["layers"], cfg["model.name"], cfg["model.concept_layer"])
     names = cfg.wildcards
     part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
-    numbers = study.run(model, layers, train, test, part)
+    source = stored_concepts(inputs["concepts"])
+    numbers = study.run(model, layers, train, test, source, part)
     table = numbers.table(**run_names(names))
     save_table(outputs["table"], table, cfg.provenance())
 
@@ -37,7 +38,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=places.CLASSIFIED,
+        inputs=grid.study_of_concepts("holistic"),
         outputs={"table": places.HOLISTIC},
         snakemake=globals().get("snakemake"),
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from harness import places
+from harness import grid, places
 from harness.job import Config, Paths, main
 
 PARTS = (
@@ -20,7 +20,7 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one file a class, of all or of those of a shard, and their numbers."""
-    from harness.classes import classes_of_shard, classified
+    from harness.classes import classes_of_shard, classified, stored_concepts
     from harness.loading import build_as, concept_layers, run_names, trained
     from sparks.artifacts import save_table
     from sparks_thesis.lens import Surveyor, write_atlas
@@ -32,9 +32,11 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     train, test = (classified(inputs, split) for split in ("train", "test"))
     names = cfg.wildcards
     part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
-    classes = surveyor.survey(model, layer, train, drawing(cfg, inputs["spectrum"]), part, test)
+    source = stored_concepts(inputs["concepts"], signed=True)
+    draw = drawing(cfg, inputs["spectrum"])
+    classes = surveyor.survey(model, layer, train, source, draw, part, test)
     similar = build_as(SimilarConcepts, cfg["studies.lens.alike"])
-    numbers = write_atlas(outputs["atlas"], classes, similar)
+    numbers = write_atlas(outputs["atlas"], classes, source.banks[layer].load, similar)
     table = numbers.table(**run_names(names))
     save_table(outputs["table"], table, cfg.provenance())
 
@@ -68,7 +70,10 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=places.CLASSIFIED | {"spectrum": places.SPECTRUM},
+        inputs=lambda config, names: {
+            **grid.study_of_concepts("lens")(config, names),
+            "spectrum": places.SPECTRUM.format(**names),
+        },
         outputs={"table": places.LENS, "atlas": places.LENS_ATLAS},
         snakemake=globals().get("snakemake"),
     )

@@ -15,6 +15,7 @@ PARTS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the scores of all pictures, and keep some for the figures."""
+    from harness.classes import stored_concepts
     from harness.loading import build_as, run_names, trained
     from sparks.artifacts import load_tensors, save_table, save_tensors, tensor_provenance
     from sparks.concepts.layer import Layer
@@ -38,8 +39,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     layer = Layer(model, known.get(cfg["model.name"], cfg["model.concept_layer"]), example)
     statistics = ImageStatistics.of_tensors(load_tensors(inputs["spectrum"]))
     study = build_as(MacoStudy, settings["study"])
+    source = stored_concepts(inputs["concepts"])
+    subject = Subject(model, layer, train, test, statistics)
 
-    numbers, kept, metadata = study.run(Subject(model, layer, train, test, statistics), others)
+    numbers, kept, metadata = study.run(subject, others, source)
     names = cfg.wildcards
     table = numbers.table(**run_names(names))
     save_table(outputs["table"], table, cfg.provenance())

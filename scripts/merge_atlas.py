@@ -15,6 +15,7 @@ PARTS = ("concepts.shard", "studies.lens.alike")
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one file a class, and the numbers of all of them."""
+    from harness.classes import banks_beside
     from harness.loading import build_as, run_names
     from sparks.artifacts import save_table
     from sparks_thesis.lens import write_atlas
@@ -22,7 +23,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     classes = _classes(inputs["tables"])
     similar = build_as(SimilarConcepts, cfg["studies.lens.alike"])
-    numbers = write_atlas(outputs["atlas"], classes, similar)
+    (concepts,) = inputs["concepts"]
+    numbers = write_atlas(outputs["atlas"], classes, banks_beside(concepts).load, similar)
     names = cfg.wildcards
     table = numbers.table(**run_names(names))
     save_table(outputs["table"], table, cfg.provenance())
@@ -42,7 +44,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=lambda config, names: {"tables": grid.shards_of_classes(config, "lens", names)},
+        inputs=grid.shards_of_atlas,
         outputs={"table": places.LENS, "atlas": places.LENS_ATLAS},
         snakemake=globals().get("snakemake"),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from harness import places
 from harness.compose import CONFIG, part
+from harness.loading import concept_layers
 from harness.methods import can_explain
 from sparks.errors import SparksError
 from sparks_thesis.human_study import Package
@@ -208,6 +209,12 @@ def shards(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]
     return {kind: [t.format(**names, shard=i) for i in numbers] for kind, t in templates.items()}
 
 
+def _classes_of_a_job(config: DictConfig) -> int:
+    if config.concepts.shard is None:
+        raise SparksError("concepts.shard is null: one job takes all classes")
+    return int(config.concepts.shard)
+
+
 def shards_of_classes(config: DictConfig, study: str, names: Mapping[str, str]) -> list[str]:
     """Name what the shards of the classes gave: tables of "craft", "holistic" or "lens".
 
@@ -217,9 +224,7 @@ def shards_of_classes(config: DictConfig, study: str, names: Mapping[str, str]) 
     Raises:
         SparksError: when classes are not split.
     """
-    size = config.concepts.shard
-    if size is None:
-        raise SparksError("concepts.shard is null: one job takes all classes")
+    size = _classes_of_a_job(config)
     key = f"studies.{study}.{'surveyor' if study == 'lens' else 'study'}.most"
     most = part(config, [key], dataset=names["dataset"])[key]
     classes = config.datasets[names["dataset"]].num_classes
@@ -229,6 +234,61 @@ def shards_of_classes(config: DictConfig, study: str, names: Mapping[str, str]) 
     }[study]  # fmt: skip
     known = {key: names[key] for key in ("dataset", "model", "seed")}
     return [place.format(**known, shard=shard) for shard in range(number)]
+
+
+def concept_layers_of(config: DictConfig, study: str, names: Mapping[str, str]) -> list[str]:
+    """List the layers at which a study reads a model's concepts, from input to output.
+
+    Raises:
+        SparksError: when there is none.
+    """
+    key = f"studies.{study}.layers"
+    keys = ["model.concept_layer", *([key] if OmegaConf.select(config, key) is not None else [])]
+    found = part(config, keys, dataset=names["dataset"], model=names["model"])
+    own = found.get(key, {}).get(names["model"])
+    known = {names["model"]: [own] if isinstance(own, str) else own} if own else {}
+    return concept_layers(known, names["model"], found["model.concept_layer"])
+
+
+def concept_tables(config: DictConfig, study: str, names: Mapping[str, str]) -> list[str]:
+    """Name the concepts that a study reads, a table for each layer; the banks lie beside it."""
+    key = f"studies.{study}.bank"
+    bank = part(config, [key], dataset=names["dataset"])[key]
+    run = {name: names[name] for name in ("dataset", "model", "seed")}
+    layers = concept_layers_of(config, study, names)
+    return [places.CONCEPTS.format(bank=bank, **run, layer=layer) for layer in layers]
+
+
+def concept_shards(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]:
+    """Name what the shards of the classes gave at one layer; the banks lie beside each table.
+
+    Raises:
+        SparksError: when classes are not split.
+    """
+    size = _classes_of_a_job(config)
+    number = config.datasets[names["dataset"]].num_classes
+    run = {name: names[name] for name in ("bank", "dataset", "model", "seed", "layer")}
+    shards = range(-(-number // size))
+    return {"tables": [places.CONCEPTS_SHARD.format(**run, shard=shard) for shard in shards]}
+
+
+def shards_of_atlas(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]:
+    """Name what the shards of Lens's survey gave, and the concepts that were surveyed."""
+    return {
+        "tables": shards_of_classes(config, "lens", names),
+        "concepts": concept_tables(config, "lens", names),
+    }
+
+
+def study_of_concepts(study: str) -> Callable[[DictConfig, Mapping[str, str]], dict[str, Any]]:
+    """Return what names the inputs of a study that reads concepts."""
+
+    def inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
+        run = {name: names[name] for name in ("dataset", "model", "seed")}
+        given = {kind: template.format(**run) for kind, template in places.CLASSIFIED.items()}
+        return {**given, "concepts": concept_tables(config, study, names)}
+
+    return inputs
 
 
 def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
@@ -241,6 +301,7 @@ def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
         "test": places.TEST.format(**names),
         "spectrum": places.SPECTRUM.format(**names),
         "weights": own,
+        "concepts": concept_tables(config, "maco", names),
         "judges": [path for path in paths if path != own],
     }
 
@@ -287,12 +348,16 @@ def lens_tables(config: DictConfig) -> list[str]:
 
 
 def lens_story(config: DictConfig) -> list[str]:
-    """Name what the Lens site tells a story from, where its first model has one."""
+    """Name what the Lens site tells a story from, where its first model has one.
+
+    That is the table and the pictures of `covering`, and the model's concepts.
+    """
     dataset, model, seed = lens_tables(config)[0].removesuffix(".parquet").split("/")[-3:]
     if f"{dataset}/{model}" not in config.studies.lens.stories:
         return []
     names = {"dataset": dataset, "model": model, "seed": seed}
-    return [place.format(**names) for place in (places.COVERING, places.COVERING_PICTURES)]
+    made = [place.format(**names) for place in (places.COVERING, places.COVERING_PICTURES)]
+    return [*made, *concept_tables(config, "lens", names)]
 
 
 def lens_pages() -> list[str]:
@@ -312,7 +377,10 @@ def study_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]
     """Name what one scenario of a study is made from: images, a model, maps and concepts."""
     settings = config.study
     methods = [*settings.methods, *([settings.control] if settings.control else [])]
-    concepts = {"atlas": places.LENS.format(**names)} if settings.concepts else {}
+    concepts: dict[str, Any] = {}
+    if settings.concepts:
+        concepts = {"atlas": places.LENS.format(**names)}
+        concepts |= {"concepts": concept_tables(config, "lens", names)}
     return {
         "test": places.TEST.format(**names),
         "images": places.EXPLAINED.format(**names),

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution", "metric": "metric"}
-GROUPS |= {"text": "text", "item": "item", "seed": "seed"}
+GROUPS |= {"text": "text", "item": "item", "bank": "bank", "seed": "seed"}
 
 
 def executed(log: str) -> list[dict]:

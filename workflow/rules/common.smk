@@ -47,7 +47,13 @@ if any(argument.startswith("--report") for argument in sys.argv):
 
 # Wildcards → names of the selected options.
 GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution"}
-GROUPS |= {"metric": "metric", "text": "text", "item": "item", "seed": "seed"}
+GROUPS |= {
+    "bank": "bank",
+    "metric": "metric",
+    "text": "text",
+    "item": "item",
+    "seed": "seed",
+}
 
 
 @cache
@@ -274,7 +280,17 @@ def shards_of_classes(wildcards):
 
 def shards_of_atlas(wildcards):
     """Return what Lens measured of one model, shard by shard; each table lies beside its atlas."""
-    return {"tables": grid.shards_of_classes(CFG, "lens", wildcards)}
+    return grid.shards_of_atlas(CFG, wildcards)
+
+
+def shards_of_concepts(wildcards):
+    """Return what was fitted at one layer, shard by shard; each table lies beside its banks."""
+    return grid.concept_shards(CFG, wildcards)
+
+
+def concepts_of(study):
+    """Return what names the concepts that a study reads: a table for each layer."""
+    return lambda wildcards: grid.concept_tables(CFG, study, wildcards)
 
 
 def maco_inputs(wildcards):
@@ -323,6 +339,8 @@ def labels(wildcards):
 wildcard_constraints:
     dataset="|".join(CFG.datasets),
     model="|".join(CFG.models),
+    bank="|".join(CFG.banks),
+    layer=r"[\w.-]+",
     method="|".join(CFG.attributions),
     metric="|".join(CFG.metrics),
     text="|".join(CFG.texts),

@@ -13,6 +13,7 @@ ATLAS_SHARD = {
 rule lens_atlas:
     input:
         **places.CLASSIFIED,
+        concepts=concepts_of("lens"),
         spectrum=places.SPECTRUM,
     output:
         **(ATLAS_SHARD if OF_CLASSES else ATLAS),
@@ -65,6 +66,7 @@ if OF_CLASSES:
 rule covering:
     input:
         **places.CLASSIFIED,
+        concepts=concepts_of("lens"),
         table=places.LENS,
     output:
         table=places.COVERING,

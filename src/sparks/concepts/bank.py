@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,8 +26,6 @@ from sparks.errors import SparksError
 if TYPE_CHECKING:
     import pandas as pd
 
-# Modules of the library's own dictionaries: what a file names is looked for in them.
-_MODULES = ("baselines", "nmf", "sae", "semi_nmf", "sklearn_wrappers")
 _RECORD = "concepts"  # the entry of a file's provenance that is no tensor
 
 
@@ -221,18 +218,21 @@ class ConceptBank:
         # Files hold rows; products of a matrix that lies in columns differ in their last bits.
         columns = [n for n, t in tensors.items() if not t.is_contiguous() and t.T.is_contiguous()]
         tensors |= {name: tensors[name].T for name in columns}
-        kind = type(own)
         record = {
             "target": self.target,
             "layer": self.layer,
             "side": self.crops.side,
             "signed": self.signed,
-            "kind": f"{kind.__module__}.{kind.__qualname__}",
+            "kind": _name(type(own)),
             "fit": asdict(own.fit),
             "settings": settings,
             "transposed": columns,
         }
         return tensors, record
+
+
+def _name(kind: type[Dictionary]) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _kind(name: str) -> type[Dictionary]:
@@ -241,13 +241,15 @@ def _kind(name: str) -> type[Dictionary]:
     Raises:
         SparksError: when there is none: a file never says what is to be imported.
     """
-    for module in _MODULES:
-        import_module(f"sparks.concepts.{module}")
-    known = [Dictionary]
+    from sparks.concepts.nmf import NonNegative
+    from sparks.concepts.sae import Sparse
+    from sparks.concepts.sklearn_wrappers import Linear, OneHot
+
+    known: list[type[Dictionary]] = [NonNegative, OneHot, Linear, Sparse, Dictionary]
     for kind in known:
-        known += kind.__subclasses__()
-        if f"{kind.__module__}.{kind.__qualname__}" == name:
+        if _name(kind) == name:
             return kind
+        known += kind.__subclasses__()
     raise SparksError(f"there is no dictionary {name}: import the module that defines it first")
 
 
@@ -320,8 +322,8 @@ class Banks:
         """Write banks to a folder as they come, whole or not at all.
 
         Returns:
-            What was fitted, a row a class: columns target, images, crops, concepts, method,
-            iterations, converged, loss and digest (of the bank).
+            What was fitted, a row a class: columns target, images, crops, concepts, kind (class of
+            the dictionary), method, iterations, converged, loss and digest (of the bank).
 
         Raises:
             SparksError: when the folder cannot be written.
@@ -335,8 +337,9 @@ class Banks:
                 fit = bank.dictionary.fit
                 counts = len(bank.index), len(bank.crops), bank.k
                 how = fit.method, fit.iterations, fit.converged, fit.loss
-                rows.append((bank.target, *counts, *how, bank.digest()))
-        columns = ["target", "images", "crops", "concepts"]
+                kind = _name(type(bank.dictionary))
+                rows.append((bank.target, *counts, kind, *how, bank.digest()))
+        columns = ["target", "images", "crops", "concepts", "kind"]
         columns += ["method", "iterations", "converged", "loss", "digest"]
         return pd.DataFrame(rows, columns=columns)
 
