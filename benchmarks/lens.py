@@ -25,6 +25,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.memory import peak_rise
+from sparks.concepts.bank import ConceptBank
+from sparks.concepts.crops import Crops
+from sparks.concepts.dictionary import Fit
+from sparks.concepts.nmf import NonNegative
 from sparks_thesis.lens import Atlas, ClassAtlas, build_site, write_atlas
 
 CONCEPTS, CROPS, SIDE, IMAGES, CHANNELS = 10, 10, 128, 200, 512
@@ -43,7 +47,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder, site = Path(name) / "atlas", Path(name) / "lens"
         start = time.perf_counter()
-        rise = peak_rise(lambda: write_atlas(folder, generated(chosen.classes)))
+        rise = peak_rise(lambda: write_atlas(folder, generated(chosen.classes), bank))
         print(f"atlas of {chosen.classes} classes: {time.perf_counter() - start:.0f} s, "
               f"{rise:.0f} MB above the start")  # fmt: skip
         start = time.perf_counter()
@@ -61,6 +65,17 @@ def main() -> None:
               "no Chromium: pages were not shown")  # fmt: skip
 
 
+def bank(target: int) -> ConceptBank:
+    """Return concepts of a class, with random atoms."""
+    generator = torch.Generator().manual_seed(target)
+    atoms = torch.rand(CONCEPTS, CHANNELS, generator=generator)
+    fit = Fit("none", target, 0, True, "none", 0.0)
+    nothing = torch.zeros(0, dtype=torch.int64)
+    crops = Crops(nothing, nothing.reshape(0, 2), 1)
+    dictionary = NonNegative(atoms, torch.zeros(CHANNELS), fit)
+    return ConceptBank(target, "none", dictionary, nothing, crops, torch.zeros(0, CONCEPTS))
+
+
 def generated(classes: int) -> Iterator[ClassAtlas]:
     """Yield classes of noise with structure, one at a time."""
     generator = torch.Generator().manual_seed(0)
@@ -72,8 +87,7 @@ def generated(classes: int) -> Iterator[ClassAtlas]:
         counts = dominant.bincount(minlength=CONCEPTS)
         cosine = torch.rand(CONCEPTS, CONCEPTS, generator=generator)
         tensors = kept[target % len(kept)] | {
-            "atoms": torch.rand(CONCEPTS, CHANNELS, generator=generator),
-            "offset": torch.zeros(CHANNELS),
+            "order": torch.arange(CONCEPTS),
             "importance": share,
             "low": share * 0.9,
             "high": share * 1.1,

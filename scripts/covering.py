@@ -1,6 +1,6 @@
 """Cover the places where test images show a concept: what does that do to the class's logit?"""
 
-from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 SHOWN = 4  # images of each concept, those that have most of it
@@ -27,7 +27,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.results import MetricRecorder
     from sparks_thesis.lens import Atlas
     from sparks_thesis.lens.atlas import as_bytes
-    from sparks_thesis.pipeline.classes import classified
+    from sparks_thesis.pipeline.classes import banks_beside, classified
     from sparks_thesis.pipeline.factories import build_as, concept_layers, run_names, trained
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
@@ -35,13 +35,15 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     (name,) = concept_layers({}, cfg["model.name"], cfg["model.concept_layer"])
     layer = Layer(model, name, test.batch([0]))
     names = cfg.wildcards
-    atlas = Atlas(Path(inputs["table"]).with_suffix(""), names["dataset"], names["model"])
+    (fitted_concepts,) = inputs["concepts"]
+    folder, banks = Path(inputs["table"]).with_suffix(""), banks_beside(fitted_concepts)
+    atlas = Atlas(folder, names["dataset"], names["model"], banks)
     measure = build_as(Covering, cfg["studies.covering.measure"])
     recorder, pictures = MetricRecorder(), {}
     for target, class_name in atlas.names.items():
         if cfg["studies.covering.classes"] is None or class_name in cfg["studies.covering.classes"]:
             one = atlas.load(target)
-            concepts = one.concepts(layer)
+            concepts = atlas.concepts(one, layer)
             fitted = concepts.maps(train.images.batch(one.tensors["index"]))
             index = (test.labels == target).nonzero()[:, 0]
             x = test.batch(index)
@@ -74,7 +76,10 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={**paths.CLASSIFIED, "table": paths.LENS},
+        inputs=lambda config, names: {
+            **dag.study_of_concepts("lens")(config, names),
+            "table": paths.LENS.format(**names),
+        },
         outputs={"table": paths.COVERING, "pictures": paths.COVERING_PICTURES},
         snakemake=globals().get("snakemake"),
     )

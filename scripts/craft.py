@@ -1,6 +1,6 @@
-"""Extract the concepts of every class, rank them, and compare them with the parts that decide."""
+"""Rank the concepts of every class, and compare them with the parts that decide."""
 
-from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = (
@@ -20,7 +20,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what was measured of every class, or of those of a shard."""
     from sparks.artifacts import save_table
     from sparks_thesis.craft.study import CraftStudy
-    from sparks_thesis.pipeline.classes import classes_of_shard, classified
+    from sparks_thesis.pipeline.classes import classes_of_shard, classified, stored_concepts
     from sparks_thesis.pipeline.factories import build, build_as, concept_layers, run_names, trained
 
     study = build_as(CraftStudy, cfg["studies.craft.study"])
@@ -33,7 +33,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     names = cfg.wildcards
     part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
     scenes = builder if hasattr(builder, "render") else None
-    numbers = study.run(model, layers, train, test, scenes, part)
+    source = stored_concepts(inputs["concepts"])
+    numbers = study.run(model, layers, train, test, source, scenes, part)
     table = numbers.table(**run_names(names))
     save_table(outputs["table"], table, cfg.provenance())
 
@@ -42,7 +43,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=paths.CLASSIFIED,
+        inputs=dag.study_of_concepts("craft"),
         outputs={"table": paths.CRAFT},
         snakemake=globals().get("snakemake"),
     )

@@ -1,6 +1,6 @@
 """Keep what the figures of CRAFT show of one class, of one image, and of one mistake."""
 
-from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = (
@@ -23,7 +23,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.visualization import Ascent, ImageStatistics, concept_pictures, on_white
     from sparks_thesis.craft.pictures import Pictures, mistake
     from sparks_thesis.craft.study import CraftStudy
-    from sparks_thesis.pipeline.classes import classified
+    from sparks_thesis.pipeline.classes import classified, stored_concepts
     from sparks_thesis.pipeline.factories import build_as, concept_layers, trained
 
     study = build_as(CraftStudy, cfg["studies.craft.study"])
@@ -33,15 +33,16 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         cfg["studies.craft.layers"], cfg["model.name"], cfg["model.concept_layer"]
     )
     train, test = classified(inputs, "train"), classified(inputs, "test")
-    every = (one for _, one in study.classes(model, layers, train, test, None))
+    source = stored_concepts(inputs["concepts"])
+    every = (one for _, one in study.classes(model, layers, train, test, source, None))
     shown = next(one for one in every if one.target >= pictures.target)
     tensors = pictures.of_class(study, shown)
     images = test.images
     layer = Layer(model, layers[-1], images.batch([0]))
-    worst, wrong = mistake(model, images)
+    worst, wrong = mistake(model, images, source.classes)
     metadata = {"shown": shown.name, "wrong": wrong}
     for name, image in (("unified", int(shown.index[shown.right_first[0]])), ("mistake", worst)):
-        found = pictures.of_image(study, model, layer, train, images.batch([image]))
+        found = pictures.of_image(source, model, layer, train, images.batch([image]))
         metadata |= {
             f"{name}_predicted": images.classes[int(found["predicted"])],
             f"{name}_label": images.classes[int(images.labels[image])],
@@ -60,7 +61,10 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs={**paths.CLASSIFIED, "spectrum": paths.SPECTRUM},
+        inputs=lambda config, names: {
+            **dag.study_of_concepts("craft")(config, names),
+            "spectrum": paths.SPECTRUM.format(**names),
+        },
         outputs={"pictures": paths.CRAFT_PICTURES},
         snakemake=globals().get("snakemake"),
     )

@@ -1,6 +1,6 @@
 """Compare dictionaries, importance methods and layers; find strategies; steer along concepts."""
 
-from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = (
@@ -18,7 +18,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what was measured of every class, or of those of a shard."""
     from sparks.artifacts import save_table
     from sparks_thesis.holistic.study import HolisticStudy
-    from sparks_thesis.pipeline.classes import classes_of_shard, classified
+    from sparks_thesis.pipeline.classes import classes_of_shard, classified, stored_concepts
     from sparks_thesis.pipeline.factories import build_as, concept_layers, run_names, trained
 
     settings = cfg["studies.holistic"]
@@ -28,7 +28,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     layers = concept_layers(settings["layers"], cfg["model.name"], cfg["model.concept_layer"])
     names = cfg.wildcards
     part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
-    numbers = study.run(model, layers, train, test, part)
+    source = stored_concepts(inputs["concepts"])
+    numbers = study.run(model, layers, train, test, source, part)
     table = numbers.table(**run_names(names))
     save_table(outputs["table"], table, cfg.provenance())
 
@@ -37,7 +38,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=paths.CLASSIFIED,
+        inputs=dag.study_of_concepts("holistic"),
         outputs={"table": paths.HOLISTIC},
         snakemake=globals().get("snakemake"),
     )

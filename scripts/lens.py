@@ -25,26 +25,29 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     for file in files:
         dataset, model, _ = file.parts[-3:]
         shown = titles.get(model, ""), titles.get(dataset, "")
-        atlases.append(Atlas(file.with_suffix(""), dataset, model, *shown))
+        atlases.append(Atlas(file.with_suffix(""), dataset, model, None, *shown))
     workers = int(os.environ.get("OMP_NUM_THREADS", "1"))
     build_site(outputs["site"], atlases, workers, story(cfg, inputs.get("story"), atlases[0]))
 
 
 def story(cfg: Config, inputs: list[str] | None, atlas: "Atlas") -> "Story | None":
     """Return the story of the first model, where it has one."""
+    from dataclasses import replace
+
     from sparks.results import load_results
     from sparks.stats import Bootstrap
     from sparks_thesis.lens.story import tell
+    from sparks_thesis.pipeline.classes import banks_beside
     from sparks_thesis.pipeline.factories import build_as
 
     if not inputs:
         return None
     settings = cfg["studies.lens.stories"][f"{atlas.dataset}/{atlas.model}"]
-    table, pictures = inputs
+    table, pictures, concepts = inputs
     bootstrap = build_as(Bootstrap, cfg["statistics"])
     rows = load_results(table)
     return tell(
-        atlas,
+        replace(atlas, banks=banks_beside(concepts)),
         settings["class"],
         settings["concept"],
         settings["channels"],

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 PARTS = (
@@ -23,7 +23,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.artifacts import save_table
     from sparks_thesis.lens import Surveyor, write_atlas
     from sparks_thesis.lens.links import SimilarConcepts
-    from sparks_thesis.pipeline.classes import classes_of_shard, classified
+    from sparks_thesis.pipeline.classes import classes_of_shard, classified, stored_concepts
     from sparks_thesis.pipeline.factories import build_as, concept_layers, run_names, trained
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
@@ -32,9 +32,11 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     train, test = (classified(inputs, split) for split in ("train", "test"))
     names = cfg.wildcards
     part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
-    classes = surveyor.survey(model, layer, train, drawing(cfg, inputs["spectrum"]), part, test)
+    source = stored_concepts(inputs["concepts"], signed=True)
+    draw = drawing(cfg, inputs["spectrum"])
+    classes = surveyor.survey(model, layer, train, source, draw, part, test)
     similar = build_as(SimilarConcepts, cfg["studies.lens.alike"])
-    numbers = write_atlas(outputs["atlas"], classes, similar)
+    numbers = write_atlas(outputs["atlas"], classes, source.banks[layer].load, similar)
     table = numbers.table(**run_names(names))
     save_table(outputs["table"], table, cfg.provenance())
 
@@ -68,7 +70,10 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=paths.CLASSIFIED | {"spectrum": paths.SPECTRUM},
+        inputs=lambda config, names: {
+            **dag.study_of_concepts("lens")(config, names),
+            "spectrum": paths.SPECTRUM.format(**names),
+        },
         outputs={"table": paths.LENS, "atlas": paths.LENS_ATLAS},
         snakemake=globals().get("snakemake"),
     )

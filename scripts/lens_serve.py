@@ -27,6 +27,7 @@ KEYS = (
     "model.concept_layer",
     "model.name",
     "model.weights",
+    "studies.lens.bank",
     "dataset",
     "device",
 )
@@ -52,9 +53,9 @@ class Network(NamedTuple):
         rows: list[int] | None = self.parts["dataset"].get("imagenet_classes")
         return rows if published else None
 
-    def place(self, template: str) -> Path:
+    def place(self, template: str, **more: str) -> Path:
         """Return the path of one of its artifacts."""
-        return Path(template.format(**self.names))
+        return Path(template.format(**self.names, **more))
 
 
 def run(config: DictConfig, named: Mapping[str, str]) -> None:
@@ -144,6 +145,7 @@ def load(network: Network) -> Loaded:
     from sparks_thesis.lens import Atlas, Explainer
     from sparks_thesis.lens.reference import reference_layer
     from sparks_thesis.lens.serve import Loaded
+    from sparks_thesis.pipeline.classes import banks_beside
     from sparks_thesis.pipeline.factories import classifier, concept_layers, trained
 
     parts, rows = network.parts, network.rows
@@ -164,7 +166,8 @@ def load(network: Network) -> Loaded:
     atlas = reference = None
     if network.surveyed:
         dataset, name, _ = network.names.values()
-        atlas = Atlas(network.place(paths.LENS_ATLAS), dataset, name)
+        fitted = network.place(paths.CONCEPTS, bank=parts["studies.lens.bank"], layer=where)
+        atlas = Atlas(network.place(paths.LENS_ATLAS), dataset, name, banks_beside(fitted))
         reference = atlas.reference(reference_layer(model, where, example))
     explain = Explainer(model, layer, atlas, classes, rows, reference, within=5)
     explain(example)  # the first one is slow

@@ -22,6 +22,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.visualization.evaluators import Evaluator
     from sparks.visualization.subject import Subject
     from sparks_thesis.maco.study import MacoStudy
+    from sparks_thesis.pipeline.classes import stored_concepts
     from sparks_thesis.pipeline.factories import build_as, run_names, trained
 
     settings = cfg["studies.maco"]
@@ -38,8 +39,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     layer = Layer(model, known.get(cfg["model.name"], cfg["model.concept_layer"]), example)
     statistics = ImageStatistics.of_tensors(load_tensors(inputs["spectrum"]))
     study = build_as(MacoStudy, settings["study"])
+    source = stored_concepts(inputs["concepts"])
+    subject = Subject(model, layer, train, test, statistics)
 
-    numbers, kept, metadata = study.run(Subject(model, layer, train, test, statistics), others)
+    numbers, kept, metadata = study.run(subject, others, source)
     names = cfg.wildcards
     table = numbers.table(**run_names(names))
     save_table(outputs["table"], table, cfg.provenance())

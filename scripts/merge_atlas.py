@@ -18,11 +18,13 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.artifacts import save_table
     from sparks_thesis.lens import write_atlas
     from sparks_thesis.lens.links import SimilarConcepts
+    from sparks_thesis.pipeline.classes import banks_beside
     from sparks_thesis.pipeline.factories import build_as, run_names
 
     classes = _classes(inputs["tables"])
     similar = build_as(SimilarConcepts, cfg["studies.lens.alike"])
-    numbers = write_atlas(outputs["atlas"], classes, similar)
+    (concepts,) = inputs["concepts"]
+    numbers = write_atlas(outputs["atlas"], classes, banks_beside(concepts).load, similar)
     names = cfg.wildcards
     table = numbers.table(**run_names(names))
     save_table(outputs["table"], table, cfg.provenance())
@@ -42,7 +44,7 @@ if __name__ == "__main__":
     main(
         run,
         PARTS,
-        inputs=lambda config, names: {"tables": dag.shards_of_classes(config, "lens", names)},
+        inputs=dag.shards_of_atlas,
         outputs={"table": paths.LENS, "atlas": paths.LENS_ATLAS},
         snakemake=globals().get("snakemake"),
     )

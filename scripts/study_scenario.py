@@ -45,7 +45,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     conditions, explanations = maps(inputs["maps"], index, shown.predicted)
     if cfg["study.concepts"]:
         conditions |= {CONCEPTS: "Concepts"}
-        explanations |= concepts(cfg, model, inputs["atlas"], shown, index)
+        explanations |= concepts(cfg, model, inputs, shown, index)
     conditions = {BASELINE: "Baseline", **conditions}
     name = f"{dataset}/{cfg['model.name']}"
     scenario = Scenario.of_plan(name, plan, shown, asked, conditions, explanations)
@@ -78,18 +78,21 @@ def maps(files: Any, index: Any, predicted: Any) -> tuple[dict[str, str], dict[s
     return labels, found
 
 
-def concepts(cfg: Config, model: Any, table: str, shown: Any, index: Any) -> dict[str, Any]:
-    """Show the examples by the concepts of the Lens atlas that lies beside its table."""
+def concepts(cfg: Config, model: Any, inputs: Paths, shown: Any, index: Any) -> dict[str, Any]:
+    """Show the examples by the concepts of the Lens atlas; it and they lie beside their tables."""
     from pathlib import Path
 
     from sparks.concepts.layer import Layer
     from sparks_thesis.human_study.explanations import concept_views
     from sparks_thesis.lens import Atlas, Explainer
+    from sparks_thesis.pipeline.classes import banks_beside
     from sparks_thesis.pipeline.factories import concept_layers
 
     (where,) = concept_layers({}, cfg["model.name"], cfg["model.concept_layer"])
     images = shown.images.batch(index)
-    atlas = Atlas(Path(table).with_suffix(""), cfg["dataset.name"], cfg["model.name"])
+    (fitted,) = inputs["concepts"]
+    folder, banks = Path(inputs["atlas"]).with_suffix(""), banks_beside(fitted)
+    atlas = Atlas(folder, cfg["dataset.name"], cfg["model.name"], banks)
     most, crops = cfg["study.concepts"], cfg["study.crops"]
     layer = Layer(model, where, images[:1])
     explain = Explainer(model, layer, atlas, shown.images.classes, most=most, crops=crops)

@@ -15,18 +15,20 @@ from sparks.attribution import (
     Saliency,
     Sobol,
 )
-from sparks.concepts import NMF, PCA, Craft, Layer, RandomAtoms, RandomCrops
+from sparks.concepts import NMF, PCA, Craft, Extractor, Layer, RandomAtoms, RandomCrops
+from sparks.concepts.bank import Banks, StoredConcepts
 from sparks.concepts.classes import Classified
 from sparks.concepts.dictionary import Method
 from sparks.data import Chimera, ImageSet
 from sparks.errors import SparksError
 from sparks.metrics import MuFidelity
-from sparks_thesis.craft.pictures import Pictures
+from sparks_thesis.craft.pictures import Pictures, mistake
 from sparks_thesis.craft.study import CraftStudy
 from sparks_thesis.holistic.claims import STRATEGIES
 from sparks_thesis.holistic.study import HolisticStudy
 
 LAYERS = ("stages.0", "stages.1")
+EXTRACTOR = Extractor(dictionary=NMF(concepts=3), crops=RandomCrops(number=4))
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +56,14 @@ def given(model, sets):
 
 
 @pytest.fixture(scope="module")
+def source(given):
+    return EXTRACTOR.on(given[0])
+
+
+@pytest.fixture(scope="module")
 def holistic_study():
     return HolisticStudy(
-        dictionary=NMF(concepts=3),
         dictionaries={"NMF": NMF(concepts=3), "PCA": PCA(concepts=3)},
-        crops=RandomCrops(number=4),
         methods={
             "Saliency": Saliency(),
             "GradientInput": GradientInput(),
@@ -76,8 +81,8 @@ def holistic_study():
 
 
 @pytest.fixture(scope="module")
-def holistic(holistic_study, model, given):
-    return holistic_study.run(model, LAYERS, *given).table(
+def holistic(holistic_study, model, given, source):
+    return holistic_study.run(model, LAYERS, *given, source).table(
         dataset="made-up", model="convnet", seed=0
     )
 
@@ -113,10 +118,12 @@ def test_steering_is_linear_at_the_last_layer_and_not_before(holistic):
 
 
 def test_importance_may_be_compared_at_the_last_layers_alone(
-    holistic_study, model, given, holistic
+    holistic_study, model, given, source, holistic
 ):
     study = replace(holistic_study, ranked_layers=1, dictionaries={}, swept=0, steered=0)
-    table = study.run(model, LAYERS, *given).table(dataset="made-up", model="convnet", seed=0)
+    table = study.run(model, LAYERS, *given, source).table(
+        dataset="made-up", model="convnet", seed=0
+    )
     for metric in ("C-Deletion", "C-MuFidelity"):
         rows, all_layers = (t[t["metric"] == metric] for t in (table, holistic))
         assert set(rows["layer"]) == {LAYERS[-1]}
@@ -139,7 +146,7 @@ def test_reliability_counts_the_images_that_the_model_gets_right(holistic, sets)
 @pytest.fixture(scope="module")
 def craft_study():
     return CraftStudy(
-        craft=Craft(dictionary=NMF(concepts=3), crops=RandomCrops(number=4)),
+        craft=Craft(dictionary=NMF(concepts=3)),
         published=Sobol(points=8),
         banks={"NMF": NMF(concepts=3), "PCA": PCA(concepts=3)},
         dictionaries={},
@@ -151,8 +158,8 @@ def craft_study():
 
 
 @pytest.fixture(scope="module")
-def craft_numbers(craft_study, model, given):
-    return craft_study.run(model, LAYERS, *given, None).table(
+def craft_numbers(craft_study, model, given, source):
+    return craft_study.run(model, LAYERS, *given, source, None).table(
         dataset="made-up", model="convnet", seed=0
     )
 
@@ -164,14 +171,14 @@ def test_concepts_are_compared_with_parts_and_with_chance(model):
     scenes = builder()
     train, test = (Classified.by(model, scenes[split]) for split in ("train", "test"))
     study = CraftStudy(
-        craft=Craft(dictionary=NMF(concepts=3), crops=RandomCrops(number=4)),
+        craft=Craft(dictionary=NMF(concepts=3)),
         published=Sobol(points=8),
         banks={},
         dictionaries={"NMF": NMF(concepts=3), "PCA": PCA(concepts=3)},
         most=1,
         checked=0,
     )
-    table = study.run(model, LAYERS, train, test, builder).table(
+    table = study.run(model, LAYERS, train, test, EXTRACTOR.on(train), builder).table(
         dataset="chimera", model="convnet", seed=0
     )
     target = int(train.predicted.unique()[0])
@@ -182,7 +189,7 @@ def test_concepts_are_compared_with_parts_and_with_chance(model):
         assert set(wide(table, "IoU", layer=layer).columns) == {*found.columns, "best possible"}
         assert found.index.tolist() == sorted(wanted)
         # By chance: the share of all crops in which the part is the largest one.
-        fit = train.of(target, study.fit_images)
+        fit = train.of(target, EXTRACTOR.images)
         images, parts = train.images.batch(fit), train.images.truth["parts"][fit]
         crops = RandomCrops(number=4)(images)
         for part, chance in zip(sorted(wanted), found["NMF, chance"], strict=True):
@@ -197,11 +204,11 @@ def test_concepts_are_compared_with_parts_and_with_chance(model):
 
 
 def test_parts_of_the_classes_give_the_rows_of_all(
-    craft_study, craft_numbers, holistic_study, holistic, model, given
+    craft_study, craft_numbers, holistic_study, holistic, model, given, source
 ):
     parts = [slice(0, 1), slice(1, 3), slice(3, 5)]
-    of_craft = [craft_study.run(model, LAYERS, *given, None, part) for part in parts]
-    of_holistic = [holistic_study.run(model, LAYERS, *given, part) for part in parts]
+    of_craft = [craft_study.run(model, LAYERS, *given, source, None, part) for part in parts]
+    of_holistic = [holistic_study.run(model, LAYERS, *given, source, part) for part in parts]
     for whole, each in ((craft_numbers, of_craft), (holistic, of_holistic)):
         tables = [numbers.table(dataset="made-up", model="convnet", seed=0) for numbers in each]
         assert len(tables[2]) == 0  # there are no more than two
@@ -209,9 +216,22 @@ def test_parts_of_the_classes_give_the_rows_of_all(
     assert len(of_craft[1].blocks) > 0
 
 
-def test_no_more_classes_than_asked_for(holistic_study, model, given):
+def test_concepts_that_are_read_give_the_rows_of_those_that_are_fitted(
+    craft_study, craft_numbers, holistic_study, holistic, model, given, tmp_path
+):
+    cut = [Layer(model, name, given[0].images.batch([0])) for name in LAYERS]
+    for layer in cut:
+        Banks.write(tmp_path / layer.name, EXTRACTOR.fit_classes(layer, given[0]))
+    stored = StoredConcepts({name: Banks(tmp_path / name) for name in LAYERS}, signed=False)
+    of_craft = craft_study.run(model, LAYERS, *given, stored, None)
+    of_holistic = holistic_study.run(model, LAYERS, *given, stored)
+    for fitted, read in ((craft_numbers, of_craft), (holistic, of_holistic)):
+        assert read.table(dataset="made-up", model="convnet", seed=0).equals(fitted)
+
+
+def test_no_more_classes_than_asked_for(holistic_study, model, given, source):
     study = replace(holistic_study, most=1)
-    names = [set(study.run(model, LAYERS, *given, part).table(seed=0)["class_name"])
+    names = [set(study.run(model, LAYERS, *given, source, part).table(seed=0)["class_name"])
              for part in (slice(0, None), slice(0, 3), slice(1, 3))]  # fmt: skip
     assert names[0] == names[1]
     assert len(names[0] & {"a", "b", "c", "d"}) == 1
@@ -234,9 +254,9 @@ def test_areas_are_those_of_the_curves_that_are_drawn(craft_numbers, model, sets
 def test_a_model_that_predicts_no_class_often_enough(model, sets):
     study = CraftStudy(craft=Craft(), published=Sobol(), banks={}, dictionaries={})
     few = ImageSet(sets[0].labels[:1], sets[0].classes, sets[0].images[:1])
-    train, test = (Classified.by(model, images) for images in (sets[0], few))
+    train, test = (Classified.by(model, s) for s in (sets[0], few))
     with pytest.raises(SparksError, match="no class has 2 training and 2 test images"):
-        study.run(model, LAYERS, train, test, None)
+        study.run(model, LAYERS, train, test, EXTRACTOR.on(train), None)
 
 
 def test_an_image_of_a_class_that_no_training_image_is_given(model, sets):
@@ -246,10 +266,22 @@ def test_an_image_of_a_class_that_no_training_image_is_given(model, sets):
     own = given == given[0]
     train = ImageSet(data.labels[~own], data.classes, data.images[~own])
     layer, x = Layer(model, LAYERS[-1], data.batch([0])), data.batch([0])
-    study = CraftStudy(craft=Craft(), published=Sobol(), banks={}, dictionaries={})
-    name = data.classes[int(given[0])]
-    with pytest.raises(SparksError, match=f"no training image as '{name}'"):
-        Pictures().of_image(study, model, layer, Classified.by(model, train), x)
+    found = Classified.by(model, train)
+    source, name = EXTRACTOR.on(found), data.classes[int(given[0])]
+    with pytest.raises(SparksError, match=f"no concepts of '{name}', which the model predicts"):
+        Pictures().of_image(source, model, layer, found, x)
+
+
+def test_mistakes_are_looked_for_among_the_classes_that_have_concepts(model, sets):
+    data = sets[1]
+    with torch.no_grad():
+        given = model(data.batch(range(len(data)))).argmax(1)
+    worst, wrong = mistake(model, data)
+    assert wrong
+    others = [c for c in range(4) if c != int(given[worst])]
+    other, _ = mistake(model, data, others)
+    assert int(given[other]) in others
+    assert mistake(model, data, range(4)) == (worst, wrong)
 
 
 def test_without_known_parts_nothing_is_compared_with_them(craft_numbers):
@@ -270,10 +302,12 @@ class Drawn(Method):
         )
 
 
-def test_a_random_start_counts_as_no_stability(holistic_study, model, given):
+def test_a_random_start_counts_as_no_stability(holistic_study, model, given, source):
     drawn = Drawn(concepts=3)
     study = replace(holistic_study, dictionaries={"Drawn": drawn}, most=1, swept=0)
-    table = study.run(model, LAYERS, *given).table(dataset="made-up", model="convnet", seed=0)
+    table = study.run(model, LAYERS, *given, source).table(
+        dataset="made-up", model="convnet", seed=0
+    )
     assert len(set(drawn.seeds)) == len(drawn.seeds) == study.folds
     reached, above = (wide(table, m, analysis="last")["Drawn"].iloc[0]
                       for m in ("Stability", "StabilityAboveChance"))  # fmt: skip
@@ -284,9 +318,11 @@ def test_a_random_start_counts_as_no_stability(holistic_study, model, given):
 
 
 def test_a_dictionary_that_needs_more_dimensions_is_left_out_and_named(
-    holistic_study, model, given
+    holistic_study, model, given, source
 ):
     study = replace(holistic_study, most=1, sizes=(20,))  # of 12 channels
     with pytest.warns(UserWarning, match="no PCA of class .*20 concepts of 12 channels"):
-        table = study.run(model, LAYERS, *given).table(dataset="made-up", model="convnet", seed=0)
+        table = study.run(model, LAYERS, *given, source).table(
+            dataset="made-up", model="convnet", seed=0
+        )
     assert list(wide(table, "RelativeL2", analysis="sweep")) == ["NMF"]

@@ -9,7 +9,7 @@ from torch import nn
 
 from sparks.errors import SparksError
 from sparks.models import Classifier
-from sparks.verification import Balls, Boxes, bounds, read, rules
+from sparks.verification import Balls, Boxes, bounds, layers, read
 
 from .nets import Drawn, inside
 
@@ -241,7 +241,7 @@ def test_a_rule_that_is_wrong_is_noticed_at_its_first_layer(rule, monkeypatch):
         "Conv": r"2 \(Conv2d\)", "Dense": r"5\.head \(Linear\)", "Scale": r"1 \(BatchNorm2d\)",
         "Average": r"0 \(ZeroPad2d\)",
     }  # fmt: skip
-    kind = getattr(rules, rule)
+    kind = getattr(layers, rule)
     right = kind.__call__
     monkeypatch.setattr(kind, "__call__", lambda self, *x: 1.01 * right(self, *x))
     with pytest.raises(SparksError, match=f"layer {where[rule]} computes something else"):

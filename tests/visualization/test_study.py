@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sparks.concepts import NMF, Craft, Layer, RandomCrops
+from sparks.concepts import NMF, Extractor, Layer, RandomCrops
+from sparks.concepts.classes import Classified
 from sparks.data import ImageSet
 from sparks.errors import SparksError
 from sparks.models import Classifier, ConvNet, seeded
@@ -24,6 +25,7 @@ from sparks.visualization.evaluators import Evaluator
 from sparks.visualization.subject import Subject
 from sparks_thesis.maco.study import MacoStudy
 
+EXTRACTOR = Extractor(dictionary=NMF(concepts=3), crops=RandomCrops(number=4))
 CROPS = named_crops("paper", 2)
 STUDY = MacoStudy(
     methods={
@@ -31,7 +33,6 @@ STUDY = MacoStudy(
         "Fourier": Ascent(parametrisation=Fourier(), crops=CROPS, canvas=2.0, steps=3),
         "CBR": Ascent(parametrisation=CBR(), crops=named_crops("center-bias"), steps=3),
     },
-    craft=Craft(dictionary=NMF(concepts=3), crops=RandomCrops(number=4)),
     whole=Crops(count=1, size=(1.0, 1.0), spread=0.0),
     starts=2,
     classes=2,
@@ -62,8 +63,13 @@ def others(images):
 
 
 @pytest.fixture(scope="module")
-def found(subject, others):
-    numbers, kept, metadata = STUDY.run(subject, others)
+def source(subject):
+    return EXTRACTOR.on(Classified.by(subject.model, subject.train))
+
+
+@pytest.fixture(scope="module")
+def found(subject, others, source):
+    numbers, kept, metadata = STUDY.run(subject, others, source)
     return numbers.table(dataset="toy", model="net", seed=0), kept, metadata
 
 
@@ -89,9 +95,9 @@ def test_counts(found):
     assert natural.mean() == pytest.approx(1, abs=1e-6)
 
 
-def test_a_method_can_be_left_out(subject, others):
+def test_a_method_can_be_left_out(subject, others, source):
     study = replace(STUDY, methods={**STUDY.methods, "CBR": None}, classes=1)
-    numbers, kept, metadata = study.run(subject, others)
+    numbers, kept, metadata = study.run(subject, others, source)
     assert metadata["methods"] == ["MACO", "Fourier"]
     table = numbers.table(dataset="toy", model="net", seed=0)
     assert set(table["method"]) == {"MACO", "Fourier", "natural images"}
@@ -123,8 +129,8 @@ def test_what_figures_get(found):
     assert len(metadata["channels"]) == 2
 
 
-def test_again_the_same_bytes(found, subject, others):
-    numbers, kept, _ = STUDY.run(subject, others)
+def test_again_the_same_bytes(found, subject, others, source):
+    numbers, kept, _ = STUDY.run(subject, others, source)
     assert numbers.table(dataset="toy", model="net", seed=0).equals(found[0])
     assert all(torch.equal(kept[name], value) for name, value in found[1].items())
 
@@ -135,7 +141,7 @@ def test_no_class_predicted(subject, others):
     none = subject.train.subset([0])
     lonely = Subject(model, subject.layer, none, subject.test, subject.statistics)
     with pytest.raises(SparksError, match="no class has 2"):
-        STUDY.run(lonely, others)
+        STUDY.run(lonely, others, EXTRACTOR.on(Classified.by(subject.model, none)))
 
 
 def test_transparency_accumulates_gradients(statistics):

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution", "metric": "metric"}
-GROUPS |= {"text": "text", "item": "item", "seed": "seed"}
+GROUPS |= {"text": "text", "item": "item", "bank": "bank", "seed": "seed"}
 
 
 def executed(log: str) -> list[dict]:
@@ -47,8 +47,8 @@ def reruns(jobs: list[dict], before: list[str | None], after: list[str | None]) 
 def states(jobs: list[dict], overrides: Iterable[str]) -> list[str | None]:
     """Hash what each job depends on besides its files; None for one without a script."""
     from sparks_thesis.pipeline.compose import compose, part
-    from sparks_thesis.pipeline.sources import declared_parts
     from sparks_thesis.pipeline.source_hash import code_digest
+    from sparks_thesis.pipeline.sources import declared_parts
 
     config = compose(overrides)
     found: list[str | None] = []

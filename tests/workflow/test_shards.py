@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from sparks.artifacts import load_table, load_tensors
+from sparks.concepts import Banks
 from sparks.data import ImageSet
 
 pytestmark = pytest.mark.nightly
@@ -111,6 +112,7 @@ def test_shards_after_the_last_image_are_empty(made):
 TABLES = [f"results/studies/{study}/chimera/convnet/0.parquet" for study in ("craft", "lens")]
 CLASSES = ("studies.craft.study.most=3", "studies.lens.surveyor.most=3")
 SHARDS = (*CLASSES, "concepts.shard=2")
+BANKS = "results/concepts/craft/chimera/convnet/0/stages.1"
 
 
 @pytest.fixture(scope="module")
@@ -121,12 +123,13 @@ def of_classes(make_project):
     whole = [load_table(project.folder / table) for table in TABLES]
     atlas = (project.folder / TABLES[-1]).with_suffix("")
     files = {file.name: file.read_bytes() for file in atlas.iterdir()}
+    banks = {bank.target: bank.digest() for bank in Banks(project.folder / BANKS)}
     project.snakemake(*run(*TABLES, other=SHARDS))
-    return project, whole, files
+    return project, whole, files, banks
 
 
 def test_concepts_of_shards_are_those_of_one_job(of_classes):
-    project, whole, files = of_classes
+    project, whole, files, _ = of_classes
     for table, before in zip(TABLES, whole, strict=True):
         assert load_table(project.folder / table).equals(before), table
     atlas = (project.folder / TABLES[-1]).with_suffix("")
@@ -143,3 +146,13 @@ def test_a_lost_shard_of_classes_is_made_again_alone(of_classes):
     (project.folder / TABLES[0].replace("0.parquet", "0/1.parquet")).unlink()
     planned = project.planned(*run(*TABLES, other=SHARDS)[2:])
     assert planned == {"craft": 1, "merge_classes": 1}
+
+
+def test_banks_of_shards_are_those_of_one_job(of_classes):
+    project, _, _, banks = of_classes
+    folder = project.folder / BANKS
+    assert {bank.target: bank.digest() for bank in Banks(folder)} == banks
+    shards = project.folder / BANKS.replace("concepts", "concepts-shards", 1)
+    parts = [Banks(shard).classes for shard in sorted(shards.iterdir()) if shard.is_dir()]
+    assert sorted(c for part in parts for c in part) == sorted(banks)
+    assert max(map(len, parts)) == 2

@@ -52,7 +52,13 @@ if any(argument.startswith("--report") for argument in sys.argv):
 
 # Wildcards → names of the selected options.
 GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution"}
-GROUPS |= {"metric": "metric", "text": "text", "item": "item", "seed": "seed"}
+GROUPS |= {
+    "bank": "bank",
+    "metric": "metric",
+    "text": "text",
+    "item": "item",
+    "seed": "seed",
+}
 
 
 @cache
@@ -258,6 +264,11 @@ def weights_if_needed(wildcards):
     return {}
 
 
+def concepts_of(study):
+    """Return an input function for the concepts that a study reads: a table for each layer."""
+    return lambda wildcards: dag.concept_tables(CFG, study, wildcards)
+
+
 def item_inputs(wildcards):
     """Return what a figure or table is drawn from."""
     found = dag.item_inputs(CFG, wildcards.item)
@@ -279,6 +290,8 @@ def labels(wildcards):
 wildcard_constraints:
     dataset="|".join(CFG.datasets),
     model="|".join(CFG.models),
+    bank="|".join(CFG.banks),
+    layer=r"[\w.-]+",
     method="|".join(CFG.attributions),
     metric="|".join(CFG.metrics),
     text="|".join(CFG.texts),

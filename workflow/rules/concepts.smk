@@ -1,12 +1,70 @@
 # Concepts: all classes of a data set in one job, one after the other, or a shard of them
 # (`concepts.shard`).
 OF_CLASSES = CFG.concepts.shard is not None
+OF_BANK = ("bank", "dataset", "model", "seed", "layer")
+
+
+# Fit the concepts of every class at one layer, once for all that read them (config/bank).
+rule concepts:
+    input:
+        train=paths.TRAIN,
+        predicted=paths.PREDICTED,
+        weights=paths.WEIGHTS,
+    output:
+        table=paths.CONCEPTS_SHARD if OF_CLASSES else paths.CONCEPTS,
+        banks=directory(
+            paths.CONCEPT_BANKS_SHARD if OF_CLASSES else paths.CONCEPT_BANKS
+        ),
+    log:
+        paths.log("concepts", *OF_BANK, *["shard"][:OF_CLASSES]),
+    benchmark:
+        paths.benchmark("concepts", *OF_BANK, *["shard"][:OF_CLASSES])
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=doubling(4000),
+        runtime=480,
+        gpu=one_gpu,
+    params:
+        cfg=cfg_of("concepts"),
+        code=code_of("concepts"),
+    script:
+        "../../scripts/concepts.py"
+
+
+if OF_CLASSES:
+
+    # Put the concepts of all shards into one folder, the one that a job for all would have written.
+    rule merge_concepts:
+        input:
+            unpack(inputs_by(dag.concept_shards)),
+        output:
+            table=paths.CONCEPTS,
+            banks=directory(paths.CONCEPT_BANKS),
+        log:
+            paths.log("merge_concepts", *OF_BANK),
+        benchmark:
+            paths.benchmark("merge_concepts", *OF_BANK)
+        localrule: True
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=doubling(2000),
+            runtime=30,
+        params:
+            cfg=cfg_of("merge_concepts"),
+            code=code_of("merge_concepts"),
+        script:
+            "../../scripts/merge_concepts.py"
 
 
 # Concepts of every class by CRAFT, against the parts that decide where these are known.
 rule craft:
     input:
         **paths.CLASSIFIED,
+        concepts=concepts_of("craft"),
     output:
         table=paths.CRAFT_SHARD if OF_CLASSES else paths.CRAFT,
     log:
@@ -31,6 +89,7 @@ rule craft:
 rule craft_pictures:
     input:
         **paths.CLASSIFIED,
+        concepts=concepts_of("craft"),
         spectrum=paths.SPECTRUM,
     output:
         pictures=paths.CRAFT_PICTURES,
@@ -56,6 +115,7 @@ rule craft_pictures:
 rule holistic:
     input:
         **paths.CLASSIFIED,
+        concepts=concepts_of("holistic"),
     output:
         table=paths.HOLISTIC_SHARD if OF_CLASSES else paths.HOLISTIC,
     log:

@@ -13,6 +13,7 @@ ATLAS_SHARD = {
 rule lens_atlas:
     input:
         **paths.CLASSIFIED,
+        concepts=concepts_of("lens"),
         spectrum=paths.SPECTRUM,
     output:
         **(ATLAS_SHARD if OF_CLASSES else ATLAS),
@@ -41,7 +42,7 @@ if OF_CLASSES:
     # Put the classes of all shards into one atlas, class after class.
     rule merge_atlas:
         input:
-            tables=lambda wildcards: dag.shards_of_classes(CFG, "lens", wildcards),
+            unpack(inputs_by(dag.shards_of_atlas)),
         output:
             **ATLAS,
         log:
@@ -65,6 +66,7 @@ if OF_CLASSES:
 rule covering:
     input:
         **paths.CLASSIFIED,
+        concepts=concepts_of("lens"),
         table=paths.LENS,
     output:
         table=paths.COVERING,

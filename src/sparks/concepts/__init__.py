@@ -30,11 +30,13 @@ from typing import TYPE_CHECKING
 from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
+    from sparks.concepts.bank import Banks, ConceptBank, Concepts
     from sparks.concepts.baselines import Neurons, RandomAtoms
-    from sparks.concepts.craft import Concepts, Craft
+    from sparks.concepts.craft import Craft
     from sparks.concepts.craft_maps import CraftMaps
     from sparks.concepts.crops import GridCrops, RandomCrops
     from sparks.concepts.dictionary import Dictionary, Method
+    from sparks.concepts.extractor import Extractor
     from sparks.concepts.layer import ConceptHead, ConceptScores, Layer
     from sparks.concepts.nmf import NMF
     from sparks.concepts.nnls_solver import nnls
@@ -48,13 +50,16 @@ _MODULES = {
     "NMF": "nmf",
     "PCA": "sklearn_wrappers",
     "SAE": "sae",
+    "Banks": "bank",
+    "ConceptBank": "bank",
     "ConceptHead": "layer",
     "ConceptScores": "layer",
-    "Concepts": "craft",
+    "Concepts": "bank",
     "ConvexNMF": "semi_nmf",
     "Craft": "craft",
     "CraftMaps": "craft_maps",
     "Dictionary": "dictionary",
+    "Extractor": "extractor",
     "GridCrops": "crops",
     "Histograms": "observer",
     "KMeans": "sklearn_wrappers",
@@ -72,6 +77,8 @@ __all__ = [
     "NMF",
     "PCA",
     "SAE",
+    "Banks",
+    "ConceptBank",
     "ConceptHead",
     "ConceptScores",
     "Concepts",
@@ -79,6 +86,7 @@ __all__ = [
     "Craft",
     "CraftMaps",
     "Dictionary",
+    "Extractor",
     "GridCrops",
     "Histograms",
     "KMeans",

@@ -10,100 +10,13 @@ from torch import Tensor
 
 from sparks.attribution.sobol import Sobol
 from sparks.checks import whole
+from sparks.concepts.bank import Concepts, pooled_crops
 from sparks.concepts.crops import Cropping, Crops, RandomCrops
-from sparks.concepts.dictionary import Dictionary, Method
-from sparks.concepts.layer import ConceptHead, ConceptScores, ConceptSum, Layer
+from sparks.concepts.dictionary import Method
+from sparks.concepts.layer import ConceptSum, Layer
 from sparks.concepts.nmf import NMF
 from sparks.engine.perturbations import Baseline, Sum
 from sparks.errors import SparksError
-
-
-@dataclass(frozen=True, eq=False)
-class Concepts:
-    """The concepts of a set of images at a layer.
-
-    Attributes:
-        layer: where the model is cut.
-        dictionary: its atoms are the concepts.
-        crops: of the images it was fitted on.
-        codes: how much of each concept each crop shows, (M, k).
-    """
-
-    layer: Layer
-    dictionary: Dictionary
-    crops: Crops
-    codes: Tensor
-
-    @property
-    def k(self) -> int:
-        """Number of concepts."""
-        return self.dictionary.k
-
-    def coefficients(self, x: Tensor) -> Tensor:
-        """Return coefficients (N, k, L) of images at every place.
-
-        Raises:
-            SparksError: when an image's activations are not finite.
-        """
-        activations = self.layer.activations(x)
-        bad = (~activations.isfinite()).flatten(1).any(1).nonzero()
-        if len(bad):
-            raise SparksError(
-                f"layer {self.layer.name!r} gives NaN or infinite values for image {int(bad[0])}: "
-                "the model or this image holds such values"
-            )
-        return self.dictionary.encode(activations).mT
-
-    def codes_of(self, concept: int) -> Tensor:
-        """Return the code of one concept in each crop, (M,)."""
-        if not 0 <= concept < self.k:
-            raise SparksError(f"there is no concept {concept}: choose 0 … {self.k - 1}")
-        return self.codes[:, concept]
-
-    def maps(self, x: Tensor) -> Tensor:
-        """Return coefficients (N, k, h, w) of images as maps, where places form a grid."""
-        if self.layer.map_size is None:
-            raise SparksError(f"the places of layer {self.layer.name!r} form no grid: no maps")
-        u = self.coefficients(x)
-        return u.reshape(*u.shape[:2], *self.layer.map_size)
-
-    @property
-    def head(self) -> ConceptHead:
-        """Coefficients → logits."""
-        return ConceptHead(self.layer, self.dictionary)
-
-    def scores(self, pool: bool = False) -> ConceptScores:
-        """Images → coefficients, for attribution methods to explain."""
-        return ConceptScores(self.layer, self.dictionary, pool)
-
-    def top(self, concept: int, count: int) -> Crops:
-        """Return the crops with the largest codes of a concept, at most one of each image."""
-        return self.crops[top_crops(self.codes_of(concept), self.crops.sample_index, count)]
-
-
-def pooled_crops(layer: Layer, crops: Crops, images: Tensor) -> Tensor:
-    """Return mean activations (M, p) of crops of images (N, C, H, W), cut in batches."""
-    return torch.cat([layer.pooled(part) for part in crops.batches(images)])
-
-
-def top_crops(codes: Tensor, sample_index: Tensor, count: int) -> Tensor:
-    """Return the crops with the largest codes, at most one an image, largest first: int64 (count,).
-
-    Args:
-        codes: of one concept, (M,).
-        sample_index: image of each crop, (M,).
-        count: crops, at most.
-    """
-    seen: set[int] = set()
-    chosen = []
-    for crop in codes.argsort(descending=True, stable=True).tolist():
-        image = int(sample_index[crop])
-        if image not in seen:
-            seen.add(image)
-            chosen.append(crop)
-        if len(chosen) == count:
-            break
-    return torch.tensor(chosen, dtype=torch.int64)
 
 
 @dataclass(frozen=True)

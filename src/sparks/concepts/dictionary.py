@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -73,6 +73,10 @@ class Dictionary:
     def decode(self, u: Tensor) -> Tensor:
         """Return the activations (..., p) of codes (..., k)."""
         return u @ self.atoms.to(u) + self.offset.to(u)
+
+    def reordered(self, order: Tensor) -> Dictionary:
+        """Return the dictionary with its concepts in another order, int64 (k,)."""
+        return replace(self, atoms=self.atoms[order])
 
     def _codes(self, a: Tensor) -> Tensor:
         """Return the codes (n, k) of activations (n, p)."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sparks.concepts.craft import top_crops
+from sparks.concepts.bank import top_crops
 from sparks.concepts.crops import Crops
 from sparks.metrics.maps import undefined_to_nan
 from sparks.stats import spearman

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sparks.attribution.cam import GradCAM
-from sparks.concepts.craft import Concepts
+from sparks.concepts.bank import Concepts
 from sparks.concepts.layer import Layer
 
 

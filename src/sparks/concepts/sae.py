@@ -32,6 +32,11 @@ class Sparse(Dictionary):
     active: int | None = None
     threshold: float = 0.0
 
+    def reordered(self, order: Tensor) -> Dictionary:
+        """Return the dictionary with its concepts in another order, int64 (k,)."""
+        filters, bias = self.filters[:, order], self.bias[order]
+        return replace(self, atoms=self.atoms[order], filters=filters, bias=bias)
+
     def _codes(self, a: Tensor) -> Tensor:
         u = functional.relu((a - self.offset.to(a)) @ self.filters.to(a) + self.bias.to(a))
         if self.active is not None:

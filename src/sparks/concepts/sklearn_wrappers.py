@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,10 @@ class Linear(Dictionary):
     """
 
     filters: Tensor
+
+    def reordered(self, order: Tensor) -> Dictionary:
+        """Return the dictionary with its concepts in another order, int64 (k,)."""
+        return replace(self, atoms=self.atoms[order], filters=self.filters[:, order])
 
     def _codes(self, a: Tensor) -> Tensor:
         return (a - self.offset.to(a)) @ self.filters.to(a)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sparks.attribution.gradient import GradientInput
-from sparks.concepts.craft import Concepts
+from sparks.concepts.bank import Concepts
 from sparks.concepts.dictionary import Dictionary
 from sparks.concepts.layer import Layer
 from sparks.concepts.metrics import knn_distance

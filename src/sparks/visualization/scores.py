@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from sparks.concepts.craft import Concepts
+from sparks.concepts.bank import Concepts
 from sparks.concepts.metrics import frechet, out_of_distribution
 from sparks.concepts.observer import Histograms
 from sparks.errors import SparksError

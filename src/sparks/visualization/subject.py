@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sparks.concepts.craft import Concepts
+from sparks.concepts.bank import Concepts
 from sparks.concepts.layer import Layer
 from sparks.data.imageset import ImageSet
 from sparks.models.classifier import Classifier

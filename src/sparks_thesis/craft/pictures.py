@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -10,8 +11,8 @@ from torch.nn import functional
 
 from sparks.attribution.gradient import GradientInput
 from sparks.checks import whole
+from sparks.concepts.bank import Concepts, ConceptSource
 from sparks.concepts.classes import Classified
-from sparks.concepts.craft import Concepts
 from sparks.concepts.layer import Layer
 from sparks.concepts.maps import class_maps, concept_maps
 from sparks.data.imageset import ImageSet
@@ -54,7 +55,7 @@ class Pictures:
             "class.atoms" (c, p), of those shown;
             "recursion.parent" (m, C, H, W), "recursion.crops" (s, m, C, H, W).
         """
-        concepts = study.craft.fit(one.layers[0], one.fit)
+        concepts = one.concepts[0]
         totals = study.craft.rank(concepts, one.x, one.target)
         published = replace(study.craft, importance=study.published)
         intervals = [self.bootstrap.mean(column) for column in totals.T.double()]
@@ -73,16 +74,16 @@ class Pictures:
             "maps": concept_maps(concepts, images, order),
         }
         named = {f"class.{name}": value for name, value in found.items()}
-        if len(one.layers) > 1:
+        if len(one.concepts) > 1:
             first = int(order[0])
-            finer = study.craft.refine(concepts, first, one.layers[1], one.fit)
+            finer = study.craft.refine(concepts, first, one.concepts[1].layer, one.fit)
             every = torch.arange(finer.k)
             named["recursion.parent"] = named["class.crops"][0].clone()
             named["recursion.crops"] = self._crops(finer, every, one.fit)
         return named
 
     def of_image(
-        self, study: CraftStudy, model: Classifier, layer: Layer, train: Classified, x: Tensor
+        self, source: ConceptSource, model: Classifier, layer: Layer, train: Classified, x: Tensor
     ) -> dict[str, Tensor]:
         """Return the tensors that explain one image (1, C, H, W) by its class's concepts.
 
@@ -92,14 +93,12 @@ class Pictures:
             "atoms" (c, p); "predicted" (1,).
         """
         target = predict(model, x, device=next(model.parameters()).device).argmax(1)
-        fit = train.of(int(target), study.fit_images)
-        if not len(fit):
+        if int(target) not in source.classes:
             name = train.images.classes[int(target)]
-            raise SparksError(f"the model predicts no training image as {name!r}, as it does this "
-                              "one: there are no concepts to explain it by; choose another "
-                              "image")  # fmt: skip
-        images = train.images.batch(fit)
-        concepts = study.craft.fit(layer, images)
+            raise SparksError(f"there are no concepts of {name!r}, which the model predicts for "
+                              "this image: choose another image")  # fmt: skip
+        bank = source(layer, int(target))
+        images, concepts = train.images.batch(bank.index), bank.at(layer)
         gave = GradientInput()(concepts.head, concepts.coefficients(x), target)[0]
         order = gave.argsort(descending=True, stable=True)[: self.concepts]
         share = gave.clamp(min=0) / gave.clamp(min=0).sum().clamp(min=1e-12)
@@ -125,8 +124,15 @@ class Pictures:
         return torch.stack(rows)
 
 
-def mistake(model: Classifier, test: ImageSet) -> tuple[int, bool]:
+def mistake(
+    model: Classifier, test: ImageSet, classes: Sequence[int] | None = None
+) -> tuple[int, bool]:
     """Return the most confidently misclassified test image, or without any, the closest call.
+
+    Args:
+        model: in evaluation mode.
+        test: images.
+        classes: which the model may take the image for; None for any.
 
     Returns:
         Its number, and whether it is a mistake.
@@ -135,5 +141,8 @@ def mistake(model: Classifier, test: ImageSet) -> tuple[int, bool]:
     own = logits.gather(1, test.labels[:, None])[:, 0]
     others = logits.scatter(1, test.labels[:, None], -torch.inf).amax(1)
     margin = functional.logsigmoid(own - others)
+    if classes is not None:
+        among = torch.isin(logits.argmax(1), torch.tensor(classes))
+        margin = margin.masked_fill(~among, torch.inf)
     worst = int(margin.argmin())
     return worst, bool(others[worst] > own[worst])

@@ -12,9 +12,9 @@ from torch import Tensor
 from sparks.attribution.gradient import GradientInput
 from sparks.attribution.sobol import Sobol
 from sparks.checks import between, whole
+from sparks.concepts.bank import Concepts, ConceptSource, pooled_crops
 from sparks.concepts.classes import EVERY, Classified, measurable, within
-from sparks.concepts.craft import Concepts, Craft, pooled_crops
-from sparks.concepts.crops import Crops
+from sparks.concepts.craft import Craft
 from sparks.concepts.dictionary import Method, TooFewDimensions
 from sparks.concepts.ground_truth import (
     Scenes,
@@ -45,16 +45,16 @@ CHANCE = "{}, chance"
 
 @dataclass(frozen=True, eq=False)
 class OneClass:
-    """The images of one class, and the model cut at every layer.
+    """The images of one class, and its concepts at every layer.
 
     Attributes:
         target: the class.
         name: its name.
-        fit: training images predicted as the class, (n, C, H, W).
+        fit: training images that its concepts were fitted on, (n, C, H, W).
         x: test images predicted as the class, (N, C, H, W).
         index: their numbers in the test set, (N,).
         right: whether each of them is of the class, bool (N,).
-        layers: late ones first.
+        concepts: at each layer, late ones first.
         parts: label maps of the test images (N, H, W), where known.
         fit_parts: label maps of the training images (n, H, W), where known.
         wanted: parts that decide the class, where known.
@@ -67,7 +67,7 @@ class OneClass:
     x: Tensor
     index: Tensor
     right: Tensor
-    layers: Sequence[Layer]
+    concepts: Sequence[Concepts]
     parts: Tensor | None = None
     fit_parts: Tensor | None = None
     wanted: Sequence[int] = ()
@@ -89,12 +89,11 @@ class CraftStudy:
     """Settings of the evaluation of CRAFT.
 
     Attributes:
-        craft: concepts of the last layer, their importance and sub-concepts.
+        craft: importance of concepts, and their sub-concepts.
         published: importance by the published design.
         banks: name → dictionary whose concepts are deleted and inserted.
         dictionaries: name → dictionary compared with the true parts.
         most: classes measured, the first ones; None for all.
-        fit_images: training images of each class.
         images: test images of each class.
         quantile: of a concept's map, above which it counts as shown.
         crops: shown of each concept, and compared in the machine tests.
@@ -110,7 +109,6 @@ class CraftStudy:
     banks: Mapping[str, Method]
     dictionaries: Mapping[str, Method]
     most: int | None = None
-    fit_images: int = 200
     images: int = 40
     quantile: float = 0.95
     crops: int = 10
@@ -123,7 +121,7 @@ class CraftStudy:
     def __post_init__(self) -> None:
         if self.most is not None:
             whole(self, 1, "most")
-        whole(self, 1, "fit_images", "images", "crops", "trials")
+        whole(self, 1, "images", "crops", "trials")
         whole(self, 0, "refined", "checked", "seed")
         between(self, 0, 1, "quantile")
 
@@ -133,6 +131,7 @@ class CraftStudy:
         layers: Sequence[str],
         train: Classified,
         test: Classified,
+        source: ConceptSource,
         scenes: Scenes | None,
         part: slice = EVERY,
     ) -> MetricRecorder:
@@ -141,8 +140,9 @@ class CraftStudy:
         Args:
             model: in evaluation mode.
             layers: names, from input to output.
-            train: images that concepts are extracted from.
+            train: images that concepts were fitted on.
             test: images that they are judged on.
+            source: gives the concepts.
             scenes: paints test images without a part, where that is possible.
             part: which of these classes. The rows of all parts, one after the other, are those of
                 one call for all.
@@ -154,11 +154,9 @@ class CraftStudy:
         if part.start == 0:
             recorder.add_layers(layers)
         part = within(part, self.most)
-        for place, one in self.classes(model, layers, train, test, scenes, part):
-            crops = self.craft.crops(one.fit)
-            pooled = pooled_crops(one.layers[0], crops, one.fit)
-            concepts = self.craft.fit_pooled(one.layers[0], crops, pooled)
-            self.deletion(one, crops, pooled, recorder)
+        for place, one in self.classes(model, layers, train, test, source, scenes, part):
+            concepts = one.concepts[0]
+            self.deletion(one, recorder)
             self.truth(one, concepts, recorder)
             self.coherence(one, concepts, recorder)
             if place < self.checked:
@@ -172,6 +170,7 @@ class CraftStudy:
         layers: Sequence[str],
         train: Classified,
         test: Classified,
+        source: ConceptSource,
         scenes: Scenes | None,
         part: slice = EVERY,
     ) -> Iterator[tuple[int, OneClass]]:
@@ -182,11 +181,14 @@ class CraftStudy:
         """
         cut = [Layer(model, name, test.images.batch([0])) for name in reversed(layers)]
         # Fewer crops than concepts, or too few images to speak of.
-        found = measurable(train, test, (self.fit_images, self.images), (2, 2), part)
-        for place, target, fit, index in progress(found, unit="label", description="concepts"):
+        found = measurable(train, test, (None, self.images), (2, 2), part)
+        for place, target, _, index in progress(found, unit="label", description="concepts"):
             name, x = test.images.classes[target], test.images.batch(index)
             right = test.images.labels[index] == target
-            one = OneClass(target, name, train.images.batch(fit), x, index, right, cut)
+            banks = [source(layer, target) for layer in cut]
+            concepts = [bank.at(layer) for bank, layer in zip(banks, cut, strict=True)]
+            fit = banks[0].index
+            one = OneClass(target, name, train.images.batch(fit), x, index, right, concepts)
             if "parts" in train.images.truth:
                 one = replace(one, fit_parts=train.images.truth["parts"][fit])
             yield place, self._with_parts(model, one, test.images, scenes)
@@ -225,13 +227,12 @@ class CraftStudy:
         activations = layer.activations(one.x)
         return tcav(layer, concepts.dictionary.atoms, activations, one.classes, kind)
 
-    def deletion(
-        self, one: OneClass, crops: Crops, pooled: Tensor, recorder: MetricRecorder
-    ) -> None:
+    def deletion(self, one: OneClass, recorder: MetricRecorder) -> None:
         """Score rankings by C-Deletion and C-Insertion; all banks are fitted on the same crops."""
+        last = one.concepts[0]
+        pooled = pooled_crops(last.layer, last.crops, one.fit)
         for bank, method in self.banks.items():
-            craft = replace(self.craft, dictionary=method)
-            concepts = craft.fit_pooled(one.layers[0], crops, pooled)
+            concepts = self._fitted(last, method, pooled)
             u = concepts.coefficients(one.x)
             for ranking, importance in self.rankings(one, concepts).items():
                 maps = everywhere(importance, len(u))
@@ -245,6 +246,20 @@ class CraftStudy:
                         shown = {f"{name} curve": [float(value)]}
                         recorder.add(shown, target=one.target, concepts=step, **known)
 
+    def _fitted(self, concepts: Concepts, method: Method, pooled: Tensor) -> Concepts:
+        """Return the concepts of a dictionary, fitted on the crops of others unless it is theirs.
+
+        Args:
+            concepts: of the dictionary of `craft`.
+            method: fits the dictionary.
+            pooled: mean activations of the crops, (M, p).
+        """
+        if method == self.craft.dictionary:
+            return concepts
+        return replace(self.craft, dictionary=method).fit_pooled(
+            concepts.layer, concepts.crops, pooled
+        )
+
     # --- truth ---------------------------------------------------------------------------------
 
     def truth(self, one: OneClass, concepts: Concepts, recorder: MetricRecorder) -> None:
@@ -253,22 +268,21 @@ class CraftStudy:
             return
         units = {"target": one.target, "part": one.wanted}
         size = (one.x.shape[2], one.x.shape[3])
-        for layer in one.layers:
+        for own in one.concepts:
+            layer = own.layer
             if layer.map_size is None:
                 continue
-            crops = self.craft.crops(one.fit)
-            pooled = pooled_crops(layer, crops, one.fit)
+            pooled = pooled_crops(layer, own.crops, one.fit)
             best = ceiling(one.parts, one.wanted, layer.map_size)
             found = recovery(shown_where(best, size, self.quantile), one.parts, one.wanted)
             recorder.add(_kept(found), method="best possible", layer=layer.name, **units)
             for name, method in self.dictionaries.items():
                 try:
-                    dictionary = method.fit(pooled)
+                    here = self._fitted(own, method, pooled)
                 except TooFewDimensions as error:
                     message = f"no {name} of class {one.target} at {layer.name}: {error}"
                     warnings.warn(message, stacklevel=2)
                     continue
-                here = Concepts(layer, dictionary, crops, dictionary.encode(pooled))
                 maps = here.maps(one.x)
                 shown = shown_where(maps, size, self.quantile)
                 found = recovery(shown, one.parts, one.wanted)
@@ -276,7 +290,7 @@ class CraftStudy:
                 if one.fit_parts is not None:
                     matched = found["Concept"].long().tolist()
                     found["CropsOnPart"], by_chance["CropsOnPart"] = crops_on_parts(
-                        here.codes, matched, crops, one.fit_parts, one.wanted, self.crops
+                        here.codes, matched, own.crops, one.fit_parts, one.wanted, self.crops
                     )
                 recorder.add(_kept(found), method=name, layer=layer.name, **units)
                 if method == self.craft.dictionary:
@@ -287,7 +301,7 @@ class CraftStudy:
         u = concepts.maps(one.x)
         sobol = self.craft.rank(concepts, one.x, one.target)
         along = everywhere(self._tcav(one, concepts), len(u))
-        last = one.layers[0].name
+        last = concepts.layer.name
         self._causes(one, "CRAFT", last, "Sobol", sobol, u, recorder)
         self._causes(one, "CRAFT", last, "TCAV", along, u, recorder)
 
@@ -317,7 +331,7 @@ class CraftStudy:
         ]
         answers = intruder(seen, foreign, self.trials, self.seed)
         self._answers(one, "IntruderAccuracy", "concept", answers, recorder)
-        if len(one.layers) < 2:
+        if len(one.concepts) < 2:
             return
         order = concepts.codes.mean(0).argsort(descending=True, stable=True)[: self.refined]
         groups, others, pairs = [], [], []
@@ -325,7 +339,7 @@ class CraftStudy:
             codes = concepts.codes[:, concept]
             if int((codes >= codes.quantile(self.craft.quantile)).sum()) < self.craft.finer:
                 continue
-            finer = self.craft.refine(concepts, concept, one.layers[1], one.fit)
+            finer = self.craft.refine(concepts, concept, one.concepts[1].layer, one.fit)
             for sub in range(finer.k):
                 groups.append(self._embedded(one, finer, sub))
                 others.append(foreign[concept])

@@ -13,10 +13,9 @@ from torch import Tensor
 from sparks.attribution.gradient import GradientInput
 from sparks.attribution.guided_backprop import RectifiedBackward
 from sparks.checks import whole
+from sparks.concepts.bank import Concepts, ConceptSource, pooled_crops
 from sparks.concepts.classes import EVERY, Classified, measurable, within
 from sparks.concepts.clusters import Strategies, plane
-from sparks.concepts.craft import Concepts, pooled_crops
-from sparks.concepts.crops import Cropping
 from sparks.concepts.dictionary import Dictionary, Method, TooFewDimensions
 from sparks.concepts.layer import Layer
 from sparks.concepts.metrics import (
@@ -46,19 +45,23 @@ from sparks.training.predict import predict
 
 @dataclass(frozen=True, eq=False)
 class ClassData:
-    """One class: its number, images to fit on, images to judge on with their test numbers."""
+    """One class: its number, and images to judge on with their numbers in the test set."""
 
     target: int
-    fit: Tensor
     x: Tensor
     index: Tensor
 
 
-class Pooled(NamedTuple):
-    """Concepts, and the mean activations (M, p) of the crops that they were fitted on."""
+class Fitted(NamedTuple):
+    """Concepts, and the images (n, C, H, W) that they were fitted on."""
 
     concepts: Concepts
-    activations: Tensor
+    images: Tensor
+
+    @property
+    def pooled(self) -> Tensor:
+        """Mean activations (M, p) of the crops that the concepts were fitted on."""
+        return pooled_crops(self.concepts.layer, self.concepts.crops, self.images)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +69,7 @@ class HolisticStudy:
     """Settings of the evaluation of the holistic framework.
 
     Attributes:
-        dictionary: whose concepts are ranked, drawn and pushed.
         dictionaries: name → dictionary that is judged.
-        crops: where crops are.
         methods: label → attribution method applied to concepts.
         sizes: numbers of concepts compared.
         ranked_layers: how many of the layers, the last ones, importance is compared at; None for
@@ -78,7 +79,6 @@ class HolisticStudy:
         folds: dictionaries compared for stability, each without a part of the images and from a
             seed of its own, or a random start that they share would count as stable.
         most: classes measured, the first ones; None for all.
-        fit_images: training images of each class.
         images: test images of each class whose concepts are ranked.
         cluster_images: test images of each class in the cluster graph.
         mufidelity: C-MuFidelity.
@@ -87,9 +87,7 @@ class HolisticStudy:
         seed: of all that is random.
     """
 
-    dictionary: Method
     dictionaries: Mapping[str, Method]
-    crops: Cropping
     methods: Mapping[str, AttributionMethod]
     sizes: Sequence[int]
     mufidelity: MuFidelity
@@ -98,7 +96,6 @@ class HolisticStudy:
     swept: int = 2
     folds: int = 3
     most: int | None = None
-    fit_images: int = 200
     images: int = 8
     cluster_images: int = 200
     steps: Sequence[float] = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -110,7 +107,7 @@ class HolisticStudy:
             whole(self, 1, "most")
         given = (name for name in ("judged", "ranked_layers") if getattr(self, name) is not None)
         whole(self, 1, *given)
-        whole(self, 1, "fit_images", "images", "cluster_images")
+        whole(self, 1, "images", "cluster_images")
         whole(self, 2, "folds")
         whole(self, 0, "swept", "steered", "seed")
         if not self.sizes or min(self.sizes) < 1:
@@ -126,33 +123,38 @@ class HolisticStudy:
         layers: Sequence[str],
         train: Classified,
         test: Classified,
+        source: ConceptSource,
         part: slice = EVERY,
     ) -> MetricRecorder:
         """Measure every class, or a part of them; see `CraftStudy.run`."""
+
+        def fitted(layer: Layer, one: ClassData) -> Fitted:
+            bank = source(layer, one.target)
+            return Fitted(bank.at(layer), train.images.batch(bank.index))
+
         recorder = MetricRecorder()
         if part.start == 0:
             recorder.add_layers(layers)
         cut = [Layer(model, name, test.images.batch([0])) for name in layers]
         ranked = cut if self.ranked_layers is None else cut[-self.ranked_layers :]
-        known: dict[tuple[str, int], Pooled] = {}  # of this class, and of the next one
         for place, one in self.classes(train, test, within(part, self.most)):
-            last = self._fit(cut[-1], one, known)
-            if self.judged is None or place < self.judged:
+            last = fitted(cut[-1], one)
+            judged = self.judged is None or place < self.judged
+            pooled = last.pooled if judged or place < self.swept else None
+            if judged and pooled is not None:
                 for name, method in self.dictionaries.items():
-                    self.judge(one, name, method, last, recorder, "last")
-            if place < self.swept:
-                self.sweep(one, last, recorder)
+                    self.judge(one, name, method, last.concepts, pooled, recorder, "last")
+            if place < self.swept and pooled is not None:
+                self.sweep(one, last.concepts, pooled, recorder)
             for layer in ranked:
-                self.importance(one, self._fit(layer, one, known).concepts, recorder)
+                self.importance(one, fitted(layer, one).concepts, recorder)
             if place < self.steered:
                 rival = self._next_class(place, train, test)
                 for layer in cut:
-                    other = None if rival is None else self._fit(layer, rival, known).concepts
-                    fitted = self._fit(layer, one, known)
-                    self.steering(one, fitted, rival, other, recorder)
+                    other = None if rival is None else fitted(layer, rival).concepts
+                    self.steering(one, fitted(layer, one), rival, other, recorder)
             self.identities(one, last.concepts, recorder)
             self.clusters(one, last.concepts, test, recorder)
-            known = {key: found for key, found in known.items() if key[1] != one.target}
         return recorder
 
     def classes(
@@ -164,21 +166,9 @@ class HolisticStudy:
             SparksError: when it predicts none for enough images.
         """
         least = (2 * self.folds, 1)
-        found = measurable(train, test, (self.fit_images, self.images), least, part)
-        for place, target, fit, index in progress(found, unit="label", description="holistic"):
-            x = test.images.batch(index)
-            yield place, ClassData(target, train.images.batch(fit), x, index)
-
-    def _fit(self, layer: Layer, one: ClassData, known: dict[tuple[str, int], Pooled]) -> Pooled:
-        """Fit a class's concepts at a layer, unless they are known: a pass over crops is costly."""
-        key = (layer.name, one.target)
-        if key not in known:
-            crops = self.crops(one.fit)
-            pooled = pooled_crops(layer, crops, one.fit)
-            dictionary = self.dictionary.fit(pooled)
-            concepts = Concepts(layer, dictionary, crops, dictionary.encode(pooled))
-            known[key] = Pooled(concepts, pooled)
-        return known[key]
+        found = measurable(train, test, (None, self.images), least, part)
+        for place, target, _, index in progress(found, unit="label", description="holistic"):
+            yield place, ClassData(target, test.images.batch(index), index)
 
     # --- dictionaries --------------------------------------------------------------------------
 
@@ -187,15 +177,17 @@ class HolisticStudy:
         one: ClassData,
         name: str,
         method: Method,
-        fitted: Pooled,
+        concepts: Concepts,
+        pooled: Tensor,
         recorder: MetricRecorder,
         analysis: str,
     ) -> None:
         """Score one dictionary on crops of images that each fold leaves out.
 
-        One that the activations have too few dimensions for has no scores, and a warning says so.
+        The crops are those of `concepts`, and `pooled` are their mean activations (M, p). A
+        dictionary that these have too few dimensions for has no scores, and a warning says so.
         """
-        a, sample_index = fitted.activations, fitted.concepts.crops.sample_index
+        a, sample_index = pooled, concepts.crops.sample_index
         parts = [sample_index % self.folds == fold for fold in range(self.folds)]
         try:
             learned = [
@@ -235,15 +227,16 @@ class HolisticStudy:
             "Converged": float(dictionary.fit.converged),
         }
 
-    def sweep(self, one: ClassData, fitted: Pooled, recorder: MetricRecorder) -> None:
+    def sweep(
+        self, one: ClassData, concepts: Concepts, pooled: Tensor, recorder: MetricRecorder
+    ) -> None:
         """Score every dictionary at each number of concepts in `sizes`."""
         for size in self.sizes:
             for name, method in self.dictionaries.items():
                 active = getattr(method, "active", None)
                 more = {} if active is None else {"active": min(active, size)}
-                self.judge(
-                    one, name, replace(method, concepts=size, **more), fitted, recorder, "sweep"
-                )
+                other = replace(method, concepts=size, **more)
+                self.judge(one, name, other, concepts, pooled, recorder, "sweep")
 
     # --- importance ----------------------------------------------------------------------------
 
@@ -343,7 +336,7 @@ class HolisticStudy:
     def steering(
         self,
         one: ClassData,
-        fitted: Pooled,
+        fitted: Fitted,
         rival: ClassData | None,
         other: Concepts | None,
         recorder: MetricRecorder,
@@ -364,7 +357,7 @@ class HolisticStudy:
         if rival is not None and other is not None:
             foreign = most_important(other, rival.x, rival.target)
             ways["other class"] = (other.dictionary.atoms[foreign], None)
-        a, reference = layer.activations(one.x), layer.pooled(one.fit)
+        a, reference = layer.activations(one.x), layer.pooled(fitted.images)
         for name, (direction, concept) in ways.items():
             every = steer(
                 layer, concepts.dictionary, a, direction, self.steps, one.target, reference, concept
@@ -375,11 +368,11 @@ class HolisticStudy:
 
     def _next_class(self, place: int, train: Classified, test: Classified) -> ClassData | None:
         """Return the next class measured, the first one after the last; None without another."""
-        found = measurable(train, test, (self.fit_images, self.images), (2 * self.folds, 1), EVERY)
+        found = measurable(train, test, (None, self.images), (2 * self.folds, 1), EVERY)
         if len(found) < 2:
             return None
-        _, target, fit, index = found[(place + 1) % len(found)]
-        return ClassData(target, train.images.batch(fit), test.images.batch(index), index)
+        _, target, _, index = found[(place + 1) % len(found)]
+        return ClassData(target, test.images.batch(index), index)
 
 
 def mean_known(values: Tensor | Sequence[float]) -> float:

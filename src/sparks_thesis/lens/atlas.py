@@ -13,15 +13,11 @@ from torch.nn import functional
 from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
 from sparks.attribution.gradient import GradientInput
 from sparks.checks import whole
+from sparks.concepts.bank import ConceptBank, Concepts, ConceptSource
 from sparks.concepts.classes import EVERY, Classified, within
 from sparks.concepts.clusters import IMPORTANT, Strategies, plane
-from sparks.concepts.craft import Concepts, Craft
-from sparks.concepts.crops import Crops
-from sparks.concepts.dictionary import Fit, Method
 from sparks.concepts.layer import Layer
 from sparks.concepts.maps import concept_maps, concept_maps_at
-from sparks.concepts.nmf import NonNegative
-from sparks.concepts.semi_nmf import SemiNMF
 from sparks.data.imagenet_names import about_class
 from sparks.data.imageset import ImageSet
 from sparks.errors import SparksError
@@ -39,10 +35,13 @@ Draw = Callable[[Concepts], Tensor]
 class ClassAtlas:
     """One class. Concepts are sorted: the first is the most important.
 
+    The concepts themselves are an artifact of their own (`ConceptBank`), from which `order` takes
+    them.
+
     Attributes:
         target: number of the class.
         name: its name.
-        tensors: "atoms" (k, p) and "offset" (p,), the dictionary; "importance", "low", "high"
+        tensors: "order" (k,), the place of each concept in its bank; "importance", "low", "high"
             (k,), mean share of the logit in [0, 1] with its interval; "prevalence", "reliability",
             "counts" (k,), see `Strategies`; "strategies" (), concepts that dominate ten images;
             "cosine" (k, k) and "place" (k, 2), concepts beside each other; "aligned",
@@ -73,13 +72,13 @@ class ClassAtlas:
         """Mark the concepts that contribute most to at least ten images, bool (k,)."""
         return self.tensors["counts"] >= IMPORTANT
 
-    def concepts(self, layer: Layer) -> Concepts:
-        """Return the concepts at the layer where they were found, without crops of images."""
-        dictionary = NonNegative(
-            self.tensors["atoms"], self.tensors["offset"], Fit("atlas", 0, 0, True, "", 0.0)
-        )
-        none = Crops(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 2, dtype=torch.int64), 1)
-        return Concepts(layer, dictionary, none, self.tensors["atoms"][:0])
+    def atoms(self, bank: ConceptBank) -> Tensor:
+        """Return the atoms (k, p) of the class's bank, in the order of the atlas."""
+        return bank.dictionary.atoms[self.tensors["order"]].contiguous()
+
+    def concepts(self, bank: ConceptBank, layer: Layer) -> Concepts:
+        """Return the concepts of the class's bank at their layer, in the order of the atlas."""
+        return bank.at(layer).reordered(self.tensors["order"])
 
     def save(self, path: str | Path) -> None:
         """Write the class to one file."""
@@ -102,12 +101,11 @@ class ClassAtlas:
 class Surveyor:
     """Builds the atlas of a model's classes.
 
+    The images surveyed are those that a class's concepts were fitted on. A concept's importance is
+    its share of the logit, which is exact at the last layer (Fel et al. 2023, holistic, section 4).
+
     Attributes:
-        craft: how concepts are found; its importance is not used, since a concept's share of the
-            logit is exact at the last layer (Fel et al. 2023, holistic, section 4).
-        signed: dictionary for layers whose activations go below zero.
         most: classes, the first ones; None for all.
-        images: training images of each class that the model predicts as it, at most.
         crops: shown of each concept.
         side: of crops and images shown, in pixels, at most.
         picture: side of the pictures of concepts, in pixels, at most.
@@ -120,10 +118,7 @@ class Surveyor:
         seed: of the plane.
     """
 
-    craft: Craft = field(default_factory=Craft)
-    signed: Method = field(default_factory=SemiNMF)
     most: int | None = None
-    images: int = 500
     crops: int = 10
     side: int = 96
     picture: int = 128
@@ -137,7 +132,7 @@ class Surveyor:
     def __post_init__(self) -> None:
         if self.most is not None:
             whole(self, 1, "most")
-        whole(self, 1, "images", "crops", "side", "picture", "thumbnail")
+        whole(self, 1, "crops", "side", "picture", "thumbnail")
         whole(self, 0, "mapped", "aligned", "reference", "seed")
 
     def survey(
@@ -145,6 +140,7 @@ class Surveyor:
         model: Classifier,
         layer: str,
         train: Classified,
+        source: ConceptSource,
         draw: Draw | None = None,
         part: slice = EVERY,
         test: Classified | None = None,
@@ -155,8 +151,9 @@ class Surveyor:
 
         Args:
             model: in evaluation mode.
-            layer: where concepts are found.
-            train: images that concepts are found in and shown with.
+            layer: where concepts were found.
+            train: images that concepts were found in and are shown with.
+            source: gives the concepts.
             draw: makes pictures of the concepts of a class.
             part: which of these classes, by their place.
             test: images that were not trained on.
@@ -171,9 +168,10 @@ class Surveyor:
         some = torch.cat([train.of(target, 1) for target in seen[:16]])
         vectors = class_vectors(cut, images.batch(some))
         for target in progress(seen[within(part, self.most)], unit="label", description="lens"):
-            index = train.of(target, self.images)
+            bank = source(cut, target)
+            index, concepts = bank.index, bank.at(cut)
             correct = images.labels[index] == target
-            one = self.of_class(cut, images, target, index, correct, vectors, draw)
+            one = self.of_class(concepts, images, target, index, correct, vectors, draw)
             known = {"features": features(early, images.batch(index[: self.reference])).half()}
             known["held_out"] = known["features"].new_zeros(0, known["features"].shape[1])
             if test is not None and len(others := test.of(target, self.reference)):
@@ -182,7 +180,7 @@ class Surveyor:
 
     def of_class(
         self,
-        layer: Layer,
+        concepts: Concepts,
         train: ImageSet,
         target: int,
         index: Tensor,
@@ -193,38 +191,28 @@ class Surveyor:
         """Survey one class.
 
         Args:
-            layer: where concepts are found.
+            concepts: of the class.
             train: images.
             target: the class.
-            index: numbers of the images that are predicted as it.
+            index: numbers of the images that the concepts were fitted on.
             correct: whether each is of the class.
             vectors: of all classes (classes, p), see `class_vectors`.
             draw: see `survey`.
         """
         x = train.batch(index)
-        concepts = self._fit(layer, x)
-        activations = layer.activations(x)
+        activations = concepts.layer.activations(x)
         u = concepts.dictionary.encode(activations).mT
         classes = torch.full((len(x),), target, dtype=torch.int64)
         gave = GradientInput()(concepts.head, u, classes)
         order = Strategies(gave, correct).importance.argsort(descending=True, stable=True)
-        concepts, gave = _reordered(concepts, order), gave[:, order]
-        tensors = {"atoms": concepts.dictionary.atoms.cpu()}
-        tensors["offset"] = concepts.dictionary.offset.cpu()
-        tensors |= self._numbers(gave, correct) | self._relations(concepts, vectors, target)
+        concepts, gave = concepts.reordered(order), gave[:, order]
+        tensors = {"order": order} | self._numbers(gave, correct)
+        tensors |= self._relations(concepts, vectors, target)
         tensors |= self._pixels(concepts, x) | self._seen(concepts, x, activations, gave)
         tensors |= {"index": index, "correct": correct, "plane": plane(gave, self.seed)}
         if draw is not None:
             tensors["pictures"] = as_bytes(resized(draw(concepts), self.picture))
         return ClassAtlas(target, train.classes[target], tensors, about_class(train, target))
-
-    def _fit(self, layer: Layer, x: Tensor) -> Concepts:
-        low = float(layer.activations(x[:16]).min())
-        craft = self.craft if low >= 0 else replace(self.craft, dictionary=self.signed)
-        crops = craft.crops(x)
-        if len(crops) < craft.dictionary.concepts:
-            craft = replace(craft, dictionary=replace(craft.dictionary, concepts=len(crops)))
-        return craft.fit_crops(layer, x, crops)
 
     def _numbers(self, gave: Tensor, correct: Tensor) -> dict[str, Tensor]:
         found = Strategies(gave, correct)
@@ -285,11 +273,6 @@ class Surveyor:
             maps.append(as_bytes(resized(found[:, None] / size, self.side))[:, 0])
             mapped.append(as_bytes(resized(x[chosen], self.side)))
         return {"mapped": torch.stack(mapped), "maps": torch.stack(maps)}
-
-
-def _reordered(concepts: Concepts, order: Tensor) -> Concepts:
-    dictionary = replace(concepts.dictionary, atoms=concepts.dictionary.atoms[order])
-    return replace(concepts, dictionary=dictionary, codes=concepts.codes[:, order])
 
 
 def _padded(rows: Tensor, count: int) -> Tensor:

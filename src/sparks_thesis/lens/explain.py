@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sparks.attribution.gradient import GradientInput, Saliency
-from sparks.concepts.craft import Concepts
+from sparks.concepts.bank import Concepts
 from sparks.concepts.layer import Layer
 from sparks.concepts.maps import class_maps, concept_maps, concept_maps_at
 from sparks.models.classifier import Classifier
@@ -156,7 +156,8 @@ class Explainer:
 
     def _concepts(self, x: Tensor, activations: Tensor, target: int) -> tuple[list[Found], Tensor]:
         one = self._load(self._surveyed[target])
-        tensors, concepts = one.tensors, one.concepts(self.layer)
+        assert self.atlas is not None
+        tensors, concepts = one.tensors, self.atlas.concepts(one, self.layer)
         u = concepts.dictionary.encode(activations).mT
         gave = GradientInput()(concepts.head, u, torch.tensor([target]))[0]
         order = gave.argsort(descending=True, stable=True)[: self.most]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from sparks.artifacts import atomic_folder, load_table, load_tensors, save_table
+from sparks.concepts.bank import Banks, ConceptBank, Concepts
 from sparks.concepts.layer import Layer
+from sparks.errors import SparksError
 from sparks.results import MetricRecorder
 from sparks_thesis.lens.atlas import ClassAtlas
 from sparks_thesis.lens.links import SimilarConcepts
@@ -28,13 +30,22 @@ _CLASSES, _ALIKE = "classes.parquet", "alike.parquet"
 
 
 def write_atlas(
-    path: str | Path, classes: Iterable[ClassAtlas], alike: SimilarConcepts | None = None
+    path: str | Path,
+    classes: Iterable[ClassAtlas],
+    banks: Callable[[int], ConceptBank],
+    alike: SimilarConcepts | None = None,
 ) -> MetricRecorder:
     """Write classes to a folder, as they come, and return the numbers of their statistics.
 
     Rows "ConceptImportance", "Prevalence", "Reliability", "Dominated", "OwnCosine" and
     "OwnAligned" are of concepts, by their rank, "Strategies", "Images" and "SimilarConcepts" of
     classes, "DominantRank" of images.
+
+    Args:
+        path: of the folder.
+        classes: to write.
+        banks: gives the concepts of a class, which are an artifact of their own.
+        alike: finds similar concepts of other classes.
 
     Raises:
         SparksError: when the folder cannot be written.
@@ -46,7 +57,7 @@ def write_atlas(
         for one in classes:
             one.save(folder / _file(one.target))
             known.append((one.target, one.name, one.k, int(one.tensors["strategies"])))
-            atoms.append(one.tensors["atoms"])
+            atoms.append(one.atoms(banks(one.target)))
             _count(one, recorder)
         columns = ["target", "name", "concepts", "strategies"]
         save_table(folder / _CLASSES, pd.DataFrame(known, columns=columns))
@@ -92,6 +103,7 @@ class Atlas:
         path: its folder.
         dataset: name of the data set.
         model: name of the model.
+        banks: the concepts of its classes; None for who needs none.
         model_title: the model, as shown; its name if not given.
         dataset_title: the data set, as shown; its name if not given.
     """
@@ -99,6 +111,7 @@ class Atlas:
     path: Path
     dataset: str
     model: str
+    banks: Banks | None = None
     model_title: str = ""
     dataset_title: str = ""
 
@@ -130,6 +143,20 @@ class Atlas:
     def load(self, target: int) -> ClassAtlas:
         """Read one class."""
         return ClassAtlas.load(self.path / _file(target))
+
+    def bank(self, target: int) -> ConceptBank:
+        """Read the concepts of one class, in the order in which they were fitted.
+
+        Raises:
+            SparksError: when the atlas was opened without them.
+        """
+        if self.banks is None:
+            raise SparksError(f"the atlas {self.path} was opened without concepts: give `banks`")
+        return self.banks.load(target)
+
+    def concepts(self, one: ClassAtlas, layer: Layer) -> Concepts:
+        """Return the concepts of a class at their layer, in the order of the atlas."""
+        return one.concepts(self.bank(one.target), layer)
 
     def reference(self, layer: Layer) -> Reference:
         """Return what tells how far an image is from those surveyed.

@@ -74,7 +74,7 @@ def tell(
             f"{atlas.dataset}: choose one of {sorted(atlas.names.values())}"
         )
     (target,) = numbers
-    atoms = atlas.load(target).tensors["atoms"]
+    atoms = atlas.load(target).atoms(atlas.bank(target))
     if max(channels) >= atoms.shape[1]:
         raise SparksError(
             f"the story of {name!r} in studies.lens.stories has channel {max(channels)}: the "

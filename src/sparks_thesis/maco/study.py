@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from sparks.checks import whole
-from sparks.concepts.classes import Classified
-from sparks.concepts.craft import Concepts, Craft
+from sparks.concepts.bank import Concepts, ConceptSource
 from sparks.errors import SparksError
 from sparks.results import MetricRecorder
 from sparks.stats import Bootstrap
@@ -51,12 +50,10 @@ class MacoStudy:
 
     Attributes:
         methods: name → how pictures are made; None leaves a method out.
-        craft: how concepts are found.
         whole: crops for inversion: places correspond only where the network sees all of a picture.
         logits: classes drawn, at most.
         starts: pictures of each class, from as many seeds.
         classes: whose concepts are drawn, at most.
-        fit_images: training images of a class that its concepts are fitted on.
         channels: drawn, the same distance apart.
         inverted: test images whose activations are inverted.
         trials: in which an observer tells what a channel responds to.
@@ -67,12 +64,10 @@ class MacoStudy:
     """
 
     methods: Mapping[str, Ascent | None]
-    craft: Craft
     whole: Crops
     logits: int = 1000
     starts: int = 1
     classes: int = 10
-    fit_images: int = 200
     channels: int = 8
     inverted: int = 4
     trials: int = 20
@@ -82,9 +77,7 @@ class MacoStudy:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        whole(
-            self, 1, "logits", "starts", "classes", "fit_images", "channels", "trials", "references"
-        )
+        whole(self, 1, "logits", "starts", "classes", "channels", "trials", "references")
         whole(self, 0, "inverted", "kept", "seed")
         if not self.used:
             raise SparksError("MacoStudy: every one of its methods is left out: keep one")
@@ -95,7 +88,7 @@ class MacoStudy:
         return {name: ascent for name, ascent in self.methods.items() if ascent is not None}
 
     def run(
-        self, subject: Subject, others: Sequence[Evaluator]
+        self, subject: Subject, others: Sequence[Evaluator], source: ConceptSource
     ) -> tuple[MetricRecorder, dict[str, Tensor], dict[str, Any]]:
         """Make and score the pictures of every method.
 
@@ -103,13 +96,14 @@ class MacoStudy:
             subject: what is drawn.
             others: other networks, trained on the same images; the first gives the features that
                 pictures are compared with real images by.
+            source: gives the concepts of the subject's classes, at its layer.
 
         Returns:
             The numbers; and for figures, each with `kept` pictures: "KIND.METHOD" (n, C, H, W),
             stretched, "KIND.METHOD.alpha" (n, H, W), "inverted" (n, C, h, w), and radial powers
             "power.METHOD", "frequencies.METHOD" (B,). Besides, what these are of, by name.
         """
-        goals = self._goals(subject)
+        goals = self._goals(subject, source)
         display = self._display(subject, goals)
         recorder, kept = MetricRecorder(), display.examples() | {"inverted": goals.images}
         own = Evaluator("itself", subject.model, subject.layer)
@@ -129,14 +123,15 @@ class MacoStudy:
             recorder.add({"FreeParameters": [start.parameter.numel()]}, method=name)
         return recorder, kept, display.metadata() | {"methods": list(self.used)}
 
-    def _goals(self, subject: Subject) -> Goals:
-        given = Classified(subject.train, subject.predicted(subject.train).argmax(1))
+    def _goals(self, subject: Subject, source: ConceptSource) -> Goals:
         found: list[tuple[int, Concepts, Tensor]] = []
-        for target in range(len(subject.train.classes)):
-            chosen = given.of(target, self.fit_images)
-            if len(chosen) >= 2 and len(found) < self.classes:
-                images = subject.train.batch(chosen)
-                found.append((target, self.craft.fit(subject.layer, images), images))
+        for target in source.classes:
+            if len(found) == self.classes:
+                break
+            bank = source(subject.layer, target)
+            if len(bank.index) >= 2:
+                images = subject.train.batch(bank.index)
+                found.append((target, bank.at(subject.layer), images))
         if not found:
             raise SparksError("no class has 2 training images predicted as it: train the model")
         return Goals(

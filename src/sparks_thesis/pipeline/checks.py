@@ -248,7 +248,9 @@ def _settings(config: DictConfig, tree: Mapping[str, Any]) -> Iterator[Unit]:
         for text in chosen["texts"]:
             yield from _texts(config, text)
         for study, datasets in chosen["studies"].items():
-            for key in _OF_STUDIES.get(study, ()) if datasets else ():
+            for key in (*_OF_STUDIES.get(study, ()), *_banks(config, study, datasets)):
+                if not datasets:
+                    continue
                 yield _at(tree, key)
                 for dataset in sorted(set(datasets) & set(config.per_dataset)):
                     yield Unit(key, "settings", part(config, [key], dataset=dataset)[key])
@@ -256,6 +258,15 @@ def _settings(config: DictConfig, tree: Mapping[str, Any]) -> Iterator[Unit]:
             yield _at(tree, "studies.stability.distances")
         for item in chosen["items"]:
             yield _at(tree, f"items.{item}.draw")
+
+
+def _banks(config: DictConfig, study: str, datasets: Iterable[str]) -> list[str]:
+    """List the keys of the extractors whose concepts a study reads."""
+    key = f"studies.{study}.bank"
+    if study not in _CUT:
+        return []
+    names = (part(config, [key], dataset=dataset)[key] for dataset in datasets)
+    return [f"banks.{name}.extractor" for name in dict.fromkeys(names)]
 
 
 def _at(tree: Any, key: str) -> Unit:

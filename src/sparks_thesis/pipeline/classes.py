@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sparks_thesis.pipeline.sources import module_file
+
 if TYPE_CHECKING:
+    from sparks.concepts.bank import Banks, StoredConcepts
     from sparks.concepts.classes import Classified
 
 
@@ -17,6 +21,35 @@ def classified(inputs: Mapping[str, Any], split: str) -> Classified:
 
     predicted = load_tensors(inputs["predicted"], [split])[split]
     return Classified(ImageSet.load(inputs[split]), predicted)
+
+
+def banks_beside(table: str | Path) -> Banks:
+    """Return the banks of concepts that lie beside their table, `paths.CONCEPTS`.
+
+    Where their dictionaries are the user's own, the modules that define these are imported.
+    """
+    from importlib import import_module
+
+    from sparks.artifacts import load_table
+    from sparks.concepts.bank import Banks
+
+    for kind in load_table(table)["kind"].unique():
+        module = kind.rpartition(".")[0]
+        if module_file(module):
+            import_module(module)
+    return Banks.beside(table)
+
+
+def stored_concepts(tables: Iterable[str], signed: bool = False) -> StoredConcepts:
+    """Return the concepts of a network that lie beside their tables, one for each layer.
+
+    Args:
+        tables: `paths.CONCEPTS`.
+        signed: whether those of activations below zero are taken; else they are refused.
+    """
+    from sparks.concepts.bank import StoredConcepts
+
+    return StoredConcepts({Path(path).stem: banks_beside(path) for path in tables}, signed)
 
 
 def classes_of_shard(size: int | None, shard: str | None) -> slice:

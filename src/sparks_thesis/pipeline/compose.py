@@ -44,7 +44,7 @@ ABSENT = "SPARKS_ABSENT"
 _Replace = Callable[[DictConfig, str, Any], None]
 
 # Groups whose options are all present at once, under the plural of the group's name.
-OPTIONS = ("dataset", "model", "attribution", "metric", "text", "item", "claim")
+OPTIONS = ("dataset", "model", "bank", "attribution", "metric", "text", "item", "claim")
 
 
 class _Loader(CParser, get_yaml_loader()):  # type: ignore[misc]

@@ -6,7 +6,7 @@ Rules use these functions as inputs, scripts at the shell to find the same files
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -16,6 +16,7 @@ from sparks.errors import SparksError
 from sparks_thesis.human_study import Package
 from sparks_thesis.pipeline import grid, paths
 from sparks_thesis.pipeline.compose import part
+from sparks_thesis.pipeline.factories import concept_layers
 
 # What an item is written as: name → ending. The caption is text for the report.
 FORMATS = {
@@ -142,8 +143,7 @@ def shards_of_classes(config: DictConfig, study: str, names: Mapping[str, str]) 
     Raises:
         SparksError: when classes are not split.
     """
-    if config.concepts.shard is None:
-        raise SparksError("concepts.shard is null: one job takes all classes")
+    size = _classes_of_a_job(config)
     key = f"studies.{study}.{'surveyor' if study == 'lens' else 'study'}.most"
     most = part(config, [key], dataset=names["dataset"])[key]
     classes = config.datasets[names["dataset"]].num_classes
@@ -151,13 +151,74 @@ def shards_of_classes(config: DictConfig, study: str, names: Mapping[str, str]) 
         "craft": paths.CRAFT_SHARD, "holistic": paths.HOLISTIC_SHARD, "lens": paths.LENS_SHARD,
     }[study]  # fmt: skip
     known = {key: names[key] for key in ("dataset", "model", "seed")}
-    numbers = _shards(min(classes, most or classes), config.concepts.shard)
+    numbers = _shards(min(classes, most or classes), size)
     return [place.format(**known, shard=shard) for shard in numbers]
+
+
+def _classes_of_a_job(config: DictConfig) -> int:
+    if config.concepts.shard is None:
+        raise SparksError("concepts.shard is null: one job takes all classes")
+    return int(config.concepts.shard)
 
 
 def _shards(n: int, size: int) -> range:
     """Number the shards of `size` that n of something are split into."""
     return range(-(-n // size))
+
+
+def concept_layers_of(config: DictConfig, study: str, names: Mapping[str, str]) -> list[str]:
+    """List the layers at which a study reads a model's concepts, from input to output.
+
+    Raises:
+        SparksError: when there is none.
+    """
+    key = f"studies.{study}.layers"
+    keys = ["model.concept_layer", *([key] if OmegaConf.select(config, key) is not None else [])]
+    found = part(config, keys, dataset=names["dataset"], model=names["model"])
+    own = found.get(key, {}).get(names["model"])
+    known = {names["model"]: [own] if isinstance(own, str) else own} if own else {}
+    return concept_layers(known, names["model"], found["model.concept_layer"])
+
+
+def concept_tables(config: DictConfig, study: str, names: Mapping[str, str]) -> list[str]:
+    """Name the concepts that a study reads, a table for each layer; the banks lie beside it."""
+    key = f"studies.{study}.bank"
+    bank = part(config, [key], dataset=names["dataset"])[key]
+    run = {name: names[name] for name in ("dataset", "model", "seed")}
+    layers = concept_layers_of(config, study, names)
+    return [paths.CONCEPTS.format(bank=bank, **run, layer=layer) for layer in layers]
+
+
+def concept_shards(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]:
+    """Name what the shards of the classes gave at one layer; the banks lie beside each table.
+
+    Raises:
+        SparksError: when classes are not split.
+    """
+    size = _classes_of_a_job(config)
+    number = config.datasets[names["dataset"]].num_classes
+    run = {name: names[name] for name in ("bank", "dataset", "model", "seed", "layer")}
+    shards = _shards(number, size)
+    return {"tables": [paths.CONCEPTS_SHARD.format(**run, shard=shard) for shard in shards]}
+
+
+def shards_of_atlas(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]:
+    """Name what the shards of Lens's survey gave, and the concepts that were surveyed."""
+    return {
+        "tables": shards_of_classes(config, "lens", names),
+        "concepts": concept_tables(config, "lens", names),
+    }
+
+
+def study_of_concepts(study: str) -> Callable[[DictConfig, Mapping[str, str]], dict[str, Any]]:
+    """Return what names the inputs of a study that reads concepts."""
+
+    def inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
+        run = {name: names[name] for name in ("dataset", "model", "seed")}
+        given = {kind: template.format(**run) for kind, template in paths.CLASSIFIED.items()}
+        return {**given, "concepts": concept_tables(config, study, names)}
+
+    return inputs
 
 
 def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
@@ -170,6 +231,7 @@ def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
         "test": paths.TEST.format(**names),
         "spectrum": paths.SPECTRUM.format(**names),
         "weights": own,
+        "concepts": concept_tables(config, "maco", names),
         "judges": [path for path in weights if path != own],
     }
 
@@ -196,12 +258,16 @@ def lens_tables(config: DictConfig) -> list[str]:
 
 
 def lens_story(config: DictConfig) -> list[str]:
-    """Name what the Lens site tells a story from, where its first model has one."""
+    """Name what the Lens site tells a story from, where its first model has one.
+
+    That is the table and the pictures of `covering`, and the model's concepts.
+    """
     dataset, model, seed = lens_tables(config)[0].removesuffix(".parquet").split("/")[-3:]
     if f"{dataset}/{model}" not in config.studies.lens.stories:
         return []
     names = {"dataset": dataset, "model": model, "seed": seed}
-    return [place.format(**names) for place in (paths.COVERING, paths.COVERING_PICTURES)]
+    made = [place.format(**names) for place in (paths.COVERING, paths.COVERING_PICTURES)]
+    return [*made, *concept_tables(config, "lens", names)]
 
 
 def study_tarballs(config: DictConfig) -> list[str]:
@@ -215,7 +281,10 @@ def study_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]
     """Name what one scenario of a study is made from: images, a model, maps and concepts."""
     settings = config.study
     methods = [*settings.methods, *([settings.control] if settings.control else [])]
-    concepts = {"atlas": paths.LENS.format(**names)} if settings.concepts else {}
+    concepts: dict[str, Any] = {}
+    if settings.concepts:
+        concepts = {"atlas": paths.LENS.format(**names)}
+        concepts |= {"concepts": concept_tables(config, "lens", names)}
     return {
         "test": paths.TEST.format(**names),
         "images": paths.EXPLAINED.format(**names),

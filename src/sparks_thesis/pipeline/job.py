@@ -6,7 +6,7 @@ A script is one function `run(cfg, inputs, outputs)` with what it may depend on 
 
     def run(cfg, inputs, outputs): ...
 
-    main(run, PARTS, inputs={"train": places.TRAIN}, outputs={...}, snakemake=...)
+    main(run, PARTS, inputs={"train": paths.TRAIN}, outputs={...}, snakemake=...)
 
 Through either door it gets plain values: its resolved part of the configuration, and paths.
 """
@@ -221,7 +221,7 @@ def _wildcards(composed: DictConfig) -> dict[str, str]:
     """Name the selected options as the workflow's wildcards do."""
     names = {group: str(composed[group].name) for group in OPTIONS}
     names["method"] = names.pop("attribution")
-    names |= {key: str(composed[key]) for key in ("seed", "split", "switched")}
+    names |= {key: str(composed[key]) for key in ("seed", "split", "switched", "layer")}
     return names | {"experiment": next(iter(composed.experiments))}
 
 

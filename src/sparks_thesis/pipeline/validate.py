@@ -7,7 +7,7 @@ does every `_target_` exist and take the arguments it is given; can every experi
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from sparks.data.listing import layout
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import checks, downloads, grid
-from sparks_thesis.pipeline.compose import FOLDER, OPTIONS, plain, root_of
+from sparks_thesis.pipeline.compose import FOLDER, OPTIONS, part, plain, root_of
 from sparks_thesis.pipeline.methods import ABLE, CHANGES, option_of
 from sparks_thesis.pipeline.paths import ROOT
 from sparks_thesis.pipeline.sources import Definition, exports, find
@@ -334,6 +334,7 @@ def _check_study(config: DictConfig) -> None:
 def _check_classes(config: DictConfig, name: str) -> None:
     """Refuse classes, and models that judge pictures, which are not there."""
     studies, settings = grid.experiment(config, name)["studies"], config.studies
+    _check_banks(config, studies)
     for dataset in studies.get("craft", []):
         _check_class(
             config, "studies.craft.pictures.target", settings.craft.pictures.target, dataset
@@ -348,6 +349,36 @@ def _check_classes(config: DictConfig, name: str) -> None:
             raise SparksError(
                 f"shared.maco_judges names {judge!r}: it needs a config/model/{model}.yaml, and "
                 f"the layer of its features in studies.maco.layers.{model}"
+            )
+
+
+# Studies that read concepts, and where each says of how many classes.
+_MOST = {
+    "craft": "studies.craft.study.most",
+    "holistic": "studies.holistic.study.most",
+    "maco": "studies.maco.study.classes",
+    "lens": "studies.lens.surveyor.most",
+}
+
+
+def _check_banks(config: DictConfig, studies: Mapping[str, Sequence[str]]) -> None:
+    """Refuse concepts that are fitted nowhere, or of fewer classes than a study measures."""
+    for study, dataset in ((s, d) for s in _MOST for d in studies.get(s, [])):
+        key, most = f"studies.{study}.bank", _MOST[study]
+        found = part(config, [key, most], dataset=dataset)
+        name, wanted = found[key], found[most]
+        if name not in config.banks:
+            raise SparksError(
+                f"{key}={name}: there is no config/bank/{name}.yaml; allowed: "
+                f"{sorted(config.banks)}"
+            )
+        fitted = part(config, ["bank.extractor"], dataset=dataset, bank=name)["bank.extractor"]
+        classes = config.datasets[dataset].num_classes
+        least = classes if wanted is None else min(wanted, classes)
+        if fitted.get("most") is not None and fitted["most"] < least:
+            raise SparksError(
+                f"{most}={wanted} asks for the concepts of {least} classes, and "
+                f"banks.{name}.extractor.most={fitted['most']} are fitted: raise that"
             )
 
 

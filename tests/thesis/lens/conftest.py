@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from sparks.concepts import NMF, Craft, RandomCrops
+from sparks.concepts import NMF, Banks, Extractor, Layer, RandomCrops, SemiNMF
+from sparks.concepts.bank import StoredConcepts
 from sparks.concepts.classes import Classified
 from sparks.data import ImageSet
 from sparks.models import Classifier, ConvNet, seeded
@@ -44,9 +45,13 @@ def model(train):
     return classifier.eval()
 
 
-SURVEYOR = Surveyor(
-    craft=Craft(dictionary=NMF(concepts=4), crops=RandomCrops(number=3)), images=24, crops=6
+EXTRACTOR = Extractor(
+    dictionary=NMF(concepts=4),
+    signed=SemiNMF(concepts=4),
+    crops=RandomCrops(number=3),
+    images=24,
 )
+SURVEYOR = Surveyor(crops=6)
 
 
 def draw(concepts):
@@ -58,15 +63,34 @@ def draw(concepts):
 
 
 @pytest.fixture(scope="session")
-def surveyed(model, train):
-    return list(SURVEYOR.survey(model, "stages.1", Classified.by(model, train), draw))
+def given(model, train):
+    return Classified.by(model, train)
 
 
 @pytest.fixture(scope="session")
-def atlas(surveyed, tmp_path_factory):
+def banks(model, given, tmp_path_factory):
+    """The concepts of all classes, on disk."""
+    layer = Layer(model, "stages.1", given.images.batch([0]))
+    folder = tmp_path_factory.mktemp("concepts") / "stages.1"
+    Banks.write(folder, EXTRACTOR.fit_classes(layer, given))
+    return Banks(folder)
+
+
+@pytest.fixture(scope="session")
+def source(banks):
+    return StoredConcepts({"stages.1": banks})
+
+
+@pytest.fixture(scope="session")
+def surveyed(model, given, source):
+    return list(SURVEYOR.survey(model, "stages.1", given, source, draw))
+
+
+@pytest.fixture(scope="session")
+def atlas(surveyed, banks, tmp_path_factory):
     folder = tmp_path_factory.mktemp("atlas") / "0"
-    write_atlas(folder, surveyed, SimilarConcepts(least=-1.0))
-    return Atlas(folder, "blobs", "convnet")
+    write_atlas(folder, surveyed, banks.load, SimilarConcepts(least=-1.0))
+    return Atlas(folder, "blobs", "convnet", banks)
 
 
 @pytest.fixture(scope="session")

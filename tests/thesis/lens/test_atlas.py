@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from sparks.artifacts import atomic_folder
-from sparks.concepts import NMF, Craft, Layer, RandomCrops
+from sparks.concepts import NMF, Layer, RandomCrops
 from sparks.concepts.classes import Classified
 from sparks.errors import SparksError
 from sparks_thesis.lens import Atlas, ClassAtlas, write_atlas
 from sparks_thesis.lens.links import SimilarConcepts, class_vectors, cosines, in_plane
 
-from .conftest import NAMES, SURVEYOR, draw
+from .conftest import EXTRACTOR, NAMES, SURVEYOR, draw
 
 
 def test_every_class_is_there_with_concepts_in_order(surveyed):
@@ -27,13 +27,13 @@ def test_every_class_is_there_with_concepts_in_order(surveyed):
         assert bool((one.tensors["high"] >= importance)[known].all())
 
 
-def test_importance_is_the_share_of_a_linear_heads_logit(surveyed, model, train):
+def test_importance_is_the_share_of_a_linear_heads_logit(surveyed, banks, model, train):
     """At the last layer a concept gives mean coefficient × (V w): computed here from weights."""
     layer = Layer(model, "stages.1", train.batch([0]))
     weight = dict(layer.h.named_parameters())["net.head.weight"].detach()
     one = surveyed[1]
     found = ClassAtlas(one.target, one.name, one.tensors)
-    atoms, x = one.tensors["atoms"], train.batch(one.tensors["index"])
+    atoms, x = one.atoms(banks.load(one.target)), train.batch(one.tensors["index"])
     from sparks.concepts.nnls_solver import nnls
 
     u = nnls(layer.activations(x).clone().flatten(0, 1), atoms).reshape(len(x), -1, len(atoms))
@@ -59,13 +59,14 @@ def test_crops_are_of_the_images_that_are_shown(surveyed):
     assert one["counts"].sum() == len(one["dominant"]) == 24
 
 
-def test_maps_are_on_the_images_that_a_concept_contributes_most_to(surveyed, model, train):
+def test_maps_are_on_the_images_that_a_concept_contributes_most_to(surveyed, banks, model, train):
     """Of a linear head, those with most of it; each concept's maps have one scale."""
     one = surveyed[1]
     layer = Layer(model, "stages.1", train.batch([0]))
     x = train.batch(one.tensors["index"])
     weight = dict(layer.h.named_parameters())["net.head.weight"].detach()[one.target]
-    gave = one.concepts(layer).coefficients(x).mean(2) * (one.tensors["atoms"] @ weight)
+    bank = banks.load(one.target)
+    gave = one.concepts(bank, layer).coefficients(x).mean(2) * (one.atoms(bank) @ weight)
     for concept in range(one.k):
         shown = one.tensors["mapped"][concept].float() / 255
         expected = x[gave[:, concept].topk(4).indices]
@@ -73,19 +74,15 @@ def test_maps_are_on_the_images_that_a_concept_contributes_most_to(surveyed, mod
         assert int(one.tensors["maps"][concept].max()) in (0, 255)
 
 
-def test_the_same_survey_gives_the_same_bytes(model, train, surveyed, tmp_path):
-    again = next(SURVEYOR.survey(model, "stages.1", Classified.by(model, train), draw))
+def test_the_same_survey_gives_the_same_bytes(model, given, surveyed):
+    again = next(SURVEYOR.survey(model, "stages.1", given, EXTRACTOR.on(given), draw))
     for name, tensor in surveyed[0].tensors.items():
         assert torch.equal(again.tensors[name].nan_to_num(), tensor.nan_to_num()), name
 
 
-def test_a_class_with_fewer_crops_than_concepts_has_fewer_concepts(model, train):
-    few = replace(
-        SURVEYOR,
-        images=2,
-        craft=Craft(dictionary=NMF(concepts=10), crops=RandomCrops(number=2)),
-    )
-    one = next(few.survey(model, "stages.1", Classified.by(model, train)))
+def test_a_class_with_fewer_crops_than_concepts_has_fewer_concepts(model, given):
+    few = replace(EXTRACTOR, images=2, dictionary=NMF(concepts=10), crops=RandomCrops(number=2))
+    one = next(SURVEYOR.survey(model, "stages.1", given, few.on(given)))
     assert one.k == 4
     assert "pictures" not in one.tensors
     assert one.tensors["crops_found"].tolist() == [2] * 4
@@ -99,8 +96,17 @@ def test_layers_with_negative_activations_get_signed_concepts(train):
             torch.nn.Conv2d(3, 8, 3, 2), torch.nn.Flatten(), torch.nn.Linear(8 * 49, 3)
         )
     signed = Classifier(net).eval()
-    one = next(SURVEYOR.survey(signed, "0", Classified.by(signed, train)))
-    assert float(one.tensors["atoms"].min()) < 0
+    given = Classified.by(signed, train)
+    source = EXTRACTOR.on(given)
+    one = next(SURVEYOR.survey(signed, "0", given, source))
+    bank = source(Layer(signed, "0", train.batch([0])), one.target)
+    assert bank.dictionary.fit.method == "SemiNMF"
+    assert float(one.atoms(bank).min()) < 0
+
+
+def test_an_atlas_without_its_concepts_says_so(atlas):
+    with pytest.raises(SparksError, match="opened without concepts"):
+        Atlas(atlas.path, "blobs", "convnet").bank(0)
 
 
 def test_atlases_come_back_as_they_were(atlas, surveyed):
@@ -118,8 +124,9 @@ def test_files_that_are_no_class_are_refused(tmp_path):
         Atlas(tmp_path, "d", "m").load(0)
 
 
-def test_statistics_hold_one_row_for_each_concept(surveyed, tmp_path):
-    numbers = write_atlas(tmp_path / "0", surveyed).table(dataset="blobs", model="convnet", seed=0)
+def test_statistics_hold_one_row_for_each_concept(surveyed, banks, tmp_path):
+    recorder = write_atlas(tmp_path / "0", surveyed, banks.load)
+    numbers = recorder.table(dataset="blobs", model="convnet", seed=0)
     rows = numbers[numbers["metric"] == "ConceptImportance"]
     assert len(rows) == 12
     assert set(rows["rank"]) == {1, 2, 3, 4}
@@ -171,13 +178,15 @@ def test_a_failed_folder_leaves_the_old_one(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
 
 
-def test_parts_of_the_classes_make_the_atlas_of_all(model, train, surveyed, atlas, tmp_path):
-    given = Classified.by(model, train)
+def test_parts_of_the_classes_make_the_atlas_of_all(
+    model, given, source, banks, surveyed, atlas, tmp_path
+):
     for number, part in enumerate((slice(0, 2), slice(2, 4), slice(4, 6))):
-        write_atlas(tmp_path / str(number), SURVEYOR.survey(model, "stages.1", given, draw, part))
+        classes = SURVEYOR.survey(model, "stages.1", given, source, draw, part)
+        write_atlas(tmp_path / str(number), classes, banks.load)
     shards = [Atlas(tmp_path / str(number), "", "") for number in range(3)]
     assert [len(shard.names) for shard in shards] == [2, len(surveyed) - 2, 0]
     classes = (shard.load(target) for shard in shards for target in shard.names)
-    write_atlas(tmp_path / "all", classes, SimilarConcepts(least=-1.0))
+    write_atlas(tmp_path / "all", classes, banks.load, SimilarConcepts(least=-1.0))
     for file in sorted(atlas.path.iterdir()):
         assert (tmp_path / "all" / file.name).read_bytes() == file.read_bytes(), file.name

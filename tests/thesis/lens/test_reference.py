@@ -8,7 +8,7 @@ from sparks.concepts.layer import Layer
 from sparks.models import Classifier, ConvNet, seeded
 from sparks_thesis.lens.reference import LEVEL, Distance, Reference, features, reference_layer
 
-from .conftest import SURVEYOR
+from .conftest import EXTRACTOR, SURVEYOR
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,8 @@ def test_noise_and_flat_colours_are_far_and_held_out_images_are_not(model, train
     surveyed, held = train.subset(range(60)), train.subset(range(60, 90))
     given = Classified.by(model, held)
     layer = reference_layer(model, "stages.1", train.batch([0]))
-    classes = list(SURVEYOR.survey(model, "stages.1", Classified.by(model, surveyed), test=given))
+    taken = Classified.by(model, surveyed)
+    classes = list(SURVEYOR.survey(model, "stages.1", taken, EXTRACTOR.on(taken), test=given))
     known, others = (
         torch.cat([one.tensors[name] for one in classes]) for name in ("features", "held_out")
     )

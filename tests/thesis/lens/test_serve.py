@@ -67,7 +67,7 @@ def test_contributions_are_those_of_the_models_head(explainer, model, train):
     with torch.no_grad():
         assert found.logit == pytest.approx(float(model(x)[0, target]), abs=1e-4)
     weight = dict(layer.h.named_parameters())["net.head.weight"].detach()[target]
-    atoms = explainer.atlas.load(target).tensors["atoms"]
+    atoms = explainer.atlas.load(target).atoms(explainer.atlas.bank(target))
     u = nnls(layer.activations(x).clone()[0], atoms).mean(0)
     expected = u * (atoms @ weight)
     for concept in found.concepts:
@@ -125,7 +125,11 @@ def test_a_network_of_more_classes_is_explained_by_the_atlas_of_some(explainer, 
 def test_concepts_are_of_the_most_probable_class_that_was_surveyed(explainer, train):
     x = train.batch([0])
     order = [one.target for one in explainer(x).candidates]
-    known = SimpleNamespace(names={order[1]: "second"}, load=explainer.atlas.load)
+    known = SimpleNamespace(
+        names={order[1]: "second"},
+        load=explainer.atlas.load,
+        concepts=explainer.atlas.concepts,
+    )
     alone = replace(explainer, atlas=known)(x)
     assert (alone.explained, alone.concepts, alone.nearest) == (None, (), None)
     assert alone.candidates[0].name in NAMES

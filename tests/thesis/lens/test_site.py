@@ -105,7 +105,11 @@ def test_the_same_atlas_gives_the_same_bytes_in_one_process_or_two(site, atlas, 
         files = sorted(p for p in folder.rglob("*") if p.is_file())
         return {str(p.relative_to(folder)): hashlib.md5(p.read_bytes()).hexdigest() for p in files}
 
-    build_site(tmp_path / "lens", [atlas, Atlas(atlas.path, "blobs", "other <model>")], workers=2)
+    build_site(
+        tmp_path / "lens",
+        [atlas, Atlas(atlas.path, "blobs", "other <model>")],
+        workers=2,
+    )
     assert digests(tmp_path / "lens") == digests(site)
 
 

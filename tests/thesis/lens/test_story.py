@@ -32,7 +32,7 @@ def rows(change, elsewhere):
 @pytest.fixture
 def story(atlas, tmp_path):
     """A story of the concept that channel 3 tells, its images 9 and 4."""
-    atoms = atlas.load(TARGET).tensors["atoms"]
+    atoms = atlas.load(TARGET).atoms(atlas.bank(TARGET))
     channel = int((atoms / atoms.sum(1, keepdim=True))[CONCEPT].argmax())
     images = torch.zeros(2, 3, 16, 16, dtype=torch.uint8)
     key = f"{TARGET}.{CONCEPT}"
@@ -49,7 +49,7 @@ def story(atlas, tmp_path):
 
 def test_the_concept_is_known_by_its_channels_and_its_numbers_are_those_measured(story, atlas):
     found = story()
-    atoms = atlas.load(TARGET).tensors["atoms"]
+    atoms = atlas.load(TARGET).atoms(atlas.bank(TARGET))
     share = atoms / atoms.sum(1, keepdim=True)
     assert found.concept == int(share[:, int(share[CONCEPT].argmax())].argmax())
     assert [row["cover"] for row in found.effect] == ["mean colour", "blur"]

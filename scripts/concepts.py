@@ -1,0 +1,38 @@
+"""Fit the concepts of every class at one layer of a model: what all chapters on concepts read."""
+
+from sparks_thesis.pipeline import paths
+from sparks_thesis.pipeline.job import Config, Paths, main
+
+PARTS = ("model.classifier", "bank.extractor", "concepts.shard", "seed", "device")
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write one file a class, of all or of those of a shard, and a table of what was fitted."""
+    from sparks.artifacts import load_tensors, save_table
+    from sparks.concepts import Banks, Extractor, Layer
+    from sparks_thesis.pipeline.classes import classes_of_shard, classified
+    from sparks_thesis.pipeline.factories import build_as, trained
+
+    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
+    extractor = build_as(Extractor, cfg["bank.extractor"])
+    names, train = cfg.wildcards, classified(inputs, "train")
+    test = load_tensors(inputs["predicted"], ["test"])["test"]
+    layer = Layer(model, names["layer"], train.images.batch([0]))
+    part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
+    banks = extractor.fit_classes(layer, train, test, part)
+    table = Banks.write(outputs["banks"], banks, cfg.provenance())
+    save_table(outputs["table"], table, cfg.provenance())
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        PARTS,
+        inputs={
+            "train": paths.TRAIN,
+            "predicted": paths.PREDICTED,
+            "weights": paths.WEIGHTS,
+        },
+        outputs={"table": paths.CONCEPTS, "banks": paths.CONCEPT_BANKS},
+        snakemake=globals().get("snakemake"),
+    )
