@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = (
+CONFIG_KEYS = (
     "model.classifier",
     "model.concept_layer",
     "model.name",
@@ -59,7 +59,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={**paths.CLASSIFIED, "spectrum": paths.SPECTRUM},
         outputs={"pictures": paths.CRAFT_PICTURES},
         snakemake=globals().get("snakemake"),

@@ -5,7 +5,7 @@ from typing import Any
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = (
+CONFIG_KEYS = (
     "model.classifier",
     "model.concept_layer",
     "model.name",
@@ -67,7 +67,7 @@ def drawing(cfg: Config, spectrum: str) -> Any:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs=paths.CLASSIFIED | {"spectrum": paths.SPECTRUM},
         outputs={"table": paths.LENS, "atlas": paths.LENS_ATLAS},
         snakemake=globals().get("snakemake"),
