@@ -9,8 +9,9 @@ import captum.attr
 import torch
 from torch import Tensor, nn
 
-from sparks_thesis.pipeline.compose import compose, part
+from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.factories import build, classifier
+from sparks_thesis.pipeline.selection import part
 
 GRID, SAMPLES, STEPS = 8, 500, 50
 

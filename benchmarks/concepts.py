@@ -30,8 +30,9 @@ from sparks.engine.memory import keep_freed_memory
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.classes import classified
-from sparks_thesis.pipeline.compose import compose, part
+from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.factories import build, trained
+from sparks_thesis.pipeline.selection import part
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

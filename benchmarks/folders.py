@@ -30,9 +30,10 @@ from sparks.artifacts import load_table, load_tensors, save_table, save_tensors
 from sparks.data import Folder, ImageSet
 from sparks.data.decoding import decode
 from sparks.models import save_weights
-from sparks_thesis.pipeline.compose import compose, part
+from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.factories import build_method, classifier, targets
 from sparks_thesis.pipeline.job import Config
+from sparks_thesis.pipeline.selection import part
 
 CLASSES, ORIGINALS, SIZE, SHARD = 1000, 48, 224, 256
 TIMED = 256  # images of the rates
@@ -71,7 +72,7 @@ def parts(script: Any) -> dict[str, Any]:
     """Resolve what a job of this script depends on, for the small network and Saliency."""
     overrides = ["scale=laptop", f"datasets.folder.num_classes={CLASSES}", "explain.shard=256"]
     options = {"dataset": "folder", "model": "convnet", "attribution": "saliency"}
-    return part(compose(overrides), script.PARTS, **options)
+    return part(compose(overrides), script.CONFIG_KEYS, **options)
 
 
 def rises(root: Path, images: ImageSet) -> tuple[float, float]:

@@ -22,9 +22,10 @@ from benchmarks.timing import seconds
 from sparks.engine.inference import evaluating
 from sparks.models.folded import channels_last_weights, folded
 from sparks_thesis.pipeline import grid
-from sparks_thesis.pipeline.compose import compose, part
+from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.factories import classifier
 from sparks_thesis.pipeline.resources import machine
+from sparks_thesis.pipeline.selection import part
 
 OUT = Path("benchmarks/results/rates.json")
 KEYS = ("model.classifier", "dataset.channels", "dataset.size")

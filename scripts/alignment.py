@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("model.classifier", "model.loss", "studies.alignment", "seed", "device")
+CONFIG_KEYS = ("model.classifier", "model.loss", "studies.alignment", "seed", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -56,7 +56,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"splits": dag.test_splits, "weights": paths.WEIGHTS},
         outputs={"table": paths.ALIGNMENT, "maps": paths.ALIGNMENT_MAPS},
         snakemake=globals().get("snakemake"),

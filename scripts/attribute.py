@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-PARTS = (
+CONFIG_KEYS = (
     "model.classifier", "attribution", "explain.target", "explain.shard", "seed", "device",
 )  # fmt: skip
 
@@ -81,7 +81,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"images": paths.EXPLAINED, "weights": paths.WEIGHTS},
         outputs={"maps": paths.MAPS, "cost": paths.COST},
         snakemake=globals().get("snakemake"),

@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("model.classifier", "studies.budget", "explain.target", "device")
+CONFIG_KEYS = ("model.classifier", "studies.budget", "explain.target", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -62,7 +62,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"images": paths.EXPLAINED, "weights": paths.WEIGHTS},
         outputs={"table": paths.BUDGET, "cost": paths.BUDGET_COST},
         snakemake=globals().get("snakemake"),

@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ()
+CONFIG_KEYS = ()
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -23,7 +23,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"scores": lambda config, names: dag.scores(config, names["experiment"])},
         outputs={"table": paths.EXPERIMENT},
         snakemake=globals().get("snakemake"),

@@ -5,7 +5,7 @@ from sparks_thesis.pipeline.job import Config, Paths, main
 
 SHOWN = 4  # images of each concept, those that have most of it
 
-PARTS = (
+CONFIG_KEYS = (
     "model.classifier",
     "model.concept_layer",
     "model.name",
@@ -75,7 +75,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs=lambda config, names: {
             **dag.study_of_concepts("lens")(config, names),
             "table": paths.LENS.format(**names),

@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("dataset.name", "dataset.builder", "dataset.download")
+CONFIG_KEYS = ("dataset.name", "dataset.builder", "dataset.download")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -26,7 +26,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={},
         outputs={"images": paths.DATA},
         snakemake=globals().get("snakemake"),

@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = (
+CONFIG_KEYS = (
     "model.classifier.net._target_",
     "model.classifier.net.name",
     "model.classifier.net.weights",
@@ -19,7 +19,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.models.published import published_weights
     from sparks_thesis.pipeline.downloads import publisher
 
-    target, name, weights, folder = (cfg[part] for part in PARTS)
+    target, name, weights, folder = (cfg[part] for part in CONFIG_KEYS)
     library = str(publisher({"_target_": target, "weights": weights}))
     path = published_weights(library, name, weights, folder).fetch()
     write_text(outputs["note"], json.dumps(cfg.provenance(file=str(path)), indent=2))
@@ -28,7 +28,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={},
         outputs={"note": paths.DOWNLOADED_WEIGHTS},
         snakemake=globals().get("snakemake"),

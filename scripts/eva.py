@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("model.classifier", "studies.eva", "explain.target", "seed", "device")
+CONFIG_KEYS = ("model.classifier", "studies.eva", "explain.target", "seed", "device")
 
 SMALL = 32  # pixels a side
 
@@ -85,7 +85,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"images": paths.EXPLAINED, "weights": paths.WEIGHTS},
         outputs={"table": paths.EVA, "cost": paths.EVA_COST, "maps": paths.EVA_MAPS},
         snakemake=globals().get("snakemake"),

@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("studies.eva_optimal", "seed")
+CONFIG_KEYS = ("studies.eva_optimal", "seed")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -37,7 +37,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={},
         outputs={"table": paths.EVA_OPTIMAL},
         snakemake=globals().get("snakemake"),

@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("model.classifier", "model.loss", "seed", "device")
+CONFIG_KEYS = ("model.classifier", "model.loss", "seed", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -27,7 +27,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"test": paths.TEST, "weights": paths.WEIGHTS},
         outputs={"table": paths.EVALUATION},
         snakemake=globals().get("snakemake"),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from sparks_thesis.common.style import Drawing
 
-PARTS = ("item", "scale.name", "methods")
+CONFIG_KEYS = ("item", "scale.name", "methods")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -31,7 +31,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs=lambda config, names: dag.item_inputs(config, names["item"]),
         outputs=lambda config, names: dag.item_outputs(config, names["item"]),
         snakemake=globals().get("snakemake"),

@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = (
+CONFIG_KEYS = (
     "model.classifier",
     "model.concept_layer",
     "model.name",
@@ -37,7 +37,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs=dag.study_of_concepts("holistic"),
         outputs={"table": paths.HOLISTIC},
         snakemake=globals().get("snakemake"),

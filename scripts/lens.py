@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from sparks_thesis.lens import Atlas
     from sparks_thesis.lens.story import Story
 
-PARTS = ("studies.lens.titles", "studies.lens.stories", "statistics")
+CONFIG_KEYS = ("studies.lens.titles", "studies.lens.stories", "statistics")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -60,7 +60,7 @@ def story(cfg: Config, inputs: list[str] | None, atlas: "Atlas") -> "Story | Non
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs=lambda config, names: {
             "tables": dag.lens_tables(config),
             "story": dag.lens_story(config),

@@ -5,7 +5,7 @@ from typing import Any
 from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = (
+CONFIG_KEYS = (
     "model.classifier",
     "model.concept_layer",
     "model.name",
@@ -69,7 +69,7 @@ def drawing(cfg: Config, spectrum: str) -> Any:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs=lambda config, names: {
             **dag.study_of_concepts("lens")(config, names),
             "spectrum": paths.SPECTRUM.format(**names),

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import paths
-from sparks_thesis.pipeline.compose import part
 from sparks_thesis.pipeline.job import serve
+from sparks_thesis.pipeline.selection import part
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("model.classifier", "studies.lipschitz", "seed", "device")
+CONFIG_KEYS = ("model.classifier", "studies.lipschitz", "seed", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -69,7 +69,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"images": paths.EXPLAINED, "train": paths.TRAIN, "weights": paths.WEIGHTS},
         outputs={"table": paths.LIPSCHITZ, "maps": paths.LIPSCHITZ_MAPS},
         snakemake=globals().get("snakemake"),

@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("studies.stability.distances", "studies.stability.noises", "seed")
+CONFIG_KEYS = ("studies.stability.distances", "studies.stability.noises", "seed")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -30,7 +30,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={},
         outputs={"table": paths.MAP_DISTANCES},
         snakemake=globals().get("snakemake"),

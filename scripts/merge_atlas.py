@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from sparks_thesis.lens import ClassAtlas
 
-PARTS = ("concepts.shard", "studies.lens.alike")
+CONFIG_KEYS = ("concepts.shard", "studies.lens.alike")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -43,7 +43,7 @@ def _classes(files: list[str]) -> "Iterator[ClassAtlas]":
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs=dag.shards_of_atlas,
         outputs={"table": paths.LENS, "atlas": paths.LENS_ATLAS},
         snakemake=globals().get("snakemake"),

@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("concepts.shard",)
+CONFIG_KEYS = ("concepts.shard",)
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -17,7 +17,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         # At the shell: those of CRAFT.
         inputs=lambda config, names: {"tables": dag.shards_of_classes(config, "craft", names)},
         outputs={"table": paths.CRAFT},

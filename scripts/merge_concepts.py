@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("concepts.shard",)
+CONFIG_KEYS = ("concepts.shard",)
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -22,7 +22,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs=dag.concept_shards,
         outputs={"table": paths.CONCEPTS, "banks": paths.CONCEPT_BANKS},
         snakemake=globals().get("snakemake"),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-PARTS = ("explain.shard",)
+CONFIG_KEYS = ("explain.shard",)
 
 # Images in memory at a time.
 BLOCK = 256
@@ -50,7 +50,7 @@ def _cost(files: list[str], rows: list[int]) -> "pd.DataFrame":
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs=dag.shards,
         outputs={"maps": paths.MAPS, "cost": paths.COST},
         snakemake=globals().get("snakemake"),

@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("model.classifier", "device")
+CONFIG_KEYS = ("model.classifier", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -24,7 +24,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"train": paths.TRAIN, "test": paths.TEST, "weights": paths.WEIGHTS},
         outputs={"predicted": paths.PREDICTED},
         snakemake=globals().get("snakemake"),

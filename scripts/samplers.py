@@ -5,7 +5,7 @@ from typing import Any
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("model.classifier", "studies.samplers", "explain.target", "seed", "device")
+CONFIG_KEYS = ("model.classifier", "studies.samplers", "explain.target", "seed", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -71,7 +71,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"images": paths.EXPLAINED, "weights": paths.WEIGHTS},
         outputs={"table": paths.SAMPLERS},
         snakemake=globals().get("snakemake"),

@@ -8,7 +8,7 @@ from sparks_thesis.pipeline.job import Config, Paths, main
 if TYPE_CHECKING:
     from torch import Tensor
 
-PARTS = ("model.classifier", "attribution", "metric", "device")
+CONFIG_KEYS = ("model.classifier", "attribution", "metric", "device")
 
 # Images and maps in memory at a time. Fixed: float sums depend on it.
 SLICE = 128
@@ -59,7 +59,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"images": paths.EXPLAINED, "weights": paths.WEIGHTS, "maps": paths.MAPS},
         outputs={"table": paths.SCORES},
         snakemake=globals().get("snakemake"),

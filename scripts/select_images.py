@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("explain.n", "explain.shard", "seed")
+CONFIG_KEYS = ("explain.n", "explain.shard", "seed")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -22,7 +22,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"test": paths.TEST},
         outputs={"images": paths.EXPLAINED},
         snakemake=globals().get("snakemake"),

@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("studies.snowflakes",)
+CONFIG_KEYS = ("studies.snowflakes",)
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -42,7 +42,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={},
         outputs={"table": paths.SNOWFLAKES, "drawn": paths.SNOWFLAKES_DRAWN},
         snakemake=globals().get("snakemake"),

@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ()
+CONFIG_KEYS = ()
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -20,7 +20,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"train": paths.TRAIN},
         outputs={"spectrum": paths.SPECTRUM},
         snakemake=globals().get("snakemake"),

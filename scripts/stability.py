@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sparks.models import Classifier
     from sparks.protocols import AttributionMethod
 
-PARTS = (
+CONFIG_KEYS = (
     "model.classifier", "attribution", "studies.stability.explain", "studies.stability.folds",
     "studies.stability.switched", "studies.stability.randomised", "studies.stability.noise",
     "studies.stability.images", "studies.stability.target", "studies.stability.distances",
@@ -101,7 +101,7 @@ def _counted(shards: Any, bar: Any) -> Any:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs=dag.stability_inputs,
         outputs={"pairs": paths.PAIRS, "metrics": paths.PAIR_METRICS},
         snakemake=globals().get("snakemake"),

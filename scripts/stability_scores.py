@@ -8,7 +8,7 @@ from sparks_thesis.pipeline.job import Config, Paths, main
 if TYPE_CHECKING:
     import pandas as pd
 
-PARTS = ("studies.stability.distance",)
+CONFIG_KEYS = ("studies.stability.distance",)
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -44,7 +44,7 @@ def _read(files: list[str]) -> "pd.DataFrame":
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs=dag.stability_scores_inputs,
         outputs={"table": paths.STABILITY_SCORES},
         snakemake=globals().get("snakemake"),

@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("study.packages", "study.wording")
+CONFIG_KEYS = ("study.packages", "study.wording")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -24,7 +24,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs=lambda config, names: {
             "tarballs": dag.study_tarballs(config),
             "scenarios": dag.study_scenarios(config),

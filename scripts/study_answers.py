@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("study.answers", "study.limits", "statistics", "seed")
+CONFIG_KEYS = ("study.answers", "study.limits", "statistics", "seed")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -27,7 +27,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs=lambda config, names: {"key": dag.study_key(config)},
         outputs={
             "answers": paths.STUDY_ANSWERS,

@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import dag
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("study.packages", "study.tarballs")
+CONFIG_KEYS = ("study.packages", "study.tarballs")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -20,7 +20,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={},
         outputs=lambda config, names: {"tarballs": dag.study_tarballs(config)},
         snakemake=globals().get("snakemake"),

@@ -5,7 +5,7 @@ from typing import Any
 from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = (
+CONFIG_KEYS = (
     "study.protocol",
     "study.classes",
     "study.concepts",
@@ -102,7 +102,7 @@ def concepts(cfg: Config, model: Any, inputs: Paths, shown: Any, index: Any) -> 
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs=dag.study_inputs,
         outputs={"scenario": paths.STUDY_SCENARIO},
         snakemake=globals().get("snakemake"),

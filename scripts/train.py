@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sparks.data import ImageSet
     from sparks.models import Classifier
 
-PARTS = (
+CONFIG_KEYS = (
     "model.classifier",
     "model.weights",
     "model.training",
@@ -106,7 +106,7 @@ def _trained(
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"train": paths.TRAIN},
         outputs={
             "weights": paths.WEIGHTS,

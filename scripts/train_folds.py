@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sparks.models import Classifier
     from sparks.training import History
 
-PARTS = (
+CONFIG_KEYS = (
     "model.classifier", "model.training", "model.loss", "training", "studies.stability.training",
     "studies.stability.folds", "studies.stability.together", "seed", "device",
 )  # fmt: skip
@@ -95,7 +95,7 @@ def _train(
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"train": paths.TRAIN},
         outputs={"weights": dag.fold_weights, "history": paths.FOLD_HISTORY},
         snakemake=globals().get("snakemake"),

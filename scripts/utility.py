@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("studies.utility.simulation", "seed")
+CONFIG_KEYS = ("studies.utility.simulation", "seed")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -33,7 +33,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"maps": paths.UTILITY_MAPS},
         outputs={"table": paths.UTILITY},
         snakemake=globals().get("snakemake"),

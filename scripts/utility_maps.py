@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = (
+CONFIG_KEYS = (
     "model.classifier",
     "studies.utility.classes",
     "studies.utility.pool",
@@ -69,7 +69,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"test": paths.TEST, "weights": paths.WEIGHTS},
         outputs={"maps": paths.UTILITY_MAPS, "table": paths.UTILITY_PROXIES},
         snakemake=globals().get("snakemake"),

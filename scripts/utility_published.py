@@ -5,7 +5,7 @@ from pathlib import Path
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ()
+CONFIG_KEYS = ()
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -22,7 +22,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"printed": lambda *_: paths.utility_printed()},
         outputs={"table": paths.UTILITY_PUBLISHED},
         snakemake=globals().get("snakemake"),

@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("model.classifier", "studies.walkthrough", "explain.target", "seed", "device")
+CONFIG_KEYS = ("model.classifier", "studies.walkthrough", "explain.target", "seed", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -34,7 +34,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"images": paths.EXPLAINED, "weights": paths.WEIGHTS},
         outputs={"steps": paths.WALKTHROUGH},
         snakemake=globals().get("snakemake"),

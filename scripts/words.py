@@ -5,7 +5,7 @@ from typing import Any
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = (
+CONFIG_KEYS = (
     "words.classifier",
     "words.explainers",
     "words.removal",
@@ -65,7 +65,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={"texts": paths.TEXTS, "weights": paths.TEXT_WEIGHTS},
         outputs={"table": paths.WORDS},
         snakemake=globals().get("snakemake"),

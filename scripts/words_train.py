@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-PARTS = ("text", "words.classifier", "words.training", "training", "seed", "device")
+CONFIG_KEYS = ("text", "words.classifier", "words.training", "training", "seed", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -28,7 +28,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 if __name__ == "__main__":
     main(
         run,
-        PARTS,
+        CONFIG_KEYS,
         inputs={},
         outputs={"texts": paths.TEXTS, "weights": paths.TEXT_WEIGHTS},
         snakemake=globals().get("snakemake"),

@@ -9,8 +9,9 @@ import torch
 from sparks.data import Digits
 from sparks.models import seeded
 from sparks.training import fit
-from sparks_thesis.pipeline.compose import compose, part
+from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.factories import build
+from sparks_thesis.pipeline.selection import part
 
 KEYS = ("model.classifier", "training", "attribution.method")
 

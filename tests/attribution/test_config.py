@@ -6,8 +6,9 @@ from hydra.utils import instantiate
 from pretended_gpu import PretendedGPU
 
 from sparks.metrics import Explanation
-from sparks_thesis.pipeline.compose import compose, part
+from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.paths import CONFIG
+from sparks_thesis.pipeline.selection import part
 
 from .nets import images, random_net
 

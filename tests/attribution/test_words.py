@@ -28,7 +28,8 @@ from sparks.errors import SparksError
 from sparks.models import TextClassifier, seeded
 from sparks.sensitivity.sequences import draw
 from sparks.training import Settings, accuracy, fit
-from sparks_thesis.pipeline.compose import compose, part
+from sparks_thesis.pipeline.compose import compose
+from sparks_thesis.pipeline.selection import part
 
 SMOKE = compose(["scale=smoke"])
 UNK = 1

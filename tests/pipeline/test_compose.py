@@ -5,8 +5,9 @@ from omegaconf import OmegaConf
 
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import cost_estimate, grid
-from sparks_thesis.pipeline.compose import OPTIONS, compose, overrides_from, part
+from sparks_thesis.pipeline.compose import OPTIONS, compose, overrides_from
 from sparks_thesis.pipeline.paths import CONFIG
+from sparks_thesis.pipeline.selection import part
 from sparks_thesis.pipeline.validate import validate, validate_names
 
 
@@ -61,7 +62,7 @@ def test_snakemakes_config_becomes_overrides():
     assert list(config.experiments) == ["sobol"]
 
 
-def test_a_part_holds_what_was_asked_with_the_options_in_hand():
+def test_a_part_holds_what_was_asked_with_the_selected_options():
     config = compose(["scale=smoke"])
     of_digits = part(config, ("model", "seed"), dataset="digits", model="mlp", seed="7")
     of_chimera = part(config, ("model", "seed"), dataset="chimera", model="mlp", seed="8")

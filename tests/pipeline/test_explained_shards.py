@@ -15,9 +15,10 @@ from sparks.attribution.gradient import Saliency, refuse_not_finite
 from sparks.data import Folder, ImageSet
 from sparks.errors import SparksError
 from sparks.models import save_weights
-from sparks_thesis.pipeline.compose import compose, part
+from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.factories import classifier, of_shard
 from sparks_thesis.pipeline.job import Config
+from sparks_thesis.pipeline.selection import part
 
 OPTIONS = {"dataset": "folder", "model": "convnet"}
 
@@ -55,7 +56,7 @@ def composed(size):
 
 def run(script, size, inputs, outputs, method="smoothgrad", **names):
     chosen = {"metric": names.get("metric", "fidelity"), "attribution": method, **OPTIONS}
-    parts = part(composed(size), script.PARTS, **chosen)
+    parts = part(composed(size), script.CONFIG_KEYS, **chosen)
     inputs = {k: [str(p) for p in v] if isinstance(v, list) else str(v) for k, v in inputs.items()}
     wildcards = {"dataset": "folder", "model": "convnet", "seed": "0", **names}
     script.run(

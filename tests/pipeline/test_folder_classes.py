@@ -4,8 +4,9 @@ import pytest
 
 from sparks.errors import SparksError
 from sparks.models import save_weights
-from sparks_thesis.pipeline.compose import compose, count_classes, part
+from sparks_thesis.pipeline.compose import compose, count_classes
 from sparks_thesis.pipeline.factories import classifier
+from sparks_thesis.pipeline.selection import part
 from sparks_thesis.pipeline.validate import validate
 
 EXPERIMENT = ["scale=smoke", "experiment=sobol", "experiments.sobol.datasets=[folder]"]

@@ -4,7 +4,8 @@ import pytest
 
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import dag, grid, paths
-from sparks_thesis.pipeline.compose import compose, part
+from sparks_thesis.pipeline.compose import compose
+from sparks_thesis.pipeline.selection import part
 from sparks_thesis.pipeline.validate import validate
 
 SMOKE = ("scale=smoke", "experiment=stability")

@@ -4,8 +4,9 @@ import pytest
 import yaml
 
 from sparks.errors import SparksError
-from sparks_thesis.pipeline.compose import compose, part, plain
+from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.paths import CONFIG
+from sparks_thesis.pipeline.selection import part, plain
 from sparks_thesis.pipeline.validate import validate_names
 
 SMOKE = ("scale=smoke", "experiment=[sobol,eva,lipschitz,craft,holistic,utility,words]")

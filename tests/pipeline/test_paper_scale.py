@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from sparks_thesis.pipeline.compose import compose, part
+from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.factories import classifier
+from sparks_thesis.pipeline.selection import part
 
 
 @pytest.fixture(scope="module")

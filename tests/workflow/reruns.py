@@ -46,9 +46,10 @@ def reruns(jobs: list[dict], before: list[str | None], after: list[str | None]) 
 
 def states(jobs: list[dict], overrides: Iterable[str]) -> list[str | None]:
     """Hash what each job depends on besides its files; None for one without a script."""
-    from sparks_thesis.pipeline.compose import compose, part
+    from sparks_thesis.pipeline.compose import compose
+    from sparks_thesis.pipeline.selection import part
     from sparks_thesis.pipeline.source_hash import code_digest
-    from sparks_thesis.pipeline.sources import declared_parts
+    from sparks_thesis.pipeline.sources import config_keys
 
     config = compose(overrides)
     found: list[str | None] = []
@@ -56,7 +57,7 @@ def states(jobs: list[dict], overrides: Iterable[str]) -> list[str | None]:
         script = Path(f"scripts/{job['rule']}.py")
         if script.is_file():
             chosen = {GROUPS[k]: v for k, v in job["wildcards"].items() if k in GROUPS}
-            own = part(config, declared_parts(script), **chosen)
+            own = part(config, config_keys(script), **chosen)
             text = json.dumps([own, code_digest(script.resolve(), own)], default=str)
             found.append(hashlib.sha256(text.encode()).hexdigest())
         else:

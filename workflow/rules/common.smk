@@ -29,11 +29,12 @@ from sparks_thesis.pipeline import (
     run_lock,
     scale,
 )
-from sparks_thesis.pipeline.compose import ABSENT, compose, overrides_from, part
+from sparks_thesis.pipeline.compose import ABSENT, compose, overrides_from
+from sparks_thesis.pipeline.selection import part
 from sparks_thesis.pipeline.job import triggers
 from sparks_thesis.pipeline.resources import gpus
 from sparks_thesis.pipeline.source_hash import code_digest
-from sparks_thesis.pipeline.sources import declared_parts
+from sparks_thesis.pipeline.sources import config_keys
 from sparks_thesis.pipeline.validate import validate
 
 try:
@@ -64,10 +65,10 @@ GROUPS |= {
 @cache
 def resolved(script, chosen):
     """Return the part of the configuration that a script declares, with these options selected."""
-    return part(CFG, declared_parts(SCRIPTS / f"{script}.py"), **dict(chosen))
+    return part(CFG, config_keys(SCRIPTS / f"{script}.py"), **dict(chosen))
 
 
-def in_hand(wildcards):
+def selected(wildcards):
     """Return the options that a job's wildcards name."""
     return tuple(
         (GROUPS[key], value) for key, value in wildcards.items() if key in GROUPS
@@ -76,7 +77,7 @@ def in_hand(wildcards):
 
 def cfg_of(script):
     """Return a function from wildcards to a job's part of the configuration."""
-    return lambda wildcards: resolved(script, in_hand(wildcards))
+    return lambda wildcards: resolved(script, selected(wildcards))
 
 
 def names_of(wildcards):
@@ -93,7 +94,7 @@ def code_of(script):
     path = SCRIPTS / f"{script}.py"
 
     def code(wildcards):
-        parts = resolved(script, in_hand(wildcards))
+        parts = resolved(script, selected(wildcards))
         times = damaged(script, tuple(wildcards.items()))
         return triggers(code_digest(path, parts), parts, times)
 

@@ -26,8 +26,8 @@ from omegaconf import DictConfig
 from sparks.artifacts import write_text
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import grid
-from sparks_thesis.pipeline.compose import part
 from sparks_thesis.pipeline.paths import ROOT
+from sparks_thesis.pipeline.selection import part
 from sparks_thesis.pipeline.sources import find
 
 NOTED = Path(".snakemake/checked.json")

@@ -1,4 +1,4 @@
-"""Compose the configuration, and take from it the part that one job may depend on.
+"""Compose the configuration: one tree of all options, with the user's overrides.
 
 Every file `config/GROUP/NAME.yaml` of the groups below is an option, and all of them are in the
 composed configuration, under the group's plural: `attributions.sobol`, `datasets.digits`. So an
@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf._utils import get_yaml_loader
@@ -39,9 +40,6 @@ FOLDER = "sparks.data.Folder"
 # Environment variable: optional data sets to do without, joined by commas. A run sets it when it
 # starts, to those that are not on disk, and its jobs read it.
 ABSENT = "SPARKS_ABSENT"
-
-# Called with a node, a key of it and the new value of that key.
-_Replace = Callable[[DictConfig, str, Any], None]
 
 # Groups whose options are all present at once, under the plural of the group's name.
 OPTIONS = ("dataset", "model", "bank", "attribution", "metric", "text", "item", "claim")
@@ -99,36 +97,38 @@ def settle(config: DictConfig, overrides: Iterable[str] = ()) -> DictConfig:
     Raises:
         SparksError: see `choose_present`.
     """
-    overrides = list(overrides)
-    drop_unchosen(config, overrides)
-    apply_to_all_trainings(config, overrides)
-    overrule_scale(config, overrides)
-    refuse_unlisted(config, _values(overrides))
+    made = parsed(overrides)
+    keys = {override.key_or_group for override in made}
+    drop_unchosen(config, keys)
+    apply_to_all_trainings(config, keys)
+    overrule_scale(config, keys)
+    refuse_unlisted(config, {o.key_or_group: o.value() for o in made if not o.is_delete()})
     options: Any = OmegaConf.to_container(config.attributions)
     with open_dict(config):
         config.methods = entries(options)
     return count_classes(choose_present(config))
 
 
-def drop_unchosen(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
+def parsed(overrides: Iterable[str]) -> list[Override]:
+    """Parse overrides as Hydra does."""
+    return OverridesParser.create().parse_overrides(list(overrides))
+
+
+def drop_unchosen(config: DictConfig, keys: set[str]) -> None:
     """Remove what a scale sets of experiments that were not chosen.
 
-    Returns:
-        `config`, changed in place.
-
     Raises:
-        SparksError: when an override sets something of such an experiment.
+        SparksError: when an override's key is one of such an experiment.
     """
     unchosen = [name for name, made in config.experiments.items() if "title" not in made]
     with open_dict(config.experiments):
         for name in unchosen:
             del config.experiments[name]
-    for key in sorted(_keys(overrides)):
+    for key in sorted(keys):
         if any(f"{key}.".startswith(f"experiments.{name}.") for name in unchosen):
             raise SparksError(
                 f"{key}: this experiment was not chosen; chosen: {list(config.experiments)}"
             )
-    return config
 
 
 # Blocks of settings that differ from `training` for some networks. Words have no mirror image and
@@ -147,35 +147,26 @@ _DATASETS = (
 _OF_IMAGES = ("words.training.flip", "words.training.shift")
 
 
-def apply_to_all_trainings(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
+def apply_to_all_trainings(config: DictConfig, keys: set[str]) -> None:
     """Apply an override of `training` to every network.
 
     Data sets, models and studies have settings of their own, which come after those of `training`.
     An override of one of these holds too: `datasets.chimera.training.epochs=3`.
-
-    Returns:
-        `config`, changed in place.
     """
-    keys = _keys(overrides)
     changed = {key.removeprefix("training.") for key in keys if key.startswith("training.")}
     for path, block in _written(config, _TRAININGS) if changed else ():
         for key in changed & set(map(str, block)):
             named = {path, f"{path}.{key}"}
             if not named & keys and f"{path}.{key}" not in _OF_IMAGES:
                 block[key] = config.training[key]
-    return config
 
 
-def overrule_scale(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
+def overrule_scale(config: DictConfig, keys: set[str]) -> None:
     """Let an override hold also for data sets that have a value of their own.
 
     `explain.n=3` and `datasets.photographs.size=224` drop what `per_dataset` says of the same keys,
     unless the override names that entry itself.
-
-    Returns:
-        `config`, changed in place.
     """
-    keys = _keys(overrides)
     for dataset, changes in config.per_dataset.items():
         for key in keys - {"scale"}:  # which one is taken
             of_dataset = re.match(rf"(?:dataset|datasets\.{re.escape(dataset)})\.(.+)", key)
@@ -188,18 +179,6 @@ def overrule_scale(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
             if isinstance(block, DictConfig) and last in block:
                 with open_dict(block):
                     del block[last]
-    return config
-
-
-def _values(overrides: Iterable[str]) -> dict[str, Any]:
-    """Return the keys that overrides set or add, each with its value."""
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
-    return {o.key_or_group: o.value() for o in parsed if not o.is_delete()}
-
-
-def _keys(overrides: Iterable[str]) -> set[str]:
-    """Return the keys that overrides set, add or delete."""
-    return {re.split(r"[=@]", override.lstrip("+~"), maxsplit=1)[0] for override in overrides}
 
 
 def _written(config: DictConfig, patterns: Iterable[str]) -> Iterator[tuple[str, Any]]:
@@ -323,148 +302,18 @@ def _hydra(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
-def part(config: DictConfig, keys: Iterable[str], **chosen: str) -> dict[str, Any]:
-    """Resolve the entries `keys` of the configuration, with the selected options `chosen`.
-
-    Args:
-        config: the composed configuration.
-        keys: dotted names, such as `"model"` or `"explain.n"`.
-        chosen: group → name of the selected option, and `seed`; names that are no key of the
-            configuration are passed over (a job's wildcards may hold more).
-
-    Returns:
-        dotted name → plain value.
-
-    Raises:
-        SparksError: when there is no such option, or `per_dataset` names a key that is not there.
-    """
-    with _restoring(config) as replace, _own_errors():
-        select(config, chosen, replace)
-        return {key: plain(OmegaConf.select(config, key, throw_on_missing=True)) for key in keys}
-
-
-def select(
-    config: DictConfig,
-    chosen: Mapping[str, str],
-    replace: _Replace = DictConfig.__setitem__,
-) -> None:
-    """Select options: the data set's own values first, since they may be those of an option.
-
-    Args:
-        config: the composed configuration; changed in place.
-        chosen: see `part`.
-        replace: what changes a key.
-
-    Raises:
-        SparksError: see `part`.
-    """
-    groups = {group: chosen[group] for group in OPTIONS if group in chosen}
-    for group, name in groups.items():
-        if name not in config[f"{group}s"]:
-            raise SparksError(f"no {group} {name!r}: there are {sorted(config[f'{group}s'])}")
-    if dataset := groups.get("dataset"):
-        for path, value in _leaves(config.per_dataset.get(dataset) or {}):
-            _lay(config, dataset, path, value, replace)
-    for group, name in groups.items():
-        replace(config, group, config[f"{group}s"][name])
-    if "seed" in chosen:
-        replace(config, "seed", int(chosen["seed"]))
-
-
-def select_at_the_shell(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
-    """Select the options that a script's command line names, as `part` does for the workflow.
-
-    What the command line sets of a selected option comes last: `attribution.method.seed=1`.
-
-    Returns:
-        `config`, changed in place.
-    """
-    said = [key for key in _keys(overrides) if key.partition(".")[0] in OPTIONS and "." in key]
-    values = {key: OmegaConf.select(config, key) for key in said}
-    select(config, {group: str(config[group].name) for group in OPTIONS})
-    for key, value in values.items():
-        OmegaConf.update(config, key, value, merge=False, force_add=True)
-    return config
-
-
-def _leaves(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield all that is no dict, by its path."""
-    for key, value in node.items():
-        if OmegaConf.is_dict(value):
-            yield from _leaves(value, (*path, str(key)))
-        else:
-            yield (*path, str(key)), value
-
-
-def _lay(
-    config: DictConfig,
-    dataset: str,
-    path: tuple[str, ...],
-    value: Any,
-    replace: _Replace,
-) -> None:
-    """Set one key to what `per_dataset` has for a data set."""
-    node: Any = config
-    steps = ("datasets", dataset, *path[1:]) if path[0] == "dataset" else path
-    for step in steps[:-1]:
-        node = node.get(step) if OmegaConf.is_dict(node) else None
-    if not OmegaConf.is_dict(node) or steps[-1] not in node:
-        raise SparksError(
-            f"per_dataset.{dataset}.{'.'.join(path)}: there is no such key in the configuration"
-        )
-    replace(node, steps[-1], value)
-
-
-@contextmanager
-def _restoring(config: DictConfig) -> Iterator[_Replace]:
-    """Replace nodes temporarily: cheaper than a copy, and undone before the next job."""
-    before: list[tuple[DictConfig, str, Any]] = []
-
-    def replace(node: DictConfig, key: str, value: Any) -> None:
-        old: Any = node._get_node(key)  # as it stands: an interpolation is not followed
-        before.append((node, key, old if OmegaConf.is_config(old) else old._value()))
-        node[key] = value
-
-    try:
-        yield replace
-    finally:
-        for node, key, old in reversed(before):
-            node[key] = old
-
-
-def plain(node: Any) -> Any:
-    """Resolve a part of the configuration.
-
-    Raises:
-        SparksError: what a resolver of ours raised.
-    """
-    with _own_errors():
-        return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
-
-
-@contextmanager
-def _own_errors() -> Iterator[None]:
-    """Raise what a resolver of ours raised, without what OmegaConf says around it."""
-    try:
-        yield
-    except OmegaConfBaseException as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, SparksError):
-            cause = cause.__cause__ or cause.__context__
-        raise cause or error from None
-
-
 def _explain(error: Exception, overrides: list[str], config_dir: Path) -> str:
     """Say in one line which override failed and what is allowed in its place."""
     text = str(error)
     if found := re.search(r"[Cc]ould not override '([^']+)'", text):
         key = found[1]
         given = next((o for o in overrides if o.lstrip("+~").startswith(key)), key)
-        if borrowed := _borrowed(key, config_dir):
+        config = compose((), config_dir)
+        if borrowed := _borrowed(config, key):
             return f"{given}: {borrowed}"
         if f".{CHANGES}." in f"{key}.":
             return f"{given}: the file changes nothing there yet: write +{given}"
-        return f"{given}: there is no key {key!r}; {_allowed_beside(key, config_dir)}"
+        return f"{given}: there is no key {key!r}; {_allowed_beside(config, key)}"
     if found := re.search(r"[Ii]n '[^']*': [Cc]ould not find '(\w+)/([^']+)'", text):
         group, name = found[1], found[2]
         files = sorted(file.stem for file in (config_dir / group).glob("*.yaml"))
@@ -473,9 +322,8 @@ def _explain(error: Exception, overrides: list[str], config_dir: Path) -> str:
     return f"the configuration cannot be composed ({overrides}): {line}"
 
 
-def _borrowed(key: str, config_dir: Path) -> str:
+def _borrowed(config: DictConfig, key: str) -> str:
     """Say where a key comes from whose parent stands elsewhere; empty where it does not."""
-    config = compose((), config_dir)
     steps = key.split(".")
     for n in range(1, len(steps)):
         parent, path = ".".join(steps[: n - 1]), ".".join(steps[:n])
@@ -488,9 +336,8 @@ def _borrowed(key: str, config_dir: Path) -> str:
     return ""
 
 
-def _allowed_beside(key: str, config_dir: Path) -> str:
+def _allowed_beside(config: DictConfig, key: str) -> str:
     """List the keys of the deepest part of `key` that exists, the closest first."""
-    config = compose((), config_dir)
     parent, _, last = key.rpartition(".")
     while parent and not OmegaConf.is_dict(OmegaConf.select(config, parent)):
         parent, _, last = parent.rpartition(".")

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig
 
 from sparks_thesis.pipeline import grid
-from sparks_thesis.pipeline.compose import part
 from sparks_thesis.pipeline.paths import ROOT
+from sparks_thesis.pipeline.selection import part
 
 # Rates of this machine, and those that come with the project. The first counts whose device jobs
 # run on.
@@ -71,8 +71,8 @@ def work(config: DictConfig) -> Iterator[Work]:
     """Yield the work of all counted jobs of the chosen experiments, each job once."""
     seen: set[Any] = set()
     for name in config.experiments:
-        for found in (*_of_runs(config, name), *_of_folds(config, name)):
-            key, job = found
+        jobs = _of_folds if grid.experiment(config, name).get("folds") else _of_runs
+        for key, job in jobs(config, name):
             if key not in seen:
                 seen.add(key)
                 yield job
@@ -80,8 +80,6 @@ def work(config: DictConfig) -> Iterator[Work]:
 
 def _of_runs(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
     """Yield the work on models trained once."""
-    if grid.experiment(config, name).get("folds"):
-        return
     for run in grid.runs(config, name):
         network, settings = f"{run.dataset}/{run.model}", _settings(config, run)
         if settings["model.weights"] is None:
@@ -107,8 +105,6 @@ def _of_runs(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
 
 def _of_folds(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
     """Yield the work on models trained once a fold and a condition."""
-    if not grid.experiment(config, name).get("folds"):
-        return
     study = config.studies.stability
     for run in grid.runs(config, name):
         network, settings = f"{run.dataset}/{run.model}", _settings(config, run)
@@ -121,9 +117,8 @@ def _of_folds(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
         chosen = part(config, wanted, dataset=job.dataset, attribution=job.method)
         method = chosen["attribution.method"] | chosen["studies.stability.explain"]
         forward, backward = passes(method)
-        scored = (
-            study.metrics.mufidelity.subsets / study.folds
-        )  # by the network that has not seen the image
+        # Scored by the network that has not seen the image.
+        scored = study.metrics.mufidelity.subsets / study.folds
         network = f"{job.dataset}/{job.model}"
         yield (
             (job, "pairs"),

@@ -15,8 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 from sparks.errors import SparksError
 from sparks_thesis.human_study import Package
 from sparks_thesis.pipeline import grid, paths
-from sparks_thesis.pipeline.compose import part
 from sparks_thesis.pipeline.factories import concept_layers
+from sparks_thesis.pipeline.selection import part
 
 # What an item is written as: name → ending. The caption is text for the report.
 FORMATS = {

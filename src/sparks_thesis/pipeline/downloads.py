@@ -11,8 +11,8 @@ from omegaconf import DictConfig
 
 from sparks.checks import is_path
 from sparks_thesis.pipeline import grid, paths
-from sparks_thesis.pipeline.compose import part
 from sparks_thesis.pipeline.paths import CONFIG
+from sparks_thesis.pipeline.selection import part
 
 
 def notes(config: DictConfig) -> list[str]:

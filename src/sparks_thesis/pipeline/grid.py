@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
-from sparks_thesis.pipeline.compose import part
 from sparks_thesis.pipeline.methods import can_explain
+from sparks_thesis.pipeline.selection import part
 
 
 class Run(NamedTuple):

@@ -15,9 +15,10 @@ from omegaconf import DictConfig
 
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.checks import Unit, try_elsewhere
-from sparks_thesis.pipeline.compose import FOLDER, part
+from sparks_thesis.pipeline.compose import FOLDER
 from sparks_thesis.pipeline.downloads import opening, published_weights, publisher, used
 from sparks_thesis.pipeline.paths import CONFIG
+from sparks_thesis.pipeline.selection import part
 
 
 class Needed(NamedTuple):

@@ -2,11 +2,11 @@
 
 A script is one function `run(cfg, inputs, outputs)` with what it may depend on declared beside it::
 
-    PARTS = ("model", "training", "seed", "device")
+    CONFIG_KEYS = ("model", "training", "seed", "device")
 
     def run(cfg, inputs, outputs): ...
 
-    main(run, PARTS, inputs={"train": paths.TRAIN}, outputs={...}, snakemake=...)
+    main(run, CONFIG_KEYS, inputs={"train": paths.TRAIN}, outputs={...}, snakemake=...)
 
 Through either door it gets plain values: its resolved part of the configuration, and paths.
 """
@@ -19,7 +19,7 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -32,15 +32,10 @@ from omegaconf import DictConfig
 from sparks.engine.memory import keep_freed_memory
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import integrity, run_lock, scale, user_files
-from sparks_thesis.pipeline.compose import (
-    OPTIONS,
-    part,
-    register_options,
-    select_at_the_shell,
-    settle,
-)
+from sparks_thesis.pipeline.compose import OPTIONS, register_options, settle
 from sparks_thesis.pipeline.paths import CONFIG, ROOT
 from sparks_thesis.pipeline.resources import machine, take_gpu
+from sparks_thesis.pipeline.selection import part, select_at_the_shell
 from sparks_thesis.pipeline.source_hash import code_digest
 
 Paths = Mapping[str, Any]  # name → path, or list of paths
@@ -49,7 +44,6 @@ Templates = Mapping[str, Any] | Callable[[DictConfig, Mapping[str, str]], Paths]
 Run = Callable[["Config", Paths, Paths], None]
 
 GPU_LOCKS = Path(".snakemake/gpus")
-_AND = ", "
 VERSIONS = ("numpy", "scipy", "pandas", "torch", "torchvision", "captum", "scikit-learn")
 
 
@@ -117,16 +111,14 @@ def main(
         _hydra_main(run, tuple(parts), inputs, outputs)
         return
     run_lock.share()
-    _limit_threads(snakemake.threads)
-    with _log_to(snakemake.log[0]):
-        named = dict(snakemake.input.items())
-        code, damaged = triggers_from(snakemake.params.code)
-        config = Config(snakemake.params.cfg, dict(snakemake.wildcards.items()), named, code)
+    code, names = snakemake.params.code, dict(snakemake.wildcards.items())
+    with _log_to(snakemake.log[0]), _refusing(names):
+        inputs, outputs = dict(snakemake.input.items()), dict(snakemake.output.items())
+        config = Config(snakemake.params.cfg, names, inputs, code["digest"])
         if snakemake.resources.get("gpu"):
-            _take_gpu(config)
-        outputs = dict(snakemake.output.items())
-        _run(run, config, outputs)
-        integrity.note(snakemake.rule, config.wildcards, flatten(outputs.values()), damaged)
+            take_gpu(GPU_LOCKS, config["device"])
+        run(config, inputs, outputs)
+        integrity.note(snakemake.rule, names, flatten(outputs.values()), code["damaged"])
 
 
 def serve(run: Callable[[DictConfig, Mapping[str, str]], None]) -> None:
@@ -142,16 +134,14 @@ def serve(run: Callable[[DictConfig, Mapping[str, str]], None]) -> None:
 
         given = (override.partition("=") for override in HydraConfig.get().overrides.task)
         named = {group: name for group, _, name in given if group in OPTIONS}
-        try:
+        with _refusing():
             run(settle(composed), named)
-        except SparksError as error:
-            _refuse(error)
 
     _run_hydra(program)
 
 
-def triggers(code: str, parts: Any, damaged: int) -> str:
-    """Write what makes a job run again, beside its configuration and inputs, as one parameter.
+def triggers(code: str, parts: Any, damaged: int) -> dict[str, Any]:
+    """Return what makes a job run again, beside its configuration and inputs, as one parameter.
 
     Args:
         code: digest of the job's code.
@@ -159,22 +149,7 @@ def triggers(code: str, parts: Any, damaged: int) -> str:
         damaged: how often the job's files were damaged after it had ended.
     """
     files = [user_files.listing(path) for path in user_files.paths_of(parts)]
-    more = [f"files {' '.join(files)}"] if files else []
-    return _AND.join([code, *more, *([f"damaged {damaged}"] if damaged else [])])
-
-
-def triggers_from(written: str) -> tuple[str, int]:
-    """Read the digest of the code, and how often files were damaged, from what `triggers` wrote."""
-    code, *more = written.split(_AND)
-    damaged = [entry.removeprefix("damaged ") for entry in more if entry.startswith("damaged ")]
-    return code, int(damaged[0]) if damaged else 0
-
-
-def _take_gpu(config: Config) -> None:
-    try:
-        take_gpu(GPU_LOCKS, config["device"])
-    except SparksError as error:
-        _refuse(error, config.wildcards)
+    return {"digest": code, "files": files, "damaged": damaged}
 
 
 def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Templates) -> None:
@@ -184,26 +159,21 @@ def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Te
 
     def program(composed: DictConfig) -> None:
         overrides = HydraConfig.get().overrides.task
-        try:
+        with _refusing():
             select_at_the_shell(settle(composed, overrides), overrides)
-        except SparksError as error:
-            _refuse(error)
-        names = _wildcards(composed)
-        named = _locate(inputs, composed, names)
-        try:
-            _check_present(named)
+            names = _wildcards(composed)
+            read, written = _locate(inputs, composed, names), _locate(outputs, composed, names)
+            _check_present(read)
             resolved = part(composed, parts)
             if outputs:
                 scale.claim(composed.scale.name)
                 run_lock.share()
-        except SparksError as error:
-            _refuse(error)
         of_job = _of_job(names, outputs)
-        config = Config(resolved, of_job, named, code_digest(script, resolved))
-        located = _locate(outputs, composed, names)
         damaged, _ = integrity.damage(script.stem, of_job)
-        _run(run, config, located)
-        integrity.note(script.stem, of_job, flatten(located.values()), damaged)
+        with _refusing(of_job):
+            config = Config(resolved, of_job, read, code_digest(script, resolved))
+            run(config, read, written)
+        integrity.note(script.stem, of_job, flatten(written.values()), damaged)
 
     _run_hydra(program)
 
@@ -251,24 +221,21 @@ def _check_present(inputs: Paths) -> None:
             )
 
 
-def _run(run: Run, config: Config, outputs: Paths) -> None:
+@contextmanager
+def _refusing(wildcards: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Print an error of ours as one line and leave; SPARKS_TRACEBACK=1 prints the traceback too."""
     try:
-        run(config, config.inputs, outputs)
+        yield
     except SparksError as error:
-        _refuse(error, config.wildcards)
-
-
-def _refuse(error: SparksError, wildcards: Mapping[str, str] | None = None) -> None:
-    """Print the one line and leave; the traceback is there for who asks with SPARKS_TRACEBACK."""
-    if os.environ.get("SPARKS_TRACEBACK"):
-        traceback.print_exc()
-    names = " ".join(f"{key}={value}" for key, value in (wildcards or {}).items())
-    print(f"error: {error}" + (f" [{names}]" if names else ""), file=sys.stderr, flush=True)
-    sys.exit(1)
+        if os.environ.get("SPARKS_TRACEBACK"):
+            traceback.print_exc()
+        names = " ".join(f"{key}={value}" for key, value in (wildcards or {}).items())
+        print(f"error: {error}" + (f" [{names}]" if names else ""), file=sys.stderr, flush=True)
+        sys.exit(1)
 
 
 @contextmanager
-def _log_to(path: str) -> Any:
+def _log_to(path: str) -> Iterator[None]:
     """Send what the job prints, from C as well, to its log."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", buffering=1, encoding="utf-8") as log:
@@ -276,12 +243,6 @@ def _log_to(path: str) -> Any:
             stream.flush()
             os.dup2(log.fileno(), stream.fileno())
         yield
-
-
-def _limit_threads(threads: int) -> None:
-    """Keep numerical libraries to the job's share of the machine (before they are imported)."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(threads)
 
 
 def flatten(values: Iterable[Any]) -> list[str]:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from sparks.artifacts import load_table, table_provenance
 from sparks_thesis.pipeline import dag, downloads, grid, paths
 
-TOLD = ("title", "datasets", "models", "texts", "seeds", "methods", "metrics")
+LISTED = ("title", "datasets", "models", "texts", "seeds", "methods", "metrics")
 
 
 def of(config: DictConfig, overrides: list[str]) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def captions(config: DictConfig) -> dict[str, str]:
 def _experiment(config: DictConfig, name: str) -> dict[str, str]:
     asked = grid.experiment(config, name)
     asked["models"] = list(dict.fromkeys(run.model for run in grid.runs(config, name)))
-    return {"name": name} | {key: _listed(asked[key]) for key in TOLD}
+    return {"name": name} | {key: _listed(asked[key]) for key in LISTED}
 
 
 def _listed(value: Any) -> str:

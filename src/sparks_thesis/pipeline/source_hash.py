@@ -32,6 +32,7 @@ PIPELINE = "sparks_thesis.pipeline."
 CARRIERS = (
     "job",
     "compose",
+    "selection",
     "methods",
     "validate",
     "sources",

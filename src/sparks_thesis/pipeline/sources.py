@@ -51,13 +51,13 @@ def tree(file: Path) -> ast.Module:
     return module
 
 
-def declared_parts(script: Path) -> tuple[str, ...]:
-    """Return the `PARTS` of a script: the keys of the configuration that its job depends on."""
+def config_keys(script: Path) -> tuple[str, ...]:
+    """Return the keys of the configuration that a script declares its job to depend on."""
     for node in tree(script).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PARTS":
-            parts: tuple[str, ...] = ast.literal_eval(node.value)
-            return parts
-    raise ValueError(f"{script} declares no PARTS")
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CONFIG_KEYS":
+            keys: tuple[str, ...] = ast.literal_eval(node.value)
+            return keys
+    raise ValueError(f"{script} declares no CONFIG_KEYS")
 
 
 @cache

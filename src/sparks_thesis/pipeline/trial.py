@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def _build_all(where: str, node: Any) -> Any:
         for key, value in node.items():
             _build_all(f"{where}.{key}", value)
         if "_target_" in node:
-            with _Naming(where, node):
+            with _naming(where, node):
                 return build(node)
     elif isinstance(node, list):
         for place, value in enumerate(node):
@@ -92,7 +93,7 @@ def _try_dataset(where: str, settings: Mapping[str, Any]) -> None:
 def _try_files(where: str, unit: Mapping[str, Any]) -> None:
     """Refuse files that are neither there nor can be fetched."""
     settings, about = unit["settings"], f" [{unit['about']}]" if "about" in unit else ""
-    with _Naming(where, about=about):
+    with _naming(where, about=about):
         if unit["library"]:
             names = (settings["name"], settings["weights"], settings.get("weights_dir"))
             file = published_weights(unit["library"], *names)
@@ -128,32 +129,26 @@ def _require_server(missing: Sequence[Published], network: bool) -> None:
         )
 
 
-class _Naming:
+@contextmanager
+def _naming(where: str, settings: Any = None, about: str = "") -> Iterator[None]:
     """Turn what is raised in a block into one line that names a key of the configuration."""
-
-    def __init__(self, where: str, settings: Any = None, about: str = "") -> None:
-        self.where, self.settings, self.about = where, settings, about
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if not isinstance(error, Exception):
-            return
+    try:
+        yield
+    except Exception as error:
         reason = _reason(error)
-        keys = self.settings if isinstance(self.settings, Mapping) else {}
+        keys = settings if isinstance(settings, Mapping) else {}
         name = str(keys.get("_target_", "")).rpartition(".")[2]
-        for own in (name, self.where.rpartition(".")[2]):  # which says its name itself
+        for own in (name, where.rpartition(".")[2]):  # which says its name itself
             reason = reason.removeprefix(f"{own}: ")
         opening = re.match(r"(\w+)\b", reason)
-        if reason.startswith(f"{self.where}."):
+        if reason.startswith(f"{where}."):
             line = reason
         elif opening and opening[1] in keys:
-            line = f"{self.where}.{reason}"
+            line = f"{where}.{reason}"
         else:
             target = f" ({keys['_target_']})" if "_target_" in keys else ""
-            line = f"{self.where}{target}: {reason}"
-        raise SparksError(line + self.about) from None
+            line = f"{where}{target}: {reason}"
+        raise SparksError(line + about) from None
 
 
 def _reason(error: BaseException) -> str:
@@ -175,7 +170,8 @@ def _try_model(where: str, unit: Mapping[str, Any]) -> None:
     x = torch.rand(1, *shape, generator=torch.Generator().manual_seed(0))
     for key, settings in unit["settings"].items():
         _build_all(key, settings)
-    blank = _StandIn(shape[0], classes).eval()
+    # Of next to no cost: the mean colour of an image, to logits.
+    blank = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(shape[0], classes))
     small = x[..., :SIDE, :SIDE]  # what suits such images suits larger ones
     for key, settings in unit["metrics"].items():
         _try_metric(key, settings, blank, small, on)
@@ -185,7 +181,7 @@ def _try_model(where: str, unit: Mapping[str, Any]) -> None:
             _try_method(key, unit["methods"][key], method, blank, small, on)
     _try_budgets(unit["settings"].get("studies.budget"), methods, small, on)
     logits = _passed(where, model, x, on)
-    with _Naming(f"{where}.classifier", about=on):
+    with _naming(f"{where}.classifier", about=on):
         if not isinstance(logits, Tensor) or logits.shape != (1, classes):
             got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             raise SparksError(
@@ -207,13 +203,13 @@ def _built(where: str, unit: Mapping[str, Any], on: str) -> Classifier:
     net = settings.get("net", {})
     if library := publisher(net):
         if library == "timm":
-            with _Naming(f"{where}.classifier.net", about=on):
+            with _naming(f"{where}.classifier.net", about=on):
                 check_published(net["name"], unit["shape"][-1])
         settings = settings | {"net": net | {"weights": None}}  # published ones may not be here yet
-    with _Naming(f"{where}.classifier", about=on):
+    with _naming(f"{where}.classifier", about=on):
         model = classifier(settings, seed=0).eval()
     if weights not in (None, "included"):
-        with _Naming(f"{where}.weights={weights}", about=on):
+        with _naming(f"{where}.weights={weights}", about=on):
             if not Path(weights).is_file():
                 raise SparksError("there is no such file: check the path, or set null to train")
             load_weights(model, weights)
@@ -251,12 +247,12 @@ def _try_own_layers(
 ) -> None:
     """Look at the layers that stand in a model's file."""
     if unit["layer"] is not None:
-        with _Naming(f"{where}.layer={unit['layer']}", about=on):
+        with _naming(f"{where}.layer={unit['layer']}", about=on):
             GradCAM(unit["layer"]).check(model, x)
     if unit["concept_layer"] is not None and unit["classes"] > 1:  # else nothing to tell apart
         _try_cut(f"{where}.concept_layer", model, unit["concept_layer"], x, on)
     if unit["head"] is not None:
-        with _Naming(f"{where}.head={unit['head']}", about=on):
+        with _naming(f"{where}.head={unit['head']}", about=on):
             check_head(model, unit["head"], x)
 
 
@@ -264,7 +260,7 @@ def _try_cut(where: str, model: Any, layer: str | None, x: Tensor, on: str) -> N
     """Cut a model at a layer, as the chapters on concepts do."""
     from sparks.concepts.layer import Layer
 
-    with _Naming(f"{where}={layer}", about=on):
+    with _naming(f"{where}={layer}", about=on):
         if layer is None:
             raise SparksError("this model has no layer with concepts: name one, or leave it out")
         Layer(model, layer, x)
@@ -279,7 +275,7 @@ def _try_budgets(
     for key, method in methods.items():
         if key.startswith(where):
             for forwards in budgets:
-                with _Naming(f"studies.budget.forwards={forwards} for {key}", about=on):
+                with _naming(f"studies.budget.forwards={forwards} for {key}", about=on):
                     within(method, forwards, min(x.shape[2:]))
 
 
@@ -297,7 +293,7 @@ def _try_method(
 ) -> None:
     """Explain one blank image, as far as that costs next to nothing."""
     target = torch.zeros(len(x), dtype=torch.int64)
-    with _Naming(where, settings, on):
+    with _naming(where, settings, on):
         match method:
             case CraftMaps():
                 _try_cut(f"{where}.layer", model, method.layer, x, on)
@@ -345,14 +341,14 @@ def _try_metric(where: str, settings: Any, model: nn.Module, x: Tensor, on: str)
     size = x.shape[:1] + (x.shape[2:] if x.ndim == 4 else x.shape[1:])
     maps = torch.rand(size, generator=torch.Generator().manual_seed(1))
     target = torch.zeros(len(x), dtype=torch.int64)
-    with _Naming(where, settings, on):
+    with _naming(where, settings, on):
         metric(Explanation(model, x, target, maps, maps > 0.5, Saliency()))
 
 
 def _try_texts(where: str, unit: Mapping[str, Any]) -> None:
     """Try the methods and metrics on words, on one made-up text."""
     x = torch.arange(WORDS)[None] % unit["classifier"].get("vocabulary", WORDS)
-    with _Naming(where, unit["classifier"]):
+    with _naming(where, unit["classifier"]):
         model = classifier(unit["classifier"], seed=0).eval()
         model(x)
     removal = build(unit["removal"])
@@ -363,7 +359,7 @@ def _try_texts(where: str, unit: Mapping[str, Any]) -> None:
         _try_metric(key, settings, model, x, "")
 
 
-# --- stand-ins -------------------------------------------------------------------------------
+# --- a stand-in, and the process -------------------------------------------------------------
 
 
 class MadeUp(Engine):
@@ -386,13 +382,6 @@ class MadeUp(Engine):
         first = torch.zeros(1, dtype=torch.int64)
         masker.expand(masks.masks(first, first))
         return torch.rand(len(x), masks.n, generator=torch.Generator().manual_seed(0))
-
-
-class _StandIn(nn.Sequential):
-    """A network of next to no cost: the mean colour of an image, to logits."""
-
-    def __init__(self, channels: int, classes: int) -> None:
-        super().__init__(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
 
 
 def main() -> None:

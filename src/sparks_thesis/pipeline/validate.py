@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ from omegaconf.errors import OmegaConfBaseException
 from sparks.data.listing import layout
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import checks, downloads, grid
-from sparks_thesis.pipeline.compose import FOLDER, OPTIONS, part, plain, root_of
+from sparks_thesis.pipeline.compose import FOLDER, OPTIONS, root_of
 from sparks_thesis.pipeline.methods import ABLE, CHANGES, option_of
 from sparks_thesis.pipeline.paths import ROOT
-from sparks_thesis.pipeline.sources import Definition, exports, find
+from sparks_thesis.pipeline.selection import part, plain
+from sparks_thesis.pipeline.sources import Definition, exports, find, tree
 
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 
@@ -73,7 +74,7 @@ def _one_line(error: Exception) -> str:
 # --- the shape of the tree -------------------------------------------------------------------
 
 
-@lru_cache(maxsize=1)
+@cache
 def schema() -> dict[str, Any]:
     """Return the schema of the configuration."""
     loaded: dict[str, Any] = yaml.safe_load(SCHEMA.read_text("utf-8"))
@@ -200,8 +201,6 @@ def _fields(definition: Definition) -> tuple[dict[str, ast.expr | None], bool]:
 
 
 def _local(definition: Definition, name: str) -> Definition | None:
-    from sparks_thesis.pipeline.sources import tree
-
     for node in tree(definition.file).body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             return Definition(definition.file, node)
