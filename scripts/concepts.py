@@ -7,7 +7,7 @@ PARTS = ("model.classifier", "bank.extractor", "concepts.shard", "seed", "device
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
-    """Write one file a class, of all or of those of a shard, and a table of what was fitted."""
+    """Write one file a class, of all or of a shard, and a table that says how each fit went."""
     from harness.classes import classes_of_shard, classified
     from harness.loading import build_as, trained
     from sparks.artifacts import load_tensors, save_table
