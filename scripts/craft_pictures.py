@@ -50,7 +50,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         tensors |= {f"{name}.{key}": value for key, value in found.items()}
     statistics = ImageStatistics.of_tensors(load_tensors(inputs["spectrum"]))
     parts = ("class", "unified", "mistake")
-    banks = [tensors[f"{part}.atoms"] for part in parts]
+    banks = [tensors.pop(f"{part}.atoms") for part in parts]  # stored with the concepts
     made = concept_pictures(layer, banks, statistics, build_as(Ascent, cfg["drawing"]), cfg["seed"])
     drawn = zip(parts, made, strict=True)
     tensors |= {f"{part}.maco": on_white(found) for part, found in drawn}

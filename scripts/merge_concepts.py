@@ -7,7 +7,7 @@ CONFIG_KEYS = ("concepts.shard",)
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
-    """Write one file a class, and a table of what was fitted."""
+    """Write one file a class, and a table that says how each fit went."""
     from itertools import chain
 
     from sparks.artifacts import save_table

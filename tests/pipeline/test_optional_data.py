@@ -40,7 +40,9 @@ def test_a_data_set_on_disk_comes_first(disk):
     assert all(grid.runs(config, name)[0] == RUN for name in CHAPTERS)
     assert downloads.left_out(config) == []
     covering = "results/studies/covering/imagenette/efficientnet_lite0/0"
-    assert dag.lens_story(config) == [f"{covering}.parquet", f"{covering}.safetensors"]
+    concepts = "results/concepts/craft/imagenette/efficientnet_lite0/0/features.parquet"
+    told = [f"{covering}.parquet", f"{covering}.safetensors", concepts]
+    assert dag.lens_story(config) == told
     OmegaConf.update(config, "studies.lens.stories", {}, merge=False)
     assert dag.lens_story(config) == []
 
