@@ -8,9 +8,10 @@ from pathlib import Path
 CHECKOUT = Path(workflow.current_basedir).parents[1]
 SCRIPTS = CHECKOUT / "scripts"
 # This checkout's library before any that is installed, here and in the processes of jobs.
+SEARCHED = "PYTHONPATH"
 sys.path.insert(0, str(CHECKOUT / "src"))
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [sys.path[0], os.environ.get("PYTHONPATH")])
+os.environ[SEARCHED] = os.pathsep.join(
+    filter(None, [sys.path[0], os.environ.get(SEARCHED)])
 )
 
 from snakemake.exceptions import WorkflowError

@@ -14,7 +14,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
@@ -26,6 +26,7 @@ from omegaconf import DictConfig
 from sparks.artifacts import write_text
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import grid
+from sparks_thesis.pipeline.nested import walk
 from sparks_thesis.pipeline.paths import ROOT
 from sparks_thesis.pipeline.selection import part
 from sparks_thesis.pipeline.sources import find
@@ -120,8 +121,8 @@ def remember(noted: Path) -> None:
 def _key(where: str, kind: Any, content: Any = None) -> str:
     """Digest settings with the code that they are checked by, and the files that they name."""
     text = json.dumps([where, kind, content], sort_keys=True, default=str)
-    files = [_stat(path) for path in sorted(set(_checkpoints([kind, content])))]
-    sources = [_source(target) for target in sorted(set(_targets([kind, content])))]
+    files = [_stat(path) for path in sorted(_named("weights", [kind, content]) - {"included"})]
+    sources = [_source(target) for target in sorted(_named("_target_", [kind, content]))]
     whole = "\n".join([text, _code(), *files, *sources])
     return hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()[:24]
 
@@ -154,24 +155,9 @@ def _stat(path: str) -> str:
     return f"{path} {found.st_size} {found.st_mtime_ns}"
 
 
-def _targets(node: Any) -> Iterator[str]:
-    for key, value in _items(node):
-        if key == "_target_":
-            yield str(value)
-        yield from _targets(value)
-
-
-def _checkpoints(node: Any) -> Iterator[str]:
-    for key, value in _items(node):
-        if key == "weights" and isinstance(value, str) and value != "included":
-            yield value
-        yield from _checkpoints(value)
-
-
-def _items(node: Any) -> Iterable[tuple[Any, Any]]:
-    if isinstance(node, dict):
-        return node.items()
-    return enumerate(node) if isinstance(node, list | tuple) else ()
+def _named(key: str, node: Any) -> set[str]:
+    """Return the texts that stand at a key, however deep."""
+    return {v for path, v in walk(node) if path[-1:] == (key,) and isinstance(v, str)}
 
 
 # --- in a process of its own -----------------------------------------------------------------

@@ -225,7 +225,8 @@ def _kind(found: Any) -> str:
 def settings_of(target: str) -> dict[str, Setting]:
     """Return what a class or function takes, by name: type, default and meaning."""
     made = get_object(target)
-    factories = {f.name: f.default_factory for f in _fields(made)}
+    fields = dataclasses.fields(made) if dataclasses.is_dataclass(made) else ()
+    factories = {field.name: field.default_factory for field in fields}
     meanings: dict[str, str] = {}
     for one in (made, *getattr(made, "__mro__", ())):
         meanings = attributes(one.__doc__ or "") | meanings
@@ -242,10 +243,6 @@ def settings_of(target: str) -> dict[str, Setting]:
             default = "required" if argument.default is argument.empty else _default(argument)
         found[name] = Setting(kind, default, meanings.get(name, "").removesuffix("."))
     return found
-
-
-def _fields(made: Any) -> Any:
-    return dataclasses.fields(made) if dataclasses.is_dataclass(made) else ()
 
 
 def _default(argument: inspect.Parameter) -> str:

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from sparks.artifacts import write_text
+
 NOTES = Path(".snakemake/outputs")
 RESULTS = Path("results")
 
@@ -28,8 +30,7 @@ def note(rule: str, wildcards: Mapping[str, str], outputs: Iterable[str], damage
     """Note the sizes of a finished job's files, and how often they were damaged before."""
     sizes = {path: Path(path).stat().st_size for path in outputs if Path(path).is_file()}
     if sizes:
-        NOTES.mkdir(parents=True, exist_ok=True)
-        _write(_place(rule, wildcards), {"sizes": sizes, "damaged": damaged})
+        _write(_place(rule, wildcards), sizes, damaged)
 
 
 def damage(rule: str, wildcards: Mapping[str, str]) -> tuple[int, list[str]]:
@@ -44,7 +45,7 @@ def acknowledge() -> None:
     for file in sorted(NOTES.glob("*.json")):
         noted = _read(file)
         if _damaged(noted["sizes"]):
-            _write(file, {"sizes": {}, "damaged": noted["damaged"] + 1})
+            _write(file, {}, noted["damaged"] + 1)
 
 
 def remove_half_written() -> None:
@@ -73,10 +74,8 @@ def _place(rule: str, wildcards: Mapping[str, str]) -> Path:
     return NOTES / f"{rule}-{hashlib.sha256(names.encode()).hexdigest()[:16]}.json"
 
 
-def _write(file: Path, noted: Mapping[str, Any]) -> None:
-    half = file.with_suffix(".half")
-    half.write_text(json.dumps(noted))
-    half.replace(file)
+def _write(file: Path, sizes: Mapping[str, int], damaged: int) -> None:
+    write_text(file, json.dumps({"sizes": sizes, "damaged": damaged}))
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from sparks_thesis.pipeline import sources
+from sparks_thesis.pipeline.nested import walk
 from sparks_thesis.pipeline.sources import exports, find, imports, module_file, packages_of, tree
 
 # Modules of this package that carry values to a job and back but change none: an edit there reruns
@@ -70,14 +71,9 @@ def code_digest(script: Path, config: Any = None) -> str:
 
 def names_in(config: Any) -> Iterator[str]:
     """Yield every dotted name in nested dicts and lists: a `_target_`, a class as an argument."""
-    if isinstance(config, dict):
-        for value in config.values():
-            yield from names_in(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from names_in(value)
-    elif isinstance(config, str) and "." in config:
-        yield from [config] if all(map(str.isidentifier, config.split("."))) else []
+    for _, value in walk(config):
+        if isinstance(value, str) and "." in value and all(map(str.isidentifier, value.split("."))):
+            yield value
 
 
 def _longest_module(name: str) -> Path | None:

@@ -121,6 +121,14 @@ def _is_user(path: Path) -> bool:
     )
 
 
+def defined(file: Path, name: str) -> Definition | None:
+    """Find the class or function of a name in a file."""
+    for node in tree(file).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+            return Definition(file, node)
+    return None
+
+
 def find(target: str) -> Definition | None:
     """Find the class or function that `target` (a dotted name) leads to, through re-exports."""
     module, _, name = target.rpartition(".")
@@ -128,9 +136,8 @@ def find(target: str) -> Definition | None:
         file = module_file(module)
         if file is None:
             return None
-        for node in tree(file).body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
-                return Definition(file, node)
+        if definition := defined(file, name):
+            return definition
         origin = exports(file).get(name)
         if origin is None:
             return None

@@ -7,7 +7,7 @@ does every `_target_` exist and take the arguments it is given; can every experi
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -22,9 +22,10 @@ from sparks.errors import SparksError
 from sparks_thesis.pipeline import checks, downloads, grid
 from sparks_thesis.pipeline.compose import FOLDER, OPTIONS, root_of
 from sparks_thesis.pipeline.methods import ABLE, CHANGES, option_of
+from sparks_thesis.pipeline.nested import walk
 from sparks_thesis.pipeline.paths import ROOT
 from sparks_thesis.pipeline.selection import part, plain
-from sparks_thesis.pipeline.sources import Definition, exports, find, tree
+from sparks_thesis.pipeline.sources import Definition, defined, exports, find
 
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 
@@ -60,7 +61,7 @@ def validate_names(config: DictConfig, tree: Any) -> None:
     """
     _check_schema(tree)
     _check_changes(config, tree)
-    for path, node in sorted(_with_targets(tree, ""), key=_written_first):
+    for path, node in sorted(_with_targets(tree), key=_written_first):
         _check_target(path, node)
     for name in config.experiments:
         _check_grid(config, name)
@@ -110,15 +111,10 @@ def _explain(error: Any) -> str:
 # --- what `_target_` entries are given -------------------------------------------------------
 
 
-def _with_targets(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    if isinstance(node, dict):
-        if "_target_" in node:
-            yield path, node
-        for key, value in node.items():
-            yield from _with_targets(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(node, list):
-        for place, value in enumerate(node):
-            yield from _with_targets(value, f"{path}.{place}")
+def _with_targets(tree: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    """List the dicts that name a class or function, each after its key."""
+    found = ((".".join(map(str, path)), node) for path, node in walk(tree))
+    return [(key, node) for key, node in found if isinstance(node, dict) and "_target_" in node]
 
 
 def _written_first(found: tuple[str, Any]) -> tuple[bool, int]:
@@ -131,7 +127,7 @@ def _check_target(path: str, node: Mapping[str, Any]) -> None:
     target = str(node["_target_"])
     definition = find(target)
     if definition is None:
-        if target.split(".")[0] == "sparks":
+        if target.split(".")[0] in ("sparks", "sparks_thesis"):
             raise SparksError(f"{path}._target_={target}: the library has no such name")
         return  # an installed package, or a module of the user's that only the job can see
     parameters, open_ended = arguments(definition)
@@ -183,9 +179,8 @@ def _fields(definition: Definition) -> tuple[dict[str, ast.expr | None], bool]:
     open_ended = False
     assert isinstance(definition.node, ast.ClassDef)
     for base in definition.node.bases:
-        name = ast.unparse(base)
-        for module in (None, exports(definition.file).get(name)):
-            found = find(module) if module else _local(definition, name)
+        name, file = ast.unparse(base), definition.file
+        for found in (defined(file, name), find(exports(file).get(name, ""))):
             if found:
                 inherited, more = arguments(found)
                 fields |= inherited
@@ -198,13 +193,6 @@ def _fields(definition: Definition) -> tuple[dict[str, ast.expr | None], bool]:
         ):
             fields[statement.target.id] = statement.annotation
     return fields, open_ended
-
-
-def _local(definition: Definition, name: str) -> Definition | None:
-    for node in tree(definition.file).body:
-        if isinstance(node, ast.ClassDef) and node.name == name:
-            return Definition(definition.file, node)
-    return None
 
 
 _SIMPLE: dict[str, tuple[type, ...]] = {
