@@ -1,5 +1,8 @@
 """Studies: what an experiment measures besides scores, and who reads it."""
 
+import pytest
+
+from sparks.errors import SparksError
 from sparks_thesis.pipeline import dag, grid
 from sparks_thesis.pipeline.compose import compose
 
@@ -25,6 +28,11 @@ def test_measured_seconds_are_no_part_of_the_experiments_numbers_but_of_one_figu
         "budget": ["results/studies/budget/chimera/convnet/0.parquet"],
         "budget_cost": [cost],
     }
+
+
+def test_a_figure_of_an_experiment_that_was_not_chosen_says_how_to_choose_it():
+    with pytest.raises(SparksError, match=r"eva was not chosen.*experiment=\[sobol,eva\]"):
+        dag.item_inputs(CONFIG, "fig-eva-gallery")
 
 
 def test_an_experiment_without_studies_has_none():

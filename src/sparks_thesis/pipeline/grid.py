@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
+from sparks.errors import SparksError
 from sparks_thesis.pipeline.methods import can_explain
 from sparks_thesis.pipeline.selection import part
 
@@ -39,7 +40,16 @@ _EXPERIMENTS: dict[int, dict[str, Any]] = {}
 
 
 def experiment(config: DictConfig, name: str) -> dict[str, Any]:
-    """Return one experiment, resolved, of a configuration that changes no more."""
+    """Return one experiment, resolved, of a configuration that changes no more.
+
+    Raises:
+        SparksError: when it was not chosen.
+    """
+    if name not in config.experiments:
+        raise SparksError(
+            f"experiment {name} was not chosen: add it to those of this run, "
+            f"experiment=[{','.join([*config.experiments, name])}]"
+        )
     if id(config) not in _EXPERIMENTS:
         _EXPERIMENTS[id(config)] = {}
         weakref.finalize(config, _EXPERIMENTS.pop, id(config))
