@@ -273,7 +273,10 @@ def concepts_of(study):
 
 def item_inputs(wildcards):
     """Return what a figure or table is drawn from."""
-    found = dag.item_inputs(CFG, wildcards.item)
+    try:
+        found = dag.item_inputs(CFG, wildcards.item)
+    except SparksError as error:
+        raise WorkflowError(str(error)) from None
     if "published" in found:
         found["published"] = of_checkout(found["published"])
     return found
