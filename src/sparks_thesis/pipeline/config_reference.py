@@ -23,8 +23,10 @@ from sparks_thesis.pipeline.paths import CONFIG, ROOT
 from sparks_thesis.pipeline.validate import schema
 
 PAGE = ROOT / "docs/configuration.md"
-# Groups of which only names and first lines are listed: their settings are those of the classes.
-LISTED = ("claim", "item", "scale")
+# Groups of which only names and first lines are listed: all their files have the same keys.
+LISTED = ("claim", "dataset", "experiment", "item", "model", "scale")
+# Groups whose classes have no settings that a user would change.
+CLASSES_UNLISTED = ("claim", "item")
 OURS = ("sparks.", "sparks_thesis.")  # what other packages' classes take, their documents say
 PASSED_OVER = ("_target_", "name", "defaults", "hydra")
 LOOKS = ("label", "family", "needs", "colour", "marker", "place")  # explained once for all methods
@@ -266,8 +268,10 @@ def attributes(docstring: str) -> dict[str, str]:
 
 
 def _targets() -> Iterator[str]:
-    """Yield every class that a file of config/ names."""
+    """Yield the classes that files of config/ name, but for figures, tables and claims."""
     for file in sorted(CONFIG.rglob("*.yaml")):
+        if file.parent.name in CLASSES_UNLISTED:
+            continue
         yield from (
             name
             for name in re.findall(r"_target_: ([\w.]+)", file.read_text("utf-8"))
