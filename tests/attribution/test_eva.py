@@ -18,7 +18,7 @@ from sparks.engine import Grid
 from sparks.engine.outputs import adversarial_margin
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
-from sparks.verification import Attack, Boxes, bounding
+from sparks.verification import Attack, Boxes, bounding, memory
 
 from .nets import images, on_cells, random_net
 
@@ -228,7 +228,7 @@ def test_a_large_network_is_explained_a_part_at_a_time(monkeypatch):
         return together(network, region, *rest)
 
     monkeypatch.setattr(bounding, "_together", counted)
-    monkeypatch.setattr(bounding, "MEMORY", 2**26)
+    monkeypatch.setattr(memory, "MEMORY", 2**26)
     torch.testing.assert_close(eva(model, x, target), whole)
     assert len(parts) > 1
     assert sum(parts) - len(parts) == 9  # the whole ball is in all of them

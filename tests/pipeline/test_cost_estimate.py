@@ -28,8 +28,8 @@ def test_training_and_one_method():
     assert jobs["train"].backward == 3 * 200
     assert jobs["attribute"].forward == 10 * 8 * (4 * 4 + 2)
     assert jobs["attribute"].backward == 0
-    # Deletion and insertion, each made twice (once for their difference), and MuFidelity.
-    assert jobs["score"].forward == 10 * (4 * 5 + 20)
+    # Deletion, Insertion and MuFidelity.
+    assert jobs["score"].forward == 10 * (2 * 5 + 20)
     assert jobs["attribute"].megabytes == pytest.approx(10 * 64 * 64 * 4 / 1e6)
 
 
@@ -43,7 +43,7 @@ def test_a_data_set_is_counted_with_what_the_scale_has_for_it():
     excluded = "experiments.sobol.exclude=[{dataset:chimera,metric:stability}]"
     jobs = planned(*asked, excluded)
     assert jobs["attribute"].forward == 3 * 11
-    assert jobs["score"].forward == 3 * (4 * 7 + 20)
+    assert jobs["score"].forward == 3 * (2 * 7 + 20)
     assert planned(*asked)["score"].forward > jobs["score"].forward
 
 
