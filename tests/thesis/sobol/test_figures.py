@@ -1,5 +1,7 @@
 """The figures of the Sobol chapter, from made-up tables."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -76,6 +78,7 @@ def test_budget_says_who_is_best_at_either_end():
     assert "5 images of d" in caption
 
 
+@cache
 def sampler_table():
     tables = []
     for number, function in enumerate(FUNCTIONS):
@@ -99,8 +102,11 @@ def sampler_table():
     return pd.concat(tables, ignore_index=True)
 
 
-def samplers():
+def draw_samplers():
     return Samplers(bootstrap=QUICK)(sampler_table())
+
+
+samplers = cache(draw_samplers)
 
 
 def test_samplers_show_every_function_sequence_and_estimator():
@@ -185,7 +191,7 @@ def test_walkthrough_shows_every_step_with_its_numbers():
     assert "class fox as convnet predicts it" in drawing.caption
 
 
-@pytest.mark.parametrize("draw", [budget, samplers, walkthrough])
+@pytest.mark.parametrize("draw", [budget, draw_samplers, walkthrough])
 def test_same_numbers_give_the_same_bytes(draw, tmp_path):
     for name in ("one", "two"):
         save(draw().figure, tmp_path / f"{name}.pdf")
