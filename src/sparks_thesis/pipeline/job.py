@@ -43,6 +43,17 @@ Paths = Mapping[str, Any]  # name → path, or list of paths
 Templates = Mapping[str, Any] | Callable[[DictConfig, Mapping[str, str]], Paths]
 Run = Callable[["Config", Paths, Paths], None]
 
+HELP = """{does}
+
+Its settings are those of config/, and the command line changes them:
+
+    {script} dataset=digits model=convnet       # select options, files of the folders of config/
+    {script} training.epochs=3                  # change any key
+    {script} --cfg job --resolve                # show what the job would get, and do nothing
+    {script} --cfg job --package training       # show a part of it
+
+docs/configuration.md lists all keys."""
+
 GPU_LOCKS = Path(".snakemake/gpus")
 VERSIONS = ("numpy", "scipy", "pandas", "torch", "torchvision", "captum", "scikit-learn")
 
@@ -179,6 +190,11 @@ def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Te
 
 
 def _run_hydra(program: Callable[[DictConfig], None]) -> None:
+    # Hydra's own help lists the options of every group, which takes it a quarter of a minute here.
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        script = f"./sparks python scripts/{Path(sys.argv[0]).name}"
+        print(HELP.format(does=str(sys.modules["__main__"].__doc__).strip(), script=script))
+        return
     import hydra
 
     register_options()
