@@ -3,7 +3,20 @@
 import pytest
 import torch
 
-from sparks.concepts import NMF, Craft, Layer, RandomCrops
+from sparks.concepts import (
+    ICA,
+    NMF,
+    PCA,
+    SAE,
+    ConvexNMF,
+    Craft,
+    KMeans,
+    Layer,
+    Neurons,
+    RandomAtoms,
+    RandomCrops,
+    SemiNMF,
+)
 from sparks.models import Classifier, ConvNet, seeded
 
 
@@ -45,3 +58,20 @@ def craft():
 @pytest.fixture(scope="session")
 def concepts(craft, layer, images):
     return craft.fit(layer, images)
+
+
+def every_dictionary(concepts, iterations=50):
+    """Return one method of each kind, with so many concepts."""
+    return [
+        NMF(concepts=concepts),
+        SemiNMF(concepts=concepts),
+        ConvexNMF(concepts=concepts, iterations=iterations),
+        KMeans(concepts=concepts),
+        PCA(concepts=concepts),
+        ICA(concepts=concepts),
+        SAE(concepts=concepts, kind="relu", epochs=8),
+        SAE(concepts=concepts, kind="topk", active=2, epochs=8),
+        SAE(concepts=concepts, kind="batchtopk", active=2, epochs=8),
+        Neurons(concepts=concepts),
+        RandomAtoms(concepts=concepts),
+    ]

@@ -10,18 +10,11 @@ from torch import Tensor
 
 from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
 from sparks.concepts import (
-    ICA,
     NMF,
-    PCA,
-    SAE,
     Banks,
     ConceptBank,
-    ConvexNMF,
     Extractor,
-    KMeans,
     Layer,
-    Neurons,
-    RandomAtoms,
     RandomCrops,
     SemiNMF,
 )
@@ -31,20 +24,10 @@ from sparks.concepts.dictionary import Dictionary, Fit, Method
 from sparks.data import ImageSet
 from sparks.errors import SparksError
 
+from .conftest import every_dictionary
+
 K = 3
-EVERY = [
-    NMF(concepts=K),
-    SemiNMF(concepts=K),
-    ConvexNMF(concepts=K, iterations=20),
-    KMeans(concepts=K),
-    PCA(concepts=K),
-    ICA(concepts=K),
-    SAE(concepts=K, kind="relu", epochs=8),
-    SAE(concepts=K, kind="topk", active=2, epochs=8),
-    SAE(concepts=K, kind="batchtopk", active=2, epochs=8),
-    Neurons(concepts=K),
-    RandomAtoms(concepts=K),
-]
+EVERY = every_dictionary(K, iterations=20)
 every_kind = pytest.mark.parametrize(
     "method", EVERY, ids=lambda m: type(m).__name__ + getattr(m, "kind", "")
 )

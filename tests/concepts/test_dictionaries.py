@@ -17,8 +17,6 @@ from sparks.concepts import (
     SAE,
     ConvexNMF,
     KMeans,
-    Neurons,
-    RandomAtoms,
     SemiNMF,
 )
 from sparks.concepts.dictionary import STRIDE, TooFewDimensions, loss_of, rank_of
@@ -27,20 +25,10 @@ from sparks.concepts.nmf import nndsvda, random_start
 from sparks.concepts.sae import Plateau
 from sparks.errors import SparksError
 
+from .conftest import every_dictionary
+
 K = 4
-EVERY = [
-    NMF(concepts=K),
-    SemiNMF(concepts=K),
-    ConvexNMF(concepts=K, iterations=50),
-    KMeans(concepts=K),
-    PCA(concepts=K),
-    ICA(concepts=K),
-    SAE(concepts=K, kind="relu", epochs=8),
-    SAE(concepts=K, kind="topk", active=2, epochs=8),
-    SAE(concepts=K, kind="batchtopk", active=2, epochs=8),
-    Neurons(concepts=K),
-    RandomAtoms(concepts=K),
-]
+EVERY = every_dictionary(K)
 MIXED = [m for m in EVERY if not isinstance(m, NMF)]
 
 
