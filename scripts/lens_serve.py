@@ -113,6 +113,7 @@ def choose(found: list[Network], named: Mapping[str, str]) -> list[Network]:
 
 def offer(network: Network, titles: Mapping[str, str]) -> Served:
     """Describe a network for the page."""
+    from sparks_thesis.lens import Atlas
     from sparks_thesis.lens.serve import Served
 
     dataset, model, seed = network.names.values()
@@ -120,9 +121,10 @@ def offer(network: Network, titles: Mapping[str, str]) -> Served:
     if network.rows is None:
         about = f"{title} was trained on {on}; Lens knows the concepts of its classes."
     elif network.surveyed:
+        surveyed = len(Atlas(network.place(paths.LENS_ATLAS), dataset, model).classes)
         about = (
             f"{title} knows the 1,000 classes of ImageNet. Lens shows where it sees them, and the "
-            f"concepts of the {len(network.rows)} classes that were surveyed ({on})."
+            f"concepts of the {surveyed} classes that were surveyed ({on})."
         )
     else:
         about = (
