@@ -1,6 +1,6 @@
 """Cover the places where test images show a concept: what does that do to the class's logit?"""
 
-from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline import concept_files, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 SHOWN = 4  # images of each concept, those that have most of it
@@ -77,7 +77,7 @@ if __name__ == "__main__":
         run,
         CONFIG_KEYS,
         inputs=lambda config, names: {
-            **dag.study_of_concepts("lens")(config, names),
+            **concept_files.study_of_concepts("lens")(config, names),
             "table": paths.LENS.format(**names),
         },
         outputs={"table": paths.COVERING, "pictures": paths.COVERING_PICTURES},

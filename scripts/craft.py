@@ -1,6 +1,6 @@
 """Rank the concepts of every class, and compare them with the parts that decide."""
 
-from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline import concept_files, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 CONFIG_KEYS = (
@@ -43,7 +43,7 @@ if __name__ == "__main__":
     main(
         run,
         CONFIG_KEYS,
-        inputs=dag.study_of_concepts("craft"),
+        inputs=concept_files.study_of_concepts("craft"),
         outputs={"table": paths.CRAFT},
         snakemake=globals().get("snakemake"),
     )

@@ -1,6 +1,6 @@
 """Keep what the figures of CRAFT show of one class, of one image, and of one mistake."""
 
-from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline import concept_files, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 CONFIG_KEYS = (
@@ -62,7 +62,7 @@ if __name__ == "__main__":
         run,
         CONFIG_KEYS,
         inputs=lambda config, names: {
-            **dag.study_of_concepts("craft")(config, names),
+            **concept_files.study_of_concepts("craft")(config, names),
             "spectrum": paths.SPECTRUM.format(**names),
         },
         outputs={"pictures": paths.CRAFT_PICTURES},

@@ -1,6 +1,6 @@
 """Compare dictionaries, importance methods and layers; find strategies; steer along concepts."""
 
-from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline import concept_files, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 CONFIG_KEYS = (
@@ -38,7 +38,7 @@ if __name__ == "__main__":
     main(
         run,
         CONFIG_KEYS,
-        inputs=dag.study_of_concepts("holistic"),
+        inputs=concept_files.study_of_concepts("holistic"),
         outputs={"table": paths.HOLISTIC},
         snakemake=globals().get("snakemake"),
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline import concept_files, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 CONFIG_KEYS = (
@@ -71,7 +71,7 @@ if __name__ == "__main__":
         run,
         CONFIG_KEYS,
         inputs=lambda config, names: {
-            **dag.study_of_concepts("lens")(config, names),
+            **concept_files.study_of_concepts("lens")(config, names),
             "spectrum": paths.SPECTRUM.format(**names),
         },
         outputs={"table": paths.LENS, "atlas": paths.LENS_ATLAS},

@@ -1,6 +1,6 @@
 """Put what shards of the classes gave in a study of concepts into one table."""
 
-from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline import concept_files, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 CONFIG_KEYS = ("concepts.shard",)
@@ -19,7 +19,9 @@ if __name__ == "__main__":
         run,
         CONFIG_KEYS,
         # At the shell: those of CRAFT.
-        inputs=lambda config, names: {"tables": dag.shards_of_classes(config, "craft", names)},
+        inputs=lambda config, names: {
+            "tables": concept_files.shards_of_classes(config, "craft", names)
+        },
         outputs={"table": paths.CRAFT},
         snakemake=globals().get("snakemake"),
     )

@@ -1,6 +1,6 @@
 """Put the concepts that shards of the classes were fitted in into one folder."""
 
-from sparks_thesis.pipeline import dag, paths
+from sparks_thesis.pipeline import concept_files, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
 CONFIG_KEYS = ("concepts.shard",)
@@ -23,7 +23,7 @@ if __name__ == "__main__":
     main(
         run,
         CONFIG_KEYS,
-        inputs=dag.concept_shards,
+        inputs=concept_files.concept_shards,
         outputs={"table": paths.CONCEPTS, "banks": paths.CONCEPT_BANKS},
         snakemake=globals().get("snakemake"),
     )

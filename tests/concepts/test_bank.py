@@ -18,7 +18,7 @@ from sparks.concepts import (
     RandomCrops,
     SemiNMF,
 )
-from sparks.concepts.bank import StoredConcepts
+from sparks.concepts.banks import StoredConcepts
 from sparks.concepts.classes import Classified
 from sparks.concepts.dictionary import Dictionary, Fit, Method
 from sparks.data import ImageSet

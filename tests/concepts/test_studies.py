@@ -16,7 +16,7 @@ from sparks.attribution import (
     Sobol,
 )
 from sparks.concepts import NMF, PCA, Craft, Extractor, Layer, RandomAtoms, RandomCrops
-from sparks.concepts.bank import Banks, StoredConcepts
+from sparks.concepts.banks import Banks, StoredConcepts
 from sparks.concepts.classes import Classified
 from sparks.concepts.dictionary import Method
 from sparks.data import Chimera, ImageSet

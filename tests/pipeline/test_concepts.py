@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from sparks.errors import SparksError
-from sparks_thesis.pipeline import dag
+from sparks_thesis.pipeline import concept_files
 from sparks_thesis.pipeline.classes import banks_beside, stored_concepts
 from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.validate import _check_banks
@@ -15,7 +15,7 @@ FOLDER = "results/concepts/{}/chimera/convnet/0/{}.parquet"
 
 
 def tables(config, study, **names):
-    return dag.concept_tables(config, study, RUN | names)
+    return concept_files.concept_tables(config, study, RUN | names)
 
 
 def test_studies_of_the_same_fit_read_the_same_files():
@@ -42,11 +42,11 @@ def test_a_model_without_a_layer_for_concepts_is_refused():
 def test_shards_are_as_many_as_the_classes_need():
     config = compose(["scale=laptop", "concepts.shard=4"])
     names = RUN | {"bank": "craft", "layer": "stages.1"}
-    made = dag.concept_shards(config, names)["tables"]
+    made = concept_files.concept_shards(config, names)["tables"]
     assert len(made) == -(-config.datasets.chimera.num_classes // 4)
     assert made[1] == "results/concepts-shards/craft/chimera/convnet/0/stages.1/1.parquet"
     with pytest.raises(SparksError, match=r"concepts\.shard is null"):
-        dag.concept_shards(compose(["scale=laptop"]), names)
+        concept_files.concept_shards(compose(["scale=laptop"]), names)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,6 @@ def test_hours_are_passes_over_measured_rates(tmp_path, monkeypatch):
     assert f"about {hours:,.1f} GPU-hours on a slow GPU" in cost_estimate.summary(config, gpu=True)
     assert "core-hours on one core of" in cost_estimate.summary(config)
     monkeypatch.setattr(cost_estimate, "RATES", (rates,))
-    told = cost_estimate.summary(config)
-    assert "core-hours on a machine that was not measured" in told
-    assert "not in the rates, so not in the hours: chimera/convnet" in told
+    lines = cost_estimate.summary(config)
+    assert "core-hours on a machine that was not measured" in lines
+    assert "not in the rates, so not in the hours: chimera/convnet" in lines

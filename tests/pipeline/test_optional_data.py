@@ -41,8 +41,8 @@ def test_a_data_set_on_disk_comes_first(disk):
     assert downloads.left_out(config) == []
     covering = "results/studies/covering/imagenette/efficientnet_lite0/0"
     concepts = "results/concepts/craft/imagenette/efficientnet_lite0/0/features.parquet"
-    told = [f"{covering}.parquet", f"{covering}.safetensors", concepts]
-    assert dag.lens_story(config) == told
+    files = [f"{covering}.parquet", f"{covering}.safetensors", concepts]
+    assert dag.lens_story(config) == files
     OmegaConf.update(config, "studies.lens.stories", {}, merge=False)
     assert dag.lens_story(config) == []
 

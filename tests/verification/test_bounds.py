@@ -350,7 +350,7 @@ def test_sets_are_bounded_a_part_at_a_time_where_memory_is_short(method, nested,
     monkeypatch.setattr("sparks.verification.memory.free_memory", lambda device: 2 * least)
     bound_outputs(read_, region, method, nested, nested)
     monkeypatch.setattr("sparks.verification.memory.free_memory", lambda device: 2 * least - 1)
-    message = r"bounds '.*' of this network \(72 inputs.*GiB of memory.*half of what cpu has free"
+    message = r"bounds '.*' of this network \(72 inputs.*GiB.*half of the free memory of cpu"
     with pytest.raises(SparksError, match=message):
         bound_outputs(read_, region, method, nested, nested)
 

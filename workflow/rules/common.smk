@@ -21,6 +21,7 @@ from sparks_thesis.human_study.answers import folder_digest
 from sparks_thesis.pipeline import (
     checks,
     cost_estimate,
+    concept_files,
     dag,
     downloads,
     input_checks,
@@ -268,7 +269,7 @@ def weights_if_needed(wildcards):
 
 def concepts_of(study):
     """Return an input function for the concepts that a study reads: a table for each layer."""
-    return lambda wildcards: dag.concept_tables(CFG, study, wildcards)
+    return lambda wildcards: concept_files.concept_tables(CFG, study, wildcards)
 
 
 def item_inputs(wildcards):

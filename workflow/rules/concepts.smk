@@ -38,7 +38,7 @@ if OF_CLASSES:
     # Put the concepts of all shards into one folder, the one that a job for all would have written.
     rule merge_concepts:
         input:
-            unpack(inputs_by(dag.concept_shards)),
+            unpack(inputs_by(concept_files.concept_shards)),
         output:
             table=paths.CONCEPTS,
             banks=directory(paths.CONCEPT_BANKS),
@@ -141,7 +141,7 @@ if OF_CLASSES:
     # Put the numbers of all classes into one table, the one that a job for all would have written.
     rule merge_classes:
         input:
-            tables=lambda wildcards: dag.shards_of_classes(
+            tables=lambda wildcards: concept_files.shards_of_classes(
                 CFG, wildcards.study, wildcards
             ),
         output:

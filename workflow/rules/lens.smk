@@ -42,7 +42,7 @@ if OF_CLASSES:
     # Put the classes of all shards into one atlas, class after class.
     rule merge_atlas:
         input:
-            unpack(inputs_by(dag.shards_of_atlas)),
+            unpack(inputs_by(concept_files.shards_of_atlas)),
         output:
             **ATLAS,
         log:

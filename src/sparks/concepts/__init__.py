@@ -30,7 +30,8 @@ from typing import TYPE_CHECKING
 from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
-    from sparks.concepts.bank import Banks, ConceptBank, Concepts
+    from sparks.concepts.bank import ConceptBank, Concepts
+    from sparks.concepts.banks import Banks
     from sparks.concepts.baselines import Neurons, RandomAtoms
     from sparks.concepts.craft import Craft
     from sparks.concepts.craft_maps import CraftMaps
@@ -50,7 +51,7 @@ _MODULES = {
     "NMF": "nmf",
     "PCA": "sklearn_wrappers",
     "SAE": "sae",
-    "Banks": "bank",
+    "Banks": "banks",
     "ConceptBank": "bank",
     "ConceptHead": "layer",
     "ConceptScores": "layer",

@@ -169,8 +169,8 @@ def at_once(
         raise SparksError(
             f"bounds {method!r} of this network ({network.inputs} inputs, {network.widest} units "
             f"in its widest layer) need about {needs(least) / 2**30:,.1f} GiB of memory, more than "
-            f"the {max(MEMORY, room) / 2**30:,.1f} GiB they may take here, half of what {device} "
-            f"has free: {ways}"
+            f"the {max(MEMORY, room) / 2**30:,.1f} GiB that bounds may take, "
+            f"half of the free memory of {device}: {ways}"
         )
     count = sets
     while count > least and needs(count) > MEMORY:

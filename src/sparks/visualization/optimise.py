@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -150,12 +151,11 @@ class Ascent:
                 cuts = self.crops.draw(share, statistics.size, size, generator, device)
                 noise = self.crops.noise((len(cuts), 1, channels, *size), generator, device)
                 image = canvas.image()
-                if step < REDIRECTED:
-                    with redirecting():
-                        now = self._gradient(first, image.detach(), cuts, noise)
-                else:
-                    now = self._gradient(objective, image.detach(), cuts, noise)
-                history[step], gradient = now
+                early = step < REDIRECTED
+                with redirecting() if early else nullcontext():
+                    history[step], gradient = self._gradient(
+                        first if early else objective, image.detach(), cuts, noise
+                    )
                 alpha += gradient.abs().mean(1)
                 canvas.update(image, gradient, share)
                 done(n)

@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from sparks.attribution.gradient import GradientInput
 from sparks.checks import whole
-from sparks.concepts.bank import Concepts, ConceptSource
+from sparks.concepts.bank import Concepts
+from sparks.concepts.banks import ConceptSource
 from sparks.concepts.classes import Classified
 from sparks.concepts.layer import Layer
 from sparks.concepts.maps import class_maps, concept_maps

@@ -12,7 +12,8 @@ from torch import Tensor
 from sparks.attribution.gradient import GradientInput
 from sparks.attribution.sobol import Sobol
 from sparks.checks import between, whole
-from sparks.concepts.bank import Concepts, ConceptSource, pooled_crops
+from sparks.concepts.bank import Concepts, pooled_crops
+from sparks.concepts.banks import ConceptSource
 from sparks.concepts.classes import EVERY, Classified, measurable, within
 from sparks.concepts.craft import Craft
 from sparks.concepts.dictionary import Method, TooFewDimensions

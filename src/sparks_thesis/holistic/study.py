@@ -13,7 +13,8 @@ from torch import Tensor
 from sparks.attribution.gradient import GradientInput
 from sparks.attribution.guided_backprop import RectifiedBackward
 from sparks.checks import whole
-from sparks.concepts.bank import Concepts, ConceptSource, pooled_crops
+from sparks.concepts.bank import Concepts, pooled_crops
+from sparks.concepts.banks import ConceptSource
 from sparks.concepts.classes import EVERY, Classified, measurable, within
 from sparks.concepts.clusters import Strategies, plane
 from sparks.concepts.dictionary import Dictionary, Method, TooFewDimensions

@@ -13,7 +13,8 @@ from torch.nn import functional
 from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
 from sparks.attribution.gradient import GradientInput
 from sparks.checks import whole
-from sparks.concepts.bank import ConceptBank, Concepts, ConceptSource
+from sparks.concepts.bank import ConceptBank, Concepts
+from sparks.concepts.banks import ConceptSource
 from sparks.concepts.classes import EVERY, Classified, within
 from sparks.concepts.clusters import IMPORTANT, Strategies, plane
 from sparks.concepts.layer import Layer

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from sparks.artifacts import atomic_folder, load_table, load_tensors, save_table
-from sparks.concepts.bank import Banks, ConceptBank, Concepts
+from sparks.concepts.bank import ConceptBank, Concepts
+from sparks.concepts.banks import Banks
 from sparks.concepts.layer import Layer
 from sparks.errors import SparksError
 from sparks.results import MetricRecorder

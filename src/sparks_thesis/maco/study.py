@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from sparks.checks import whole
-from sparks.concepts.bank import Concepts, ConceptSource
+from sparks.concepts.bank import Concepts
+from sparks.concepts.banks import ConceptSource
 from sparks.errors import SparksError
 from sparks.results import MetricRecorder
 from sparks.stats import Bootstrap

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sparks_thesis.pipeline.sources import module_file
 
 if TYPE_CHECKING:
-    from sparks.concepts.bank import Banks, StoredConcepts
+    from sparks.concepts.banks import Banks, StoredConcepts
     from sparks.concepts.classes import Classified
 
 
@@ -31,7 +31,7 @@ def banks_beside(table: str | Path) -> Banks:
     from importlib import import_module
 
     from sparks.artifacts import load_table
-    from sparks.concepts.bank import Banks
+    from sparks.concepts.banks import Banks
 
     for kind in load_table(table)["kind"].unique():
         module = kind.rpartition(".")[0]
@@ -47,7 +47,7 @@ def stored_concepts(tables: Iterable[str], signed: bool = False) -> StoredConcep
         tables: `paths.CONCEPTS`.
         signed: whether those of activations below zero are taken; else they are refused.
     """
-    from sparks.concepts.bank import StoredConcepts
+    from sparks.concepts.banks import StoredConcepts
 
     return StoredConcepts({Path(path).stem: banks_beside(path) for path in tables}, signed)
 

@@ -6,7 +6,7 @@ Rules use these functions as inputs, scripts at the shell to find the same files
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from sparks.errors import SparksError
 from sparks_thesis.human_study import Package
 from sparks_thesis.pipeline import grid, paths
-from sparks_thesis.pipeline.factories import concept_layers
+from sparks_thesis.pipeline.concept_files import concept_tables, shard_numbers
 from sparks_thesis.pipeline.selection import part
 
 # What an item is written as: name → ending. The caption is text for the report.
@@ -109,7 +109,7 @@ def stability_scores_inputs(config: DictConfig, names: Mapping[str, str]) -> dic
         pairs, metrics, shards = paths.PAIRS, paths.PAIR_METRICS, range(1)
     else:  # a shard holds so many images of every fold
         pairs, metrics = paths.PAIRS_SHARD, paths.PAIR_METRICS_SHARD
-        shards = _shards(study.images // study.folds, study.shard)
+        shards = shard_numbers(study.images // study.folds, study.shard)
     return {
         "pairs": [pairs.format(**job, shard=shard) for job in jobs for shard in shards],
         "metrics": [metrics.format(**job, shard=shard) for job in jobs for shard in shards],
@@ -129,96 +129,9 @@ def shards(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]
     if config.explain.shard is None:
         raise SparksError("explain.shard is null: attribute.py makes the maps of all images")
     images = part(config, ["explain.n"], dataset=names["dataset"])["explain.n"]
-    numbers = _shards(images, config.explain.shard)
+    numbers = shard_numbers(images, config.explain.shard)
     templates = {"maps": paths.SHARD, "costs": paths.SHARD_COST}
     return {kind: [t.format(**names, shard=i) for i in numbers] for kind, t in templates.items()}
-
-
-def shards_of_classes(config: DictConfig, study: str, names: Mapping[str, str]) -> list[str]:
-    """Name what the shards of the classes gave: tables of "craft", "holistic" or "lens".
-
-    How many classes a model predicts often enough is known only when it is there: the last shards
-    may be empty.
-
-    Raises:
-        SparksError: when classes are not split.
-    """
-    size = _classes_of_a_job(config)
-    key = f"studies.{study}.{'surveyor' if study == 'lens' else 'study'}.most"
-    most = part(config, [key], dataset=names["dataset"])[key]
-    classes = config.datasets[names["dataset"]].num_classes
-    place = {
-        "craft": paths.CRAFT_SHARD, "holistic": paths.HOLISTIC_SHARD, "lens": paths.LENS_SHARD,
-    }[study]  # fmt: skip
-    known = {key: names[key] for key in ("dataset", "model", "seed")}
-    numbers = _shards(min(classes, most or classes), size)
-    return [place.format(**known, shard=shard) for shard in numbers]
-
-
-def _classes_of_a_job(config: DictConfig) -> int:
-    if config.concepts.shard is None:
-        raise SparksError("concepts.shard is null: one job takes all classes")
-    return int(config.concepts.shard)
-
-
-def _shards(n: int, size: int) -> range:
-    """Number the shards of `size` that n of something are split into."""
-    return range(-(-n // size))
-
-
-def concept_layers_of(config: DictConfig, study: str, names: Mapping[str, str]) -> list[str]:
-    """List the layers at which a study reads a model's concepts, from input to output.
-
-    Raises:
-        SparksError: when there is none.
-    """
-    key = f"studies.{study}.layers"
-    keys = ["model.concept_layer", *([key] if OmegaConf.select(config, key) is not None else [])]
-    found = part(config, keys, dataset=names["dataset"], model=names["model"])
-    own = found.get(key, {}).get(names["model"])
-    known = {names["model"]: [own] if isinstance(own, str) else own} if own else {}
-    return concept_layers(known, names["model"], found["model.concept_layer"])
-
-
-def concept_tables(config: DictConfig, study: str, names: Mapping[str, str]) -> list[str]:
-    """Name the concepts that a study reads, a table for each layer; the banks lie beside it."""
-    key = f"studies.{study}.bank"
-    bank = part(config, [key], dataset=names["dataset"])[key]
-    run = {name: names[name] for name in ("dataset", "model", "seed")}
-    layers = concept_layers_of(config, study, names)
-    return [paths.CONCEPTS.format(bank=bank, **run, layer=layer) for layer in layers]
-
-
-def concept_shards(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]:
-    """Name what the shards of the classes gave at one layer; the banks lie beside each table.
-
-    Raises:
-        SparksError: when classes are not split.
-    """
-    size = _classes_of_a_job(config)
-    number = config.datasets[names["dataset"]].num_classes
-    run = {name: names[name] for name in ("bank", "dataset", "model", "seed", "layer")}
-    shards = _shards(number, size)
-    return {"tables": [paths.CONCEPTS_SHARD.format(**run, shard=shard) for shard in shards]}
-
-
-def shards_of_atlas(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]:
-    """Name what the shards of Lens's survey gave, and the concepts that were surveyed."""
-    return {
-        "tables": shards_of_classes(config, "lens", names),
-        "concepts": concept_tables(config, "lens", names),
-    }
-
-
-def study_of_concepts(study: str) -> Callable[[DictConfig, Mapping[str, str]], dict[str, Any]]:
-    """Return what names the inputs of a study that reads concepts."""
-
-    def inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
-        run = {name: names[name] for name in ("dataset", "model", "seed")}
-        given = {kind: template.format(**run) for kind, template in paths.CLASSIFIED.items()}
-        return {**given, "concepts": concept_tables(config, study, names)}
-
-    return inputs
 
 
 def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:

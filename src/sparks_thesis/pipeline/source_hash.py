@@ -40,6 +40,7 @@ CARRIERS = (
     "source_hash",
     "grid",
     "dag",
+    "concept_files",
     "paths",
     "integrity",
     "run_lock",

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sparks.concepts import NMF, Banks, Extractor, Layer, RandomCrops, SemiNMF
-from sparks.concepts.bank import StoredConcepts
+from sparks.concepts.banks import StoredConcepts
 from sparks.concepts.classes import Classified
 from sparks.data import ImageSet
 from sparks.models import Classifier, ConvNet, seeded
