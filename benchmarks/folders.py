@@ -26,9 +26,9 @@ from scripts import attribute, merge_shards
 
 from benchmarks.memory import peak_rise
 from benchmarks.timing import ratio, seconds
-from sparks.artifacts import load_table, load_tensors, save_table, save_tensors
 from sparks.data import Folder, ImageSet
 from sparks.data.decoding import decode
+from sparks.io import load_table, load_tensors, save_table, save_tensors
 from sparks.models import save_weights
 from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.factories import build_method, classifier, targets

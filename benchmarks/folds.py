@@ -57,14 +57,14 @@ def _convnet(channels: int, size: int) -> nn.Module:
     return ConvNet(channels, 10, size, [16, 32])
 
 
-def _twin(channels: int, size: int) -> nn.Module:
+def _unconstrained(channels: int, size: int) -> nn.Module:
     return LipschitzConvNet(channels, 10, size, [16, 32, 32], [64], constrained=False)
 
 
 # What the default run trains on folds, where vmap can; hkr_convnet is re-parametrised.
 CASES = {
     "digits, convnet": Case(1, 8, 1150, _convnet),
-    "digits, hkr_convnet_twin": Case(1, 8, 1150, _twin),
+    "digits, hkr_convnet_unconstrained": Case(1, 8, 1150, _unconstrained),
     "chimera_hard, convnet": Case(3, 32, 480, _convnet),
 }
 

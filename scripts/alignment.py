@@ -13,9 +13,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import torch
 
     from sparks.alignment import alignment, revealed
-    from sparks.artifacts import save_table, save_tensors
     from sparks.attribution.gradient import gradient, in_batches, reduce_channels
     from sparks.data import ImageSet, human_ceiling
+    from sparks.io import save_table, save_tensors
     from sparks.results import MetricRecorder
     from sparks.training import predict
     from sparks_thesis.pipeline.factories import build, harmonized, run_names, trained

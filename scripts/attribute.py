@@ -24,8 +24,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     import torch
 
-    from sparks.artifacts import save_rows, save_table
     from sparks.data import ImageSet
+    from sparks.io import save_rows, save_table
     from sparks.models.counting import Counting
     from sparks.models.peak import PeakMemory
     from sparks.progress import progress

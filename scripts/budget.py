@@ -15,7 +15,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     import torch
 
-    from sparks.artifacts import save_table
+    from sparks.io import save_table
     from sparks.metrics import Explanation
     from sparks.models.counting import Counting
     from sparks.progress import progress

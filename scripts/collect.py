@@ -8,7 +8,7 @@ CONFIG_KEYS = ()
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one row a number, measured times and memory left out: they differ from run to run."""
-    from sparks.artifacts import save_table
+    from sparks.io import save_table
     from sparks.results import COLUMNS, load_results
 
     table = load_results(inputs["scores"])

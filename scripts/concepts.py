@@ -8,8 +8,8 @@ CONFIG_KEYS = ("model.classifier", "bank.extractor", "concepts.shard", "seed", "
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one file a class, of all or of a shard, and a table that says how each fit went."""
-    from sparks.artifacts import load_tensors, save_table
     from sparks.concepts import Banks, Extractor, Layer
+    from sparks.io import load_tensors, save_table
     from sparks_thesis.pipeline.classes import classes_of_shard, classified
     from sparks_thesis.pipeline.factories import build_as, trained
 

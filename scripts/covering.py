@@ -20,10 +20,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the changes of every image, and some images, for the concepts of the Lens atlas."""
     from pathlib import Path
 
-    from sparks.artifacts import save_table, save_tensors
     from sparks.concepts.covering import Covering
     from sparks.concepts.layer import Layer
     from sparks.data import ImageSet
+    from sparks.io import save_table, save_tensors
     from sparks.results import MetricRecorder
     from sparks_thesis.lens import Atlas
     from sparks_thesis.lens.atlas import as_bytes

@@ -18,7 +18,7 @@ CONFIG_KEYS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what was measured of every class, or of those of a shard."""
-    from sparks.artifacts import save_table
+    from sparks.io import save_table
     from sparks_thesis.craft.study import CraftStudy
     from sparks_thesis.pipeline.classes import classes_of_shard, classified, stored_concepts
     from sparks_thesis.pipeline.factories import build, build_as, concept_layers, run_names, trained

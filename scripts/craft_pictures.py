@@ -18,8 +18,8 @@ CONFIG_KEYS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write crops, maps, importances and pictures of concepts."""
-    from sparks.artifacts import load_tensors, save_tensors
     from sparks.concepts.layer import Layer
+    from sparks.io import load_tensors, save_tensors
     from sparks.visualization import Ascent, ImageStatistics, concept_pictures, on_white
     from sparks_thesis.craft.pictures import Pictures, mistake
     from sparks_thesis.craft.study import CraftStudy

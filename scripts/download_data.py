@@ -10,7 +10,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Download, and leave a note that it was done."""
     import json
 
-    from sparks.artifacts import write_text
+    from sparks.io import write_text
     from sparks_thesis.pipeline.factories import build
 
     build(cfg["dataset"]["builder"]).download()

@@ -15,7 +15,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Download, or check what is there, and leave a note that it was done."""
     import json
 
-    from sparks.artifacts import write_text
+    from sparks.io import write_text
     from sparks.models.published import published_weights
     from sparks_thesis.pipeline.downloads import publisher
 

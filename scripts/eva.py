@@ -12,8 +12,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the scores of every method and image, what each cost in seconds, maps and slices."""
     import torch
 
-    from sparks.artifacts import save_table, save_tensors
     from sparks.attribution import EVA
+    from sparks.io import save_table, save_tensors
     from sparks.metrics import Explanation, RobustnessSr
     from sparks.progress import progress
     from sparks.results import MetricRecorder

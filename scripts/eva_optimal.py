@@ -10,7 +10,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the overlap through EVA's subset and through the best; a repeat is a network."""
     import torch
 
-    from sparks.artifacts import save_table
+    from sparks.io import save_table
     from sparks.results import MetricRecorder
     from sparks.verification.exact import optimal_subsets, toy
 

@@ -8,8 +8,8 @@ CONFIG_KEYS = ("model.classifier", "model.loss", "seed", "device")
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write whether each test image is classified rightly (1) or not (0)."""
-    from sparks.artifacts import save_table
     from sparks.data import ImageSet
+    from sparks.io import save_table
     from sparks.results import MetricRecorder
     from sparks.training import predict
     from sparks_thesis.pipeline.factories import harmonized, run_names, trained

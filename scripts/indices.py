@@ -12,8 +12,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     import torch
 
-    from sparks.artifacts import save_table
     from sparks.attribution import Sobol
+    from sparks.io import save_table
     from sparks.progress import progress
     from sparks.results import MetricRecorder
     from sparks_thesis.pipeline.factories import (

@@ -20,7 +20,7 @@ CONFIG_KEYS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one file a class, of all or of those of a shard, and their numbers."""
-    from sparks.artifacts import save_table
+    from sparks.io import save_table
     from sparks_thesis.lens import Surveyor, write_atlas
     from sparks_thesis.lens.links import SimilarConcepts
     from sparks_thesis.pipeline.classes import classes_of_shard, classified, stored_concepts
@@ -45,7 +45,7 @@ def drawing(cfg: Config, spectrum: str) -> Any:
     """Return what draws concepts by MACO, their opacity as the last channel."""
     import torch
 
-    from sparks.artifacts import load_tensors
+    from sparks.io import load_tensors
     from sparks.visualization import (
         Ascent,
         ImageStatistics,

@@ -11,8 +11,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import torch
     from sklearn.svm import SVC
 
-    from sparks.artifacts import save_table, save_tensors
     from sparks.data import ImageSet
+    from sparks.io import save_table, save_tensors
     from sparks.metrics import Explanation
     from sparks.results import MetricRecorder
     from sparks_thesis.lipschitz.measure import followed, geometry, map_distances, null_shares
@@ -50,8 +50,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     recorder.add_images(geometry(model, *on, **options))
     train = ImageSet.load(inputs["train"])
     pixels = train.batch(range(min(len(train), 5000))).flatten(1).numpy()
-    judge = SVC(random_state=cfg["seed"]).fit(pixels, train.labels[: len(pixels)].numpy())
-    changes, walked = followed(model, judge, *on, settings["steps"])
+    classifier = SVC(random_state=cfg["seed"]).fit(pixels, train.labels[: len(pixels)].numpy())
+    changes, walked = followed(model, classifier, *on, settings["steps"])
     for t, values in changes.items():
         recorder.add_images(values, t=t)
     save_table(outputs["table"], recorder.table(**run_names(cfg.wildcards)), cfg.provenance())

@@ -15,9 +15,9 @@ CONFIG_KEYS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the scores of all pictures, and keep some for the figures."""
-    from sparks.artifacts import load_tensors, save_table, save_tensors, tensor_provenance
     from sparks.concepts.layer import Layer
     from sparks.data import ImageSet
+    from sparks.io import load_tensors, save_table, save_tensors, tensor_provenance
     from sparks.visualization import ImageStatistics
     from sparks.visualization.evaluators import Evaluator
     from sparks.visualization.subject import Subject
@@ -29,7 +29,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     train, test = ImageSet.load(inputs["train"]), ImageSet.load(inputs["test"])
     known, example = settings["layers"], test.batch([0])
     others = []
-    for weights in inputs["judges"]:
+    for weights in inputs["evaluators"]:
         made = tensor_provenance(weights)
         name = made["job"]["model"]
         evaluator = trained(made["config"]["model.classifier"], weights, cfg["device"])

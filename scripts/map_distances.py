@@ -8,7 +8,7 @@ CONFIG_KEYS = ("studies.stability.distances", "studies.stability.noises", "seed"
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one row a distance: `method` names it."""
-    from sparks.artifacts import save_table
+    from sparks.io import save_table
     from sparks.results import MetricRecorder
     from sparks.stability.distance_sensitivity import noises, pixels, shifts
     from sparks.stability.distances import Distances

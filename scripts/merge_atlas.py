@@ -15,7 +15,7 @@ CONFIG_KEYS = ("concepts.shard", "studies.lens.alike")
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one file a class, and the numbers of all of them."""
-    from sparks.artifacts import save_table
+    from sparks.io import save_table
     from sparks_thesis.lens import write_atlas
     from sparks_thesis.lens.links import SimilarConcepts
     from sparks_thesis.pipeline.classes import banks_beside

@@ -8,7 +8,7 @@ CONFIG_KEYS = ("concepts.shard",)
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the rows of all classes, in their order."""
-    from sparks.artifacts import save_table
+    from sparks.io import save_table
     from sparks.results import load_results
 
     save_table(outputs["table"], load_results(inputs["tables"]), cfg.provenance())

@@ -10,8 +10,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one file a class, and a table that says how each fit went."""
     from itertools import chain
 
-    from sparks.artifacts import save_table
     from sparks.concepts import Banks
+    from sparks.io import save_table
     from sparks_thesis.pipeline.classes import banks_beside
 
     shards = chain.from_iterable(banks_beside(path) for path in inputs["tables"])

@@ -19,7 +19,7 @@ BLOCK = 256
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the maps of all images with the classes they explain, and what they cost together."""
-    from sparks.artifacts import count_rows, save_rows, save_table
+    from sparks.io import count_rows, save_rows, save_table
 
     rows = [count_rows(path, "target") for path in inputs["maps"]]
     save_rows(outputs["maps"], _blocks(inputs["maps"], rows), sum(rows), cfg.provenance())
@@ -27,7 +27,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
 
 def _blocks(files: list[str], rows: list[int]) -> "Iterator[dict[str, Tensor]]":
-    from sparks.artifacts import load_tensors
+    from sparks.io import load_tensors
 
     for path, n in zip(files, rows, strict=True):
         for start in range(0, n, BLOCK):

@@ -8,9 +8,9 @@ CONFIG_KEYS = ("model.classifier", "device")
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the number of each image's class."""
-    from sparks.artifacts import save_tensors
     from sparks.concepts.classes import Classified
     from sparks.data import ImageSet
+    from sparks.io import save_tensors
     from sparks_thesis.pipeline.factories import trained
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])

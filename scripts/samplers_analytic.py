@@ -11,7 +11,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     `dataset` is the function, `method` the sequence.
     """
-    from sparks.artifacts import save_table
+    from sparks.io import save_table
     from sparks.progress import progress
     from sparks.results import MetricRecorder
     from sparks.sensitivity.accuracy import FUNCTIONS, SAMPLERS, deviations, estimates

@@ -18,8 +18,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write every metric of the family for every image."""
     import torch
 
-    from sparks.artifacts import load_tensors, save_table
     from sparks.data import ImageSet
+    from sparks.io import load_tensors, save_table
     from sparks.metrics import Explanation
     from sparks.results import MetricRecorder
     from sparks_thesis.pipeline.factories import (

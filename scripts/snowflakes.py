@@ -10,7 +10,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write gradient norms and one-step errors at the points; keep level sets and steps."""
     import torch
 
-    from sparks.artifacts import save_table, save_tensors
+    from sparks.io import save_table, save_tensors
     from sparks.lipschitz import snowflakes
     from sparks.lipschitz.koch_snowflake import OneLogit, steps_and_levels
     from sparks.models import seeded
@@ -23,7 +23,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     radii = {name: settings[name] for name in ("inner", "outer", "order")}
     data = snowflakes(settings["points"], **radii, seed=settings["seed"])
     recorder, kept = MetricRecorder(), {"points": data.points, "labels": data.labels}
-    for name, constrained in (("hkr_dense", True), ("hkr_dense_twin", False)):
+    for name, constrained in (("hkr_dense", True), ("hkr_dense_unconstrained", False)):
         with seeded(settings["seed"]):
             net = LipschitzMLP(2, 1 if constrained else 2, settings["hidden"], constrained)
         loss: Loss | None = build(settings["loss"]) if constrained else None

@@ -8,8 +8,8 @@ CONFIG_KEYS = ()
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the statistics that pictures of features are made with."""
-    from sparks.artifacts import save_tensors
     from sparks.data import ImageSet
+    from sparks.io import save_tensors
     from sparks.visualization import image_statistics
 
     train = ImageSet.load(inputs["train"])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 CONFIG_KEYS = (
     "model.classifier", "attribution", "studies.stability.explain", "studies.stability.folds",
-    "studies.stability.switched", "studies.stability.randomised", "studies.stability.noise",
+    "studies.stability.label_noise", "studies.stability.randomised", "studies.stability.noise",
     "studies.stability.images", "studies.stability.target", "studies.stability.distances",
     "studies.stability.metrics", "studies.stability.shard", "seed", "device",
 )  # fmt: skip
@@ -24,8 +24,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import pandas as pd
     import torch
 
-    from sparks.artifacts import save_table
     from sparks.data import ImageSet
+    from sparks.io import save_table
     from sparks.progress import progress
     from sparks.stability.compare import chosen_images, compare
     from sparks.stability.distances import Distances
@@ -45,7 +45,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     names = {key: cfg.wildcards[key] for key in ("dataset", "model", "seed")}
     names["method"] = cfg["attribution"]["label"]
     methods, tables = _methods(cfg), []
-    conditions = 1 + sum(len(cfg[f"studies.stability.{key}"]) for key in ("switched", "randomised"))
+    conditions = 1 + sum(
+        len(cfg[f"studies.stability.{key}"]) for key in ("label_noise", "randomised")
+    )
     total = conditions * len(chosen)
     with progress(total=total, unit="image", description="compare") as bar:
         for degradation, models in _networks(cfg, inputs):
@@ -80,7 +82,7 @@ def _networks(cfg: Config, inputs: Paths) -> "Iterator[tuple[dict[str, Any], lis
     from sparks_thesis.stability.rows import LABELS, WEIGHTS
 
     settings, device = cfg["model.classifier"], cfg["device"]
-    for percent in [0, *cfg["studies.stability.switched"]]:
+    for percent in [0, *cfg["studies.stability.label_noise"]]:
         files = inputs[f"labels_{percent}"]
         degradation = {"degradation": LABELS if percent else "", "percent": percent}
         yield degradation, [trained(settings, f, device) for f in files]

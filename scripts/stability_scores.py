@@ -15,7 +15,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one row a distance, metric of an image, and accuracy of a fold."""
     import pandas as pd
 
-    from sparks.artifacts import load_table, save_table
+    from sparks.io import load_table, save_table
     from sparks_thesis.stability.rows import fold_accuracy, held_out, tidy_metrics, tidy_pairs
 
     pairs, metrics = _read(inputs["pairs"]), _read(inputs["metrics"])
@@ -33,7 +33,7 @@ def _read(files: list[str]) -> "pd.DataFrame":
     """Put tables into one, in an order that does not tell of shards; some of these are empty."""
     import pandas as pd
 
-    from sparks.artifacts import load_table
+    from sparks.io import load_table
 
     tables = [load_table(path) for path in files]
     table = pd.concat([part for part in tables if len(part)] or tables[:1], ignore_index=True)

@@ -8,7 +8,7 @@ CONFIG_KEYS = ("study.answers", "study.limits", "statistics", "seed")
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the answers without names, the files that do not count, and the measures."""
-    from sparks.artifacts import save_table, write_text
+    from sparks.io import save_table, write_text
     from sparks.stats import Bootstrap
     from sparks_thesis.human_study import Key, Limits, measure, read_answers
     from sparks_thesis.pipeline.factories import build_as

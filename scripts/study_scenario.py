@@ -60,8 +60,8 @@ def maps(files: Any, index: Any, predicted: Any) -> tuple[dict[str, str], dict[s
     """Read the maps of the examples: name → label, and the tensors of a scenario."""
     from pathlib import Path
 
-    from sparks.artifacts import load_tensors, tensor_provenance
     from sparks.errors import SparksError
+    from sparks.io import load_tensors, tensor_provenance
     from sparks_thesis.human_study.explanations import shades
 
     labels, found = {}, {}

@@ -17,7 +17,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the table as CSV, Markdown, LaTeX and HTML."""
     from dataclasses import replace
 
-    from sparks.artifacts import write_text
+    from sparks.io import write_text
     from sparks_thesis.common.methods import using
     from sparks_thesis.pipeline.factories import build
     from sparks_thesis.pipeline.outputs import load, write_caption

@@ -31,8 +31,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     import pandas as pd
 
-    from sparks.artifacts import save_table
     from sparks.data import ImageSet
+    from sparks.io import save_table
     from sparks.models import load_weights, save_weights
     from sparks_thesis.pipeline.factories import classifier
 

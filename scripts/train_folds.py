@@ -1,4 +1,4 @@
-"""Train one network a fold, each without its fold, on labels of which some are switched."""
+"""Train one network a fold, each without its fold, on labels of which some are wrong."""
 
 from typing import TYPE_CHECKING
 
@@ -26,8 +26,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     import pandas as pd
 
-    from sparks.artifacts import save_table
     from sparks.data import ImageSet
+    from sparks.io import save_table
     from sparks.models import save_weights
     from sparks.stability.folds import add_label_noise, stratified_folds
     from sparks.training import accuracy, derive
@@ -36,7 +36,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     images = ImageSet.load(inputs["train"])
     k, seed = cfg["studies.stability.folds"], cfg["seed"]
     folds = stratified_folds(images.labels, k, seed)
-    percent = int(cfg.wildcards["switched"])  # of labels that are wrong
+    percent = int(cfg.wildcards["label_noise"])  # of labels that are wrong
     # Networks learn from the noisy labels; whether they are right is asked of the true ones.
     noisy_labels = add_label_noise(images.labels, percent / 100, len(images.classes), seed)
     noisy = replace(images, labels=noisy_labels)

@@ -10,7 +10,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the accuracy of every simulated participant in every session."""
     import pandas as pd
 
-    from sparks.artifacts import load_tensors, save_table
+    from sparks.io import load_tensors, save_table
     from sparks.results import MetricRecorder, as_results
     from sparks_thesis.pipeline.factories import build_as, run_names
     from sparks_thesis.utility.proxies import SIMILARITY, similarity

@@ -20,8 +20,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the chosen images with maps and the model's decisions, and proxies for every map."""
     import torch
 
-    from sparks.artifacts import save_table, save_tensors
     from sparks.data import ImageSet
+    from sparks.io import save_table, save_tensors
     from sparks.metrics import Complexity, Deletion
     from sparks.progress import progress
     from sparks.results import MetricRecorder

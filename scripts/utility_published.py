@@ -12,7 +12,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what is printed and what follows from it."""
     import pandas as pd
 
-    from sparks.artifacts import save_table
+    from sparks.io import save_table
     from sparks_thesis.utility.published import recomputed
 
     printed = {Path(path).stem.rpartition("_")[2]: pd.read_csv(path) for path in inputs["printed"]}

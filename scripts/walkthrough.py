@@ -10,10 +10,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write some masks and masked inputs, all scores, and both indices with their intervals."""
     from dataclasses import replace
 
-    from sparks.artifacts import save_tensors
     from sparks.attribution import Sobol
     from sparks.attribution.steps import steps
     from sparks.data import ImageSet
+    from sparks.io import save_tensors
     from sparks_thesis.pipeline.factories import build_methods, explained, of_kind, trained
 
     settings = cfg["studies.walkthrough"]

@@ -21,11 +21,11 @@ CONFIG_KEYS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the scores of every method and text, and whether each test text is classified right."""
-    from sparks.artifacts import save_table
     from sparks.attribution.words import on_words
     from sparks.data import TextSet
     from sparks.data.splits import stratified_order
     from sparks.engine import Token
+    from sparks.io import save_table
     from sparks.metrics.words import score_words
     from sparks.progress import progress
     from sparks.results import MetricRecorder

@@ -90,11 +90,11 @@ def write_coco(root: Path, part: str) -> None:
                     "bbox": [float(x0), float(y0), float(x1 - x0), float(y1 - y0)],
                 }
             )  # fmt: skip
-    told = {
+    description = {
         "images": images,
         "annotations": things,
         "categories": [{"id": 63, "name": "couch"}, {"id": 17, "name": "cat"}],
     }
     path = base / "annotations" / f"instances_{part}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(told))
+    path.write_text(json.dumps(description))

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 import torch
 
-from sparks.artifacts import save_table
 from sparks.errors import SparksError
+from sparks.io import save_table
 from sparks.results import COLUMNS, UNITS, MetricRecorder, as_results, load_results
 
 

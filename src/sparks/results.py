@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sparks.artifacts import load_table
 from sparks.errors import SparksError
+from sparks.io import load_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
 from sparks.concepts import (
     NMF,
     Banks,
@@ -23,6 +22,7 @@ from sparks.concepts.classes import Classified
 from sparks.concepts.dictionary import Dictionary, Fit, Method
 from sparks.data import ImageSet
 from sparks.errors import SparksError
+from sparks.io import load_tensors, save_tensors, tensor_provenance
 
 from .conftest import every_dictionary
 

@@ -323,7 +323,7 @@ def test_more_and_larger_parts_are_settings():
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "expected"),
     [
         ({"distractors": 6}, "distractors is 6: use 1 to 5"),
         ({"distractors": 0}, "distractors is 0"),
@@ -331,8 +331,8 @@ def test_more_and_larger_parts_are_settings():
         ({"radius": (0.1, 0.5)}, "least and the greatest"),
     ],
 )
-def test_impossible_parts_are_refused(settings: dict[str, Any], told: str):
-    with pytest.raises(SparksError, match=told):
+def test_impossible_parts_are_refused(settings: dict[str, Any], expected: str):
+    with pytest.raises(SparksError, match=expected):
         Chimera(20, 20, 32, **settings)
 
 
@@ -372,7 +372,7 @@ def test_naming_the_pairs_is_naming_nothing():
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "expected"),
     [
         ({"classes": [["wavy ring"]]}, "two at least"),
         ({"classes": [["wavy ring"], ["wavy ring"]]}, "all different"),
@@ -381,6 +381,6 @@ def test_naming_the_pairs_is_naming_nothing():
         ({"backgrounds": ["snow"]}, "no background 'snow'"),
     ],
 )
-def test_impossible_classes_are_refused(settings, told):
-    with pytest.raises(SparksError, match=told):
+def test_impossible_classes_are_refused(settings, expected):
+    with pytest.raises(SparksError, match=expected):
         Chimera(10, 10, **settings)

@@ -77,7 +77,7 @@ def test_the_pointing_game_is_won_by_the_boxes_and_lost_outside(voc: Path) -> No
         assert game[~seen].isnan().all()  # objects at the edge, cropped away
 
 
-def test_an_archive_that_is_not_voc_is_told_from_one(voc: Path, tmp_path: Path) -> None:
+def test_an_archive_that_is_not_voc_is_reported_from_one(voc: Path, tmp_path: Path) -> None:
     with pytest.raises(SparksError, match=r"voc2007 is not in .*VOCtest_06-Nov-2007\.tar"):
         VOC2007(root=str(tmp_path / "nowhere"))()
     annotation = voc / "VOCdevkit" / "VOC2007" / "Annotations" / "000001.xml"

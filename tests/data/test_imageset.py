@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from sparks.artifacts import save_tensors
 from sparks.data.decoding import CROP
 from sparks.data.imageset import ImageSet, require_every_class
 from sparks.errors import SparksError
+from sparks.io import save_tensors
 
 
 @st.composite

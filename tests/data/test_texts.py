@@ -66,7 +66,7 @@ def test_a_saved_set_is_read_again(tmp_path, keywords):
 
 
 def test_other_artifacts_are_no_text_set(tmp_path):
-    from sparks.artifacts import save_tensors
+    from sparks.io import save_tensors
 
     save_tensors(tmp_path / "other.safetensors", {"labels": torch.zeros(1)})
     with pytest.raises(SparksError, match="holds no text set"):
@@ -74,7 +74,7 @@ def test_other_artifacts_are_no_text_set(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
         ({"labels": torch.zeros(4)}, "int64 labels"),
         ({"labels": torch.zeros(3, dtype=torch.int64)}, "3 labels needs int32 tokens"),
@@ -88,8 +88,8 @@ def test_other_artifacts_are_no_text_set(tmp_path):
         ({"keywords": torch.zeros(4, 3)}, "keywords are bool"),
     ],
 )
-def test_contradictions_are_refused(changes, told):
-    with pytest.raises(SparksError, match=told):
+def test_contradictions_are_refused(changes, expected):
+    with pytest.raises(SparksError, match=expected):
         texts(**changes)
 
 

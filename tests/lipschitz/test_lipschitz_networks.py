@@ -214,8 +214,8 @@ def test_networks_split_explain_and_have_even_widths(networks, images, constrain
         LipschitzConvNet(1, 2, 10, (4, 4), constrained=constrained)
 
 
-def test_twins_have_the_same_widths(networks):
-    """The constrained head and hidden layers have the twin's shapes."""
+def test_baselines_have_the_same_widths(networks):
+    """The constrained head and hidden layers have the baseline's shapes."""
     for kind in ("conv", "dense"):
         shapes = [
             [

@@ -35,11 +35,11 @@ def test_geometry_of_a_network_keeps_its_order(networks, images):
     assert (values["AttackCosine"].abs() <= 1 + 1e-9).all()
 
 
-def test_a_judge_follows_counterfactuals_of_its_own_kind(networks, images, digits):
+def test_another_classifier_follows_counterfactuals_of_its_own_kind(networks, images, digits):
     model = networks["conv", False]
     train = digits["train"]
-    judge = SVC().fit(train.batch(range(300)).flatten(1).numpy(), train.labels[:300].numpy())
-    found, walked = followed(model, judge, images, model(images).argmax(1), [0.0, 1.0])
+    classifier = SVC().fit(train.batch(range(300)).flatten(1).numpy(), train.labels[:300].numpy())
+    found, walked = followed(model, classifier, images, model(images).argmax(1), [0.0, 1.0])
     assert walked.shape == (2, 12, 1, 8, 8)
     assert torch.equal(walked[0], images)
     assert not found[0.0]["CounterfactualChanged"].any()

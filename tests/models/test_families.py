@@ -73,8 +73,8 @@ def made(name):
         heads = []
         if library == "timm":
             net = timm_classifier(known_as, PUBLISHED, size=side)
-            told = published_as(known_as).classifier
-            heads = [told] if isinstance(told, str) else list(told)
+            names = published_as(known_as).classifier
+            heads = [names] if isinstance(names, str) else list(names)
         else:
             net = torchvision_classifier(known_as, PUBLISHED)
         x = torch.rand(2, 3, side, side)
@@ -128,30 +128,30 @@ def test_wrong_layers_are_refused_with_those_that_will_do(resnet):
     model, x = resnet
     assert map_layers(model, x)[-1] == "layer4"
     assert head_layers(model, x) == ["fc"]
-    for layer, told in (
+    for layer, expected in (
         ("layer9", "does not exist: did you mean 'layer4'"),
         ("fc", "gives no feature maps"),
         ("global_pool", "gives no feature maps"),
     ):
-        with pytest.raises(SparksError, match=told) as caught:
+        with pytest.raises(SparksError, match=expected) as caught:
             GradCAM(layer).check(model, x)
         assert str(caught.value).endswith("layer1, layer2, layer3, layer4")
     check_head(model, "fc", x)
-    for head, told in (
+    for head, expected in (
         ("fc9", "there is no layer 'fc9': use fc"),
         ("layer4", "no affine layer with a row for each class .*: use fc"),
         ("layer4.0.conv1", "no affine layer"),
         (["fc", "layer4"], "no affine layer .*: use fc"),
     ):
-        with pytest.raises(SparksError, match=told):
+        with pytest.raises(SparksError, match=expected):
             check_head(model, head, x)
 
 
 def test_a_head_that_something_follows_gives_no_logits():
     net = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.Tanh())
     model, x = Classifier(net, 3).eval(), torch.rand(1, 3, 2, 2)
-    told = "logits are something else than its outputs: no layer will do, use null"
-    with pytest.raises(SparksError, match=told):
+    expected = "logits are something else than its outputs: no layer will do, use null"
+    with pytest.raises(SparksError, match=expected):
         check_head(model, "1", x)
 
 
@@ -190,7 +190,7 @@ def test_some_classes_of_ones_own_network(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("head", "classes", "told"),
+    ("head", "classes", "expected"),
     [
         ("3", [1], "1 different classes of the network for 2 logits"),
         ("3", [1, 1], "1 different classes"),
@@ -199,6 +199,6 @@ def test_some_classes_of_ones_own_network(tmp_path):
         ("fc", [1, 2], "has no layer 'fc': its last ones are 1, 3"),
     ],
 )
-def test_classes_and_heads_that_do_not_fit_are_refused(head, classes, told):
-    with pytest.raises(SparksError, match=told):
+def test_classes_and_heads_that_do_not_fit_are_refused(head, classes, expected):
+    with pytest.raises(SparksError, match=expected):
         some_classes(own(), head, 2, classes)

@@ -45,10 +45,11 @@ def test_some_of_the_published_classes_are_rows_of_the_head(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("classes", "told"), [([0, 1], "3 logits"), ([0, 1, 1], "2 different"), ([0, 1, 1000], "1000")]
+    ("classes", "expected"),
+    [([0, 1], "3 logits"), ([0, 1, 1], "2 different"), ([0, 1, 1000], "1000")],
 )
-def test_classes_that_do_not_fit_are_refused(classes, told):
-    with pytest.raises(SparksError, match=told):
+def test_classes_that_do_not_fit_are_refused(classes, expected):
+    with pytest.raises(SparksError, match=expected):
         torchvision_classifier("squeezenet1_1", 3, classes=classes)
 
 

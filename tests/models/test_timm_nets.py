@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sparks.artifacts import save_tensors
 from sparks.attribution import DeconvNet, GuidedBackprop, Saliency
 from sparks.data import Photographs
 from sparks.errors import SparksError
+from sparks.io import save_tensors
 from sparks.models import Classifier, efficientnet_lite, timm_classifier
 from sparks.models import timm_nets as module
 from sparks.verification import bounds

@@ -196,7 +196,7 @@ def test_a_loss_beside_the_network_is_passed_over_and_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         (gzip.compress(b"x" * 50), "a gzip archive: unpack it"),
         (b"\x89HDF\r\n\x1a\n" + bytes(90), "an HDF5 file, as of Keras"),
@@ -213,9 +213,9 @@ def test_a_loss_beside_the_network_is_passed_over_and_named(tmp_path):
     ids=range(11),
 )
 @pytest.mark.parametrize("name", ["w.pth", "w.safetensors", "w.h5"])
-def test_other_files_are_named_for_what_they_are(tmp_path, content, told, name):
+def test_other_files_are_named_for_what_they_are(tmp_path, content, expected, name):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(SparksError, match=told) as caught:
+    with pytest.raises(SparksError, match=expected) as caught:
         load_weights(model(0), tmp_path / name)
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -98,9 +98,9 @@ def test_no_number_of_the_settings_may_be_anything(every_unit):
             seen.add((owner, name))
             wrong = [-1] if isinstance(value, int) else [-1.5, float("nan")]
             for new in wrong:
-                if (told := refusal(changed(unit, path, new))) is None:
+                if (expected := refusal(changed(unit, path, new))) is None:
                     passed.append((owner, name, new))
-                assert "\n" not in (told or "")
+                assert "\n" not in (expected or "")
     assert len(seen) > 100
     assert passed == []
 
@@ -116,7 +116,7 @@ def find(every_unit, where, kind="settings", **content):
 
 
 @pytest.mark.parametrize(
-    ("where", "path", "value", "told"),
+    ("where", "path", "value", "expected"),
     [
         ("training", ["epochs"], 0, "training.epochs is 0: it must be at least 1"),
         ("training", ["precision"], "fp8", "training.precision is 'fp8': use one of"),
@@ -131,12 +131,12 @@ def find(every_unit, where, kind="settings", **content):
         ("studies.snowflakes", ["loss", "alpha"], 3, "alpha is 3"),
     ],
 )
-def test_settings_are_named_by_their_key(every_unit, where, path, value, told):
-    assert told in refused(changed(find(every_unit, where), path, value))
+def test_settings_are_named_by_their_key(every_unit, where, path, value, expected):
+    assert expected in refused(changed(find(every_unit, where), path, value))
 
 
 @pytest.mark.parametrize(
-    ("dataset", "path", "value", "told"),
+    ("dataset", "path", "value", "expected"),
     [
         ("chimera", ["num_classes"], 7, "datasets.chimera.num_classes=7: its images have 10"),
         ("chimera", ["builder", "annotators", "stray"], 3, "stray is 3"),
@@ -144,9 +144,9 @@ def test_settings_are_named_by_their_key(every_unit, where, path, value, told):
         ("digits", ["builder", "test_share"], 1.0, "test_share=1.0"),
     ],
 )
-def test_a_data_set_is_what_its_builder_makes(every_unit, dataset, path, value, told):
+def test_a_data_set_is_what_its_builder_makes(every_unit, dataset, path, value, expected):
     unit = find(every_unit, f"datasets.{dataset}", "dataset")
-    assert told in refused(changed(unit, path, value))
+    assert expected in refused(changed(unit, path, value))
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,7 @@ def convnet(every_unit):
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "told"),
+    ("path", "value", "expected"),
     [
         (["methods", "attributions.sobol.method", "points"], 30, "attributions.sobol.method"),
         (["methods", "attributions.sobol.method", "grid"], 65, "attributions.sobol.method.grid"),
@@ -214,11 +214,11 @@ def convnet(every_unit):
         (["weights"], "no/such/file.pth", "models.convnet.weights=no/such/file.pth: there is no"),
     ],
 )
-def test_methods_layers_and_classes_are_tried_on_the_model(convnet, path, value, told):
+def test_methods_layers_and_classes_are_tried_on_the_model(convnet, path, value, expected):
     with pytest.raises(SparksError) as caught:
         try_units([changed(convnet, path, value)])
     message = str(caught.value)
-    assert told in message
+    assert expected in message
     assert "\n" not in message
 
 
@@ -245,14 +245,14 @@ def test_guided_backprop_needs_the_relus_of_this_model(every_unit, convnet):
 def test_captums_classes_are_made(convnet):
     made = {"_target_": "sparks.attribution.Captum", "method": "captum.attr.DeepLift"}
     try_units([changed(convnet, ["methods"], {"attributions.mine.method": made})])
-    for more, told in (
+    for more, expected in (
         ({"method": "captum.attr.Nothing"}, "Nothing"),
         ({"method": "captum.attr.LayerActivation"}, "LayerActivation"),
         ({"layer": "nope", "method": "captum.attr.LayerActivation"}, "nope"),
         ({"init": {"colour": "red"}}, "colour"),
     ):
         unit = changed(convnet, ["methods"], {"attributions.mine.method": made | more})
-        with pytest.raises(SparksError, match=told):
+        with pytest.raises(SparksError, match=expected):
             try_units([unit])
 
 
@@ -274,31 +274,31 @@ def test_the_whole_configuration_is_refused(override):
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "expected"),
     [
         ("studies.craft.pictures.target", 99, "pictures.target=99: chimera has"),
         ("studies.utility.classes", {"chimera": [0, 50]}, "classes.chimera=50"),
-        ("shared.maco_judges", ["nope/0"], "config/model/nope.yaml"),
-        ("shared.maco_judges", ["mlp/0"], "studies.maco.layers.mlp"),
+        ("shared.maco_evaluators", ["nope/0"], "config/model/nope.yaml"),
+        ("shared.maco_evaluators", ["mlp/0"], "studies.maco.layers.mlp"),
     ],
 )
-def test_classes_and_judges_are_there(smoke, key, value, told):
+def test_classes_and_evaluators_are_there(smoke, key, value, expected):
     config = copy.deepcopy(smoke)
     OmegaConf.update(config, key, value, force_add=True)
     chapter = next(name for name in ("craft", "utility", "maco") if name in key)
     with pytest.raises(SparksError) as caught:
         _check_classes(config, chapter)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
 
 
 def test_imagenettes_classes_are_rows_of_an_imagenet_network():
     chosen = ["experiment=models", "shared.datasets=[imagenette]", "shared.models=[resnet18]"]
     validate(compose(chosen))
-    for override, told in (
+    for override, expected in (
         ("datasets.imagenette.imagenet_classes=[1,2]", "2 different"),
         ("datasets.imagenette.imagenet_classes=null", "imagenet_classes"),
     ):
-        with pytest.raises(SparksError, match=told):
+        with pytest.raises(SparksError, match=expected):
             validate(compose([*chosen, override]))
 
 

@@ -95,7 +95,7 @@ def test_an_override_changes_the_part_of_its_option_alone():
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "expected"),
     [
         ("training.epoch=3", ["training.epoch", "allowed under training", "epochs"]),
         ("trainin.epochs=3", ["trainin", "training"]),
@@ -124,9 +124,9 @@ def test_an_override_changes_the_part_of_its_option_alone():
         ("models.resnet18_lambda_10.loss.recipe=2022", ["${models.convnet_lambda_10.loss}"]),
     ],
 )
-def test_refusals_name_the_key_the_value_and_what_is_allowed(override, told):
+def test_refusals_name_the_key_the_value_and_what_is_allowed(override, expected):
     message = refused(override)
-    assert all(word in message for word in told), message
+    assert all(word in message for word in expected), message
 
 
 def test_what_is_set_of_an_experiment_that_was_not_chosen_is_refused():

@@ -84,8 +84,8 @@ def test_a_dictionary_of_the_users_is_found_where_their_code_is(tmp_path, monkey
     import torch
     from torch import nn
 
-    from sparks.artifacts import save_table
     from sparks.concepts import Banks, Extractor, Layer
+    from sparks.io import save_table
     from sparks.models import Classifier
 
     (tmp_path / "own_dictionary.py").write_text(OWN)

@@ -17,12 +17,12 @@ def test_public_sets_and_published_weights_are_fetched():
 
 
 def test_what_one_must_bring_is_named_with_its_place_and_its_source():
-    told = downloads.to_bring(PAPER)
-    [imagenet] = [line for line in told if line.startswith("data/imagenet: ImageNet (")]
+    lines = downloads.to_bring(PAPER)
+    [imagenet] = [line for line in lines if line.startswith("data/imagenet: ImageNet (")]
     assert "three archives" in imagenet
-    assert any(line.startswith("data/aclImdb: IMDB") for line in told)
-    assert any(line.startswith("data/celeba: ") for line in told)
-    assert not any("cifar" in line for line in told)
+    assert any(line.startswith("data/aclImdb: IMDB") for line in lines)
+    assert any(line.startswith("data/celeba: ") for line in lines)
+    assert not any("cifar" in line for line in lines)
 
 
 def test_what_is_made_here_needs_nothing():

@@ -10,10 +10,10 @@ import attribute
 import merge_shards
 import score
 import select_images
-from sparks.artifacts import load_table, load_tensors
 from sparks.attribution.gradient import Saliency, refuse_not_finite
 from sparks.data import Folder, ImageSet
 from sparks.errors import SparksError
+from sparks.io import load_table, load_tensors
 from sparks.models import save_weights
 from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.factories import classifier, of_shard
@@ -101,8 +101,8 @@ def test_an_image_that_breaks_a_model_is_named_by_its_place_in_the_file(root, mo
 
     explain(root, 16, "shard", "saliency", shard="1")
     monkeypatch.setattr(Saliency, "__call__", break_down)
-    told = r"row 3 holds NaN .* \[counted from image 16 of .*explained-16.safetensors\]"
-    with pytest.raises(SparksError, match=told):
+    expected = r"row 3 holds NaN .* \[counted from image 16 of .*explained-16.safetensors\]"
+    with pytest.raises(SparksError, match=expected):
         explain(root, 16, "shard", "saliency", shard="1")
 
 

@@ -59,7 +59,7 @@ def test_a_number_that_is_set_is_kept(make):
 
 
 @pytest.mark.parametrize(
-    ("folders", "told"),
+    ("folders", "expected"),
     [
         ((), "folder does not exist: make it with one sub-folder"),
         (("valid/a", "test/a"), "called like splits .'test', 'valid'"),
@@ -67,9 +67,9 @@ def test_a_number_that_is_set_is_kept(make):
         (("",), "folder has one class, of which models.convnet cannot learn anything"),
     ],
 )
-def test_what_cannot_be_trained_on_is_refused_before_any_job(make, tmp_path, folders, told):
+def test_what_cannot_be_trained_on_is_refused_before_any_job(make, tmp_path, folders, expected):
     make(*folders)
-    with pytest.raises(SparksError, match=told):
+    with pytest.raises(SparksError, match=expected):
         validate(composed(tmp_path))
 
 

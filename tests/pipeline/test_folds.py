@@ -18,7 +18,7 @@ def names(model: str = "convnet") -> dict[str, str]:
 
 def test_weights_of_every_fold_are_separate_files():
     config = compose(LAPTOP)
-    files = dag.fold_weights(config, {**names(), "switched": "5"})
+    files = dag.fold_weights(config, {**names(), "label_noise": "5"})
     assert files == [
         f"results/models/digits/convnet/0/labels-5/fold-{fold}.safetensors" for fold in range(5)
     ]
@@ -65,7 +65,7 @@ def test_the_paper_gets_its_architectures():
     assert pairs == {
         ("cifar10", "resnet18_32"),
         ("cifar10", "hkr_convnet"),
-        ("cifar10", "hkr_convnet_twin"),
+        ("cifar10", "hkr_convnet_unconstrained"),
         ("eurosat", "resnet18_46"),
         ("fashion_mnist", "resnet18_26"),
         ("imagenet50", "resnet50_scratch"),
@@ -78,7 +78,7 @@ def test_the_paper_gets_its_architectures():
     }
     stability = config.studies.stability
     assert (stability.folds, stability.noise) == (5, 0.5)
-    assert list(stability.switched) == list(stability.randomised) == [5, 10, 30]
+    assert list(stability.label_noise) == list(stability.randomised) == [5, 10, 30]
     explain = stability.changes
     assert explain.rise.masks == 1000
     for dataset, masks in (("imagenet50", 4000), ("cifar10", 1000)):
@@ -89,16 +89,16 @@ def test_the_paper_gets_its_architectures():
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "expected"),
     [
         ("models.convnet.weights=included", "may have seen every fold"),
         ("experiments.stability.models=[mlp]", "no convolution whose weights"),
         ("studies.stability.folds=1", "studies.stability.folds=1: 1 is less than the minimum"),
-        ("studies.stability.switched=[0,5]", "studies.stability.switched.0=0"),
+        ("studies.stability.label_noise=[0,5]", "studies.stability.label_noise.0=0"),
         ("studies.stability.distance=cosine", "studies.stability.distance='cosine'"),
     ],
 )
-def test_what_cannot_be_run_is_refused(override: str, told: str):
+def test_what_cannot_be_run_is_refused(override: str, expected: str):
     methods = "studies.stability.methods=[saliency]"
-    with pytest.raises(SparksError, match=told.replace("[", r"\[")):
+    with pytest.raises(SparksError, match=expected.replace("[", r"\[")):
         validate(compose([*SMOKE, methods, override]))

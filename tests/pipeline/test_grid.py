@@ -47,12 +47,12 @@ def test_cost_is_read_of_every_method():
 
 
 def test_a_network_does_not_judge_its_own_pictures():
-    assert list(CONFIG.shared.maco_judges) == ["convnet/1"]
+    assert list(CONFIG.shared.maco_evaluators) == ["convnet/1"]
     names = {"dataset": "chimera", "model": "convnet", "seed": "0"}
     weights = "results/models/chimera/convnet/{}/weights.safetensors".format
     found = dag.maco_inputs(CONFIG, names)
-    assert (found["weights"], found["judges"]) == (weights(0), [weights(1)])
-    assert dag.maco_inputs(CONFIG, names | {"seed": "1"})["judges"] == []
+    assert (found["weights"], found["evaluators"]) == (weights(0), [weights(1)])
+    assert dag.maco_inputs(CONFIG, names | {"seed": "1"})["evaluators"] == []
 
 
 def test_a_study_with_people_takes_maps_and_the_atlas_only_for_concepts():

@@ -67,7 +67,7 @@ def test_what_cannot_be_fetched_is_named_with_its_source_and_its_place(here, nee
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "expected"),
     [
         ("imagenet", "there is no meta.bin in data/imagenet: put ILSVRC2012_devkit_t12.tar.gz"),
         ("coco2014", "there is no folder data/coco2014/train2014: put train2014.zip"),
@@ -76,11 +76,11 @@ def test_what_cannot_be_fetched_is_named_with_its_source_and_its_place(here, nee
         ("clickme", "sparks.alignment.clickme"),
     ],
 )
-def test_what_one_must_bring_is_named_by_dry_runs_too(name, told):
+def test_what_one_must_bring_is_named_by_dry_runs_too(name, expected):
     for network in (True, False):
         [line] = problems(("dataset", name), network=network)
         assert line.startswith(f"datasets.{name}: ")
-        assert told in line
+        assert expected in line
 
 
 def test_a_folder_of_texts_is_looked_for():

@@ -115,7 +115,7 @@ def test_half_written_files_are_deleted_and_nothing_else(folder):
 
 
 def test_the_name_of_what_an_artifact_is_written_to_is_known(folder):
-    from sparks.artifacts import atomic
+    from sparks.io import atomic
 
     with atomic(folder / "results/a.parquet") as temporary:
         assert integrity.HALF.fullmatch(temporary.name)

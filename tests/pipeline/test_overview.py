@@ -7,7 +7,7 @@ import docutils.core
 import jinja2
 import pytest
 
-from sparks.artifacts import save_table
+from sparks.io import save_table
 from sparks.results import MetricRecorder
 from sparks_thesis.pipeline import overview
 from sparks_thesis.pipeline.compose import compose
@@ -41,12 +41,12 @@ def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_first_page_tells_machine_time_and_verdicts(finished: Path) -> None:
     asked = ["experiment=models", "scale=smoke", "shared.models=[convnet,mlp]"]
     config = compose([*asked, "shared.datasets=[digits]"])
-    told = overview.of(config, asked)
-    assert told["machines"] == "one, two"
-    assert told["time"] == {"jobs": "4", "wall": "3", "cpu": "5", "training": "2"}
-    assert [row["number"] for row in told["claims"]["judged"]] == ["4"]
+    summary = overview.of(config, asked)
+    assert summary["machines"] == "one, two"
+    assert summary["time"] == {"jobs": "4", "wall": "3", "cpu": "5", "training": "2"}
+    assert [row["number"] for row in summary["claims"]["judged"]] == ["4"]
 
-    snakemake = SimpleNamespace(config={"overview": told})
+    snakemake = SimpleNamespace(config={"overview": summary})
     template = jinja2.Template(ROOT.joinpath("workflow/report/workflow.rst").read_text())
     text = template.render(snakemake=snakemake)
     page = docutils.core.publish_string(
@@ -60,9 +60,9 @@ def test_the_first_page_tells_machine_time_and_verdicts(finished: Path) -> None:
 
 def test_a_run_without_claims_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    told = overview.of(compose(["experiment=models", "scale=smoke"]), [])
-    assert told["claims"] == {"counts": "none was judged in this run", "judged": []}
-    assert told["machines"] == "unknown"
+    summary = overview.of(compose(["experiment=models", "scale=smoke"]), [])
+    assert summary["claims"] == {"counts": "none was judged in this run", "judged": []}
+    assert summary["machines"] == "unknown"
 
 
 def test_the_machine_has_a_processor_and_cores() -> None:

@@ -32,7 +32,7 @@ def test_hkr_is_that_of_the_paper(config, dataset, weight, margin, batch, epochs
     assert made["loss"]["margin"] == margin
     training = made["training"]
     assert (training["batch_size"], training["epochs"], training["lr"]) == (batch, epochs, rate)
-    assert model(config, dataset, "hkr_convnet_twin")["training"] == training
+    assert model(config, dataset, "hkr_convnet_unconstrained")["training"] == training
 
 
 def test_data_sets_without_a_recipe_have_the_default(config):
@@ -41,7 +41,7 @@ def test_data_sets_without_a_recipe_have_the_default(config):
 
 
 @pytest.mark.parametrize("dataset", ["digits", "chimera", "fashion_mnist"])
-@pytest.mark.parametrize("name", ["hkr_convnet", "hkr_convnet_twin"])
+@pytest.mark.parametrize("name", ["hkr_convnet", "hkr_convnet_unconstrained"])
 def test_maps_of_activations_have_more_than_one_place(config, dataset, name):
     """A CAM of a layer with 1 x 1 feature maps is constant."""
     channels, size = part(config, ["dataset.channels", "dataset.size"], dataset=dataset).values()
@@ -55,7 +55,9 @@ def test_maps_of_activations_have_more_than_one_place(config, dataset, name):
 def test_their_networks_can_be_built(config, dataset):
     keys = ["dataset.channels", "dataset.size", "dataset.num_classes"]
     channels, size, classes = part(config, keys, dataset=dataset).values()
-    net = classifier(model(config, dataset, "hkr_convnet_twin")["classifier"], seed=0).eval()
+    net = classifier(
+        model(config, dataset, "hkr_convnet_unconstrained")["classifier"], seed=0
+    ).eval()
     assert net(torch.zeros(1, channels, size, size)).shape == (1, classes)
 
 

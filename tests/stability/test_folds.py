@@ -42,9 +42,9 @@ def test_more_folds_than_images_of_a_class_are_refused():
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.3, 1.0])
 def test_exactly_the_share_of_labels_is_wrong(share: float):
     labels = torch.arange(200) % 4
-    switched = add_label_noise(labels, share, 4, seed=0)
-    assert int((switched != labels).sum()) == round(share * 200)
-    assert set(switched.tolist()) <= {0, 1, 2, 3}
+    noisy = add_label_noise(labels, share, 4, seed=0)
+    assert int((noisy != labels).sum()) == round(share * 200)
+    assert set(noisy.tolist()) <= {0, 1, 2, 3}
 
 
 def test_a_larger_share_switches_the_same_labels_and_more():
@@ -55,8 +55,8 @@ def test_a_larger_share_switches_the_same_labels_and_more():
 
 
 def test_every_wrong_class_is_as_likely():
-    switched = add_label_noise(torch.zeros(6000, dtype=torch.int64), 1.0, 4, seed=0)
-    counts = torch.bincount(switched, minlength=4)
+    noisy = add_label_noise(torch.zeros(6000, dtype=torch.int64), 1.0, 4, seed=0)
+    counts = torch.bincount(noisy, minlength=4)
     assert counts[0] == 0
     assert counts[1:].float().sub(2000).abs().max() < 5 * (6000 * (1 / 3) * (2 / 3)) ** 0.5
 

@@ -29,7 +29,7 @@ class Asking(nn.Module):
 NETS = {
     "mlp": lambda: MLP(1, 3, 8, (16,)),
     "convnet": lambda: ConvNet(1, 3, 8, (4, 8)),
-    "twin": lambda: LipschitzConvNet(1, 3, 8, (4, 8), (8,), constrained=False),
+    "unconstrained": lambda: LipschitzConvNet(1, 3, 8, (4, 8), (8,), constrained=False),
     "vit": lambda: ViTTiny(1, 3, 8, dim=8, depth=1, heads=2),
     "dropout": lambda: MLP(1, 3, 8, (16,), dropout=0.3),
     "lipschitz": lambda: LipschitzConvNet(1, 3, 8, (4, 8), (8,)),
@@ -96,7 +96,7 @@ def assert_as_alone(net, trains, settings):
         {"optimizer": "sgd", "lr": 0.05, "nesterov": False, "schedule": "cosine"},
     ],
 )
-@pytest.mark.parametrize("net", ["mlp", "convnet", "twin", "vit"])
+@pytest.mark.parametrize("net", ["mlp", "convnet", "unconstrained", "vit"])
 def test_each_network_ends_as_it_does_alone(blobs, net, changes):
     assert_as_alone(net, folds(blobs), Settings(**(vars(SETTINGS) | changes)))
 

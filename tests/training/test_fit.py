@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from sparks.artifacts import load_tensors
 from sparks.errors import SparksError
+from sparks.io import load_tensors
 from sparks.models import MLP, Classifier, ConvNet, seeded
 from sparks.training import Settings, accuracy, derive, fit, holdout, learning_rate
 from sparks.training import loop as training_loop

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparks.artifacts import load_tensors, save_tensors
 from sparks.errors import SparksError
+from sparks.io import load_tensors, save_tensors
 from sparks.visualization import (
     ImageStatistics,
     high_frequency_share,

@@ -28,7 +28,7 @@ from pathlib import Path
 import psutil
 from conftest import Project
 
-from sparks.artifacts import load_table, load_tensors
+from sparks.io import load_table, load_tensors
 
 # Kind of injury → how many.
 INJURIES = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sparks.artifacts import load_tensors
+from sparks.io import load_tensors
 
 RUN = ("scale=smoke", "dataset=digits", "training.epochs=1")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sparks.artifacts import save_tensors
+from sparks.io import save_tensors
 from sparks_thesis.pipeline.compose import compose, overrides_from
 
 ROOT = Path(__file__).resolve().parents[2]

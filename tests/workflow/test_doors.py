@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sparks.artifacts import tensor_provenance
 from sparks.data import ImageSet
+from sparks.io import tensor_provenance
 
 pytestmark = pytest.mark.nightly
 

@@ -5,8 +5,8 @@ import torch
 import torchvision
 from photographs import write_jpeg
 
-from sparks.artifacts import load_tensors
 from sparks.data.imagenet import IMAGENETTE_IN_IMAGENET
+from sparks.io import load_tensors
 from sparks.models import seeded
 
 pytestmark = pytest.mark.nightly

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from photographs import write_imagenet, write_voc
 
-from sparks.artifacts import load_tensors
 from sparks.data import ImageSet
 from sparks.data.detection import VOC_CLASSES
+from sparks.io import load_tensors
 
 pytestmark = pytest.mark.nightly
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from sparks.artifacts import load_tensors, save_tensors
+from sparks.io import load_tensors, save_tensors
 
 RUN = ("scale=smoke", "dataset=digits", "model=convnet", "training.epochs=1")
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from sparks.artifacts import load_table, load_tensors
 from sparks.concepts import Banks
 from sparks.data import ImageSet
+from sparks.io import load_table, load_tensors
 
 pytestmark = pytest.mark.nightly
 
@@ -20,7 +20,7 @@ COMMON = (
     "explain.n=40",
     "studies.stability.images=40",
     "studies.stability.methods=[smoothgrad]",
-    "studies.stability.switched=[10]",
+    "studies.stability.label_noise=[10]",
     "studies.stability.randomised=[10]",
 )
 

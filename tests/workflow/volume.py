@@ -22,7 +22,7 @@ from conftest import Project
 
 from benchmarks.folders import CLASSES, plant
 from benchmarks.memory import resident
-from sparks.artifacts import count_rows
+from sparks.io import count_rows
 
 SHARD = 1024
 MAPS = "results/attributions/folder/convnet/0/saliency.safetensors"

@@ -54,7 +54,7 @@ rule lipschitz:
         "../../scripts/lipschitz.py"
 
 
-# Two Koch snowflakes, separated by a 1-Lipschitz network and by its twin.
+# Two Koch snowflakes, separated by a 1-Lipschitz network and by its unconstrained baseline.
 rule snowflakes:
     output:
         table=paths.SNOWFLAKES,

@@ -305,5 +305,5 @@ wildcard_constraints:
     item="|".join(CFG["items"]),
     seed=r"\d+",
     shard=r"\d+",
-    switched=r"\d+",
+    label_noise=r"\d+",
     split="train|test|test_biased",

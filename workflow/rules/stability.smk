@@ -2,7 +2,7 @@
 OF_SHARDS = CFG.studies.stability.shard is not None
 
 
-# Train the networks of all folds on labels of which some are switched. In one job: a process costs
+# Train the networks of all folds on labels of which some are wrong. In one job: a process costs
 # more than a small network. A killed job leaves checkpoints and resumes from them.
 rule train_folds:
     input:
@@ -13,9 +13,9 @@ rule train_folds:
         ),
         history=paths.FOLD_HISTORY,
     log:
-        paths.log("train_folds", "dataset", "model", "seed", "switched"),
+        paths.log("train_folds", "dataset", "model", "seed", "label_noise"),
     benchmark:
-        paths.benchmark("train_folds", "dataset", "model", "seed", "switched")
+        paths.benchmark("train_folds", "dataset", "model", "seed", "label_noise")
     conda:
         "../../environment.yml"
     threads: 1

@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sparks.alignment.tfrecord import Feature, example, records
-from sparks.artifacts import atomic
 from sparks.errors import SparksError
+from sparks.io import atomic
 
 _FIELDS = {"image": bytes, "heatmap": bytes, "label": int}
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG"

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
 from sparks.concepts.crops import Crops
 from sparks.concepts.dictionary import Dictionary, Fit
 from sparks.concepts.layer import ConceptHead, ConceptScores, Layer
 from sparks.errors import SparksError
+from sparks.io import load_tensors, save_tensors, tensor_provenance
 
 if TYPE_CHECKING:
     pass

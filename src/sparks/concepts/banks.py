@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sparks.artifacts import atomic_folder
 from sparks.concepts.bank import ConceptBank
 from sparks.concepts.layer import Layer
 from sparks.errors import SparksError
+from sparks.io import atomic_folder
 
 if TYPE_CHECKING:
     import pandas as pd

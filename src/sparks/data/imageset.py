@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
 from sparks.data.decoding import decode
 from sparks.data.prefetch import prefetch
 from sparks.errors import SparksError
+from sparks.io import load_tensors, save_tensors, tensor_provenance
 
 _KEY = "imageset"  # under which the metadata stand in the provenance of the artifact
 _TRUTH = "truth."

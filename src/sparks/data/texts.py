@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
 from sparks.errors import SparksError
+from sparks.io import load_tensors, save_tensors, tensor_provenance
 
 PAD, UNK = 0, 1
 # Stands for a word that is not in the vocabulary, and for one that an explanation removes.

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sparks.artifacts import save_tensors
 from sparks.engine.seeds import global_generators
 from sparks.errors import SparksError
+from sparks.io import save_tensors
 
 # Beginnings of files → what they are, where it is not for us to read.
 _OTHER = {

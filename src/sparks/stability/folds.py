@@ -54,7 +54,7 @@ def add_label_noise(labels: Tensor, share: float, num_classes: int, seed: int) -
 
     Args:
         labels: int64 (N,).
-        share: in [0, 1]; round(share · N) images are switched.
+        share: in [0, 1]; round(share · N) labels are replaced.
         num_classes: number of classes.
         seed: of which images, and of their labels.
 
@@ -66,14 +66,14 @@ def add_label_noise(labels: Tensor, share: float, num_classes: int, seed: int) -
     """
     _check_share(share)
     if num_classes < 2:
-        raise SparksError("labels of one class cannot be switched: there is no other")
+        raise SparksError("labels of one class cannot be replaced: there is no other")
     generator = torch.Generator().manual_seed(derive(seed, 1))
     order = torch.randperm(len(labels), generator=generator)
     steps = torch.randint(1, num_classes, labels.shape, generator=generator)
-    switched = labels.clone()
+    noisy = labels.clone()
     chosen = order[: round(share * len(labels))]
-    switched[chosen] = (labels[chosen] + steps[chosen]) % num_classes
-    return switched
+    noisy[chosen] = (labels[chosen] + steps[chosen]) % num_classes
+    return noisy
 
 
 @torch.no_grad()

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
 from sparks.data.labelled import Labelled
 from sparks.errors import SparksError
+from sparks.io import load_tensors, save_tensors, tensor_provenance
 from sparks.training.losses import Loss, State
 from sparks.training.settings import Settings
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from sparks.artifacts import load_tensors, tensor_provenance
+from sparks.io import load_tensors, tensor_provenance
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class FigureData:
         """Read a tensor artifact.
 
         Raises:
-            SparksError: as `sparks.artifacts.load_tensors`.
+            SparksError: as `sparks.io.load_tensors`.
         """
         made = tensor_provenance(path)
         job = made["job"]

@@ -104,7 +104,7 @@ def save(figure: Figure, path: str | Path, origin: str = "") -> None:
         origin: where the figure comes from, written into the file: the subject of a PDF, the
             description of a PNG.
     """
-    from sparks.artifacts import atomic
+    from sparks.io import atomic
 
     suffix = Path(path).suffix
     metadata: dict[str, str | None] = {

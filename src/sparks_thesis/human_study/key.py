@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sparks.artifacts import write_text
 from sparks.errors import SparksError
+from sparks.io import write_text
 
 FORMAT = "sparks-study-1"
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparks.artifacts import atomic
 from sparks.errors import SparksError
+from sparks.io import atomic
 
 # Seconds that npm may take for one package.
 PATIENCE = 120

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sparks.artifacts import atomic_folder
 from sparks.checks import whole
 from sparks.errors import SparksError
+from sparks.io import atomic_folder
 from sparks_thesis.common.images import Bytes, lit, save_webp, sheet
 from sparks_thesis.common.pages import STYLE, environment
 from sparks_thesis.human_study.key import FORMAT, Asked, Key, Question

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
 from sparks.checks import whole
 from sparks.data.imageset import ImageSet
 from sparks.errors import SparksError
+from sparks.io import load_tensors, save_tensors, tensor_provenance
 
 # Conditions that are no map; every other one is the name of an attribution method.
 BASELINE, CONCEPTS = "baseline", "concepts"

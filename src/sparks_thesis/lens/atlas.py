@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sparks.artifacts import load_tensors, save_tensors, tensor_provenance
 from sparks.attribution.gradient import GradientInput
 from sparks.checks import whole
 from sparks.concepts.bank import ConceptBank, Concepts
@@ -22,6 +21,7 @@ from sparks.concepts.maps import concept_maps, concept_maps_at
 from sparks.data.imagenet_names import about_class
 from sparks.data.imageset import ImageSet
 from sparks.errors import SparksError
+from sparks.io import load_tensors, save_tensors, tensor_provenance
 from sparks.models.classifier import Classifier
 from sparks.progress import progress
 from sparks.stats import Bootstrap

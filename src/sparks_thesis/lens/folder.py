@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sparks.artifacts import atomic_folder, load_table, load_tensors, save_table
 from sparks.concepts.bank import ConceptBank, Concepts
 from sparks.concepts.banks import Banks
 from sparks.concepts.layer import Layer
 from sparks.errors import SparksError
+from sparks.io import atomic_folder, load_table, load_tensors, save_table
 from sparks.results import MetricRecorder
 from sparks_thesis.lens.atlas import ClassAtlas
 from sparks_thesis.lens.links import SimilarConcepts

@@ -23,8 +23,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparks.artifacts import atomic_folder
 from sparks.errors import SparksError
+from sparks.io import atomic_folder
 from sparks.progress import progress
 from sparks_thesis.common.images import save_webp
 from sparks_thesis.common.pages import STYLE, environment
@@ -235,11 +235,11 @@ def _home(folder: Path, shelves: Sequence[Shelf], story: Story | None) -> None:
     write_page(
         folder, "index.html", "home.html", shelves=shelves, samples=samples, total=total,
         drawn=bool(drawn), model=atlas.title, dataset=atlas.on,
-        story=None if story is None else _told(folder, place, atlas, story),
+        story=None if story is None else _story_context(folder, place, atlas, story),
     )  # fmt: skip
 
 
-def _told(folder: Path, place: str, atlas: Atlas, story: Story) -> dict[str, Any]:
+def _story_context(folder: Path, place: str, atlas: Atlas, story: Story) -> dict[str, Any]:
     """Write the images of a story, and return what the first page shows of it."""
     (folder / "story").mkdir()
     pairs = zip(story.images, story.covered, strict=True)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from sparks.artifacts import load_tensors
 from sparks.concepts.covering import summary
 from sparks.errors import SparksError
+from sparks.io import load_tensors
 from sparks.stats import Bootstrap
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from sparks.stats import Bootstrap, Interval, shown
 from sparks_thesis.common.labels import condition as labelled
 from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
 
-TWIN = "_twin"
+BASELINE = "_unconstrained"
 
 
 def _with_baselines(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
@@ -19,8 +19,8 @@ def _with_baselines(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd
     for dataset, rows in table.groupby("dataset"):
         models = set(rows["model"])
         for model in sorted(models):
-            if model + TWIN in models:
-                here, baseline = (rows[rows["model"] == name] for name in (model, model + TWIN))
+            if model + BASELINE in models:
+                here, baseline = (rows[rows["model"] == name] for name in (model, model + BASELINE))
                 yield f"{model} on {dataset}", here, baseline
 
 
@@ -29,7 +29,7 @@ def _by_image(rows: pd.DataFrame) -> pd.Series:
 
 
 @dataclass(frozen=True)
-class TwinDifference:
+class BaselineDifference:
     """A metric of the maps of one method is better on 1-Lipschitz networks than on their baselines.
 
     Attributes:
@@ -164,8 +164,8 @@ class SoftmaxLoss:
         outcomes, details, worst = [], [], None
         for dataset, rows in right.groupby("dataset"):
             values = {str(model): _by_image(r) for model, r in rows.groupby("model")}
-            rivals = ((self.earlier, 0.0), (self.soft + TWIN, -self.margin))
-            if not {self.soft, self.earlier, self.soft + TWIN} <= set(values):
+            rivals = ((self.earlier, 0.0), (self.soft + BASELINE, -self.margin))
+            if not {self.soft, self.earlier, self.soft + BASELINE} <= set(values):
                 continue
             for rival, threshold in rivals:
                 gain = self.bootstrap.difference(values[self.soft], values[rival])

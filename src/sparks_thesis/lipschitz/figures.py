@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sparks_thesis.common.figure_data import FigureData
 
-TWIN = "_twin"
+BASELINE = "_unconstrained"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Toy:
             raise SparksError("fig-lipschitz-toy needs the study snowflakes")
         kept = snowflakes[0]
         metadata, arrays = kept.metadata, kept.arrays
-        names = ["hkr_dense", "hkr_dense_twin"]
+        names = ["hkr_dense", "hkr_dense_unconstrained"]
         with style():
             figure = Figure(figsize=(PAGE, 3.8), layout="constrained")
             for axis, name in zip(figure.subplots(1, 2), names, strict=True):
@@ -194,13 +194,13 @@ def _pairs(kept: Sequence[FigureData]) -> list[list[FigureData]]:
     """Each network with its baseline, of the smallest seed, data set after data set."""
     found = {(k.dataset, k.model): k for k in sorted(kept, key=lambda k: -k.seed)}
     pairs = [
-        [one, found[dataset, model + TWIN]]
+        [one, found[dataset, model + BASELINE]]
         for (dataset, model), one in found.items()
-        if (dataset, model + TWIN) in found
+        if (dataset, model + BASELINE) in found
     ]
     if not pairs:
         raise SparksError(
-            "this figure needs a 1-Lipschitz network X and its unconstrained baseline X_twin"
+            "this figure needs a 1-Lipschitz network X and its baseline X_unconstrained"
         )
     order = list(dict.fromkeys((k.dataset, k.model) for k in kept))
     return sorted(pairs, key=lambda pair: order.index((pair[0].dataset, pair[0].model)))

@@ -71,7 +71,7 @@ def _cosine(one: Tensor, other: Tensor) -> Tensor:
 
 def followed(
     model: nn.Module,
-    judge: object,
+    classifier: object,
     x: Tensor,
     target: Tensor,
     steps: Sequence[float],
@@ -80,14 +80,14 @@ def followed(
 
     Args:
         model: in evaluation mode.
-        judge: a scikit-learn classifier of flattened images.
+        classifier: a scikit-learn classifier of flattened images.
         x: images (N, C, H, W).
         target: the model's own class (N,).
         steps: values of t.
 
     Returns:
         t → "CounterfactualChanged" (the model now says the rival) and "CounterfactualFollowed" (so
-        does the judge), (N,) of 0 and 1, and "CounterfactualLength", ‖x' - x‖; and the images
+        does the classifier), (N,) of 0 and 1, and "CounterfactualLength", ‖x' - x‖; and the images
         (T, N, C, H, W), cut to [0, 1].
     """
     walked, rival = counterfactuals(model, x, steps, target)
@@ -96,7 +96,7 @@ def followed(
     for t, images in zip(steps, walked, strict=True):
         with torch.no_grad():
             changed = model(images).argmax(1) == rival
-        seen = torch.as_tensor(judge.predict(images.flatten(1).cpu().numpy()))  # type: ignore[attr-defined]
+        seen = torch.as_tensor(classifier.predict(images.flatten(1).cpu().numpy()))  # type: ignore[attr-defined]
         found[t] = {
             "CounterfactualChanged": changed.double().cpu(),
             "CounterfactualFollowed": (seen == rival.cpu()).double(),

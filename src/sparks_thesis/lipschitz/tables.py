@@ -166,7 +166,14 @@ class LipschitzMore:
             ("Robustness-Sr", saliency, "Robustness-Sr", "", 3, 1.0),
             ("JPEG bytes", saliency, "JPEGSize", "", 0, 1.0),
             ("class changed at t = 3, %", group, "CounterfactualChanged", "t = 3", 0, 100.0),
-            ("judge follows, %", group, "CounterfactualFollowed", "t = 3", 0, 100.0),
+            (
+                "independent classifier follows, %",
+                group,
+                "CounterfactualFollowed",
+                "t = 3",
+                0,
+                100.0,
+            ),
             ("‖x′ − x‖ at t = 3", group, "CounterfactualLength", "t = 3", 2, 1.0),
             *(
                 (f"null block, top {top:g} %", saliency, "NullBlockRate", f"top {top:g}%", 1, 100.0)

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
-from sparks.artifacts import write_text
 from sparks.errors import SparksError
+from sparks.io import write_text
 from sparks_thesis.pipeline import grid
 from sparks_thesis.pipeline.nested import walk
 from sparks_thesis.pipeline.paths import ROOT
@@ -311,9 +311,9 @@ def _models(config: DictConfig) -> Iterator[Unit]:
             for study in grid.experiment(config, name)["studies"]:
                 if run in grid.study_runs(config, name, study):
                     _add_study(config, study, run, done)
-    for dataset, judge, layer in _judges(config):
-        done = work.setdefault((dataset, judge), _nothing())
-        done["layers"][f"studies.maco.layers.{judge}"] = [layer]
+    for dataset, evaluator, layer in _evaluators(config):
+        done = work.setdefault((dataset, evaluator), _nothing())
+        done["layers"][f"studies.maco.layers.{evaluator}"] = [layer]
     for (dataset, model), done in work.items():
         keys = ["dataset", "model.classifier", "model.weights"]
         own = ["model.layer", "model.concept_layer", "model.head"]
@@ -335,12 +335,12 @@ def _nothing() -> Work:
     return {"methods": {}, "metrics": {}, "layers": {}, "settings": {}}
 
 
-def _judges(config: DictConfig) -> Iterator[tuple[str, str, str]]:
-    """Yield the models that judge pictures: data set, model, layer of their features."""
+def _evaluators(config: DictConfig) -> Iterator[tuple[str, str, str]]:
+    """Yield the models that evaluate pictures: data set, model, layer of their features."""
     for name in config.experiments:
         for dataset in grid.experiment(config, name)["studies"].get("maco", []):
-            for judge in grid.judges_of(config, dataset):
-                model = judge.split("/")[0]
+            for evaluator in grid.evaluators_of(config, dataset):
+                model = evaluator.split("/")[0]
                 yield dataset, model, config.studies.maco.layers[model]
 
 

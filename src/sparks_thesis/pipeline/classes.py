@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 def classified(inputs: Mapping[str, Any], split: str) -> Classified:
     """Read the images of a split, and the class that a model gives each of them."""
-    from sparks.artifacts import load_tensors
     from sparks.concepts.classes import Classified
     from sparks.data import ImageSet
+    from sparks.io import load_tensors
 
     predicted = load_tensors(inputs["predicted"], [split])[split]
     return Classified(ImageSet.load(inputs[split]), predicted)
@@ -30,8 +30,8 @@ def banks_beside(table: str | Path) -> Banks:
     """
     from importlib import import_module
 
-    from sparks.artifacts import load_table
     from sparks.concepts.banks import Banks
+    from sparks.io import load_table
 
     for kind in load_table(table)["kind"].unique():
         module = kind.rpartition(".")[0]

@@ -108,10 +108,10 @@ def _of_folds(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
     study = config.studies.stability
     for run in grid.runs(config, name):
         network, settings = f"{run.dataset}/{run.model}", _settings(config, run)
-        networks = (1 + len(study.switched)) * study.folds
+        networks = (1 + len(study.label_noise)) * study.folds
         seen = _epochs(settings) * _images(settings, run.dataset) * (1 - 1 / study.folds)
         yield (run, "folds"), Work("train_folds", network, 0, networks * seen, 0)
-    maps = (1 + len(study.switched) + len(study.randomised)) * study.folds * study.images
+    maps = (1 + len(study.label_noise) + len(study.randomised)) * study.folds * study.images
     for job in grid.explanations(config, name):
         wanted = ["attribution.method", "studies.stability.explain"]
         chosen = part(config, wanted, dataset=job.dataset, attribution=job.method)
@@ -175,7 +175,7 @@ def summary(config: DictConfig, gpu: bool = False) -> str:
             row[2] += (job.forward / known["forward"] + job.backward / known["backward"]) / 3600
         elif job.forward or job.backward:
             unknown.add(job.network)
-    told = [
+    passes = [
         f"{rule:12} {row[0]:9.2g} forwards {row[1]:9.2g} backwards {row[2]:9.2g} h"
         for rule, row in rows.items()
         if any(row)
@@ -184,7 +184,7 @@ def summary(config: DictConfig, gpu: bool = False) -> str:
     unit = "GPU-hours" if gpu else "core-hours"
     lines = [
         f"Planned for scale {config.scale.name}, all jobs, those done included:",
-        *told,
+        *passes,
         f"about {hours:,.1f} {unit} on {rates['machine'] or 'a machine that was not measured'}; "
         f"maps of {space / 1000:,.1f} GB",
     ]

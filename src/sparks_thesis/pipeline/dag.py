@@ -86,15 +86,17 @@ def _studied(config: DictConfig, name: str, study: str, *templates: str) -> list
 
 
 def fold_weights(config: DictConfig, names: Mapping[str, str]) -> list[str]:
-    """List the weights of the networks of every fold, for one share of switched labels."""
+    """List the weights of the networks of every fold, for one share of wrong labels."""
     folds = range(config.studies.stability.folds)
     return [paths.FOLD.format(**names, fold=fold) for fold in folds]
 
 
 def stability_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
     """Name what one method is applied to: the images, and the networks by their labels."""
-    shares = [0, *config.studies.stability.switched]
-    weights = {f"labels_{p}": fold_weights(config, {**names, "switched": str(p)}) for p in shares}
+    shares = [0, *config.studies.stability.label_noise]
+    weights = {
+        f"labels_{p}": fold_weights(config, {**names, "label_noise": str(p)}) for p in shares
+    }
     return {"train": paths.TRAIN.format(**names), **weights}
 
 
@@ -103,7 +105,7 @@ def stability_scores_inputs(config: DictConfig, names: Mapping[str, str]) -> dic
     run = grid.Run(names["dataset"], names["model"], int(names["seed"]))
     listed = grid.explanations(config, names["experiment"])
     jobs = [job._asdict() for job in listed if job[:3] == run]
-    shares = [0, *config.studies.stability.switched]
+    shares = [0, *config.studies.stability.label_noise]
     study = config.studies.stability
     if study.shard is None:
         pairs, metrics, shards = paths.PAIRS, paths.PAIR_METRICS, range(1)
@@ -113,7 +115,7 @@ def stability_scores_inputs(config: DictConfig, names: Mapping[str, str]) -> dic
     return {
         "pairs": [pairs.format(**job, shard=shard) for job in jobs for shard in shards],
         "metrics": [metrics.format(**job, shard=shard) for job in jobs for shard in shards],
-        "history": [paths.FOLD_HISTORY.format(**run._asdict(), switched=p) for p in shares],
+        "history": [paths.FOLD_HISTORY.format(**run._asdict(), label_noise=p) for p in shares],
     }
 
 
@@ -135,9 +137,9 @@ def shards(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]
 
 
 def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
-    """Name what pictures of a model are made of, and the other models that judge them."""
-    judges = [judge.split("/") for judge in grid.judges_of(config, names["dataset"])]
-    weights = [paths.WEIGHTS.format(dataset=names["dataset"], model=m, seed=s) for m, s in judges]
+    """Name what pictures of a model are made of, and the other models that evaluate them."""
+    evaluators = [name.split("/") for name in grid.evaluators_of(config, names["dataset"])]
+    weights = [paths.WEIGHTS.format(**{**names, "model": m, "seed": s}) for m, s in evaluators]
     own = paths.WEIGHTS.format(**names)
     return {
         "train": paths.TRAIN.format(**names),
@@ -145,7 +147,7 @@ def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
         "spectrum": paths.SPECTRUM.format(**names),
         "weights": own,
         "concepts": concept_tables(config, "maco", names),
-        "judges": [path for path in weights if path != own],
+        "evaluators": [path for path in weights if path != own],
     }
 
 

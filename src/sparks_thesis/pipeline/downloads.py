@@ -80,7 +80,7 @@ def used(config: DictConfig) -> tuple[list[str], list[str], list[str]]:
     models = [run.model for run in pairs]
     if any("maco" in one["studies"] for one in chosen):
         models += [
-            judge.split("/")[0] for run in pairs for judge in grid.judges_of(config, run.dataset)
+            name.split("/")[0] for run in pairs for name in grid.evaluators_of(config, run.dataset)
         ]
     names = ([run.dataset for run in pairs], models, texts)
     return tuple(list(dict.fromkeys(found)) for found in names)  # type: ignore[return-value]

@@ -137,7 +137,8 @@ def study_runs(config: DictConfig, name: str, study: str) -> list[Run]:
     ]
 
 
-def judges_of(config: DictConfig, dataset: str) -> list[str]:
-    """List the models, NAME/SEED, that judge pictures made on a data set."""
-    judges: list[str] = part(config, ["shared.maco_judges"], dataset=dataset)["shared.maco_judges"]
-    return judges
+def evaluators_of(config: DictConfig, dataset: str) -> list[str]:
+    """List the models, NAME/SEED, that evaluate pictures made on a data set."""
+    key = "shared.maco_evaluators"
+    evaluators: list[str] = part(config, [key], dataset=dataset)[key]
+    return evaluators

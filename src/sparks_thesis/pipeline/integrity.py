@@ -4,7 +4,7 @@ A job writes whole files or none, but a full disk, a crash of the machine or a c
 one short afterwards, and Snakemake, which looks at names and times, takes it for finished. So each
 job notes the sizes of its files. The number of times that they have differed is part of the
 job's parameters, so that Snakemake itself runs the job again: planning looks, and changes nothing.
-Contents are another matter: artifacts hold their own digests (`sparks.artifacts`).
+Contents are another matter: artifacts hold their own digests (`sparks.io`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sparks.artifacts import write_text
+from sparks.io import write_text
 
 NOTES = Path(".snakemake/outputs")
 RESULTS = Path("results")

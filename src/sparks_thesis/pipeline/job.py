@@ -207,7 +207,7 @@ def _wildcards(composed: DictConfig) -> dict[str, str]:
     """Name the selected options as the workflow's wildcards do."""
     names = {group: str(composed[group].name) for group in OPTIONS}
     names["method"] = names.pop("attribution")
-    names |= {key: str(composed[key]) for key in ("seed", "split", "switched", "layer")}
+    names |= {key: str(composed[key]) for key in ("seed", "split", "label_noise", "layer")}
     return names | {"experiment": next(iter(composed.experiments))}
 
 

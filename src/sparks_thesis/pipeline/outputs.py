@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sparks.artifacts import load_table, write_text
+from sparks.io import load_table, write_text
 from sparks.results import load_results
 
 # Kinds of artifacts that figures draw as arrays.

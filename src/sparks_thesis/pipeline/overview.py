@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from sparks.artifacts import load_table, table_provenance
+from sparks.io import load_table, table_provenance
 from sparks_thesis.pipeline import dag, downloads, grid, paths
 
 LISTED = ("title", "datasets", "models", "texts", "seeds", "methods", "metrics")

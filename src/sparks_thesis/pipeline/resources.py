@@ -63,9 +63,9 @@ def take_gpu(folder: Path, device: str = "auto") -> None:
 
 def visible_gpus(devices: Path = Path("/dev")) -> list[str]:
     """List the GPUs that CUDA would see in this process, by the names it takes for them."""
-    told = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if told is not None:
-        return [name.strip() for name in told.split(",") if name.strip()]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name.strip() for name in visible.split(",") if name.strip()]
     return sorted(node.name.removeprefix("nvidia") for node in devices.glob("nvidia[0-9]*"))
 
 
@@ -74,9 +74,9 @@ def machine() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    told = f"{models[0] if models else platform.processor()}, {os.cpu_count()} cores"
+    description = f"{models[0] if models else platform.processor()}, {os.cpu_count()} cores"
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
-        return told
+        return description
     names = Counter(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
-    return ", ".join([told, *(f"{n} × {name}" for name, n in names.items())])
+    return ", ".join([description, *(f"{n} × {name}" for name, n in names.items())])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sparks.artifacts import write_text
 from sparks.errors import SparksError
+from sparks.io import write_text
 from sparks_thesis.pipeline import paths
 
 NOTE = Path(paths.SCALE)

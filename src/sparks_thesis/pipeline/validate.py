@@ -319,7 +319,7 @@ def _check_study(config: DictConfig) -> None:
 
 
 def _check_classes(config: DictConfig, name: str) -> None:
-    """Refuse classes, and models that judge pictures, which are not there."""
+    """Refuse classes, and models that evaluate pictures, which are not there."""
     studies, settings = grid.experiment(config, name)["studies"], config.studies
     _check_banks(config, studies)
     for dataset in studies.get("craft", []):
@@ -329,13 +329,13 @@ def _check_classes(config: DictConfig, name: str) -> None:
     for dataset in studies.get("utility", []):
         for number in settings.utility.classes.get(dataset, []):
             _check_class(config, f"studies.utility.classes.{dataset}", number, dataset)
-    judges = [j for dataset in studies.get("maco", []) for j in grid.judges_of(config, dataset)]
-    for judge in judges:
-        model = judge.split("/")[0]
+    evaluators = [e for d in studies.get("maco", []) for e in grid.evaluators_of(config, d)]
+    for evaluator in evaluators:
+        model = evaluator.split("/")[0]
         if model not in config.models or model not in settings.maco.layers:
             raise SparksError(
-                f"shared.maco_judges names {judge!r}: it needs a config/model/{model}.yaml, and "
-                f"the layer of its features in studies.maco.layers.{model}"
+                f"shared.maco_evaluators names {evaluator!r}: it needs a config/model/{model}.yaml "
+                f"and the layer of its features in studies.maco.layers.{model}"
             )
 
 

@@ -35,7 +35,7 @@ def judge(found: Mapping[str, Estimate], prefix: str, threshold: float = 0.0) ->
     lowest = min(known.values(), key=lambda e: e.value).interval()
     counts = {o: sum(v == o for v in outcomes.values()) for o in Outcome}
     failing = [
-        _told(name, e)
+        _described(name, e)
         for name, e in sorted(known.items(), key=lambda item: item[1].value)
         if outcomes[name] != Outcome.REPLICATED
     ]
@@ -51,7 +51,7 @@ def judge(found: Mapping[str, Estimate], prefix: str, threshold: float = 0.0) ->
     return judged(list(outcomes.values()), lowest, text, over)
 
 
-def _told(name: str, estimate: Estimate) -> str:
+def _described(name: str, estimate: Estimate) -> str:
     return f"{name} {shown(estimate.interval(), sign='+')}"
 
 

@@ -29,7 +29,7 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class Degradation:
-    """Each score against the share of weights randomised and of labels switched; a line a method.
+    """Each score against the share of weights randomised and of wrong labels; a line a method.
 
     Attributes:
         metrics: which scores: MeGe, ReCo, MuFidelity.

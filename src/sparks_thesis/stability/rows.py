@@ -17,7 +17,7 @@ from sparks.results import COLUMNS, as_results
 if TYPE_CHECKING:
     from sparks.stability.compare import Compared
 
-WEIGHTS, LABELS = "weights randomised", "labels switched"  # what is degraded
+WEIGHTS, LABELS = "weights randomised", "label noise"  # what is degraded
 EQUAL, UNEQUAL = "DistanceBothRight", "DistanceOneRight"
 HELD_OUT = "HeldOutRight"  # per image: is the network that has not seen it right?
 FOLD_ACCURACY = "FoldAccuracy"  # per fold: accuracy on all its images

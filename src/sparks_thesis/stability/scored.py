@@ -25,7 +25,7 @@ KEYS = ["dataset", "model", "condition", "method"]
 class Scored:
     """MeGe and ReCo of every method under every condition, from an experiment's tidy rows.
 
-    A condition is a degradation in words ("labels switched 5%"), "" for none.
+    A condition is a degradation in words ("label noise 5%"), "" for none.
 
     Attributes:
         table: tidy rows, several experiments and seeds allowed; seeds count as further images.

@@ -18,7 +18,7 @@ from sparks_thesis.common.labels import condition
         ({"t": 3.0}, "t = 3"),
         ({"session": 2}, "session 2"),
         ({"bound": "IBP"}, "bounds IBP"),
-        ({"degradation": "labels switched", "percent": 5}, "labels switched 5%"),
+        ({"degradation": "label noise", "percent": 5}, "label noise 5%"),
         ({"revealed": 0.5}, "0.5"),
         ({"t": 1, "split": "test"}, "test, t = 1"),
     ],

@@ -129,8 +129,8 @@ def test_training_time_is_sorted_and_rounded():
 
 
 def claim(number, check, experiments=("e",)):
-    told = dict.fromkeys(("name", "paper", "statement", "criterion", "published"), f"c{number}")
-    return {"number": number, "experiments": list(experiments), "check": check, **told}
+    texts = dict.fromkeys(("name", "paper", "statement", "criterion", "published"), f"c{number}")
+    return {"number": number, "experiments": list(experiments), "check": check, **texts}
 
 
 def test_claims_are_listed_by_number_with_their_verdicts():

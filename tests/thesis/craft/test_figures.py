@@ -130,7 +130,7 @@ def test_layers_go_from_input_to_output():
     assert by_depth(results(DEPTHS), ["a_last", "z_first"]) == ["z_first", "a_last"]
 
 
-def test_importance_is_told_by_layer():
+def test_importance_is_shown_by_layer():
     table = results(
         [
             rows(metric, value + 0.01 * image, method, layer=layer, image=image)

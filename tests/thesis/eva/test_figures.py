@@ -12,8 +12,8 @@ RNG = np.random.default_rng(0)
 
 
 def kept(**arrays):
-    told = {"config": {"studies.eva": {"detailed": {"toward": 0.2}}}}
-    return FigureData("digits", "mlp", arrays, told)
+    metadata = {"config": {"studies.eva": {"detailed": {"toward": 0.2}}}}
+    return FigureData("digits", "mlp", arrays, metadata)
 
 
 def explored():

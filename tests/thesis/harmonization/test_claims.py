@@ -15,10 +15,10 @@ from sparks_thesis.harmonization.claims import (
     Tradeoff,
 )
 from sparks_thesis.lipschitz.claims import (
+    BaselineDifference,
     BoundaryInOneStep,
     CertificateHolds,
     SoftmaxLoss,
-    TwinDifference,
 )
 
 # Metric → column of its setting, the reduction where it is none of these.
@@ -53,16 +53,16 @@ def noisy(mean, n=60, seed=0):
         (0.4, 0.4, True, Outcome.INCONCLUSIVE),
     ],
 )
-def test_a_network_is_compared_with_its_twin(ours, theirs, higher, wanted):
+def test_a_network_is_compared_with_its_baseline(ours, theirs, higher, wanted):
     table = pd.concat(
         [
             rows("net", "M", noisy(ours), method="Saliency"),
-            rows("net_twin", "M", noisy(theirs, seed=1), method="Saliency"),
+            rows("net_unconstrained", "M", noisy(theirs, seed=1), method="Saliency"),
             rows("other", "M", noisy(9), method="Saliency"),
             rows("net", "M", noisy(-9), method="Random"),
         ]
     )
-    verdict = TwinDifference("M", higher)(table)
+    verdict = BaselineDifference("M", higher)(table)
     assert verdict.outcome == wanted
     assert verdict.effect == pytest.approx((ours - theirs) * (1 if higher else -1), abs=0.01)
 
@@ -73,15 +73,15 @@ def test_every_data_set_and_condition_counts():
             rows(model, "M", noisy(value, seed=k), condition, "Saliency", dataset)
             for k, (model, dataset, condition, value) in enumerate(
                 [
-                    ("net", "a", "one", 1.0), ("net_twin", "a", "one", 0.0),
-                    ("net", "b", "two", 0.0), ("net_twin", "b", "two", 1.0),
+                    ("net", "a", "one", 1.0), ("net_unconstrained", "a", "one", 0.0),
+                    ("net", "b", "two", 0.0), ("net_unconstrained", "b", "two", 1.0),
                 ]
             )
         ]
     )  # fmt: skip
-    assert TwinDifference("M", True, ["one"])(table).outcome == Outcome.REPLICATED
-    assert TwinDifference("M", True, ["one", "two"])(table).outcome == Outcome.CONTRADICTED
-    assert TwinDifference("N", True)(table).outcome == Outcome.NOT_RUN
+    assert BaselineDifference("M", True, ["one"])(table).outcome == Outcome.REPLICATED
+    assert BaselineDifference("M", True, ["one", "two"])(table).outcome == Outcome.CONTRADICTED
+    assert BaselineDifference("N", True)(table).outcome == Outcome.NOT_RUN
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_one_step_must_have_norm_one_and_end_on_the_boundary(norm, left, wanted)
     table = pd.concat(
         [
             rows(model, metric, noisy(value, seed=3))
-            for model in ("net", "net_twin")
+            for model in ("net", "net_unconstrained")
             for metric, value in (("GradientNorm", norm), ("BoundaryError", left))
         ]
     )
@@ -110,7 +110,7 @@ def test_one_broken_certificate_contradicts():
                 rows("net", "CertifiedRadius", np.ones(60)),
                 rows("net", "AttackNorm", attack),
                 rows("net", "AttackCosine", noisy(cosine)),
-                rows("net_twin", "AttackCosine", noisy(0.5)),
+                rows("net_unconstrained", "AttackCosine", noisy(0.5)),
             ]
         )
 
@@ -122,9 +122,13 @@ def test_one_broken_certificate_contradicts():
     assert "1 of 60" in CertificateHolds()(table(broken, 0.95)).measured
 
 
-def test_the_softmax_loss_must_beat_the_earlier_and_match_the_twin():
-    def table(soft, earlier, twin):
-        named = {"hkr_convnet": soft, "hkr_convnet_one_vs_all": earlier, "hkr_convnet_twin": twin}
+def test_the_softmax_loss_must_beat_the_earlier_and_match_the_baseline():
+    def table(soft, earlier, baseline):
+        named = {
+            "hkr_convnet": soft,
+            "hkr_convnet_one_vs_all": earlier,
+            "hkr_convnet_unconstrained": baseline,
+        }
         return pd.concat(
             [
                 rows(m, "Accuracy", (np.arange(1000)[::step] < 1000 * a).astype(float), "test")

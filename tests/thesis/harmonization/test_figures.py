@@ -100,27 +100,27 @@ def walked(model):
     )
 
 
-def test_networks_stand_beside_their_twins():
-    pair = [walked("net"), walked("other"), walked("net_twin")]
+def test_networks_stand_beside_their_baselines():
+    pair = [walked("net"), walked("other"), walked("net_unconstrained")]
     assert len(LipschitzSaliency(rows=2)(pair).figure.axes) == 2 * 5
     figure = Counterfactuals(rows=2)(pair).figure
     assert len(figure.axes) == 2 * 2 * 2
-    with pytest.raises(SparksError, match="twin"):
+    with pytest.raises(SparksError, match="unconstrained"):
         Counterfactuals()(pair[:2])
 
 
 @pytest.mark.parametrize(("asked", "shown"), [("b", "b"), ("absent", "a"), ("", "a")])
 def test_the_network_asked_for_is_shown_where_it_was_measured(asked, shown):
-    pairs = [walked(name) for name in ("a", "a_twin", "b", "b_twin")]
+    pairs = [walked(name) for name in ("a", "a_unconstrained", "b", "b_unconstrained")]
     figure = Counterfactuals(rows=1, model=asked)(pairs).figure
     titles = [block.get_suptitle() for block in figure.subfigs]
-    assert titles == [shown, f"{shown}_twin"]
+    assert titles == [shown, f"{shown}_unconstrained"]
 
 
 def test_the_toy_draws_both_functions_and_their_zero():
     axis = np.linspace(-2, 2, 10)
     arrays = {"points": np.random.default_rng(0).random((8, 2))}
-    for name in ("hkr_dense", "hkr_dense_twin"):
+    for name in ("hkr_dense", "hkr_dense_unconstrained"):
         arrays |= {
             f"{name}.axis": axis,
             f"{name}.levels": np.add.outer(axis, axis),

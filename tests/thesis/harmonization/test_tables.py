@@ -114,13 +114,13 @@ def test_broken_certificates_are_counted():
             rows("net", "CertifiedRadius", [1.0, 1.0, 1.0]),
             rows("net", "AttackNorm", [2.0, 0.5, np.nan]),
             rows("net", "NullBlockRate", [0.2, 0.4], 10, "Saliency"),
-            rows("twin", "Accuracy", [1, 1], "test"),
+            rows("baseline", "Accuracy", [1, 1], "test"),
         ]
     )
     table = LipschitzMore(tops=[10])(scores, PUBLISHED)
     shown = table.shown.set_index("model")
     assert shown.loc["net", "certificates broken"] == "1 of 3"
-    assert shown.loc["twin", "certificates broken"] == ""
+    assert shown.loc["baseline", "certificates broken"] == ""
     assert shown.loc["net", "accuracy %"].startswith("75.0")
     assert shown.loc["net", "null block, top 10 %"].startswith("30.0")
     assert "44.8 % unconstrained, 1.8 %" in table.caption

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from simulated_people import answered
 
-from sparks.artifacts import save_table
 from sparks.errors import SparksError
+from sparks.io import save_table
 from sparks.stats import Bootstrap
 from sparks.utility import session_accuracies
 from sparks_thesis.human_study import Limits, measure, read_answers
@@ -120,18 +120,18 @@ DEFECTS = {
 
 
 @pytest.mark.parametrize("name", DEFECTS)
-def test_a_defect_is_told_in_one_line_and_the_others_count(group, folder, key, name):
-    path, value, told = DEFECTS[name]
+def test_a_defect_is_reported_in_one_line_and_the_others_count(group, folder, key, name):
+    path, value, expected = DEFECTS[name]
     bad = put(folder, broken(answered(key, "bad"), path, value), "bad file {x}.json")
     answers, rejected = read_answers(folder, key, LIMITS)
     assert rejected["file"].tolist() == [bad]
-    assert told in rejected["reason"][0]
+    assert expected in rejected["reason"][0]
     assert "\n" not in rejected["reason"][0]
     assert answers["participant"].nunique() == 16
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "expected"),
     [
         ("notes.txt", "hello", "no .json file"),
         ("empty.json", "", "not intact JSON"),
@@ -143,13 +143,13 @@ def test_a_defect_is_told_in_one_line_and_the_others_count(group, folder, key, n
         ("latin.json", b'{"a": "\xff"}', "not intact JSON"),
     ],
 )
-def test_files_that_are_no_answers_are_listed(group, folder, key, name, text, told):
+def test_files_that_are_no_answers_are_listed(group, folder, key, name, text, expected):
     path = folder / name
     path.write_bytes(text) if isinstance(text, bytes) else path.write_text(text)
     (folder / ".DS_Store").write_bytes(b"\0")  # hidden: nobody put it there
     _, rejected = read_answers(folder, key, LIMITS)
     assert rejected["file"].tolist() == [name]
-    assert told in rejected["reason"][0]
+    assert expected in rejected["reason"][0]
 
 
 def test_attention_checks_and_haste_have_limits(key, folder):
@@ -158,11 +158,11 @@ def test_attention_checks_and_haste_have_limits(key, folder):
     for row in content["answers"][:2]:
         row["ms"] = 120
     put(folder, content)
-    for limits, told in (
+    for limits, expected in (
         (LIMITS, "2 answers in less than 300 ms"),
         (Limits(hasty=2), "1 of 3 attention checks were failed"),
     ):
-        with pytest.raises(SparksError, match=told):
+        with pytest.raises(SparksError, match=expected):
             read_answers(folder, key, limits)
     answers, _ = read_answers(folder, key, Limits(hasty=2, failed_checks=1))
     assert len(answers) == 21  # a check is no answer
@@ -217,7 +217,7 @@ def test_new_names_follow_neither_old_names_nor_times(group, folder, key):
     )
 
 
-def test_a_folder_without_files_or_with_none_that_counts_is_told(key, folder, tmp_path):
+def test_a_folder_without_files_or_with_none_that_counts_is_reported(key, folder, tmp_path):
     with pytest.raises(SparksError, match=r"study\.answers"):
         read_answers(tmp_path / "nowhere", key, LIMITS)
     (folder / "a.json").write_text("{}")

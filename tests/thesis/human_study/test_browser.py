@@ -148,7 +148,7 @@ def test_each_condition_shows_its_own_explanation(visit, built, condition, shots
     assert page.evaluate(loaded)
     page.screenshot(path=shots / f"{condition}.png", full_page=True)
     word = "explanation" in page.locator("#study").inner_html()
-    assert word == (condition != "baseline")  # the baseline is not told of any
+    assert word == (condition != "baseline")  # the baseline hears of none
     for _ in range(3):
         page.wait_for_selector(BUTTON)
         click(page, "Continue")

@@ -50,7 +50,7 @@ def test_the_figure_shows_what_the_measures_say(study):
     assert set(lines) == {"Control", "Saliency"}
 
 
-def test_nothing_to_show_is_told(study):
+def test_nothing_to_show_is_reported(study):
     with pytest.raises(SparksError, match="fig-study-k"):
         StudyK()(study[study["condition"] == "Baseline"])
     with pytest.raises(SparksError, match="study_results"):

@@ -45,16 +45,16 @@ def test_npm_is_asked_for_the_exact_version_and_runs_no_scripts(package, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("program", "told"),
+    ("program", "expected"),
     [
         ("exit 1", "failed"),
         ("true", "failed"),
         ("echo other > scope-name-1.2.3.tgz", "is not the package"),
     ],
 )
-def test_what_npm_gets_wrong_leaves_no_file(package, tmp_path, npm, program, told):
+def test_what_npm_gets_wrong_leaves_no_file(package, tmp_path, npm, program, expected):
     npm(program)
-    with pytest.raises(SparksError, match=told):
+    with pytest.raises(SparksError, match=expected):
         fetch([package], tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("*")) if (tmp_path / "cache").exists() else True
 
@@ -68,7 +68,7 @@ def test_without_npm_the_way_out_is_named(package, tmp_path, monkeypatch):
     assert "\n" not in str(refused.value)
 
 
-def test_a_folder_without_a_package_is_told(package, tmp_path):
+def test_a_folder_without_a_package_is_reported(package, tmp_path):
     with pytest.raises(SparksError, match=r"has no scope-name-1\.2\.3\.tgz"):
         fetch([package], tmp_path / "cache", str(tmp_path))
 
@@ -80,7 +80,7 @@ def test_a_changed_tarball_is_not_read(package, tmp_path):
         package.read_script(tmp_path / "kept")
 
 
-def test_a_tarball_without_the_script_is_told(tmp_path):
+def test_a_tarball_without_the_script_is_reported(tmp_path):
     integrity = tarball(tmp_path / "name-1.0.0.tgz", {"package/other.js": b""})
     with pytest.raises(SparksError, match="no file dist"):
         Package("name", "1.0.0", integrity).read_script(tmp_path)

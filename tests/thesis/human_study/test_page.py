@@ -16,14 +16,14 @@ from sparks_thesis.human_study import Key, Wording, build_page
 from .conftest import CONDITIONS, NAMES, WORDING
 
 
-def told(page):
+def data_of(page):
     text = (page / "assets" / "study-data.js").read_text()
     return json.loads(re.fullmatch(r"window\.study = (.*);\n", text, re.S)[1])
 
 
 def test_what_the_model_says_of_a_question_is_in_the_key_alone(page, key):
     (asked,) = key.scenarios.values()
-    for number, session in enumerate(told(page)["scenarios"]["blobs/convnet"]["sessions"], 1):
+    for number, session in enumerate(data_of(page)["scenarios"]["blobs/convnet"]["sessions"], 1):
         assert {q["id"] for q in session["questions"]} == asked.names(examples=False)[number]
         assert {e["id"] for e in session["examples"]} == asked.names(examples=True)[number]
         for question in session["questions"]:
@@ -39,14 +39,14 @@ def test_the_key_is_that_of_the_scenario(scenario, key, page):
     assert dict(asked.conditions) == CONDITIONS
     assert [image.says for image in asked.images.values()] == scenario.tensors["says"].tolist()
     assert [image.right for image in asked.images.values()] == scenario.tensors["right"].tolist()
-    assert key.study == told(page)["id"]
+    assert key.study == data_of(page)["id"]
 
 
 def test_pictures_are_those_of_the_scenario(page, scenario):
     def pixels(path):
         return np.asarray(Image.open(page / path).convert("RGB"), float)
 
-    first = told(page)["scenarios"]["blobs/convnet"]["sessions"][0]["examples"][0]
+    first = data_of(page)["scenarios"]["blobs/convnet"]["sessions"][0]["examples"][0]
     image = scenario.tensors["images"][0].numpy()
     assert np.abs(pixels(first["image"]) - image.transpose(1, 2, 0)).mean() < 15
     dimmed = lit(image[None], scenario.tensors["map.saliency"][:1].numpy())[0].transpose(1, 2, 0)
@@ -54,7 +54,7 @@ def test_pictures_are_those_of_the_scenario(page, scenario):
     assert np.abs(pixels(part["pictures"][0]) - dimmed).mean() < 15
     assert len(first["shown"]["concepts"]) == 2
     assert [len(part["pictures"]) for part in first["shown"]["concepts"]] == [2, 2]
-    last = told(page)["scenarios"]["blobs/convnet"]["sessions"][2]["examples"][-1]
+    last = data_of(page)["scenarios"]["blobs/convnet"]["sessions"][2]["examples"][-1]
     assert [part["text"] for part in last["shown"]["concepts"]] == ["part 1: counted 100%"]
 
 
@@ -77,10 +77,10 @@ def test_text_is_escaped_and_a_study_without_contact_says_so(page, scenario, tmp
     text = (page / "index.html").read_text()
     assert "<b>What</b>" not in text
     assert "&lt;b&gt;What&lt;/b&gt;" in text
-    assert told(page)["pilot"].startswith("Pilot")
+    assert data_of(page)["pilot"].startswith("Pilot")
     named = Wording(title="t", consent=[], contact="Ada <ada@example.org>")
     build_page(tmp_path / "two", tmp_path / "k.json", [scenario], named, {})
-    assert told(tmp_path / "two")["pilot"] == ""
+    assert data_of(tmp_path / "two")["pilot"] == ""
     assert "Ada &lt;ada@example.org&gt;" in (tmp_path / "two" / "index.html").read_text()
 
 
@@ -111,7 +111,7 @@ def test_a_study_without_scenario_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "sparks-study-1"}', '{"format": 2}'])
-def test_what_is_no_key_is_told(tmp_path, text):
+def test_what_is_no_key_is_reported(tmp_path, text):
     (tmp_path / "key.json").write_text(text)
     with pytest.raises(SparksError, match="is not the key"):
         Key.load(tmp_path / "key.json")

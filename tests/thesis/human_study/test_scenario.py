@@ -80,7 +80,7 @@ def test_by_default_the_two_classes_that_are_mixed_up_most_are_asked_about():
 
 
 @pytest.mark.parametrize(
-    ("classes", "told"),
+    ("classes", "expected"),
     [
         (None, "raise explain.n"),
         (NAMES[:2], "needs 60 explained images"),
@@ -88,9 +88,9 @@ def test_by_default_the_two_classes_that_are_mixed_up_most_are_asked_about():
         ([NAMES[0], NAMES[0]], "two different"),
     ],
 )
-def test_what_cannot_be_asked_is_refused(classes, told):
+def test_what_cannot_be_asked_is_refused(classes, expected):
     shown, asked = seen(60, 1), seen(120, 2)
-    with pytest.raises(SparksError, match=told):
+    with pytest.raises(SparksError, match=expected):
         Protocol(examples=20).plan(shown, asked, classes)
 
 
@@ -161,7 +161,7 @@ def test_concepts_are_shown_as_far_as_there_are_some():
     assert set(views) < set(explanations(1))
 
 
-def test_a_class_that_the_atlas_lacks_is_told():
+def test_a_class_that_the_atlas_lacks_is_reported():
     def explain(x):
         return SimpleNamespace(concepts=())
 

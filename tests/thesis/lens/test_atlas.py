@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sparks.artifacts import atomic_folder
 from sparks.concepts import NMF, Layer, RandomCrops
 from sparks.concepts.classes import Classified
 from sparks.errors import SparksError
+from sparks.io import atomic_folder
 from sparks_thesis.lens import Atlas, ClassAtlas, write_atlas
 from sparks_thesis.lens.links import SimilarConcepts, class_vectors, cosines, in_plane
 
@@ -117,7 +117,7 @@ def test_atlases_come_back_as_they_were(atlas, surveyed):
 
 
 def test_files_that_are_no_class_are_refused(tmp_path):
-    from sparks.artifacts import save_tensors
+    from sparks.io import save_tensors
 
     save_tensors(tmp_path / "class-00000.safetensors", {"a": torch.zeros(1)})
     with pytest.raises(SparksError, match="no class of a Lens atlas"):

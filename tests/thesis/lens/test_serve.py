@@ -153,7 +153,7 @@ def test_images_are_cropped_in_the_middle_and_turned_upright():
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "expected"),
     [
         (b"GIF89a no image at all", "cannot be decoded|not an image"),
         (b"<svg onload=alert(1)>", "not an image that can be read"),
@@ -162,8 +162,8 @@ def test_images_are_cropped_in_the_middle_and_turned_upright():
         (bytes(60_000), "0.1 MB; at most 0.05 MB"),
     ],
 )
-def test_what_is_no_image_or_too_large_is_refused(data, told):
-    with pytest.raises(SparksError, match=told):
+def test_what_is_no_image_or_too_large_is_refused(data, expected):
+    with pytest.raises(SparksError, match=expected):
         read_image(data, 16, 3, LIMITS)
 
 
@@ -181,14 +181,14 @@ def test_the_page_explains_an_image_and_escapes_names(app, train):
 
 
 def test_the_page_refuses_with_a_message(app):
-    for data, status, told in [
+    for data, status, expected in [
         (b"no image", 400, "not an image"),
         (b"", 400, "choose an image"),
         (bytes(400_000), 413, "too large"),
     ]:
         answer = send(app, data)
         assert answer.status_code == status
-        assert told in answer.get_data(as_text=True)
+        assert expected in answer.get_data(as_text=True)
 
 
 def test_models_and_examples_are_chosen_by_name(app):

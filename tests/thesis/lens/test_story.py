@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 import torch
 
-from sparks.artifacts import save_tensors
 from sparks.errors import SparksError
+from sparks.io import save_tensors
 from sparks.results import as_results
 from sparks.stats import Bootstrap
 from sparks_thesis.lens import build_site
@@ -40,11 +40,11 @@ def story(atlas, tmp_path):
     path = tmp_path / "pictures.safetensors"
     save_tensors(path, {f"{key}.{name}": tensor for name, tensor in tensors.items()})
 
-    def told(change=-1.0, elsewhere=-0.25, name=NAMES[TARGET], channels=(channel,)):
+    def tell_story(change=-1.0, elsewhere=-0.25, name=NAMES[TARGET], channels=(channel,)):
         measured = rows(change, elsewhere)
         return tell(atlas, name, "<people>", channels, measured, path, Bootstrap(resamples=200))
 
-    return told
+    return tell_story
 
 
 def test_the_concept_is_known_by_its_channels_and_its_numbers_are_those_measured(story, atlas):
@@ -73,7 +73,7 @@ def test_the_page_says_what_the_numbers_say(story, atlas, tmp_path, change, else
         assert (tmp_path / f"site/story/{name}.webp").is_file()
 
 
-def test_what_cannot_be_told_is_named(story):
+def test_what_cannot_be_said_is_named(story):
     with pytest.raises(SparksError, match="'zebra' is no class of the atlas"):
         story(name="zebra")
     with pytest.raises(SparksError, match="the layer has 12 channels"):

@@ -9,7 +9,7 @@ from sparks.results import as_results
 from sparks_thesis.stability.rows import EQUAL, FOLD_ACCURACY, HELD_OUT, UNEQUAL
 
 # What is degraded, and by how many percent.
-CONDITIONS = (("", None), ("weights randomised", 30), ("labels switched", 30))
+CONDITIONS = (("", None), ("weights randomised", 30), ("label noise", 30))
 IMAGES, FOLDS = 12, 3
 # (method, what is degraded) → mean of S₌; S≠ lies 0.1 above.
 Level = Callable[[str, str], float]
@@ -62,7 +62,7 @@ def published() -> pd.DataFrame:
         | {"degradation": kind, "percent": percent, "value": value}
         for method in ("RISE", "Saliency", "GradCAM")
         for metric in ("MeGe", "ReCo")
-        for kind in ("weights randomised", "labels switched")
+        for kind in ("weights randomised", "label noise")
         for percent, value in ((0, 0.9), (30, 0.4))
     ]
     return pd.DataFrame(rows)

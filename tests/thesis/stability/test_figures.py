@@ -37,7 +37,7 @@ def test_degradation_draws_every_score_at_every_level():
     assert "published" in drawing.caption
 
 
-def test_an_empty_set_is_told_and_not_drawn():
+def test_an_empty_set_is_reported_and_not_drawn():
     drawing = Degradation(["MeGe", "ReCo"], bootstrap=BOOTSTRAP)(scores(unequal=0))
     assert "S≠ is empty for convnet on digits, undegraded: ReCo does not exist" in drawing.caption
     reco = next(line for line in drawing.figure.axes[2].lines if line.get_label() == "RISE")

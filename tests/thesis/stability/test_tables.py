@@ -62,7 +62,7 @@ def test_both_variants_are_shown_and_printed_mege_is_never_below_a_half():
     assert means["Random", "MeGe (printed)"] == pytest.approx(1 / 1.91, abs=0.01)
 
 
-def test_accuracies_beyond_the_tolerance_are_told_in_numbers():
+def test_accuracies_beyond_the_tolerance_are_reported_in_numbers():
     table = scores(METHODS, level=level, accuracy=(0.80, 0.90, 0.94))
     made = Stability(bootstrap=BOOTSTRAP)(table)
     assert "80.0, 90.0, 94.0 %" in made.caption
@@ -85,17 +85,17 @@ def test_lipschitz_has_a_column_a_network_and_says_what_was_not_run():
         [scores(METHODS, level=level), scores(METHODS, model="lipschitz", level=lambda m, c: 0.1)]
     )
     draw = StabilityLipschitz(
-        {"convnet": "plain", "lipschitz": "1-Lipschitz", "twin": "twin"},
+        {"convnet": "plain", "lipschitz": "1-Lipschitz", "baseline": "baseline"},
         {"1-Lipschitz CNN": "lipschitz", "ResNet18": "convnet"},
         bootstrap=BOOTSTRAP,
     )
     made = draw(table, printed())
     rise = made.shown.set_index(["dataset", "method"])
     assert rise.loc[("digits", "RISE"), "1-Lipschitz: MeGe ↑"].startswith("0.89")
-    assert rise.loc[("digits", "RISE"), "twin: MeGe ↑"] == "not run"
+    assert rise.loc[("digits", "RISE"), "baseline: MeGe ↑"] == "not run"
     assert rise.loc[("CIFAR-10 (published)", "RISE"), "1-Lipschitz: MeGe ↑"] == "0.85"
     assert rise.loc[("CIFAR-10 (published)", "RISE"), "plain: MeGe ↑"] == "–"
-    assert "Not run: twin." in made.caption
+    assert "Not run: baseline." in made.caption
 
 
 def test_accuracy_of_a_fold_is_that_of_its_last_epoch():
@@ -104,7 +104,7 @@ def test_accuracy_of_a_fold_is_that_of_its_last_epoch():
     ).assign(dataset="d", model="m", seed=0, percent=30)
     rows = fold_accuracy(history)
     assert rows["value"].tolist() == [0.8, 0.9]
-    assert set(rows["degradation"]) == {"labels switched"}
+    assert set(rows["degradation"]) == {"label noise"}
     assert set(rows["percent"]) == {30}
 
 

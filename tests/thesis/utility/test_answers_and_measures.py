@@ -120,7 +120,7 @@ def test_summary_needs_a_baseline():
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "expected"),
     [
         (lambda t: t.drop(columns="trial"), "trial"),
         (lambda t: t.iloc[:0], "no answer"),
@@ -130,8 +130,8 @@ def test_summary_needs_a_baseline():
         (lambda t: t.assign(participant="one", trial=range(len(t))), "between subjects"),
     ],
 )
-def test_bad_answers_are_refused(spoil, told):
-    with pytest.raises(SparksError, match=told):
+def test_bad_answers_are_refused(spoil, expected):
+    with pytest.raises(SparksError, match=expected):
         session_accuracies(spoil(answers({"Baseline": 0.6, "GradCAM": 0.8}, participants=2)))
 
 

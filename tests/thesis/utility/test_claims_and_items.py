@@ -216,7 +216,7 @@ def test_figures_show_all_scenarios(table):
     assert "no person" in points.caption
 
 
-def test_nothing_simulated_is_told():
+def test_nothing_simulated_is_reported():
     with pytest.raises(SparksError, match="no meta-predictor"):
         Utility(SCENARIOS)(printed())
 

@@ -47,8 +47,8 @@ def test_a_true_explanation_teaches_the_rule(learner):
     seen, where, outputs = world(12, 0)
     new, _, truth = world(200, 1)
     evidence = learner.prepared(seen)
-    told = answers(evidence, seen, shown(where), outputs, new)
-    assert (told == truth).mean() > 0.9
+    answered = answers(evidence, seen, shown(where), outputs, new)
+    assert (answered == truth).mean() > 0.9
 
 
 @pytest.mark.parametrize("learner", KINDS, ids=lambda k: type(k).__name__)
@@ -73,8 +73,8 @@ def test_outputs_that_swap_swap_the_answers(learner):
 
 def test_who_saw_one_output_answers_it():
     seen, where, _ = world(3, 0)
-    told = answers(Exemplar().prepared(seen), seen, shown(where), np.ones(3, int), seen)
-    assert told.tolist() == [1, 1, 1]
+    answered = answers(Exemplar().prepared(seen), seen, shown(where), np.ones(3, int), seen)
+    assert answered.tolist() == [1, 1, 1]
 
 
 def test_equal_attention_is_the_plain_mean():

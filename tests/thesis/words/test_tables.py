@@ -70,9 +70,11 @@ def test_an_experiment_without_texts_is_refused():
         Words()(SCORES[SCORES["metric"] == "Accuracy"])
 
 
-@pytest.mark.parametrize(("lost", "told"), [([0.0, 0.0, 0.0], None), ([1.0, 0.0, 1.0], "2 of 3")])
-def test_caption_counts_texts_that_lost_all_words(lost, told):
+@pytest.mark.parametrize(
+    ("lost", "expected"), [([0.0, 0.0, 0.0], None), ([1.0, 0.0, 1.0], "2 of 3")]
+)
+def test_caption_counts_texts_that_lost_all_words(lost, expected):
     scores = pd.concat([SCORES, rows("", "Wordless", lost, split="test")], ignore_index=True)
     caption = Words()(scores).caption
-    assert (f"{told} test texts have no word that it knows" in caption) == (told is not None)
-    assert ("no word" in caption) == (told is not None)
+    assert (f"{expected} test texts have no word that it knows" in caption) == bool(expected)
+    assert ("no word" in caption) == (expected is not None)

@@ -141,7 +141,7 @@
   const heading = (text) => html`<h1 tabindex="-1">${text}</h1>`;
   const now = () => new Date().toISOString();
 
-  const told = {
+  const lessons = {
     none: ["Each example shows an image and what the program says of it."],
     map: [
       "Each example shows an image, what the program says of it, and the same image again as an explanation.",
@@ -169,7 +169,7 @@
 
   const instructions = [
     html`${heading("What you do")}<p>A program looks at images and says what each one is: ${names}. It may be right or wrong.</p><p>Find out how it decides. Then predict <strong>what the program says</strong> about new images.</p>`,
-    html`${heading("Examples, then questions")}${paragraphs(told[kind])}<p>There are ${sessions.length} sessions. In each you first study ${first.examples.length} examples, then you are asked what the program says of ${first.questions.length + 1} images. There the program's answer is not shown${kind === "none" ? "" : ", and there is no explanation"}.</p><p>All examples that you have seen stay visible below the question.</p>`,
+    html`${heading("Examples, then questions")}${paragraphs(lessons[kind])}<p>There are ${sessions.length} sessions. In each you first study ${first.examples.length} examples, then you are asked what the program says of ${first.questions.length + 1} images. There the program's answer is not shown${kind === "none" ? "" : ", and there is no explanation"}.</p><p>All examples that you have seen stay visible below the question.</p>`,
     html`${heading("Keys")}<p>Click on a button, or press its number: <kbd>1</kbd>, <kbd>2</kbd>… Where there is one button, <kbd>Enter</kbd> presses it.</p>`,
   ].map((page) => screen(page, ["Continue"]));
 

@@ -19,7 +19,7 @@ async function explain(example) {
   if (!example && !file) return say("Choose an image first.");
   if (!example && file.size > Number(image.dataset.bytes)) {
     image.value = "";
-    return say(image.dataset.told);
+    return say(image.dataset.tooLarge);
   }
   const sent = new FormData(form);
   if (example) {

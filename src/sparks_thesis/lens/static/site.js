@@ -48,7 +48,7 @@ function matches(text) {
   return good.sort((a, b) => starts(a) - starts(b));
 }
 
-function searchable(input, list, told) {
+function searchable(input, list, matches) {
   let chosen = -1;
 
   function choose(index) {
@@ -83,7 +83,7 @@ function searchable(input, list, told) {
     list.hidden = !found.length;
     input.setAttribute("aria-expanded", String(!list.hidden));
     const more = found.length > MOST ? `, the first ${MOST} shown` : "";
-    told.textContent = input.value.trim() ? `${found.length} found${more}` : "";
+    matches.textContent = input.value.trim() ? `${found.length} found${more}` : "";
     choose(-1);
   }
 
@@ -108,7 +108,7 @@ function searchable(input, list, told) {
 
 const input = document.getElementById("search");
 if (input) {
-  searchable(input, document.getElementById("found"), document.getElementById("told"));
+  searchable(input, document.getElementById("found"), document.getElementById("matches"));
   document.getElementById("random").addEventListener("click", () => {
     const every = window.lensClasses;
     location.href = every[Math.floor(Math.random() * every.length)][1];

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.torch import load_file, save_file
 
-from sparks.artifacts import (
+from sparks.errors import SparksError
+from sparks.io import (
     atomic,
     count_rows,
     load_table,
@@ -27,7 +28,6 @@ from sparks.artifacts import (
     table_provenance,
     tensor_provenance,
 )
-from sparks.errors import SparksError
 
 ARRAYS = hnp.arrays(
     dtype=st.sampled_from(["float32", "float16", "int64", "uint8"]),
@@ -118,7 +118,7 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_killed_write_leaves_no_file_of_that_name(tmp_path):
     path = tmp_path / "a.txt"
     program = (
-        "import os, signal, sys\nfrom sparks.artifacts import atomic\n"
+        "import os, signal, sys\nfrom sparks.io import atomic\n"
         "with atomic(sys.argv[1]) as temporary:\n"
         "    temporary.write_text('half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -170,7 +170,7 @@ def test_foreign_artifact_is_refused_by_what_it_lacks(tmp_path):
 
 FULL_DISK = """
 import sys, torch, pandas as pd
-from sparks.artifacts import save_table, save_tensors
+from sparks.io import save_table, save_tensors
 from sparks.errors import SparksError
 x = torch.rand(10**6)
 for save in (lambda: save_tensors(sys.argv[1] + "/a.safetensors", {"x": x}),
@@ -190,11 +190,11 @@ def test_full_disk_is_named_and_leaves_nothing(tmp_path):
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("no file system can be mounted here")
     try:
-        told = subprocess.run(
+        lines = subprocess.run(
             [sys.executable, "-c", FULL_DISK, str(disk)], check=True, capture_output=True, text=True
         ).stdout.splitlines()
-        assert len(told) == 2
-        assert all("cannot write" in line and "space" in line for line in told), told
+        assert len(lines) == 2
+        assert all("cannot write" in line and "space" in line for line in lines), lines
         assert os.listdir(disk) == []
     finally:
         subprocess.run(["umount", str(disk)], check=True)
