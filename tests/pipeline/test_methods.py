@@ -1,7 +1,10 @@
 """Lists of methods are names; changes stand beside them, and mistakes are refused by name."""
 
+import shutil
+
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from sparks.errors import SparksError
 from sparks_thesis.pipeline.compose import compose
@@ -117,3 +120,49 @@ def test_a_file_may_change_methods_that_a_run_does_not_list():
     config = compose(overrides)
     study = part(config, ["studies.holistic"])["studies.holistic"]["study"]
     assert list(study["methods"]) == ["Saliency"]
+
+
+def with_file(tmp_path, text, *overrides):
+    """Return the configuration with one more file of an attribution method."""
+    shutil.copytree(CONFIG, tmp_path / "config")
+    (tmp_path / "config/attribution/mine.yaml").write_text(
+        "name: mine\nlabel: Mine\nneeds: any\n"
+        f"method: {{_target_: sparks.attribution.Saliency}}\n{text}\n"
+    )
+    return compose(overrides, tmp_path / "config")
+
+
+PARENTS = [
+    "experiments.sobol", "studies.stability", "studies.lipschitz", "studies.eva",
+    "studies.holistic", "studies.utility", "words", "study",
+]  # fmt: skip
+
+
+def test_a_method_that_joins_all_lists_is_in_every_one(tmp_path):
+    config = with_file(tmp_path, "family: gradient\njoin: all")
+    for parent in PARENTS:
+        assert OmegaConf.select(config, parent).methods[-1] == "mine", parent
+    assert config.experiments.stability.methods[-1] == "mine"  # the same list by reference
+    for item in ("fig-eva-gallery", "fig-stability-densities"):
+        assert config["items"][item].draw.methods[-1] == "Mine"
+    assert "mine" not in config.studies.budget.methods  # no black box
+    assert not config.experiments.craft.methods  # explains no images
+    assert "Mine" in config.words.explainers
+    looks = [(entry["colour"], entry["marker"]) for entry in config.methods.values()]
+    assert looks.count((config.methods.Mine.colour, config.methods.Mine.marker)) == 1
+
+
+def test_a_method_joins_the_lists_that_it_names_but_no_list_that_the_user_gives(tmp_path):
+    config = with_file(
+        tmp_path,
+        "family: black-box\njoin: [studies.budget, studies.eva]",
+        "studies.eva.methods=[saliency]",
+    )
+    assert config.studies.budget.methods[-1] == "mine"
+    assert config.studies.eva.methods == ["saliency"]
+    assert "mine" not in config.experiments.sobol.methods
+
+
+def test_a_list_that_is_not_there_is_refused_by_name(tmp_path):
+    with pytest.raises(SparksError, match=r"attributions.mine.join names 'studies.craft'"):
+        with_file(tmp_path, "family: gradient\njoin: [studies.craft]")

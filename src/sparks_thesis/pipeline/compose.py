@@ -33,7 +33,7 @@ from yaml.resolver import Resolver
 from sparks.data.listing import layout
 from sparks.errors import SparksError
 from sparks_thesis.common.methods import entries
-from sparks_thesis.pipeline.methods import CHANGES, refuse_unlisted
+from sparks_thesis.pipeline.methods import CHANGES, join_lists, refuse_unlisted
 from sparks_thesis.pipeline.paths import CONFIG
 
 FOLDER = "sparks.data.Folder"
@@ -102,6 +102,7 @@ def settle(config: DictConfig, overrides: Iterable[str] = ()) -> DictConfig:
     drop_unchosen(config, keys)
     apply_to_all_trainings(config, keys)
     overrule_scale(config, keys)
+    join_lists(config, keys)
     refuse_unlisted(config, {o.key_or_group: o.value() for o in made if not o.is_delete()})
     options: Any = OmegaConf.to_container(config.attributions)
     with open_dict(config):

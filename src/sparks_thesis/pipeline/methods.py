@@ -8,16 +8,20 @@ otherwise than in its file stands beside the list, under `changes`::
     explainers: ${methods:studies.budget.methods}
 
 The resolver `methods` gives label → settings of the method, ready to be built.
+
+A method may also name the lists that it joins, in its own file, so that one file is enough to see it
+in every figure and table (`join: all`, or `join: [experiments.sobol, studies.eva]`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from sparks.errors import SparksError
+from sparks_thesis.pipeline.nested import walk
 
 # What a method needs → kinds of model that have it.
 ABLE = {
@@ -104,6 +108,53 @@ def refuse_unlisted(config: DictConfig, keys: Mapping[str, Any]) -> None:
                     f"{path}.{CHANGES}.{name}: {name} is not among the methods of {path}: list it "
                     f"there too, or leave out the change; listed: {listed}"
                 )
+
+
+# Where lists of methods stand: names, and labels in what figures draw.
+_LISTS = ("experiments", "studies", "words", "study", "items")
+ALL = "all"
+
+
+def join_lists(config: DictConfig, overridden: Set[str]) -> None:
+    """Append each method to the lists that its file says it joins.
+
+    The study of budgets takes black boxes alone, and a list that the user gives stays as it is. An
+    experiment without methods of its own (`methods: []`) gets none.
+
+    Args:
+        config: the composed configuration; changed in place.
+        overridden: keys of the user's overrides.
+
+    Raises:
+        SparksError: naming the method's file, when there is no such list.
+    """
+    joining = {n: made.join for n, made in config.attributions.items() if made.get("join")}
+    if not joining:
+        return
+    lists = dict(_lists(config))
+    for name, join in joining.items():
+        option = config.attributions[name]
+        for parent in [] if join == ALL else join:
+            if f"{parent}.methods" not in lists:
+                raise SparksError(
+                    f"attributions.{name}.join names {parent!r}, which has no list of methods; "
+                    f"allowed: all, or some of {sorted(key.rpartition('.')[0] for key in lists)}"
+                )
+        for key, listed in lists.items():
+            parent = key.rpartition(".")[0]
+            entry = option.label if key.startswith("items.") else name
+            black_boxes_alone = parent == "studies.budget" and option.family != "black-box"
+            wanted = not black_boxes_alone if join == ALL else parent in join
+            if wanted and entry not in listed and key not in overridden:
+                OmegaConf.update(config, key, [*listed, entry])
+
+
+def _lists(config: DictConfig) -> Iterable[tuple[str, list[str]]]:
+    """Yield the key and the names of every list of methods that is not empty."""
+    plain: Any = OmegaConf.to_container(config)
+    for path, value in walk({group: plain[group] for group in _LISTS}):
+        if path[-1:] == ("methods",) and isinstance(value, list) and value:
+            yield ".".join(map(str, path)), value
 
 
 def _names_in(config: DictConfig, study: DictConfig) -> list[str]:
