@@ -23,6 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,6 +55,27 @@ class Interval:
     def __neg__(self) -> Interval:
         """Turn the sign, ends swapped."""
         return Interval(-self.mean, -self.high, -self.low, self.n)
+
+    def detectable(self, power: float = 0.8, level: float = 0.95) -> float:
+        """Return the smallest distance from a threshold that so many units would settle.
+
+        An effect at this distance has its whole interval on one side of the threshold with
+        probability `power`: (1 + z(power) / z(level)) times half the interval, of the longer side.
+
+        Args:
+            power: in [0.5, 1).
+            level: coverage of this interval, in (0, 1).
+
+        Returns:
+            the distance, in the unit of the mean; NaN where there is no interval.
+
+        Example:
+            >>> round(Interval(0.1, 0.0, 0.2, 50).detectable(), 3)
+            0.143
+        """
+        normal = NormalDist()
+        half = max(self.high - self.mean, self.mean - self.low)
+        return half * (1 + normal.inv_cdf(power) / normal.inv_cdf((1 + level) / 2))
 
 
 def shown(interval: Interval, digits: int = 3, scale: float = 1.0, sign: str = "") -> str:

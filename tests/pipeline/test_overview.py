@@ -33,7 +33,9 @@ def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tables.mkdir(parents=True)
     tables.joinpath("tab-claims.csv").write_text(
         '# {"made by": "sparks"}\n'
-        "number,statement,outcome\n4,A *b* c_ d.,replicated\n5,E.,not run at this scale\n"
+        "number,statement,scope,verdict,outcome\n"
+        "4,A *b* c_ d.,other real data,transfers,holds\n"
+        "5,E.,paper's data and kind of model,not run,not run\n"
     )
     return tmp_path
 
@@ -54,14 +56,14 @@ def test_the_first_page_tells_machine_time_and_verdicts(finished: Path) -> None:
         writer="html5",
         settings_overrides={"halt_level": 2},  # a warning is an error
     ).decode()
-    assert "A *b* c_ d. <strong>replicated</strong>" in page
-    assert "1 replicated, 1 not run at this scale" in page
+    assert "A *b* c_ d. On other real data: <strong>transfers</strong>" in page
+    assert "kind of model: 1 not run; other real data: 1 transfers" in page
 
 
 def test_a_run_without_claims_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     summary = overview.of(compose(["experiment=models", "scale=smoke"]), [])
-    assert summary["claims"] == {"counts": "none was judged in this run", "judged": []}
+    assert summary["claims"] == {"counts": "None was judged in this run", "judged": []}
     assert summary["machines"] == "unknown"
 
 

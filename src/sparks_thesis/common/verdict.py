@@ -1,22 +1,98 @@
-"""Outcome of a claim, and how a verdict follows from an interval and a criterion."""
+"""Verdicts on claims: what an interval says, how comparisons combine, and what it may be called.
+
+A claim is judged by comparisons, each of which says "the effect is above a threshold". It *holds*
+when every comparison's interval lies above its threshold: all must hold, so none needs a correction
+(an intersection-union test). It *fails* when one of them lies below even with its interval widened
+for the number of comparisons (Holm's first step): among many comparisons of nothing, one looks bad
+by chance. Otherwise it is inconclusive, and `Verdict.detectable` says how far from its threshold
+the deciding effect would have had to be.
+
+What a finding may be called depends on what it rests on (`Scope`): only the paper's own data let a
+claim be replicated.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from statistics import NormalDist
 
 from sparks.stats import Interval
 
+LEVEL = 0.95  # of every interval that is judged
+
 
 class Outcome(StrEnum):
-    """The four things that can be said of a claim."""
+    """What was found of a claim on one kind of data."""
 
-    REPLICATED = "replicated"
-    CONTRADICTED = "contradicted"
+    HOLDS = "holds"
+    FAILS = "fails"
     INCONCLUSIVE = "inconclusive"
-    NOT_RUN = "not run at this scale"
+    INVALID = "assay invalid"
+    NOT_RUN = "not run"
+
+
+class Scope(StrEnum):
+    """What a finding rests on, the closest to the paper first."""
+
+    PAPER = "paper's data and kind of model"
+    PAPER_DATA = "paper's data, another model"
+    REAL = "other real data"
+    SYNTHETIC = "synthetic data with known truth"
+    SIMULATED = "simulated people"
+    ARITHMETIC = "arithmetic on published numbers"
+
+
+OF_PAPER = (Scope.PAPER, Scope.PAPER_DATA)
+
+
+def called(outcome: Outcome, scope: Scope) -> str:
+    """Return what an outcome is called: only on the paper's data does a claim replicate."""
+    if outcome is Outcome.HOLDS:
+        return "replicated" if scope in OF_PAPER else "transfers"
+    if outcome is Outcome.FAILS:
+        return "failed to replicate" if scope in OF_PAPER else "does not transfer"
+    return str(outcome)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The statement that an effect is above a threshold, with the interval that decides it."""
+
+    interval: Interval
+    threshold: float
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the interval says of this comparison alone."""
+        return self.among(1)
+
+    @property
+    def opposite(self) -> Comparison:
+        """The statement that the effect is below the threshold."""
+        return Comparison(-self.interval, -self.threshold)
+
+    def among(self, k: int) -> Outcome:
+        """Return what it says as the first of k comparisons: its upper half widened for all k."""
+        interval = self.interval
+        if math.isnan(interval.low):
+            return Outcome.INCONCLUSIVE
+        if interval.low > self.threshold:
+            return Outcome.HOLDS
+        high = interval.mean + (interval.high - interval.mean) * _widening(k)
+        return Outcome.FAILS if high < self.threshold else Outcome.INCONCLUSIVE
+
+
+def _widening(k: int) -> float:
+    """Return how much longer half an interval is at the level of k comparisons (Bonferroni)."""
+    tail, normal = (1 - LEVEL) / 2, NormalDist()
+    return normal.inv_cdf(1 - tail / k) / normal.inv_cdf(1 - tail)
+
+
+Part = Comparison | Outcome  # of what a claim says
 
 
 @dataclass(frozen=True)
@@ -24,13 +100,19 @@ class Verdict:
     """Verdict on a claim, with the measurement behind it.
 
     Attributes:
-        outcome: the verdict.
+        outcome: what was found.
         effect: the number that decides, in the unit that the criterion names.
         low: lower end of its interval.
         high: upper end of its interval.
         measured: one sentence with the numbers behind it.
         images: the fewest images (or texts) that a number rests on which was judged; None where
             the units are others.
+        holds: comparisons whose interval lies above the threshold.
+        of: comparisons.
+        detectable: smallest distance between the deciding effect and its threshold that this run
+            would have settled, with a power of 80 %; NaN where there is no interval.
+        needed: units with which `detectable` would be the criterion's margin; None without one.
+        control: what the control of the claim showed; empty where it has none.
     """
 
     outcome: Outcome
@@ -39,24 +121,46 @@ class Verdict:
     high: float
     measured: str
     images: int | None = None
+    holds: int = 0
+    of: int = 0
+    detectable: float = math.nan
+    needed: int | None = None
+    control: str = ""
+
+    def controlled(self, passed: bool, control: str) -> Verdict:
+        """Return the verdict with its control, which makes the assay invalid where it fails."""
+        outcome = self.outcome if passed else Outcome.INVALID
+        return replace(self, outcome=outcome, control=control)
 
 
 def judged(
-    outcomes: Sequence[Outcome],
+    parts: Sequence[Part],
     effect: Interval,
     measured: str,
     over_images: Iterable[Interval] = (),
 ) -> Verdict:
-    """Judge a claim that says several things (`all_of`), with the effect that decides it.
+    """Judge a claim that says several things (`every`), with the effect that decides it.
 
     Args:
-        outcomes: of each thing it says.
+        parts: comparisons, and outcomes of what is not decided by an interval.
         effect: that decides.
         measured: see `Verdict`.
         over_images: every interval that was judged, where its units are images.
     """
     images = min((interval.n for interval in over_images), default=None)
-    return Verdict(all_of(outcomes), effect.mean, effect.low, effect.high, measured, images)
+    detectable = effect.detectable()
+    margins = [
+        abs(part.threshold)
+        for part in parts
+        if isinstance(part, Comparison) and part.interval in (effect, -effect)
+    ]
+    needed = None
+    if margins and margins[0] > 0 and not math.isnan(detectable):
+        needed = math.ceil(effect.n * (detectable / margins[0]) ** 2)
+    return Verdict(
+        every(parts), effect.mean, effect.low, effect.high, measured, images,
+        sum(alone(part) is Outcome.HOLDS for part in parts), len(parts), detectable, needed,
+    )  # fmt: skip
 
 
 def not_run(reason: str) -> Verdict:
@@ -64,18 +168,52 @@ def not_run(reason: str) -> Verdict:
     return Verdict(Outcome.NOT_RUN, math.nan, math.nan, math.nan, reason)
 
 
-def above(interval: Interval, threshold: float) -> Outcome:
-    """Judge "the effect is above `threshold`" by where the interval lies."""
-    if math.isnan(interval.low):
-        return Outcome.INCONCLUSIVE
-    if interval.low > threshold:
-        return Outcome.REPLICATED
-    return Outcome.CONTRADICTED if interval.high < threshold else Outcome.INCONCLUSIVE
+def above(interval: Interval, threshold: float) -> Comparison:
+    """Return the comparison "the effect is above `threshold`"."""
+    return Comparison(interval, threshold)
 
 
-def all_of(outcomes: Sequence[Outcome]) -> Outcome:
-    """Judge a claim that says several things: one contradiction contradicts it."""
-    for outcome in (Outcome.CONTRADICTED, Outcome.INCONCLUSIVE):
-        if outcome in outcomes:
+def alone(part: Part) -> Outcome:
+    """Return the outcome of one part of a claim, as if it were the only one."""
+    return part.outcome if isinstance(part, Comparison) else part
+
+
+def every(parts: Sequence[Part]) -> Outcome:
+    """Judge a claim that says several things, all of which must hold."""
+    k = max(1, sum(isinstance(part, Comparison) for part in parts))
+    found = [part.among(k) if isinstance(part, Comparison) else part for part in parts]
+    for outcome in (Outcome.INVALID, Outcome.FAILS, Outcome.INCONCLUSIVE):
+        if outcome in found:
             return outcome
-    return Outcome.REPLICATED if outcomes else Outcome.NOT_RUN
+    return Outcome.HOLDS if found else Outcome.NOT_RUN
+
+
+def some(comparisons: Sequence[Comparison]) -> Outcome:
+    """Judge a claim that something holds somewhere: one comparison that holds is enough.
+
+    The roles are exchanged: intervals are widened for "holds", and all must lie below for "fails".
+    """
+    if not comparisons:
+        return Outcome.NOT_RUN
+    if any(
+        comparison.opposite.among(len(comparisons)) is Outcome.FAILS for comparison in comparisons
+    ):
+        return Outcome.HOLDS
+    below = all(c.outcome is Outcome.FAILS for c in comparisons)
+    return Outcome.FAILS if below else Outcome.INCONCLUSIVE
+
+
+def tally(rows: Sequence[Sequence[str]]) -> str:
+    """Write how many verdicts there are of each kind, scope by scope.
+
+    Args:
+        rows: (scope, verdict) of each row of the table.
+    """
+    parts = []
+    for scope in Scope:
+        found = Counter(str(verdict) for where, verdict in rows if where == scope)
+        if found:
+            listed = ", ".join(f"{n} {verdict}" for verdict, n in found.most_common())
+            parts.append(f"{scope}: {listed}")
+    text = "; ".join(parts)
+    return text[:1].upper() + text[1:]

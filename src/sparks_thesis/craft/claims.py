@@ -15,7 +15,7 @@ from sparks.stats import (
     shown,
 )
 from sparks_thesis.common.runs import RUN, of_run, runs
-from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
+from sparks_thesis.common.verdict import Outcome, Part, Verdict, above, judged, not_run
 
 EARLY = 0.25  # share of the layers whose weights are random at first
 
@@ -117,10 +117,10 @@ class ImplicitGradient:
             str(name): self.bootstrap.median(group["value"])
             for name, group in rows.groupby("method")
         }
-        outcomes = [above(medians["pseudo-inverse"], self.wrong)]
+        outcomes: list[Part] = [above(medians["pseudo-inverse"], self.wrong)]
         for name in ("active set", "KKT system"):
             near = medians[name].high < self.exact
-            outcomes.append(Outcome.REPLICATED if near else Outcome.CONTRADICTED)
+            outcomes.append(Outcome.HOLDS if near else Outcome.FAILS)
         details = "; ".join(f"{name} {interval.mean:.1e}" for name, interval in medians.items())
         return judged(
             outcomes,

@@ -15,6 +15,7 @@ from sparks.stats import (
     proportion,
     shown,
 )
+from sparks_thesis.common.ranking import against_place
 from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
 
 # 1 where higher is better.
@@ -48,7 +49,7 @@ class BoundSound:
         excess = found - balls["CertifiedOverlap"]
         broken = int((excess > 0).sum() + (smallest < 0).sum())
         return Verdict(
-            Outcome.CONTRADICTED if broken else Outcome.REPLICATED,
+            Outcome.FAILS if broken else Outcome.HOLDS,
             float(excess.max()),
             float(excess.min()),
             float(excess.max()),
@@ -71,7 +72,7 @@ class Certifies:
         share = proportion(flipped)
         others = (balls["AttackedOverlap"] > 0)[~proved]
         return Verdict(
-            Outcome.CONTRADICTED if flipped.any() else Outcome.REPLICATED,
+            Outcome.FAILS if flipped.any() else Outcome.HOLDS,
             share.mean,
             share.low,
             share.high,
@@ -97,7 +98,7 @@ class Ranks:
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
-        """Compare with the rival that holds the place, on the same images."""
+        """Compare with the rival that holds the place on the other half of the images."""
         rows = usual(table[table["model"].isin(list(self.models))])
         outcomes, details, gains = [], [], []
         for (dataset, model), group in rows.groupby(["dataset", "model"]):
@@ -110,16 +111,15 @@ class Ranks:
                     if method not in wide.columns or len(rivals) < place:
                         continue
                     wide = SIGN[metric] * wide
-                    holder = str(wide[rivals].mean().nlargest(place).index[-1])
-                    gain = self.bootstrap.difference(wide[method], wide[holder])
+                    ahead, holders = against_place(wide, method, rivals, place)
+                    gain = self.bootstrap.mean(ahead)
                     reached = 1 + int((wide[rivals].mean() > wide[method].mean()).sum())
                     outcomes.append(above(gain, 0.0))
                     gains.append(gain)
                     details.append(
                         f"{method} is number {reached} of {len(rivals) + 1} in {metric} ({model} "
-                        "on "
-                        f"{dataset}; {shown(gain, sign='+')} against "
-                        f"{holder})"
+                        f"on {dataset}; {shown(gain, sign='+')} against "
+                        f"{' and '.join(dict.fromkeys(holders))})"
                     )
         if not outcomes:
             return not_run("none of its networks was run with these methods")
@@ -185,9 +185,9 @@ class Faster:
         places = [f"{model} on {dataset}" for dataset, model in wide.index.to_list()]
         each = "; ".join(f"{w}: {r:.1f}" for w, r in zip(places, ratios, strict=True))
         enough = [r > self.several for r in ratios]
-        outcome = Outcome.REPLICATED if all(enough) else Outcome.INCONCLUSIVE
+        outcome = Outcome.HOLDS if all(enough) else Outcome.INCONCLUSIVE
         if not any(enough):
-            outcome = Outcome.CONTRADICTED
+            outcome = Outcome.FAILS
         low, high = float(ratios.min()), float(ratios.max())
         details = f"operations of Greedy-AS over EVA's, {each} (seconds: tab-eva)"
         return Verdict(outcome, float(ratios.median()), low, high, details)
@@ -208,9 +208,9 @@ class OptimalSubset:
         flat = (wide["architecture"] == "linear").to_numpy()
         linear, other = right[flat], right[~flat]
         share = proportion(other)
-        outcome = Outcome.REPLICATED if right.all() else Outcome.INCONCLUSIVE
+        outcome = Outcome.HOLDS if right.all() else Outcome.INCONCLUSIVE
         if not linear.all():
-            outcome = Outcome.CONTRADICTED
+            outcome = Outcome.FAILS
         return Verdict(
             outcome,
             share.mean,

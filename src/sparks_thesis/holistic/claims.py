@@ -9,7 +9,7 @@ import pandas as pd
 
 from sparks.stats import Bootstrap, Interval, shown
 from sparks_thesis.common.runs import of_run, runs
-from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
+from sparks_thesis.common.verdict import Outcome, Verdict, above, alone, judged, not_run
 
 # Rows of each concept of a class.
 STRATEGIES = ("Prevalence", "Reliability", "GlobalImportance", "Dominated")
@@ -38,7 +38,7 @@ class SameAtLastLayer:
         details = "; ".join(f"{name} {value:.1e}" for name, value in worst.items())
         same = largest < self.exact
         return Verdict(
-            Outcome.REPLICATED if same else Outcome.CONTRADICTED,
+            Outcome.HOLDS if same else Outcome.FAILS,
             largest,
             0.0,
             largest,
@@ -72,11 +72,11 @@ class OptimalAtLastLayer:
                     shortfalls[f"{method}, {metric}, {where}"] = short
                     # Where all images score the same as the optimum, nothing is estimated.
                     same = bool((values[method] == values[OPTIMUM]).all())
-                    outcomes.append(Outcome.REPLICATED if same else above(-short, -self.margin))
+                    outcomes.append(Outcome.HOLDS if same else above(-short, -self.margin))
         if not shortfalls:
             return not_run("no concepts were ranked at the last layer")
         name, worst = max(shortfalls.items(), key=lambda item: item[1].mean)
-        held = sum(outcome == Outcome.REPLICATED for outcome in outcomes)
+        held = sum(alone(outcome) is Outcome.HOLDS for outcome in outcomes)
         return judged(
             outcomes,
             worst,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +17,7 @@ from sparks.stats import (
     shown,
 )
 from sparks_thesis.common.runs import runs
-from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
+from sparks_thesis.common.verdict import Outcome, Part, Verdict, above, judged, not_run
 
 # Concepts of each class on the published site: shares by rank mean little with another number.
 CONCEPTS = 10
@@ -60,7 +60,7 @@ class FewConcepts:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on rows "ConceptImportance"."""
-        outcomes: list[Outcome] = []
+        outcomes: list[Part] = []
         found: list[Interval] = []
         details = []
         for where, wide in _classes(table):
@@ -128,8 +128,8 @@ class StrategiesPerClass:
 
     def _judge(self, agree: float, inside: bool) -> Outcome:
         if not inside or agree < 1 - self.share:
-            return Outcome.CONTRADICTED
-        return Outcome.REPLICATED if agree > self.share else Outcome.INCONCLUSIVE
+            return Outcome.FAILS
+        return Outcome.HOLDS if agree > self.share else Outcome.INCONCLUSIVE
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class OwnClassAligned:
         if not every:
             return not_run(NOT_RUN)
         of_first, of_all = proportion(first), proportion(every)
-        outcomes: Sequence[Outcome] = (above(of_first, self.half), above(-of_all, -self.half))
+        outcomes = (above(of_first, self.half), above(-of_all, -self.half))
         measured = f"own class nearest for {shown(of_first, 2)} of first concepts and for "
         return judged(
             outcomes, of_first, f"{measured}{shown(of_all, 2)} of all; {'; '.join(details)}"

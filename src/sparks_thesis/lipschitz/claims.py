@@ -9,7 +9,7 @@ import pandas as pd
 
 from sparks.stats import Bootstrap, Interval, shown
 from sparks_thesis.common.labels import condition as labelled
-from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
+from sparks_thesis.common.verdict import Outcome, Part, Verdict, above, judged, not_run
 
 BASELINE = "_unconstrained"
 
@@ -120,7 +120,8 @@ class CertificateHolds:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on certified radii and smallest attacks."""
-        outcomes, details, worst = [], [], None
+        outcomes: list[Part] = []
+        details, worst = [], None
         for where, here, baseline in _with_baselines(table):
             found = [r[r["metric"] == "AttackCosine"]["value"] for r in (here, baseline)]
             wide = here.pivot_table(index=["seed", "image"], columns="metric", values="value")
@@ -128,7 +129,7 @@ class CertificateHolds:
                 continue
             broken = int((wide["AttackNorm"] < wide["CertifiedRadius"]).sum())
             ours = self.bootstrap.mean(found[0])
-            outcomes += [Outcome.CONTRADICTED] if broken else []
+            outcomes += [Outcome.FAILS] if broken else []
             outcomes.append(above(ours, self.cosine))
             ratio = float((wide["AttackNorm"] / wide["CertifiedRadius"]).median())
             details.append(

@@ -16,7 +16,7 @@ from sparks.stats import (
     shown,
 )
 from sparks_thesis.common.runs import runs
-from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
+from sparks_thesis.common.verdict import Outcome, Part, Verdict, above, judged, not_run
 
 NATURAL, ITSELF = "natural images", "itself"
 NO_PICTURES = "no pictures of features were made"
@@ -49,7 +49,8 @@ class SpectrumConstant:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on rows "MagnitudeError" and "FreeParameters"."""
-        outcomes, details, worst = [], [], None
+        outcomes: list[Part] = []
+        details, worst = [], None
         for where, rows in runs(table[table["metric"].isin(["MagnitudeError", "FreeParameters"])]):
             errors = _values(rows, "MagnitudeError", "MACO")
             free = {m: _values(rows, "FreeParameters", m, "") for m in ("MACO", "Fourier")}
@@ -59,7 +60,7 @@ class SpectrumConstant:
             ratio = float(free["MACO"].iloc[0] / free["Fourier"].iloc[0])
             half = ratio == 0.5
             outcomes.append(above(-error, -self.exact))
-            outcomes.append(Outcome.REPLICATED if half else Outcome.CONTRADICTED)
+            outcomes.append(Outcome.HOLDS if half else Outcome.FAILS)
             fourier = _values(rows, "MagnitudeError", "Fourier")
             details.append(
                 f"{where}: relative error of the magnitude {error.mean:.1e} (Fourier "
@@ -149,12 +150,12 @@ class BeatsFourier:
             return not_run(NO_PICTURES)
         outcomes = {name: above(gain, 0.0) for name, gain in gains.items()}
         # The effect shown is one that decides: scores have no common unit.
-        first = min(outcomes, key=lambda name: _ORDER.index(outcomes[name]))
+        first = min(outcomes, key=lambda name: _ORDER.index(outcomes[name].outcome))
         details = "; ".join(f"{name}: {shown(gain, 2, sign='+')}" for name, gain in gains.items())
         return judged(list(outcomes.values()), gains[first], f"gain of MACO: {details}")
 
 
-_ORDER = [Outcome.CONTRADICTED, Outcome.INCONCLUSIVE, Outcome.REPLICATED]
+_ORDER = [Outcome.FAILS, Outcome.INCONCLUSIVE, Outcome.HOLDS]
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,11 @@ def settle(config: DictConfig, overrides: Iterable[str] = ()) -> DictConfig:
     options: Any = OmegaConf.to_container(config.attributions)
     with open_dict(config):
         config.methods = entries(options)
+        config.origins = {
+            name: option.get("origin", "real")
+            for group in (config.datasets, config.texts)
+            for name, option in group.items()
+        }
     return count_classes(choose_present(config))
 
 

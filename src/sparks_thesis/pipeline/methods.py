@@ -9,8 +9,8 @@ otherwise than in its file stands beside the list, under `changes`::
 
 The resolver `methods` gives label → settings of the method, ready to be built.
 
-A method may also name the lists that it joins, in its own file, so that one file is enough to see it
-in every figure and table (`join: all`, or `join: [experiments.sobol, studies.eva]`).
+A method may also name the lists that it joins, in its own file, so that one file is enough to see
+it in every figure and table (`join: all`, or `join: [experiments.sobol, studies.eva]`).
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ ABLE = {
     "relu": ("conv", "dense"),
 }
 CHANGES = "changes"
+# Words have no derivatives, their embeddings have.
+ON_EMBEDDINGS = "sparks.attribution.OnEmbeddings"
 
 
 def can_explain(config: DictConfig, kind: str, method: str) -> bool:
@@ -46,7 +48,8 @@ def listed_methods(key: str, *, _root_: DictConfig) -> dict[str, Any]:
         key: dotted; its value is a name, or a list of names.
 
     Returns:
-        label → `_target_` and arguments, resolved, in the order of the list.
+        label → `_target_` and arguments, resolved, in the order of the list. Methods of the family
+        gradient explain texts by their embeddings.
 
     Raises:
         SparksError: naming the key, when there is no such method, or two have one label.
@@ -63,8 +66,11 @@ def listed_methods(key: str, *, _root_: DictConfig) -> dict[str, Any]:
             continue
         if option.label in found:
             raise SparksError(f"{key}: two methods are called {option.label}: name one of them")
-        method = OmegaConf.to_container(option.method, resolve=True)
-        found[option.label] = _merged(method, changes.get(name, {}))
+        method: Any = OmegaConf.to_container(option.method, resolve=True)
+        method = _merged(method, changes.get(name, {}))
+        if option.family == "gradient" and "removal" in study:  # a study of texts
+            method = {"_target_": ON_EMBEDDINGS, "method": method, "token": study.removal.value}
+        found[option.label] = method
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from sparks.io import load_table, table_provenance
+from sparks_thesis.common.verdict import Outcome, tally
 from sparks_thesis.pipeline import dag, downloads, grid, paths
 
 LISTED = ("title", "datasets", "models", "texts", "seeds", "methods", "metrics")
@@ -87,16 +87,15 @@ def _seconds(text: str) -> float:
 def _claims(table: Path) -> dict[str, Any]:
     """Return the number of claims with each verdict, and the judged claims one by one."""
     if not table.is_file():
-        return {"counts": "none was judged in this run", "judged": []}
+        return {"counts": "None was judged in this run", "judged": []}
     with table.open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(line for line in lines if not line.startswith("# {")))
-    counts = Counter(row["outcome"] for row in rows)
     return {
-        "counts": ", ".join(f"{n} {outcome}" for outcome, n in counts.most_common()),
+        "counts": tally([(row["scope"], row["verdict"]) for row in rows]),
         "judged": [
-            {key: _plain(row[key]) for key in ("number", "statement", "outcome")}
+            {key: _plain(row[key]) for key in ("number", "statement", "scope", "verdict")}
             for row in rows
-            if not row["outcome"].startswith("not run")
+            if row["outcome"] != Outcome.NOT_RUN
         ],
     }
 

@@ -33,16 +33,16 @@ def judge(found: Mapping[str, Estimate], prefix: str, threshold: float = 0.0) ->
     if not known:
         return not_run(f"{prefix}: no score exists (S₌ or S≠ is empty everywhere)")
     lowest = min(known.values(), key=lambda e: e.value).interval()
-    counts = {o: sum(v == o for v in outcomes.values()) for o in Outcome}
+    alone = [comparison.outcome for comparison in outcomes.values()]
     failing = [
         _described(name, e)
         for name, e in sorted(known.items(), key=lambda item: item[1].value)
-        if outcomes[name] != Outcome.REPLICATED
+        if outcomes[name].outcome is not Outcome.HOLDS
     ]
     absent = len(found) - len(known)
     text = (
-        f"{prefix}: holds for {counts[Outcome.REPLICATED]} of {len(found)}, fails for "
-        f"{counts[Outcome.CONTRADICTED]}"
+        f"{prefix}: holds for {alone.count(Outcome.HOLDS)} of {len(found)}, fails for "
+        f"{alone.count(Outcome.FAILS)}"
         + (f", {absent} do not exist (S₌ or S≠ is empty)" if absent else "")
         + (f"; not shown for {'; '.join(failing[:4])}" if failing else "")
         + ("; …" if len(failing) > 4 else "")

@@ -111,7 +111,7 @@ class DistancesMonotone:
             rho = float(spearman(amount, mean))
             grows = not falls(curve)
             holds = grows and rho > self.correlation
-            outcome = Outcome.REPLICATED if holds else Outcome.CONTRADICTED
+            outcome = Outcome.HOLDS if holds else Outcome.FAILS
             outcomes.append(Outcome.INCONCLUSIVE if np.isnan(rho) else outcome)
             effects.append(rho)
             if not holds:

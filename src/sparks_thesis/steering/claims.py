@@ -9,7 +9,7 @@ import pandas as pd
 
 from sparks.stats import Bootstrap, shown
 from sparks_thesis.common.runs import of_run, runs
-from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
+from sparks_thesis.common.verdict import Part, Verdict, above, judged, not_run, some
 
 WATCHED = ("SteeringLogit", "SteeringOtherLogits", "SteeringOtherConcepts")
 
@@ -38,7 +38,8 @@ class WorksThenFails:
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
         """Judge the claim on rows `WATCHED` of each layer."""
-        outcomes, ahead, details, judged_late = [], {}, [], False
+        outcomes: list[Part] = []
+        ahead, details, judged_late = {}, [], False
         for where, last, rows in _layers(table):
             logit, side, others = (_steps(rows, metric, "concept") for metric in WATCHED)
             steps = [t for t in map(float, logit.columns) if t <= self.longest]
@@ -59,7 +60,7 @@ class WorksThenFails:
                 rates = {t: logit[t] / t for t in steps}
                 bends = [self.bootstrap.mean(others[t] - 1) for t in steps[1:]]
                 bends += [self.bootstrap.difference(rates[first], rates[t]) for t in steps[1:]]
-                fails = _best([above(bend, 0.0) for bend in bends])
+                fails = some([above(bend, 0.0) for bend in bends])
                 outcomes.append(fails)
                 late = f", failure {fails.value}"
             details.append(_sentence(where, logit, side, others, first, steps[-1]) + late)
@@ -86,12 +87,6 @@ def _steps(rows: pd.DataFrame, metric: str, method: str) -> pd.DataFrame:
     """Return a table of images × t."""
     here = rows[(rows["metric"] == metric) & (rows["method"] == method)]
     return here.pivot_table(index=["seed", "image"], columns="t", values="value")
-
-
-def _best(outcomes: list[Outcome]) -> Outcome:
-    """Judge "at some step": one that holds is enough."""
-    order = (Outcome.REPLICATED, Outcome.INCONCLUSIVE, Outcome.CONTRADICTED)
-    return min(outcomes, key=order.index)
 
 
 def _sentence(

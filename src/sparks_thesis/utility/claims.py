@@ -15,7 +15,7 @@ import pandas as pd
 
 from sparks.stats import Bootstrap, Interval, shown
 from sparks.utility.answers import CONTROL
-from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run
+from sparks_thesis.common.verdict import Outcome, Part, Verdict, above, judged, not_run
 from sparks_thesis.utility.proxies import COMPLEXITY, FAITHFULNESS, SIMILARITY
 from sparks_thesis.utility.published import ALL_SCENARIOS, MEAN_RATIO, PRINTED, TRAPEZOID
 from sparks_thesis.utility.scored import CONCEPTS, PEOPLE, SIX, Scored
@@ -89,12 +89,12 @@ class NoneHelps(_OnScenarios):
         found = {m: scored.utility(names[0], m) for m in SIX}
         test = scored.anova(names[0])
         outcomes = [
-            Outcome.CONTRADICTED
+            Outcome.FAILS
             if interval.low > 1
-            else (Outcome.INCONCLUSIVE if interval.mean > 1 else Outcome.REPLICATED)
+            else (Outcome.INCONCLUSIVE if interval.mean > 1 else Outcome.HOLDS)
             for interval in found.values()
         ]
-        outcomes.append(Outcome.REPLICATED if test.p > P else Outcome.CONTRADICTED)
+        outcomes.append(Outcome.HOLDS if test.p > P else Outcome.FAILS)
         best = max(found.values(), key=lambda interval: interval.mean)
         details = ", ".join(f"{m} {shown(interval, 2)}" for m, interval in found.items())
         spread = f"F({test.between}, {test.within}) = {test.f:.2f}, p = {test.p:.2g}"
@@ -134,7 +134,7 @@ class ConceptsHelp(_OnScenarios):
         found = {name: scored.utility(name, CONCEPTS) for name in names}
         p = {name: float(scored.tukey(name)[CONCEPTS]) for name in names}
         helped = sum(found[name].mean > 1 and p[name] < P for name in names)
-        outcome = Outcome.REPLICATED if helped == 2 else Outcome.CONTRADICTED
+        outcome = Outcome.HOLDS if helped == 2 else Outcome.FAILS
         details = ", ".join(
             f"{scored.data(n)} {shown(found[n], 2)} (p = {p[n]:.2g})" for n in names
         )
@@ -177,9 +177,7 @@ class FaithfulnessNotPredictive(_Correlates):
         if not found:
             return not_run(NOBODY)
         outcomes = [
-            Outcome.CONTRADICTED
-            if r.low > 0
-            else (Outcome.REPLICATED if r.mean <= 0 else Outcome.INCONCLUSIVE)
+            Outcome.FAILS if r.low > 0 else (Outcome.HOLDS if r.mean <= 0 else Outcome.INCONCLUSIVE)
             for r in found.values()
         ]
         return judged(outcomes, max(found.values(), key=lambda r: r.mean), details)
@@ -194,10 +192,10 @@ class ComplexityBiasOnly(_Correlates):
         found, details = self._related(table, COMPLEXITY)
         if not found:
             return not_run(NOBODY)
-        outcomes = [above(-found["bias"], 0.0)]
+        outcomes: list[Part] = [above(-found["bias"], 0.0)]
         for role in ("rule", "hard"):
             elsewhere = found[role].high < 0
-            outcomes.append(Outcome.CONTRADICTED if elsewhere else Outcome.REPLICATED)
+            outcomes.append(Outcome.FAILS if elsewhere else Outcome.HOLDS)
         return judged(outcomes, found["bias"], details)
 
 
@@ -249,5 +247,5 @@ class MeanRatio:
             f"of {len(off)} printed Utilities within {self.tolerance}, at most {worst:.3f} off; "
             f"trapezoid area: {(other <= self.tolerance).sum()}, at most {other.max():.3f} off"
         )
-        outcome = Outcome.REPLICATED if holds else Outcome.CONTRADICTED
+        outcome = Outcome.HOLDS if holds else Outcome.FAILS
         return Verdict(outcome, worst, worst, worst, details)

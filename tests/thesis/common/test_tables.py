@@ -10,7 +10,7 @@ from sparks.errors import SparksError
 from sparks.results import as_results
 from sparks.stats import Bootstrap
 from sparks_thesis.common.table import Table
-from sparks_thesis.common.verdict import Outcome, Verdict
+from sparks_thesis.common.verdict import Outcome, Verdict, not_run
 from sparks_thesis.overview.table_claims import Claims
 from sparks_thesis.overview.table_data_models import DataModels
 from sparks_thesis.overview.table_training_time import TrainingTime
@@ -134,23 +134,92 @@ def claim(number, check, experiments=("e",)):
 
 
 def test_claims_are_listed_by_number_with_their_verdicts():
-    yes = Verdict(Outcome.REPLICATED, 0.5, 0.4, 0.6, "measured")
+    yes = Verdict(Outcome.HOLDS, 0.5, 0.4, 0.6, "measured", holds=2, of=3, detectable=0.1)
     ours = scores({("A", "Deletion"): [0.0] * 60})
     made = Claims([claim(2, lambda table: yes), claim(1, lambda table: yes, ["other"])])(ours)
     assert made.shown["#"].tolist() == ["1", "2"]
-    assert made.shown["verdict"].tolist() == ["not run at this scale", "replicated"]
+    assert made.shown["verdict"].tolist() == ["not run", "transfers"]
+    assert made.shown["rests on"].tolist()[1] == "synthetic data with known truth"
     assert made.shown["effect [interval]"].tolist() == ["–", "+0.500 [+0.400, +0.600]"]
-    assert "1 replicated, 0 contradicted, 0 inconclusive, 1 not run" in made.caption
+    assert made.shown["holds in"].tolist() == ["–", "2 of 3"]
+    assert made.shown["detectable"].tolist() == ["–", "0.100"]
+    assert "experiment=[other]" in made.shown["measured"][0]
+    assert "Synthetic data with known truth: 1 transfers" in made.caption.replace("; s", "; S")
 
 
-def test_a_claim_on_too_few_images_does_not_count_as_run():
-    yes = Verdict(Outcome.REPLICATED, 0.5, 0.4, 0.6, "measured")
+def on_data(*origins):
+    """Return rows of a data set of each origin, on networks a and b."""
+    return pd.concat(
+        scores({("A", "Deletion"): [float(n)] * 60}).assign(dataset=name, model=model)
+        for n, name in enumerate(origins)
+        for model in ("a", "b")
+    )
+
+
+def verdict_on(table):
+    """Return a verdict whose effect tells what it was judged on."""
+    text = ", ".join(sorted(set(table["dataset"] + "/" + table["model"])))
+    return Verdict(Outcome.FAILS, 0.0, -1.0, 1.0, text)
+
+
+SOURCES = {
+    "papers": {"c1": {"datasets": ["imagenet"], "models": ["a"]}},
+    "origins": {"imagenet": "real", "photos": "real", "jpeg": "lossy", "shapes": "synthetic"},
+}
+
+
+def test_a_claim_has_a_row_for_each_kind_of_data_and_only_the_papers_data_replicate():
+    table = on_data("imagenet", "photos", "jpeg", "shapes")
+    made = Claims([claim(1, verdict_on)], **SOURCES)(table).shown
+    found = dict(
+        zip(made["rests on"], zip(made["verdict"], made["measured"], strict=True), strict=True)
+    )
+    assert found == {
+        "paper's data and kind of model": ("failed to replicate", "imagenet/a"),
+        "paper's data, another model": ("failed to replicate", "imagenet/b"),
+        "other real data": ("does not transfer", "jpeg/a, jpeg/b, photos/a, photos/b"),
+        "synthetic data with known truth": ("does not transfer", "shapes/a, shapes/b"),
+    }
+
+
+def test_a_claim_about_two_networks_is_judged_on_both():
+    def both(table):
+        if set(table["model"]) != {"a", "b"}:
+            return not_run("needs a and b")
+        return verdict_on(table)
+
+    made = Claims([claim(1, both)], **SOURCES)(on_data("imagenet")).shown
+    assert made["rests on"].tolist() == ["paper's data, another model"]
+    assert made["measured"].tolist() == ["imagenet/a, imagenet/b"]
+
+
+def test_people_are_simulated_on_synthetic_data_or_everywhere():
+    table = on_data("imagenet", "shapes")
+    marks = Claims([claim(1, verdict_on) | {"people": "data"}], **SOURCES)(table).shown
+    assert "simulated people" in marks["rests on"].tolist()
+    assert "paper's data and kind of model" in marks["rests on"].tolist()
+    answers = Claims([claim(1, verdict_on) | {"people": "simulated"}], **SOURCES)(table).shown
+    assert answers["rests on"].tolist() == ["simulated people"]
+
+
+def test_a_claim_on_too_few_images_is_no_valid_assay():
+    yes = Verdict(Outcome.HOLDS, 0.5, 0.4, 0.6, "measured")
     made = Claims([claim(1, lambda table: yes)])(scores({("A", "Deletion"): [0.0] * 10}))
-    assert made.shown["verdict"].tolist() == ["not run at this scale"]
-    assert "only 10 images" in made.shown["measured"].iloc[0]
+    assert made.shown["verdict"].tolist() == ["assay invalid"]
+    assert "only 10 images" in made.shown["control"].iloc[0]
 
 
-@pytest.mark.parametrize(("large", "verdict"), [(8, "not run at this scale"), (60, "replicated")])
+def test_a_control_that_fails_makes_the_assay_invalid():
+    yes = Verdict(Outcome.HOLDS, 0.5, 0.4, 0.6, "measured")
+    ours = scores({("A", "Deletion"): [0.0] * 60})
+    for passed, verdict in ((True, "transfers"), (False, "assay invalid")):
+        one = claim(1, lambda table: yes) | {"control": lambda table, p=passed: (p, "checked")}
+        made = Claims([one])(ours).shown
+        assert made["verdict"].tolist() == [verdict]
+        assert made["control"].tolist() == ["checked"]
+
+
+@pytest.mark.parametrize(("large", "verdict"), [(8, "assay invalid"), (60, "transfers")])
 def test_images_count_that_were_judged_and_not_those_beside_them(large, verdict):
     """8 images of one data set, and 60 of another: the claim is on both, and rests on 8."""
     generator = np.random.default_rng(0)
@@ -163,7 +232,7 @@ def test_images_count_that_were_judged_and_not_those_beside_them(large, verdict)
     )
     made = Claims([claim(1, CarriesOverToWords(["LIME"], margin=0.02))])(table)
     assert made.shown["verdict"].tolist() == [verdict]
-    assert ("only 8 images" in made.shown["measured"].iloc[0]) == (large == 8)
+    assert ("only 8 images" in made.shown["control"].iloc[0]) == (large == 8)
 
 
 def test_an_effect_without_an_interval_shows_none():

@@ -10,7 +10,7 @@ from sparks_thesis.craft import claims as craft
 from sparks_thesis.holistic import claims as holistic
 
 GENERATOR = np.random.default_rng(0)
-YES, NO, OPEN = Outcome.REPLICATED, Outcome.CONTRADICTED, Outcome.INCONCLUSIVE
+YES, NO, OPEN = Outcome.HOLDS, Outcome.FAILS, Outcome.INCONCLUSIVE
 
 
 def rows(metric, method, centre, noise=0.01, n=60, unit="image", **columns):

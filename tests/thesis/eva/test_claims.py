@@ -46,32 +46,32 @@ def balls(sampled, attacked, certified, epsilon=0.1):
 def test_one_point_above_its_bound_contradicts_soundness():
     good = balls([-2, 0.5], [-1, 1], [-0.5, 1.5])
     smallest = rows("SmallestEVA", [0.0, 0.2])
-    assert BoundSound()(pd.concat([good, smallest])).outcome == Outcome.REPLICATED
+    assert BoundSound()(pd.concat([good, smallest])).outcome == Outcome.HOLDS
     broken = pd.concat([balls([-2, 0.5], [-1, 1.6], [-0.5, 1.5]), smallest])
-    assert BoundSound()(broken).outcome == Outcome.CONTRADICTED
+    assert BoundSound()(broken).outcome == Outcome.FAILS
     negative = pd.concat([good, rows("SmallestEVA", [0.0, -1e-3])])
     verdict = BoundSound()(negative)
-    assert verdict.outcome == Outcome.CONTRADICTED
+    assert verdict.outcome == Outcome.FAILS
     assert "1 violations in 2 balls and 2 images" in verdict.measured
     assert BoundSound()(smallest).outcome == Outcome.NOT_RUN
 
 
 def test_certificates_are_judged_on_certified_balls_alone():
     verdict = Certifies()(balls([-2, 0.5], [-1, 1], [-0.5, 1.5]))
-    assert verdict.outcome == Outcome.REPLICATED
+    assert verdict.outcome == Outcome.HOLDS
     assert "0 of 1 certified balls, and 1 of the 1 others" in verdict.measured
-    assert Certifies()(balls([-2], [0.1], [-0.5])).outcome == Outcome.CONTRADICTED
+    assert Certifies()(balls([-2], [0.1], [-0.5])).outcome == Outcome.FAILS
     assert Certifies()(balls([-2], [0.1], [0.5])).outcome == Outcome.NOT_RUN
 
 
 @pytest.mark.parametrize(
     ("eva", "place", "outcome"),
     [
-        (0.1, 1, Outcome.REPLICATED),  # Deletion: lower is better
-        (0.4, 1, Outcome.CONTRADICTED),
-        (0.4, 2, Outcome.REPLICATED),
+        (0.1, 1, Outcome.HOLDS),  # Deletion: lower is better
+        (0.4, 1, Outcome.FAILS),
+        (0.4, 2, Outcome.HOLDS),
         (0.3, 1, Outcome.INCONCLUSIVE),
-        (0.9, 2, Outcome.CONTRADICTED),
+        (0.9, 2, Outcome.FAILS),
     ],
 )
 def test_a_rank_is_reached_against_the_rival_that_holds_it(eva, place, outcome):
@@ -99,11 +99,11 @@ def test_tighter_bounds_are_better_when_the_orders_agree():
     names = ["IBP", "Forward", "Backward", "IBP+Forward+Backward"]
     agree = pd.concat([bound(n, 4.0 - i, 0.4 - 0.1 * i) for i, n in enumerate(names)])
     verdict = TighterIsBetter(BOOTSTRAP)(agree)
-    assert verdict.outcome == Outcome.REPLICATED
+    assert verdict.outcome == Outcome.HOLDS
     assert verdict.effect == pytest.approx(1)
     assert verdict.measured.endswith("IBP+Forward+Backward < Backward < Forward < IBP")
     oppose = pd.concat([bound(n, 4.0 - i, 0.1 * i) for i, n in enumerate(names)])
-    assert TighterIsBetter(BOOTSTRAP)(oppose).outcome == Outcome.CONTRADICTED
+    assert TighterIsBetter(BOOTSTRAP)(oppose).outcome == Outcome.FAILS
 
 
 def test_far_cheaper_means_on_every_network():
@@ -114,9 +114,9 @@ def test_far_cheaper_means_on_every_network():
             + [rows("Flops", [2.0], model=m) for m, _ in models]
         )
 
-    assert Faster()(costs([200, 30])).outcome == Outcome.REPLICATED
+    assert Faster()(costs([200, 30])).outcome == Outcome.HOLDS
     assert Faster()(costs([200, 3])).outcome == Outcome.INCONCLUSIVE
-    assert Faster()(costs([2, 3])).outcome == Outcome.CONTRADICTED
+    assert Faster()(costs([2, 3])).outcome == Outcome.FAILS
     assert "mlp on digits: 100.0" in Faster()(costs([200, 30])).measured
 
 
@@ -131,9 +131,9 @@ def test_best_subsets_are_counted_by_kind_of_network():
             ]
         )
 
-    assert OptimalSubset()(subsets([1, 1], [1, 1])).outcome == Outcome.REPLICATED
+    assert OptimalSubset()(subsets([1, 1], [1, 1])).outcome == Outcome.HOLDS
     assert OptimalSubset()(subsets([1, 1], [1, 0.5])).outcome == Outcome.INCONCLUSIVE
-    assert OptimalSubset()(subsets([1, 0.5], [1, 1])).outcome == Outcome.CONTRADICTED
+    assert OptimalSubset()(subsets([1, 0.5], [1, 1])).outcome == Outcome.FAILS
 
 
 def test_ink_must_help_on_both_sides():
@@ -147,5 +147,5 @@ def test_ink_must_help_on_both_sides():
             ]
         )
 
-    assert TargetedSign(BOOTSTRAP)(gains(1.0, 0.5)).outcome == Outcome.REPLICATED
-    assert TargetedSign(BOOTSTRAP)(gains(1.0, -0.5)).outcome == Outcome.CONTRADICTED
+    assert TargetedSign(BOOTSTRAP)(gains(1.0, 0.5)).outcome == Outcome.HOLDS
+    assert TargetedSign(BOOTSTRAP)(gains(1.0, -0.5)).outcome == Outcome.FAILS

@@ -47,9 +47,9 @@ def noisy(mean, n=60, seed=0):
 @pytest.mark.parametrize(
     ("ours", "theirs", "higher", "wanted"),
     [
-        (0.5, 0.3, True, Outcome.REPLICATED),
-        (0.5, 0.3, False, Outcome.CONTRADICTED),
-        (0.3, 0.5, False, Outcome.REPLICATED),
+        (0.5, 0.3, True, Outcome.HOLDS),
+        (0.5, 0.3, False, Outcome.FAILS),
+        (0.3, 0.5, False, Outcome.HOLDS),
         (0.4, 0.4, True, Outcome.INCONCLUSIVE),
     ],
 )
@@ -79,17 +79,17 @@ def test_every_data_set_and_condition_counts():
             )
         ]
     )  # fmt: skip
-    assert BaselineDifference("M", True, ["one"])(table).outcome == Outcome.REPLICATED
-    assert BaselineDifference("M", True, ["one", "two"])(table).outcome == Outcome.CONTRADICTED
+    assert BaselineDifference("M", True, ["one"])(table).outcome == Outcome.HOLDS
+    assert BaselineDifference("M", True, ["one", "two"])(table).outcome == Outcome.FAILS
     assert BaselineDifference("N", True)(table).outcome == Outcome.NOT_RUN
 
 
 @pytest.mark.parametrize(
     ("norm", "left", "wanted"),
     [
-        (1.0, 0.02, Outcome.REPLICATED),
-        (0.5, 0.02, Outcome.CONTRADICTED),
-        (1.0, 0.5, Outcome.CONTRADICTED),
+        (1.0, 0.02, Outcome.HOLDS),
+        (0.5, 0.02, Outcome.FAILS),
+        (1.0, 0.5, Outcome.FAILS),
     ],
 )
 def test_one_step_must_have_norm_one_and_end_on_the_boundary(norm, left, wanted):
@@ -116,9 +116,9 @@ def test_one_broken_certificate_contradicts():
 
     held, broken = np.full(60, 2.0), np.full(60, 2.0)
     broken[7] = 0.99
-    assert CertificateHolds()(table(held, 0.95)).outcome == Outcome.REPLICATED
-    assert CertificateHolds()(table(broken, 0.95)).outcome == Outcome.CONTRADICTED
-    assert CertificateHolds()(table(held, 0.5)).outcome == Outcome.CONTRADICTED
+    assert CertificateHolds()(table(held, 0.95)).outcome == Outcome.HOLDS
+    assert CertificateHolds()(table(broken, 0.95)).outcome == Outcome.FAILS
+    assert CertificateHolds()(table(held, 0.5)).outcome == Outcome.FAILS
     assert "1 of 60" in CertificateHolds()(table(broken, 0.95)).measured
 
 
@@ -136,9 +136,9 @@ def test_the_softmax_loss_must_beat_the_earlier_and_match_the_baseline():
             ]
         )
 
-    assert SoftmaxLoss()(table(0.98, 0.8, 0.98)).outcome == Outcome.REPLICATED
-    assert SoftmaxLoss()(table(0.95, 0.97, 0.95)).outcome == Outcome.CONTRADICTED
-    assert SoftmaxLoss()(table(0.85, 0.8, 0.95)).outcome == Outcome.CONTRADICTED
+    assert SoftmaxLoss()(table(0.98, 0.8, 0.98)).outcome == Outcome.HOLDS
+    assert SoftmaxLoss()(table(0.95, 0.97, 0.95)).outcome == Outcome.FAILS
+    assert SoftmaxLoss()(table(0.85, 0.8, 0.95)).outcome == Outcome.FAILS
     assert SoftmaxLoss()(table(0.9, 0.8, 0.9)[:1000]).outcome == Outcome.NOT_RUN
 
 
@@ -160,10 +160,10 @@ def harmonized(gains):
 
 
 def test_harmonizing_must_raise_alignment_and_accuracy():
-    assert ImprovesBoth()(harmonized({10: (0.2, 0.1)})).outcome == Outcome.REPLICATED
-    assert ImprovesBoth()(harmonized({10: (0.2, -0.1)})).outcome == Outcome.CONTRADICTED
+    assert ImprovesBoth()(harmonized({10: (0.2, 0.1)})).outcome == Outcome.HOLDS
+    assert ImprovesBoth()(harmonized({10: (0.2, -0.1)})).outcome == Outcome.FAILS
     best = ImprovesBoth()(harmonized({1: (0.1, -0.1), 10: (0.3, 0.1)}))
-    assert best.outcome == Outcome.REPLICATED
+    assert best.outcome == Outcome.HOLDS
     assert "λ = 10, alignment +50.0 points" in best.measured  # 0.3 of a ceiling of 0.6
     assert ImprovesBoth()(rows("net", "Accuracy", [1.0])).outcome == Outcome.NOT_RUN
 
@@ -196,9 +196,9 @@ def networks(**gains):
 @pytest.mark.parametrize(
     ("gains", "wanted", "effect"),
     [
-        ({"vit": 0.4, "vgg": 0.3, "resnet": 0.1}, Outcome.REPLICATED, 0.1),
-        ({"vit": 0.4, "resnet": 0.1}, Outcome.REPLICATED, 0.3),
-        ({"vit": 0.2, "vgg": 0.3, "resnet": 0.1}, Outcome.CONTRADICTED, -0.1),
+        ({"vit": 0.4, "vgg": 0.3, "resnet": 0.1}, Outcome.HOLDS, 0.1),
+        ({"vit": 0.4, "resnet": 0.1}, Outcome.HOLDS, 0.3),
+        ({"vit": 0.2, "vgg": 0.3, "resnet": 0.1}, Outcome.FAILS, -0.1),
         ({"vit": 0.2, "other": 0.3}, Outcome.NOT_RUN, None),
     ],
 )
@@ -218,11 +218,11 @@ def test_how_curves_are_compared_with_an_ideal_observer():
     verdict = HowCurves()(table)
     # Shares 0 and 1 do not count: distances are 1 - .4 and 1 - .9.
     assert verdict.effect == pytest.approx(0.6 - 0.1)
-    assert verdict.outcome == Outcome.REPLICATED
+    assert verdict.outcome == Outcome.HOLDS
     assert HowCurves()(rows("net", "M", [1.0])).outcome == Outcome.NOT_RUN
 
 
-@pytest.mark.parametrize(("sign", "wanted"), [(-1, "replicated"), (1, "contradicted")])
+@pytest.mark.parametrize(("sign", "wanted"), [(-1, "holds"), (1, "fails")])
 def test_a_trade_off_needs_many_networks(sign, wanted):
     table = pd.concat(
         network(f"net{i}_lambda_0", 0.5 + sign * 0.03 * i, 0.6 + 0.02 * i) for i in range(12)
@@ -234,9 +234,7 @@ def test_a_trade_off_needs_many_networks(sign, wanted):
     assert Tradeoff()(few).measured.startswith("2 architectures")
 
 
-@pytest.mark.parametrize(
-    ("lipschitz", "wanted"), [(0.5, Outcome.REPLICATED), (0.25, Outcome.CONTRADICTED)]
-)
+@pytest.mark.parametrize(("lipschitz", "wanted"), [(0.5, Outcome.HOLDS), (0.25, Outcome.FAILS)])
 def test_lipschitz_networks_beside_all_others(lipschitz, wanted):
     table = pd.concat(
         network(f"{name}_lambda_0", value * (0.9 + 0.1 * seed), 0.7, seed)
@@ -262,7 +260,7 @@ def square(inside):
 
 @pytest.mark.parametrize(
     ("point", "wanted", "distance"),
-    [((5, 14), "replicated", 4), ((5, 9), "contradicted", -1), ((5, 10.1), "inconclusive", 0.1)],
+    [((5, 14), "holds", 4), ((5, 9), "fails", -1), ((5, 10.1), "inconclusive", 0.1)],
 )
 def test_points_outside_a_hull(point, wanted, distance):
     verdict = OutsideHull()(square(point))

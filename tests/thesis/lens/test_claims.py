@@ -54,18 +54,18 @@ TWO = [60, 30, 9, 1, 0, 0, 0, 0, 0, 0]
 
 
 def test_few_concepts_carry_a_class_or_not():
-    assert FewConcepts(bootstrap=FAST)(table(STEEP, TWO)).outcome is Outcome.REPLICATED
+    assert FewConcepts(bootstrap=FAST)(table(STEEP, TWO)).outcome is Outcome.HOLDS
     verdict = FewConcepts(bootstrap=FAST)(table([0.1] * 10, TWO))
-    assert verdict.outcome is Outcome.CONTRADICTED
+    assert verdict.outcome is Outcome.FAILS
     assert verdict.effect == pytest.approx(0.3)
 
 
 def test_strategies_count_concepts_that_dominate_ten_images():
     check = StrategiesPerClass(bootstrap=FAST)
-    assert check(table(STEEP, TWO)).outcome is Outcome.REPLICATED
+    assert check(table(STEEP, TWO)).outcome is Outcome.HOLDS
     three = check(table(STEEP, [60, 30, 10, 0, 0, 0, 0, 0, 0, 0]))
-    assert (three.outcome, three.effect) == (Outcome.CONTRADICTED, 3)
-    assert check(table(STEEP, [10] * 10)).outcome is Outcome.CONTRADICTED
+    assert (three.outcome, three.effect) == (Outcome.FAILS, 3)
+    assert check(table(STEEP, [10] * 10)).outcome is Outcome.FAILS
     others = table(STEEP, [90] + [0] * 9, 6)
     others["class_name"] = "other " + others["class_name"]
     mixed = pd.concat([table(STEEP, TWO, 5), others])
@@ -73,15 +73,15 @@ def test_strategies_count_concepts_that_dominate_ten_images():
 
 
 def test_prevalence_agrees_or_not():
-    assert PrevalenceAgrees()(table(STEEP, TWO, 60)).outcome is Outcome.REPLICATED
+    assert PrevalenceAgrees()(table(STEEP, TWO, 60)).outcome is Outcome.HOLDS
     other = PrevalenceAgrees()(table(STEEP, TWO, prevalent=1))
-    assert (other.outcome, other.effect) == (Outcome.CONTRADICTED, 0)
+    assert (other.outcome, other.effect) == (Outcome.FAILS, 0)
 
 
 def test_first_concepts_point_to_their_class_and_others_do_not():
-    assert OwnClassAligned()(table(STEEP, TWO)).outcome is Outcome.REPLICATED
-    assert OwnClassAligned()(table(STEEP, TWO, aligned=9)).outcome is Outcome.CONTRADICTED
-    assert OwnClassAligned()(table(STEEP, TWO, aligned=0)).outcome is Outcome.CONTRADICTED
+    assert OwnClassAligned()(table(STEEP, TWO)).outcome is Outcome.HOLDS
+    assert OwnClassAligned()(table(STEEP, TWO, aligned=9)).outcome is Outcome.FAILS
+    assert OwnClassAligned()(table(STEEP, TWO, aligned=0)).outcome is Outcome.FAILS
 
 
 @pytest.mark.parametrize(

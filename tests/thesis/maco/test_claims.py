@@ -8,7 +8,7 @@ from sparks.results import as_results
 from sparks_thesis.common.verdict import Outcome
 from sparks_thesis.maco import claims as maco
 
-YES, NO, OPEN = Outcome.REPLICATED, Outcome.CONTRADICTED, Outcome.INCONCLUSIVE
+YES, NO, OPEN = Outcome.HOLDS, Outcome.FAILS, Outcome.INCONCLUSIVE
 GENERATOR = np.random.default_rng(0)
 
 

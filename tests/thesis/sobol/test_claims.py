@@ -8,7 +8,7 @@ import pytest
 
 from sparks.results import as_results
 from sparks.stats import Interval
-from sparks_thesis.common.verdict import Outcome, above, all_of
+from sparks_thesis.common.verdict import Outcome, above, every
 from sparks_thesis.sobol.claims import AtLeastBlackBox, BeatsRise, TotalAtLeastFirst
 
 MARGINS = {"Deletion": 0.02, "Insertion": 0.02, "MuFidelity": 0.05}
@@ -49,11 +49,11 @@ BUDGET = {"Sobol": 2112, "RISE": 4000}
 @pytest.mark.parametrize(
     ("sobol", "outcome"),
     [
-        ((0.2, 0.6, 0.5), Outcome.REPLICATED),
-        ((0.21, 0.59, 0.47), Outcome.REPLICATED),  # worse, but within the margins
-        ((0.3, 0.6, 0.5), Outcome.CONTRADICTED),  # Deletion: lower is better
-        ((0.2, 0.5, 0.5), Outcome.CONTRADICTED),
-        ((0.2, 0.6, 0.1), Outcome.CONTRADICTED),
+        ((0.2, 0.6, 0.5), Outcome.HOLDS),
+        ((0.21, 0.59, 0.47), Outcome.HOLDS),  # worse, but within the margins
+        ((0.3, 0.6, 0.5), Outcome.FAILS),  # Deletion: lower is better
+        ((0.2, 0.5, 0.5), Outcome.FAILS),
+        ((0.2, 0.6, 0.1), Outcome.FAILS),
     ],
 )
 def test_beats_rise(sobol, outcome):
@@ -94,12 +94,12 @@ def test_at_least_black_box_compares_with_the_best_rival_of_each_metric():
     insertion = {"Sobol": 0.6, "RISE": 0.6, "Occlusion": 0.4, "Saliency": 0.3}
     mufidelity = {"Sobol": 0.5, "RISE": 0.2, "Occlusion": 0.2, "Saliency": 0.1}
     verdict = claim(scores(deletion, insertion, mufidelity, BUDGET))
-    assert verdict.outcome == Outcome.REPLICATED
+    assert verdict.outcome == Outcome.HOLDS
     worse = claim(scores(deletion | {"Occlusion": 0.1}, insertion, mufidelity, BUDGET))
-    assert worse.outcome == Outcome.CONTRADICTED
+    assert worse.outcome == Outcome.FAILS
     assert "Occlusion" in worse.measured
     beaten_by_all_white = claim(scores(deletion | {"Saliency": 0.1}, insertion, mufidelity, BUDGET))
-    assert beaten_by_all_white.outcome == Outcome.CONTRADICTED
+    assert beaten_by_all_white.outcome == Outcome.FAILS
 
 
 def test_scores_at_other_budgets_do_not_count():
@@ -109,7 +109,7 @@ def test_scores_at_other_budgets_do_not_count():
     more = pd.concat([table, *bad], ignore_index=True)
     for claim in (BeatsRise(MARGINS), AtLeastBlackBox(MARGINS, ["RISE"], ["Saliency"])):
         assert claim(more) == claim(table)
-        assert claim(table).outcome == Outcome.REPLICATED
+        assert claim(table).outcome == Outcome.HOLDS
 
 
 def test_total_at_least_first():
@@ -119,18 +119,18 @@ def test_total_at_least_first():
             + [rows("Sobol", "TotalOrder", 0.1 + gap, cell=c) for c in range(4)]
         )
 
-    assert TotalAtLeastFirst()(table(0.1)).outcome == Outcome.REPLICATED
-    assert TotalAtLeastFirst()(table(-0.1)).outcome == Outcome.CONTRADICTED
+    assert TotalAtLeastFirst()(table(0.1)).outcome == Outcome.HOLDS
+    assert TotalAtLeastFirst()(table(-0.1)).outcome == Outcome.FAILS
     assert TotalAtLeastFirst()(table(0.1)).effect == pytest.approx(0.1, abs=0.01)
     assert TotalAtLeastFirst()(rows("Sobol", "Deletion", 1)).outcome == Outcome.NOT_RUN
 
 
 def test_verdict_follows_the_interval():
-    assert above(Interval(1, 0.5, 1.5, 9), 0) == Outcome.REPLICATED
-    assert above(Interval(-1, -1.5, -0.5, 9), 0) == Outcome.CONTRADICTED
-    assert above(Interval(0, -1, 1, 9), 0) == Outcome.INCONCLUSIVE
-    assert above(Interval(1, float("nan"), float("nan"), 1), 0) == Outcome.INCONCLUSIVE
-    assert all_of([]) == Outcome.NOT_RUN
+    assert above(Interval(1, 0.5, 1.5, 9), 0).outcome is Outcome.HOLDS
+    assert above(Interval(-1, -1.5, -0.5, 9), 0).outcome is Outcome.FAILS
+    assert above(Interval(0, -1, 1, 9), 0).outcome is Outcome.INCONCLUSIVE
+    assert above(Interval(1, float("nan"), float("nan"), 1), 0).outcome is Outcome.INCONCLUSIVE
+    assert every([]) is Outcome.NOT_RUN
 
 
 def test_a_data_set_of_few_images_is_not_judged_beside_one_of_many():
@@ -144,6 +144,6 @@ def test_a_data_set_of_few_images_is_not_judged_beside_one_of_many():
         names = (["RISE"], ["Saliency"]) if claim is AtLeastBlackBox else ()
         judge = claim(MARGINS, *names, images=50)
         assert judge(both) == judge(many)
-        assert judge(many).outcome == Outcome.REPLICATED
-        assert judge(few).outcome != Outcome.REPLICATED  # there is nothing else to judge
-        assert claim(MARGINS, *names)(both).outcome != Outcome.REPLICATED
+        assert judge(many).outcome == Outcome.HOLDS
+        assert judge(few).outcome != Outcome.HOLDS  # there is nothing else to judge
+        assert claim(MARGINS, *names)(both).outcome != Outcome.HOLDS

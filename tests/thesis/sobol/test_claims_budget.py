@@ -43,7 +43,7 @@ SOBOL = {128: 0.6, 512: 0.8, 2048: 0.85}
 
 def test_the_ratio_is_between_the_fewest_passes_that_come_within_the_margin():
     verdict = CLAIM(table({"RISE": RISE, "Sobol": SOBOL, "HSIC": {128: 0.6, 512: 0.885}}))
-    assert verdict.outcome == Outcome.REPLICATED
+    assert verdict.outcome == Outcome.HOLDS
     assert verdict.effect == verdict.low == verdict.high == 2048 / 512
     assert "best RISE with 2048, HSIC with 512" in verdict.measured
 
@@ -51,9 +51,9 @@ def test_the_ratio_is_between_the_fewest_passes_that_come_within_the_margin():
 @pytest.mark.parametrize(
     ("hsic", "outcome", "ratio"),
     [
-        ({128: 0.9}, Outcome.REPLICATED, 16),
-        ({2048: 0.95}, Outcome.CONTRADICTED, 1),
-        ({128: 0.5, 4096: 0.6}, Outcome.CONTRADICTED, 0),  # never as good
+        ({128: 0.9}, Outcome.HOLDS, 16),
+        ({2048: 0.95}, Outcome.FAILS, 1),
+        ({128: 0.5, 4096: 0.6}, Outcome.FAILS, 0),  # never as good
     ],
 )
 def test_verdicts(hsic, outcome, ratio):
@@ -76,7 +76,7 @@ def test_lower_is_better_in_deletion_and_every_metric_counts():
     good = table({"RISE": RISE, "HSIC": {128: 0.9}})
     falling = {"RISE": {128: 0.5, 4096: 0.1}, "HSIC": {128: 0.5, 4096: 0.4}}
     verdict = CLAIM(pd.concat([good, table(falling, "Deletion")], ignore_index=True))
-    assert verdict.outcome == Outcome.CONTRADICTED
+    assert verdict.outcome == Outcome.FAILS
     assert verdict.effect == 0
     assert "HSIC never as good" in verdict.measured
 

@@ -46,9 +46,9 @@ def agreements(janon, halton):
 @pytest.mark.parametrize(
     ("janon", "halton", "outcome"),
     [
-        (0.97, 0.95, Outcome.REPLICATED),
-        (0.97, 0.80, Outcome.CONTRADICTED),
-        (0.80, 0.95, Outcome.CONTRADICTED),
+        (0.97, 0.95, Outcome.HOLDS),
+        (0.97, 0.80, Outcome.FAILS),
+        (0.80, 0.95, Outcome.FAILS),
         (0.97, 0.90, Outcome.INCONCLUSIVE),
     ],
 )
@@ -84,8 +84,8 @@ def errors(**factors):
 @pytest.mark.parametrize(
     ("factors", "outcome"),
     [
-        ({"f": 4.0, "g": 2.0}, Outcome.REPLICATED),
-        ({"f": 4.0, "g": 0.5}, Outcome.CONTRADICTED),
+        ({"f": 4.0, "g": 2.0}, Outcome.HOLDS),
+        ({"f": 4.0, "g": 0.5}, Outcome.FAILS),
         ({"f": 4.0, "g": 1.0}, Outcome.INCONCLUSIVE),
     ],
 )

@@ -56,31 +56,31 @@ EMPTY = MetricRecorder().table()
     ("claim", "table", "outcome"),
     [
         (DropsWithDegradation(MODELS, B), scores(ALL, unequal=0), Outcome.INCONCLUSIVE),
-        (DropsWithDegradation(MODELS, B), scores(ALL, level=better), Outcome.CONTRADICTED),
+        (DropsWithDegradation(MODELS, B), scores(ALL, level=better), Outcome.FAILS),
         (DropsWithDegradation(["other"], B), scores(ALL), Outcome.NOT_RUN),
-        (Monotone(MODELS, B), scores(SEVEN, LEVELS, level=better), Outcome.CONTRADICTED),
+        (Monotone(MODELS, B), scores(SEVEN, LEVELS, level=better), Outcome.FAILS),
         (AboveRandom(MODELS, B), scores(ALL, unequal=0), Outcome.INCONCLUSIVE),
-        (AboveRandom(MODELS, B), scores(ALL, level=of(Random=0.1)), Outcome.CONTRADICTED),
-        (PublishedFormula(MODELS, B, {"digits": 8}), scores(ALL), Outcome.CONTRADICTED),
+        (AboveRandom(MODELS, B), scores(ALL, level=of(Random=0.1)), Outcome.FAILS),
+        (PublishedFormula(MODELS, B, {"digits": 8}), scores(ALL), Outcome.FAILS),
         (RiseBest(MODELS, B, ["imagenet50"]), scores(ALL), Outcome.NOT_RUN),
         (
             RiseBest(MODELS, B, ["imagenet50"]),
             scores(ALL, dataset="imagenet50", level=of(RISE=0.6)),
-            Outcome.CONTRADICTED,
+            Outcome.FAILS,
         ),
         (JointlyGood(MODELS, B), scores(("RISE",)), Outcome.NOT_RUN),
         (
             InputProductInflates(MODELS, B),
             scores(ALL, level=of(IntegratedGradients=0.1, GradientInput=0.2, Saliency=0.6)),
-            Outcome.REPLICATED,
+            Outcome.HOLDS,
         ),
         (
             InputProductInflates(MODELS, B),
             scores(ALL, level=of(Saliency=0.1)),
-            Outcome.CONTRADICTED,
+            Outcome.FAILS,
         ),
-        (MuFidelityIgnores(MODELS, B), scores(ALL, level=flat), Outcome.REPLICATED),
-        (MuFidelityIgnores(MODELS, B), scores(ALL), Outcome.CONTRADICTED),
+        (MuFidelityIgnores(MODELS, B), scores(ALL, level=flat), Outcome.HOLDS),
+        (MuFidelityIgnores(MODELS, B), scores(ALL), Outcome.FAILS),
         (LipschitzHigher("lipschitz", "convnet", 6, B), scores(ALL), Outcome.NOT_RUN),
         (SmoothGradBest("lipschitz", B), scores(ALL), Outcome.NOT_RUN),
         (DistancesMonotone(), scores(ALL), Outcome.NOT_RUN),
@@ -105,7 +105,7 @@ def drops(metric: str) -> pd.DataFrame:
 
 def test_drops_are_replicated_where_both_scores_fall_everywhere():
     verdict = DropsWithDegradation(MODELS, B)(drops("MeGe"))
-    assert verdict.outcome == Outcome.REPLICATED, verdict.measured
+    assert verdict.outcome == Outcome.HOLDS, verdict.measured
     assert verdict.effect > 0
     assert "holds for 28 of 28, fails for 0" in verdict.measured
 
@@ -122,7 +122,7 @@ def test_above_random_is_replicated_where_s_is_apart():
     random = (table["method"] == "Random") & table["metric"].str.startswith("Distance")
     table.loc[random, "value"] = 0.9 + 0.01 * (table.loc[random, "image"] % 6)
     verdict = AboveRandom(MODELS, B)(table)
-    assert verdict.outcome == Outcome.REPLICATED, verdict.measured
+    assert verdict.outcome == Outcome.HOLDS, verdict.measured
     assert verdict.effect > 0
 
 
@@ -131,9 +131,9 @@ def test_jointly_good_is_a_lead_in_ranks():
     # MuFidelity ranks RISE third and the others, tied, 5.5th; ReCo is 1 for all, tied at 4; MeGe
     # ranks RISE third and one of the others, by chance, fourth.
     assert verdict.effect == pytest.approx((5.5 + 4 + 4) / 3 - (3 + 4 + 3) / 3)
-    assert verdict.outcome == Outcome.REPLICATED
+    assert verdict.outcome == Outcome.HOLDS
     worse = JointlyGood(MODELS, B)(scores(ALL, level=of(GradCAM=0.9, RISE=0.95, GradCAMpp=0.8)))
-    assert worse.outcome == Outcome.CONTRADICTED
+    assert worse.outcome == Outcome.FAILS
 
 
 def test_lipschitz_is_counted_method_by_method():
@@ -154,9 +154,7 @@ def test_smoothgrad_best_needs_the_whole_order():
     assert verdict.effect == 0
 
 
-@pytest.mark.parametrize(
-    ("falls", "outcome"), [(None, Outcome.REPLICATED), ("ssim", Outcome.CONTRADICTED)]
-)
+@pytest.mark.parametrize(("falls", "outcome"), [(None, Outcome.HOLDS), ("ssim", Outcome.FAILS)])
 def test_distances_must_never_fall(falls: str | None, outcome: Outcome):
     rows = [
         {"change": kind, "amount": amount, "method": name, "repeat": 0, "seed": 0}
@@ -177,4 +175,4 @@ def test_a_score_that_does_not_exist_is_not_counted_as_lower(unequal):
     verdict = LipschitzHigher("lipschitz", "convnet", 6, B)(pd.concat([ours, scores(ALL)]))
     assert ("ReCo on digits: higher for n/a of 7" in verdict.measured) == (unequal == 0)
     if unequal == 0:
-        assert verdict.outcome != Outcome.REPLICATED
+        assert verdict.outcome != Outcome.HOLDS

@@ -55,12 +55,12 @@ def jump(t):
 @pytest.mark.parametrize(
     ("logit", "others", "outcome"),
     [
-        (lambda t: 2 * t / (1 + t), lambda t: 0.01, Outcome.REPLICATED),  # it saturates
-        (lambda t: 2 * t, jump, Outcome.REPLICATED),  # other concepts move as much
+        (lambda t: 2 * t / (1 + t), lambda t: 0.01, Outcome.HOLDS),  # it saturates
+        (lambda t: 2 * t, jump, Outcome.HOLDS),  # other concepts move as much
         (lambda t: 2 * t, lambda t: 0.01, Outcome.INCONCLUSIVE),  # linear: the rates are equal
-        (lambda t: 2 * t**2, lambda t: 0.01, Outcome.CONTRADICTED),  # it only gets stronger
-        (lambda t: 0.01 * t / (1 + t), lambda t: 0.01, Outcome.CONTRADICTED),  # a control is better
-        (lambda t: 2 * t / (1 + t), lambda t: 0.5, Outcome.CONTRADICTED),  # others never stay put
+        (lambda t: 2 * t**2, lambda t: 0.01, Outcome.FAILS),  # it only gets stronger
+        (lambda t: 0.01 * t / (1 + t), lambda t: 0.01, Outcome.FAILS),  # a control is better
+        (lambda t: 2 * t / (1 + t), lambda t: 0.5, Outcome.FAILS),  # others never stay put
     ],
 )
 def test_layers_before_the_last(logit, others, outcome):
@@ -72,28 +72,26 @@ def saturates(t):
 
 
 def test_other_logits_that_move_as_much_contradict_it():
-    assert WorksThenFails()(table(saturates, jump, side=lambda t: 2 * t)).outcome == (
-        Outcome.CONTRADICTED
-    )
+    assert WorksThenFails()(table(saturates, jump, side=lambda t: 2 * t)).outcome == (Outcome.FAILS)
 
 
 def test_every_control_is_to_be_beaten():
     verdict = WorksThenFails()(table(saturates, jump, control=lambda t: 2.5 * t))
-    assert verdict.outcome == Outcome.CONTRADICTED
+    assert verdict.outcome == Outcome.FAILS
     assert "shuffled, early" in verdict.measured
 
 
 def test_the_last_layer_can_fail_by_its_logit_only():
     # It is linear and its other concepts stay put, and it passes for all that.
-    assert WorksThenFails()(table(saturates, jump)).outcome == Outcome.REPLICATED
+    assert WorksThenFails()(table(saturates, jump)).outcome == Outcome.HOLDS
     weak = table(saturates, jump, late=lambda t: 0.05 * t)
-    assert WorksThenFails()(weak).outcome == Outcome.CONTRADICTED
+    assert WorksThenFails()(weak).outcome == Outcome.FAILS
 
 
 def test_beyond_the_length_of_an_activation_nothing_is_asked():
     late = table(lambda t: 2 * t if t <= 1 else 0.5, lambda t: 0.01)
     assert WorksThenFails()(late).outcome == Outcome.INCONCLUSIVE
-    assert WorksThenFails(longest=2.0)(late).outcome == Outcome.REPLICATED
+    assert WorksThenFails(longest=2.0)(late).outcome == Outcome.HOLDS
 
 
 def test_without_earlier_layers_no_verdict():

@@ -66,8 +66,8 @@ def test_correlations_of_the_points_are_those_printed():
 @pytest.mark.parametrize(
     ("husky", "outcome"),
     [
-        (HELPED, Outcome.REPLICATED),
-        (HELPED | {"GradCAM": 0.5}, Outcome.CONTRADICTED),
+        (HELPED, Outcome.HOLDS),
+        (HELPED | {"GradCAM": 0.5}, Outcome.FAILS),
         (HELPED | {"GradCAM": 0.6}, Outcome.INCONCLUSIVE),
     ],
 )
@@ -82,8 +82,8 @@ def test_helps(husky, outcome):
 @pytest.mark.parametrize(
     ("foxes", "outcome"),
     [
-        (dict.fromkeys((*SIX, "Control"), 0.59), Outcome.REPLICATED),
-        ({"Saliency": 0.7}, Outcome.CONTRADICTED),
+        (dict.fromkeys((*SIX, "Control"), 0.59), Outcome.HOLDS),
+        ({"Saliency": 0.7}, Outcome.FAILS),
     ],
 )
 def test_none_helps(foxes, outcome):
@@ -93,7 +93,7 @@ def test_none_helps(foxes, outcome):
 
 @pytest.mark.parametrize(
     ("control", "outcome"),
-    [(0.5, Outcome.REPLICATED), (0.7, Outcome.CONTRADICTED), (0.6, Outcome.INCONCLUSIVE)],
+    [(0.5, Outcome.HOLDS), (0.7, Outcome.FAILS), (0.6, Outcome.INCONCLUSIVE)],
 )
 def test_control(control, outcome):
     table = experiment({d: {"Control": control} for d in FLAT})
@@ -103,8 +103,8 @@ def test_control(control, outcome):
 @pytest.mark.parametrize(
     ("sign", "faithful", "simple", "alike"),
     [
-        (1, Outcome.CONTRADICTED, Outcome.CONTRADICTED, Outcome.CONTRADICTED),
-        (-1, Outcome.REPLICATED, Outcome.CONTRADICTED, Outcome.REPLICATED),
+        (1, Outcome.FAILS, Outcome.FAILS, Outcome.FAILS),
+        (-1, Outcome.HOLDS, Outcome.FAILS, Outcome.HOLDS),
     ],
 )
 def test_correlations_everywhere(sign, faithful, simple, alike):
@@ -120,16 +120,16 @@ def test_complexity_in_the_bias_scenario_only():
     proxies = {"husky": rising(-1, 1e-3), "leaves": rising(1, 1e-3), "foxes": rising(1, 1e-3)}
     table = experiment(dict.fromkeys(FLAT, HELPED), proxies)
     verdict = claims.ComplexityBiasOnly(SCENARIOS, DRAW)(table)
-    assert verdict.outcome == Outcome.REPLICATED
+    assert verdict.outcome == Outcome.HOLDS
     assert verdict.effect == pytest.approx(-1, abs=0.02)
 
 
 @pytest.mark.parametrize(
     ("accuracies", "outcome", "effect"),
     [
-        ((0.9, 0.7, 0.6), Outcome.REPLICATED, 0.7 / 0.6),
-        ((0.9, 0.7, 0.8), Outcome.CONTRADICTED, 0.8 / 0.6),  # in all three
-        ((0.9, 0.6, 0.3), Outcome.CONTRADICTED, 1.0),  # significantly worse is no help
+        ((0.9, 0.7, 0.6), Outcome.HOLDS, 0.7 / 0.6),
+        ((0.9, 0.7, 0.8), Outcome.FAILS, 0.8 / 0.6),  # in all three
+        ((0.9, 0.6, 0.3), Outcome.FAILS, 1.0),  # significantly worse is no help
     ],
 )
 def test_concepts_help_in_two_of_three(accuracies, outcome, effect):
@@ -152,12 +152,12 @@ def test_concepts_not_shown_and_in_no_test_of_the_paper():
 
 def test_mean_ratio():
     verdict = claims.MeanRatio()(printed())
-    assert verdict.outcome == Outcome.REPLICATED
+    assert verdict.outcome == Outcome.HOLDS
     assert "21 of 21" in verdict.measured
     spoiled = printed()
     first = spoiled.index[spoiled["source"] == "mean ratio"][0]
     spoiled.loc[first, "value"] += 0.1
-    assert claims.MeanRatio()(spoiled).outcome == Outcome.CONTRADICTED
+    assert claims.MeanRatio()(spoiled).outcome == Outcome.FAILS
 
 
 @pytest.mark.parametrize(

@@ -32,11 +32,11 @@ def scores(noise=0.01, texts=200, dataset="reviews", **deletion):
 @pytest.mark.parametrize(
     ("deletion", "outcome"),
     [
-        ({"Sobol": 0.5, "Occlusion": 0.5, "Saliency": 0.6, "Random": 0.7}, Outcome.REPLICATED),
-        ({"Sobol": 0.51, "Occlusion": 0.5, "Saliency": 0.6, "Random": 0.7}, Outcome.REPLICATED),
-        ({"Sobol": 0.54, "Occlusion": 0.5, "Saliency": 0.6, "Random": 0.7}, Outcome.CONTRADICTED),
-        ({"Sobol": 0.5, "Occlusion": 0.6, "Saliency": 0.4, "Random": 0.7}, Outcome.CONTRADICTED),
-        ({"Sobol": 0.7, "Occlusion": 0.7, "Saliency": 0.7, "Random": 0.6}, Outcome.CONTRADICTED),
+        ({"Sobol": 0.5, "Occlusion": 0.5, "Saliency": 0.6, "Random": 0.7}, Outcome.HOLDS),
+        ({"Sobol": 0.51, "Occlusion": 0.5, "Saliency": 0.6, "Random": 0.7}, Outcome.HOLDS),
+        ({"Sobol": 0.54, "Occlusion": 0.5, "Saliency": 0.6, "Random": 0.7}, Outcome.FAILS),
+        ({"Sobol": 0.5, "Occlusion": 0.6, "Saliency": 0.4, "Random": 0.7}, Outcome.FAILS),
+        ({"Sobol": 0.7, "Occlusion": 0.7, "Saliency": 0.7, "Random": 0.6}, Outcome.FAILS),
     ],
 )
 def test_the_verdict(deletion, outcome):
@@ -56,7 +56,7 @@ def test_every_text_set_counts():
     good = scores(Sobol=0.5, Occlusion=0.5, Saliency=0.6, Random=0.7)
     bad = scores(dataset="imdb", Sobol=0.6, Occlusion=0.5, Saliency=0.6, Random=0.7)
     verdict = CLAIM(pd.concat([good, bad]))
-    assert verdict.outcome == Outcome.CONTRADICTED
+    assert verdict.outcome == Outcome.FAILS
     assert "Occlusion on imdb: -0.10" in verdict.measured
 
 
