@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 CONFIG_KEYS = (
     "model.classifier", "attribution", "studies.stability.explain", "studies.stability.folds",
     "studies.stability.label_noise", "studies.stability.randomised", "studies.stability.noise",
+    "studies.stability.common_seed",
     "studies.stability.images", "studies.stability.target", "studies.stability.distances",
     "studies.stability.metrics", "studies.stability.shard", "seed", "device",
 )  # fmt: skip
@@ -31,7 +32,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.stability.distances import Distances
     from sparks.stability.folds import stratified_folds
     from sparks_thesis.pipeline.factories import build_as, build_metric, of_shard
-    from sparks_thesis.stability.rows import pair_rows
+    from sparks_thesis.stability.rows import SAME, pair_rows
 
     images = ImageSet.load(inputs["train"])
     k, seed = cfg["studies.stability.folds"], cfg["seed"]
@@ -45,14 +46,15 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     names = {key: cfg.wildcards[key] for key in ("dataset", "model", "seed")}
     names["method"] = cfg["attribution"]["label"]
     methods, tables = _methods(cfg), []
-    conditions = 1 + sum(
+    conditions = 2 + sum(
         len(cfg[f"studies.stability.{key}"]) for key in ("label_noise", "randomised")
     )
     total = conditions * len(chosen)
     with progress(total=total, unit="image", description="compare") as bar:
         for degradation, models in _networks(cfg, inputs):
+            scored = metrics if degradation["degradation"] != SAME else []
             shards = compare(
-                models, methods, images, folds, chosen, distances, metrics,
+                models, methods, images, folds, chosen, distances, scored,
                 cfg["studies.stability.target"],
             )  # fmt: skip
             rows = pair_rows(_counted(shards, bar))
@@ -71,7 +73,9 @@ def _methods(cfg: Config) -> "list[AttributionMethod]":
     method: Any = build_method(cfg["attribution"] | {"method": settings})
     seeded = hasattr(method, "seed") and is_dataclass(method)
     folds = range(cfg["studies.stability.folds"])
-    return [replace(method, seed=method.seed + fold) if seeded else method for fold in folds]
+    if not seeded or cfg["studies.stability.common_seed"]:
+        return [method for _ in folds]
+    return [replace(method, seed=method.seed + fold) for fold in folds]
 
 
 def _networks(cfg: Config, inputs: Paths) -> "Iterator[tuple[dict[str, Any], list[Classifier]]]":
@@ -79,7 +83,7 @@ def _networks(cfg: Config, inputs: Paths) -> "Iterator[tuple[dict[str, Any], lis
     from sparks.stability.folds import randomise_weights
     from sparks.training import derive
     from sparks_thesis.pipeline.factories import trained
-    from sparks_thesis.stability.rows import LABELS, WEIGHTS
+    from sparks_thesis.stability.rows import LABELS, SAME, WEIGHTS
 
     settings, device = cfg["model.classifier"], cfg["device"]
     for percent in [0, *cfg["studies.stability.label_noise"]]:
@@ -92,6 +96,9 @@ def _networks(cfg: Config, inputs: Paths) -> "Iterator[tuple[dict[str, Any], lis
             noise = cfg["studies.stability.noise"]
             randomise_weights(model, percent / 100, noise, derive(cfg["seed"], fold))
         yield {"degradation": WEIGHTS, "percent": percent}, models
+    # What of the distances is noise of the method: one network, explained with other seeds.
+    [one, *others] = inputs["labels_0"]
+    yield {"degradation": SAME, "percent": 0}, [trained(settings, one, device)] * (1 + len(others))
 
 
 def _counted(shards: Any, bar: Any) -> Any:

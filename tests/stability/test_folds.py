@@ -85,7 +85,8 @@ def test_a_share_of_every_convolution_gets_noise_and_nothing_else_does():
         changed = after != before[name]
         wanted = round(0.3 * after.numel()) if name in convolutions else 0
         assert int(changed.sum()) == wanted, name
-        noise.append((after - before[name])[changed].flatten())
+        unit = float(before[name].std(correction=0)) if wanted else 1.0
+        noise.append(((after - before[name])[changed] / unit).flatten())
     drawn = torch.cat(noise)
     assert len(drawn) > 900
     assert abs(float(drawn.std()) - 0.5) < 5 * 0.5 / (2 * len(drawn)) ** 0.5

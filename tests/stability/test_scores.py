@@ -13,6 +13,7 @@ from sparks.stability.scores import (
     Estimate,
     Pairs,
     StabilityWarning,
+    by_chance,
     estimate,
     mege,
     reco,
@@ -20,6 +21,7 @@ from sparks.stability.scores import (
 )
 from sparks.stats import Bootstrap
 
+ONE = np.ones((1, 1))
 FEW = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.5, 0.9, 1.0]), min_size=1, max_size=8)
 
 
@@ -187,3 +189,29 @@ def test_no_order_of_the_pairs_matters():
         for order in itertools.permutations(distances)
     }
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("wrong", [5, 20, 100])
+def test_reco_by_chance_is_what_independent_distances_give(wrong):
+    """The mean of ReCo over fresh samples in which being right has no part in the distances."""
+    generator = np.random.default_rng(wrong)
+    equal = np.arange(300) >= wrong
+    fresh = [
+        Pairs(generator.random(300), equal, np.zeros(300, dtype=np.int64)).score("ReCo", ONE)[0]
+        for _ in range(400)
+    ]
+    pairs = Pairs(generator.random(300), equal, np.arange(300))
+    found = by_chance(pairs, "ReCo", draws=400)
+    assert found.mean() == pytest.approx(np.mean(fresh), abs=4 * np.std(fresh) / 20)
+    assert found.mean() > 0.03
+
+
+def test_pairs_of_an_image_stay_together():
+    """Of two images, one all right and one all wrong, the permutations are these and the mirror."""
+    unit = np.repeat([0, 1], 4)
+    pairs = Pairs(np.array([0.1] * 4 + [0.9] * 4), unit == 0, unit)
+    assert set(by_chance(pairs, "ReCo", draws=50).tolist()) == {1.0, 0.0}
+
+
+def test_without_pairs_there_is_no_score_by_chance():
+    assert np.isnan(by_chance(Pairs.none(), "ReCo", draws=3)).all()

@@ -80,14 +80,16 @@ def add_label_noise(labels: Tensor, share: float, num_classes: int, seed: int) -
 def randomise_weights(model: nn.Module, share: float, noise: float, seed: int) -> None:
     """Add noise to a share of the parameters of every convolution, in place.
 
-    The paper says N(0, 0.5) on 5, 10 or 30 % of the parameters of the convolution layers; that the
-    share is one of each layer, and 0.5 the standard deviation, is our reading. The parameters that
-    a smaller share changes are among those of a larger one, by the same noise.
+    The paper says N(0, 0.5) on 5, 10 or 30 % of the parameters of the convolution layers. That the
+    share is one of each layer, and 0.5 the standard deviation in units of that of the layer's own
+    parameters, is our reading: weights have standard deviations of .05 to .2, and absolute noise of
+    .5 on 5 % of them leaves a network at chance, where the paper's curves fall gently. The
+    parameters that a smaller share changes are among those of a larger one, by the same noise.
 
     Args:
         model: any network; its own constraints on weights (parametrisations) stay in force.
         share: in [0, 1], of each parameter tensor.
-        noise: standard deviation.
+        noise: standard deviation, in units of that of each parameter tensor.
         seed: of which parameters, and of the noise.
 
     Raises:
@@ -104,7 +106,8 @@ def randomise_weights(model: nn.Module, share: float, noise: float, seed: int) -
     for number, parameter in enumerate(parameters):
         generator = torch.Generator().manual_seed(derive(seed, 2, number))
         chosen = torch.randperm(parameter.numel(), generator=generator)
-        drawn = torch.randn(parameter.numel(), generator=generator) * noise
+        drawn = torch.randn(parameter.numel(), generator=generator)
+        drawn *= noise * float(parameter.std(correction=0))
         drawn[chosen[round(share * parameter.numel()) :]] = 0
         parameter.add_(drawn.view_as(parameter).to(parameter))
     for layer in layers:

@@ -112,6 +112,44 @@ class Pairs:
             return METRICS[metric](kept, weights)
 
 
+def by_chance(pairs: Pairs, metric: str, draws: int = 200, seed: int = 0) -> Floats:
+    """Score pairs whose places in S₌ and S≠ are exchanged between images: (draws,).
+
+    ReCo is a maximum over thresholds, so it exceeds 0 where being right has no part in the
+    distances, the more so the fewer distances S₌ or S≠ holds. All pairs of an image get the places
+    of another image's pairs, since they hang together.
+
+    Args:
+        pairs: distances and places.
+        metric: out of `METRICS`.
+        draws: permutations of the images.
+        seed: of the permutations.
+
+    Returns:
+        The score of each permutation; NaN where it does not exist.
+
+    Example:
+        >>> generator = np.random.default_rng(0)
+        >>> pairs = Pairs(generator.random(40), generator.random(40) > 0.2, np.arange(40))
+        >>> bool(by_chance(pairs, "ReCo").mean() > 0.15)
+        True
+    """
+    order = np.argsort(pairs.unit, kind="stable")
+    distance, equal = pairs.distance[order], pairs.equal[order]
+    units, starts, sizes = np.unique(pairs.unit[order], return_index=True, return_counts=True)
+    if not len(units):
+        return np.full(draws, np.nan)
+    place = np.arange(len(order)) - np.repeat(starts, sizes)  # of a pair among its image's
+    generator = np.random.default_rng(seed)
+    found = np.empty(draws)
+    for draw in range(draws):
+        other = np.repeat(generator.permutation(len(units)), sizes)
+        exchanged = equal[starts[other] + place % sizes[other]]
+        one = Pairs(distance, exchanged, np.zeros(len(order), dtype=np.int64))
+        found[draw] = one.score(metric, np.ones((1, 1)))[0]
+    return found
+
+
 # Definition of each score on sorted distances without NaN: (R, images) weights → (R,).
 
 

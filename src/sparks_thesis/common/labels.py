@@ -35,9 +35,9 @@ def condition(rows: pd.DataFrame) -> pd.Series:
     return pd.Series(np.array(words, dtype=object)[number.to_numpy()], rows.index, dtype=object)
 
 
-def degraded(degradation: str, percent: int) -> str:
-    """Name a degradation of networks; "" for none."""
-    return f"{degradation} {percent}%" if degradation else ""
+def degraded(degradation: str, percent: int | str) -> str:
+    """Name a degradation of networks with its share, where it has one; "" for none."""
+    return f"{degradation} {percent}%" if percent != "" else degradation
 
 
 def _words(row: Mapping[str, Any]) -> str:

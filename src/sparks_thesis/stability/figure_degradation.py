@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
@@ -17,6 +18,8 @@ from sparks_thesis.stability.scored import KINDS, Scored
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+ACCURACY = "accuracy of the networks"
+GREY: Mapping[str, Any] = {"color": "#777777", "ls": "--"}
 BARS = {"MeGe": "MeGe ↑", "ReCo": "ReCo ↑", "MuFidelity": "MuFidelity ↑"}
 
 
@@ -92,6 +95,11 @@ class Degradation:
                 for method in scored.methods(dataset, model)
             }
             yield f"{dataset}\n{model}", lines
+            for metric, kind in product(self.metrics, KINDS):
+                lines[metric, kind, ACCURACY] = [
+                    Point(percent, scored.accuracy(dataset, model, condition))
+                    for percent, condition in scored.conditions(kind)
+                ]
             theirs = self.counterparts.get(f"{dataset}, {model}")
             if published is not None and theirs in set(published["dataset"]):
                 yield self._published(published[published["dataset"] == theirs])
@@ -116,7 +124,7 @@ class Degradation:
         for (metric, kind, method), points in lines.items():
             if (metric, kind) != column:
                 continue
-            shown = look(method)
+            shown = GREY if method == ACCURACY else look(method)
             x = [point.percent for point in points]
             axis.plot(x, [p.interval.mean for p in points], label=method, ms=3, lw=1, **shown)
             low, high = ([getattr(p.interval, end) for p in points] for end in ("low", "high"))
@@ -129,7 +137,8 @@ class Degradation:
         details = (
             f"{' and '.join(self.metrics)} against the share of randomised weights of every "
             f"convolution, and of wrong training labels; over {images}, with "
-            f"{self.bootstrap.level:.0%} bootstrap intervals over images within folds."
+            f"{self.bootstrap.level:.0%} bootstrap intervals over images within folds. Dashed: the "
+            "share of these images on which the networks that have not seen them are right."
         )
         if "MuFidelity" in self.metrics:
             details += " MuFidelity is that of the network that did not see the image."

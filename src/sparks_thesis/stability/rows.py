@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sparks.stability.compare import Compared
 
 WEIGHTS, LABELS = "weights randomised", "label noise"  # what is degraded
+SAME = "same network"  # nothing: one network takes the place of all, explained with other seeds
 EQUAL, UNEQUAL = "DistanceBothRight", "DistanceOneRight"
 HELD_OUT = "HeldOutRight"  # per image: is the network that has not seen it right?
 FOLD_ACCURACY = "FoldAccuracy"  # per fold: accuracy on all its images
@@ -87,5 +88,5 @@ def fold_accuracy(history: pd.DataFrame) -> pd.DataFrame:
 def _results(rows: pd.DataFrame) -> pd.DataFrame:
     """Take the columns of results; no percentage where nothing is degraded."""
     results = as_results(rows[[name for name in COLUMNS if name in rows]])
-    percent = results["percent"].where(results["degradation"] != "")
+    percent = results["percent"].where(~results["degradation"].isin(["", SAME]))
     return results.assign(percent=percent)

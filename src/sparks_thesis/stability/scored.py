@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sparks.stability.scores import METRICS, Pairs, estimate
-from sparks.stats import Bootstrap, Estimate, Floats
+from sparks.stability.scores import METRICS, Pairs, by_chance, estimate
+from sparks.stats import Bootstrap, Estimate, Floats, Interval
 from sparks_thesis.common.labels import condition, degraded
 from sparks_thesis.common.methods import in_order
-from sparks_thesis.stability.rows import EQUAL, HELD_OUT, LABELS, UNEQUAL, WEIGHTS
+from sparks_thesis.stability.rows import EQUAL, HELD_OUT, LABELS, SAME, UNEQUAL, WEIGHTS
 
 KINDS = (WEIGHTS, LABELS)  # of degradation, as in the published tables
 KEYS = ["dataset", "model", "condition", "method"]
@@ -108,6 +108,18 @@ class Scored:
         unit = place.assign(unit=range(len(place)))["unit"]
         return unit.reindex(pd.MultiIndex.from_frame(rows[["seed", "image"]])).to_numpy(np.int64)
 
+    def accuracy(self, dataset: str, model: str, condition: str) -> Interval:
+        """Return the share of images on which the network that has not seen them is right."""
+        rows = self._labelled[self._labelled["metric"] == HELD_OUT]
+        return self.bootstrap.mean(
+            rows[(rows[KEYS[:3]] == [dataset, model, condition]).all(axis=1)]["value"]
+        )
+
+    def by_chance(self, dataset: str, model: str, method: str, metric: str) -> float:
+        """Return the mean score of undegraded networks if being right had no part in distances."""
+        pairs = self.pairs.get((dataset, model, "", method), Pairs.none())
+        return float(np.mean(by_chance(pairs, metric, seed=self.bootstrap.seed)))
+
     @cached_property
     def _known(self) -> dict[tuple[str, ...], Estimate]:
         return {}
@@ -137,7 +149,7 @@ class Scored:
         details = dict.fromkeys(
             text
             for (dataset, model, where, method), pairs in self.pairs.items()
-            if condition in (None, where)
+            if condition in (None, where) and where != SAME
             for text in _problems(pairs, f"{model} on {dataset}, {where or 'undegraded'}", method)
         )
         return f" {'; '.join(details)}." if details else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import asdict, dataclass, field
+from math import isnan, nan
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from sparks.errors import SparksError
 from sparks.stability.scores import METRICS
 from sparks.stats import Bootstrap, Interval, kendall_tau, shown
 from sparks_thesis.common.table import Table
-from sparks_thesis.stability.rows import FOLD_ACCURACY
+from sparks_thesis.stability.rows import FOLD_ACCURACY, SAME
 from sparks_thesis.stability.scored import Scored
 
 COLUMNS = ("MuFidelity", *METRICS)
@@ -44,7 +45,11 @@ class Stability:
         numbers = pd.DataFrame(
             {"dataset": dataset, "model": model, "method": method, "metric": metric}
             | asdict(scored.estimate(dataset, model, "", method, metric).interval())
-            | {"published": theirs.get((self._beside(dataset, model), metric, method))}
+            | {
+                "published": theirs.get((self._beside(dataset, model), metric, method)),
+                "ceiling": scored.estimate(dataset, model, SAME, method, metric).value,
+                "chance": _chance(scored, dataset, model, method, metric),
+            }
             for dataset, model in scored.images
             for method in scored.methods(dataset, model)
             for metric in COLUMNS
@@ -64,6 +69,11 @@ class Stability:
             of_metric = {str(row["metric"]): row for row in rows.to_dict("records")}
             for metric in COLUMNS:
                 cells[f"{metric} ↑"] = _cell(of_metric.get(metric), metric)
+            for metric, column in (("MeGe", "ceiling"), ("ReCo", "chance")):
+                value = of_metric.get(metric, {}).get(column)
+                cells[f"{metric} {column}"] = (
+                    "–" if value is None or isnan(value) else f"{value:.2f}"
+                )
             texts.append(cells)
         return pd.DataFrame(texts)
 
@@ -78,12 +88,18 @@ class Stability:
             f"{_sizes(scored)}; {self.bootstrap.level:.0%} bootstrap intervals over images within "
             "folds. MeGe, ReCo: as the paper's tables compute them; (printed): by its equations 5 "
             "and 6. MuFidelity: rank correlation over random subsets of cells, of the network that "
-            "did not see the image. ReCo is a maximum: with few distances it exceeds 0 by "
-            f"chance, see Random. In brackets: published, {beside or 'none'} (other networks; "
+            "did not see the image. Ceiling: MeGe of one "
+            "network explained with other random numbers, which no method can exceed (1 for those "
+            "that draw none). ReCo is a maximum: chance is its mean when being right is exchanged "
+            f"between images. In brackets: published, {beside or 'none'} (other networks; "
             "n/a where a score does not exist). Rows τ: Kendall's correlation of our order of "
             "methods with each published one. " + accuracies(scores, self.tolerance)
             + scored.undefined("")
         )  # fmt: skip
+
+
+def _chance(scored: Scored, dataset: str, model: str, method: str, metric: str) -> float:
+    return scored.by_chance(dataset, model, method, metric) if metric == "ReCo" else nan
 
 
 def _cell(row: Mapping[Hashable, Any] | None, metric: str) -> str:
