@@ -345,3 +345,16 @@ def test_refusals_come_back_from_the_other_process(tmp_path):
         checks.check(config, tree, tmp_path / "checked.json", said.append)
     assert len(said) == 1
     assert not (tmp_path / "checked.json").exists()
+
+
+def test_methods_on_concepts_are_tried_on_coefficients():
+    """What reads height and width of an image has none there."""
+    for method, refused_as in (
+        ({"_target_": "sparks.attribution.Saliency"}, None),
+        ({"_target_": "sparks.attribution.BottomUp"}, "studies.holistic.methods.Mine"),
+    ):
+        unit = Unit("studies.holistic.methods", "concepts", {"Mine": method})
+        assert (refusal(unit) is None) == (refused_as is None)
+        if refused_as:
+            assert refused_as in refused(unit)
+            assert "coefficients of concepts" in refused(unit)

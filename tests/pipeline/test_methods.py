@@ -166,3 +166,10 @@ def test_a_method_joins_the_lists_that_it_names_but_no_list_that_the_user_gives(
 def test_a_list_that_is_not_there_is_refused_by_name(tmp_path):
     with pytest.raises(SparksError, match=r"attributions.mine.join names 'studies.craft'"):
         with_file(tmp_path, "family: gradient\njoin: [studies.craft]")
+
+
+def test_an_experiment_that_is_not_run_may_be_named(tmp_path):
+    config = with_file(
+        tmp_path, "family: gradient\njoin: [experiments.sobol, studies.eva]", "experiment=[eva]"
+    )
+    assert config.studies.eva.methods[-1] == "mine"

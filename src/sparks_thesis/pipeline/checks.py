@@ -240,6 +240,9 @@ def _settings(config: DictConfig, tree: Mapping[str, Any]) -> Iterator[Unit]:
                 yield _at(tree, key)
                 for dataset in sorted(set(datasets) & set(config.per_dataset)):
                     yield Unit(key, "settings", part(config, [key], dataset=dataset)[key])
+        if chosen["studies"].get("holistic"):
+            methods = tree["studies"]["holistic"]["study"]["methods"]
+            yield Unit("studies.holistic.methods", "concepts", methods)
         if chosen.get("folds"):
             yield _at(tree, "studies.stability.distances")
         for item in chosen["items"]:

@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sparks.errors import SparksError
 from sparks_thesis.pipeline.nested import walk
+from sparks_thesis.pipeline.paths import CONFIG
 
 # What a method needs → kinds of model that have it.
 ABLE = {
@@ -141,7 +142,9 @@ def join_lists(config: DictConfig, overridden: Set[str]) -> None:
     for name, join in joining.items():
         option = config.attributions[name]
         for parent in [] if join == ALL else join:
-            if f"{parent}.methods" not in lists:
+            group, _, own = parent.partition(".")
+            unchosen = group == "experiments" and (CONFIG / f"experiment/{own}.yaml").is_file()
+            if f"{parent}.methods" not in lists and not unchosen:
                 raise SparksError(
                     f"attributions.{name}.join names {parent!r}, which has no list of methods; "
                     f"allowed: all, or some of {sorted(key.rpartition('.')[0] for key in lists)}"

@@ -24,8 +24,6 @@ from sparks.attribution.guided_backprop import RectifiedBackward
 from sparks.attribution.words import on_words
 from sparks.concepts import CraftMaps
 from sparks.data.fetch import Published, unreachable
-from sparks.engine.core import Engine
-from sparks.engine.designs import FixedMasks
 from sparks.engine.memory import available_memory
 from sparks.errors import SparksError
 from sparks.models import Classifier, load_weights
@@ -33,14 +31,16 @@ from sparks.models.anatomy import check_head, footprint
 from sparks.models.published import published_weights
 from sparks.models.timm_nets import check_published
 from sparks.models.weights import read_state
-from sparks.protocols import Design, Explanation, Masker
+from sparks.protocols import Explanation
 from sparks.verification.graph import read
 from sparks_thesis.pipeline.checks import REFUSED, TRYING, Unit
 from sparks_thesis.pipeline.downloads import publisher
 from sparks_thesis.pipeline.factories import build, classifier
+from sparks_thesis.pipeline.made_up import MadeUp
 from sparks_thesis.sobol.budgets import within
 
 SIDE = 256  # of the images, at most, that settings are tried on which do not depend on the network
+CONCEPTS = 10  # whose coefficients methods on concepts are tried on
 WORDS = 12  # of the text that methods on words are tried on
 
 
@@ -60,6 +60,8 @@ def try_units(units: Iterable[Unit]) -> None:
                 _try_model(unit.where, unit.content)
             case "texts":
                 _try_texts(unit.where, unit.content)
+            case "concepts":
+                _try_concepts(unit.where, unit.content)
             case "files":
                 _try_files(unit.where, unit.content)
 
@@ -359,29 +361,25 @@ def _try_texts(where: str, unit: Mapping[str, Any]) -> None:
         _try_metric(key, settings, model, x, "")
 
 
-# --- a stand-in, and the process -------------------------------------------------------------
+def _try_concepts(where: str, methods: Mapping[str, Any]) -> None:
+    """Try methods on the coefficients of concepts of one image, before a layer to logits."""
+    u = torch.rand(1, CONCEPTS, generator=torch.Generator().manual_seed(0))
+    head, target = nn.Linear(CONCEPTS, 2), torch.zeros(1, dtype=torch.int64)
+    about = " [it gets coefficients of concepts, (N, k), there: name it in no list of that study]"
+    for label, settings in methods.items():
+        method = _build_all(f"{where}.{label}", settings)
+        if isinstance(method, RectifiedBackward):
+            continue  # left out by the study where no ReLU follows
+        if _has_engine(method):
+            method = replace(method, engine=MadeUp())
+        with _naming(f"{where}.{label}", settings, about):
+            maps = method(head, u, target)
+            if maps.shape != u.shape:
+                raise SparksError(f"its maps are {tuple(maps.shape)}, not {tuple(u.shape)}")
+            _require_finite(maps)
 
 
-class MadeUp(Engine):
-    """An engine that makes scores up, after a look at the masks."""
-
-    def score(
-        self,
-        model: Any,
-        x: Tensor,
-        target: Tensor | None,
-        design: Design | Tensor,
-        masker: Masker,
-        perturbation: Any = None,
-        output: str = "logit",
-    ) -> Tensor:
-        """Random scores (N, n), the same every time; see `Engine.score`."""
-        masks = FixedMasks(design) if isinstance(design, Tensor) else design
-        if masks.d != masker.d:
-            raise SparksError(f"the design has {masks.d} features, the inputs have {masker.d}")
-        first = torch.zeros(1, dtype=torch.int64)
-        masker.expand(masks.masks(first, first))
-        return torch.rand(len(x), masks.n, generator=torch.Generator().manual_seed(0))
+# --- the process -----------------------------------------------------------------------------
 
 
 def main() -> None:
