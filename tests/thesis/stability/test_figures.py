@@ -7,10 +7,11 @@ import pytest
 from sparks.errors import SparksError
 from sparks.results import MetricRecorder, as_results
 from sparks.stats import Bootstrap
+from sparks_thesis.pipeline.paths import CONFIG
 from sparks_thesis.stability.figure_degradation import Degradation
 from sparks_thesis.stability.figure_densities import Densities
 from sparks_thesis.stability.figure_distances import MapDistances, curves
-from sparks_thesis.stability.scored import Scored
+from sparks_thesis.stability.scored import KINDS, Scored
 
 from .rows import published, scores
 
@@ -93,3 +94,10 @@ def test_map_distances_are_averaged_in_order_of_the_amount():
 def test_nothing_to_draw_is_refused(draw: object):
     with pytest.raises(SparksError):
         draw(MetricRecorder().table())
+
+
+def test_degradations_of_published_curves_are_named_as_ours():
+    """Else their panels stay empty."""
+    files = sorted((CONFIG / "published").glob("fel2022mege_fig*.csv"))
+    named = set().union(*(set(pd.read_csv(f).get("degradation", [])) for f in files)) - {""}
+    assert {name for name in named if isinstance(name, str)} == set(KINDS)
