@@ -19,8 +19,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.results import MetricRecorder
     from sparks.verification import Attack
     from sparks_thesis.eva import study as ask
-    from sparks_thesis.eva.benchmark import ablations, by_bound, scored
+    from sparks_thesis.eva.benchmark import ablations, by_bound, removed_by, scored
     from sparks_thesis.pipeline.factories import (
+        build,
         build_as,
         build_methods,
         build_metric,
@@ -39,6 +40,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     eva = of_kind(EVA, *build_methods(settings["own"]).values())
     metrics = [build_metric(metric) for metric in settings["metrics"].values()]
     robustness = build_as(RobustnessSr, settings["robustness"])
+    removals = {name: build(made) for name, made in settings["removals"].items()}
     scores, costs = MetricRecorder(), MetricRecorder()
     kept: dict[str, torch.Tensor] = {"target": target}
 
@@ -50,6 +52,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         costs.add({"Seconds": [found.seconds]}, method=label)
         kept[f"maps/{label}"] = found.maps
         few, many = settings["stronger"]["images"], settings["stronger"]["steps"]
+        for removal, other in removals.items():
+            values = removed_by(other, method, found.maps, metrics, model, x, target)
+            scores.add_images(values, method=label, baseline=removal)
         again = ask.with_steps(robustness, many)
         values = again(Explanation(model, x[:few], target[:few], found.maps[:few]))
         scores.add_images(values, method=label, attack_steps=many)

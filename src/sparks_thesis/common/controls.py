@@ -38,7 +38,8 @@ class AtBottom:
         rows = table[table["metric"].isin(list(self.metrics))]
         rows = rows[rows["method"].isin([self.control, *self.methods])]
         # Under the metric's usual settings alone.
-        rows = rows[rows["forwards"].isna() & rows["attack_steps"].isna() & (rows["bound"] == "")]
+        varied = rows["forwards"].notna() | rows["attack_steps"].notna()
+        rows = rows[~varied & (rows["bound"] == "") & (rows["baseline"] == "")]
         failing, compared = [], 0
         for (dataset, model, metric), group in rows.groupby(["dataset", "model", "metric"]):
             wide = group.pivot_table(index=["seed", "image"], columns="method", values="value")

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from sparks.attribution.black_box import BlackBox
 from sparks.attribution.eva import EVA, SAMPLED
-from sparks.protocols import AttributionMethod, Explanation, Metric
+from sparks.protocols import AttributionMethod, Explanation, Metric, Perturbation
 from sparks_thesis.eva.study import BOUNDS
 
 # Images explained at a time; float sums may depend on it, so it is fixed.
@@ -75,6 +76,38 @@ def scored(
     for metric in metrics:
         scores |= metric(Explanation(model, x, target, maps))
     return Scored(maps, scores, seconds, float(counter.total))
+
+
+def removed_by(
+    removal: Perturbation,
+    method: AttributionMethod,
+    maps: Tensor,
+    metrics: Sequence[Metric],
+    model: nn.Module,
+    x: Tensor,
+    target: Tensor,
+) -> dict[str, Tensor]:
+    """Score a method where pixels are removed in another way: by the metrics, and by black boxes.
+
+    Args:
+        removal: the other way.
+        method: a black box explains again, by this removal.
+        maps: its maps (N, H, W), which stay those of any other method.
+        metrics: with a field `perturbation`.
+        model: in evaluation mode.
+        x: images (N, C, H, W).
+        target: classes (N,).
+
+    Returns:
+        metric → (N,).
+    """
+    if isinstance(method, BlackBox):
+        maps = replace(method, perturbation=removal)(model, x, target).float().cpu()
+    values: dict[str, Tensor] = {}
+    for metric in metrics:
+        other: Metric = replace(metric, perturbation=removal)  # type: ignore[type-var]
+        values |= other(Explanation(model, x, target, maps))
+    return values
 
 
 def ablations(eva: EVA) -> dict[str, EVA]:

@@ -33,7 +33,7 @@ def _balls(table: pd.DataFrame) -> pd.DataFrame:
 def usual(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of methods with their own settings."""
     varied = table["epsilon"].notna() | table["attack_steps"].notna() | (table["bound"] != "")
-    return table[~varied]
+    return table[~varied & (table["baseline"] == "")]
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ class Benchmark:
         self, scores: pd.DataFrame, eva_cost: pd.DataFrame, published: pd.DataFrame
     ) -> Table:
         """Make the table."""
-        rows = usual(scores[scores["metric"].isin(list(METRICS))])
+        scored = scores[scores["metric"].isin(list(METRICS))]
+        rows = usual(scored)
         if rows.empty:
             raise SparksError("tab-eva has no score: give the experiment the study eva")
         theirs: Published = {
@@ -57,6 +58,8 @@ class Benchmark:
                 time = float(seconds.get((dataset, model, method), float("nan")))
                 of_method = group[group["method"] == method]
                 found, text = self._row(of_method, time, other, method, theirs)
+                more, removed = self._removals(scored, str(dataset), str(model), method)
+                found, text = found + more, text | removed
                 numbers += [line | {"paper_data": other} | number for number in found]
                 texts.append(line | text)
         table = pd.DataFrame(numbers)
@@ -81,6 +84,21 @@ class Benchmark:
         text["time, paper (ms, P100)"] = f"{1000 * their_time:.2g}" if their_time > 0 else "–"
         return numbers, text
 
+    def _removals(
+        self, scored: pd.DataFrame, dataset: str, model: str, method: str
+    ) -> tuple[list[dict[str, object]], dict[str, str]]:
+        """Return numbers of one method where pixels are removed otherwise, and how they are shown."""
+        here = scored[(scored["dataset"] == dataset) & (scored["model"] == model)]
+        here = here[(here["method"] == method) & (here["baseline"] != "")]
+        numbers: list[dict[str, object]] = []
+        text = {}
+        for (removal, metric), rows in here.groupby(["baseline", "metric"]):
+            up, digits = METRICS[str(metric)]
+            mean = self.bootstrap.mean(rows["value"])
+            numbers.append({"metric": metric, "baseline": removal} | asdict(mean))
+            text[f"{metric} {'↑' if up else '↓'}, {removal}"] = shown(mean, digits)
+        return numbers, text
+
     def _place(self, method: str) -> tuple[int, str]:
         known = list(self.order)
         return (known.index(method) if method in known else len(known), method)
@@ -101,7 +119,9 @@ class Benchmark:
         return (
             f"Deletion, Insertion, MuFidelity and Robustness-Sr, mean over images ({counts}) with "
             f"{self.bootstrap.level:.0%} bootstrap intervals, and time per explanation. Removed "
-            "pixels become uniform noise (the random baseline of Hsieh et al. 2021). The columns "
+            "pixels become uniform noise (the random baseline of Hsieh et al. 2021), for "
+            "metrics and black-box methods alike; columns that name another removal show both under it. "
+            "The columns "
             "“paper” are table 1 of fel2023eva, on other data and networks (digits with mlp "
             "beside MNIST, with convnet_small beside CIFAR-10 as is chimera, convnet beside "
             "ImageNet): its order can be compared, its values cannot. Kendall's τ of the two "

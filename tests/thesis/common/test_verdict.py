@@ -117,7 +117,7 @@ def maps(means, images=60, metric="Insertion"):
             {
                 "dataset": "d", "model": "m", "seed": 0, "image": range(images), "metric": metric,
                 "method": method, "value": mean + 0.1 * generator.normal(size=images),
-                "forwards": NAN, "attack_steps": NAN, "bound": "",
+                "forwards": NAN, "attack_steps": NAN, "bound": "", "baseline": "",
             }
         )
         for method, mean in means.items()

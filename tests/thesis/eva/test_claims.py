@@ -15,6 +15,7 @@ from sparks_thesis.eva.claims import (
     Ranks,
     TargetedSign,
     TighterIsBetter,
+    usual,
 )
 
 BOOTSTRAP = Bootstrap(resamples=50)
@@ -149,3 +150,15 @@ def test_ink_must_help_on_both_sides():
 
     assert TargetedSign(BOOTSTRAP)(gains(1.0, 0.5)).outcome == Outcome.HOLDS
     assert TargetedSign(BOOTSTRAP)(gains(1.0, -0.5)).outcome == Outcome.FAILS
+
+
+def test_rows_under_another_removal_are_no_part_of_a_claim():
+    table = pd.DataFrame(
+        {
+            "epsilon": [np.nan] * 2,
+            "attack_steps": [np.nan] * 2,
+            "bound": "",
+            "baseline": ["", "black"],
+        }
+    )
+    assert usual(table)["baseline"].tolist() == [""]
