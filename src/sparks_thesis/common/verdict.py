@@ -1,4 +1,4 @@
-"""Verdicts on claims: what an interval says, how comparisons combine, and what it may be called.
+"""Verdicts on claims: the rule from intervals to outcomes, and the names of outcomes.
 
 A claim is judged by comparisons, each of which says "the effect is above a threshold". It *holds*
 when every comparison's interval lies above its threshold: all must hold, so none needs a correction
@@ -26,7 +26,7 @@ LEVEL = 0.95  # of every interval that is judged
 
 
 class Outcome(StrEnum):
-    """What was found of a claim on one kind of data."""
+    """Outcomes of a claim on one kind of data."""
 
     HOLDS = "holds"
     FAILS = "fails"
@@ -36,7 +36,7 @@ class Outcome(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a finding rests on, the closest to the paper first."""
+    """Kinds of data that a finding can rest on, the closest to the paper first."""
 
     PAPER = "paper's data and kind of model"
     PAPER_DATA = "paper's data, another model"
@@ -50,7 +50,7 @@ OF_PAPER = (Scope.PAPER, Scope.PAPER_DATA)
 
 
 def called(outcome: Outcome, scope: Scope) -> str:
-    """Return what an outcome is called: only on the paper's data does a claim replicate."""
+    """Name an outcome: only on the paper's data does a claim replicate."""
     if outcome is Outcome.HOLDS:
         return "replicated" if scope in OF_PAPER else "transfers"
     if outcome is Outcome.FAILS:
@@ -67,7 +67,7 @@ class Comparison:
 
     @property
     def outcome(self) -> Outcome:
-        """What the interval says of this comparison alone."""
+        """The outcome of this comparison alone."""
         return self.among(1)
 
     @property
@@ -76,7 +76,7 @@ class Comparison:
         return Comparison(-self.interval, -self.threshold)
 
     def among(self, k: int) -> Outcome:
-        """Return what it says as the first of k comparisons: its upper half widened for all k."""
+        """Return its outcome as one of k comparisons: the upper half of the interval is widened."""
         interval = self.interval
         if math.isnan(interval.low):
             return Outcome.INCONCLUSIVE
@@ -142,7 +142,7 @@ def judged(
     """Judge a claim that says several things (`every`), with the effect that decides it.
 
     Args:
-        parts: comparisons, and outcomes of what is not decided by an interval.
+        parts: comparisons, and outcomes that no interval decides.
         effect: that decides.
         measured: see `Verdict`.
         over_images: every interval that was judged, where its units are images.

@@ -87,7 +87,7 @@ class Benchmark:
     def _removals(
         self, scored: pd.DataFrame, dataset: str, model: str, method: str
     ) -> tuple[list[dict[str, object]], dict[str, str]]:
-        """Return numbers of one method where pixels are removed otherwise, and how they are shown."""
+        """Return numbers of one method under other removals, and the cells that show them."""
         here = scored[(scored["dataset"] == dataset) & (scored["model"] == model)]
         here = here[(here["method"] == method) & (here["baseline"] != "")]
         numbers: list[dict[str, object]] = []
@@ -120,7 +120,7 @@ class Benchmark:
             f"Deletion, Insertion, MuFidelity and Robustness-Sr, mean over images ({counts}) with "
             f"{self.bootstrap.level:.0%} bootstrap intervals, and time per explanation. Removed "
             "pixels become uniform noise (the random baseline of Hsieh et al. 2021), for "
-            "metrics and black-box methods alike; columns that name another removal show both under it. "
+            "metrics and black-box methods alike; other columns name another removal, for both. "
             "The columns "
             "“paper” are table 1 of fel2023eva, on other data and networks (digits with mlp "
             "beside MNIST, with convnet_small beside CIFAR-10 as is chimera, convnet beside "

@@ -58,7 +58,7 @@ def _worst(
 ) -> Verdict:
     """Judge "not worse by more than the margin" everywhere; the worst case is the effect.
 
-    `also` are outcomes of what else must hold.
+    `also` are outcomes of the other things that must hold.
     """
     outcomes = [above(c.gain, -margins[c.metric]) for c in comparisons]
     worst = min(comparisons, key=lambda c: c.gain.mean + margins[c.metric])
