@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         lipschitz,
         metrics,
         models,
+        plots,
         sensitivity,
         stability,
         stats,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
         visualization,
     )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "SparksError",
@@ -47,6 +48,7 @@ __all__ = [
     "lipschitz",
     "metrics",
     "models",
+    "plots",
     "sensitivity",
     "stability",
     "stats",
