@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +18,7 @@ from sparks.concepts.classes import Classified
 from sparks.models import Classifier
 from sparks.verification.attack import Attack
 
+README = Path(__file__).resolve().parents[1] / "README.md"
 IMAGES = torch.rand(6, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 TARGET = torch.arange(6) % 4
 # Settings that make a method fast, and those that have no default.
@@ -148,3 +151,15 @@ def test_classes_are_asked_of_a_plain_network(network: nn.Module) -> None:
     labels = torch.zeros(6, dtype=torch.int64)
     images = sparks.data.ImageSet(labels, ("a",), (IMAGES * 255).round().byte())
     assert Classified.by(network, images).predicted.shape == (6,)
+
+
+@pytest.mark.nightly
+def test_the_example_of_the_readme_runs(tmp_path, monkeypatch) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.M | re.S)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, str(README), "exec"), {})
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "maps.png",
+        "deletion.png",
+        "concepts.png",
+    }
