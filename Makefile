@@ -1,5 +1,5 @@
 # Shortcuts for developers. Users need none of them: see README.md.
-.PHONY: bench chaos check docs gallery gpu gpu-check lens-serve lock oracles slurm volume
+.PHONY: bench chaos check docs docs-serve docs-site gallery gpu gpu-check lens-serve lock oracles slurm volume
 
 bench: ## speed and memory as ratios: a table, benchmarks/results/bench.csv and a plot
 	./sparks python -m benchmarks.run
@@ -13,6 +13,14 @@ check: ## format, lint and type check, as pre-commit and continuous integration 
 docs: ## docs/catalogue.md (figures and tables) and docs/configuration.md (every key), from the configuration
 	./sparks python -m sparks_thesis.pipeline.catalogue
 	./sparks python -m sparks_thesis.pipeline.config_reference
+
+docs-serve: docs-site ## the site at http://127.0.0.1:8000, made again whenever a page changes
+	.venv-docs/bin/python -m mkdocs serve
+
+docs-site: ## the documentation site, into site/; its tools are in an environment of their own, .venv-docs
+	./sparks uv venv --quiet --allow-existing .venv-docs
+	./sparks uv pip install --quiet --python .venv-docs/bin/python -r docs/requirements.txt
+	.venv-docs/bin/python -m mkdocs build --strict --quiet
 
 gallery: ## docs/gallery.png, the README's first picture: fig-gallery of the photographs
 	./sparks snakemake --cores all --directory runs/gallery --config 'overrides=[experiment=[sobol],shared.datasets=[photographs],experiments.sobol.items=[fig-gallery]]'

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+import sparks
+
 ROOT = Path(__file__).resolve().parents[1]
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
@@ -93,6 +95,20 @@ def test_every_folder_of_the_configuration_is_explained() -> None:
     table = (ROOT / "config/README.md").read_text()
     folders = {path.name for path in (ROOT / "config").iterdir() if path.is_dir()}
     assert {name for name in folders if f"`{name}`" not in table} == set()
+
+
+def test_the_site_has_every_document_and_every_package_and_asks_no_other_server() -> None:
+    """That it builds strictly is what continuous integration finds: its tools are not locked."""
+    made = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
+    docs = ROOT / made["docs_dir"]
+    listed = set(re.findall(r"[\w/]+\.md", yaml.dump(made["nav"])))
+    assert listed == {str(path.relative_to(docs)) for path in docs.rglob("*.md")}
+    packages = {path.stem for path in (docs / "reference").glob("*.md")}
+    assert set(sparks.__all__) - {"SparksError"} <= packages
+    for name in packages:
+        assert f"::: sparks.{name}\n" in (docs / f"reference/{name}.md").read_text()
+    assert made["theme"]["font"] is False
+    assert not {"extra_javascript", "extra_css"} & set(made)
 
 
 def test_the_wheel_holds_the_library_alone(tmp_path: Path) -> None:
