@@ -41,9 +41,9 @@ def test_without_an_oracle_there_is_no_valid_assay():
 
 
 def test_the_oracle_looks_at_diagnostic_parts_or_where_no_part_is():
-    images = Chimera(size=32, n_train=4, n_test=4, seed=0)()["test"]
+    images = Chimera(size=32, n_train=10, n_test=10, seed=0)()["test"]
     parts, background = decisive(images), decisive(images, "background")
-    assert parts.shape == background.shape == (4, 32, 32)
+    assert parts.shape == background.shape == (10, 32, 32)
     assert torch.equal(parts.bool(), images.diagnostic())
     assert float((parts * background).max()) == 0
     assert 0.3 < float(background.mean()) < 1
