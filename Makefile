@@ -14,6 +14,9 @@ docs: ## docs/catalogue.md (figures and tables) and docs/configuration.md (every
 	./sparks python -m sparks_thesis.pipeline.catalogue
 	./sparks python -m sparks_thesis.pipeline.config_reference
 
+results: ## docs/results.md, from finished runs: make results RUNS=". runs/real"
+	./sparks python -m sparks_thesis.pipeline.results_page $(RUNS)
+
 gallery: ## docs/gallery.png, the README's first picture: fig-gallery of the photographs
 	./sparks snakemake --cores all --directory runs/gallery --config 'overrides=[experiment=[sobol],shared.datasets=[photographs],experiments.sobol.items=[fig-gallery]]'
 	./sparks python -c "from PIL import Image; p = Image.open('runs/gallery/results/figures/fig-gallery.png').convert('RGB'); p.thumbnail((1600, 1600)); p.quantize(256, dither=0).save('docs/gallery.png', optimize=True)"

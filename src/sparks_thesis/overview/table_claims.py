@@ -139,7 +139,7 @@ class Claims:
         explained = rows[(rows["method"] != "") & (rows["model"] != "")]
         # Where a claim says what it was judged on, that counts, not all that its experiments hold.
         images = verdict.images if verdict.images is not None else _units(explained)
-        if images < self.images:
+        if (len(explained) or verdict.images is not None) and images < self.images:
             few = f"only {images} images, of {self.images} needed"
             return verdict.controlled(False, few)
         if control := claim.get("control"):
