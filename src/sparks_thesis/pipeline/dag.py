@@ -62,7 +62,11 @@ def scores(config: DictConfig, name: str) -> list[str]:
 def _of_runs(config: DictConfig, name: str) -> Iterator[str]:
     """Yield the numbers of models trained once, on all training images."""
     jobs = grid.explanations(config, name)
-    yield from (paths.EVALUATION.format(**run._asdict()) for run in grid.runs(config, name))
+    yield from (
+        paths.EVALUATION.format(**run._asdict())
+        for run in grid.runs(config, name)
+        if config.datasets[run.dataset].get("labelled", True)
+    )
     yield from (paths.COST.format(**job._asdict()) for job in jobs)
     for job in jobs:
         for metric in grid.metrics(config, name, job):
