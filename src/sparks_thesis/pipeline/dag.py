@@ -34,6 +34,7 @@ OF_STUDIES = {
     "samplers": ("samplers", paths.SAMPLERS, paths.SAMPLERS_ANALYTIC),
     "walkthrough": ("walkthrough", paths.WALKTHROUGH),
     "alignment_maps": ("alignment", paths.ALIGNMENT_MAPS),
+    "people_maps": ("people", paths.PEOPLE_MAPS),
     "lipschitz_maps": ("lipschitz", paths.LIPSCHITZ_MAPS),
     "snowflakes": ("snowflakes", paths.SNOWFLAKES_DRAWN),
     "eva_cost": ("eva", paths.EVA_COST),

@@ -12,8 +12,8 @@ from sparks.results import load_results
 
 # Kinds of artifacts that figures draw as arrays.
 ARRAYS = (
-    "maps", "walkthrough", "craft_pictures", "eva_maps", "alignment_maps", "lipschitz_maps",
-    "snowflakes", "maco_pictures",
+    "maps", "walkthrough", "craft_pictures", "eva_maps", "alignment_maps", "people_maps",
+    "lipschitz_maps", "snowflakes", "maco_pictures",
 )  # fmt: skip
 # Kinds of tables that are no results: of trainings, and of the study with people.
 OTHERS = ("history", "time", "study")
