@@ -9,8 +9,8 @@ CONFIG_KEYS = ("model.classifier", "studies.people", "explain.target", "seed", "
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the agreement of every method, of what knows no model, and of people among themselves.
 
-    Metrics are those of `sparks.alignment.alignment`, of maps as the methods give them and (change
-    "blur", amount in pixels) smoothed as the human maps are.
+    Metrics are those of `sparks.alignment.alignment`, of maps as the methods give them, smoothed as
+    the human maps are (change "blur", amount in pixels), and of their magnitudes smoothed so.
     """
     import torch
     from scipy.ndimage import gaussian_filter
@@ -50,10 +50,11 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     def add(label: str, maps: torch.Tensor, smooth: bool) -> None:
         share = settings["share"]
         recorder.add_images(alignment(maps, human, share), method=label)
-        if smooth:
-            blurred = torch.from_numpy(gaussian_filter(maps.numpy(), (0, sigma, sigma)))
-            scores = alignment(blurred, human, share)
-            recorder.add_images(scores, method=label, change="blur", amount=sigma)
+        for change, changed in {"blur": maps, "blur of magnitude": maps.abs()}.items():
+            if smooth:
+                blurred = torch.from_numpy(gaussian_filter(changed.numpy(), (0, sigma, sigma)))
+                scores = alignment(blurred, human, share)
+                recorder.add_images(scores, method=label, change=change, amount=sigma)
         kept[f"map.{label}"] = maps[few]
 
     methods = build_methods(settings["explainers"])

@@ -65,6 +65,9 @@ class PeopleTable:
             quantities = {
                 "Spearman": self.bootstrap.mean(plain),
                 "Spearman, smoothed": agreement,
+                "Spearman, |map| smoothed": self.bootstrap.mean(
+                    of.get((method, "Spearman", "blur of magnitude"), plain)
+                ),
                 "smoothed − centre": self._above(smooth, centre, method),
                 "IoU, smoothed": self.bootstrap.mean(
                     of.get((method, "IoU", "blur"), of[method, "IoU", ""])
@@ -105,7 +108,8 @@ class PeopleTable:
             "interval. People's map: the mean over people of their marks, each mark a Gaussian"
             + (f" of {blur.iloc[0]:.1f} pixels" if len(blur) else "")
             + ". Smoothed: the method's map by the same Gaussian, since the raw gradient of a "
-            "network is noise at the scale of pixels. Explained is the class that the network "
+            "network is noise at the scale of pixels; |map|: of its magnitude, which counts what "
+            "lowers the score as well. Explained is the class that the network "
             f"predicts. Controls that know no network: {CENTRE}, a Gaussian at the centre of every "
             f"image, and {OTHERS}, the mean of people's maps of all the other images. What does "
             "not exceed them shows nothing about the image (smoothed − centre: paired, image by "
@@ -163,8 +167,9 @@ class PeopleGallery:
                     axis.imshow(smooth, cmap="magma", vmax=np.quantile(smooth, 0.995))
             for axis in axes.flat:
                 axis.set(xticks=[], yticks=[])
+                axis.spines[:].set_visible(False)
             for axis, title in zip(axes[0], ["image", "people", *methods], strict=True):
-                axis.set_title(title, fontsize=6)
+                axis.set_title(title, fontsize=6, rotation=30, ha="left", va="bottom", x=0.2)
         credits = list(first.metadata.get("credits", []))[:count]
         caption = (
             "Photographs, where people's marks lie (smoothed as in tab-people), a Gaussian at the "

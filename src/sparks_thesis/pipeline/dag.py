@@ -180,7 +180,9 @@ def lens_story(config: DictConfig) -> list[str]:
 
     That is the table and the pictures of `covering`, and the model's concepts.
     """
-    dataset, model, seed = lens_tables(config)[0].removesuffix(".parquet").split("/")[-3:]
+    if not (tables := lens_tables(config)):  # no data set of the site is on disk
+        return []
+    dataset, model, seed = tables[0].removesuffix(".parquet").split("/")[-3:]
     if f"{dataset}/{model}" not in config.studies.lens.stories:
         return []
     names = {"dataset": dataset, "model": model, "seed": seed}
