@@ -14,7 +14,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     from sparks.alignment import alignment, revealed
     from sparks.attribution.gradient import gradient, in_batches, reduce_channels
-    from sparks.data import ImageSet, human_ceiling
+    from sparks.data import ImageSet, human_ceiling, marks_of
     from sparks.io import save_table, save_tensors
     from sparks.results import MetricRecorder
     from sparks.training import predict
@@ -35,10 +35,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     for name in settings["reductions"]:
         scores = alignment(reduce_channels(gradients, name), human, settings["share"])
         recorder.add_images(scores, reduction=name, method="Saliency")
-    if "clicks" in test.truth:
-        clicks = test.truth["clicks"][chosen]
+    if (marks := marks_of(test)) is not None:
         sigma = settings["maps"]["sigma"] * x.shape[-1]
-        ceiling = human_ceiling(clicks, x.shape[-1], sigma, seed=cfg["seed"])
+        ceiling = human_ceiling(marks[chosen], x.shape[-1], sigma, seed=cfg["seed"])
         recorder.add_images({"HumanCeiling": ceiling})
     right = revealed(model, x, labels, human, settings["shown"], settings["baseline"])
     for column, share in enumerate(settings["shown"]):

@@ -5,6 +5,7 @@ import hashlib
 import pickle
 import struct
 import tarfile
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,21 @@ def test_damaged_gzipped_idx_files_are_refused(damage: str, tmp_path: Path) -> N
         (tmp_path / "other-images-idx3-ubyte.gz").rename(file)
     with pytest.raises(SparksError, match=r"mnist in .* is damaged or incomplete"):
         MNIST(root=str(tmp_path))()
+
+
+@pytest.mark.parametrize("gzipped", [True, False])
+def test_a_file_that_is_cut_short_is_named_before_anything_is_read(
+    gzipped: bool, tmp_path: Path
+) -> None:
+    for prefix in ("train", "t10k"):
+        write_idx(tmp_path, prefix, 30)
+    for path in tmp_path.glob("*-ubyte" if gzipped else "*.gz"):
+        path.unlink()
+    MNIST(root=str(tmp_path)).require()
+    [file] = tmp_path.glob("t10k-images*")
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(SparksError, match=rf"{file.name} is cut short.*: move it away, then run"):
+        MNIST(root=str(tmp_path)).require()
 
 
 @pytest.mark.parametrize("keep", [0, 3, 10, 500])
@@ -219,6 +235,44 @@ def test_some_classes_of_imagenet_are_the_same_in_both_splits(tmp_path: Path) ->
         ImageNet(root=str(tmp_path), num_classes=1)()
 
 
+@pytest.fixture
+def tree(tmp_path: Path) -> tuple[Path, list[str]]:
+    """A tree of ImageNet's 1,000 WordNet ids without meta.bin, an image each."""
+    from timm.data import ImageNetInfo
+
+    wnids = list(ImageNetInfo().label_names())
+    for split, wnid in product(("train", "val"), wnids):
+        folder = tmp_path / split / wnid
+        folder.mkdir(parents=True)
+        (folder / f"{wnid}_1.JPEG").touch()
+    return tmp_path, wnids
+
+
+def test_a_tree_of_wordnet_ids_is_enough_for_imagenet(tree: tuple[Path, list[str]]) -> None:
+    root, wnids = tree
+    for number, grey in ((3, 40), (701, 200)):
+        write_jpeg(root / "val" / wnids[number] / f"{wnids[number]}_1.JPEG", grey=grey)
+    made = ImageNet(root=str(root), size=24)
+    made.require()
+    test = made()["test"]
+    assert test.labels.tolist() == list(range(1000))
+    assert (test.batch([3, 701])[:, 0, 0, 0] * 255).round().tolist() == [40, 200]
+    # torchvision's list of ImageNet's classes says what label 701 is; it names no class twice.
+    categories = torchvision.models.get_weight("ResNet18_Weights.DEFAULT").meta["categories"]
+    assert test.classes[701] == categories[701] == "parachute"
+    assert test.tables["wnids"] == sorted(wnids) == wnids
+    assert len(ImageNet(root=str(root), size=24, num_classes=50)()["test"]) == 50
+
+
+def test_a_tree_of_some_classes_does_not_tell_their_numbers(tree: tuple[Path, list[str]]) -> None:
+    root, wnids = tree
+    for split in ("train", "val"):
+        (root / split / wnids[0] / f"{wnids[0]}_1.JPEG").unlink()
+        (root / split / wnids[0]).rmdir()
+    with pytest.raises(SparksError, match=r"999 of the 1,000 folders .* use dataset=folder"):
+        ImageNet(root=str(root)).require()
+
+
 def test_imagenet_is_unpacked_from_its_archives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,7 +297,7 @@ def test_imagenet_is_unpacked_from_its_archives(
     for key, (name, _) in list(archives.items()):
         digest = hashlib.md5((root / name).read_bytes()).hexdigest()
         monkeypatch.setitem(archives, key, (name, digest))
-    with pytest.raises(SparksError, match=r"there is no meta\.bin"):
+    with pytest.raises(SparksError, match="there is no train in"):
         ImageNet(root=str(root))()  # building alone unpacks nothing
     assert not (root / "train").exists()
     ImageNet(root=str(root)).download()

@@ -18,7 +18,8 @@ from sparks_thesis.pipeline.scale import NOTE
 
 CLAIM = {
     "number": 12, "name": "sobol-beats-rise-budget", "statement": "Says this.",
-    "scope": "other real data", "verdict": "transfers", "outcome": "holds", "effect": 0.5, "low": 0.4, "high": 0.6, "holds": 2,
+    "scope": "other real data", "verdict": "transfers", "outcome": "holds",
+    "effect": 0.5, "low": 0.4, "high": 0.6, "holds": 2,
     "of": 3, "detectable": 0.1, "control": "Random at the bottom in 3 of 3",
 }  # fmt: skip
 

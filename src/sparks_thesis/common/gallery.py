@@ -152,10 +152,10 @@ class Gallery:
 def _credits(images: Mapping[str, ImageSet], rows: Mapping[str, int]) -> str:
     """Name the photographers of the images shown, where their data sets do."""
     credits = [
-        f"{data.classes[label]} by {data.tables['credits'][label]}"
+        f"{data.classes[data.labels[index]]} by {data.credits[index]}"
         for dataset, count in rows.items()
-        if "credits" in (data := images[dataset]).tables
-        for label in data.labels[_one_of_each_class(data.labels, count)].tolist()
+        if (data := images[dataset]).credits
+        for index in _one_of_each_class(data.labels, count)
     ]
     return f" Photographs: {'; '.join(credits)}." if credits else ""
 

@@ -1,8 +1,8 @@
 """The page docs/results.md, from finished runs: per chapter a figure, a table and the claims.
 
-`./sparks python -m sparks_thesis.pipeline.results_page RUN...` reads the folders that runs were made
-in (the first one's items come first) and writes the page with small copies of its figures. Figures
-that show photographs which may not be redistributed are not among them.
+`./sparks python -m sparks_thesis.pipeline.results_page RUN...` reads the folders that runs were
+made in (items come from the first run that has them) and writes the page with small copies of its
+figures. Figures that show photographs which may not be redistributed are not among them.
 """
 
 from __future__ import annotations
