@@ -193,7 +193,7 @@ def _commented(node: Any, prefix: str, lines: list[str]) -> Iterator[Row]:
     for key, value in node.value:
         if said := _comment(key, value, lines):
             yield Row(f"{prefix}{key.value}", _written(value), "", said)
-        if isinstance(value, yaml.MappingNode):
+        if isinstance(value, yaml.MappingNode) and not value.flow_style:
             yield from _commented(value, f"{prefix}{key.value}.", lines)
 
 

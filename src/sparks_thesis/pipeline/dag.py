@@ -69,9 +69,9 @@ def _of_runs(config: DictConfig, name: str) -> Iterator[str]:
         if config.datasets[run.dataset].get("labelled", True)
     )
     yield from (paths.COST.format(**job._asdict()) for job in jobs)
-    for job in jobs:
-        for metric in grid.metrics(config, name, job):
-            yield paths.SCORES.format(**job._asdict(), metric=metric)
+    yield from (
+        paths.SCORES.format(**job._asdict()) for job in jobs if grid.metrics(config, name, job)
+    )
 
 
 def _of_folds(config: DictConfig, name: str) -> Iterator[str]:

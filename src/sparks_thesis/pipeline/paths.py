@@ -28,7 +28,7 @@ MAPS = "results/attributions/{dataset}/{model}/{seed}/{method}.safetensors"
 COST = "results/attributions/{dataset}/{model}/{seed}/{method}.cost.parquet"
 SHARD = "results/attributions/{dataset}/{model}/{seed}/{method}/{shard}.safetensors"
 SHARD_COST = "results/attributions/{dataset}/{model}/{seed}/{method}/{shard}.cost.parquet"
-SCORES = "results/scores/{dataset}/{model}/{seed}/{method}/{metric}.parquet"
+SCORES = "results/scores/{dataset}/{model}/{seed}/{method}.parquet"
 
 INDICES = "results/studies/indices/{dataset}/{model}/{seed}.parquet"
 BUDGET = "results/studies/budget/{dataset}/{model}/{seed}.parquet"
