@@ -120,7 +120,7 @@ def _metrics(config: DictConfig, grid: Mapping[str, Any], job: Explanation) -> l
 def families(config: DictConfig, job: Explanation) -> list[str]:
     """List the families of metrics that score one method's maps of a model, in any experiment."""
     found: dict[str, None] = {}
-    for name, written in config.experiments.items():
+    for written in config.experiments.values():
         if not written.metrics or written.get("folds"):
             continue
         # Resolved anew: while a job's part is selected, the tree is not that of all jobs.
