@@ -22,7 +22,7 @@ SMOKE = ("--cores", "2", "--config", "scale=smoke")
 def finished(make_project):
     """A copy of the project in which the smoke run is done."""
     project = make_project("smoke")
-    project.jobs_run = executed(project.snakemake(*SMOKE).stdout)
+    project.jobs_run = executed(project.snakemake(*SMOKE, forked=True).stdout)
     return project
 
 
