@@ -1,9 +1,9 @@
 """Snakemake, but the process of a job is a fork of one that has imported PyTorch.
 
-At scale smoke most jobs work for a fraction of a second, after 3 to 5 seconds of imports. Here
-only these are shared. All else is Snakemake's own, and the job's: the plan, the order, the script
-file with its preamble, a process for each job with its environment, log, exit code and benchmark,
-and what is noted when it has ended. The project's own modules are imported by each job.
+At scale smoke most jobs work for a fraction of a second, after three seconds of imports, and only
+these imports are shared here. All else is Snakemake's own, and the job's: the plan, the order, the
+script file with its preamble, a process for each job with its environment, log, exit code and
+benchmark, and what is noted when it has ended. Each job imports the project's own modules itself.
 
 Run it in a project's folder in place of `python -m snakemake`.
 """
