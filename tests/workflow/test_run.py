@@ -8,6 +8,7 @@ import sys
 from contextlib import contextmanager
 
 import pytest
+from chaos import compare, tables
 from reruns import executed, reruns
 from simulated_people import answered
 
@@ -22,7 +23,7 @@ SMOKE = ("--cores", "2", "--config", "scale=smoke")
 def finished(make_project):
     """A copy of the project in which the smoke run is done."""
     project = make_project("smoke")
-    project.jobs_run = executed(project.snakemake(*SMOKE).stdout)
+    project.jobs_run = executed(project.snakemake(*SMOKE, forked=True).stdout)
     return project
 
 
@@ -338,3 +339,11 @@ def test_killed_twice_and_resumed_gives_the_same_scores(finished, make_project):
     for name in SCORED:
         assert (killed.folder / name).read_bytes() == (finished.folder / name).read_bytes()
     assert list(killed.folder.glob("results/models/*/*/*/*.checkpoint")) == []
+
+
+@pytest.mark.nightly
+def test_jobs_that_are_no_forks_make_the_same_tables(finished, make_project):
+    project = make_project("no forks")
+    project.snakemake(*SMOKE)
+    expected = tables(project)
+    compare(expected, {name: text for name, text in tables(finished).items() if name in expected})
