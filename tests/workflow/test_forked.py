@@ -153,7 +153,7 @@ def test_jobs_draw_other_random_numbers(forked):
 
 
 @pytest.mark.parametrize(
-    ("rule", "told"),
+    ("rule", "output"),
     [
         ("raises", "raises.py' returned non-zero exit status 1"),
         ("leaves", "leaves.py' returned non-zero exit status 3"),
@@ -161,10 +161,10 @@ def test_jobs_draw_other_random_numbers(forked):
         ("lies", "MissingOutputException in rule lies"),
     ],
 )
-def test_a_job_that_fails_fails_the_run(forked, rule, told):
+def test_a_job_that_fails_fails_the_run(forked, rule, output):
     _, done = forked
     assert done.returncode == 1
-    assert told in done.stdout
+    assert output in done.stdout
 
 
 def test_what_a_failed_job_made_is_removed_and_nothing_follows(forked):
