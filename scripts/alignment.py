@@ -13,6 +13,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import torch
 
     from sparks.alignment import alignment, revealed
+    from sparks.alignment.harmonizer import visible_energy
     from sparks.attribution.gradient import gradient, in_batches, reduce_channels
     from sparks.data import ImageSet, human_ceiling, marks_of
     from sparks.io import save_table, save_tensors
@@ -32,6 +33,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     x, labels = test.batch(chosen), test.labels[chosen]
     human = build(settings["maps"])(test, chosen)
     gradients = in_batches(model, x, labels, 64, lambda part, target: gradient(model, part, target))
+    recorder.add_images({"VisibleEnergy": visible_energy(gradients)}, method="Saliency")
     for name in settings["reductions"]:
         scores = alignment(reduce_channels(gradients, name), human, settings["share"])
         recorder.add_images(scores, reduction=name, method="Saliency")
