@@ -61,6 +61,21 @@ def test_a_chapter_has_its_figure_table_claims_and_origin(run):
     assert "| laptop | other real data | 1 |" in text
 
 
+def test_a_verdict_that_two_runs_of_a_scale_do_not_share_is_inconclusive(run, tmp_path):
+    other = tmp_path / "other"
+    (other / "results/tables").mkdir(parents=True)
+    (other / NOTE).write_text("laptop\n")
+    text = run.folder.joinpath("results/tables/tab-claims.csv").read_text()
+    changed = text.replace("transfers,holds", "inconclusive,inconclusive")
+    assert changed != text
+    (other / "results/tables/tab-claims.csv").write_text(text)
+    assert "| transfers |" in page([run, Run.of(other)])
+    (other / "results/tables/tab-claims.csv").write_text(changed)
+    text = page([run, Run.of(other)])
+    assert "| inconclusive (another run: inconclusive) |" in text
+    assert "| laptop | other real data | 1 |" in text
+
+
 def test_pictures_are_small_copies(run):
     page([run])
     with Image.open(results_page.PICTURES / "fig-sobol-budget-laptop.png") as copy:

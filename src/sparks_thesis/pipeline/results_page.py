@@ -97,7 +97,7 @@ class Run(NamedTuple):
 
 def page(runs: Sequence[Run]) -> str:
     """Return the page in Markdown, and write the pictures that it shows."""
-    claims = list(_claims(runs))
+    claims = _claims(runs)
     parts = [HEAD, _totals(runs, claims)]
     for chapter in CHAPTERS:
         parts += _chapter(chapter, runs, [row for row in claims if _belongs(row, chapter)])
@@ -166,8 +166,21 @@ def _shortened(markdown: str) -> str:
 # --- claims ----------------------------------------------------------------------------------
 
 
-def _claims(runs: Iterable[Run]) -> Iterator[dict[str, str]]:
-    """Yield the rows of tab-claims of every run, those that were judged."""
+def _claims(runs: Iterable[Run]) -> list[dict[str, str]]:
+    """Return the judged rows of tab-claims, one for each claim, scale and kind of data.
+
+    Of several runs at one scale (other seeds, another precision) the first one's numbers are shown;
+    a verdict that they do not share is inconclusive.
+    """
+    found: dict[tuple[str, str, str], dict[str, str]] = {}
+    for row in _rows(runs):
+        first = found.setdefault((row["number"], row["scale"], row["rests on"]), row)
+        if row["verdict"] not in first["verdict"]:
+            first["verdict"] = f"inconclusive (another run: {row['verdict']})"
+    return list(found.values())
+
+
+def _rows(runs: Iterable[Run]) -> Iterator[dict[str, str]]:
     for run in runs:
         table = run.has(paths.TABLE.format(item="tab-claims", suffix="csv"))
         if table is None:
@@ -205,15 +218,14 @@ def _belongs(row: Mapping[str, str], chapter: Chapter) -> bool:
 
 def _totals(runs: Sequence[Run], claims: Sequence[Mapping[str, str]]) -> str:
     """Count verdicts by scale and by what they rest on."""
-    verdicts = list(dict.fromkeys(row["verdict"] for row in claims))
+    verdicts = list(dict.fromkeys(row["verdict"].partition(" (")[0] for row in claims))
     rows = []
-    for run in runs:
+    for scale in dict.fromkeys(run.scale for run in runs):
         for scope in dict.fromkeys(row["rests on"] for row in claims):
-            found = [
-                r["verdict"] for r in claims if r["scale"] == run.scale and r["rests on"] == scope
-            ]
+            here = [r for r in claims if (r["scale"], r["rests on"]) == (scale, scope)]
+            found = [row["verdict"].partition(" (")[0] for row in here]
             if found:
-                rows.append([run.scale, scope, *(str(found.count(v)) for v in verdicts)])
+                rows.append([scale, scope, *(str(found.count(v)) for v in verdicts)])
     return _table(["scale", "rests on", *verdicts], rows)
 
 
