@@ -34,17 +34,20 @@ class Gallery:
         columns: methods beside each other; more of them continue in a band below, with the same
             images.
         percentile: of |map| that has full colour; each map is divided by its own.
+        left_out: labels of methods that are not shown.
     """
 
     rows: int = 3
     columns: int = 9
     percentile: float = 99.5
+    left_out: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         whole(self, 1, "rows", "columns")
 
     def __call__(self, images: Mapping[str, ImageSet], maps: Sequence[FigureData]) -> Drawing:
         """Draw the gallery: for each data set and model, bands of methods over the same images."""
+        maps = [one for one in maps if one.method not in self.left_out]
         # The largest images first: photographs before icons.
         blocks = sorted(
             dict.fromkeys((m.dataset, m.model) for m in maps),
