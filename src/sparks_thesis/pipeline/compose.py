@@ -97,6 +97,8 @@ def settle(config: DictConfig, overrides: Iterable[str] = ()) -> DictConfig:
     Raises:
         SparksError: see `choose_present`.
     """
+    import sparks_thesis.pipeline.grid  # noqa: F401 - registers the resolver `families`
+
     made = parsed(overrides)
     keys = {override.key_or_group for override in made}
     drop_unchosen(config, keys)
