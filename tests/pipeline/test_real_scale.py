@@ -4,6 +4,7 @@ import pytest
 
 from sparks_thesis.pipeline import dag, downloads, grid, validate
 from sparks_thesis.pipeline.compose import ABSENT, compose
+from sparks_thesis.pipeline.selection import part
 
 ALL = "mnist fashion_mnist cifar10 cifar10_jpeg nips2017 osie imagenette cat_dog marked imdb"
 
@@ -33,6 +34,13 @@ def test_with_all_data_every_chapter_runs_on_that_of_its_paper(real):
     }
     assert grid.experiment(config, "words")["texts"] == ["imdb"]
     assert downloads.left_out(config) == []
+
+
+def test_kernelshap_has_masks_enough_for_the_longest_review(real):
+    """It needs 2 (d - 1) of d words, and only the job, after a quarter of an hour, knows d."""
+    found = part(real(), ["words", "text"], text="imdb")
+    words, length = found["words"], found["text"]["builder"]["length"]
+    assert words["explainers"]["KernelSHAP"]["samples"] >= 2 * (length - 1)
 
 
 def test_without_any_the_photographs_that_are_installed_remain(real):

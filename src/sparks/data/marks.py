@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 from zipfile import BadZipFile
@@ -95,24 +95,19 @@ class MarkedImages:
         columns = self._columns()
         paths, number = np.unique(columns["image"], return_inverse=True)
         self._require_images(paths)
-        images = self._labelled(paths.tolist())
+        listed = self._labelled(paths.tolist())
         marks = self._marks(paths.tolist(), number, columns)
-        whole_set = ImageSet(
-            images.labels, images.classes, files=images.files, root=images.root, size=images.size,
-            truth={"marks": marks},
-        )  # fmt: skip
+        images = replace(listed, truth={"marks": marks})
         splits = [split_of(str(path).split("/")[0]) for path in paths]
         train = [i for i, split in enumerate(splits) if split in TRAIN]
         test = [i for i, split in enumerate(splits) if split in HELD_OUT]
-        every = list(range(len(paths)))
-        chosen = (train, test, self.n_test) if train and test else (every, every, self.n_test)
+        if not (train and test):
+            every = stratified_subset(images, self.n_test, self.seed)
+            return {"train": every, "test": every}
         return {
-            "train": stratified_subset(
-                whole_set.subset(chosen[0]), self.n_train if train and test else self.n_test,
-                self.seed,
-            ),
-            "test": stratified_subset(whole_set.subset(chosen[1]), chosen[2], self.seed),
-        }  # fmt: skip
+            "train": stratified_subset(images.subset(train), self.n_train, self.seed),
+            "test": stratified_subset(images.subset(test), self.n_test, self.seed),
+        }
 
     def require(self) -> None:
         """Look whether the table and its images are there.
