@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+NAME = "sparks"  # of the environment
 
 
 def environment() -> str:
@@ -23,9 +24,9 @@ def environment() -> str:
     lines = "\n".join(f"      - {json.dumps(pin)}" for pin in pins)
     return f"""\
 # Made from pyproject.toml and requirements.lock by `make lock`; do not edit.
-#   conda env create -f environment.yml && conda activate {project["name"]}
+#   conda env create -f environment.yml && conda activate {NAME}
 #   pip install --no-deps --editable .
-name: {project["name"]}
+name: {NAME}
 channels:
   - conda-forge
 dependencies:

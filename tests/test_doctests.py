@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-PACKAGES = ["sparks.attribution", "sparks.metrics", "sparks.concepts"]
+PACKAGES = ["sparks.attribution", "sparks.metrics", "sparks.concepts", "sparks.plots"]
 # Protocols and base classes, and results that other classes make.
 NO_EXAMPLE = {"Concepts", "ConceptHead", "ConceptScores", "Dictionary", "Explanation", "Method"}
 

@@ -49,3 +49,24 @@ def test_the_environment_to_be_replaced_is_not_the_one_that_makes_the_next(tmp_p
     )
     assert done.returncode == 1
     assert f"{folders[1]}/python3.13 cannot make virtual environments" in done.stderr
+
+
+def test_versions_agree():
+    import sparks
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    cited = re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    released = re.findall(r"^## \[(\d.*?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert sparks.__version__ == project["version"] == cited[1] == released[0]
+
+
+def test_extras_are_those_that_the_documents_name():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    assert {"workflow", "lens", "lipschitz", "timm", "slurm", "dev"} == set(extras)
+    named = set()
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
+        for words in re.findall(r"(?:\.|sparks-xai)\[([\w, ]+)\]", path.read_text()):
+            named |= {word.strip() for word in words.split(",")}
+    assert named <= set(extras)

@@ -14,6 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from sparks.short_repr import short_repr
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -67,6 +69,8 @@ class Explanation:
     maps: Tensor
     truth: Tensor | None = None
     method: AttributionMethod | None = None
+
+    __repr__ = short_repr
 
 
 class Metric(Protocol):

@@ -65,7 +65,7 @@ def runnable() -> list[str]:
 
 
 def rules() -> set[str]:
-    files = [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
+    files = [ROOT / "workflow/Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
     return {
         name for file in files for name in re.findall(r"^ *rule (\w+):", file.read_text(), re.M)
     }

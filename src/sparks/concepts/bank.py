@@ -22,6 +22,7 @@ from sparks.concepts.dictionary import Dictionary, Fit
 from sparks.concepts.layer import ConceptHead, ConceptScores, Layer
 from sparks.errors import SparksError
 from sparks.io import load_tensors, save_tensors, tensor_provenance
+from sparks.short_repr import short_repr
 
 if TYPE_CHECKING:
     pass
@@ -44,6 +45,8 @@ class Concepts:
     dictionary: Dictionary
     crops: Crops
     codes: Tensor
+
+    __repr__ = short_repr
 
     @property
     def k(self) -> int:
@@ -129,6 +132,8 @@ class ConceptBank:
     crops: Crops
     codes: Tensor
     signed: bool = False
+
+    __repr__ = short_repr
 
     @property
     def k(self) -> int:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sparks.data.imageset import ImageSet
 from sparks.errors import SparksError
-from sparks.models.classifier import Classifier
 from sparks.training.predict import predict
 
 EVERY = slice(0, None)
@@ -30,7 +29,7 @@ class Classified:
     predicted: Tensor
 
     @classmethod
-    def by(cls, model: Classifier, images: ImageSet) -> Classified:
+    def by(cls, model: nn.Module, images: ImageSet) -> Classified:
         """Ask a model."""
         logits = predict(model, images, device=next(model.parameters()).device)
         return cls(images, logits.argmax(1))

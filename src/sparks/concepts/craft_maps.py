@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from sparks.concepts.craft import Craft
 from sparks.concepts.layer import Layer
-from sparks.models import Classifier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +38,7 @@ class CraftMaps:
     layer: str
     craft: Craft = field(default_factory=Craft)
 
-    def __call__(self, model: Classifier, x: Tensor, target: Tensor) -> Tensor:
+    def __call__(self, model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
         """Explain images (N, C, H, W) as classes `target` (N,): maps (N, H, W), none below 0.
 
         Raises:

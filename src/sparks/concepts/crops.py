@@ -13,6 +13,7 @@ from torch.nn import functional
 from sparks.checks import whole
 from sparks.engine.seeds import generators
 from sparks.errors import SparksError
+from sparks.short_repr import short_repr
 
 # Crops cut at a time; bounds memory only.
 BATCH = 256
@@ -31,6 +32,8 @@ class Crops:
     sample_index: Tensor
     corner: Tensor
     side: int
+
+    __repr__ = short_repr
 
     def __len__(self) -> int:
         return len(self.sample_index)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sparks.checks import between, whole
 from sparks.errors import SparksError
+from sparks.short_repr import short_repr
 
 # Iterations over which iterative methods compare their loss.
 STRIDE = 10
@@ -55,6 +56,8 @@ class Dictionary:
     atoms: Tensor
     offset: Tensor
     fit: Fit
+
+    __repr__ = short_repr
 
     @property
     def k(self) -> int:

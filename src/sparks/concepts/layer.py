@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from sparks.concepts.dictionary import Dictionary
 from sparks.engine.core import Engine
+from sparks.engine.inference import device_of, evaluating
 from sparks.engine.outputs import class_logits
 from sparks.errors import SparksError
-from sparks.models.classifier import Classifier
-from sparks.models.device import repeatable, to_device
+from sparks.models.classifier import as_classifier
+from sparks.models.device import to_device
 from sparks.models.layout import layout_of
 from sparks.models.split import affine_start
 
@@ -33,9 +34,13 @@ class Layer:
     tokens (N, L, p) are as they are, vectors (N, p) have one place.
 
     Args:
-        model: in evaluation mode.
+        model: a `Classifier`, or any network of images in [0, 1], used in evaluation mode.
         name: of the layer; see `Classifier.split`.
         example: one image (1, C, H, W), to learn the shape from.
+
+    Raises:
+        SparksError: when the network cannot be split at the layer, or its activations are of an
+            unknown kind.
 
     Example:
         >>> layer = Layer(model, "1", images[:1])
@@ -45,11 +50,14 @@ class Layer:
         True
     """
 
-    def __init__(self, model: Classifier, name: str, example: Tensor) -> None:
+    def __init__(self, model: nn.Module, name: str, example: Tensor) -> None:
+        if not isinstance(example, Tensor) or example.ndim != 4:
+            raise SparksError("Layer: the example is no image of shape (1, C, H, W)")
+        model = as_classifier(model, example.shape[1])
         self.name = name
         self.g, self.h = model.split(name)
-        self.device = next(model.parameters()).device
-        with torch.inference_mode():
+        self.device = device_of(model, example)
+        with evaluating(model), torch.inference_mode():
             activation = self.g(example.to(self.device))
             self.classes: int = class_logits(self.h(activation)).shape[1]
         shape = activation.shape[1:]
@@ -61,6 +69,9 @@ class Layer:
         if len(shape) == 3:
             size = (example.shape[2], example.shape[3])
             self.layout = layout_of(model, model.net.get_submodule(name), name, self.shape, size)
+
+    def __repr__(self) -> str:
+        return f"Layer({self.name!r}, shape={self.shape})"
 
     @property
     def channels(self) -> int:
@@ -120,7 +131,7 @@ class Layer:
         size = BATCH
         if self.device.type == "cpu" and len(x):
             size = min(BATCH, max(1, NUMBERS // x[0].numel()))
-        with repeatable(tf32=False):
+        with evaluating(nn.ModuleList([self.g, self.h])):
             parts = [
                 compute(to_device(part, self.device)).float().cpu() for part in torch.split(x, size)
             ]

@@ -25,7 +25,7 @@ from sparks.errors import SparksError
 Pair = tuple[Tensor, Tensor]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NonNegative(Dictionary):
     """A dictionary whose codes are those u >= 0 that fit best (NNLS, exact)."""
 

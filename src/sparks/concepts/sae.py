@@ -16,7 +16,7 @@ from sparks.errors import SparksError
 KINDS = ("relu", "topk", "batchtopk")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sparse(Dictionary):
     """Codes ψ((a - offset) filters + bias).
 

@@ -22,7 +22,7 @@ from sparks.concepts.dictionary import (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class OneHot(Dictionary):
     """Codes that name the nearest atom: not differentiable."""
 
@@ -31,7 +31,7 @@ class OneHot(Dictionary):
         return one_hot(nearest, self.k).to(a)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Linear(Dictionary):
     """Codes that are linear in the activations.
 

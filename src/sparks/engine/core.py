@@ -29,6 +29,7 @@ from sparks.models.compiled import compiled
 from sparks.models.device import PRECISIONS, autocast, keeping_casts, to_device
 from sparks.models.folded import folded
 from sparks.protocols import Design, Masker, Perturbation
+from sparks.short_repr import short_repr
 
 # Below this many batches of the largest size, a probe costs more than it saves.
 WORTH_PROBING = 8
@@ -57,6 +58,8 @@ class Engine:
     channels_last: bool = False
     largest: int = 256
     compiled: bool = False
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         size = self.batch_size

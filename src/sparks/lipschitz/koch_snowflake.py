@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sparks.errors import SparksError
 from sparks.lipschitz.counterfactual import counterfactuals, one_step_error
+from sparks.short_repr import short_repr
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,8 @@ class Points:
 
     points: Tensor
     labels: Tensor
+
+    __repr__ = short_repr
 
     def __len__(self) -> int:
         return len(self.labels)

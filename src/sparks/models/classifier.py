@@ -109,6 +109,33 @@ class Classifier(nn.Module):
         return split_at(trace(self), layer, _PREFIX)
 
 
+def as_classifier(model: nn.Module, channels: int = 3) -> Classifier:
+    """Return a network that splits: a `Classifier` as it is, any other network wrapped in one.
+
+    The wrapped network is shared, not copied. It must take images in [0, 1].
+
+    Args:
+        model: images (N, C, H, W) to logits (N, classes).
+        channels: C.
+
+    Raises:
+        SparksError: when `model` is not a torch.nn.Module.
+    """
+    if isinstance(model, Classifier):
+        return model
+    if not isinstance(model, nn.Module):
+        raise SparksError(
+            f"a {type(model).__name__} has no layers to split at: give a torch.nn.Module"
+        )
+    wrapped = Classifier(model, channels)
+    # The new module's own mode must not say "training" of a network that is evaluated.
+    wrapped.training = model.training
+    tensor = next((t for t in model.parameters() if t.is_floating_point()), None)
+    if tensor is not None:
+        wrapped.mean, wrapped.std = wrapped.mean.to(tensor), wrapped.std.to(tensor)
+    return wrapped
+
+
 def _of_channels(values: Sequence[float] | float | None, default: float, channels: int) -> Tensor:
     """Return one value a channel."""
     if values is None or isinstance(values, int | float):

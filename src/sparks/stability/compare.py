@@ -16,6 +16,7 @@ from sparks.data.imageset import ImageSet
 from sparks.data.splits import stratified_order
 from sparks.errors import SparksError
 from sparks.protocols import AttributionMethod, Explanation, Metric
+from sparks.short_repr import short_repr
 from sparks.stability.distances import Distances
 from sparks.training.predict import predict
 
@@ -41,6 +42,8 @@ class Compared:
     right: Tensor
     distances: dict[str, Tensor]
     metrics: dict[str, Tensor]
+
+    __repr__ = short_repr
 
 
 def chosen_images(labels: Tensor, folds: Tensor, n: int, seed: int) -> Tensor:

@@ -21,6 +21,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparks.short_repr import short_repr
 from sparks.stats import Estimate, Floats
 
 Score = Callable[["Pairs", Floats], Floats]
@@ -74,6 +75,8 @@ class Pairs:
     distance: Floats
     equal: NDArray[np.bool_]
     unit: NDArray[np.int64]
+
+    __repr__ = short_repr
 
     @classmethod
     def none(cls) -> Pairs:

@@ -18,6 +18,7 @@ from torch import Tensor
 from sparks.checks import between
 from sparks.errors import SparksError
 from sparks.models.device import to_device
+from sparks.short_repr import short_repr
 from sparks.visualization.stream import normal, uniform
 
 
@@ -51,6 +52,8 @@ class Crops:
     flip: bool = False
     uniform_noise: float = 0.1
     normal_noise: float = 0.0
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         between(self, 0, math.inf, "spread", "uniform_noise", "normal_noise", ends=True)

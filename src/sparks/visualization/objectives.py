@@ -15,6 +15,7 @@ from sparks.concepts.layer import Layer
 from sparks.engine.inference import Model
 from sparks.errors import SparksError
 from sparks.models.device import to_device
+from sparks.short_repr import short_repr
 
 # The cosine below which a direction no longer damps: its gradient would vanish with the cosine.
 LEAST_COSINE = 0.1
@@ -33,6 +34,8 @@ class Objective:
     network: Model
     read: Callable[[Tensor, Tensor], Tensor]
     names: tuple[str, ...]
+
+    __repr__ = short_repr
 
     def __len__(self) -> int:
         return len(self.names)

@@ -18,6 +18,7 @@ from sparks.models.compiled import WORTH_RECORDING, recorded
 from sparks.models.device import PRECISIONS, autocast, keeping_casts
 from sparks.models.relus import redirecting
 from sparks.progress import progress
+from sparks.short_repr import short_repr
 from sparks.visualization.crops import PAPER, Crops, Cuts
 from sparks.visualization.objectives import Objective
 from sparks.visualization.parametrisation import MACO, Parametrisation
@@ -41,6 +42,8 @@ class Pictures:
     images: Tensor
     alpha: Tensor
     history: Tensor
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +71,8 @@ class Ascent:
     steps: int = 256
     batch_size: int = 64
     precision: str = "fp32"
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         whole(self, 1, "steps", "batch_size", *(["seen"] if self.seen is not None else []))

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sparks.errors import SparksError
+from sparks.short_repr import short_repr
 from sparks.visualization.colours import Colours
 from sparks.visualization.crops import resize
 
@@ -37,6 +38,8 @@ class ImageStatistics:
     frequencies: Tensor
     power: Tensor
     count: int
+
+    __repr__ = short_repr
 
     @property
     def size(self) -> tuple[int, int]:

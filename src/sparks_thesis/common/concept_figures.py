@@ -1,4 +1,4 @@
-"""Shared parts of the figures of concepts: colours, crops, maps and the order of layers."""
+"""Shared parts of the figures of concepts: maps, and the order of runs and layers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sparks.plots.axes import picture
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-# One colour a concept, in order of importance (Okabe & Ito).
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 # Share of a map's pixels that is drawn: CRAFT shows what lies above the 90th percentile.
 SHOWN = 0.9
 
@@ -37,24 +37,6 @@ def by_depth(scores: pd.DataFrame, names: Iterable[str]) -> list[str]:
     rows = scores[scores["metric"] == "LayerDepth"]
     depth = dict(zip(rows["layer"], rows["value"], strict=True))
     return sorted(set(names), key=lambda name: (depth.get(name, -1.0), name))
-
-
-def picture(axis: Axes, image: NDArray[Any]) -> None:
-    """Draw an image (C, H, W), without ticks."""
-    axis.imshow(image.transpose(1, 2, 0).squeeze(), cmap="gray", vmin=0, vmax=1)
-    bare(axis)
-
-
-def bare(axis: Axes) -> None:
-    """Take ticks and frame off."""
-    axis.set(xticks=[], yticks=[])
-    axis.spines[:].set_visible(False)
-
-
-def strip(axes: Sequence[Axes], crops: Sequence[NDArray[Any]] | NDArray[Any]) -> None:
-    """Draw pictures (C, H, W), one an axis."""
-    for axis, crop in zip(axes, crops, strict=True):
-        picture(axis, crop)
 
 
 def concept_map(axis: Axes, image: NDArray[Any], values: NDArray[Any], colour: str) -> None:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from sparks.checks import whole
 from sparks.errors import SparksError
+from sparks.plots.axes import SIGNED, overlay
 from sparks_thesis.common.figure_data import FigureData
-from sparks_thesis.common.style import SIGNED, Drawing, overlay, style
+from sparks_thesis.common.style import Drawing, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,20 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sparks.plots.axes import band
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
-    from numpy.typing import NDArray
 
     from sparks.stats import Bootstrap
 
 # Widths in inches, of one and of two columns of text.
 COLUMN, PAGE = 3.5, 7.2
-
-# Signed maps: blue lowers the score, white is 0, red raises it.
-SIGNED = "RdBu_r"
 
 _RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -58,26 +55,6 @@ def style() -> Iterator[None]:
         yield
 
 
-def overlay(axis: Axes, grey: NDArray[Any], values: NDArray[Any], most: float) -> AxesImage:
-    """Draw a signed map over a pale copy of its image; the weaker the map, the clearer the image.
-
-    Args:
-        axis: to draw on.
-        grey: the image, (H, W) in [0, 1].
-        values: the map, (h, w) cells or pixels.
-        most: |value| of full colour and opacity; larger values are drawn as this one.
-
-    Returns:
-        The map, for a colour bar.
-    """
-    import numpy as np
-
-    axis.imshow(0.4 * grey + 0.6, cmap="gray", vmin=0, vmax=1)
-    opacity = np.nan_to_num(np.sqrt(np.clip(np.abs(values) / most, 0, 1)))
-    extent = (-0.5, grey.shape[1] - 0.5, grey.shape[0] - 0.5, -0.5)
-    return axis.imshow(values, cmap=SIGNED, vmin=-most, vmax=most, alpha=opacity, extent=extent)
-
-
 def mean_line(axis: Axes, rows: pd.DataFrame, by: str, bootstrap: Bootstrap, **look: Any) -> None:
     """Draw the mean of the column "value" against the column `by`, its interval as a band.
 
@@ -89,10 +66,7 @@ def mean_line(axis: Axes, rows: pd.DataFrame, by: str, bootstrap: Bootstrap, **l
         look: of the line, as for `plot`, with its colour.
     """
     found = [(place, bootstrap.mean(group["value"])) for place, group in rows.groupby(by)]
-    places: Any = [place for place, _ in found]
-    axis.plot(places, [i.mean for _, i in found], **look)
-    low, high = [i.low for _, i in found], [i.high for _, i in found]
-    axis.fill_between(places, low, high, color=look["color"], alpha=0.12, lw=0)
+    band(axis, [place for place, _ in found], [interval for _, interval in found], **look)
 
 
 def save(figure: Figure, path: str | Path, origin: str = "") -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sparks_thesis.common.concept_figures import COLOURS, concept_map, picture, strip
+from sparks.plots.axes import COLOURS, bars, picture, strip
+from sparks_thesis.common.concept_figures import concept_map
 from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.common.style import PAGE, Drawing, style
 
@@ -76,17 +77,13 @@ class CraftClass:
         mean = arrays["importance"][order]
         place = np.arange(len(order))
         colours = [COLOURS[i] if i < len(arrays["order"]) else "#999999" for i in place]
-        low, high = (np.nan_to_num(arrays[k][order] - mean) for k in ("low", "high"))
-        axis.barh(place, mean, color=colours, xerr=np.abs([low, high]), error_kw={"lw": 0.8})
+        ends = (arrays["low"][order], arrays["high"][order])
+        bars(axis, mean, [str(int(c)) for c in order], colours, ends)
         axis.plot(
             arrays["published"][order], place, "kD", ms=3.5, mfc="white",
             label="as published (Halton, unscrambled)",
         )  # fmt: skip
-        axis.set(
-            yticks=place, yticklabels=[str(int(c)) for c in order],
-            xlabel="total Sobol index (N = 32)", ylabel="concept",
-        )  # fmt: skip
-        axis.invert_yaxis()
+        axis.set(xlabel="total Sobol index (N = 32)", ylabel="concept")
         axis.legend(loc="lower right", frameon=False)
 
     @staticmethod

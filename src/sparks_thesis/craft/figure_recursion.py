@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparks.errors import SparksError
-from sparks_thesis.common.concept_figures import COLOURS, strip
+from sparks.plots.axes import COLOURS, strip
 from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.common.style import PAGE, Drawing, style
 

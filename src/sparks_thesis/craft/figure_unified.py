@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sparks_thesis.common.concept_figures import COLOURS, bare, concept_map, picture, strip
+from sparks.plots.axes import COLOURS, bare, picture, strip
+from sparks_thesis.common.concept_figures import concept_map
 from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.common.style import PAGE, Drawing, style
 

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks_thesis.common.concept_figures import COLOURS, bare, runs_in_order
+from sparks.plots.axes import COLOURS, bare
+from sparks_thesis.common.concept_figures import runs_in_order
 from sparks_thesis.common.style import PAGE, Drawing, style
 
 

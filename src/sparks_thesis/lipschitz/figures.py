@@ -10,7 +10,8 @@ import numpy as np
 
 from sparks.checks import whole
 from sparks.errors import SparksError
-from sparks_thesis.common.style import PAGE, SIGNED, Drawing, style
+from sparks.plots.axes import SIGNED
+from sparks_thesis.common.style import PAGE, Drawing, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

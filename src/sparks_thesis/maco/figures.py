@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparks.errors import SparksError
+from sparks.plots.axes import bare, picture
 from sparks.stats import Bootstrap
-from sparks_thesis.common.concept_figures import bare, picture
 from sparks_thesis.common.style import PAGE, Drawing, style
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from sparks.plots.axes import overlay
 from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.common.methods import look
-from sparks_thesis.common.style import PAGE, Drawing, overlay, style
+from sparks_thesis.common.style import PAGE, Drawing, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
