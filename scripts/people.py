@@ -7,7 +7,7 @@ CONFIG_KEYS = ("model.classifier", "studies.people", "explain.target", "seed", "
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
-    """Write the agreement of every method, of what knows no model, and of people among themselves.
+    """Write the agreement of every method, of the controls, and of people among themselves.
 
     Metrics are those of `sparks.alignment.alignment`, of maps as the methods give them, smoothed as
     the human maps are (change "blur", amount in pixels), and of their magnitudes smoothed so.
