@@ -1,5 +1,5 @@
 # Shortcuts for developers. Users need none of them: see README.md.
-.PHONY: bench chaos check docs docs-serve docs-site gallery gpu gpu-check lens-serve lock oracles slurm volume
+.PHONY: bench chaos check docs docs-serve docs-site gallery gpu gpu-check lens-serve lock oracles results slurm volume
 
 bench: ## speed and memory as ratios: a table, benchmarks/results/bench.csv and a plot
 	./sparks python -m benchmarks.run
@@ -21,6 +21,9 @@ docs-site: ## the documentation site, into site/; its tools are in an environmen
 	./sparks uv venv --quiet --allow-existing .venv-docs
 	./sparks uv pip install --quiet --python .venv-docs/bin/python -r docs/requirements.txt
 	.venv-docs/bin/python -m mkdocs build --strict --quiet
+
+results: ## docs/results.md, from finished runs: make results RUNS=". runs/real"
+	./sparks python -m sparks_thesis.pipeline.results_page $(RUNS)
 
 gallery: ## docs/gallery.png, the README's first picture: fig-gallery of the photographs
 	./sparks snakemake --cores all --directory runs/gallery --config 'overrides=[experiment=[sobol],shared.datasets=[photographs],experiments.sobol.items=[fig-gallery]]'

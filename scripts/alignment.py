@@ -13,8 +13,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     import torch
 
     from sparks.alignment import alignment, revealed
+    from sparks.alignment.harmonizer import visible_energy
     from sparks.attribution.gradient import gradient, in_batches, reduce_channels
-    from sparks.data import ImageSet, human_ceiling
+    from sparks.data import ImageSet, human_ceiling, marks_of
     from sparks.io import save_table, save_tensors
     from sparks.results import MetricRecorder
     from sparks.training import predict
@@ -32,13 +33,13 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     x, labels = test.batch(chosen), test.labels[chosen]
     human = build(settings["maps"])(test, chosen)
     gradients = in_batches(model, x, labels, 64, lambda part, target: gradient(model, part, target))
+    recorder.add_images({"VisibleEnergy": visible_energy(gradients)}, method="Saliency")
     for name in settings["reductions"]:
         scores = alignment(reduce_channels(gradients, name), human, settings["share"])
         recorder.add_images(scores, reduction=name, method="Saliency")
-    if "clicks" in test.truth:
-        clicks = test.truth["clicks"][chosen]
+    if (marks := marks_of(test)) is not None:
         sigma = settings["maps"]["sigma"] * x.shape[-1]
-        ceiling = human_ceiling(clicks, x.shape[-1], sigma, seed=cfg["seed"])
+        ceiling = human_ceiling(marks[chosen], x.shape[-1], sigma, seed=cfg["seed"])
         recorder.add_images({"HumanCeiling": ceiling})
     right = revealed(model, x, labels, human, settings["shown"], settings["baseline"])
     for column, share in enumerate(settings["shown"]):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from sparks_thesis.common.style import Drawing
 
-CONFIG_KEYS = ("item", "scale.name", "methods")
+CONFIG_KEYS = ("item", "scale.name", "methods", "notes")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -18,14 +18,16 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks_thesis.common.methods import using
     from sparks_thesis.common.style import save
     from sparks_thesis.pipeline.factories import build
-    from sparks_thesis.pipeline.outputs import load, write_caption
+    from sparks_thesis.pipeline.outputs import about_data, load, write_caption
 
     draw: Callable[..., Drawing] = build(cfg["item"]["draw"])
     with using(cfg["methods"]):
-        drawing = draw(**{kind: load(kind, files) for kind, files in inputs.items()})
+        loaded = {kind: load(kind, files) for kind, files in inputs.items()}
+        drawing = draw(**loaded)
     for suffix in ("pdf", "png"):
         save(drawing.figure, outputs[suffix], cfg.origin())
-    write_caption(outputs["caption"], f"{drawing.caption} Scale: {cfg['scale.name']}.")
+    notes = about_data(cfg["notes"], loaded)
+    write_caption(outputs["caption"], f"{drawing.caption}{notes} Scale: {cfg['scale.name']}.")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Score the maps of one method by one family of metrics."""
+"""Score the maps of one method by all families of metrics that experiments ask for."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
@@ -8,39 +8,53 @@ from sparks_thesis.pipeline.job import Config, Paths, main
 if TYPE_CHECKING:
     from torch import Tensor
 
-CONFIG_KEYS = ("model.classifier", "attribution", "metric", "device")
+    from sparks.data import ImageSet
+    from sparks.models import Classifier
+
+CONFIG_KEYS = ("model.classifier", "attribution", "families", "device")
 
 # Images and maps in memory at a time. Fixed: float sums depend on it.
 SLICE = 128
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
-    """Write every metric of the family for every image."""
+    """Write every metric of every family for every image."""
+    from sparks.data import ImageSet
+    from sparks.io import save_table
+    from sparks.results import MetricRecorder
+    from sparks_thesis.pipeline.factories import run_names, trained
+
+    families = cfg["families"].values()
+    images, model = ImageSet.load(inputs["images"]), None
+    if any(family["needs_model"] for family in families):
+        model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
+    recorder = MetricRecorder()
+    for family in families:
+        values = _scores(cfg, family, inputs, images, model)
+        recorder.add_images(values, method=cfg["attribution"]["label"])
+    save_table(outputs["table"], recorder.table(**run_names(cfg.wildcards)), cfg.provenance())
+
+
+def _scores(
+    cfg: Config,
+    family: dict[str, Any],
+    inputs: Paths,
+    images: "ImageSet",
+    model: "Classifier | None",
+) -> "dict[str, Tensor]":
+    """Score the first images by one family of metrics."""
     import torch
 
-    from sparks.data import ImageSet
-    from sparks.io import load_tensors, save_table
+    from sparks.io import load_tensors
     from sparks.metrics import Explanation
-    from sparks.results import MetricRecorder
-    from sparks_thesis.pipeline.factories import (
-        build_method,
-        build_metric,
-        counting_from,
-        run_names,
-        trained,
-    )
+    from sparks_thesis.pipeline.factories import build_method, build_metric, counting_from
 
-    family = cfg["metric"]
-    images = ImageSet.load(inputs["images"])
     n = min(len(images), family["images"] or len(images))
-    model = None
-    if family["needs_model"]:
-        model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     metrics = [build_metric(metric) for metric in family["metrics"].values()]
     scored: list[dict[str, Tensor]] = []
     for rows in (slice(start, min(n, start + SLICE)) for start in range(0, n, SLICE)):
         explanation = Explanation(
-            model,
+            model if family["needs_model"] else None,
             images.batch(rows),
             **load_tensors(inputs["maps"], ["maps", "target"], rows=rows),
             truth=images.subset(rows).diagnostic() if family["needs_truth"] else None,
@@ -50,10 +64,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         with counting_from(rows.start, inputs["images"]):
             for metric in metrics:
                 scored[-1] |= metric(explanation)
-    values = {name: torch.cat([part[name] for part in scored]) for name in scored[0]}
-    recorder = MetricRecorder()
-    recorder.add_images(values, method=cfg["attribution"]["label"])
-    save_table(outputs["table"], recorder.table(**run_names(cfg.wildcards)), cfg.provenance())
+    return {name: torch.cat([part[name] for part in scored]) for name in scored[0]}
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from sparks_thesis.common.table import Table
 
-CONFIG_KEYS = ("item", "scale.name", "methods")
+CONFIG_KEYS = ("item", "scale.name", "methods", "notes")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -20,12 +20,14 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.io import write_text
     from sparks_thesis.common.methods import using
     from sparks_thesis.pipeline.factories import build
-    from sparks_thesis.pipeline.outputs import load, write_caption
+    from sparks_thesis.pipeline.outputs import about_data, load, write_caption
 
     make: Callable[..., Table] = build(cfg["item"]["draw"])
     with using(cfg["methods"]):
-        table = make(**{kind: load(kind, files) for kind, files in inputs.items()})
-    table = replace(table, caption=f"{table.caption} Scale: {cfg['scale.name']}.")
+        loaded = {kind: load(kind, files) for kind, files in inputs.items()}
+        table = make(**loaded)
+    notes = about_data(cfg["notes"], loaded)
+    table = replace(table, caption=f"{table.caption}{notes} Scale: {cfg['scale.name']}.")
     write_text(outputs["csv"], table.csv(cfg.origin()))
     write_text(outputs["md"], table.markdown())
     write_text(outputs["tex"], table.latex(cfg["item"]["name"]))

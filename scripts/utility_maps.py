@@ -8,6 +8,7 @@ CONFIG_KEYS = (
     "studies.utility.classes",
     "studies.utility.pool",
     "studies.utility.controls",
+    "studies.utility.oracles",
     "studies.utility.explainers",
     "studies.utility.deletion",
     "studies.utility.complexity",
@@ -27,7 +28,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.results import MetricRecorder
     from sparks.training import predict
     from sparks_thesis.pipeline.factories import build_as, build_methods, run_names, trained
+    from sparks_thesis.utility.controls import decisive
     from sparks_thesis.utility.proxies import of_maps
+    from sparks_thesis.utility.scored import ELSEWHERE, ORACLE
     from sparks_thesis.utility.stimulus_selection import select_stimuli
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
@@ -55,6 +58,10 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         maps[label] = method(model, x, target).float().cpu()
         values = of_maps(deletion, complexity, model, x, target, maps[label])
         recorder.add_images(values, method=label)
+    where = cfg["studies.utility.oracles"].get(name, "parts")
+    oracle = decisive(test.subset(chosen.explained), where)
+    if oracle is not None:
+        maps |= {ORACLE: oracle, ELSEWHERE: 1 - oracle}
     kept = {
         "explained": x,
         "asked": test.batch(chosen.asked),

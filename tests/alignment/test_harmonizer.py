@@ -10,7 +10,7 @@ from scipy.signal import convolve2d
 from torch import nn
 
 from sparks.alignment import RECIPES, ClickMaps, Harmonizer, gaussian_pyramid, harmonizer_loss
-from sparks.alignment.harmonizer import has_map, weight_penalty
+from sparks.alignment.harmonizer import has_map, visible_energy, weight_penalty
 from sparks.errors import SparksError
 from sparks.training.losses import CrossEntropy, Step
 
@@ -228,3 +228,32 @@ def test_the_decay_spares_normalisations_and_embeddings():
     net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Embedding(4, 2), nn.LayerNorm(3))
     wanted = (net[0].weight.norm() ** 2 + net[0].bias.norm() ** 2) / 2
     torch.testing.assert_close(weight_penalty(net), wanted)
+
+
+@pytest.mark.parametrize("saliency", ["mean", "norm"])
+def test_the_loss_sees_the_gradient_as_its_setting_says(saliency):
+    model, x, y = Tiny(16, 2), rand(3, 2, 16, 16), torch.tensor([0, 2, 1])
+    human = rand(3, 16, 16, seed=5).float()
+    total = sum(
+        Harmonizer(ClickMaps(), weight=2.0, saliency=saliency).terms(
+            Step(model, model, x, y, human[:, None]), {}
+        )
+    )
+    x = x.clone().requires_grad_()
+    logits = model(x)
+    (gradient,) = torch.autograd.grad(logits.gather(1, y[:, None]).sum(), x, retain_graph=True)
+    seen = gradient.float().mean(1) if saliency == "mean" else gradient.float().norm(dim=1)
+    wanted = CrossEntropy().of_logits(logits, y, {}) + 2 * harmonizer_loss(seen, human)
+    torch.testing.assert_close(total, wanted)
+
+
+def test_the_visible_energy_of_independent_channels_is_one_over_their_number():
+    gradient = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    found = visible_energy(gradient)
+    torch.testing.assert_close(found, torch.full((4,), 1 / 3), atol=0.02, rtol=0)
+    torch.testing.assert_close(visible_energy(gradient[:, :1]), torch.ones(4))
+
+
+def test_an_unknown_saliency_is_refused():
+    with pytest.raises(SparksError, match="saliency"):
+        Harmonizer(ClickMaps(), saliency="max")

@@ -96,6 +96,33 @@ def test_rise_is_the_score_weighted_mean_of_its_masks():
         torch.testing.assert_close(method(model, x, target), weighted / weight)
 
 
+def test_rise_as_published_divides_by_the_expected_sum_of_its_masks():
+    model, (x, target) = random_net(), images()
+    drawn, expected = (
+        RISE(grid=3, masks=40, centred=False, probability=0.25, seed=5, normaliser=kind)
+        for kind in ("drawn", "expected")
+    )
+    masker = drawn._masker(x)
+    design = drawn._design(masker)
+    spread = masker.expand(design).flatten(1)
+    scores = drawn.score(model, x, target, design, masker)
+    wanted = (scores @ spread / (40 * 0.25)).view_as(expected(model, x, target))
+    torch.testing.assert_close(expected(model, x, target), wanted)
+    ratio = drawn(model, x, target) / expected(model, x, target)
+    sums = spread.sum(0).view(x.shape[-2:])
+    torch.testing.assert_close(ratio, (10 / sums).expand_as(ratio), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [Occlusion, LIME, KernelSHAP])
+def test_a_smooth_map_is_made_of_the_same_cells(kind):
+    model, (x, target) = random_net(), images()
+    squares, smooth = (kind(grid=4, resize=how)(model, x, target) for how in ("nearest", "bicubic"))
+    side = squares.shape[-1] // 4
+    cells = squares[:, ::side, ::side]
+    wanted = Grid((4, 4), x.shape[-2:], resize="bicubic").to_map(cells.flatten(1))
+    torch.testing.assert_close(smooth, wanted)
+
+
 @pytest.mark.parametrize(("centred", "added"), [(True, 0), (False, 50)])
 def test_rise_does_not_change_its_order_with_a_constant_added_to_the_score(centred, added):
     model, (u, classes) = Linear(6), vectors()

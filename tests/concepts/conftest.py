@@ -10,11 +10,12 @@ from sparks.concepts import (
     SAE,
     ConvexNMF,
     Craft,
+    Exemplars,
     KMeans,
     Layer,
     Neurons,
-    RandomAtoms,
     RandomCrops,
+    RandomDirections,
     SemiNMF,
 )
 from sparks.models import Classifier, ConvNet, seeded
@@ -73,5 +74,6 @@ def every_dictionary(concepts, iterations=50):
         SAE(concepts=concepts, kind="topk", active=2, epochs=8),
         SAE(concepts=concepts, kind="batchtopk", active=2, epochs=8),
         Neurons(concepts=concepts),
-        RandomAtoms(concepts=concepts),
+        Exemplars(concepts=concepts),
+        RandomDirections(concepts=concepts),
     ]

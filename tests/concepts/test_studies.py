@@ -15,7 +15,7 @@ from sparks.attribution import (
     Saliency,
     Sobol,
 )
-from sparks.concepts import NMF, PCA, Craft, Extractor, Layer, RandomAtoms, RandomCrops
+from sparks.concepts import NMF, PCA, Craft, Exemplars, Extractor, Layer, RandomCrops
 from sparks.concepts.banks import Banks, StoredConcepts
 from sparks.concepts.classes import Classified
 from sparks.concepts.dictionary import Method
@@ -297,7 +297,7 @@ class Drawn(Method):
 
     def fit(self, a):
         self.seeds.append(self.seed)
-        return RandomAtoms(concepts=self.concepts, seed=self.seed).fit(
+        return Exemplars(concepts=self.concepts, seed=self.seed).fit(
             torch.rand(40, a.shape[1], generator=torch.Generator().manual_seed(0))
         )
 

@@ -8,7 +8,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 import sparks.data
-from sparks.data import Chimera, Folder
+from sparks.data import Chimera, Folder, MarkedImages, Nips2017
 
 FILES = sorted(Path(__file__).parents[2].glob("config/dataset/*.yaml"))
 
@@ -36,6 +36,7 @@ def test_all_sets_are_there() -> None:
         "chimera_husky",
         "chimera_leaves",
         "cifar10",
+        "cifar10_jpeg",
         "clickme",
         "coco2014",
         "digits",
@@ -45,7 +46,10 @@ def test_all_sets_are_there() -> None:
         "imagenet",
         "imagenet50",
         "imagenette",
+        "marked",
         "mnist",
+        "nips2017",
+        "osie",
         "photographs",
         "voc2007",
     }
@@ -60,8 +64,9 @@ def test_the_builder_gets_every_setting(path: Path) -> None:
     for key, value in OmegaConf.to_container(config.builder, resolve=True).items():
         if key not in ("_target_", "annotators"):
             assert getattr(builder, key) == value
-    downloaded = "root" in config.builder and not isinstance(builder, Folder)
-    assert hasattr(builder, "download") == downloaded
+    brought = isinstance(builder, Folder | MarkedImages | Nips2017)  # by the user alone
+    assert hasattr(builder, "download") == ("root" in config.builder and not brought)
+    assert hasattr(builder, "download") or not config.download
 
 
 NAMES = ["digits", "photographs", "chimera", "chimera_biased", "chimera_hard"]

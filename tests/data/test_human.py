@@ -64,7 +64,7 @@ def test_bad_clicks_are_refused() -> None:
         human_maps(clicks[0], 32, 2.0)
     with pytest.raises(SparksError, match="sigma"):
         human_maps(clicks, 32, 0.0)
-    with pytest.raises(SparksError, match="at least 2"):
+    with pytest.raises(SparksError, match="at least 2 people"):
         human_ceiling(clicks[:, :1], 32, 2.0)
     clicks[5, 0, 0, 0] = float("nan")
     with pytest.raises(SparksError, match="image 5"):

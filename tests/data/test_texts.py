@@ -1,6 +1,8 @@
 """Texts: the interface, generated reviews whose truth is checked, and IMDB's folder layout."""
 
+import hashlib
 import re
+import tarfile
 import unicodedata
 from pathlib import Path
 
@@ -297,6 +299,23 @@ def test_imdb_says_which_files_to_put_where(imdb):
             Imdb(root=root)()
         assert "\n" not in str(caught.value)
     assert str(Path("nowhere", "train", "neg")) in str(caught.value)
+
+
+def test_imdb_is_unpacked_from_its_archive(imdb, tmp_path, monkeypatch):
+    archive = tmp_path / "elsewhere" / "aclImdb_v1.tar.gz"
+    archive.parent.mkdir()
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(imdb, "aclImdb")
+    root = archive.parent / "aclImdb"
+    with pytest.raises(SparksError, match=r"aclImdb_v1\.tar\.gz is not the published file"):
+        Imdb(root=str(root)).download()
+    digest = hashlib.md5(archive.read_bytes()).hexdigest()
+    monkeypatch.setattr("sparks.data.imdb.MD5", digest)
+    Imdb(root=str(root)).download()
+    made, expected = Imdb(root=str(root))(), Imdb(root=imdb)()
+    assert all(same(made[split], expected[split]) for split in ("train", "test"))
+    with pytest.raises(SparksError, match="unpacks to aclImdb"):
+        Imdb(root=str(archive.parent / "reviews")).download()
 
 
 def test_imdb_names_a_damaged_file(imdb):

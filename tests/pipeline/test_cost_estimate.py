@@ -73,6 +73,16 @@ def test_folds_are_trained_and_explained_for_every_condition():
     assert gradcam.backward == 3 * 2 * 10
 
 
+def test_studies_of_set_passes_are_counted():
+    asked = ["experiment=[people,sobol]", "experiments.people.datasets=[chimera]"]
+    asked += ["experiments.people.models=[convnet]", "studies.people.images=7", "explain.n=5"]
+    asked += ["studies.people.methods=[rise,saliency,random]", "shared.rise_masks=11"]
+    asked += ["studies.budget.methods=[rise,sobol]", "studies.budget.forwards=[10,30]"]
+    jobs = {job.rule: job for job in cost_estimate.work(compose([*ONE, *asked]))}
+    assert (jobs["people"].forward, jobs["people"].backward) == (5 * 11, 5 * 1)
+    assert jobs["budget"].forward == 4 * 2 * (10 + 30)  # of four images
+
+
 def test_hours_are_passes_over_measured_rates(tmp_path, monkeypatch):
     rates = tmp_path / "rates.json"
     networks = {"chimera/convnet": {"forward": 2.0, "backward": 1.0}}
@@ -82,7 +92,8 @@ def test_hours_are_passes_over_measured_rates(tmp_path, monkeypatch):
         cost_estimate, "RATES", (tmp_path / "none", *cost_estimate.RATES[1:2], rates)
     )
     config = compose([*ONE, "experiments.sobol.methods=[random]"])
-    hours = (3 * 200 / 1.0 + 10 * 40 / 2.0) / 3600
+    budgets = 4 * 6 * (64 + 128)  # of the study: images, methods, passes
+    hours = (3 * 200 / 1.0 + (10 * 30 + budgets) / 2.0) / 3600
     assert f"about {hours:,.1f} GPU-hours on a slow GPU" in cost_estimate.summary(config, gpu=True)
     assert "core-hours on one core of" in cost_estimate.summary(config)
     monkeypatch.setattr(cost_estimate, "RATES", (rates,))

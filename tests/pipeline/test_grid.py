@@ -3,8 +3,9 @@
 import pytest
 
 from sparks.errors import SparksError
-from sparks_thesis.pipeline import dag, grid
+from sparks_thesis.pipeline import dag, grid, paths
 from sparks_thesis.pipeline.compose import compose
+from sparks_thesis.pipeline.selection import part
 
 CONFIG = compose(["scale=smoke", "experiment=sobol", "shared.datasets=[chimera,digits]"])
 
@@ -77,10 +78,24 @@ def test_the_answers_of_people_are_no_part_of_the_default_run():
 
 
 def test_maps_are_compared_with_parts_only_where_these_are_known():
-    listed = dag.scores(CONFIG, "sobol")
-    assert "results/scores/chimera/convnet/0/rise/localisation.parquet" in listed
-    assert "results/scores/digits/convnet/0/rise/fidelity.parquet" in listed
-    assert "results/scores/digits/convnet/0/rise/localisation.parquet" not in listed
+    for dataset, known in (("chimera", True), ("digits", False)):
+        job = grid.Explanation(dataset, "convnet", 0, "rise")
+        assert paths.SCORES.format(**job._asdict()) in dag.scores(CONFIG, "sobol")
+        asked = grid.families(CONFIG, job)
+        assert "fidelity" in asked
+        assert ("localisation" in asked) == known
+        names = {"dataset": dataset, "model": "convnet", "attribution": "rise", "seed": "0"}
+        assert list(part(CONFIG, ["families"], **names)["families"]) == asked
+
+
+def test_maps_are_scored_by_what_every_experiment_asks_for():
+    asked = {"methods": "rise", "metrics": "complexity", "datasets": "digits"}
+    models = [f"experiments.models.{key}=[{name}]" for key, name in asked.items()]
+    config = compose(["experiment=[sobol,models]", "experiments.sobol.metrics=[fidelity]", *models])
+    job = grid.Explanation("digits", "convnet", 0, "rise")
+    assert set(grid.families(config, job)) == {"fidelity", "complexity"}
+    assert grid.families(config, job._replace(method="lime")) == ["fidelity"]
+    assert grid.families(config, job._replace(model="mlp")) == []
 
 
 def runs(*overrides):
@@ -108,8 +123,8 @@ def test_a_pretrained_network_takes_the_place_of_those_that_photographs_cannot_t
 def test_what_photographs_are_left_out_of():
     listed = [path for path in dag.scores(compose(), "sobol") if "photographs" in path]
     assert not [path for path in listed if "/studies/" in path or "stability" in path]
-    metrics = {path.rpartition("/")[2] for path in listed if "/scores/" in path}
-    assert metrics == {"fidelity.parquet", "complexity.parquet"}
+    job = grid.Explanation("photographs", "efficientnet_lite0", 0, "rise")
+    assert grid.families(compose(), job) == ["fidelity", "complexity"]
     budget = dag.item_inputs(compose(), "fig-sobol-budget")["budget"]
     assert budget == ["results/studies/budget/chimera/convnet/0.parquet"]
 

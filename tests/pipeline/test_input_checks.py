@@ -69,7 +69,7 @@ def test_what_cannot_be_fetched_is_named_with_its_source_and_its_place(here, nee
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("imagenet", "there is no meta.bin in data/imagenet: put ILSVRC2012_devkit_t12.tar.gz"),
+        ("imagenet", "there is no train in data/imagenet: put the folders train/WNID and val/WNID"),
         ("coco2014", "there is no folder data/coco2014/train2014: put train2014.zip"),
         ("cat_dog", "image folder data/cat_dog does not exist"),
         ("celeba", "mmlab.ie.cuhk.edu.hk"),

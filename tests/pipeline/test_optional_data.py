@@ -1,11 +1,13 @@
 """Data sets that take part where they are on disk, and what a scale sets for one data set."""
 
+import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import dag, downloads, grid
 from sparks_thesis.pipeline.compose import ABSENT, compose, overrule_scale
+from sparks_thesis.pipeline.outputs import about_data
 from sparks_thesis.pipeline.selection import part
 
 CHAPTERS = ("craft", "holistic", "maco", "lens")
@@ -51,6 +53,40 @@ def test_a_data_set_that_is_asked_for_is_never_left_out(disk):
     config = compose([disk[1], "experiment=[craft]", "shared.concept_datasets=[imagenette]"])
     assert grid.runs(config, "craft") == [RUN]
     assert downloads.left_out(config) == []
+
+
+def test_a_chapter_without_any_of_its_data_is_left_out_by_name(disk):
+    folder, override = disk
+    lists = ["experiments.eva.datasets=['mnist?']", "experiments.words.texts=['imdb?']"]
+    config = compose([override, "experiment=[eva,words,lipschitz]", *lists])
+    assert list(config.experiments) == ["lipschitz"]
+    mnist, imdb = sorted(downloads.left_out(config), reverse=True)
+    assert str(folder / "MNIST/raw") in mnist
+    assert "eva is left out; to get it: ./sparks snakemake --cores 1 download" in mnist
+    assert str(folder / "aclImdb") in imdb
+    assert "words is left out; to get it: IMDB" in imdb  # no program fetches it
+    assert downloads.notes(config) == ["results/downloads/mnist.json"]
+    (folder / "aclImdb").mkdir()
+    config = compose([override, "experiment=[eva,words,lipschitz]", *lists])
+    assert list(config.experiments) == ["words", "lipschitz"]
+    assert config.experiments.words.texts == ["imdb"]
+
+
+def test_a_chapter_that_is_asked_for_alone_is_never_left_out(disk):
+    """So that the check of the files says what is missing, where from and where to."""
+    config = compose([disk[1], "experiment=[eva]", "experiments.eva.datasets=['mnist?']"])
+    assert {run.dataset for run in grid.runs(config, "eva")} == {"mnist"}
+    assert downloads.left_out(config) == []
+
+
+def test_what_captions_say_of_data_is_gathered_from_their_files():
+    config = compose([])
+    assert "lossy" in config.notes.cifar10_jpeg
+    assert "real people" in config.notes.osie
+    scores = {"scores": pd.DataFrame({"dataset": ["cifar10_jpeg", "digits"]})}
+    assert about_data(config.notes, scores) == f" {config.notes.cifar10_jpeg}"
+    published = {"published": pd.DataFrame({"dataset": ["cifar10_jpeg"]})}
+    assert about_data(config.notes, published) == ""
 
 
 def test_a_run_decides_once(disk, monkeypatch):

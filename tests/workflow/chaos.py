@@ -76,10 +76,10 @@ class Chaos:
         time.sleep(self.random.uniform(0.2, 2 * self.pace))
         if self.run.poll() is not None:
             self.go_on()
-        told = getattr(self, kind.replace(" ", "_"))()
+        output = getattr(self, kind.replace(" ", "_"))()
         if self.run.poll() is not None:
             self.start()
-        return told
+        return output
 
     def go_on(self) -> None:
         """Start the run again; from nothing where all was made, so that there is work to injure."""

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution", "metric": "metric"}
+GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution"}
 GROUPS |= {"text": "text", "item": "item", "bank": "bank", "seed": "seed"}
 
 

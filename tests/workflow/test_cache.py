@@ -22,9 +22,9 @@ def checkouts(make_project, tmp_path_factory):
 
 def test_a_second_checkout_trains_nothing(checkouts):
     first, second = checkouts
-    told = second.snakemake(MAPS, *RUN).stdout
+    output = second.snakemake(MAPS, *RUN).stdout
     for name in (MAPS, WEIGHTS, HISTORY):
-        assert f"Symlinking output file {name} from cache" in told
+        assert f"Symlinking output file {name} from cache" in output
         assert (second.folder / name).is_symlink()
         assert (second.folder / name).read_bytes() == (first.folder / name).read_bytes()
     # What a job prints is in its log: here it never ran.

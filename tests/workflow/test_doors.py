@@ -72,9 +72,9 @@ rule mine:
     done = subprocess.run(
         run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
-    told = done.stdout + done.stderr
-    assert done.returncode == 0, told
-    assert all(rule in told for rule in ("utility_published", "lens_atlas", "study_scenario"))
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert all(rule in output for rule in ("utility_published", "lens_atlas", "study_scenario"))
     assert not list((tmp_path / "results").glob("*"))
 
 

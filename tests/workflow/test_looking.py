@@ -55,8 +55,8 @@ def test_what_only_looks_changes_no_file(damaged, spelling):
 
 
 def test_a_dry_run_of_everything_says_what_it_will_take(damaged):
-    told = damaged.snakemake("-pn", *RUN[:-1], "overrides=[experiment=words]").stdout
-    assert told.count("Planned for scale smoke") == 1
+    output = damaged.snakemake("-pn", *RUN[:-1], "overrides=[experiment=words]").stdout
+    assert output.count("Planned for scale smoke") == 1
     assert "Planned for" not in damaged.snakemake("-n", *RUN, "--", IMAGES).stdout
 
 

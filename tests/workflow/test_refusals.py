@@ -54,22 +54,22 @@ def folder(tmp_path):
 
 
 def test_missing_data_folder(project):
-    told = refused(project, "data", "dataset=folder", "data_dir=/nowhere")
-    assert "/nowhere/folder" in told
+    output = refused(project, "data", "dataset=folder", "data_dir=/nowhere")
+    assert "/nowhere/folder" in output
 
 
 def test_class_without_an_image(project, folder):
     (folder / "folder/train/emu").mkdir()
     (folder / "folder/val/emu").mkdir()
-    told = refused(project, "data", "dataset=folder", f"data_dir={folder}")
-    assert "emu" in told
+    output = refused(project, "data", "dataset=folder", f"data_dir={folder}")
+    assert "emu" in output
 
 
 def test_corrupt_image(project, folder):
     bad = folder / "folder/val/dog/1.png"
     bad.write_bytes(bad.read_bytes()[:40])
-    told = refused(project, "data", "dataset=folder", f"data_dir={folder}", "split=train")
-    assert "dog/1.png" in told
+    output = refused(project, "data", "dataset=folder", f"data_dir={folder}", "split=train")
+    assert "dog/1.png" in output
 
 
 @pytest.fixture
@@ -99,9 +99,9 @@ def test_foreign_artifact(project, artifact):
 
 
 def test_missing_input_names_the_way_to_make_it(project):
-    told = refused(project, "score", "attribution=rise")
-    assert "results/attributions/digits/convnet/0/rise.safetensors does not exist" in told
-    assert "snakemake" in told
+    output = refused(project, "score", "attribution=rise")
+    assert "results/attributions/digits/convnet/0/rise.safetensors does not exist" in output
+    assert "snakemake" in output
 
 
 class Trap:
@@ -117,8 +117,8 @@ class Trap:
 def test_pickle_posing_as_a_checkpoint(project, tmp_path):
     for name in ("evil.pth", "evil.safetensors"):
         (tmp_path / name).write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
-        told = refused(project, "train", "seed=1", f"model.weights={tmp_path / name}")
-        assert name in told
+        output = refused(project, "train", "seed=1", f"model.weights={tmp_path / name}")
+        assert name in output
     assert not (tmp_path / "sprung").exists()
 
 
@@ -128,22 +128,22 @@ def test_nan_is_named_by_image_and_method(project):
     bias = torch.full_like(good["net.head.bias"], torch.nan)
     save_tensors(path, good | {"net.head.bias": bias})
     for method in ("sobol", "saliency"):
-        told = refused(project, "attribute", "seed=7", f"attribution={method}")
-        assert "image 0" in told or "input 0" in told, told
-        assert f"method={method}" in told
+        output = refused(project, "attribute", "seed=7", f"attribution={method}")
+        assert "image 0" in output or "input 0" in output, output
+        assert f"method={method}" in output
 
 
 def test_unknown_layer(project):
-    told = refused(project, "attribute", "attribution=gradcam", "model.layer=stages.9")
-    assert "stages.9" in told
-    assert "stages.1" in told
+    output = refused(project, "attribute", "attribution=gradcam", "model.layer=stages.9")
+    assert "stages.9" in output
+    assert "stages.1" in output
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_gpu_where_there_is_none(project):
-    told = refused(project, "attribute", "device=cuda")
-    assert "'cuda'" in told
-    assert "device=auto" in told
+    output = refused(project, "attribute", "device=cuda")
+    assert "'cuda'" in output
+    assert "device=auto" in output
 
 
 def test_help_and_the_composed_job_are_shown(project):

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.nightly
 METHODS = ("smoothgrad",)  # others: tests/pipeline/test_explained_shards.py
 FOLDER = "results/attributions/digits/convnet/0"
 MAPS = [f"{FOLDER}/{method}.safetensors" for method in METHODS]
-SCORES = "results/scores/digits/convnet/0/smoothgrad/fidelity.parquet"
+SCORES = "results/scores/digits/convnet/0/smoothgrad.parquet"
 FOLDED = "results/stability/digits/convnet/0/stability.scores.parquet"
 # 40 images in shards of 16, and 20 images of each of two folds: the last shards are smaller.
 COMMON = (

@@ -26,7 +26,7 @@ from sparks.io import count_rows
 
 SHARD = 1024
 MAPS = "results/attributions/folder/convnet/0/saliency.safetensors"
-SCORES = "results/scores/folder/convnet/0/saliency/complexity.parquet"
+SCORES = "results/scores/folder/convnet/0/saliency.parquet"
 
 
 def command(project: Project, images: int) -> list[str]:

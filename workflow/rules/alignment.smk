@@ -27,6 +27,32 @@ rule alignment:
         "../../scripts/alignment.py"
 
 
+# Maps of a network beside the marks of real people, a blob at the centre, and the human ceiling.
+rule people:
+    input:
+        images=paths.EXPLAINED,
+        weights=paths.WEIGHTS,
+    output:
+        table=paths.PEOPLE,
+        maps=paths.PEOPLE_MAPS,
+    log:
+        paths.log("people", "dataset", "model", "seed"),
+    benchmark:
+        paths.benchmark("people", "dataset", "model", "seed")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=doubling(4000),
+        runtime=240,
+        gpu=one_gpu,
+    params:
+        cfg=cfg_of("people"),
+        code=code_of("people"),
+    script:
+        "../../scripts/people.py"
+
+
 # Metrics of maps, certificates, attacks and counterfactuals of one network.
 rule lipschitz:
     input:

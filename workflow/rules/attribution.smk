@@ -58,7 +58,8 @@ if SHARDED:
             "../../scripts/merge_shards.py"
 
 
-# Score the maps of one method by one family of metrics.
+# Score the maps of one method by every family of metrics that experiments ask for: in one job, since a
+# process costs more than most of them.
 rule score:
     input:
         unpack(weights_if_needed),
@@ -67,9 +68,9 @@ rule score:
     output:
         table=paths.SCORES,
     log:
-        paths.log("score", "dataset", "model", "seed", "method", "metric"),
+        paths.log("score", "dataset", "model", "seed", "method"),
     benchmark:
-        paths.benchmark("score", "dataset", "model", "seed", "method", "metric")
+        paths.benchmark("score", "dataset", "model", "seed", "method")
     conda:
         "../../environment.yml"
     threads: 1

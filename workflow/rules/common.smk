@@ -24,6 +24,7 @@ from sparks_thesis.pipeline import (
     concept_files,
     dag,
     downloads,
+    grid,
     input_checks,
     integrity,
     overview,
@@ -57,7 +58,6 @@ if any(argument.startswith("--report") for argument in sys.argv):
 GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution"}
 GROUPS |= {
     "bank": "bank",
-    "metric": "metric",
     "text": "text",
     "item": "item",
     "seed": "seed",
@@ -262,7 +262,9 @@ def published_weights(wildcards):
 
 def weights_if_needed(wildcards):
     """Return the model's weights, for the metrics that ask the model."""
-    if CFG.metrics[wildcards.metric].needs_model:
+    names = {key: wildcards[key] for key in grid.Explanation._fields}
+    job = grid.Explanation(**{**names, "seed": int(names["seed"])})
+    if any(CFG.metrics[name].needs_model for name in grid.families(CFG, job)):
         return {"weights": paths.WEIGHTS.format(**wildcards)}
     return {}
 
@@ -299,7 +301,6 @@ wildcard_constraints:
     bank="|".join(CFG.banks),
     layer=r"[\w.-]+",
     method="|".join(CFG.attributions),
-    metric="|".join(CFG.metrics),
     text="|".join(CFG.texts),
     experiment="|".join(CFG.experiments),
     item="|".join(CFG["items"]),

@@ -13,7 +13,7 @@ P is the Gaussian pyramid, t_i tells whether image i has a human map.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -24,6 +24,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sparks.alignment.pyramid import gaussian_pyramid
 from sparks.alignment.recipe import RECIPES, Recipe
+from sparks.checks import one_of
 from sparks.data.labelled import Labelled
 from sparks.errors import SparksError
 from sparks.training.losses import CrossEntropy, OfLogits, State, Step
@@ -107,6 +108,31 @@ def input_gradient(logits: Tensor, labels: Tensor, x: Tensor, create_graph: bool
     return gradient
 
 
+# How a gradient (N, C, H, W) becomes the saliency (N, H, W) that the loss sees.
+SALIENCIES: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "mean": lambda gradient: gradient.mean(1),  # as released: signed, blind to changes of colour
+    "norm": lambda gradient: (gradient**2).sum(1).add(1e-20).sqrt(),
+}
+
+
+def visible_energy(gradient: Tensor) -> Tensor:
+    """Return the share of a gradient's energy that the mean over channels keeps: (N,) in [0, 1].
+
+    The released loss sees this share alone. It is C Σ_i (mean_c g_ci)² / Σ_ci g_ci², 1 / C where
+    channels are independent; 0 where they cancel, as for differences of colour.
+
+    Args:
+        gradient: (N, C, H, W).
+
+    Example:
+        >>> colour = torch.tensor([1.0, -1.0]).view(1, 2, 1, 1).expand(1, 2, 3, 3)
+        >>> visible_energy(torch.cat([colour, colour.abs()])).tolist()
+        [0.0, 1.0]
+    """
+    kept = (gradient.mean(1) ** 2).flatten(1).sum(1) * gradient.shape[1]
+    return kept / (gradient**2).flatten(1).sum(1).clamp(min=1e-30)
+
+
 def weight_penalty(model: nn.Module) -> Tensor:
     """Σ ‖v‖² / 2 over weights; normalisations, embeddings and class tokens are spared."""
     spared = {
@@ -140,6 +166,7 @@ class Harmonizer:
             gradients add up to those of the whole batch, but for batch normalisation (whose
             statistics are then the part's) and classification losses that compare images.
         decay: λ_w, of the penalty on weights. 0 where the optimiser decays them.
+        saliency: a key of `SALIENCIES`: "mean" over channels as released, or their "norm".
     """
 
     maps: MapSource
@@ -148,8 +175,10 @@ class Harmonizer:
     recipe: str = "released"
     micro_batch: int | None = None
     decay: float = 0.0
+    saliency: str = "mean"
 
     def __post_init__(self) -> None:
+        one_of(self, SALIENCIES, "saliency")
         if self.recipe not in RECIPES:
             raise SparksError(f"harmonizer recipe {self.recipe!r}: use one of {list(RECIPES)}")
         if not (self.weight >= 0 and self.decay >= 0):
@@ -183,7 +212,7 @@ class Harmonizer:
         x = x.detach().requires_grad_()
         with twice_differentiable():
             logits = step.forward(x)
-        saliency = input_gradient(logits, labels, x).float().mean(1)
+        saliency = SALIENCIES[self.saliency](input_gradient(logits, labels, x).float())
         harm = harmonizer_loss(saliency, human, recipe=RECIPES[self.recipe])
         return self.classification.of_logits(logits, labels, state) + self.weight * harm
 

@@ -1,4 +1,4 @@
-"""Sources of human maps: clicks of annotators, or files beside the images."""
+"""Sources of human maps: people's marks, or files beside the images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from sparks.checks import between
 from sparks.data.decoding import placed, upright_sides
-from sparks.data.human import human_maps
+from sparks.data.human import human_maps, marks_of
 from sparks.data.imageset import ImageSet
 from sparks.data.labelled import Labelled
 from sparks.errors import SparksError
@@ -26,9 +26,9 @@ BLUR_SIZE, BLUR_TAPS, BLUR_SIGMA = 64, 10, 10.0
 
 @dataclass(frozen=True)
 class ClickMaps:
-    """Blurred clicks of the annotators that the data set knows ("clicks" of its truth).
+    """Blurred clicks, fixations or ellipses of people that the data set knows.
 
-    Those of `chimera` are simulated.
+    Those of `chimera` are simulated, those of `sparks.data.MarkedImages` real.
 
     Attributes:
         sigma: standard deviation of the blur, in sides of the image.
@@ -41,13 +41,14 @@ class ClickMaps:
 
     def __call__(self, data: Labelled, indices: Tensor) -> Tensor:
         """Return human maps (B, H, W) in [0, 1]."""
-        if not isinstance(data, ImageSet) or "clicks" not in data.truth:
+        marks = marks_of(data) if isinstance(data, ImageSet) else None
+        if marks is None:
             raise SparksError(
-                "this data set knows no clicks, so it has no human maps: use chimera, or map files"
+                "this data set knows no clicks or other marks, so it has no human maps: use "
+                "chimera, one of sparks.data.MarkedImages, or map files"
             )
-        size = data.size if data.images is None else data.images.shape[-1]
-        assert size is not None
-        return human_maps(data.truth["clicks"][indices], size, self.sigma * size)
+        assert isinstance(data, ImageSet)
+        return human_maps(marks[indices], data.side, self.sigma * data.side)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from sparks.attribution.black_box import BlackBox, refuse_tied
-from sparks.checks import between, whole
+from sparks.checks import between, one_of, whole
 from sparks.engine.inference import Model
-from sparks.engine.maskers import cells_of
+from sparks.engine.maskers import RESIZES, cells_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,7 @@ class LIME(BlackBox):
         samples: n.
         width: of the kernel.
         penalty: of squared coefficients; the intercept is free.
+        resize: how values become a map, see `Grid`: a square a cell unless named otherwise.
 
     Example:
         The ridge penalty shrinks the coefficients of the surrogate.
@@ -38,11 +39,13 @@ class LIME(BlackBox):
     samples: int = 1000
     width: float = 0.25
     penalty: float = 1.0
+    resize: str = "nearest"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         whole(self, 2, "samples")
         between(self, 0, math.inf, "width", "penalty")
+        one_of(self, RESIZES, "resize")
 
     def within(self, forwards: int, side: int) -> Self:
         """Draw as many masks as there are passes; see `BlackBox`."""
@@ -50,7 +53,7 @@ class LIME(BlackBox):
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
-        features = cells_of(x, self.grid, resize="nearest")
+        features = cells_of(x, self.grid, resize=self.resize)
         generator = torch.Generator().manual_seed(self.seed)
         masks = (torch.rand(self.samples, features.d, generator=generator) < 0.5).float()
         masks[0] = 1

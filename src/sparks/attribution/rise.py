@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sparks.attribution.black_box import BlackBox, refuse_tied
-from sparks.checks import between, whole
+from sparks.checks import between, one_of, whole
 from sparks.engine.inference import Model
 from sparks.engine.maskers import Grid, ShiftedGrid, elements_of
 from sparks.errors import SparksError
@@ -23,8 +23,8 @@ ROWS = 256
 class RISE(BlackBox):
     """Σ_j y_j m_j / Σ_j m_j at each pixel, over random masks m_j (Petsiuk et al. 2018).
 
-    The paper divides by n E[m] instead of Σ m_j: the same in expectation, but noisier, and it
-    changes with a constant added to the score.
+    The paper divides by n E[m] instead of Σ m_j (`normaliser="expected"`): the same in expectation,
+    but noisier, and it changes with a constant added to the score.
 
     Attributes:
         masks: n.
@@ -33,6 +33,8 @@ class RISE(BlackBox):
             the paper's maps are all positive. The order of the pixels is the same.
         shift: move the grid of each mask at random by up to a cell (images only), in masks of the
             size that the authors' code has; see `ShiftedGrid`.
+        normaliser: what the weighted sum is divided by: "drawn", Σ m_j at each pixel, or
+            "expected", n E[m] as in the paper.
 
     Example:
         With masks of probability 1 / 2, half of each term.
@@ -46,10 +48,12 @@ class RISE(BlackBox):
     probability: float = 0.5
     shift: bool = True
     centred: bool = True
+    normaliser: str = "drawn"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         whole(self, 2, "masks")
+        one_of(self, ("drawn", "expected"), "normaliser")
         between(self, 0, 1, "probability")
 
     def within(self, forwards: int, side: int) -> Self:
@@ -63,16 +67,28 @@ class RISE(BlackBox):
         scores = self.score(model, x, target, design, masker)
         if self.centred:
             scores = scores - scores.mean(1, keepdim=True)
-        return elements_of(x).to_map(self.estimate(design, scores, masker))
+        expected = self.probability if self.normaliser == "expected" else None
+        return elements_of(x).to_map(self.estimate(design, scores, masker, expected))
 
     @staticmethod
-    def estimate(design: Tensor, scores: Tensor, masker: Masker) -> Tensor:
-        """Return the weighted mean masks (N, elements) of masks (n, d) and scores (N, n)."""
+    def estimate(
+        design: Tensor, scores: Tensor, masker: Masker, expected: float | None = None
+    ) -> Tensor:
+        """Return the weighted mean masks (N, elements) of masks (n, d) and scores (N, n).
+
+        Args:
+            design: masks.
+            scores: of the masked inputs.
+            masker: spreads masks over elements.
+            expected: E[m], to divide by n times this instead of by the sum of the masks.
+        """
         weighted, weight = torch.zeros(1), torch.zeros(1)
         for start in range(0, len(design), ROWS):
             spread = masker.expand(design[start : start + ROWS].to(scores.device)).flatten(1)
             weighted = weighted.to(spread) + scores[:, start : start + ROWS] @ spread
             weight = weight.to(spread) + spread.sum(0)
+        if expected is not None:
+            return weighted / (len(design) * expected)
         if bool((weight == 0).any()):
             raise SparksError(f"{len(design)} masks leave a feature that none keeps: take more")
         return weighted / weight

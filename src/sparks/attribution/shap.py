@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from sparks.attribution.black_box import BlackBox
-from sparks.checks import whole
+from sparks.checks import one_of, whole
 from sparks.engine.inference import Model
-from sparks.engine.maskers import cells_of
+from sparks.engine.maskers import RESIZES, cells_of
 from sparks.errors import SparksError
 
 # A share of the samples counts as enough for all coalitions of a size despite rounding.
@@ -36,6 +36,7 @@ class KernelSHAP(BlackBox):
     Attributes:
         samples: n, coalitions besides the full and the empty one; at least 2 (d - 1), as a
             coalition and its complement determine one value.
+        resize: how values become a map, see `Grid`: a square a cell unless named otherwise.
 
     Example:
         Shapley values of a linear model are its terms.
@@ -45,10 +46,12 @@ class KernelSHAP(BlackBox):
     """
 
     samples: int = 1000
+    resize: str = "nearest"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         whole(self, 2, "samples")
+        one_of(self, RESIZES, "resize")
 
     def within(self, forwards: int, side: int) -> Self:
         """Take fewer cells where two coalitions for each would not determine their values."""
@@ -59,7 +62,7 @@ class KernelSHAP(BlackBox):
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
-        features = cells_of(x, self.grid, resize="nearest")
+        features = cells_of(x, self.grid, resize=self.resize)
         masks, weights = self.design(features.d)
         scores = self.score(model, x, target, masks, features)
         where = scores.device

@@ -32,7 +32,7 @@ from sparks.lazy import on_first_use
 if TYPE_CHECKING:
     from sparks.concepts.bank import ConceptBank, Concepts
     from sparks.concepts.banks import Banks
-    from sparks.concepts.baselines import Neurons, RandomAtoms
+    from sparks.concepts.baselines import Exemplars, Neurons, RandomDirections
     from sparks.concepts.craft import Craft
     from sparks.concepts.craft_maps import CraftMaps
     from sparks.concepts.crops import GridCrops, RandomCrops
@@ -67,7 +67,8 @@ _MODULES = {
     "Layer": "layer",
     "Method": "dictionary",
     "Neurons": "baselines",
-    "RandomAtoms": "baselines",
+    "Exemplars": "baselines",
+    "RandomDirections": "baselines",
     "RandomCrops": "crops",
     "SemiNMF": "semi_nmf",
     "nnls": "nnls_solver",
@@ -87,6 +88,7 @@ __all__ = [
     "Craft",
     "CraftMaps",
     "Dictionary",
+    "Exemplars",
     "Extractor",
     "GridCrops",
     "Histograms",
@@ -94,8 +96,8 @@ __all__ = [
     "Layer",
     "Method",
     "Neurons",
-    "RandomAtoms",
     "RandomCrops",
+    "RandomDirections",
     "SemiNMF",
     "nnls",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -33,11 +33,14 @@ class Neurons(Method):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomAtoms(Method):
+class Exemplars(Method):
     """k activations drawn at random as concepts, encoded like NMF.
 
+    They are examples of the class, so that they learn nothing and still know what it looks like:
+    the harder control. See `RandomDirections` for one that knows nothing.
+
     Example:
-        >>> dictionary = RandomAtoms(concepts=2).fit(activations)
+        >>> dictionary = Exemplars(concepts=2).fit(activations)
         >>> dictionary.encode(activations).shape
         torch.Size([60, 2])
     """
@@ -47,8 +50,33 @@ class RandomAtoms(Method):
         a = check(a, self.concepts)
         generator = torch.Generator().manual_seed(self.seed)
         atoms = a[torch.randperm(len(a), generator=generator)[: self.concepts].to(a.device)]
-        drawn = NonNegative(
-            atoms, zeros_like_row(a), Fit("Random", self.seed, 0, True, "none", 0.0)
+        return _encoded_like_nmf(a, atoms, Fit("Exemplars", self.seed, 0, True, "none", 0.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomDirections(Method):
+    """k random non-negative directions as concepts, encoded like NMF: independent |N(0, 1)|.
+
+    Each is as long as an activation is on average.
+
+    Example:
+        >>> dictionary = RandomDirections(concepts=2).fit(activations)
+        >>> bool((dictionary.atoms >= 0).all())
+        True
+    """
+
+    def fit(self, a: Tensor) -> Dictionary:
+        """Fit; see `Method`."""
+        a = check(a, self.concepts)
+        generator = torch.Generator().manual_seed(self.seed)
+        atoms = torch.randn(self.concepts, a.shape[1], generator=generator).abs().to(a)
+        atoms *= a.norm(dim=1).mean() / atoms.norm(dim=1, keepdim=True)
+        return _encoded_like_nmf(
+            a, atoms, Fit("Random directions", self.seed, 0, True, "none", 0.0)
         )
-        loss = loss_of(a, drawn.encode(a), atoms)
-        return NonNegative(atoms, drawn.offset, Fit("Random", self.seed, 0, True, "none", loss))
+
+
+def _encoded_like_nmf(a: Tensor, atoms: Tensor, fit: Fit) -> Dictionary:
+    offset = zeros_like_row(a)
+    loss = loss_of(a, NonNegative(atoms, offset, fit).encode(a), atoms)
+    return NonNegative(atoms, offset, replace(fit, loss=loss))

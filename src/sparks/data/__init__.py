@@ -18,10 +18,18 @@ if TYPE_CHECKING:
     from sparks.data.detection import COCO2014, VOC2007
     from sparks.data.digits import Digits
     from sparks.data.folder import Folder
-    from sparks.data.human import human_ceiling, human_maps
+    from sparks.data.human import (
+        centre_map,
+        human_ceiling,
+        human_maps,
+        marks_of,
+        one_person_ceiling,
+    )
     from sparks.data.imagenet import ImageNet, Imagenette
     from sparks.data.imageset import ImageSet
     from sparks.data.imdb import Imdb
+    from sparks.data.marks import MarkedImages
+    from sparks.data.nips2017 import Nips2017
     from sparks.data.photographs import Photographs
     from sparks.data.reviews import Reviews
     from sparks.data.texts import TextSet
@@ -42,12 +50,17 @@ _MODULES = {
     "Imagenette": "imagenet",
     "Imdb": "imdb",
     "MNIST": "torchvision_sets",
+    "MarkedImages": "marks",
+    "Nips2017": "nips2017",
     "Photographs": "photographs",
     "Reviews": "reviews",
     "TextSet": "texts",
     "VOC2007": "detection",
+    "centre_map": "human",
     "human_ceiling": "human",
     "human_maps": "human",
+    "marks_of": "human",
+    "one_person_ceiling": "human",
 }
 
 __all__ = [
@@ -66,11 +79,16 @@ __all__ = [
     "ImageSet",
     "Imagenette",
     "Imdb",
+    "MarkedImages",
+    "Nips2017",
     "Photographs",
     "Reviews",
     "TextSet",
+    "centre_map",
     "human_ceiling",
     "human_maps",
+    "marks_of",
+    "one_person_ceiling",
 ]
 
 

@@ -1,61 +1,95 @@
-"""Human importance maps from clicks, and how well annotators agree.
+"""Human importance maps from people's marks, and how well people agree.
 
-Source: ClickMe (Linsley et al., arXiv 1805.08819), as used by the neural harmonizer (Fel et al.,
-arXiv 2211.04533): clicks of several people on one image are blurred and averaged. The clicks of
-`chimera` are simulated, and so are then the maps and the ceiling.
+A mark is a click, an eye fixation, or an ellipse drawn around what matters:
+
+    clicks  float32 (N, people, clicks, 2): x and y in pixels; the centre of the first pixel is 0.5
+    marks   float32 (N, people, marks, 6): x and y; half-axes a and b in pixels, 0 for a point; the
+            angle of a in radians, from the x axis towards the y axis (down); the weight, 0 where a
+            person has fewer marks (or none: he is left out of the image)
+
+Of a person with weights w the map is sum_m w_m k_m / sum_m w_m, where k_m is a Gaussian bump 1 high
+at the mark: its covariance is sigma^2 I, plus, of an ellipse, that of its own area (a^2 / 4 and
+b^2 / 4 along its axes). The human map of an image is the mean over its people, each of whom counts
+the same. Source: ClickMe (Linsley et al., arXiv 1805.08819), as used by the neural harmonizer (Fel
+et al., arXiv 2211.04533): clicks of several people on one image are blurred and averaged. The
+clicks of `chimera` are simulated, and so are then the maps and the ceiling.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
+from sparks.data.imageset import ImageSet
 from sparks.errors import SparksError
 from sparks.stats import spearman
 
 
-def human_maps(clicks: Tensor, size: int, sigma: float) -> Tensor:
-    """Average over all annotators and clicks of a Gaussian bump around each click.
+def marks_of(images: ImageSet) -> Tensor | None:
+    """Return the marks or clicks that a data set knows of its images; None where it knows none."""
+    found: Tensor | None = images.truth.get("marks", images.truth.get("clicks"))
+    return found
+
+
+def human_maps(marks: Tensor, size: int, sigma: float) -> Tensor:
+    """Return the human map of each image: the mean of its people's blurred marks.
 
     Args:
-        clicks: (N, annotators, clicks, 2), x and y in pixels; the centre of the first pixel is 0.5.
+        marks: clicks (N, people, clicks, 2) or marks (N, people, marks, 6).
         size: side H = W of the maps in pixels.
         sigma: standard deviation of the bump in pixels.
 
     Returns:
-        float32 (N, H, W) in [0, 1].
+        float32 (N, H, W) in [0, 1]; 0 everywhere for an image without marks.
 
     Raises:
-        SparksError: when `clicks` has another shape or a NaN, or `sigma` is not positive.
+        SparksError: when `marks` has another shape or a NaN, or `sigma` is not positive.
     """
-    if clicks.ndim != 4 or clicks.shape[-1] != 2 or 0 in clicks.shape[1:3]:
-        raise SparksError(
-            f"clicks have shape {tuple(clicks.shape)}: give (N, annotators, clicks, 2)"
-        )
-    if not torch.isfinite(clicks).all():
-        bad = int((~torch.isfinite(clicks)).flatten(1).any(1).nonzero()[0])
-        raise SparksError(f"a click on image {bad} is not a finite number: remove that image")
-    if sigma <= 0:
-        raise SparksError(f"sigma is {sigma}: it must be above 0 pixels")
-    centres = torch.arange(size, dtype=torch.float32) + 0.5
-    # A Gaussian is a product over x and y: (N, K, W) and (N, K, H) suffice for K clicks.
-    profile = torch.exp(
-        -((clicks.float().flatten(1, 2)[..., None] - centres) ** 2) / (2 * sigma**2)
-    )
-    return torch.einsum("nkx,nky->nyx", profile[:, :, 0], profile[:, :, 1]) / profile.shape[1]
+    _check(marks, sigma)
+    if marks.shape[-1] == 2:
+        clicks = marks.float().flatten(1, 2)
+        return _of_points(clicks, size, sigma) / clicks.shape[1]
+    maps = [own.mean(0) if len(own) else own.sum(0) for own in _of_people(marks, size, sigma)]
+    return torch.stack(maps) if maps else torch.zeros(0, size, size)
+
+
+def centre_map(size: int, spread: float = 0.25) -> Tensor:
+    """Return a Gaussian at the centre of an image, which knows neither the image nor a model.
+
+    People look at, and photographers place things in, the middle: what does not agree with people
+    better than this map has shown nothing about the image. Ranks of its pixels, and so Spearman's
+    correlation, Dice and IoU with it, are those of the distance to the centre whatever its spread.
+
+    Args:
+        size: side in pixels.
+        spread: standard deviation, in sides of the image.
+
+    Returns:
+        float32 (size, size) in (0, 1].
+
+    Raises:
+        SparksError: when `spread` is not positive.
+    """
+    middle = torch.tensor([[[[size / 2, size / 2]]]])
+    return human_maps(middle, size, spread * size)[0]
 
 
 def human_ceiling(
-    clicks: Tensor, size: int, sigma: float, repeats: int = 10, seed: int = 0
+    marks: Tensor, size: int, sigma: float, repeats: int = 10, seed: int = 0
 ) -> Tensor:
-    """Return how well half of the annotators predict the others, the ceiling for any model.
+    """Return how well half of the people predict the others, a ceiling for any model.
 
-    The annotators of each image are split at random into halves; the ceiling is Spearman's rank
-    correlation of the two halves' maps, averaged over `repeats` splits. The protocol behind the
-    published ceiling of ClickMe (0.65753, the average correlation between people) is not known.
+    The people of each image are split at random into halves A and B; the ceiling is
+    mean over `repeats` splits of rho(map of A, map of B), rho being Spearman's rank correlation
+    over pixels. The protocol behind the published ceiling of ClickMe (0.65753, the average
+    correlation between people) is not known.
 
     Args:
-        clicks: (N, annotators, clicks, 2); of an odd number of annotators one is left out.
+        marks: clicks (N, people, clicks, 2) or marks (N, people, marks, 6); of an odd number of
+            people one is left out.
         size: side of the maps in pixels.
         sigma: standard deviation of the blur in pixels.
         repeats: number of random splits.
@@ -63,21 +97,106 @@ def human_ceiling(
 
     Returns:
         float64 (N,) in [-1, 1]; its mean is the ceiling of the set. NaN for an image of which half
-        the annotators give a map without any order.
+        the people give a map without any order, or with marks of fewer than two people.
 
     Raises:
-        SparksError: when there are fewer than two annotators, or `clicks` are no clicks.
+        SparksError: when there are fewer than two people, or `marks` are none.
     """
-    n, annotators = clicks.shape[:2]
-    if annotators < 2:
-        raise SparksError("the ceiling needs at least 2 annotators an image")
-    half = annotators // 2
+    _check(marks, sigma, least=2)
     generator = torch.Generator().manual_seed(seed)
-    rows = torch.arange(n)[:, None]
-    total = torch.zeros(n, dtype=torch.float64)
-    for _ in range(repeats):
-        order = torch.rand(n, annotators, generator=generator).argsort(1)
-        one = human_maps(clicks[rows, order[:, :half]], size, sigma)
-        other = human_maps(clicks[rows, order[:, half : 2 * half]], size, sigma)
-        total += spearman(one.flatten(1), other.flatten(1))
-    return total / repeats
+    orders = [torch.rand(*marks.shape[:2], generator=generator) for _ in range(repeats)]
+    ceilings = []
+    for image, own in enumerate(_of_people(_as_marks(marks), size, sigma)):
+        half = len(own) // 2
+        halves = [
+            torch.stack([own[order[:half]].mean(0), own[order[half : 2 * half]].mean(0)])
+            for order in (random[image, : len(own)].argsort() for random in orders)
+        ]
+        ceilings.append(_correlation(*torch.stack(halves).unbind(1)) if half else torch.nan)
+    return torch.tensor(ceilings, dtype=torch.float64)
+
+
+def one_person_ceiling(marks: Tensor, size: int, sigma: float) -> Tensor:
+    """Return how well the others predict one person: mean over people p of rho(map of p, map of the
+    others), rho being Spearman's rank correlation over pixels.
+
+    Args:
+        marks: clicks (N, people, clicks, 2) or marks (N, people, marks, 6).
+        size: side of the maps in pixels.
+        sigma: standard deviation of the blur in pixels.
+
+    Returns:
+        float64 (N,) in [-1, 1]; NaN for an image with marks of fewer than two people, or where a
+        map has no order.
+
+    Raises:
+        SparksError: when there are fewer than two people, or `marks` are none.
+    """
+    _check(marks, sigma, least=2)
+    ceilings = []
+    for own in _of_people(_as_marks(marks), size, sigma):
+        # Sums of the others alone: a difference of sums would lose what is far from all marks.
+        others = ((1 - torch.eye(len(own))) @ own.flatten(1)).view_as(own)
+        ceilings.append(_correlation(own, others) if len(own) > 1 else torch.nan)
+    return torch.tensor(ceilings, dtype=torch.float64)
+
+
+def _correlation(first: Tensor, second: Tensor) -> float:
+    """Return the mean of Spearman's correlation over pairs of maps (K, H, W)."""
+    return float(spearman(first.flatten(1), second.flatten(1)).mean())
+
+
+def _as_marks(marks: Tensor) -> Tensor:
+    """Return clicks as marks without extent, each of weight 1."""
+    return marks if marks.shape[-1] == 6 else pad(pad(marks.float(), (0, 3)), (0, 1), value=1.0)
+
+
+def _of_points(points: Tensor, size: int, sigma: float, weights: Tensor | None = None) -> Tensor:
+    """Sum the bumps at points (..., K, 2), by their weights (..., K): (..., H, W)."""
+    centres = torch.arange(size, dtype=torch.float32) + 0.5
+    # A Gaussian is a product over x and y: (K, W) and (K, H) suffice for K points.
+    across, down = torch.exp(-((points[..., None] - centres) ** 2) / (2 * sigma**2)).unbind(-2)
+    if weights is not None:
+        down = down * weights[..., None]
+    return torch.einsum("...kx,...ky->...yx", across, down)
+
+
+def _of_people(marks: Tensor, size: int, sigma: float) -> Iterator[Tensor]:
+    """Yield the maps of each image's people who marked something, float32 (people, H, W)."""
+    for own in marks.float():
+        present = own[own[:, :, 5].sum(1) > 0]
+        if present[..., 2:4].any():
+            maps = torch.stack([_of_ellipses(person, size, sigma) for person in present])
+        else:
+            maps = _of_points(present[..., :2], size, sigma, present[..., 5])
+        yield maps / present[..., 5].sum(1)[:, None, None]
+
+
+def _of_ellipses(marks: Tensor, size: int, sigma: float) -> Tensor:
+    """Sum the bumps of one person's marks (marks, 6), by their weights: (H, W)."""
+    centres = torch.arange(size, dtype=torch.float32) + 0.5
+    x, y, a, b, angle, weight = (column[:, None, None] for column in marks.unbind(-1))
+    dx, dy = centres - x, centres[:, None] - y
+    along = angle.cos() * dx + angle.sin() * dy
+    across = angle.cos() * dy - angle.sin() * dx
+    squared = along**2 / (sigma**2 + a**2 / 4) + across**2 / (sigma**2 + b**2 / 4)
+    return (weight * torch.exp(-squared / 2)).sum(0)
+
+
+def _check(marks: Tensor, sigma: float, least: int = 1) -> None:
+    """Refuse what are no marks, or of fewer than `least` people."""
+    if marks.ndim != 4 or marks.shape[-1] not in (2, 6) or 0 in marks.shape[1:3]:
+        raise SparksError(
+            f"clicks have shape {tuple(marks.shape)}: give (N, people, clicks, 2), or marks "
+            "(N, people, marks, 6)"
+        )
+    if not torch.isfinite(marks).all():
+        bad = int((~torch.isfinite(marks)).flatten(1).any(1).nonzero()[0])
+        raise SparksError(f"a mark on image {bad} is not a finite number: remove that image")
+    if marks.shape[-1] == 6 and bool((marks[..., [2, 3, 5]] < 0).any()):
+        bad = int((marks[..., [2, 3, 5]] < 0).flatten(1).any(1).nonzero()[0])
+        raise SparksError(f"a mark on image {bad} has a negative half-axis or weight")
+    if sigma <= 0:
+        raise SparksError(f"sigma is {sigma}: it must be above 0 pixels")
+    if marks.shape[1] < least:
+        raise SparksError(f"the ceiling needs at least {least} people an image")

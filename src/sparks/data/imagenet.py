@@ -1,10 +1,11 @@
-"""ImageNet and its small relative Imagenette, through torchvision. The images stay files."""
+"""ImageNet and its small relative Imagenette, whose classes are folders. The images stay files."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ from typing import Any
 import torch
 
 from sparks.data.fetch import Published, being_made, filled, guarded, intact, unpack
+from sparks.data.imagenet_names import distinct_names
 from sparks.data.imageset import ImageSet
 from sparks.data.listing import images as listed
 from sparks.data.listing import subfolders
 from sparks.data.torchvision_sets import TorchvisionSet, from_files
 from sparks.errors import SparksError
 
+_WNID = re.compile(r"n\d{8}")
 # Labels in ImageNet of the ten classes of Imagenette, in the order of their WordNet ids.
 IMAGENETTE_IN_IMAGENET = (0, 217, 482, 491, 497, 566, 569, 571, 574, 701)
 
@@ -25,6 +28,10 @@ IMAGENETTE_IN_IMAGENET = (0, 217, 482, 491, 497, 566, 569, 571, 574, 701)
 @dataclass(frozen=True)
 class ImageNet(TorchvisionSet):
     """ILSVRC 2012, 1,000 classes; "test" is its validation set. The images stay files.
+
+    The folders train/WNID and val/WNID are enough. A file meta.bin beside them, which `download`
+    makes of the development kit, says how the classes are called; without it, all 1,000 must be
+    there, and have the names that come with timm.
 
     Attributes:
         size: side in pixels to which the images are resized and cropped.
@@ -43,7 +50,7 @@ class ImageNet(TorchvisionSet):
         Raises:
             SparksError: naming what is missing.
         """
-        for entry in ("meta.bin", "train", "val"):
+        for entry in ("train", "val"):
             if not (self._where() / entry).exists():
                 raise SparksError(
                     f"{self.name}: there is no {entry} in {self._where()}: {self._way_out()}"
@@ -87,28 +94,41 @@ class ImageNet(TorchvisionSet):
                 ) from error
             os.replace(half / made, archive.parent / made)
 
-    def _names(self) -> dict[str, Any]:
-        """Read which names each class has, by its WordNet id."""
+    def _names(self) -> dict[str, str]:
+        """Return the name of each class by its WordNet id, in the order of these."""
         from torchvision.datasets.imagenet import load_meta_file
 
+        if not (self._where() / "meta.bin").exists():
+            return dict(zip(self._wnids(), distinct_names(), strict=True))
         with self._reading():
-            return dict(load_meta_file(self._where())[0])
+            synonyms = load_meta_file(self._where())[0]
+        wnids = sorted(synonyms)
+        return dict(zip(wnids, _distinct([synonyms[w][0] for w in wnids], wnids), strict=True))
+
+    def _wnids(self) -> list[str]:
+        """List the WordNet ids of all classes, which are the folders of the training images.
+
+        Raises:
+            SparksError: when they are not 1,000, so that none of them tells its own number.
+        """
+        folder = self._where() / "train"
+        wnids = [name for name in subfolders(folder) if _WNID.fullmatch(name)]
+        if len(wnids) != len(distinct_names()):
+            raise SparksError(
+                f"{self.name}: {folder} has {len(wnids)} of the 1,000 folders n01440764 to "
+                "n15075141: add the others, or use dataset=folder for some classes"
+            )
+        return wnids
 
     def _read(self) -> dict[str, ImageSet]:
-        from torchvision.datasets import ImageNet as Dataset
-
+        names = self._names()
+        wnids = list(names)
+        chosen = [wnids[label] for label in self._chosen(len(wnids))]
+        named = {wnid: names[wnid] for wnid in chosen}
         return {
-            split: self._convert(Dataset(self._where(), split=part))
+            split: of_wnids(self._where() / part, self.root, named, self.size)
             for split, part in (("train", "train"), ("test", "val"))
         }
-
-    def _convert(self, dataset: Any) -> ImageSet:
-        names = _distinct([synonyms[0] for synonyms in dataset.classes], dataset.wnids)
-        chosen = self._chosen(len(names))
-        place = {label: i for i, label in enumerate(chosen)}
-        samples = [(path, place[label]) for path, label in dataset.samples if label in place]
-        tables = {"wnids": [dataset.wnids[label] for label in chosen]}
-        return from_files(samples, self.root, [names[i] for i in chosen], self.size, tables)
 
     def _chosen(self, available: int) -> list[int]:
         """Return labels of the classes that are kept, in their order; the same in both splits."""
@@ -121,8 +141,9 @@ class ImageNet(TorchvisionSet):
 
     def _way_out(self) -> str:
         return (
-            "put ILSVRC2012_devkit_t12.tar.gz, ILSVRC2012_img_train.tar and "
-            f"ILSVRC2012_img_val.tar from image-net.org into {self.root}, then {self._command()}"
+            "put the folders train/WNID and val/WNID there, or ILSVRC2012_devkit_t12.tar.gz, "
+            "ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar from image-net.org into "
+            f"{self.root}, then {self._command()}"
         )
 
 
@@ -171,15 +192,32 @@ class Imagenette(TorchvisionSet):
         return {"train": self._split("train"), "test": self._split("val")}
 
     def _split(self, split: str) -> ImageSet:
-        names = _torchvisions()._WNID_TO_CLASS
-        found = listed(self._where() / split, sorted(names)).images
-        samples = [
-            (str(self._where() / split / file), label)
-            for label, files in enumerate(found.values())
-            for file in files
-        ]
-        tables = {"wnids": list(found), "imagenet_labels": list(IMAGENETTE_IN_IMAGENET)}
-        return from_files(samples, self.root, [names[w][0] for w in found], self.size, tables)
+        synonyms = _torchvisions()._WNID_TO_CLASS
+        names = {wnid: synonyms[wnid][0] for wnid in sorted(synonyms)}
+        tables = {"imagenet_labels": list(IMAGENETTE_IN_IMAGENET)}
+        return of_wnids(self._where() / split, self.root, names, self.size, tables)
+
+
+def of_wnids(
+    folder: Path,
+    root: str,
+    names: Mapping[str, str],
+    size: int,
+    tables: Mapping[str, Any] | None = None,
+) -> ImageSet:
+    """List the images of the classes `names` (WordNet id → name) of a split.
+
+    `tables["wnids"]` gives the ids.
+
+    Raises:
+        SparksError: when a class has no image.
+    """
+    found = listed(folder, list(names)).images
+    samples = [
+        (str(folder / file), label) for label, files in enumerate(found.values()) for file in files
+    ]
+    tables = {"wnids": list(names), **(tables or {})}
+    return from_files(samples, root, list(names.values()), size, tables)
 
 
 def _torchvisions() -> Any:

@@ -40,7 +40,9 @@ class ImageSet:
             part and p + 1 where part p of `tables["parts"]` is seen; "boxes": int16 (N, 4), x0, y0,
             x1, y1, the last two exclusive; "objects": int16 (N, M, 4), such boxes around the up to
             M objects of the image's class, rows of 0 where there are fewer; "background": int64
-            (N,); "clicks": float32 (N, annotators, clicks, 2), x and y in pixels.
+            (N,); "clicks": float32 (N, annotators, clicks, 2), x and y in pixels; "marks": float32
+            (N, people, marks, 6), clicks, fixations or ellipses (see `sparks.data.human`);
+            "credits": uint8 (N, width), UTF-8 text padded with zeros, which `credits` reads.
         tables: facts about the whole set that JSON can hold. "parts": names of the parts;
             "class_parts": class → names of its diagnostic parts.
 
@@ -70,9 +72,30 @@ class ImageSet:
         return 3 if self.images is None else self.images.shape[1]
 
     @property
+    def side(self) -> int:
+        """Side of the images in pixels."""
+        return int((self.size or 0) if self.images is None else self.images.shape[-1])
+
+    @property
     def in_memory(self) -> bool:
         """True if a batch costs no reading of files."""
         return self.images is not None
+
+    @property
+    def credits(self) -> tuple[str, ...]:
+        """Photographer and licence of each image, or nothing where the data set names none."""
+        if "credits" in self.truth:
+            return _unpack(self.truth["credits"])
+        of_classes = self.tables.get("credits", ())
+        return tuple(of_classes[label] for label in self.labels.tolist()) if of_classes else ()
+
+    def credited(self, credits: Sequence[str]) -> ImageSet:
+        """Return the same set with the photographer and licence of each image.
+
+        Raises:
+            SparksError: when they are not as many as the images.
+        """
+        return replace(self, truth={**self.truth, "credits": _pack(credits)})
 
     def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
         """Return images as float32 in [0, 1], shape (B, C, H, W).
@@ -122,8 +145,7 @@ class ImageSet:
         Its diagnostic parts, or else boxes around objects of the class; None when neither is known.
         """
         if "objects" in self.truth:
-            side = self.size if self.images is None else self.images.shape[-1]
-            return _inside(self.truth["objects"], int(side or 0))
+            return _inside(self.truth["objects"], self.side)
         parts: Tensor | None = self.truth.get("parts")
         if parts is None or not {"parts", "class_parts"} <= set(self.tables):
             return None

@@ -9,10 +9,14 @@ from pathlib import Path
 import torch
 
 from sparks.checks import whole
+from sparks.data.fetch import Published, filled, unpack
 from sparks.data.splits import stratified_subset
 from sparks.data.texts import TextSet, encode, split_words, vocabulary_of
 from sparks.errors import SparksError
 
+URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+MD5 = "7c2ac02c03563afcf9b574c7e56c153a"  # as torchtext has it
+FOLDER = "aclImdb"  # in the archive
 CLASSES = {"negative": "neg", "positive": "pos"}  # class → folder
 
 
@@ -69,6 +73,29 @@ class Imdb:
             for name in CLASSES.values():
                 self._files(split, name)
 
+    def published(self) -> list[Published]:
+        """Name the archive, which belongs beside the folder."""
+        place = Path(self.root).expanduser().parent / URL.rpartition("/")[2]
+        return [Published(URL, place, MD5, "md5")]
+
+    def download(self) -> None:
+        """Fetch the archive and unpack it; what is there already is kept.
+
+        Raises:
+            SparksError: when it cannot be fetched, or what is there is not what was published.
+        """
+        root = Path(self.root).expanduser()
+        if filled(root):
+            return
+        if root.name != FOLDER:
+            raise SparksError(
+                f"imdb: the archive unpacks to {FOLDER}: give a root of that name, not {self.root}"
+            )
+        try:
+            unpack([file.fetch() for file in self.published()], root.parent, FOLDER)
+        except SparksError as error:
+            raise SparksError(f"imdb: {error}") from error
+
     def _files(self, split: str, name: str) -> list[Path]:
         """List the texts of a class, in the order of their names."""
         folder = Path(self.root).expanduser() / split / name
@@ -81,7 +108,8 @@ class Imdb:
             raise SparksError(
                 f"imdb: there is no text in {folder}: unpack aclImdb_v1.tar.gz "
                 f"(ai.stanford.edu/~amaas/data/sentiment) so that {self.root} holds "
-                "train/neg, train/pos, test/neg and test/pos"
+                "train/neg, train/pos, test/neg and test/pos, or run ./sparks python -c "
+                f'"from sparks.data import Imdb; Imdb(root={self.root!r}).download()"'
             )
         return files
 

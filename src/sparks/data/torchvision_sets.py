@@ -6,11 +6,7 @@ it where there is a network. The sets here are small and held in memory.
 
 from __future__ import annotations
 
-import gzip
-import math
 import os
-import struct
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +18,7 @@ import torch
 
 from sparks.checks import whole
 from sparks.data.fetch import Published, filled, has_digest, unpack
+from sparks.data.idx import idx_shape, read_idx
 from sparks.data.imageset import ImageSet, require_every_class
 from sparks.data.splits import stratified_split, stratified_subset
 from sparks.errors import SparksError
@@ -167,6 +164,18 @@ class MNIST(TorchvisionSet):
         except FileNotFoundError:
             return False
         return True
+
+    def require(self) -> None:
+        """Look whether the files are there and none is cut short, by their sizes.
+
+        Raises:
+            SparksError: naming one that is missing or cut short.
+        """
+        super().require()
+        with self._reading():
+            for prefix in ("train", "t10k"):
+                for path, axes in zip(self._paths(prefix), (3, 1), strict=True):
+                    idx_shape(path, axes)
 
     def _unpack(self, files: Sequence[Path]) -> None:
         """Leave them gzipped."""
@@ -327,26 +336,6 @@ class EuroSAT(TorchvisionSet):
 
     def _finish(self, images: ImageSet) -> ImageSet:
         return images.materialise()
-
-
-def read_idx(path: Path, axes: int) -> torch.Tensor:
-    """Read an IDX file of bytes, plain or gzipped: uint8, with so many axes.
-
-    Raises:
-        ValueError: when it is none, or is cut short.
-        OSError: when it cannot be read, or its compression is damaged.
-    """
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except zlib.error as error:
-        raise OSError(f"{path.name} is damaged: {error}") from error
-    header = 4 * (1 + axes)
-    if len(content) < header or content[:4] != bytes([0, 0, 8, axes]):
-        raise ValueError(f"{path.name} is no IDX file of bytes with {axes} axes")
-    shape = struct.unpack(f">{axes}I", content[4:header])
-    if len(content) - header != math.prod(shape):
-        raise ValueError(f"{path.name} has {len(content) - header} values, its header says {shape}")
-    return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=header).view(shape)
 
 
 def from_files(

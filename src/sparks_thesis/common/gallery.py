@@ -35,17 +35,20 @@ class Gallery:
         columns: methods beside each other; more of them continue in a band below, with the same
             images.
         percentile: of |map| that has full colour; each map is divided by its own.
+        left_out: labels of methods that are not shown.
     """
 
     rows: int = 3
     columns: int = 9
     percentile: float = 99.5
+    left_out: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         whole(self, 1, "rows", "columns")
 
     def __call__(self, images: Mapping[str, ImageSet], maps: Sequence[FigureData]) -> Drawing:
         """Draw the gallery: for each data set and model, bands of methods over the same images."""
+        maps = [one for one in maps if one.method not in self.left_out]
         # The largest images first: photographs before icons.
         blocks = sorted(
             dict.fromkeys((m.dataset, m.model) for m in maps),
@@ -153,10 +156,10 @@ class Gallery:
 def _credits(images: Mapping[str, ImageSet], rows: Mapping[str, int]) -> str:
     """Name the photographers of the images shown, where their data sets do."""
     credits = [
-        f"{data.classes[label]} by {data.tables['credits'][label]}"
+        f"{data.classes[data.labels[index]]} by {data.credits[index]}"
         for dataset, count in rows.items()
-        if "credits" in (data := images[dataset]).tables
-        for label in data.labels[_one_of_each_class(data.labels, count)].tolist()
+        if (data := images[dataset]).credits
+        for index in _one_of_each_class(data.labels, count)
     ]
     return f" Photographs: {'; '.join(credits)}." if credits else ""
 

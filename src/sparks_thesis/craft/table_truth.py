@@ -96,7 +96,8 @@ class CraftTruth:
             f"(rank correlation) with the causal effect of each part in each of {images} images; "
             "the causal effect is the drop of the logit when the image is rendered without the "
             f"part. Of these effects, {effect:.0%} lies on the parts that decide. Neurons: the "
-            "channels with the largest variance; Random: activations drawn at random. Means with "
+            "channels with the largest variance; Exemplars: activations of the class drawn at "
+            "random; Random directions: non-negative ones. Means with "
             f"{self.bootstrap.level:.0%} bootstrap intervals. None of the papers reports such a "
             "table."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -121,16 +122,25 @@ class Benchmark:
             f"{self.bootstrap.level:.0%} bootstrap intervals, and time per explanation. Removed "
             "pixels become uniform noise (the random baseline of Hsieh et al. 2021), for "
             "metrics and black-box methods alike; other columns name another removal, for both. "
-            "The columns "
-            "“paper” are table 1 of fel2023eva, on other data and networks (digits with mlp "
-            "beside MNIST, with convnet_small beside CIFAR-10 as is chimera, convnet beside "
-            "ImageNet): its order can be compared, its values cannot. Kendall's τ of the two "
+            f"The columns “paper” are table 1 of fel2023eva, on other networks "
+            f"({self._pairs(counted)}): its order can be compared, its values cannot. Kendall's τ "
+            "of the two "
             f"orders: {'; '.join(taus) or 'none'}. EVA has the paper's radius and keeps inputs in "
             "[0, 1]; “unclipped” is the ball as the paper writes it, “sampled” looks at random "
-            "inputs of it instead of bounds. On convnet, EVA is the hybrid variant, which gives "
-            "no guarantee. Time is measured here and differs from run to run; Greedy-AS's "
-            f"settings are ours, cheaper than the paper's. {_stronger(scores)}"
+            "inputs of it instead of bounds. On convnet and EfficientNet, EVA is the hybrid "
+            "variant, which gives no guarantee. Time is measured here and differs from run to run; "
+            f"Greedy-AS's settings are ours, cheaper than the paper's. {_stronger(scores)}"
         )
+
+    def _pairs(self, counted: pd.Series[Any]) -> str:
+        """Say which of the paper's data stand beside which of ours, and where they are the same."""
+        pairs = []
+        for dataset, model in counted.index.to_list():
+            other = self.beside.get(f"{dataset}, {model}", "")
+            same = other.replace("-", "").lower() == str(dataset)
+            beside = "nothing" if not other else f"{other}, the same data" if same else other
+            pairs.append(f"{dataset} with {model} beside {beside}")
+        return "; ".join(pairs)
 
 
 def _stronger(scores: pd.DataFrame) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 from sparks.checks import between, whole
 from sparks.errors import SparksError
 from sparks_thesis.common.style import PAGE, Drawing, style
-from sparks_thesis.harmonization.tables import of_networks
+from sparks_thesis.harmonization.tables import about_people, of_networks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from sparks_thesis.common.figure_data import FigureData
 
-SIMULATED = "The people are simulated: clicks drawn around the parts that decide."
 
 # One colour an architecture (Okabe & Ito), one marker a weight.
 _COLOURS = {
@@ -82,14 +81,19 @@ class HarmonizedGallery:
                     axis.imshow(smooth, cmap="magma", vmax=np.quantile(smooth, 0.995))
             for axis in axes.flat:
                 axis.set(xticks=[], yticks=[])
-            titles = ["image", "human map\n(simulated)", *(_label(k) for k in shown)]
+            titles = [
+                "image",
+                "human map" + ("\n(simulated)" if about_people([first.dataset]) else ""),
+                *(_label(k) for k in shown),
+            ]
             for axis, title in zip(axes[0], titles, strict=True):
                 axis.set_title(title, fontsize=7)
         caption = (
             "Unbiased test images, human maps, and the gradient of the true logit (largest "
             f"absolute value over channels, smoothed by {self.blur:g} pixel for display, each map "
             "on its own scale) of baselines (λ = 0) and harmonized networks of one seed. "
-            f"{SIMULATED} fel2022harmonization shows the same of networks for ImageNet."
+            f"{about_people([kept.dataset for kept in shown])}"
+            "fel2022harmonization shows the same of networks for ImageNet."
         )
         return Drawing(figure, caption)
 
@@ -116,10 +120,10 @@ class AlignmentTradeoff:
             "Left: accuracy on unbiased test images against alignment with human maps (Spearman "
             "over the human ceiling), each point a network's mean over seeds with the range of "
             "its seeds, arrows from the baseline of the same recipe (λ = 0) to each harmonized "
-            f"network. {SIMULATED} Right: as published on ImageNet and ClickMe: dots are the "
-            "models of fel2022harmonization, read off its figure, squares its harmonized "
-            "models with arrows from their baselines, triangles the 1-Lipschitz networks of "
-            "serrurier2023lipschitz (from a summary of the paper)."
+            f"network. {about_people(scores['dataset'])}Right: as published on ImageNet and "
+            "ClickMe: dots are the models of fel2022harmonization, read off its figure, squares "
+            "its harmonized models with arrows from their baselines, triangles the 1-Lipschitz "
+            "networks of serrurier2023lipschitz (from a summary of the paper)."
         )
         return Drawing(figure, caption)
 
@@ -148,7 +152,11 @@ class AlignmentTradeoff:
                 )  # fmt: skip
                 if weight > 0 and weights[0] == 0:
                     _arrow(axis, centre[weights[0]].to_numpy(), mean.to_numpy(), colour)
-        axis.set(xlabel="accuracy, unbiased (%)", ylabel="alignment (%)", title="Here: chimera")
+        axis.set(
+            xlabel="accuracy, unbiased (%)",
+            ylabel="alignment (%)",
+            title="Here: " + ", ".join(sorted(set(means["dataset"]))),
+        )
         axis.legend(frameon=False, fontsize=6)
 
     @staticmethod
@@ -227,8 +235,9 @@ class HumanFeatures:
             "Accuracy on unbiased test images of which only the pixels with the highest values of "
             "the human map are shown, the others grey: baselines (λ = 0) and harmonized networks, "
             "mean over seeds with the range of the seeds; dotted, chance. "
-            f"{SIMULATED} fel2022harmonization compares such curves with those of people; neither "
-            "its curves nor people's are available, so no distance to people is given."
+            f"{about_people(scores['dataset'])}"
+            "fel2022harmonization compares such curves with those of people; neither its curves "
+            "nor people's are available, so no distance to people is given."
         )
         return Drawing(figure, caption)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +19,21 @@ COLUMNS: Mapping[str, tuple[str, str, float, int]] = {
     "alignment %": ("Alignment", "max-abs", 100, 1),
     "alignment %, abs-mean": ("Alignment", "abs-mean", 100, 1),
     "alignment %, signed": ("Alignment", "mean", 100, 1),
+    "gradient energy visible to the loss %": ("VisibleEnergy", "", 100, 1),
     "Dice": ("Dice", "max-abs", 1, 3),
     "IoU": ("IoU", "max-abs", 1, 3),
 }
+
+
+SIMULATED = "The people are simulated: clicks drawn around the parts that decide."
+
+
+def about_people(datasets: Iterable[str]) -> str:
+    """Return a sentence, with a space behind it, where the people of the data sets are simulated.
+
+    Of real people, the files of their data sets say who they are (`note`).
+    """
+    return f"{SIMULATED} " if all(str(name).startswith("chimera") for name in datasets) else ""
 
 
 def of_networks(scores: pd.DataFrame) -> pd.DataFrame:
@@ -103,15 +115,23 @@ class Harmonized:
 
     def _caption(self, scores: pd.DataFrame) -> str:
         images = scores[scores["metric"] == "Spearman"]["image"].nunique()
+        drawn = bool(about_people(scores["dataset"]))
+        where = (
+            "on chimera, where the background reveals the class of nine in ten training images. "
+            "Unbiased test images stand on any background"
+            if drawn
+            else f"on {', '.join(sorted(set(scores['dataset'])))}"
+        )
         return (
             "Networks trained with the harmonizer's loss (weight λ) and their baselines of the "
-            "same recipe (λ = 0), on chimera, where the background reveals the class of nine in "
-            "ten training images. Unbiased test images stand on any background. Alignment: "
+            f"same recipe (λ = 0), {where}. Alignment: "
             "Spearman's correlation of the gradient of the true logit (largest absolute value "
             "over channels; abs-mean: |mean|; signed: mean, which is what training makes alike) "
             "with the human map, over the human ceiling; Dice and IoU of the top 10 % of both "
-            f"maps; {images} unbiased images. The people are simulated: their clicks are drawn "
-            "around the parts that decide. The ceiling is the correlation of two halves of them. "
+            f"maps; {images} unbiased images. {about_people(scores['dataset'])}"
+            "The ceiling is the correlation of two halves of the people. Visible to the loss: the "
+            "share of the gradient's energy that the mean over channels keeps, a third by chance; "
+            "the released loss sees no other, so that colour may decide unseen. "
             f"Mean over seeds, in brackets its {self.bootstrap.level:.0%} bootstrap interval over "
             "seeds; in parentheses the gain over the baseline of the same seed. "
             "fel2022harmonization (ImageNet, ClickMe) reports gains of 12 to 43 points of "

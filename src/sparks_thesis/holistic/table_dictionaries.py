@@ -77,8 +77,9 @@ class Dictionaries:
             "the trace of the covariance, and sliced Wasserstein-1 distance, of â from a. OOD: "
             "distance of â to its fifth neighbour among the activations fitted on, over that of a "
             "(1 is in distribution). Converged: share of fits that met their method's own rule "
-            "before its bound on iterations (epochs, of autoencoders). Neurons and Random learn "
-            "nothing: the channels of largest variance, and activations drawn at random. A dash: "
+            "before its bound on iterations (epochs, of autoencoders). Neurons, Exemplars and "
+            "Random directions learn nothing: the channels of largest variance, activations drawn "
+            "at random, and random non-negative directions. A dash: "
             "the score does not exist. The paper's own numbers and exact definitions are "
             "unavailable."
         )

@@ -119,7 +119,7 @@ class LipschitzSaliency:
                             axis, values = next(cells), kept.arrays[f"maps.{method}"][shown]
                             axis.imshow(values, cmap="magma", vmin=0)
                             if row == 0:
-                                axis.set_title(f"{method}\n{kept.model}", fontsize=6)
+                                axis.set_title(f"{method}\n{_named(kept.model)}", fontsize=6)
                 axes[place * self.rows, 0].set_title(pair[0].dataset, fontsize=6)
             for axis in axes.flat:
                 axis.set(xticks=[], yticks=[])
@@ -189,6 +189,12 @@ class Counterfactuals:
         text = f"{kept.metadata['classes'][seen]}: {logits[seen]:.2f}"
         axis.set_xlabel(text, fontsize=6, fontweight=weight, labelpad=1)
         axis.set(xticks=[], yticks=[])
+
+
+def _named(model: str) -> str:
+    """Name a network above a narrow panel: its baseline by a second line."""
+    name = model.removesuffix(BASELINE)
+    return name if name == model else f"{name},\nunconstrained"
 
 
 def _pairs(kept: Sequence[FigureData]) -> list[list[FigureData]]:

@@ -91,7 +91,7 @@ class Claims:
         for scope, rows in self._by_scope(claim, relevant):
             if any(done is scope for done, _ in ran):
                 continue
-            verdict = self._checked(claim, rows)
+            verdict = self._checked(claim, rows, scope)
             if verdict.outcome is Outcome.NOT_RUN:
                 reason = verdict.measured
             else:
@@ -131,15 +131,15 @@ class Claims:
             if chosen.any():
                 yield scope, rows[chosen]
 
-    def _checked(self, claim: Mapping[str, Any], rows: pd.DataFrame) -> Verdict:
+    def _checked(self, claim: Mapping[str, Any], rows: pd.DataFrame, scope: Scope) -> Verdict:
         """Judge a claim on rows of one kind, with its control."""
         verdict: Verdict = claim["check"](rows)
-        if verdict.outcome is Outcome.NOT_RUN:
+        if verdict.outcome is Outcome.NOT_RUN or scope is Scope.ARITHMETIC:
             return verdict
         explained = rows[(rows["method"] != "") & (rows["model"] != "")]
         # Where a claim says what it was judged on, that counts, not all that its experiments hold.
         images = verdict.images if verdict.images is not None else _units(explained)
-        if images < self.images:
+        if (len(explained) or verdict.images is not None) and images < self.images:
             few = f"only {images} images, of {self.images} needed"
             return verdict.controlled(False, few)
         if control := claim.get("control"):

@@ -34,7 +34,7 @@ def page() -> str:
     every = ",".join(sorted(file.stem for file in (CONFIG / "experiment").glob("*.yaml")))
     with patch.dict(os.environ, {ABSENT: ""}):  # every optional data set is there
         config = compose([f"experiment=[{every}]"])
-    with patch.dict(os.environ, {ABSENT: ",".join(config.datasets)}):
+    with patch.dict(os.environ, {ABSENT: ",".join([*config.datasets, *config.texts])}):
         optional = list(compose([f"experiment=[{every}]"]).left_out)
     items = sorted(config["items"].values(), key=lambda item: (item.chapter, item.name))
     parts = [_HEAD]

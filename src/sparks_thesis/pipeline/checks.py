@@ -208,7 +208,9 @@ _OF_STUDIES = {
 _CUT = {"craft": "studies.craft.layers", "holistic": "studies.holistic.layers", "lens": None}
 _CUT |= {"maco": "studies.maco.layers"}
 # Studies that explain images of a data set by methods, and score them by metrics.
-_EXPLAIN = ("budget", "samplers", "walkthrough", "alignment", "lipschitz", "eva", "utility")
+_EXPLAIN = frozenset(
+    ("alignment", "budget", "eva", "lipschitz", "people", "samplers", "utility", "walkthrough")
+)
 
 Work = dict[str, dict[str, Any]]  # what is done to a model: kind → key in the configuration → it
 

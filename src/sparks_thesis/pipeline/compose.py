@@ -97,6 +97,8 @@ def settle(config: DictConfig, overrides: Iterable[str] = ()) -> DictConfig:
     Raises:
         SparksError: see `choose_present`.
     """
+    import sparks_thesis.pipeline.grid  # noqa: F401 - registers the resolver `families`
+
     made = parsed(overrides)
     keys = {override.key_or_group for override in made}
     drop_unchosen(config, keys)
@@ -111,6 +113,12 @@ def settle(config: DictConfig, overrides: Iterable[str] = ()) -> DictConfig:
             name: option.get("origin", "real")
             for group in (config.datasets, config.texts)
             for name, option in group.items()
+        }
+        config.notes = {
+            name: option.note
+            for group in (config.datasets, config.texts)
+            for name, option in group.items()
+            if "note" in option
         }
     return count_classes(choose_present(config))
 
@@ -150,6 +158,7 @@ _DATASETS = (
     "studies.lens.datasets",
     "experiments.*.datasets",
 )
+_TEXTS = "experiments.*.texts"
 _OF_IMAGES = ("words.training.flip", "words.training.shift")
 
 
@@ -203,10 +212,12 @@ def _written(config: DictConfig, patterns: Iterable[str]) -> Iterator[tuple[str,
 
 
 def choose_present(config: DictConfig) -> DictConfig:
-    """Take the data sets that are listed as `NAME?` where their files are on disk.
+    """Take the data sets and texts that are listed as `NAME?` where their files are on disk.
 
-    Those without files are noted in `left_out`: data set → experiments that would have used it. The
-    environment variable `ABSENT` overrules the disk, so that all processes of a run decide alike.
+    Those without files are noted in `left_out`: name → experiments that would have used it. An
+    experiment of which none is on disk is left out itself, unless that leaves no experiment: then
+    all are asked for, and what is missing is an error. The environment variable `ABSENT` overrules
+    the disk, so that all processes of a run decide alike.
 
     Returns:
         `config`, changed in place.
@@ -216,27 +227,41 @@ def choose_present(config: DictConfig) -> DictConfig:
     """
     optional = {
         key: [str(name) for name in listed]
-        for key, listed in _written(config, _DATASETS)
+        for key, listed in _written(config, (*_DATASETS, _TEXTS))
         if any(str(name).endswith("?") for name in listed)
     }
-    names = {n[:-1] for listed in optional.values() for n in listed if n.endswith("?")}
-    absent = {name for name in names if not _on_disk(config, name)}
+    groups = {
+        n: "text" if k.endswith(".texts") else "dataset" for k, v in optional.items() for n in v
+    }
+    absent = {
+        name[:-1]
+        for name, group in groups.items()
+        if name.endswith("?") and not _on_disk(config, group, name[:-1])
+    }
+    missing = {f"{name}?" for name in absent}
+    asked = {name: {*made.datasets, *made.texts} for name, made in config.experiments.items()}
+    emptied = [name for name, listed in asked.items() if listed and listed <= missing]
+    if len(emptied) == len(config.experiments):
+        absent, emptied = set(), []
     config.left_out = {
-        name: [e for e, made in config.experiments.items() if f"{name}?" in made.datasets]
-        for name in sorted(absent)
+        name: [e for e, listed in asked.items() if f"{name}?" in listed] for name in sorted(absent)
     }
     for key, listed in optional.items():
         kept = [name for name in listed if not (name.endswith("?") and name[:-1] in absent)]
         OmegaConf.update(config, key, [name.removesuffix("?") for name in kept])
+    with open_dict(config.experiments):
+        for name in emptied:
+            del config.experiments[name]
     return config
 
 
-def _on_disk(config: DictConfig, name: str) -> bool:
-    folder = OmegaConf.select(config, f"datasets.{name}.folder")
+def _on_disk(config: DictConfig, group: str, name: str) -> bool:
+    folder = OmegaConf.select(config, f"{group}s.{name}.folder")
     if folder is None:
         raise SparksError(
-            f"'{name}?' is listed: a data set that is used only where it is on disk needs "
-            f"a file config/dataset/{name}.yaml whose key `folder` says where its files lie"
+            f"'{name}?' is listed: a {'text' if group == 'text' else 'data'} set that is used only "
+            f"where it is on disk needs a file config/{group}/{name}.yaml whose key `folder` says "
+            "where its files lie"
         )
     if ABSENT in os.environ:
         return name not in os.environ[ABSENT].split(",")

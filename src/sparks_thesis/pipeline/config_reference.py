@@ -183,6 +183,20 @@ def _comment(key: Any, value: Any, lines: list[str]) -> str:
     return ""
 
 
+def commented(file: Path) -> Iterator[Row]:
+    """Yield the keys of a file that have a comment behind them, however deep."""
+    text = file.read_text("utf-8")
+    yield from _commented(yaml.compose(text, Loader=yaml.CSafeLoader), "", text.splitlines())
+
+
+def _commented(node: Any, prefix: str, lines: list[str]) -> Iterator[Row]:
+    for key, value in node.value:
+        if said := _comment(key, value, lines):
+            yield Row(f"{prefix}{key.value}", _written(value), "", said)
+        if isinstance(value, yaml.MappingNode) and not value.flow_style:
+            yield from _commented(value, f"{prefix}{key.value}.", lines)
+
+
 # --- types -----------------------------------------------------------------------------------
 
 

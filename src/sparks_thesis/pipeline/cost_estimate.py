@@ -3,7 +3,7 @@
 Passes are counted from the configuration; hours are these over images a second as measured by
 `python -m benchmarks.rates`, on the machine that the file of rates names: a CPU's, or a GPU's where
 jobs run on one. Counted is what grows with the scale: training, explanations and what scores them.
-Decoding of files, and the chapters that search (EVA, CRAFT, MACO, Lens and others), are not.
+Decoding of files, and what searches (EVA, CRAFT, MACO, Lens and others), are not.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RATES = (
 IMAGES = {"imagenet": 1_281_167, "imagenet50": 64_058, "mnist": 60_000, "fashion_mnist": 60_000}
 IMAGES |= {"cifar10": 50_000, "eurosat": 21_600, "celeba": 162_770, "cat_dog": 17_400}
 
-COUNTED = ("train", "train_folds", "attribute", "score", "stability")
+COUNTED = ("train", "train_folds", "attribute", "score", "stability", "budget", "people")
 
 KEYS = ("dataset.size", "dataset.builder", "model.weights", "model.training", "training")
 AMOUNTS = ("explain.n", "shared.curve_steps", "shared.subsets")
@@ -72,7 +72,7 @@ def work(config: DictConfig) -> Iterator[Work]:
     seen: set[Any] = set()
     for name in config.experiments:
         jobs = _of_folds if grid.experiment(config, name).get("folds") else _of_runs
-        for key, job in jobs(config, name):
+        for key, job in (*jobs(config, name), *_of_studies(config, name)):
             if key not in seen:
                 seen.add(key)
                 yield job
@@ -101,6 +101,23 @@ def _of_runs(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
             (job, "score", tuple(metrics)),
             Work("score", network, n * curves + again * forward, again * backward, 0),
         )
+
+
+def _of_studies(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
+    """Yield the work of the studies whose passes follow from their settings."""
+    for study in ("budget", "people"):
+        for run in grid.study_runs(config, name, study):
+            names = {"dataset": run.dataset, "model": run.model}
+            found = part(config, [f"studies.{study}", "explain.n"], **names)
+            settings = found[f"studies.{study}"]
+            images = min(settings["images"], found["explain.n"])
+            explainers = settings["explainers"].values()
+            if study == "budget":
+                forward, backward = len(explainers) * sum(settings["forwards"]), 0.0
+            else:
+                forward, backward = (sum(n) for n in zip(*map(passes, explainers), strict=True))
+            network = f"{run.dataset}/{run.model}"
+            yield (run, study), Work(study, network, images * forward, images * backward, 0)
 
 
 def _of_folds(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:

@@ -34,6 +34,7 @@ OF_STUDIES = {
     "samplers": ("samplers", paths.SAMPLERS, paths.SAMPLERS_ANALYTIC),
     "walkthrough": ("walkthrough", paths.WALKTHROUGH),
     "alignment_maps": ("alignment", paths.ALIGNMENT_MAPS),
+    "people_maps": ("people", paths.PEOPLE_MAPS),
     "lipschitz_maps": ("lipschitz", paths.LIPSCHITZ_MAPS),
     "snowflakes": ("snowflakes", paths.SNOWFLAKES_DRAWN),
     "eva_cost": ("eva", paths.EVA_COST),
@@ -62,11 +63,15 @@ def scores(config: DictConfig, name: str) -> list[str]:
 def _of_runs(config: DictConfig, name: str) -> Iterator[str]:
     """Yield the numbers of models trained once, on all training images."""
     jobs = grid.explanations(config, name)
-    yield from (paths.EVALUATION.format(**run._asdict()) for run in grid.runs(config, name))
+    yield from (
+        paths.EVALUATION.format(**run._asdict())
+        for run in grid.runs(config, name)
+        if config.datasets[run.dataset].get("labelled", True)
+    )
     yield from (paths.COST.format(**job._asdict()) for job in jobs)
-    for job in jobs:
-        for metric in grid.metrics(config, name, job):
-            yield paths.SCORES.format(**job._asdict(), metric=metric)
+    yield from (
+        paths.SCORES.format(**job._asdict()) for job in jobs if grid.metrics(config, name, job)
+    )
 
 
 def _of_folds(config: DictConfig, name: str) -> Iterator[str]:
@@ -177,7 +182,9 @@ def lens_story(config: DictConfig) -> list[str]:
 
     That is the table and the pictures of `covering`, and the model's concepts.
     """
-    dataset, model, seed = lens_tables(config)[0].removesuffix(".parquet").split("/")[-3:]
+    if not (tables := lens_tables(config)):  # no data set of the site is on disk
+        return []
+    dataset, model, seed = tables[0].removesuffix(".parquet").split("/")[-3:]
     if f"{dataset}/{model}" not in config.studies.lens.stories:
         return []
     names = {"dataset": dataset, "model": model, "seed": seed}

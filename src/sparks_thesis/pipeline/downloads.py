@@ -18,7 +18,8 @@ from sparks_thesis.pipeline.selection import part
 def notes(config: DictConfig) -> list[str]:
     """List the notes of all that the chosen experiments need and a program may fetch."""
     datasets, models, _ = used(config)
-    datasets += [name for name, experiments in config.left_out.items() if experiments]
+    left = [name for name, experiments in config.left_out.items() if experiments]
+    datasets += [name for name in left if name in config.datasets]
     data = [paths.DOWNLOAD.format(dataset=d) for d in datasets if config.datasets[d].download]
     return data + [note for model in models for note in published_weights(config, model)]
 
@@ -26,12 +27,25 @@ def notes(config: DictConfig) -> list[str]:
 def left_out(config: DictConfig) -> list[str]:
     """Say, a line each, which optional data sets are not on disk, and how to get them."""
     return [
-        f"{name} is not in {config.datasets[name].folder}, so {_and(experiments)} "
-        f"{'does' if len(experiments) == 1 else 'do'} without it; to get it: "
-        "./sparks snakemake --cores 1 download"
+        _left_out(config, name, experiments)
         for name, experiments in config.left_out.items()
         if experiments
     ]
+
+
+def _left_out(config: DictConfig, name: str, experiments: list[str]) -> str:
+    group = "dataset" if name in config.datasets else "text"
+    option = config[f"{group}s"][name]
+    without = [e for e in experiments if e in config.experiments]
+    gone = [e for e in experiments if e not in config.experiments]
+    ends = (
+        [f"{_and(without)} {'does' if len(without) == 1 else 'do'} without it"] if without else []
+    )
+    ends += [f"{_and(gone)} {'is' if len(gone) == 1 else 'are'} left out"] if gone else []
+    how = opening(CONFIG / group / f"{name}.yaml")
+    if option.get("download"):
+        how = "./sparks snakemake --cores 1 download"
+    return f"{name} is not in {option.folder}, so {_and(ends)}; to get it: {how}"
 
 
 def _and(names: list[str]) -> str:

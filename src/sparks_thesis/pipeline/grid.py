@@ -104,14 +104,48 @@ def is_able(config: DictConfig, model: str, method: str) -> bool:
 
 
 def metrics(config: DictConfig, name: str, job: Explanation) -> list[str]:
-    """List the families of metrics that score one method's maps of a model."""
-    grid = experiment(config, name)
+    """List the families of metrics that score one method's maps of a model in an experiment."""
+    return _metrics(config, experiment(config, name), job)
+
+
+def _metrics(config: DictConfig, grid: Mapping[str, Any], job: Explanation) -> list[str]:
     return [
         metric
         for metric in grid["metrics"]
         if _has_truth(config, job.dataset, metric)
         and not is_excluded(grid, **job._asdict(), metric=metric)
     ]
+
+
+def families(config: DictConfig, job: Explanation) -> list[str]:
+    """List the families of metrics that score one method's maps of a model, in any experiment."""
+    found: dict[str, None] = {}
+    for written in config.experiments.values():
+        if not written.metrics or written.get("folds"):
+            continue
+        # Resolved anew: while a job's part is selected, the tree is not that of all jobs.
+        grid: Any = OmegaConf.to_container(written, resolve=True)
+        if (
+            job.dataset in grid["datasets"]
+            and job.model in _models(config, job.dataset, grid["models"])
+            and job.method in grid["methods"]
+            and not is_excluded(grid, **job._asdict())
+        ):
+            found |= dict.fromkeys(_metrics(config, grid, job))
+    return list(found)
+
+
+def _selected_families(*, _root_: DictConfig) -> dict[str, Any]:
+    """Return the settings of the families that score the selected method's maps.
+
+    Where no experiment asks for such maps, as in a script at the shell, that is the selected one.
+    """
+    chosen = (_root_.dataset.name, _root_.model.name, _root_.seed, _root_.attribution.name)
+    names = families(_root_, Explanation(*chosen)) or [_root_.metric.name]
+    return {name: OmegaConf.to_container(_root_.metrics[name], resolve=True) for name in names}
+
+
+OmegaConf.register_new_resolver("families", _selected_families, replace=True)
 
 
 def _has_truth(config: DictConfig, dataset: str, metric: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ from sparks.results import load_results
 
 # Kinds of artifacts that figures draw as arrays.
 ARRAYS = (
-    "maps", "walkthrough", "craft_pictures", "eva_maps", "alignment_maps", "lipschitz_maps",
-    "snowflakes", "maco_pictures",
+    "maps", "walkthrough", "craft_pictures", "eva_maps", "alignment_maps", "people_maps",
+    "lipschitz_maps", "snowflakes", "maco_pictures",
 )  # fmt: skip
 # Kinds of tables that are no results: of trainings, and of the study with people.
 OTHERS = ("history", "time", "study")
@@ -41,6 +41,27 @@ def load(kind: str, files: Sequence[str]) -> Any:
     if kind in OTHERS:
         return pd.concat([load_table(file) for file in files], ignore_index=True)
     return load_results(files)
+
+
+def about_data(notes: Mapping[str, str], loaded: Mapping[str, Any]) -> str:
+    """Return what a caption says of the data sets that an item was drawn from.
+
+    Args:
+        notes: data set → sentence, of those of which there is something to be said.
+        loaded: kind → what `load` gave; published numbers are of no data set of ours.
+
+    Returns:
+        the sentences, each after a space.
+    """
+    names: set[str] = set()
+    for kind, found in loaded.items():
+        if kind == "images":
+            names |= set(found)
+        elif kind in ARRAYS:
+            names |= {data.dataset for data in found}
+        elif kind != "published" and "dataset" in found:
+            names |= set(found["dataset"])
+    return "".join(f" {note}" for name, note in notes.items() if name in names)
 
 
 def write_caption(path: str, caption: str) -> None:

@@ -28,7 +28,7 @@ MAPS = "results/attributions/{dataset}/{model}/{seed}/{method}.safetensors"
 COST = "results/attributions/{dataset}/{model}/{seed}/{method}.cost.parquet"
 SHARD = "results/attributions/{dataset}/{model}/{seed}/{method}/{shard}.safetensors"
 SHARD_COST = "results/attributions/{dataset}/{model}/{seed}/{method}/{shard}.cost.parquet"
-SCORES = "results/scores/{dataset}/{model}/{seed}/{method}/{metric}.parquet"
+SCORES = "results/scores/{dataset}/{model}/{seed}/{method}.parquet"
 
 INDICES = "results/studies/indices/{dataset}/{model}/{seed}.parquet"
 BUDGET = "results/studies/budget/{dataset}/{model}/{seed}.parquet"
@@ -64,6 +64,8 @@ MACO_PICTURES = "results/studies/maco/{dataset}/{model}/{seed}.safetensors"
 WALKTHROUGH = "results/studies/walkthrough/{dataset}/{model}/{seed}.safetensors"
 ALIGNMENT = "results/studies/alignment/{dataset}/{model}/{seed}.parquet"
 ALIGNMENT_MAPS = "results/studies/alignment/{dataset}/{model}/{seed}.safetensors"
+PEOPLE = "results/studies/people/{dataset}/{model}/{seed}.parquet"
+PEOPLE_MAPS = "results/studies/people/{dataset}/{model}/{seed}.safetensors"
 LIPSCHITZ = "results/studies/lipschitz/{dataset}/{model}/{seed}.parquet"
 LIPSCHITZ_MAPS = "results/studies/lipschitz/{dataset}/{model}/{seed}.safetensors"
 SNOWFLAKES = "results/studies/snowflakes.parquet"
@@ -94,6 +96,7 @@ STUDIES = {
     "eva_optimal": (EVA_OPTIMAL,),
     "map_distances": (MAP_DISTANCES,),
     "alignment": (ALIGNMENT,),
+    "people": (PEOPLE,),
     "lipschitz": (LIPSCHITZ,),
     "snowflakes": (SNOWFLAKES,),
     "utility": (UTILITY, UTILITY_PROXIES),

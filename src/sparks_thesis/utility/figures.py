@@ -14,11 +14,16 @@ from sparks_thesis.common.methods import in_order, look
 from sparks_thesis.common.style import PAGE, Drawing, style
 from sparks_thesis.utility.proxies import COMPLEXITY, FAITHFULNESS, PROXIES, SIMILARITY
 from sparks_thesis.utility.published import ALL_SCENARIOS
-from sparks_thesis.utility.scored import PEOPLE, Scored, ordered
+from sparks_thesis.utility.scored import ELSEWHERE, ORACLE, PEOPLE, Scored, ordered
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+# Controls of the assay are no methods: thin and dotted, so that these stay in sight.
+LOOKS = {
+    ORACLE: {"color": "#000000", "marker": "^", "ls": ":"},
+    ELSEWHERE: {"color": "#888888", "marker": "v", "ls": ":"},
+}
 PEOPLE_SESSION = 5  # examples that each of the paper's sessions adds
 LABELS = {
     FAITHFULNESS: "faithfulness\n1 − Deletion",
@@ -89,7 +94,7 @@ class UtilityK:
             error = [one["mean"] - one["low"], one["high"] - one["mean"]]
             axis.errorbar(
                 step * one["session"] + shift, one["mean"], yerr=error, label=condition,
-                markersize=4, lw=1, elinewidth=0.6, **look(condition),
+                markersize=4, lw=1, elinewidth=0.6, **(LOOKS.get(condition) or look(condition)),
             )  # fmt: skip
         axis.axhline(1, color="k", lw=0.6, ls=":")
         axis.set_xticks([step * s for s in sorted(rows["session"].unique())])
@@ -105,7 +110,8 @@ class UtilityK:
             f"meta-predictors ({', '.join(scored.kinds)}), {n} a condition, no person: "
             f"{self.bootstrap.level:.0%} bootstrap intervals over participants; points are shifted "
             "sideways for legibility. Control: a map that ignores the model. Concepts: CRAFT's, "
-            "as one map, a condition that the study with people did not have."
+            "as one map, a condition that the study with people did not have. Oracle, Elsewhere: "
+            "attention to what decides, and to everything else, the controls of the simulation."
         )
 
 

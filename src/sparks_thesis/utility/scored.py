@@ -24,6 +24,9 @@ SIX = (
 )  # fmt: skip
 # CRAFT in the same protocol (Fel et al. 2023): not among the conditions of the paper's tests.
 CONCEPTS = "Concepts"
+# Controls of the assay (see `controls`), in none of the paper's tests either.
+ORACLE, ELSEWHERE = "Oracle", "Elsewhere"
+ASIDE = (CONCEPTS, ORACLE, ELSEWHERE)
 # The paper's scenarios by what they ask.
 PEOPLE = {
     "bias": "Husky vs Wolf",
@@ -33,9 +36,9 @@ PEOPLE = {
 
 
 def ordered(conditions: Set[str]) -> list[str]:
-    """Sort conditions: the baseline, the control, the methods in their order, and concepts."""
-    rest = conditions - {BASELINE, CONTROL, CONCEPTS}
-    every = (BASELINE, CONTROL, *in_order(rest), CONCEPTS)
+    """Sort conditions: baseline, control, methods in their order, concepts, the oracle."""
+    rest = conditions - {BASELINE, CONTROL, *ASIDE}
+    every = (BASELINE, CONTROL, *in_order(rest), *ASIDE)
     return [condition for condition in every if condition in conditions]
 
 
@@ -102,7 +105,23 @@ class Scored:
     def methods(self, name: str) -> set[str]:
         """Labels of the methods whose maps were shown in a simulated scenario."""
         shown = self.measured.loc[self.measured["scenario"] == name, "condition"]
-        return set(shown) - {BASELINE, CONTROL, CONCEPTS}
+        return set(shown) - {BASELINE, CONTROL, *ASIDE}
+
+    def conditions(self, name: str) -> set[str]:
+        """Return the conditions of a simulated scenario."""
+        return set(self.measured.loc[self.measured["scenario"] == name, "condition"])
+
+    def baseline(self, name: str) -> float:
+        """Return the accuracy of simulated participants without explanations, in [0, 1]."""
+        rows = self.sessions
+        rows = rows[(rows["scenario"] == name) & (rows["condition"] == BASELINE)]
+        return float(rows["accuracy"].mean())
+
+    def people_baseline(self, scenario: str) -> float:
+        """Return that of people, mean over the printed sessions; NaN where they were not read."""
+        rows = self.people[self.people["metric"] == "MetaPredictorAccuracy"]
+        rows = rows[(rows["dataset"] == scenario) & (rows["method"] == BASELINE)]
+        return float(rows["value"].mean())
 
     def named(self, role: str) -> str | None:
         """Return the simulated scenario that asks what `role` says; None if it was not run."""

@@ -85,7 +85,8 @@ class Utility:
             f"learners of each kind ({', '.join(kinds)}; column by kind: Utility of each) in each "
             f"condition, {self.training} examples a session; no person took part. "
             f"{self.bootstrap.level:.0%} bootstrap intervals over participants. The models: "
-            f"{models}. Control: a bottom-up saliency map. Concepts: CRAFT's, as one map (Tukey's "
+            f"{models}. Control: a bottom-up saliency map. Oracle: attention to what decides; "
+            "Elsewhere: to everything else. Concepts: CRAFT's, as one map (Tukey's "
             "p among all conditions; in no other test)."
         )
 

@@ -209,6 +209,14 @@ def test_a_claim_on_too_few_images_is_no_valid_assay():
     assert "only 10 images" in made.shown["control"].iloc[0]
 
 
+def test_a_claim_without_explained_images_needs_none():
+    """Such as one on distances of made-up maps."""
+    yes = Verdict(Outcome.HOLDS, 0.5, 0.4, 0.6, "measured")
+    table = scores({("A", "MapDistance"): [0.0] * 3}).assign(model="")
+    made = Claims([claim(1, lambda table: yes)])(table)
+    assert made.shown["verdict"].tolist() == ["transfers"]
+
+
 def test_a_control_that_fails_makes_the_assay_invalid():
     yes = Verdict(Outcome.HOLDS, 0.5, 0.4, 0.6, "measured")
     ours = scores({("A", "Deletion"): [0.0] * 60})

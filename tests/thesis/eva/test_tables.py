@@ -46,6 +46,9 @@ def test_each_score_stands_beside_the_published_one():
     assert table.shown.loc[0, "Deletion, paper"] == "–"  # it is not in the paper's table
     assert table.shown.loc[1, "time (ms, measured)"] == "20.0"
     assert "2 of digits with mlp" in table.caption
+    assert "(digits with mlp beside MNIST)" in table.caption
+    same = Benchmark({"mnist, mlp": "MNIST"})(scores.assign(dataset="mnist"), cost, PUBLISHED)
+    assert "(mnist with mlp beside MNIST, the same data)" in same.caption
     with pytest.raises(SparksError, match="no score"):
         Benchmark({})(scores[:0], cost, PUBLISHED)
 

@@ -16,11 +16,12 @@ def kept(model, seed=0, dataset="d", **arrays):
     return FigureData(dataset, model, arrays, metadata, seed)
 
 
-def aligned(model, seed=0):
+def aligned(model, seed=0, dataset="chimera_biased"):
     rng = np.random.default_rng(seed)
     return kept(
         model,
         seed,
+        dataset,
         images=rng.random((3, 3, 8, 8)),
         human=rng.random((3, 8, 8)),
         saliency=rng.random((3, 8, 8)),
@@ -34,6 +35,9 @@ def test_the_gallery_shows_every_network_of_one_seed():
     )
     assert len(drawing.figure.axes) == 2 * 4  # image, human map, two networks
     assert "simulated" in drawing.caption
+    real = HarmonizedGallery(rows=2)([aligned("n_lambda_0", dataset="marked")])
+    assert "simulated" not in real.caption
+    assert "simulated" not in "".join(axis.get_title() for axis in real.figure.axes)
     with pytest.raises(SparksError):
         HarmonizedGallery()([])
 

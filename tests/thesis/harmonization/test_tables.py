@@ -66,7 +66,9 @@ def test_each_network_stands_beside_its_baseline(scores):
     assert shown["seeds"].tolist() == ["2", "2"]
     gains = table.numbers[table.numbers["quantity"] == "alignment %, gain"]
     assert gains["mean"].tolist() == pytest.approx([0.5])
-    assert "simulated" in table.caption
+    assert "simulated" not in table.caption
+    drawn = Harmonized()(scores.assign(dataset="chimera_biased"))
+    assert "simulated" in drawn.caption
 
 
 def test_networks_without_a_seed_in_common_show_no_gain(scores):
