@@ -57,7 +57,7 @@ BAD = {
     **dict.fromkeys(("width", "penalty", "blur", "largest"), (0.0, -1.0, NAN)),
     **dict.fromkeys(("output", "channels", "order", "sequence", "estimator"), ("other", None)),
     **dict.fromkeys(("bandwidth", "resize", "rule", "correlation"), ("other", None)),
-    **dict.fromkeys(("variant", "precision", "importance"), ("other", None)),
+    **dict.fromkeys(("variant", "precision", "importance", "normaliser"), ("other", None)),
     "quality": (0, 96, 75.5),
     "value": ("median", NAN),
     "token": (-1, 1.5),

@@ -43,7 +43,7 @@ def test_an_experiment_without_studies_has_none():
 
 def test_cost_is_read_of_every_method():
     files = dag.item_inputs(CONFIG, "tab-cost")["cost"]
-    assert len(files) == 2 * 18
+    assert len(files) == 2 * 20
     assert "results/attributions/digits/convnet/0/hsic.cost.parquet" in files
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -23,7 +24,7 @@ def means(scores: pd.DataFrame, metrics: Mapping[str, bool], bootstrap: Bootstra
     """
     keys = [*KEYS, "metric"]
     rows = [
-        dict(zip(keys, names, strict=True)) | asdict(bootstrap.mean(group["value"]))
+        dict(zip(keys, names, strict=True)) | asdict(_mean(group["value"], bootstrap))
         for names, group in scores.groupby(keys)
     ]
     table = pd.DataFrame(rows)
@@ -34,6 +35,13 @@ def means(scores: pd.DataFrame, metrics: Mapping[str, bool], bootstrap: Bootstra
     return table.sort_values(
         ["dataset", "model", "_rank", "method", "_metric"], ignore_index=True
     ).drop(columns=["_rank", "_metric"])
+
+
+def _mean(values: pd.Series[float], bootstrap: Bootstrap) -> Interval:
+    """Return the mean; NaN where a metric exists for no image, such as for constant maps."""
+    if values.isna().all():
+        return Interval(math.nan, math.nan, math.nan, 0)
+    return bootstrap.mean(values)
 
 
 def laid_out(

@@ -106,6 +106,14 @@ def test_fidelity_shows_means_best_deletion_first_and_agreement_with_the_publish
     assert shown.loc["τ, P", "Deletion ↓"] == "+0.33"
 
 
+def test_a_metric_that_exists_for_no_image_is_shown_as_such():
+    """Such as the correlation of a constant map."""
+    ours = scores({("A", "Deletion"): [0.1, 0.2], ("B", "Deletion"): [np.nan, np.nan]})
+    shown = Fidelity(Bootstrap(resamples=20))(ours).shown.set_index("method")
+    assert shown.loc["B", "Deletion ↓"] == "n/a"
+    assert shown.loc["A", "Deletion ↓"].startswith("0.150")
+
+
 def test_fidelity_without_scores_is_refused():
     with pytest.raises(SparksError, match="no fidelity score"):
         Fidelity()(scores({("A", "Forwards"): [1.0]}))
