@@ -148,7 +148,7 @@ def test_folders_of_splits_divide_the_images(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("image,person,x\na.jpg,p,3\n", "no column y"),
         ("image,person,x,y\na.jpg,p,3,nan\n", "y is nan in row 1"),
@@ -158,9 +158,9 @@ def test_folders_of_splits_divide_the_images(tmp_path: Path) -> None:
         ("image,person,x,y\n", "is empty"),
     ],
 )
-def test_a_bad_table_is_refused_by_row_and_column(text: str, told: str, tmp_path: Path) -> None:
+def test_a_bad_table_is_refused_by_row_and_column(text: str, expected: str, tmp_path: Path) -> None:
     write_marks(tmp_path, text)
-    with pytest.raises(SparksError, match=told) as caught:
+    with pytest.raises(SparksError, match=expected) as caught:
         MarkedImages(root=str(tmp_path)).require()
     assert "marks.csv" in str(caught.value)
     assert "\n" not in str(caught.value)

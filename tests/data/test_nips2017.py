@@ -49,7 +49,7 @@ def test_credits_stay_with_their_images(root: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "expected"),
     [
         (",1,2,", ",1001,2,", "line 3: TrueLabel is '1001'"),
         (",1,2,", ",0,2,", "line 3: TrueLabel is '0'"),
@@ -57,10 +57,10 @@ def test_credits_stay_with_their_images(root: Path, tmp_path: Path) -> None:
         ("cc03", "dd04", r"no photograph .*dd04\.png or \.jpg \(1 of 3"),
     ],
 )
-def test_another_table_is_refused(root: Path, old: str, new: str, told: str) -> None:
+def test_another_table_is_refused(root: Path, old: str, new: str, expected: str) -> None:
     table = root / "dev_dataset.csv"
     table.write_text(table.read_text("utf-8").replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(SparksError, match=told):
+    with pytest.raises(SparksError, match=expected):
         Nips2017(root=str(root)).require()
 
 

@@ -50,8 +50,8 @@ def test_without_any_the_photographs_that_are_installed_remain(real):
     assert {run.dataset for run in grid.runs(config, "sobol")} == {"photographs"}
     assert grid.study_runs(config, "sobol", "budget") == []
     assert dag.lens_story(config) == []
-    told = "\n".join(downloads.left_out(config))
-    assert all(f"{name} is not in " in told for name in ALL.split())
+    expected = "\n".join(downloads.left_out(config))
+    assert all(f"{name} is not in " in expected for name in ALL.split())
     fetched = {note.rpartition("/")[2] for note in downloads.notes(config)}
     assert {"mnist.json", "fashion_mnist.json", "cifar10.json", "imagenette.json"} <= fetched
 

@@ -92,7 +92,7 @@ def _widening(k: int) -> float:
     return normal.inv_cdf(1 - tail / k) / normal.inv_cdf(1 - tail)
 
 
-Part = Comparison | Outcome  # of what a claim says
+Part = Comparison | Outcome  # a claim is a list of these
 
 
 @dataclass(frozen=True)
