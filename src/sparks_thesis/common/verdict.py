@@ -60,10 +60,17 @@ def called(outcome: Outcome, scope: Scope) -> str:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The statement that an effect is above a threshold, with the interval that decides it."""
+    """The statement that an effect is above a threshold, with the interval that decides it.
+
+    Attributes:
+        interval: of the effect.
+        threshold: to be above.
+        margin: loss that still counts as none, where the statement is "not worse"; else None.
+    """
 
     interval: Interval
     threshold: float
+    margin: float | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -150,12 +157,12 @@ def judged(
     images = min((interval.n for interval in over_images), default=None)
     detectable = effect.detectable()
     margins = [
-        abs(part.threshold)
+        part.margin
         for part in parts
-        if isinstance(part, Comparison) and part.interval in (effect, -effect)
+        if isinstance(part, Comparison) and part.margin and part.interval in (effect, -effect)
     ]
     needed = None
-    if margins and margins[0] > 0 and not math.isnan(detectable):
+    if margins and not math.isnan(detectable):
         needed = math.ceil(effect.n * (detectable / margins[0]) ** 2)
     return Verdict(
         every(parts), effect.mean, effect.low, effect.high, measured, images,
@@ -171,6 +178,11 @@ def not_run(reason: str) -> Verdict:
 def above(interval: Interval, threshold: float) -> Comparison:
     """Return the comparison "the effect is above `threshold`"."""
     return Comparison(interval, threshold)
+
+
+def not_worse(gain: Interval, margin: float) -> Comparison:
+    """Return the comparison "the gain is not below 0 by more than the margin"."""
+    return Comparison(gain, -margin, margin)
 
 
 def alone(part: Part) -> Outcome:

@@ -15,7 +15,7 @@ from sparks.stats import (
     shown,
 )
 from sparks_thesis.common.runs import RUN, of_run, runs
-from sparks_thesis.common.verdict import Outcome, Part, Verdict, above, judged, not_run
+from sparks_thesis.common.verdict import Outcome, Part, Verdict, above, judged, not_run, not_worse
 
 EARLY = 0.25  # share of the layers whose weights are random at first
 
@@ -82,7 +82,7 @@ class SubConceptsCoherent:
                 continue
             gap = proportion_difference(by["sub-concept"], by["concept"])
             rate = proportion(chosen["value"])
-            outcomes += [above(gap, -self.margin), above(rate, self.choice)]
+            outcomes += [not_worse(gap, self.margin), above(rate, self.choice)]
             details.append(
                 f"{where}: intruder found by the machine {100 * by['sub-concept'].mean():.1f} % of "
                 f"sub-concepts and {100 * by['concept'].mean():.1f} % of concepts; sub-concept "

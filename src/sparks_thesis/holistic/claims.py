@@ -9,7 +9,7 @@ import pandas as pd
 
 from sparks.stats import Bootstrap, Interval, shown
 from sparks_thesis.common.runs import of_run, runs
-from sparks_thesis.common.verdict import Outcome, Verdict, above, alone, judged, not_run
+from sparks_thesis.common.verdict import Outcome, Verdict, above, alone, judged, not_run, not_worse
 
 # Rows of each concept of a class.
 STRATEGIES = ("Prevalence", "Reliability", "GlobalImportance", "Dominated")
@@ -72,7 +72,7 @@ class OptimalAtLastLayer:
                     shortfalls[f"{method}, {metric}, {where}"] = short
                     # Where all images score the same as the optimum, nothing is estimated.
                     same = bool((values[method] == values[OPTIMUM]).all())
-                    outcomes.append(Outcome.HOLDS if same else above(-short, -self.margin))
+                    outcomes.append(Outcome.HOLDS if same else not_worse(-short, self.margin))
         if not shortfalls:
             return not_run("no concepts were ranked at the last layer")
         name, worst = max(shortfalls.items(), key=lambda item: item[1].mean)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sparks.stats import Bootstrap, Interval, shown
 from sparks_thesis.common.labels import condition as labelled
-from sparks_thesis.common.verdict import Outcome, Part, Verdict, above, judged, not_run
+from sparks_thesis.common.verdict import Outcome, Part, Verdict, above, judged, not_run, not_worse
 
 BASELINE = "_unconstrained"
 ACCURATE = "_accurate"  # the same network by another recipe: its baseline is the same
@@ -201,12 +201,13 @@ class SoftmaxLoss:
         outcomes, details, worst = [], [], None
         for dataset, rows in right.groupby("dataset"):
             values = {str(model): _by_image(r) for model, r in rows.groupby("model")}
-            rivals = ((self.earlier, 0.0), (self.soft + BASELINE, -self.margin))
-            if not {self.soft, self.earlier, self.soft + BASELINE} <= set(values):
+            plain = self.soft + BASELINE
+            if not {self.soft, self.earlier, plain} <= set(values):
                 continue
-            for rival, threshold in rivals:
+            for rival in (self.earlier, plain):
                 gain = self.bootstrap.difference(values[self.soft], values[rival])
-                outcomes.append(above(gain, threshold))
+                equal = rival == plain  # enough; the earlier loss must be beaten
+                outcomes.append(not_worse(gain, self.margin) if equal else above(gain, 0.0))
                 details.append(f"{dataset}, minus {rival}: {shown(gain)}")
                 worst = gain if worst is None or gain.mean < worst.mean else worst
         if worst is None:

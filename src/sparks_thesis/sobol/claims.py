@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sparks.stats import Bootstrap, Interval
-from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run, some
+from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_run, not_worse, some
 
 # Deletion is better when lower; the others when higher.
 SIGN = {"Deletion": -1.0, "Insertion": 1.0, "MuFidelity": 1.0}
@@ -60,7 +60,7 @@ def _worst(
 
     `also` are outcomes of the other things that must hold.
     """
-    outcomes = [above(c.gain, -margins[c.metric]) for c in comparisons]
+    outcomes = [not_worse(c.gain, margins[c.metric]) for c in comparisons]
     worst = min(comparisons, key=lambda c: c.gain.mean + margins[c.metric])
     failing = [
         c for c, o in zip(comparisons, outcomes, strict=True) if o.outcome is not Outcome.HOLDS

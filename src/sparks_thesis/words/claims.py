@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from sparks.stats import Bootstrap, shown
-from sparks_thesis.common.verdict import Verdict, above, judged, not_run
+from sparks_thesis.common.verdict import Verdict, above, judged, not_run, not_worse
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class CarriesOverToWords:
             wide = texts.pivot_table(index=["seed", "image"], columns="method", values="value")
             for rival in [*self.rivals, self.control]:
                 gain = self.bootstrap.difference(wide[rival], wide["Sobol"])
-                threshold = 0.0 if rival == self.control else -self.margin
-                outcomes.append(above(gain, threshold))
+                better = rival == self.control  # not only as good
+                outcomes.append(above(gain, 0.0) if better else not_worse(gain, self.margin))
                 gains[f"{rival} on {name}"] = gain
         of_rivals = [gain for pair, gain in gains.items() if not pair.startswith(self.control)]
         worst = min(of_rivals, key=lambda gain: gain.mean)

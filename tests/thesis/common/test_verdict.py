@@ -7,7 +7,17 @@ import pytest
 from sparks.stats import Bootstrap, Interval
 from sparks_thesis.common.controls import AtBottom
 from sparks_thesis.common.ranking import against_place
-from sparks_thesis.common.verdict import Outcome, Scope, above, called, every, judged, some, tally
+from sparks_thesis.common.verdict import (
+    Outcome,
+    Scope,
+    above,
+    called,
+    every,
+    judged,
+    not_worse,
+    some,
+    tally,
+)
 
 RUNS = 2000
 NAN = float("nan")
@@ -56,11 +66,12 @@ def test_the_detectable_effect_is_settled_with_the_power_that_it_states():
 
 def test_the_units_needed_for_a_margin_settle_a_tie():
     one = intervals([0.0])[0][0]
-    verdict = judged([above(one, -0.2)], one, "")
+    verdict = judged([not_worse(one, 0.2)], one, "")
     images = verdict.needed
     assert images == pytest.approx((1.96 + 0.84) ** 2 / 0.2**2, rel=0.02)  # sd 1
     assert rate(Outcome.HOLDS, intervals([0.0], images), -0.2) == pytest.approx(0.8, abs=0.03)
     assert judged([above(one, 0.0)], one, "").needed is None
+    assert judged([above(one, 0.9)], one, "").needed is None  # a threshold is no margin
 
 
 def test_what_has_no_interval_leaves_a_claim_open():
