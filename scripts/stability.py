@@ -46,12 +46,15 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     names = {key: cfg.wildcards[key] for key in ("dataset", "model", "seed")}
     names["method"] = cfg["attribution"]["label"]
     methods, tables = _methods(cfg), []
-    conditions = 2 + sum(
-        len(cfg[f"studies.stability.{key}"]) for key in ("label_noise", "randomised")
+    random = methods[0] != methods[-1]  # each network with random numbers of its own
+    conditions = (
+        1
+        + random
+        + sum(len(cfg[f"studies.stability.{key}"]) for key in ("label_noise", "randomised"))
     )
     total = conditions * len(chosen)
     with progress(total=total, unit="image", description="compare") as bar:
-        for degradation, models in _networks(cfg, inputs):
+        for degradation, models in _networks(cfg, inputs, random):
             scored = metrics if degradation["degradation"] != SAME else []
             shards = compare(
                 models, methods, images, folds, chosen, distances, scored,
@@ -78,8 +81,13 @@ def _methods(cfg: Config) -> "list[AttributionMethod]":
     return [replace(method, seed=method.seed + fold) for fold in folds]
 
 
-def _networks(cfg: Config, inputs: Paths) -> "Iterator[tuple[dict[str, Any], list[Classifier]]]":
-    """Load the networks of one condition after the other, with what was degraded in them."""
+def _networks(
+    cfg: Config, inputs: Paths, random: bool
+) -> "Iterator[tuple[dict[str, Any], list[Classifier]]]":
+    """Load the networks of one condition after the other, with what was degraded in them.
+
+    Where the method draws random numbers, one network alone comes last, in place of all.
+    """
     from sparks.stability.folds import randomise_weights
     from sparks.training import derive
     from sparks_thesis.pipeline.factories import trained
@@ -98,6 +106,8 @@ def _networks(cfg: Config, inputs: Paths) -> "Iterator[tuple[dict[str, Any], lis
         yield {"degradation": WEIGHTS, "percent": percent}, models
     # What of the distances is noise of the method: one network, explained with other seeds.
     [one, *others] = inputs["labels_0"]
+    if not random:
+        return
     yield {"degradation": SAME, "percent": 0}, [trained(settings, one, device)] * (1 + len(others))
 
 

@@ -95,7 +95,7 @@ def test_maps_are_scored_by_what_every_experiment_asks_for():
     job = grid.Explanation("digits", "convnet", 0, "rise")
     assert set(grid.families(config, job)) == {"fidelity", "complexity"}
     assert grid.families(config, job._replace(method="lime")) == ["fidelity"]
-    assert grid.families(config, job._replace(model="mlp")) == []
+    assert grid.families(config, job._replace(model="mlp")) == ["fidelity"]  # the selected one
 
 
 def runs(*overrides):

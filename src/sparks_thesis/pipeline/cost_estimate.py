@@ -128,12 +128,14 @@ def _of_folds(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
         networks = (1 + len(study.label_noise)) * study.folds
         seen = _epochs(settings) * _images(settings, run.dataset) * (1 - 1 / study.folds)
         yield (run, "folds"), Work("train_folds", network, 0, networks * seen, 0)
-    maps = (1 + len(study.label_noise) + len(study.randomised)) * study.folds * study.images
+    conditions = 1 + len(study.label_noise) + len(study.randomised)
     for job in grid.explanations(config, name):
         wanted = ["attribution.method", "studies.stability.explain"]
         chosen = part(config, wanted, dataset=job.dataset, attribution=job.method)
         method = chosen["attribution.method"] | chosen["studies.stability.explain"]
         forward, backward = passes(method)
+        # Once more where it draws random numbers: one network in place of all.
+        maps = (conditions + ("seed" in method)) * study.folds * study.images
         # Scored by the network that has not seen the image.
         scored = study.metrics.mufidelity.subsets / study.folds
         network = f"{job.dataset}/{job.model}"

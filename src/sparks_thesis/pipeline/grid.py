@@ -118,7 +118,11 @@ def _metrics(config: DictConfig, grid: Mapping[str, Any], job: Explanation) -> l
 
 
 def families(config: DictConfig, job: Explanation) -> list[str]:
-    """List the families of metrics that score one method's maps of a model, in any experiment."""
+    """List the families of metrics that score one method's maps of a model, in any experiment.
+
+    Where none asks for such maps, as for a file that is asked for by name, or a script at the
+    shell, that is the selected family.
+    """
     found: dict[str, None] = {}
     for written in config.experiments.values():
         if not written.metrics or written.get("folds"):
@@ -132,16 +136,13 @@ def families(config: DictConfig, job: Explanation) -> list[str]:
             and not is_excluded(grid, **job._asdict())
         ):
             found |= dict.fromkeys(_metrics(config, grid, job))
-    return list(found)
+    return list(found) or [str(config.metric.name)]
 
 
 def _selected_families(*, _root_: DictConfig) -> dict[str, Any]:
-    """Return the settings of the families that score the selected method's maps.
-
-    Where no experiment asks for such maps, as in a script at the shell, that is the selected one.
-    """
+    """Return the settings of the families that score the selected method's maps."""
     chosen = (_root_.dataset.name, _root_.model.name, _root_.seed, _root_.attribution.name)
-    names = families(_root_, Explanation(*chosen)) or [_root_.metric.name]
+    names = families(_root_, Explanation(*chosen))
     return {name: OmegaConf.to_container(_root_.metrics[name], resolve=True) for name in names}
 
 

@@ -89,8 +89,8 @@ class Stability:
             "folds. MeGe, ReCo: as the paper's tables compute them; (printed): by its equations 5 "
             "and 6. MuFidelity: rank correlation over random subsets of cells, of the network that "
             "did not see the image. Ceiling: MeGe of one "
-            "network explained with other random numbers, which no method can exceed (1 for those "
-            "that draw none). ReCo is a maximum: chance is its mean when being right is exchanged "
+            "network explained with other random numbers, which no method can exceed (a dash: it "
+            "draws none). ReCo is a maximum: chance is its mean when being right is exchanged "
             f"between images. In brackets: published, {beside or 'none'} (other networks; "
             "n/a where a score does not exist). Rows τ: Kendall's correlation of our order of "
             "methods with each published one. " + accuracies(scores, self.tolerance)
