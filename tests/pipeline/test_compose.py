@@ -169,7 +169,7 @@ def test_unknown_top_level_keys_of_snakemake_are_refused():
     assert "'sclae'" in refused(snakemake={"sclae": "smoke"})
 
 
-TOLD = ["training.epochs=3", "training.weight_decay=0.2", "training.keep=best"]
+CHANGED = ["training.epochs=3", "training.weight_decay=0.2", "training.keep=best"]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ TOLD = ["training.epochs=3", "training.weight_decay=0.2", "training.keep=best"]
 def test_what_is_said_of_training_holds_for_every_network(dataset, model):
     """Also of the script that is run alone: both compose by `settle`."""
     keys = ["training", "model.training", "studies.stability.training"]
-    for overrides, expected in ((TOLD, 3), ([], None)):
+    for overrides, expected in ((CHANGED, 3), ([], None)):
         found = part(compose(overrides), keys, dataset=dataset, model=model)
         merged = found["training"] | found["model.training"]
         assert (merged["epochs"] == 3) == (expected == 3)
@@ -195,7 +195,7 @@ def test_what_is_said_of_training_holds_for_every_network(dataset, model):
 
 
 def test_what_is_said_of_one_data_set_or_model_comes_before_what_is_said_of_all():
-    config = compose([*TOLD, "datasets.chimera_hard.training.epochs=7"])
+    config = compose([*CHANGED, "datasets.chimera_hard.training.epochs=7"])
     for dataset, epochs in (("chimera_hard", 7), ("chimera", 3)):
         found = part(config, ["model.training"], dataset=dataset, model="convnet")
         assert found["model.training"]["epochs"] == epochs

@@ -7,6 +7,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from sparks.errors import SparksError
+from sparks_thesis.eva.claims import SIGN
 from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.paths import CONFIG
 from sparks_thesis.pipeline.selection import part, plain
@@ -173,3 +174,13 @@ def test_an_experiment_that_is_not_run_may_be_named(tmp_path):
         tmp_path, "family: gradient\njoin: [experiments.sobol, studies.eva]", "experiment=[eva]"
     )
     assert config.studies.eva.methods[-1] == "mine"
+
+
+def test_controls_of_claims_name_methods_and_metrics_that_are_there():
+    """Else a control finds nothing to compare, and its claim is never a valid assay."""
+    config = compose()
+    controls = [c.control for c in config.claims.values() if "metrics" in c.get("control", {})]
+    assert len(controls) >= 8
+    for control in controls:
+        assert set(control.methods) <= set(config.methods)
+        assert {name: float(sign) for name, sign in control.metrics.items()}.items() <= SIGN.items()

@@ -14,7 +14,7 @@ SNAKEFILE = """
 import os
 
 os.environ["PYTHONPATH"] = "/of/this/workflow"
-os.environ["TOLD"] = "while it was read"
+os.environ["MARK"] = "while it was read"
 
 rule all:
     input:

@@ -24,7 +24,7 @@ def means(scores: pd.DataFrame, metrics: Mapping[str, bool], bootstrap: Bootstra
     """
     keys = [*KEYS, "metric"]
     rows = [
-        dict(zip(keys, names, strict=True)) | asdict(_mean(group["value"], bootstrap))
+        dict(zip(keys, names, strict=True)) | asdict(mean_if_any(group["value"], bootstrap))
         for names, group in scores.groupby(keys)
     ]
     table = pd.DataFrame(rows)
@@ -37,8 +37,8 @@ def means(scores: pd.DataFrame, metrics: Mapping[str, bool], bootstrap: Bootstra
     ).drop(columns=["_rank", "_metric"])
 
 
-def _mean(values: pd.Series[float], bootstrap: Bootstrap) -> Interval:
-    """Return the mean; NaN where a metric exists for no image, such as for constant maps."""
+def mean_if_any(values: pd.Series[float], bootstrap: Bootstrap) -> Interval:
+    """Return the mean; NaN where there is no value, as of a metric that exists for no image."""
     if values.isna().all():
         return Interval(math.nan, math.nan, math.nan, 0)
     return bootstrap.mean(values)

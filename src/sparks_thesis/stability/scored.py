@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sparks.stability.scores import METRICS, Pairs, by_chance, estimate
 from sparks.stats import Bootstrap, Estimate, Floats, Interval
+from sparks_thesis.common.by_method import mean_if_any
 from sparks_thesis.common.labels import condition, degraded
 from sparks_thesis.common.methods import in_order
 from sparks_thesis.stability.rows import EQUAL, HELD_OUT, LABELS, SAME, UNEQUAL, WEIGHTS
@@ -109,11 +110,13 @@ class Scored:
         return unit.reindex(pd.MultiIndex.from_frame(rows[["seed", "image"]])).to_numpy(np.int64)
 
     def accuracy(self, dataset: str, model: str, condition: str) -> Interval:
-        """Return the share of images on which the network that has not seen them is right."""
+        """Return the share of images on which the network that has not seen them is right.
+
+        NaN where the network was not degraded so.
+        """
         rows = self._labelled[self._labelled["metric"] == HELD_OUT]
-        return self.bootstrap.mean(
-            rows[(rows[KEYS[:3]] == [dataset, model, condition]).all(axis=1)]["value"]
-        )
+        here = (rows[KEYS[:3]] == [dataset, model, condition]).all(axis=1)
+        return mean_if_any(rows[here]["value"], self.bootstrap)
 
     def by_chance(self, dataset: str, model: str, method: str, metric: str) -> float:
         """Return the mean score of undegraded networks if being right had no part in distances."""

@@ -101,3 +101,9 @@ def test_degradations_of_published_curves_are_named_as_ours():
     files = sorted((CONFIG / "published").glob("fel2022mege_fig*.csv"))
     named = set().union(*(set(pd.read_csv(f).get("degradation", [])) for f in files)) - {""}
     assert {name for name in named if isinstance(name, str)} == set(KINDS)
+
+
+def test_a_network_that_lacks_a_degradation_of_another_has_no_accuracy_there():
+    found = Scored(scores(), BOOTSTRAP)
+    assert not np.isnan(found.accuracy("digits", "convnet", "").mean)
+    assert np.isnan(found.accuracy("digits", "convnet", "label noise 77%").mean)
