@@ -102,7 +102,7 @@ def test_rise_as_published_divides_by_the_expected_sum_of_its_masks():
         RISE(grid=3, masks=40, centred=False, probability=0.25, seed=5, normaliser=kind)
         for kind in ("drawn", "expected")
     )
-    masker = drawn._masker(x)
+    masker = drawn._grid(x)
     design = drawn._design(masker)
     spread = masker.expand(design).flatten(1)
     scores = drawn.score(model, x, target, design, masker)

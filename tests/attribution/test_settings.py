@@ -62,6 +62,7 @@ BAD = {
     "value": ("median", NAN),
     "token": (-1, 1.5),
     "layer": ("", None),
+    "features": ("superpixels", 16),
 }
 
 OBJECTS = [

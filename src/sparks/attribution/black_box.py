@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -11,18 +11,22 @@ from torch import Tensor
 from sparks.checks import one_of, whole
 from sparks.engine.core import Engine
 from sparks.engine.inference import OUTPUTS, Model, check_inputs
-from sparks.engine.maskers import cells_of
+from sparks.engine.maskers import RESIZES, Features, cells_of
+from sparks.engine.outputs import classes_of
 from sparks.engine.perturbations import Baseline
+from sparks.engine.segments import FeaturesOfImages
 from sparks.errors import SparksError
 from sparks.protocols import Design, Masker, Perturbation
 
 
 @dataclass(frozen=True, kw_only=True)
 class BlackBox:
-    """Settings of every black-box method.
+    """Settings of every black-box method, and the loop over inputs that share their features.
 
     Attributes:
         grid: cells a side of an image; vectors have one feature a coordinate instead.
+        features: of images, instead of the grid: superpixels, a mask of one's own or overlapping
+            windows, see `sparks.engine.segments`. Vectors keep their coordinates.
         perturbation: what removing a feature means; black by default.
         output: score to explain, "logit" or "probability".
         engine: how masked inputs are scored.
@@ -30,6 +34,7 @@ class BlackBox:
     """
 
     grid: int = 8
+    features: FeaturesOfImages | None = None
     perturbation: Perturbation = field(default_factory=Baseline)
     output: str = "logit"
     engine: Engine = field(default_factory=Engine)
@@ -39,6 +44,44 @@ class BlackBox:
         whole(self, 1, "grid")
         whole(self, 0, "seed")
         one_of(self, OUTPUTS, "output")
+        if self.features is not None and not callable(self.features):
+            raise SparksError(
+                f"{type(self).__name__}: features={self.features!r} is not one of "
+                "sparks.engine.segments (Superpixels, FeatureMask, Windows), nor None"
+            )
+
+    def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
+        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
+        classes = classes_of(target, len(x))
+        maps = [
+            self._explain(model, x[part], None if classes is None else classes[part], features)
+            for part, features in self.maskers(x)
+        ]
+        return torch.cat(maps) if maps else x.new_zeros(0, *x.shape[2:])
+
+    def maskers(self, x: Tensor) -> list[tuple[slice, Any]]:
+        """Say what the features of inputs x (N, ...) are: parts that share them, and their masker.
+
+        Raises:
+            SparksError: when the grid, or the features of one's own, do not fit the inputs.
+        """
+        if self.features is None or x.ndim != 4:
+            return [(slice(None), self._grid(x))]
+        parts: list[tuple[slice, Any]] = []
+        for i, features in enumerate(self.features(x)):
+            if parts and parts[-1][1] is features:
+                parts[-1] = (slice(parts[-1][0].start, i + 1), features)
+            else:
+                parts.append((slice(i, i + 1), features))
+        return parts
+
+    def _grid(self, x: Tensor) -> Masker:
+        """Return the masker of inputs whose features are cells, or coordinates."""
+        return cells_of(x, self.grid)
+
+    def _explain(self, model: Model, x: Tensor, target: Tensor | None, features: Any) -> Tensor:
+        """Return maps, as a call does, of inputs that share their features."""
+        raise NotImplementedError
 
     def check(self, model: Model, x: Tensor) -> None:
         """Refuse what a call would refuse of inputs like x (N, ...), without asking the model.
@@ -47,7 +90,7 @@ class BlackBox:
             SparksError: when x is no input of the model, or the grid does not fit it.
         """
         check_inputs(model, x)
-        cells_of(x, self.grid)
+        self.maskers(x)
 
     def within(self, forwards: int, side: int) -> Self:
         """Return the method with settings that explain an image in at most `forwards` passes.
@@ -71,6 +114,25 @@ class BlackBox:
     ) -> Tensor:
         """Return the scores (N, n) of the masked inputs."""
         return self.engine.score(model, x, target, design, masker, self.perturbation, self.output)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureWise(BlackBox):
+    """A black-box method whose estimates are one number for each feature.
+
+    Attributes:
+        resize: how values of cells become a map, see `Grid`: a square a cell unless named
+            otherwise.
+    """
+
+    resize: str = "nearest"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self, RESIZES, "resize")
+
+    def _grid(self, x: Tensor) -> Features:
+        return cells_of(x, self.grid, resize=self.resize)
 
 
 def refuse_tied(name: str, masks: Tensor) -> None:

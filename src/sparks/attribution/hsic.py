@@ -8,16 +8,16 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from sparks.attribution.black_box import BlackBox, refuse_tied
+from sparks.attribution.black_box import FeatureWise, refuse_tied
 from sparks.checks import one_of, whole
 from sparks.engine.inference import Model
-from sparks.engine.maskers import RESIZES, cells_of
+from sparks.engine.maskers import Features
 from sparks.errors import SparksError
 from sparks.sensitivity.sequences import SEQUENCES, draw
 
 
 @dataclass(frozen=True, kw_only=True)
-class HSIC(BlackBox):
+class HSIC(FeatureWise):
     """Hilbert-Schmidt independence criterion of mask and score (Novello et al. 2022). n forwards.
 
     Attributes:
@@ -50,15 +50,14 @@ class HSIC(BlackBox):
         whole(self, 2, "masks")
         one_of(self, SEQUENCES, "sequence")
         one_of(self, ("distance", "output"), "bandwidth")
-        one_of(self, RESIZES, "resize")
 
     def within(self, forwards: int, side: int) -> Self:
         """Draw as many masks as there are passes; see `BlackBox`."""
         return replace(self, masks=forwards)
 
-    def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
-        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
-        features = cells_of(x, self.grid, resize=self.resize)
+    def _explain(
+        self, model: Model, x: Tensor, target: Tensor | None, features: Features
+    ) -> Tensor:
         points = draw(self.sequence, self.masks, features.d, self.scramble, self.seed)
         masks = torch.from_numpy(points >= 0.5).float()
         refuse_tied(type(self).__name__, masks)

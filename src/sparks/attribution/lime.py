@@ -9,14 +9,14 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from sparks.attribution.black_box import BlackBox, refuse_tied
-from sparks.checks import between, one_of, whole
+from sparks.attribution.black_box import FeatureWise, refuse_tied
+from sparks.checks import between, whole
 from sparks.engine.inference import Model
-from sparks.engine.maskers import RESIZES, cells_of
+from sparks.engine.maskers import Features
 
 
 @dataclass(frozen=True, kw_only=True)
-class LIME(BlackBox):
+class LIME(FeatureWise):
     """Coefficients of a ridge regression of scores on masks (Ribeiro et al. 2016).
 
     Masks keep each feature with probability 1/2; the first one keeps all. A mask that keeps a
@@ -27,7 +27,6 @@ class LIME(BlackBox):
         samples: n.
         width: of the kernel.
         penalty: of squared coefficients; the intercept is free.
-        resize: how values become a map, see `Grid`: a square a cell unless named otherwise.
 
     Example:
         The ridge penalty shrinks the coefficients of the surrogate.
@@ -39,21 +38,19 @@ class LIME(BlackBox):
     samples: int = 1000
     width: float = 0.25
     penalty: float = 1.0
-    resize: str = "nearest"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         whole(self, 2, "samples")
         between(self, 0, math.inf, "width", "penalty")
-        one_of(self, RESIZES, "resize")
 
     def within(self, forwards: int, side: int) -> Self:
         """Draw as many masks as there are passes; see `BlackBox`."""
         return replace(self, samples=forwards)
 
-    def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
-        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
-        features = cells_of(x, self.grid, resize=self.resize)
+    def _explain(
+        self, model: Model, x: Tensor, target: Tensor | None, features: Features
+    ) -> Tensor:
         generator = torch.Generator().manual_seed(self.seed)
         masks = (torch.rand(self.samples, features.d, generator=generator) < 0.5).float()
         masks[0] = 1

@@ -60,15 +60,13 @@ class RISE(BlackBox):
         """Draw as many masks as there are passes; see `BlackBox`."""
         return replace(self, masks=forwards)
 
-    def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
-        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
-        masker = self._masker(x)
-        design = self._design(masker)
-        scores = self.score(model, x, target, design, masker)
+    def _explain(self, model: Model, x: Tensor, target: Tensor | None, features: Masker) -> Tensor:
+        design = self._design(features)
+        scores = self.score(model, x, target, design, features)
         if self.centred:
             scores = scores - scores.mean(1, keepdim=True)
         expected = self.probability if self.normaliser == "expected" else None
-        return elements_of(x).to_map(self.estimate(design, scores, masker, expected))
+        return elements_of(x).to_map(self.estimate(design, scores, features, expected))
 
     @staticmethod
     def estimate(
@@ -93,7 +91,7 @@ class RISE(BlackBox):
             raise SparksError(f"{len(design)} masks leave a feature that none keeps: take more")
         return weighted / weight
 
-    def _masker(self, x: Tensor) -> Masker:
+    def _grid(self, x: Tensor) -> Masker:
         if x.ndim != 4:
             return elements_of(x)
         cells, size = (self.grid, self.grid), (x.shape[2], x.shape[3])

@@ -12,10 +12,10 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from sparks.attribution.black_box import BlackBox
-from sparks.checks import one_of, whole
+from sparks.attribution.black_box import FeatureWise
+from sparks.checks import whole
 from sparks.engine.inference import Model
-from sparks.engine.maskers import RESIZES, cells_of
+from sparks.engine.maskers import Features
 from sparks.errors import SparksError
 
 # A share of the samples counts as enough for all coalitions of a size despite rounding.
@@ -23,7 +23,7 @@ ENOUGH = 1 - 1e-8
 
 
 @dataclass(frozen=True, kw_only=True)
-class KernelSHAP(BlackBox):
+class KernelSHAP(FeatureWise):
     """Shapley values of the features (Lundberg & Lee 2017). They sum to f(x) - f(nothing).
 
     As the authors' package `shap` does: a coalition of s features counts as does its complement of
@@ -36,7 +36,6 @@ class KernelSHAP(BlackBox):
     Attributes:
         samples: n, coalitions besides the full and the empty one; at least 2 (d - 1), as a
             coalition and its complement determine one value.
-        resize: how values become a map, see `Grid`: a square a cell unless named otherwise.
 
     Example:
         Shapley values of a linear model are its terms.
@@ -46,12 +45,10 @@ class KernelSHAP(BlackBox):
     """
 
     samples: int = 1000
-    resize: str = "nearest"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         whole(self, 2, "samples")
-        one_of(self, RESIZES, "resize")
 
     def within(self, forwards: int, side: int) -> Self:
         """Take fewer cells where two coalitions for each would not determine their values."""
@@ -60,9 +57,9 @@ class KernelSHAP(BlackBox):
         grid = min(self.grid, isqrt(samples // 2 + 1), side)
         return replace(self, samples=samples, grid=grid)
 
-    def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
-        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
-        features = cells_of(x, self.grid, resize=self.resize)
+    def _explain(
+        self, model: Model, x: Tensor, target: Tensor | None, features: Features
+    ) -> Tensor:
         masks, weights = self.design(features.d)
         scores = self.score(model, x, target, masks, features)
         where = scores.device
@@ -71,7 +68,8 @@ class KernelSHAP(BlackBox):
     def check(self, model: Model, x: Tensor) -> None:
         """Refuse inputs whose values the samples do not determine; see `BlackBox`."""
         super().check(model, x)
-        self.design(cells_of(x, self.grid).d)
+        for d in {features.d for _, features in self.maskers(x)}:
+            self.design(d)
 
     def design(self, d: int) -> tuple[Tensor, Tensor]:
         """Return coalitions (n + 2, d), full and empty ones first, and weights (n,) of the rest.

@@ -8,10 +8,11 @@ from typing import NamedTuple, Self
 
 from torch import Tensor
 
-from sparks.attribution.black_box import BlackBox
+from sparks.attribution.black_box import FeatureWise
 from sparks.checks import one_of, whole
 from sparks.engine.inference import Model
-from sparks.engine.maskers import RESIZES, Features, cells_of
+from sparks.engine.maskers import Features
+from sparks.errors import SparksError
 from sparks.sensitivity.designs import SaltelliDesign
 from sparks.sensitivity.estimators import ESTIMATORS, ORDERS, bootstrap, indices
 from sparks.sensitivity.sequences import SEQUENCES, check_size
@@ -36,10 +37,11 @@ class Indices(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sobol(BlackBox):
+class Sobol(FeatureWise):
     """Sobol' indices of the score under masks in [0, 1]ᵈ (Fel et al. 2021). N (d + 2) forwards.
 
-    As published: `scramble=False`. The total index of a feature holds all its interactions.
+    As published: `scramble=False`. The total index of a feature holds all its interactions. The map
+    is NaN, with a warning, for an input whose score no mask changes.
 
     Attributes:
         points: N, rows of each block of the design; a power of two.
@@ -72,7 +74,6 @@ class Sobol(BlackBox):
         one_of(self, ORDERS, "order")
         one_of(self, SEQUENCES, "sequence")
         one_of(self, ESTIMATORS, "estimator")
-        one_of(self, RESIZES, "resize")
         check_size(self.sequence, self.points)
 
     def within(self, forwards: int, side: int) -> Self:
@@ -87,12 +88,10 @@ class Sobol(BlackBox):
             points = 1 << points.bit_length() - 1
         return replace(self, points=points, grid=grid)
 
-    def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
-        """Return maps (N, H, W), or (N, d) for vectors, for the classes `target` (N,).
-
-        The map is NaN, with a warning, for an input whose score no mask changes.
-        """
-        _, features, scores = self.evaluate(model, x, target)
+    def _explain(
+        self, model: Model, x: Tensor, target: Tensor | None, features: Features
+    ) -> Tensor:
+        scores = self._evaluated(model, x, target, features).scores
         return features.to_map(indices(scores, self.points, self.order, self.estimator))
 
     def indices(self, model: Model, x: Tensor, target: Tensor | None) -> Indices:
@@ -108,8 +107,19 @@ class Sobol(BlackBox):
         )
 
     def evaluate(self, model: Model, x: Tensor, target: Tensor | None) -> Evaluation:
-        """Score the design: both orders, and intervals, come from one evaluation."""
-        features = cells_of(x, self.grid, resize=self.resize)
+        """Score the design: both orders, and intervals, come from one evaluation.
+
+        Raises:
+            SparksError: when the inputs have different features (`features`).
+        """
+        (_, features), *others = self.maskers(x)
+        if others:
+            raise SparksError("these images have different features: evaluate one at a time")
+        return self._evaluated(model, x, target, features)
+
+    def _evaluated(
+        self, model: Model, x: Tensor, target: Tensor | None, features: Features
+    ) -> Evaluation:
         design = SaltelliDesign.sample(
             self.points, features.d, self.sequence, self.scramble, self.seed
         )

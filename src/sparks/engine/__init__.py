@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Token,
         Uniform,
     )
+    from sparks.engine.segments import FeatureMask, Segments, Superpixels, Windows
 
 _MODULES = {
     "Amplitude": "perturbations",
@@ -39,6 +40,7 @@ _MODULES = {
     "Blur": "perturbations",
     "Engine": "core",
     "Features": "maskers",
+    "FeatureMask": "segments",
     "FixedMasks": "designs",
     "Grid": "maskers",
     "LeaveOneOut": "designs",
@@ -47,10 +49,13 @@ _MODULES = {
     "Ranked": "designs",
     "Rows": "maskers",
     "ShiftedGrid": "maskers",
+    "Segments": "segments",
     "Sum": "perturbations",
+    "Superpixels": "segments",
     "Token": "perturbations",
     "Uniform": "perturbations",
     "Vector": "maskers",
+    "Windows": "segments",
 }
 
 __all__ = [
@@ -58,6 +63,7 @@ __all__ = [
     "Baseline",
     "Blur",
     "Engine",
+    "FeatureMask",
     "Features",
     "FixedMasks",
     "Grid",
@@ -66,11 +72,14 @@ __all__ = [
     "Pixels",
     "Ranked",
     "Rows",
+    "Segments",
     "ShiftedGrid",
     "Sum",
+    "Superpixels",
     "Token",
     "Uniform",
     "Vector",
+    "Windows",
 ]
 
 
