@@ -2,6 +2,7 @@
 
 import random
 
+import captum.attr
 import numpy as np
 import pytest
 import torch
@@ -68,13 +69,10 @@ def test_networks_that_draw_their_weights_from_numpy_or_python_are_seeded_too():
 @pytest.mark.parametrize(
     ("name", "settings", "said"),
     [
-        ("NoiseTunnel", {}, "NoiseTunnel wants another method, not a model: SmoothGrad"),
-        (
-            "GradientShap",
-            {"options": {"baselines": 0.0}},
-            "GradientShap wants baselines that are a tensor",
-        ),
-        ("GradientShap", {}, "GradientShap wants baselines that are a tensor"),
+        ("NoiseTunnel", {}, r"NoiseTunnel wants another method \(inner\)"),
+        ("Saliency", {"inner": Captum("captum.attr.Saliency")}, "Saliency wants no other method"),
+        ("GradientShap", {"options": {"baselines": 0.0}}, "wants baselines that are a sample"),
+        ("GradientShap", {}, "GradientShap wants baselines that are a sample: a tensor, or a list"),
         ("DeepLiftShap", {"options": {"baselines": 0.0}}, "DeepLiftShap wants baselines"),
         ("LayerActivation", {}, "LayerActivation wants the name of a layer"),
         ("LayerConductance", {}, "LayerConductance wants the name of a layer"),
@@ -95,7 +93,7 @@ def test_what_yaml_cannot_say_is_refused_when_it_is_built(name, settings, said):
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("LRP", {}),  # AdaptiveAvgPool2d has a rule, AvgPool2d too; Identity has none
+        ("LRP", {}),  # Captum has no rule for a sigmoid
         ("DeepLift", {"options": {"baselines": "black"}}),
         ("Saliency", {"init": {"colour": 1}}),
         ("Lime", {"options": {"n_samples": -1}}),
@@ -103,7 +101,7 @@ def test_what_yaml_cannot_say_is_refused_when_it_is_built(name, settings, said):
 )
 def test_what_captum_cannot_do_is_said_in_one_line_that_names_the_class(name, settings):
     x, target = images()
-    model = torch.nn.Sequential(torch.nn.Identity(), random_net())
+    model = torch.nn.Sequential(torch.nn.Sigmoid(), random_net())
     with pytest.raises(
         SparksError, match=rf"captum.attr.{name} cannot explain this model"
     ) as refusal:
@@ -115,3 +113,102 @@ def test_a_class_without_targets_is_called_without():
     model, (x, target) = random_net(), images()
     maps = Captum("captum.attr.LayerActivation", layer="0")(model, x, target)
     torch.testing.assert_close(maps, model[0](x).sum(1).detach())
+
+
+def test_noise_tunnel_takes_another_method():
+    """Without noise it is that method; with it, the mean over noisy copies."""
+    model, (x, target) = random_net(), images()
+    inner = Captum("captum.attr.InputXGradient")
+    options = {"nt_samples": 3, "stdevs": 0.0, "nt_type": "smoothgrad"}
+    method = Captum("captum.attr.NoiseTunnel", options=options, inner=inner)
+    torch.testing.assert_close(method(model, x, target), inner(model, x, target))
+
+
+@pytest.mark.parametrize("name", ["GradientShap", "DeepLiftShap"])
+def test_baselines_may_be_a_list_of_constants(name):
+    model, (x, target) = random_net(), images()
+    values = [0.0, 0.5]
+    tensor = torch.stack([torch.full((2, 8, 8), value) for value in values])
+    listed, same = (
+        Captum(f"captum.attr.{name}", options={"baselines": baselines})(model, x, target)
+        for baselines in (values, tensor)
+    )
+    assert torch.equal(listed, same)
+
+
+# What each class of Captum needs to explain an image, in values that a YAML file can hold.
+MASK = (torch.arange(128).view(1, 2, 8, 8) // 32).tolist()
+CALLS = {
+    "IntegratedGradients": {"options": {"n_steps": 4}},
+    "DeepLift": {"options": {"baselines": 0.0}},
+    "DeepLiftShap": {"options": {"baselines": [0.0, 1.0]}},
+    "GradientShap": {"options": {"baselines": [0.0, 1.0]}},
+    "InputXGradient": {},
+    "Saliency": {},
+    "GuidedBackprop": {},
+    "Deconvolution": {},
+    "GuidedGradCam": {"layer": "3"},
+    "FeatureAblation": {},
+    "FeaturePermutation": {},
+    "Occlusion": {"options": {"sliding_window_shapes": [2, 4, 4], "strides": [2, 4, 4]}},
+    "ShapleyValueSampling": {"options": {"n_samples": 1, "feature_mask": MASK}},
+    "ShapleyValues": {"options": {"feature_mask": MASK}},
+    "Lime": {"options": {"n_samples": 4}},
+    "KernelShap": {"options": {"n_samples": 4}},
+    "LRP": {},
+    "NoiseTunnel": {
+        "inner": Captum("captum.attr.Saliency", options={}),
+        "options": {"nt_samples": 2},
+    },
+    **{
+        f"Layer{name}": {"layer": "3", "options": options}
+        for name, options in {
+            "Conductance": {"n_steps": 4},
+            "GradientXActivation": {},
+            "Activation": {},
+            "GradCam": {},
+            "DeepLift": {"baselines": 0.0},
+            "DeepLiftShap": {"baselines": [0.0, 1.0]},
+            "GradientShap": {"baselines": [0.0, 1.0]},
+            "IntegratedGradients": {"n_steps": 4},
+            "FeatureAblation": {"perturbations_per_eval": 1},
+            "LRP": {},
+        }.items()
+    },
+    "InternalInfluence": {"layer": "3", "options": {"n_steps": 4}},
+    **{
+        f"Neuron{name}": {"layer": "3", "options": {"neuron_selector": [1, 2, 2], **options}}
+        for name, options in {
+            "Conductance": {"n_steps": 4},
+            "FeatureAblation": {},
+            "Gradient": {},
+            "IntegratedGradients": {"n_steps": 4},
+            "DeepLift": {"baselines": 0.0},
+            "DeepLiftShap": {"baselines": [0.0, 1.0]},
+            "GradientShap": {"baselines": [0.0, 1.0]},
+            "Deconvolution": {},
+            "GuidedBackprop": {},
+        }.items()
+    },
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_class_of_captum_is_called_by_plain_values(name):
+    model, (x, target) = random_net(), images(2)
+    maps = Captum(f"captum.attr.{name}", **CALLS[name])(model, x, target)
+    assert maps.shape == (2, 8, 8)
+    assert bool(maps.isfinite().all())
+
+
+def test_no_class_of_captum_is_forgotten():
+    """Every attribution of images that Captum exports is called above, or is none of an image."""
+    others = {
+        *("Attribution", "GradientAttribution", "PerturbationAttribution", "NeuronAttribution"),
+        *("LayerAttribution", "DataLoaderAttribution", "LimeBase", "LayerFeaturePermutation"),
+        *("LLMAttribution", "LLMGradientAttribution", "RemoteLLMAttribution"),
+    }
+    exported = {
+        name for name in captum.attr.__all__ if hasattr(getattr(captum.attr, name), "attribute")
+    }
+    assert exported - others == set(CALLS)

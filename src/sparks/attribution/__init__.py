@@ -35,14 +35,18 @@ from sparks.lazy import on_first_use
 if TYPE_CHECKING:
     from sparks.attribution.baselines import BottomUp, Input, Random
     from sparks.attribution.cam import GradCAM, GradCAMPlusPlus
+    from sparks.attribution.cam_variants import AblationCAM, LayerCAM, ScoreCAM, XGradCAM
     from sparks.attribution.captum import Captum
     from sparks.attribution.eva import EVA
+    from sparks.attribution.forgrad import FORGrad
     from sparks.attribution.gradient import GradientInput, IntegratedGradients, Saliency
     from sparks.attribution.greedy import Greedy
     from sparks.attribution.guided_backprop import DeconvNet, GuidedBackprop
     from sparks.attribution.hsic import HSIC
     from sparks.attribution.lime import LIME
+    from sparks.attribution.lrp import LRP
     from sparks.attribution.occlusion import Occlusion
+    from sparks.attribution.paths import BlurIG, ExpectedGradients, GuidedIG
     from sparks.attribution.rise import RISE
     from sparks.attribution.shap import KernelSHAP
     from sparks.attribution.smoothgrad import SmoothGrad, SquareGrad, VarGrad
@@ -50,55 +54,73 @@ if TYPE_CHECKING:
     from sparks.attribution.words import OnEmbeddings
 
 _MODULES = {
+    "AblationCAM": "cam_variants",
+    "BlurIG": "paths",
     "BottomUp": "baselines",
-    "EVA": "eva",
-    "Greedy": "greedy",
     "Captum": "captum",
     "DeconvNet": "guided_backprop",
+    "EVA": "eva",
+    "ExpectedGradients": "paths",
+    "FORGrad": "forgrad",
     "GradCAM": "cam",
     "GradCAMPlusPlus": "cam",
     "GradientInput": "gradient",
+    "Greedy": "greedy",
     "GuidedBackprop": "guided_backprop",
+    "GuidedIG": "paths",
     "HSIC": "hsic",
     "Input": "baselines",
     "IntegratedGradients": "gradient",
     "KernelSHAP": "shap",
+    "LayerCAM": "cam_variants",
     "LIME": "lime",
+    "LRP": "lrp",
     "Occlusion": "occlusion",
     "OnEmbeddings": "words",
-    "RISE": "rise",
     "Random": "baselines",
+    "RISE": "rise",
     "Saliency": "gradient",
+    "ScoreCAM": "cam_variants",
     "SmoothGrad": "smoothgrad",
     "Sobol": "sobol",
     "SquareGrad": "smoothgrad",
     "VarGrad": "smoothgrad",
+    "XGradCAM": "cam_variants",
 }
 
 __all__ = [
     "EVA",
     "HSIC",
     "LIME",
+    "LRP",
     "RISE",
+    "AblationCAM",
+    "BlurIG",
     "BottomUp",
     "Captum",
     "DeconvNet",
+    "ExpectedGradients",
+    "FORGrad",
     "GradCAM",
     "GradCAMPlusPlus",
     "GradientInput",
     "Greedy",
     "GuidedBackprop",
+    "GuidedIG",
     "Input",
     "IntegratedGradients",
     "KernelSHAP",
+    "LayerCAM",
     "Occlusion",
     "OnEmbeddings",
     "Random",
     "Saliency",
+    "ScoreCAM",
     "SmoothGrad",
     "Sobol",
     "SquareGrad",
     "VarGrad",
+    "XGradCAM",
 ]
 
 

@@ -14,6 +14,7 @@ from sparks.models.device import to_device
 from sparks.models.relus import CAPPED, OTHERS, RELUS
 
 _GATES = (torch.sigmoid, torch.tanh, Tensor.sigmoid, Tensor.tanh, functional.hardsigmoid)
+_SUMS = (torch.add, Tensor.add, Tensor.add_, Tensor.__add__, Tensor.__iadd__, Tensor.__radd__)
 _EVERY = (*RELUS, *OTHERS, *CAPPED, *_GATES)
 
 
@@ -23,10 +24,15 @@ def scripted(model: Model) -> bool:
     return any(isinstance(module, torch.jit.ScriptModule) for module in modules)
 
 
-def without_module(model: Model, x: Tensor) -> set[str]:
+def without_module(model: Model, x: Tensor, sums: bool = False) -> set[str]:
     """Return the activation functions that a model calls on x (N, ...) other than by modules.
 
     Hooks on modules, of which some methods are made, do not see these.
+
+    Args:
+        model: which is run.
+        x: its inputs.
+        sums: name sums of two tensors as well, such as those of residual blocks.
     """
     within = 0
 
@@ -46,6 +52,8 @@ def without_module(model: Model, x: Tensor) -> set[str]:
         ) -> Any:
             if func in _EVERY and not within:
                 found.add(func.__name__)
+            if sums and func in _SUMS and all(isinstance(a, Tensor) for a in args[:2]):
+                found.add("+")
             return func(*args, **(kwargs or {}))
 
     modules = model.modules() if isinstance(model, nn.Module) else ()

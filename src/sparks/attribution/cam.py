@@ -30,7 +30,10 @@ class GradCAM:
 
     Attributes:
         layer: name of the layer whose output is A, as in `named_modules`. Which of its axes is
-            channels the model says; see `sparks.models.layout`.
+            channels the model says; tokens of a transformer are put back in their places, those
+            without a place left out. See `sparks.models.layout`. Take one that the logit depends on
+            at each token: behind the last attention, a network that reads its class token alone has
+            no gradient elsewhere.
         batch_size: inputs per backward pass, the bound on memory.
 
     Example:
@@ -81,15 +84,15 @@ class GradCAM:
         with output_of(module) as kept:
             logits = Logits(model, target)(x)
         activation = kept[-1] if kept else None
-        if not isinstance(activation, Tensor) or activation.ndim != 4:
+        if not isinstance(activation, Tensor) or activation.ndim not in (3, 4):
             raise SparksError(
-                f"layer {self.layer!r} gives no feature maps (N, K, h, w): "
+                f"layer {self.layer!r} gives no feature maps (N, K, h, w), nor tokens (N, T, K): "
                 f"{type(self).__name__} needs a convolutional layer, or one that keeps places"
                 f"{_instead(model, x)}"
             )
         size = (x.shape[2], x.shape[3])
         layout = layout_of(model, module, self.layer, tuple(activation.shape[1:]), size)
-        if channels_first(activation, layout).shape[2:].numel() == 1:
+        if channels_first(activation, layout, size).shape[2:].numel() == 1:
             raise SparksError(
                 f"the feature maps of layer {self.layer!r} have 1 x 1 places, every map would be "
                 f"constant: choose an earlier layer{_instead(model, x)}"
@@ -99,10 +102,14 @@ class GradCAM:
     def _explain(self, model: Model, module: nn.Module, x: Tensor, target: Tensor | None) -> Tensor:
         logits, activation, layout = self._activation(model, module, x, target)
         grads = slopes(select_output(logits, target, "logit"), activation, f"layer {self.layer!r}")
-        grads, maps = (channels_first(t.detach(), layout) for t in (grads, activation))
-        weights = self._weights(maps, grads)
-        cam = torch.einsum("nk,nkhw->nhw", weights, maps).relu()
+        size = (x.shape[2], x.shape[3])
+        grads, maps = (channels_first(t.detach(), layout, size) for t in (grads, activation))
+        cam = self._combine(maps, grads).relu()
         return functional.interpolate(cam[:, None], x.shape[2:], mode="bilinear")[:, 0]
+
+    def _combine(self, activation: Tensor, grads: Tensor) -> Tensor:
+        """Return the weighted sum (N, h, w) of feature maps (N, K, h, w)."""
+        return torch.einsum("nk,nkhw->nhw", self._weights(activation, grads), activation)
 
     def _weights(self, activation: Tensor, grads: Tensor) -> Tensor:
         """Return one weight for each feature map, (N, K)."""

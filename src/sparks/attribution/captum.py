@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from typing import Any
 
 import torch
-from torch import Tensor
+from captum.attr._utils.lrp_rules import EpsilonRule
+from torch import Tensor, nn
 from torch.nn import functional
 
 from sparks.attribution.activations import scripted, without_module
@@ -23,13 +25,11 @@ from sparks.errors import SparksError
 from sparks.models.device import to_device
 from sparks.models.layout import channels_first, layout_of
 
-# Classes of Captum that plain values cannot call, and what they want.
-WANTS = {
-    "NoiseTunnel": "another method, not a model: SmoothGrad, SquareGrad and VarGrad are in "
-    "sparks.attribution",
-    "GradientShap": "baselines that are a tensor, a sample of inputs: call it from Python",
-    "DeepLiftShap": "baselines that are a tensor, a sample of inputs: call it from Python",
-}
+# Classes of Captum that want a sample of inputs as their baselines.
+SAMPLES = (
+    *("GradientShap", "LayerGradientShap", "NeuronGradientShap"),
+    *("DeepLiftShap", "LayerDeepLiftShap", "NeuronDeepLiftShap"),
+)
 
 # Classes that hook onto the modules of activations.
 HOOKED = (
@@ -46,7 +46,11 @@ class Captum:
     Attributes:
         method: path of the class.
         init: arguments of its constructor, after the model (and the layer).
-        options: arguments of `attribute`, after the inputs and the target.
+        options: arguments of `attribute`, after the inputs and the target; a `feature_mask` may be
+            nested lists. Methods whose baselines are a sample of inputs (GradientShap,
+            DeepLiftShap) take a tensor (M, ...), or a list of M numbers, each an input of that
+            value everywhere.
+        inner: the method that NoiseTunnel adds noise to, another `Captum`.
         layer: name of the layer, for Captum's layer methods; their maps are upsampled bilinearly.
         channels: how channels are reduced, see `sparks.attribution.gradient`.
         batch_size: inputs per call. Some methods stack many copies of them; they have their own
@@ -62,6 +66,7 @@ class Captum:
     method: str
     init: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    inner: Captum | None = None
     layer: str | None = None
     channels: str = "sum"
     batch_size: int = 64
@@ -76,10 +81,12 @@ class Captum:
             raise self._refusal("the name of a layer (layer)")
         if "layer" not in parameters and self.layer is not None:
             raise self._refusal(f"no layer, and is given layer={self.layer!r}")
-        baselines = self.options.get("baselines")
         name = self.method.rpartition(".")[2]
-        if name in WANTS and not isinstance(baselines, Tensor):
-            raise self._refusal(WANTS[name])
+        if name in SAMPLES and not isinstance(self._sample(), Tensor | tuple):
+            raise self._refusal("baselines that are a sample: a tensor, or a list of numbers")
+        if (name == "NoiseTunnel") != isinstance(self.inner, Captum):
+            wanted = "another method" if name == "NoiseTunnel" else "no other method"
+            raise self._refusal(f"{wanted} (inner)")
         given = {**self.options, **({"target": 0} if self._has_target() else {})}
         try:
             inspect.signature(self._class().attribute).bind(None, None, **given)
@@ -103,7 +110,33 @@ class Captum:
         """
         self(model, x, torch.zeros(len(x), dtype=torch.int64))
 
+    def _sample(self) -> Tensor | tuple[float, ...] | None:
+        """Return the baselines as a tensor or as numbers; None where they are neither."""
+        baselines = self.options.get("baselines")
+        if isinstance(baselines, Tensor):
+            return baselines
+        listed = isinstance(baselines, Sequence) and not isinstance(baselines, str)
+        if listed and baselines and all(isinstance(value, int | float) for value in baselines):
+            return tuple(float(value) for value in baselines)
+        return None
+
+    def _options(self, x: Tensor) -> dict[str, Any]:
+        """Return the options of `attribute` for inputs x (N, ...)."""
+        options: dict[str, Any] = _plain(self.options)
+        if isinstance(options.get("feature_mask"), tuple):
+            options["feature_mask"] = torch.tensor(options["feature_mask"], device=x.device)
+        if self.method.rpartition(".")[2] in SAMPLES:
+            sample = self._sample()
+            if isinstance(sample, tuple):
+                values = x.new_tensor(sample).view(-1, *[1] * (x.ndim - 1))
+                sample = values.expand(-1, *x.shape[1:]).contiguous()
+            assert sample is not None
+            options["baselines"] = to_device(sample, x.device)
+        return options
+
     def _built(self, model: Model, target: Tensor | None) -> Any:
+        if self.inner is not None:
+            return self._class()(self.inner._built(model, target), **_plain(self.init))
         layer = [] if self.layer is None else [find_layer(model, self.layer)]
         try:
             return self._class()(Logits(model, target), *layer, **_plain(self.init))
@@ -115,7 +148,8 @@ class Captum:
         goals = 0 if target is None else to_device(target, x.device)
         named = {"target": goals} if self._has_target() else {}
         try:
-            values = method.attribute(x, **named, **_plain(self.options))
+            with reshapes_ruled(model if "LRP" in self.method else None):
+                values = method.attribute(x, **named, **self._options(x))
         except (SparksError, torch.OutOfMemoryError):
             raise
         except _FAULTS as error:
@@ -141,6 +175,8 @@ class Captum:
             )
 
     def _has_target(self) -> bool:
+        if self.inner is not None:
+            return self.inner._has_target()
         return "target" in inspect.signature(self._class().attribute).parameters
 
     def _class(self) -> Any:
@@ -168,6 +204,24 @@ class Captum:
 
 # Errors that Captum's methods raise for models or options that they do not support.
 _FAULTS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
+
+@contextmanager
+def reshapes_ruled(model: Any) -> Iterator[None]:
+    """Give layers that only reshape LRP's epsilon rule within the block: Captum has none for them.
+
+    Their outputs are their inputs, so that each hands its relevance back unchanged.
+    """
+    modules = list(model.modules()) if isinstance(model, nn.Module) else []
+    reshapes = [m for m in modules if isinstance(m, nn.Flatten | nn.Unflatten | nn.Identity)]
+    for module in reshapes:
+        module.rule = EpsilonRule()
+    try:
+        yield
+    finally:
+        for module in reshapes:
+            if hasattr(module, "rule"):
+                del module.rule
 
 
 def _plain(value: Any) -> Any:

@@ -22,6 +22,7 @@ from sparks.lazy import on_first_use
 if TYPE_CHECKING:
     from sparks.engine.core import Engine
     from sparks.engine.designs import FixedMasks, LeaveOneOut, Ranked
+    from sparks.engine.imputation import NoisyLinearImputation
     from sparks.engine.maskers import Features, Grid, Pixels, Rows, ShiftedGrid, Vector
     from sparks.engine.perturbations import (
         Amplitude,
@@ -45,6 +46,7 @@ _MODULES = {
     "Grid": "maskers",
     "LeaveOneOut": "designs",
     "Noise": "perturbations",
+    "NoisyLinearImputation": "imputation",
     "Pixels": "maskers",
     "Ranked": "designs",
     "Rows": "maskers",
@@ -69,6 +71,7 @@ __all__ = [
     "Grid",
     "LeaveOneOut",
     "Noise",
+    "NoisyLinearImputation",
     "Pixels",
     "Ranked",
     "Rows",

@@ -30,33 +30,50 @@ from sparks.protocols import Explanation
 if TYPE_CHECKING:
     from sparks.metrics.complexity import Complexity, Sparseness
     from sparks.metrics.deletion import Deletion, Insertion, InsertionMinusDeletion
-    from sparks.metrics.mufidelity import MuFidelity
+    from sparks.metrics.mufidelity import Infidelity, MuFidelity, SensitivityN
     from sparks.metrics.pointing import PointingGame
+    from sparks.metrics.randomisation import DataRandomisation, ModelRandomisation
+    from sparks.metrics.relevance import Relevance
+    from sparks.metrics.road import ROAD
     from sparks.metrics.robustness import RobustnessSr
-    from sparks.metrics.stability import AverageStability
+    from sparks.metrics.stability import AverageStability, MaxSensitivity
 
 _MODULES = {
     "AverageStability": "stability",
     "Complexity": "complexity",
+    "DataRandomisation": "randomisation",
     "Deletion": "deletion",
+    "Infidelity": "mufidelity",
     "Insertion": "deletion",
     "InsertionMinusDeletion": "deletion",
+    "MaxSensitivity": "stability",
+    "ModelRandomisation": "randomisation",
     "MuFidelity": "mufidelity",
     "PointingGame": "pointing",
+    "Relevance": "relevance",
+    "ROAD": "road",
     "RobustnessSr": "robustness",
+    "SensitivityN": "mufidelity",
     "Sparseness": "complexity",
 }
 
 __all__ = [
+    "ROAD",
     "AverageStability",
     "Complexity",
+    "DataRandomisation",
     "Deletion",
     "Explanation",
+    "Infidelity",
     "Insertion",
     "InsertionMinusDeletion",
+    "MaxSensitivity",
+    "ModelRandomisation",
     "MuFidelity",
     "PointingGame",
+    "Relevance",
     "RobustnessSr",
+    "SensitivityN",
     "Sparseness",
 ]
 

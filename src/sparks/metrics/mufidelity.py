@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -87,10 +88,13 @@ class MuFidelity:
             for p in parts
         ]
         value, silent, flat = (torch.cat(column) for column in zip(*scored, strict=True))
-        name = "MuFidelity" + ("" if self.output == "logit" else f" ({self.output})")
+        name = self._name() + ("" if self.output == "logit" else f" ({self.output})")
         value = undefined_to_nan(value, has_nan(maps).cpu(), name, "their maps hold NaN")
         value = undefined_to_nan(value, silent, name, "their maps are constant")
         return {name: undefined_to_nan(value, flat, name, "no subset moves their scores").float()}
+
+    def _name(self) -> str:
+        return "MuFidelity"
 
     def _features(self, x: Tensor) -> Features:
         if self.grid is None:
@@ -112,10 +116,14 @@ class MuFidelity:
         if self.importance == "mean":
             importance = importance / features.sums(torch.ones_like(maps[:1]))
         sums = torch.einsum("nsd,nd->ns", removed.double(), importance)
-        value = _correlation(sums, drops, self.correlation)
+        value = self._agreement(sums, drops)
         silent = constant_rows(maps, rounding=FORWARD_ROUNDING)
         silent |= constant_rows(sums, importance.abs().amax(1), FORWARD_ROUNDING)
         return value, silent, constant_rows(drops, scores.abs().amax(1), FORWARD_ROUNDING)
+
+    def _agreement(self, sums: Tensor, drops: Tensor) -> Tensor:
+        """Return how well sums of importances predict drops of the score, (N, subsets) → (N,)."""
+        return spearman(sums, drops) if self.correlation == "spearman" else pearson(sums, drops)
 
     def _subsets(self, x: Tensor, d: int) -> Tensor:
         """Draw the features that each subset removes, bool (N, subsets, d).
@@ -132,6 +140,60 @@ class MuFidelity:
         return chosen
 
 
-def _correlation(a: Tensor, b: Tensor, kind: str) -> Tensor:
-    """Return the correlation of the rows of a and b, (N, s) each."""
-    return spearman(a, b) if kind == "spearman" else pearson(a, b)
+@dataclass(frozen=True, kw_only=True)
+class Infidelity(MuFidelity):
+    """Mean squared error of Σ_S importance as a prediction of the drop: lower is better.
+
+    Yeh et al. 2019, with random subsets of features as perturbations. Maps have no common unit, so
+    each is scaled by the factor that makes its own error least, as the authors do; and the error is
+    divided by the mean squared drop, so that 0 is a perfect prediction, and 1 as good as none.
+
+    Attributes: as those of `MuFidelity`; `correlation` has no effect.
+
+    Example:
+        >>> Infidelity(subsets=20)(explanation)["Infidelity"] < 1e-6
+        tensor([True])
+    """
+
+    def _name(self) -> str:
+        return "Infidelity"
+
+    def _agreement(self, sums: Tensor, drops: Tensor) -> Tensor:
+        square = (drops**2).mean(1)
+        scale = (sums * drops).mean(1) / (sums**2).mean(1)
+        return ((scale[:, None] * sums - drops) ** 2).mean(1) / square
+
+
+@dataclass(frozen=True, kw_only=True)
+class SensitivityN(MuFidelity):
+    """Mean over sizes of S of the correlation of Σ_S importance and the drop: higher is better.
+
+    Ancona et al. 2018. Pearson's correlation of sums, for sizes that grow geometrically.
+
+    Attributes:
+        shares: n / d, of each size.
+
+    Example:
+        >>> SensitivityN(subsets=20, shares=(0.4, 0.6))(explanation)
+        {'SensitivityN': tensor([1.])}
+    """
+
+    shares: Sequence[float] = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+    importance: str = "sum"
+    correlation: str = "pearson"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.shares or not all(0 < share < 1 for share in self.shares):
+            raise SparksError(f"SensitivityN: shares {list(self.shares)} are not all in (0, 1)")
+
+    def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
+        """Return the mean correlation per input, in [-1, 1]; see the package."""
+        found = [replace(self, share=share)._at_one_size(explanation) for share in self.shares]
+        return {name: torch.stack([one[name] for one in found]).mean(0) for name in found[0]}
+
+    def _at_one_size(self, explanation: Explanation) -> dict[str, Tensor]:
+        return super().__call__(explanation)
+
+    def _name(self) -> str:
+        return "SensitivityN"

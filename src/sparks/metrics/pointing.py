@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from sparks.checks import whole
-from sparks.errors import SparksError
 from sparks.metrics.maps import check_scored, descending_ranks, has_nan, undefined_to_nan
+from sparks.metrics.relevance import truth_of
 from sparks.protocols import Explanation
 
 
@@ -35,18 +35,9 @@ class PointingGame:
 
     def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
         """Return the hits and chance per image; NaN for images whose mask is empty."""
-        x, maps, truth = explanation.x, explanation.maps, explanation.truth
-        if truth is None:
-            raise SparksError(
-                "the pointing game needs true masks, and this data set has none: "
-                "leave it out, or use a data set with parts or boxes"
-            )
+        x, maps = explanation.x, explanation.maps
+        inside = truth_of(explanation, "the pointing game")
         check_scored(explanation)
-        if truth.shape != maps.shape:
-            raise SparksError(
-                f"true masks {tuple(truth.shape)} do not fit maps {tuple(maps.shape)}"
-            )
-        inside = truth.flatten(1).bool().cpu()
         best = descending_ranks(x, maps, self.seed).argmin(1, keepdim=True)
         hits = inside.gather(1, best)[:, 0].float()
         empty = ~inside.any(1)

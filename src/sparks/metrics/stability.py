@@ -1,8 +1,9 @@
-"""AverageStability: does a map change when the input hardly does?"""
+"""Stability of maps: does one change when the input hardly does?"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -16,7 +17,7 @@ from sparks.engine.seeds import generators
 from sparks.errors import SparksError
 from sparks.metrics.maps import asked_of, undefined_to_nan
 from sparks.models.device import to_device
-from sparks.protocols import Explanation
+from sparks.protocols import AttributionMethod, Explanation
 from sparks.stats import spearman
 
 
@@ -56,12 +57,7 @@ class AverageStability:
     def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
         """Return values per input; NaN where no copy counts, or maps are zero (rank: constant)."""
         model, x, target, maps = asked_of(explanation, "AverageStability")
-        method = explanation.method
-        if method is None:
-            raise SparksError(
-                "AverageStability explains noisy copies of its inputs: give the method that made "
-                "the maps in the Explanation"
-            )
+        method = method_of(explanation, "AverageStability")
         original = maps.detach().flatten(1).double().cpu()
         predicted = self._classes(model, x)
         if target is None:
@@ -70,8 +66,7 @@ class AverageStability:
         total, rank = torch.zeros(2, len(x), dtype=torch.float64)
         kept = torch.zeros(len(x))
         for _ in range(self.neighbours):
-            noise = torch.stack([torch.rand(x.shape[1:], generator=g) for g in draws])
-            near = x + (2 * noise - 1).to(x) * self.radius
+            near = _moved(x, draws, self.radius)
             same = self._classes(model, near) == predicted
             with moved_inputs():
                 found = method(model, near, target).flatten(1).double().cpu()
@@ -96,3 +91,73 @@ class AverageStability:
                 for part in torch.split(x.to(dtype_of(model) or x.dtype), size)
             ]
         return torch.cat(parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaxSensitivity:
+    """Largest relative change of a map among noisy copies of its input: lower is more stable.
+
+    Yeh et al. 2019: max over copies of |map(x') - map(x)| / |map(x)|, Euclidean norms, noise
+    uniform in [-radius, radius]. Copies that the model classifies otherwise count as well: the
+    explained class stays.
+
+    Attributes:
+        neighbours: noisy copies of each input.
+        radius: of the noise, in units of x.
+        seed: of the noise, which is each input's own.
+
+    Example:
+        The gradient of a linear model never changes.
+
+        >>> MaxSensitivity(neighbours=3)(explanation)
+        {'MaxSensitivity': tensor([0.])}
+    """
+
+    neighbours: int = 10
+    radius: float = 0.02
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "neighbours")
+        whole(self, 0, "seed")
+        between(self, 0, math.inf, "radius")
+
+    def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
+        """Return the largest change per input; NaN where the map is zero."""
+        model, x, target, maps = asked_of(explanation, "MaxSensitivity")
+        method = method_of(explanation, "MaxSensitivity")
+        if target is None:
+            raise SparksError("MaxSensitivity needs the class of each input")
+        original = maps.detach().flatten(1).double().cpu()
+        draws = generators(x, self.seed)
+        largest = torch.zeros(len(x), dtype=torch.float64)
+        for _ in range(self.neighbours):
+            with moved_inputs():
+                found = method(model, _moved(x, draws, self.radius), target)
+            change = (found.flatten(1).double().cpu() - original).norm(dim=1)
+            largest = torch.maximum(largest, change)
+        value = (largest / original.norm(dim=1)).float()
+        return {
+            "MaxSensitivity": undefined_to_nan(
+                value, ~value.isfinite(), "MaxSensitivity", "their maps hold NaN or are zero"
+            )
+        }
+
+
+def method_of(explanation: Explanation, name: str) -> AttributionMethod:
+    """Return the method of an explanation, for a metric that explains again.
+
+    Raises:
+        SparksError: when it is not given.
+    """
+    if explanation.method is None:
+        raise SparksError(
+            f"{name} explains again: give the method that made the maps in the Explanation"
+        )
+    return explanation.method
+
+
+def _moved(x: Tensor, draws: Sequence[torch.Generator], radius: float) -> Tensor:
+    """Add uniform noise in [-radius, radius] to inputs, from a generator for each."""
+    noise = torch.stack([torch.rand(x.shape[1:], generator=g) for g in draws])
+    return x + (2 * noise - 1).to(x) * radius

@@ -1,7 +1,12 @@
-"""Layout of a layer's feature maps (NCHW or NHWC): stated by the network, never guessed."""
+"""Layout of a layer's feature maps (NCHW or NHWC): stated by the network, never guessed.
+
+Tokens (N, T, C) of a transformer are feature maps as well ("NTC"): those of the patches come last,
+row by row, after those without a place, such as a class token.
+"""
 
 from __future__ import annotations
 
+from math import isqrt
 from typing import Any
 
 from torch import Tensor, nn
@@ -9,6 +14,7 @@ from torch import Tensor, nn
 from sparks.errors import SparksError
 
 LAYOUTS = ("NCHW", "NHWC")
+EXTRA = 8  # tokens without a place, at most: a class token, one of distillation, a few registers
 
 
 # Modules whose output is NCHW by definition, and those that keep what they are given.
@@ -22,20 +28,23 @@ _KEEPING = (nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish, nn.Dropout, nn.Id
 def layout_of(
     model: Any, module: Any, layer: str, shape: tuple[int, ...], size: tuple[int, int]
 ) -> str:
-    """Return "NCHW" or "NHWC", the layout of a layer's feature maps.
+    """Return "NCHW", "NHWC" or "NTC", the layout of a layer's feature maps.
 
     Args:
         model: its attribute `layout`, where it has one that is not None, decides (an argument of
             `sparks.models.Classifier`).
         module: the layer; a convolution, for instance, is NCHW by definition.
         layer: its name, for the error.
-        shape: of one input's feature maps, three numbers.
+        shape: of one input's feature maps, three numbers; or of its tokens, two.
         size: height and width of the image.
 
     Raises:
         SparksError: when neither says, and the maps are not plainly NCHW: their last two axes in
-            the proportions of the image, and their first two not.
+            the proportions of the image, and their first two not; or when tokens form no grid.
     """
+    if len(shape) == 2:
+        grid_of(shape[0], size)
+        return "NTC"
     said: str | None = getattr(model, "layout", None)
     if said is not None:
         if said not in LAYOUTS:
@@ -50,9 +59,38 @@ def layout_of(
     )
 
 
-def channels_first(maps: Tensor, layout: str) -> Tensor:
-    """Return the feature maps (N, C, h, w), a view, of maps in a layout."""
+def channels_first(maps: Tensor, layout: str, size: tuple[int, int] | None = None) -> Tensor:
+    """Return the feature maps (N, C, h, w), a view, of maps in a layout.
+
+    Args:
+        maps: feature maps, or tokens.
+        layout: as `layout_of` has it.
+        size: height and width of the image, which tokens are arranged by.
+    """
+    if layout == "NTC":
+        assert size is not None
+        height, width = grid_of(maps.shape[1], size)
+        patches = maps[:, maps.shape[1] - height * width :]
+        return patches.reshape(len(maps), height, width, -1).permute(0, 3, 1, 2)
     return maps.permute(0, 3, 1, 2) if layout == "NHWC" else maps
+
+
+def grid_of(tokens: int, size: tuple[int, int]) -> tuple[int, int]:
+    """Return rows and columns of the patches of an image, from the number of tokens.
+
+    It is the largest grid in the image's proportions that leaves at most `EXTRA` tokens without a
+    place.
+
+    Raises:
+        SparksError: when there is none.
+    """
+    for patches in range(tokens, max(0, tokens - EXTRA - 1), -1):
+        rows = isqrt(patches * size[0] // size[1])
+        if rows and patches % rows == 0 and rows * size[1] == patches // rows * size[0]:
+            return rows, patches // rows
+    raise SparksError(
+        f"{tokens} tokens form no grid in the proportions of an image of {size[0]} x {size[1]}"
+    )
 
 
 def _is_first(module: Any) -> bool:
