@@ -1,5 +1,7 @@
 """Composition: overrides reach what they name, and what cannot be is refused in one line."""
 
+import shutil
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -163,6 +165,15 @@ def test_published_weights_for_other_classes_are_refused():
     trained = ["experiment=models", "shared.models=[resnet18]", "shared.datasets=[chimera]"]
     trained.append("models.resnet18.weights=null")
     validate(compose(trained))
+
+
+@pytest.mark.parametrize("name", ["scale/broken.yaml", "metric/broken.yaml"])
+def test_a_file_that_is_no_yaml_is_named_with_its_line(tmp_path, name):
+    shutil.copytree(CONFIG, tmp_path / "config")
+    (tmp_path / "config" / name).write_text("# @package _global_\na:\nb: 1\n  c: 2\n")
+    with pytest.raises(SparksError, match=rf"{name}, line 4: this is no YAML") as refusal:
+        compose(["scale=broken"] if "scale" in name else [], tmp_path / "config")
+    assert "\n" not in str(refusal.value)
 
 
 def test_unknown_top_level_keys_of_snakemake_are_refused():

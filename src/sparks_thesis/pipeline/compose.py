@@ -26,6 +26,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf._utils import get_yaml_loader
 from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError
 from yaml.constructor import SafeConstructor
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.resolver import Resolver
@@ -54,6 +55,19 @@ class _Loader(CParser, get_yaml_loader()):  # type: ignore[misc]
         Resolver.__init__(self)
 
 
+def _read(file: Path) -> Any:
+    try:
+        return _Loader(file.read_text("utf-8")).get_single_data()
+    except MarkedYAMLError as error:
+        raise _no_yaml(error, str(file)) from None
+
+
+def _no_yaml(error: MarkedYAMLError, file: str) -> SparksError:
+    """Return the error of a file that is no YAML: the file, the line, and what is wrong there."""
+    line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+    return SparksError(f"{file or 'a file of config/'}{line}: this is no YAML: {error.problem}")
+
+
 def register_options(config_dir: Path = CONFIG) -> None:
     """Give Hydra every option file as one config (the entry `options` in config.yaml).
 
@@ -61,8 +75,7 @@ def register_options(config_dir: Path = CONFIG) -> None:
     """
     node = {
         f"{group}s": {
-            file.stem: _Loader(file.read_text("utf-8")).get_single_data()
-            for file in sorted((config_dir / group).glob("*.yaml"))
+            file.stem: _read(file) for file in sorted((config_dir / group).glob("*.yaml"))
         }
         for group in OPTIONS
     }
@@ -82,6 +95,8 @@ def compose(overrides: Iterable[str] = (), config_dir: Path = CONFIG) -> DictCon
             return settle(hydra_compose("config", overrides=overrides), overrides)
     except (HydraException, OmegaConfBaseException) as error:
         raise SparksError(_explain(error, overrides, config_dir)) from None
+    except MarkedYAMLError as error:
+        raise _no_yaml(error, error.problem_mark.name if error.problem_mark else "") from None
 
 
 def settle(config: DictConfig, overrides: Iterable[str] = ()) -> DictConfig:

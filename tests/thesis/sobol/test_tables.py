@@ -5,8 +5,9 @@ import pytest
 
 from sparks.errors import SparksError
 from sparks.results import as_results
-from sparks.stats import proportion
+from sparks.stats import Bootstrap, proportion
 from sparks_thesis.sobol.table_cost import Cost
+from sparks_thesis.sobol.table_peers import Peers
 from sparks_thesis.sobol.table_pointing import Pointing
 
 
@@ -72,3 +73,21 @@ def test_cost_is_fastest_first_with_time_over_passes():
     assert table.shown["µs a pass"].tolist() == ["–", "5,000", "200"]
     assert table.shown["peak memory MB"].tolist() == ["0", "30", "120"]
     assert table.numbers["Seconds"].tolist() == [0.0001, 0.01, 0.4224]
+
+
+def test_metrics_of_other_papers_are_columns_where_they_were_measured():
+    scores = pd.concat(
+        [
+            rows("A", "ROAD", [0.1, 0.3]),
+            rows("B", "ROAD", [0.5, 0.5]),
+            rows("B", "Infidelity", [0.2, float("nan")]),
+            rows("A", "Deletion", [0.2, 0.2]),
+        ]
+    )
+    table = Peers(Bootstrap(resamples=50))(scores)
+    assert list(table.shown)[3:] == ["ROAD ↑", "infidelity ↓"]
+    assert table.shown["method"].tolist() == ["B", "A"]  # the best by ROAD first
+    assert table.shown["ROAD ↑"][1].startswith("0.200 [")
+    assert table.shown["infidelity ↓"].tolist()[1] == "–"
+    with pytest.raises(SparksError, match="none of these metrics was measured"):
+        Peers()(rows("A", "Deletion", [0.5]))
