@@ -42,7 +42,9 @@ def test_methods(name):
     assert maps.isfinite().all()
 
 
-@pytest.mark.parametrize("name", names("attribution"))
+# Captum's rules of LRP set `Tensor.data`, which the pretended device does not follow: tests/gpu
+# runs them on a real one.
+@pytest.mark.parametrize("name", [name for name in names("attribution") if name != "lrp"])
 def test_methods_on_a_gpu_give_the_same_maps(name):
     method = method_of(load("attribution", name))
     x, target = images(2)

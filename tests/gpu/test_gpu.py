@@ -19,9 +19,19 @@ import sparks.attribution as methods
 from sparks.alignment import harmonizer_loss
 from sparks.concepts import NMF, PCA, SAE, Craft, Layer, RandomCrops, nnls
 from sparks.data.imageset import ImageSet
-from sparks.engine import Baseline, Blur, Engine, FixedMasks, Grid, Noise, Uniform
+from sparks.engine import (
+    Baseline,
+    Blur,
+    Engine,
+    FixedMasks,
+    Grid,
+    Noise,
+    Superpixels,
+    Uniform,
+    Windows,
+)
 from sparks.lipschitz import SoftHKR
-from sparks.metrics import Deletion, Explanation, Insertion, MuFidelity
+from sparks.metrics import ROAD, Deletion, Explanation, Insertion, MuFidelity
 from sparks.models import MLP, Classifier, ConvNet, ResNet18, seeded
 from sparks.models.compiled import WORTH_RECORDING, recorded
 from sparks.models.device import autocast, free_memory
@@ -199,7 +209,17 @@ METHODS = {
     "DeconvNet": methods.DeconvNet(),
     "GradCAM": methods.GradCAM(layer="net.stages.1"),
     "GradCAMPlusPlus": methods.GradCAMPlusPlus(layer="net.stages.1"),
+    "XGradCAM": methods.XGradCAM(layer="net.stages.1"),
+    "LayerCAM": methods.LayerCAM(layer="net.stages.1"),
+    "ScoreCAM": methods.ScoreCAM(layer="net.stages.1"),
+    "AblationCAM": methods.AblationCAM(layer="net.stages.1"),
+    "BlurIG": methods.BlurIG(steps=8, deviation=5.0),
+    "GuidedIG": methods.GuidedIG(steps=8, slack=0.1),
+    "ExpectedGradients": methods.ExpectedGradients(samples=8),
+    "FORGrad": methods.FORGrad(methods.Saliency(), cutoff=4.0),
     "Occlusion": methods.Occlusion(),
+    "windows": methods.Occlusion(features=Windows(side=8, stride=4)),
+    "superpixels": methods.KernelSHAP(samples=200, features=Superpixels(count=12)),
     "RISE": methods.RISE(masks=200),
     "LIME": methods.LIME(samples=200),
     "KernelSHAP": methods.KernelSHAP(samples=200),
@@ -223,8 +243,21 @@ def test_methods(device, network, images, target, name):
     close(there, expected, tolerance)
 
 
+def test_lrp(device):
+    """Of a network without branches."""
+    with seeded(0):
+        pool = (nn.AdaptiveAvgPool2d(4), nn.Flatten())
+        net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), *pool, nn.Linear(128, 5)).eval()
+    x = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(3))
+    target = torch.arange(4)
+    for rule in ("epsilon", "gamma", "composite"):
+        expected = methods.LRP(rule)(net, x, target)
+        close(methods.LRP(rule)(copy.deepcopy(net).to(device), x, target), expected, 2e-3)
+
+
 @pytest.mark.parametrize(
-    "metric", [Deletion(steps=8), Insertion(steps=8), MuFidelity(subsets=50)],
+    "metric",
+    [Deletion(steps=8), Insertion(steps=8), MuFidelity(subsets=50), ROAD(shares=(0.2, 0.5))],
     ids=lambda m: type(m).__name__,
 )  # fmt: skip
 def test_metrics(device, network, images, target, metric):
