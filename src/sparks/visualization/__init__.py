@@ -1,8 +1,12 @@
 """Feature visualisation: MACO, and the baselines it is compared with.
 
->>> from sparks.visualization import Ascent, image_statistics, logits
+>>> from sparks.visualization import Ascent, logits, natural_images
+>>> pictures = Ascent()(logits(model, range(10)), natural_images(224), (224, 224))  # doctest: +SKIP
+
+`natural_images()` holds the colours and the mean spectrum of 1,000 photographs. For other images:
+
+>>> from sparks.visualization import image_statistics
 >>> statistics = image_statistics(lambda: (x for x, _ in images.batches(256)))  # doctest: +SKIP
->>> pictures = Ascent()(logits(model, range(10)), statistics, (64, 64))  # doctest: +SKIP
 
 Three parts are chosen one by one: what a picture is made of (`MACO`, `Fourier`, `CBR`, `Pixels`),
 what the network sees of it (`Crops`), and what is to be large (`logits`, `channels`, `neurons`,
@@ -17,6 +21,7 @@ from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
     from sparks.visualization.crops import Crops, named_crops, resize
+    from sparks.visualization.natural import natural_images
     from sparks.visualization.objectives import (
         Objective,
         channels,
@@ -66,6 +71,7 @@ _MODULES = {
     "logits": "objectives",
     "magnitude_error": "spectrum",
     "named_crops": "crops",
+    "natural_images": "natural",
     "neurons": "objectives",
     "observer_choices": "scores",
     "on_white": "optimise",
@@ -100,6 +106,7 @@ __all__ = [
     "logits",
     "magnitude_error",
     "named_crops",
+    "natural_images",
     "neurons",
     "observer_choices",
     "on_white",
