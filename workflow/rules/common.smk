@@ -1,4 +1,5 @@
 # The only helpers: the composed configuration, and what a rule may ask of it.
+import atexit
 import os
 import sys
 from functools import cache, partial
@@ -15,7 +16,7 @@ os.environ[SEARCHED] = os.pathsep.join(
 )
 
 from snakemake.exceptions import WorkflowError
-from snakemake.logging import logger
+from snakemake.logging import LogEvent, logger
 from sparks.errors import SparksError
 from sparks_thesis.human_study.answers import folder_digest
 from sparks_thesis.pipeline import (
@@ -141,29 +142,46 @@ def whole(files):
 
     def inputs(wildcards):
         if workflow.dryrun:
-            say_plan()
+            say_plan_last()
         return files
 
     return inputs
 
 
 @cache
-def say_plan():
+def say_plan_last():
+    """Say what a run will take when the dry run ends, where a reader looks first."""
+    atexit.register(lambda: print("\n".join(plan())))
+
+
+def plan():
+    """Yield lines: why the run will be refused as it is, what it leaves out, what it takes."""
+    refused = "As it is, this run will be refused"
     try:
         scale.check(CFG.scale.name)
     except SparksError as error:
-        logger.warning(f"As it is, this run will be refused: {error}")
+        yield f"{refused}: {error}"
     needed = input_checks.of_experiments(CFG)
     for line in input_checks.problems(CFG, needed, network=False):
-        logger.warning(f"As it is, this run will be refused: {line}")
-    logger.info(
-        "\n".join(
-            [
-                *downloads.left_out(CFG),
-                cost_estimate.summary(CFG, gpu=bool(one_gpu(None))),
-            ]
-        )
-    )
+        yield f"{refused}: {line}"
+    yield from downloads.left_out(CFG)
+    yield cost_estimate.summary(CFG, gpu=bool(one_gpu(None)))
+    if len(workflow.dag) > MOST_LISTED:
+        yield "snakemake -np lists every job with its reason"
+
+
+MOST_LISTED = 30  # jobs
+
+
+def is_listed(record):
+    """Return whether a dry run prints a line: of many jobs, each is listed only on request (-p)."""
+    each = getattr(record, "event", None) in (LogEvent.JOB_INFO, LogEvent.SHELLCMD)
+    asked = workflow.output_settings.printshellcmds
+    return not each or asked or len(workflow.dag) <= MOST_LISTED
+
+
+if workflow.output_settings.dryrun:
+    logger.addFilter(is_listed)
 
 
 def only_run():

@@ -47,6 +47,7 @@ OF_STUDIES = {
 # --- experiments -----------------------------------------------------------------------------
 
 
+@grid.once
 def scores(config: DictConfig, name: str) -> list[str]:
     """List the artifacts that hold one experiment's numbers."""
     chosen = grid.experiment(config, name)
@@ -235,6 +236,7 @@ def study_items(config: DictConfig) -> list[str]:
 # --- figures and tables ----------------------------------------------------------------------
 
 
+@grid.once
 def items(config: DictConfig) -> list[str]:
     """List the figures and tables of the experiments that were chosen, each once.
 

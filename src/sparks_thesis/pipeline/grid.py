@@ -7,8 +7,9 @@ excludes. `dag` says which files that makes.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -34,13 +35,35 @@ class Explanation(NamedTuple):
     method: str
 
 
-# Configuration (by its id, as long as it lives) → its experiments, each resolved once: planning all
-# jobs asks for them thousands of times.
-_EXPERIMENTS: dict[int, dict[str, Any]] = {}
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def experiment(config: DictConfig, name: str) -> dict[str, Any]:
-    """Return one experiment, resolved, of a configuration that changes no more.
+def once(
+    function: Callable[Concatenate[DictConfig, P], R],
+) -> Callable[Concatenate[DictConfig, P], R]:
+    """Let a function compute once what it returns for a configuration, which changes no more.
+
+    Planning all jobs asks thousands of times for the same. What is returned must not be changed.
+    """
+    found: dict[int, dict[Any, R]] = {}  # configuration, by its id as long as it lives → results
+
+    @wraps(function)
+    def known(config: DictConfig, *args: P.args, **kwargs: P.kwargs) -> R:
+        if id(config) not in found:
+            found[id(config)] = {}
+            weakref.finalize(config, found.pop, id(config))
+        results, key = found[id(config)], (args, *sorted(kwargs.items()))
+        if key not in results:
+            results[key] = function(config, *args, **kwargs)
+        return results[key]
+
+    return known
+
+
+@once
+def experiment(config: DictConfig, name: str) -> Mapping[str, Any]:
+    """Return one experiment, resolved.
 
     Raises:
         SparksError: when it was not chosen.
@@ -50,15 +73,11 @@ def experiment(config: DictConfig, name: str) -> dict[str, Any]:
             f"experiment {name} was not chosen: add it to those of this run, "
             f"experiment=[{','.join([*config.experiments, name])}]"
         )
-    if id(config) not in _EXPERIMENTS:
-        _EXPERIMENTS[id(config)] = {}
-        weakref.finalize(config, _EXPERIMENTS.pop, id(config))
-    known = _EXPERIMENTS[id(config)]
-    if name not in known:
-        known[name] = OmegaConf.to_container(config.experiments[name], resolve=True)
-    return dict(known[name])
+    resolved: Any = OmegaConf.to_container(config.experiments[name], resolve=True)
+    return dict(resolved)
 
 
+@once
 def runs(config: DictConfig, name: str) -> list[Run]:
     """List the trained models of an experiment."""
     grid = experiment(config, name)
@@ -80,6 +99,7 @@ def _models(config: DictConfig, dataset: str, models: list[str]) -> list[str]:
     return list(dict.fromkeys(chosen))
 
 
+@once
 def explanations(config: DictConfig, name: str) -> list[Explanation]:
     """List the attribution maps of an experiment, by methods that can explain their model."""
     return [job for job in _asked_for(config, name) if is_able(config, job.model, job.method)]
@@ -161,6 +181,7 @@ def is_excluded(grid: Mapping[str, Any], **job: Any) -> bool:
     )
 
 
+@once
 def study_runs(config: DictConfig, name: str, study: str) -> list[Run]:
     """List the trained models of an experiment that one of its studies is made on."""
     grid = experiment(config, name)

@@ -55,9 +55,14 @@ _NO_MEANING = ("kind", "type_comment", "type_ignores")
 
 def code_digest(script: Path, config: Any = None) -> str:
     """Digest the closure of `script` and of the code that `config` names (16 hex digits)."""
-    files = set(closure(script.resolve()))
+    return _digest(script.resolve(), frozenset(names_in(config)))
+
+
+@cache
+def _digest(script: Path, names: frozenset[str]) -> str:
+    files = set(closure(script))
     packages = set()
-    for name in names_in(config):
+    for name in names:
         if definition := find(name):
             files |= closure(definition.file)
         elif file := _longest_module(name):

@@ -75,8 +75,14 @@ def module_file(module: str) -> Path | None:
 
 def _roots() -> list[Path]:
     """Return the folders that modules of the project and of the user are imported from."""
-    extra = [Path(entry).resolve() for entry in sys.path if entry]
-    return [*SOURCES, *(p for p in extra if "site-packages" not in p.parts and _is_user(p))]
+    return [*SOURCES, *_users(tuple(filter(None, sys.path)))]
+
+
+@cache
+def _users(entries: tuple[str, ...]) -> list[Path]:
+    """Return the folders among entries of Python's search path that hold modules of the user's."""
+    extra = [Path(entry).resolve() for entry in entries]
+    return [p for p in extra if "site-packages" not in p.parts and _is_user(p)]
 
 
 @cache
