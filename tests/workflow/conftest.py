@@ -42,20 +42,15 @@ class Project:
         """The process's, without this checkout on the path: the copy finds its own files."""
         return {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
 
-    def snakemake(
-        self, *arguments: str, check: bool = True, forked: bool = False
-    ) -> subprocess.CompletedProcess[str]:
+    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run Snakemake.
 
         Args:
             arguments: Snakemake's.
             check: whether the run must succeed.
-            forked: whether its jobs do without the seconds in which each imports PyTorch
-                (`forked`): for runs of many jobs.
         """
-        program = [sys.executable, "tests/workflow/forked.py"] if forked else self.command()
         done = subprocess.run(
-            [*program, *arguments],
+            self.command(*arguments),
             cwd=self.folder,
             env=self.environment(),
             text=True,

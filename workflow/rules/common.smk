@@ -25,6 +25,7 @@ from sparks_thesis.pipeline import (
     concept_files,
     dag,
     downloads,
+    forks,
     grid,
     input_checks,
     integrity,
@@ -229,14 +230,15 @@ def tidy_up():
         integrity.remove_half_written()
 
 
-def unlimited_rate():
-    """Start local jobs as they get ready.
+def start_at_once():
+    """Start local jobs as they get ready, as forks of a process that has imported PyTorch.
 
     Under Snakemake's limit (100 a second, by default) each job that ends makes its scheduler look at
     all jobs once a second more, up to the end of the run: after 200 jobs that took half a core.
     """
     if workflow.local_exec:
         workflow.scheduler.job_rate_limiter = None
+        forks.use(len(workflow.dag))
 
 
 # Inputs of rules, by their wildcards.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -35,30 +35,27 @@ class Explanation(NamedTuple):
     method: str
 
 
-P = ParamSpec("P")
-R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def once(
-    function: Callable[Concatenate[DictConfig, P], R],
-) -> Callable[Concatenate[DictConfig, P], R]:
+def once(function: F) -> F:
     """Let a function compute once what it returns for a configuration, which changes no more.
 
     Planning all jobs asks thousands of times for the same. What is returned must not be changed.
     """
-    found: dict[int, dict[Any, R]] = {}  # configuration, by its id as long as it lives → results
+    found: dict[int, dict[Any, Any]] = {}  # configuration, by its id as long as it lives → results
 
     @wraps(function)
-    def known(config: DictConfig, *args: P.args, **kwargs: P.kwargs) -> R:
+    def known(config: DictConfig, *names: str) -> Any:
         if id(config) not in found:
             found[id(config)] = {}
             weakref.finalize(config, found.pop, id(config))
-        results, key = found[id(config)], (args, *sorted(kwargs.items()))
-        if key not in results:
-            results[key] = function(config, *args, **kwargs)
-        return results[key]
+        results = found[id(config)]
+        if names not in results:
+            results[names] = function(config, *names)
+        return results[names]
 
-    return known
+    return cast("F", known)
 
 
 @once
@@ -147,14 +144,12 @@ def families(config: DictConfig, job: Explanation) -> list[str]:
     for written in config.experiments.values():
         if not written.metrics or written.get("folds"):
             continue
+        if job.dataset not in written.datasets or job.method not in written.methods:
+            continue
         # Resolved anew: while a job's part is selected, the tree is not that of all jobs.
         grid: Any = OmegaConf.to_container(written, resolve=True)
-        if (
-            job.dataset in grid["datasets"]
-            and job.model in _models(config, job.dataset, grid["models"])
-            and job.method in grid["methods"]
-            and not is_excluded(grid, **job._asdict())
-        ):
+        models = _models(config, job.dataset, grid["models"])
+        if job.model in models and not is_excluded(grid, **job._asdict()):
             found |= dict.fromkeys(_metrics(config, grid, job))
     return list(found) or [str(config.metric.name)]
 

@@ -42,6 +42,7 @@ CARRIERS = (
     "dag",
     "concept_files",
     "paths",
+    "forks",
     "integrity",
     "run_lock",
     "scale",
