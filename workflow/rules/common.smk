@@ -123,14 +123,14 @@ def doubling(megabytes):
 
 
 def early(output):
-    """Return the priority of a rule's jobs, by an output: 1 for those that fig-gallery waits for."""
-    return lambda wildcards: int(output.format(**wildcards) in before_gallery())
+    """Return the priority of a rule's jobs, by an output: higher for what the first figures need."""
+    return lambda wildcards: first().get(output.format(**wildcards), 0)
 
 
 @cache
-def before_gallery():
-    """List what is made first, so that a long run shows a figure soon."""
-    return dag.before_gallery(CFG)
+def first():
+    """Return what is made first, so that a long run shows a figure soon: file → priority."""
+    return dag.first(CFG)
 
 
 def one_gpu(wildcards):

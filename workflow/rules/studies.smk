@@ -84,6 +84,7 @@ rule walkthrough:
         paths.log("walkthrough", "dataset", "model", "seed"),
     benchmark:
         paths.benchmark("walkthrough", "dataset", "model", "seed")
+    priority: early(paths.WALKTHROUGH)
     conda:
         "../../environment.yml"
     threads: 1

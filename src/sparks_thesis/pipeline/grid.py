@@ -178,14 +178,26 @@ def is_excluded(grid: Mapping[str, Any], **job: Any) -> bool:
 
 @once
 def study_runs(config: DictConfig, name: str, study: str) -> list[Run]:
-    """List the trained models of an experiment that one of its studies is made on."""
+    """List the trained models of an experiment that one of its studies is made on.
+
+    The walk through one explanation is made on one image, of the data set with the largest.
+    """
     grid = experiment(config, name)
-    return [
+    listed = [
         run
         for run in runs(config, name)
         if run.dataset in grid["studies"].get(study, [])
         and not is_excluded(grid, **run._asdict(), study=study)
     ]
+    if study == "walkthrough":
+        listed = sorted(listed, key=lambda run: _size(config, run.dataset), reverse=True)[:1]
+    return listed
+
+
+def _size(config: DictConfig, dataset: str) -> int:
+    """Return the pixels a side of a data set's images."""
+    size: int = part(config, ["dataset.size"], dataset=dataset)["dataset.size"]
+    return size
 
 
 def evaluators_of(config: DictConfig, dataset: str) -> list[str]:
