@@ -33,6 +33,7 @@ from sparks_thesis.pipeline import (
     paths,
     run_lock,
     scale,
+    sources,
 )
 from sparks_thesis.pipeline.compose import ABSENT, compose, overrides_from
 from sparks_thesis.pipeline.selection import part
@@ -198,6 +199,7 @@ def only_run():
         logger.info(line)
     if not workflow.touch:
         checks.remember(checks.NOTED)
+        sources.remember()
 
 
 # Files that jobs of this run read, or fetch: noted while Snakemake plans.
