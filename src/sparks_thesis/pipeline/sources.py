@@ -37,7 +37,7 @@ _READ: set[Path] = set()  # files that `source` was asked for
 
 @dataclass(frozen=True)
 class Source:
-    """What a source file says.
+    """Contents of a source file that planning asks for.
 
     Attributes:
         digest: of its syntax tree.
