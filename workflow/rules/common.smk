@@ -80,30 +80,28 @@ def selected(wildcards):
     )
 
 
-def cfg_of(script):
-    """Return a function from wildcards to a job's part of the configuration."""
-    return lambda wildcards: resolved(script, selected(wildcards))
-
-
 def names_of(wildcards):
     """Return a job's wildcards: a cache between checkouts knows a job by its parameters only."""
     return dict(wildcards.items())
 
 
-def code_of(script):
-    """Return a function from wildcards to the digest of a job's code: its script, and all it imports or builds.
+def made_of(script):
+    """Return the parameters by which a job is known, as functions of its wildcards.
 
-    With it, the listing of the user's files that the job is configured with, and how often the
-    job's own files were damaged after it had ended.
+    They are its part of the configuration, and the digest of its code: the script, and all it
+    imports or builds. With it, the listing of the user's files that the job is configured with, and
+    how often the job's own files were damaged after it had ended.
     """
     path = SCRIPTS / f"{script}.py"
 
-    def code(wildcards):
-        parts = resolved(script, selected(wildcards))
-        times = damaged(script, tuple(wildcards.items()))
-        return triggers(code_digest(path, parts), parts, times)
+    def cfg(wildcards):
+        return resolved(script, selected(wildcards))
 
-    return code
+    def code(wildcards):
+        times = damaged(script, tuple(wildcards.items()))
+        return triggers(code_digest(path, cfg(wildcards)), cfg(wildcards), times)
+
+    return {"cfg": cfg, "code": code}
 
 
 @cache
@@ -118,9 +116,17 @@ def damaged(rule, wildcards):
 # What jobs ask of the machine.
 
 
-def doubling(megabytes):
-    """Return the memory of a job: twice as much at every retry (`retries` of a profile)."""
-    return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
+def asks(megabytes, minutes, gpu=False):
+    """Return the resources of a job, of one thread.
+
+    Args:
+        megabytes: of memory; twice as much at every retry (`retries` of a profile).
+        minutes: that it may take.
+        gpu: whether it can use one.
+    """
+    memory = lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
+    needed = {"mem_mb": memory, "runtime": minutes}
+    return needed | {"gpu": one_gpu} if gpu else needed
 
 
 def early(output):
