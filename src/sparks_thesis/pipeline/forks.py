@@ -181,6 +181,8 @@ def run(script: str, installed: list[str]) -> None:
     np.random.seed()  # noqa: NPY002
     torch.seed()
     searched = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    with suppress(OSError):  # the name that `top` shows
+        Path("/proc/self/comm").write_text(Path(script).name.partition(".")[2])
     sys.argv[:] = [script]
     sys.path[:] = [str(Path(script).parent.resolve()), *filter(None, searched), *installed]
     try:
