@@ -129,10 +129,26 @@ def test_what_photographs_are_left_out_of():
     assert budget == ["results/studies/budget/chimera/convnet/0.parquet"]
 
 
-def test_what_the_gallery_waits_for_is_made_first():
-    first = dag.before_gallery(CONFIG)
+def test_what_the_first_figures_wait_for_is_made_first():
+    first = dag.first(CONFIG)
     read = dag.item_inputs(CONFIG, "fig-gallery")
-    assert {*read["images"], *read["maps"], "results/figures/fig-gallery.png"} <= first
-    assert "results/models/digits/convnet/0/weights.safetensors" in first
+    assert {*read["images"], *read["maps"], "results/figures/fig-gallery.png"} <= set(first)
+    assert first["results/models/digits/convnet/0/weights.safetensors"] == 1
     assert "results/figures/fig-sobol-budget.png" not in first
-    assert dag.before_gallery(compose(["experiment=eva"])) == set()
+    assert dag.first(compose(["experiment=eva"])) == {}
+
+
+def test_the_very_first_figure_shows_a_photograph_and_needs_no_training():
+    config = compose()
+    first = dag.first(config)
+    read = dag.item_inputs(config, "fig-sobol-walkthrough")["walkthrough"]
+    assert read == ["results/studies/walkthrough/photographs/efficientnet_lite0/0.safetensors"]
+    assert {path for path, priority in first.items() if priority == 2} == {
+        *read,
+        *dag.item_outputs(config, "fig-sobol-walkthrough").values(),
+        "results/data/photographs/train.safetensors",
+        "results/data/photographs/test.safetensors",
+        "results/explained/photographs.safetensors",
+        "results/models/photographs/efficientnet_lite0/0/weights.safetensors",
+    }
+    assert config.models.efficientnet_lite0.weights == "included"

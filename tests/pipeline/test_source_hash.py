@@ -38,6 +38,7 @@ def project(tmp_path, monkeypatch):
 
 
 def _forget():
+    sources._READ.clear()
     for module in (sources, source_hash):
         for function in vars(module).values():
             if hasattr(function, "cache_clear"):
@@ -52,6 +53,35 @@ def code(project, config=None):
 def edit(project, name, text):
     path = project / "src/lib" / name
     path.write_text(path.read_text() + text)
+
+
+def test_what_was_noted_of_files_gives_the_same_digest_until_one_changes(project, monkeypatch):
+    monkeypatch.setattr(sources, "NOTED", project / "noted/sources.json")
+    before = code(project)
+    sources.remember()
+    _forget()
+    parsed, parse = [], sources.tree
+
+    def tree(file):
+        parsed.append(file)
+        return parse(file)
+
+    monkeypatch.setattr(sources, "tree", tree)
+    assert code(project) == before
+    assert not parsed
+    edit(project, "deep.py", "\nX = 1\n")
+    assert code(project) != before
+    assert parsed == [project / "src/lib/deep.py"]
+
+
+def test_what_was_noted_of_other_folders_or_is_cut_short_does_not_count(project, monkeypatch):
+    monkeypatch.setattr(sources, "NOTED", project / "sources.json")
+    before = code(project)
+    sources.remember()
+    text = sources.NOTED.read_text()
+    for noted in (text.replace('"digest": "', '"digest": "0')[:-9], text.replace("/src", "/other")):
+        sources.NOTED.write_text(noted.replace('"digest": "', '"digest": "0'))
+        assert code(project) == before
 
 
 @pytest.mark.parametrize("name", ["methods/sobol.py", "shared.py", "deep.py"])
@@ -250,7 +280,7 @@ def test_a_tree_has_the_same_form_in_every_version_of_python():
     source = (
         "def f(a, *, b=None) -> 'é\\u0560':\n    return f'{a!r:>{b}}' + u'x'\nclass C:\n    pass\n"
     )
-    text = source_hash.normal_form(ast.parse(source))
+    text = sources.normal_form(ast.parse(source))
     # Python 3.12 has type parameters in functions and classes, 3.13 more defaults of fields.
     newer = ast.parse(source)
     for node in list(ast.walk(newer)):
@@ -262,10 +292,10 @@ def test_a_tree_has_the_same_form_in_every_version_of_python():
             )
             node.type_params, node.more = [], None
     newer.type_ignores = []
-    assert source_hash.normal_form(newer) == text
+    assert sources.normal_form(newer) == text
     assert text.isascii()
     # The form that is written down here is that of every version which runs this test.
-    assert source_hash.normal_form(ast.parse("def f(x: int = 1, *, y): return x or None")) == (
+    assert sources.normal_form(ast.parse("def f(x: int = 1, *, y): return x or None")) == (
         "Module(body=[FunctionDef(name='f',args=arguments(args=[arg(arg='x',"
         "annotation=Name(id='int',ctx=Load()))],kwonlyargs=[arg(arg='y')],kw_defaults=[None],"
         "defaults=[Constant(value=1)]),body=[Return(value=BoolOp(op=Or(),"
@@ -281,7 +311,7 @@ def test_a_tree_has_the_same_form_in_every_version_of_python():
      ("def f(): pass", "async def f(): pass"), ("a if b else c", "c if b else a")],
 )  # fmt: skip
 def test_other_code_has_another_form(one, other):
-    assert source_hash.normal_form(ast.parse(one)) != source_hash.normal_form(ast.parse(other))
+    assert sources.normal_form(ast.parse(one)) != sources.normal_form(ast.parse(other))
 
 
 def test_a_file_that_is_not_python_is_named(project):

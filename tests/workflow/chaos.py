@@ -101,7 +101,7 @@ class Chaos:
 
     def kill_a_job(self) -> str:
         victim = self.random.choice(self.wait_for(self.project.jobs))
-        name = Path(victim.info["cmdline"][1]).name.split(".", 1)[1]
+        name = victim.name()
         time.sleep(self.random.uniform(0, 4))
         try:
             victim.kill()

@@ -42,20 +42,15 @@ class Project:
         """The process's, without this checkout on the path: the copy finds its own files."""
         return {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
 
-    def snakemake(
-        self, *arguments: str, check: bool = True, forked: bool = False
-    ) -> subprocess.CompletedProcess[str]:
+    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run Snakemake.
 
         Args:
             arguments: Snakemake's.
             check: whether the run must succeed.
-            forked: whether its jobs do without the seconds in which each imports PyTorch
-                (`forked`): for runs of many jobs.
         """
-        program = [sys.executable, "tests/workflow/forked.py"] if forked else self.command()
         done = subprocess.run(
-            [*program, *arguments],
+            self.command(*arguments),
             cwd=self.folder,
             env=self.environment(),
             text=True,
@@ -109,11 +104,16 @@ class Project:
     def jobs(self) -> list[psutil.Process]:
         """Processes of jobs that run here, those left by a killed run as well."""
         place = f"{self.folder}/.snakemake/scripts/"
-        found = []
-        for process in psutil.process_iter(["cmdline"]):
+        found, forks = [], {}
+        for process in psutil.process_iter(["cmdline", "ppid"]):
             command = process.info["cmdline"] or []
             if len(command) > 1 and "python" in command[0] and command[1].startswith(place):
                 found.append(process)
+            if f"{self.folder}/src/sparks_thesis/pipeline/forks.py" in command:
+                forks[process.pid] = process
+        # A job is a fork of a process that waits for it, and which is one of the first.
+        parents = {process.info["ppid"] for process in forks.values()}
+        found += [p for pid, p in forks.items() if p.info["ppid"] in forks and pid not in parents]
         return found
 
     def edit(self, name: str, old: str, new: str) -> None:

@@ -13,7 +13,7 @@ from reruns import executed, reruns
 from simulated_people import answered
 
 from sparks_thesis.human_study import Key
-from sparks_thesis.pipeline import dag
+from sparks_thesis.pipeline import dag, forks
 from sparks_thesis.pipeline.compose import compose
 
 SMOKE = ("--cores", "2", "--config", "scale=smoke")
@@ -23,7 +23,7 @@ SMOKE = ("--cores", "2", "--config", "scale=smoke")
 def finished(make_project):
     """A copy of the project in which the smoke run is done."""
     project = make_project("smoke")
-    project.jobs_run = executed(project.snakemake(*SMOKE, forked=True).stdout)
+    project.jobs_run = executed(project.snakemake(*SMOKE).stdout)
     return project
 
 
@@ -113,7 +113,7 @@ def test_a_notebook_runs_top_to_bottom(finished, name):
 
 
 # 20 methods on two models, one of photographs; concepts are ranked again, by the same methods.
-STUDIES = {"budget": 1, "samplers": 1, "walkthrough": 2}
+STUDIES = {"budget": 1, "samplers": 1, "walkthrough": 1}
 NOT_DATA = {
     **{"train": 9, "train_folds": 2, "words_train": 1, "evaluate": 8, "attribute": 40, "score": 40},
     **{"indices": 1, **STUDIES, "words": 1, "stability": 3, "stability_scores": 1, "eva": 1},
@@ -341,7 +341,8 @@ def test_killed_twice_and_resumed_gives_the_same_scores(finished, make_project):
 
 
 @pytest.mark.nightly
-def test_jobs_that_are_no_forks_make_the_same_tables(finished, make_project):
+def test_jobs_that_are_no_forks_make_the_same_tables(finished, make_project, monkeypatch):
+    monkeypatch.setenv(forks.SWITCH, "no")
     project = make_project("no forks")
     project.snakemake(*SMOKE)
     expected = tables(project)

@@ -32,8 +32,8 @@ def ran(cluster, make_project):
     project = make_project("slurm")
     rule = "rule select_images:"
     before, after = (project.folder / "workflow/rules/data.smk").read_text().split(rule)
-    assert "mem_mb=doubling(2000)" in after
-    small = after.replace("mem_mb=doubling(2000)", "mem_mb=doubling(420)", 1)
+    assert "**asks(2000, " in after
+    small = after.replace("**asks(2000, ", "**asks(420, ", 1)
     (project.folder / "workflow/rules/data.smk").write_text(before + rule + small)
     project.snakemake(*slurm.PROFILE, *CONFIG)
     return project

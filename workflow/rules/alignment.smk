@@ -15,14 +15,10 @@ rule alignment:
         paths.benchmark("alignment", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(3000),
-        runtime=120,
-        gpu=one_gpu,
+        **asks(3000, 120, gpu=True),
     params:
-        cfg=cfg_of("alignment"),
-        code=code_of("alignment"),
+        **made_of("alignment"),
     script:
         "../../scripts/alignment.py"
 
@@ -41,14 +37,10 @@ rule people:
         paths.benchmark("people", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(4000),
-        runtime=240,
-        gpu=one_gpu,
+        **asks(4000, 240, gpu=True),
     params:
-        cfg=cfg_of("people"),
-        code=code_of("people"),
+        **made_of("people"),
     script:
         "../../scripts/people.py"
 
@@ -68,14 +60,10 @@ rule lipschitz:
         paths.benchmark("lipschitz", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(3000),
-        runtime=240,
-        gpu=one_gpu,
+        **asks(3000, 240, gpu=True),
     params:
-        cfg=cfg_of("lipschitz"),
-        code=code_of("lipschitz"),
+        **made_of("lipschitz"),
     script:
         "../../scripts/lipschitz.py"
 
@@ -91,12 +79,9 @@ rule snowflakes:
         paths.benchmark("snowflakes")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(2000),
-        runtime=60,
+        **asks(2000, 60),
     params:
-        cfg=cfg_of("snowflakes"),
-        code=code_of("snowflakes"),
+        **made_of("snowflakes"),
     script:
         "../../scripts/snowflakes.py"

@@ -19,15 +19,11 @@ rule attribute:
     priority: early(paths.MAPS)
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(3000),
-        runtime=240,
-        gpu=one_gpu,
+        **asks(3000, 240, gpu=True),
     params:
-        cfg=cfg_of("attribute"),
+        **made_of("attribute"),
         names=names_of,
-        code=code_of("attribute"),
     script:
         "../../scripts/attribute.py"
 
@@ -47,13 +43,10 @@ if SHARDED:
             paths.benchmark("merge_shards", "dataset", "model", "seed", "method")
         conda:
             "../../environment.yml"
-        threads: 1
         resources:
-            mem_mb=doubling(2000),
-            runtime=60,
+            **asks(2000, 60),
         params:
-            cfg=cfg_of("merge_shards"),
-            code=code_of("merge_shards"),
+            **made_of("merge_shards"),
         script:
             "../../scripts/merge_shards.py"
 
@@ -73,14 +66,10 @@ rule score:
         paths.benchmark("score", "dataset", "model", "seed", "method")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(3000),
-        runtime=120,
-        gpu=one_gpu,
+        **asks(3000, 120, gpu=True),
     params:
-        cfg=cfg_of("score"),
-        code=code_of("score"),
+        **made_of("score"),
     script:
         "../../scripts/score.py"
 
@@ -98,13 +87,9 @@ rule indices:
         paths.benchmark("indices", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(3000),
-        runtime=120,
-        gpu=one_gpu,
+        **asks(3000, 120, gpu=True),
     params:
-        cfg=cfg_of("indices"),
-        code=code_of("indices"),
+        **made_of("indices"),
     script:
         "../../scripts/indices.py"

@@ -1,4 +1,5 @@
 # The only helpers: the composed configuration, and what a rule may ask of it.
+import atexit
 import os
 import sys
 from functools import cache, partial
@@ -15,7 +16,7 @@ os.environ[SEARCHED] = os.pathsep.join(
 )
 
 from snakemake.exceptions import WorkflowError
-from snakemake.logging import logger
+from snakemake.logging import LogEvent, logger
 from sparks.errors import SparksError
 from sparks_thesis.human_study.answers import folder_digest
 from sparks_thesis.pipeline import (
@@ -24,6 +25,7 @@ from sparks_thesis.pipeline import (
     concept_files,
     dag,
     downloads,
+    forks,
     grid,
     input_checks,
     integrity,
@@ -31,6 +33,7 @@ from sparks_thesis.pipeline import (
     paths,
     run_lock,
     scale,
+    sources,
 )
 from sparks_thesis.pipeline.compose import ABSENT, compose, overrides_from
 from sparks_thesis.pipeline.selection import part
@@ -77,30 +80,28 @@ def selected(wildcards):
     )
 
 
-def cfg_of(script):
-    """Return a function from wildcards to a job's part of the configuration."""
-    return lambda wildcards: resolved(script, selected(wildcards))
-
-
 def names_of(wildcards):
     """Return a job's wildcards: a cache between checkouts knows a job by its parameters only."""
     return dict(wildcards.items())
 
 
-def code_of(script):
-    """Return a function from wildcards to the digest of a job's code: its script, and all it imports or builds.
+def made_of(script):
+    """Return the parameters by which a job is known, as functions of its wildcards.
 
-    With it, the listing of the user's files that the job is configured with, and how often the
-    job's own files were damaged after it had ended.
+    They are its part of the configuration, and the digest of its code: the script, and all it
+    imports or builds. With it, the listing of the user's files that the job is configured with, and
+    how often the job's own files were damaged after it had ended.
     """
     path = SCRIPTS / f"{script}.py"
 
-    def code(wildcards):
-        parts = resolved(script, selected(wildcards))
-        times = damaged(script, tuple(wildcards.items()))
-        return triggers(code_digest(path, parts), parts, times)
+    def cfg(wildcards):
+        return resolved(script, selected(wildcards))
 
-    return code
+    def code(wildcards):
+        times = damaged(script, tuple(wildcards.items()))
+        return triggers(code_digest(path, cfg(wildcards)), cfg(wildcards), times)
+
+    return {"cfg": cfg, "code": code}
 
 
 @cache
@@ -115,20 +116,28 @@ def damaged(rule, wildcards):
 # What jobs ask of the machine.
 
 
-def doubling(megabytes):
-    """Return the memory of a job: twice as much at every retry (`retries` of a profile)."""
-    return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
+def asks(megabytes, minutes, gpu=False):
+    """Return the resources of a job, of one thread.
+
+    Args:
+        megabytes: of memory; twice as much at every retry (`retries` of a profile).
+        minutes: that it may take.
+        gpu: whether it can use one.
+    """
+    memory = lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
+    needed = {"mem_mb": memory, "runtime": minutes}
+    return needed | {"gpu": one_gpu} if gpu else needed
 
 
 def early(output):
-    """Return the priority of a rule's jobs, by an output: 1 for those that fig-gallery waits for."""
-    return lambda wildcards: int(output.format(**wildcards) in before_gallery())
+    """Return the priority of a rule's jobs, by an output: higher for what the first figures need."""
+    return lambda wildcards: first().get(output.format(**wildcards), 0)
 
 
 @cache
-def before_gallery():
-    """List what is made first, so that a long run shows a figure soon."""
-    return dag.before_gallery(CFG)
+def first():
+    """Return what is made first, so that a long run shows a figure soon: file → priority."""
+    return dag.first(CFG)
 
 
 def one_gpu(wildcards):
@@ -141,29 +150,46 @@ def whole(files):
 
     def inputs(wildcards):
         if workflow.dryrun:
-            say_plan()
+            say_plan_last()
         return files
 
     return inputs
 
 
 @cache
-def say_plan():
+def say_plan_last():
+    """Say what a run will take when the dry run ends, where a reader looks first."""
+    atexit.register(lambda: print("\n".join(plan())))
+
+
+def plan():
+    """Yield lines: why the run will be refused as it is, what it leaves out, what it takes."""
+    refused = "As it is, this run will be refused"
     try:
         scale.check(CFG.scale.name)
     except SparksError as error:
-        logger.warning(f"As it is, this run will be refused: {error}")
+        yield f"{refused}: {error}"
     needed = input_checks.of_experiments(CFG)
     for line in input_checks.problems(CFG, needed, network=False):
-        logger.warning(f"As it is, this run will be refused: {line}")
-    logger.info(
-        "\n".join(
-            [
-                *downloads.left_out(CFG),
-                cost_estimate.summary(CFG, gpu=bool(one_gpu(None))),
-            ]
-        )
-    )
+        yield f"{refused}: {line}"
+    yield from downloads.left_out(CFG)
+    yield cost_estimate.summary(CFG, gpu=bool(one_gpu(None)))
+    if len(workflow.dag) > MOST_LISTED:
+        yield "snakemake -np lists every job with its reason"
+
+
+MOST_LISTED = 30  # jobs
+
+
+def is_listed(record):
+    """Return whether a dry run prints a line: of many jobs, each is listed only on request (-p)."""
+    each = getattr(record, "event", None) in (LogEvent.JOB_INFO, LogEvent.SHELLCMD)
+    asked = workflow.output_settings.printshellcmds
+    return not each or asked or len(workflow.dag) <= MOST_LISTED
+
+
+if workflow.output_settings.dryrun:
+    logger.addFilter(is_listed)
 
 
 def only_run():
@@ -179,6 +205,7 @@ def only_run():
         logger.info(line)
     if not workflow.touch:
         checks.remember(checks.NOTED)
+        sources.remember()
 
 
 # Files that jobs of this run read, or fetch: noted while Snakemake plans.
@@ -211,14 +238,15 @@ def tidy_up():
         integrity.remove_half_written()
 
 
-def unlimited_rate():
-    """Start local jobs as they get ready.
+def start_at_once():
+    """Start local jobs as they get ready, as forks of a process that has imported PyTorch.
 
     Under Snakemake's limit (100 a second, by default) each job that ends makes its scheduler look at
     all jobs once a second more, up to the end of the run: after 200 jobs that took half a core.
     """
     if workflow.local_exec:
         workflow.scheduler.job_rate_limiter = None
+        forks.use(len(workflow.dag))
 
 
 # Inputs of rules, by their wildcards.

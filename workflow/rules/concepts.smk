@@ -21,14 +21,10 @@ rule concepts:
         paths.benchmark("concepts", *OF_BANK, *["shard"][:OF_CLASSES])
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(4000),
-        runtime=480,
-        gpu=one_gpu,
+        **asks(4000, 480, gpu=True),
     params:
-        cfg=cfg_of("concepts"),
-        code=code_of("concepts"),
+        **made_of("concepts"),
     script:
         "../../scripts/concepts.py"
 
@@ -49,13 +45,10 @@ if OF_CLASSES:
         localrule: True
         conda:
             "../../environment.yml"
-        threads: 1
         resources:
-            mem_mb=doubling(2000),
-            runtime=30,
+            **asks(2000, 30),
         params:
-            cfg=cfg_of("merge_concepts"),
-            code=code_of("merge_concepts"),
+            **made_of("merge_concepts"),
         script:
             "../../scripts/merge_concepts.py"
 
@@ -73,14 +66,10 @@ rule craft:
         paths.benchmark("craft", "dataset", "model", "seed", *["shard"][:OF_CLASSES])
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(4000),
-        runtime=480,
-        gpu=one_gpu,
+        **asks(4000, 480, gpu=True),
     params:
-        cfg=cfg_of("craft"),
-        code=code_of("craft"),
+        **made_of("craft"),
     script:
         "../../scripts/craft.py"
 
@@ -99,14 +88,10 @@ rule craft_pictures:
         paths.benchmark("craft_pictures", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(4000),
-        runtime=120,
-        gpu=one_gpu,
+        **asks(4000, 120, gpu=True),
     params:
-        cfg=cfg_of("craft_pictures"),
-        code=code_of("craft_pictures"),
+        **made_of("craft_pictures"),
     script:
         "../../scripts/craft_pictures.py"
 
@@ -124,14 +109,10 @@ rule holistic:
         paths.benchmark("holistic", "dataset", "model", "seed", *["shard"][:OF_CLASSES])
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(4000),
-        runtime=480,
-        gpu=one_gpu,
+        **asks(4000, 480, gpu=True),
     params:
-        cfg=cfg_of("holistic"),
-        code=code_of("holistic"),
+        **made_of("holistic"),
     script:
         "../../scripts/holistic.py"
 
@@ -155,13 +136,10 @@ if OF_CLASSES:
         localrule: True
         conda:
             "../../environment.yml"
-        threads: 1
         resources:
-            mem_mb=doubling(2000),
-            runtime=30,
+            **asks(2000, 30),
         params:
-            cfg=cfg_of("merge_classes"),
-            code=code_of("merge_classes"),
+            **made_of("merge_classes"),
         script:
             "../../scripts/merge_classes.py"
 
@@ -179,13 +157,9 @@ rule maco:
         paths.benchmark("maco", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(12000),
-        runtime=1440,
-        gpu=one_gpu,
+        **asks(12000, 1440, gpu=True),
     params:
-        cfg=cfg_of("maco"),
-        code=code_of("maco"),
+        **made_of("maco"),
     script:
         "../../scripts/maco.py"

@@ -28,13 +28,10 @@ rule download_data:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(2000),
-        runtime=600,
+        **asks(2000, 600),
     params:
-        cfg=cfg_of("download_data"),
-        code=code_of("download_data"),
+        **made_of("download_data"),
     script:
         "../../scripts/download_data.py"
 
@@ -52,13 +49,10 @@ rule data:
     priority: early(paths.DATA)
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(4000),
-        runtime=60,
+        **asks(4000, 60),
     params:
-        cfg=cfg_of("data"),
-        code=code_of("data"),
+        **made_of("data"),
     script:
         "../../scripts/data.py"
 
@@ -75,13 +69,10 @@ rule spectrum:
         paths.benchmark("spectrum", "dataset")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(2000),
-        runtime=480,
+        **asks(2000, 480),
     params:
-        cfg=cfg_of("spectrum"),
-        code=code_of("spectrum"),
+        **made_of("spectrum"),
     script:
         "../../scripts/spectrum.py"
 
@@ -99,12 +90,9 @@ rule select_images:
     priority: early(paths.EXPLAINED)
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(2000),
-        runtime=30,
+        **asks(2000, 30),
     params:
-        cfg=cfg_of("select_images"),
-        code=code_of("select_images"),
+        **made_of("select_images"),
     script:
         "../../scripts/select_images.py"

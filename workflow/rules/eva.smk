@@ -16,14 +16,10 @@ rule eva:
         paths.benchmark("eva", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(5000),
-        runtime=480,
-        gpu=one_gpu,
+        **asks(5000, 480, gpu=True),
     params:
-        cfg=cfg_of("eva"),
-        code=code_of("eva"),
+        **made_of("eva"),
     script:
         "../../scripts/eva.py"
 
@@ -38,12 +34,9 @@ rule eva_optimal:
         paths.benchmark("eva_optimal")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(2000),
-        runtime=60,
+        **asks(2000, 60),
     params:
-        cfg=cfg_of("eva_optimal"),
-        code=code_of("eva_optimal"),
+        **made_of("eva_optimal"),
     script:
         "../../scripts/eva_optimal.py"

@@ -25,14 +25,10 @@ rule lens_atlas:
         )
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(4000),
-        runtime=1440,
-        gpu=one_gpu,
+        **asks(4000, 1440, gpu=True),
     params:
-        cfg=cfg_of("lens_atlas"),
-        code=code_of("lens_atlas"),
+        **made_of("lens_atlas"),
     script:
         "../../scripts/lens_atlas.py"
 
@@ -51,13 +47,10 @@ if OF_CLASSES:
             paths.benchmark("merge_atlas", "dataset", "model", "seed")
         conda:
             "../../environment.yml"
-        threads: 1
         resources:
-            mem_mb=doubling(2000),
-            runtime=120,
+            **asks(2000, 120),
         params:
-            cfg=cfg_of("merge_atlas"),
-            code=code_of("merge_atlas"),
+            **made_of("merge_atlas"),
         script:
             "../../scripts/merge_atlas.py"
 
@@ -77,14 +70,10 @@ rule covering:
         paths.benchmark("covering", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(4000),
-        runtime=480,
-        gpu=one_gpu,
+        **asks(4000, 480, gpu=True),
     params:
-        cfg=cfg_of("covering"),
-        code=code_of("covering"),
+        **made_of("covering"),
     script:
         "../../scripts/covering.py"
 
@@ -105,10 +94,8 @@ rule lens:
         "../../environment.yml"
     threads: 2
     resources:
-        mem_mb=doubling(3000),
-        runtime=120,
+        **asks(3000, 120),
     params:
-        cfg=cfg_of("lens"),
-        code=code_of("lens"),
+        **made_of("lens"),
     script:
         "../../scripts/lens.py"

@@ -14,13 +14,10 @@ rule download_weights:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(2000),
-        runtime=120,
+        **asks(2000, 120),
     params:
-        cfg=cfg_of("download_weights"),
-        code=code_of("download_weights"),
+        **made_of("download_weights"),
     script:
         "../../scripts/download_weights.py"
 
@@ -41,15 +38,11 @@ rule train:
     priority: early(paths.WEIGHTS)
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(4000),
-        runtime=240,
-        gpu=one_gpu,
+        **asks(4000, 240, gpu=True),
     params:
-        cfg=cfg_of("train"),
+        **made_of("train"),
         names=names_of,
-        code=code_of("train"),
     script:
         "../../scripts/train.py"
 
@@ -68,14 +61,10 @@ rule predict:
         paths.benchmark("predict", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(3000),
-        runtime=120,
-        gpu=one_gpu,
+        **asks(3000, 120, gpu=True),
     params:
-        cfg=cfg_of("predict"),
-        code=code_of("predict"),
+        **made_of("predict"),
     script:
         "../../scripts/predict.py"
 
@@ -93,13 +82,9 @@ rule evaluate:
         paths.benchmark("evaluate", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(3000),
-        runtime=60,
-        gpu=one_gpu,
+        **asks(3000, 60, gpu=True),
     params:
-        cfg=cfg_of("evaluate"),
-        code=code_of("evaluate"),
+        **made_of("evaluate"),
     script:
         "../../scripts/evaluate.py"

@@ -14,13 +14,10 @@ rule collect:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(2000),
-        runtime=30,
+        **asks(2000, 30),
     params:
-        cfg=cfg_of("collect"),
-        code=code_of("collect"),
+        **made_of("collect"),
     script:
         "../../scripts/collect.py"
 
@@ -46,13 +43,10 @@ rule figure:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(3000),
-        runtime=30,
+        **asks(3000, 30),
     params:
-        cfg=cfg_of("figure"),
-        code=code_of("figure"),
+        **made_of("figure"),
     script:
         "../../scripts/figure.py"
 
@@ -74,12 +68,9 @@ rule table:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(2000),
-        runtime=30,
+        **asks(2000, 30),
     params:
-        cfg=cfg_of("table"),
-        code=code_of("table"),
+        **made_of("table"),
     script:
         "../../scripts/table.py"

@@ -18,14 +18,10 @@ rule train_folds:
         paths.benchmark("train_folds", "dataset", "model", "seed", "label_noise")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(4000),
-        runtime=1440,
-        gpu=one_gpu,
+        **asks(4000, 1440, gpu=True),
     params:
-        cfg=cfg_of("train_folds"),
-        code=code_of("train_folds"),
+        **made_of("train_folds"),
     script:
         "../../scripts/train_folds.py"
 
@@ -48,14 +44,10 @@ rule stability:
         )
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(4000),
-        runtime=1440,
-        gpu=one_gpu,
+        **asks(4000, 1440, gpu=True),
     params:
-        cfg=cfg_of("stability"),
-        code=code_of("stability"),
+        **made_of("stability"),
     script:
         "../../scripts/stability.py"
 
@@ -73,13 +65,10 @@ rule stability_scores:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(4000),
-        runtime=30,
+        **asks(4000, 30),
     params:
-        cfg=cfg_of("stability_scores"),
-        code=code_of("stability_scores"),
+        **made_of("stability_scores"),
     script:
         "../../scripts/stability_scores.py"
 
@@ -94,12 +83,9 @@ rule map_distances:
         paths.benchmark("map_distances")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(2000),
-        runtime=30,
+        **asks(2000, 30),
     params:
-        cfg=cfg_of("map_distances"),
-        code=code_of("map_distances"),
+        **made_of("map_distances"),
     script:
         "../../scripts/map_distances.py"

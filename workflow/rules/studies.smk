@@ -15,14 +15,10 @@ rule budget:
         paths.benchmark("budget", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(4000),
-        runtime=480,
-        gpu=one_gpu,
+        **asks(4000, 480, gpu=True),
     params:
-        cfg=cfg_of("budget"),
-        code=code_of("budget"),
+        **made_of("budget"),
     script:
         "../../scripts/budget.py"
 
@@ -40,14 +36,10 @@ rule samplers:
         paths.benchmark("samplers", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(3000),
-        runtime=480,
-        gpu=one_gpu,
+        **asks(3000, 480, gpu=True),
     params:
-        cfg=cfg_of("samplers"),
-        code=code_of("samplers"),
+        **made_of("samplers"),
     script:
         "../../scripts/samplers.py"
 
@@ -62,13 +54,10 @@ rule samplers_analytic:
         paths.benchmark("samplers_analytic")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(3000),
-        runtime=60,
+        **asks(3000, 60),
     params:
-        cfg=cfg_of("samplers_analytic"),
-        code=code_of("samplers_analytic"),
+        **made_of("samplers_analytic"),
     script:
         "../../scripts/samplers_analytic.py"
 
@@ -84,15 +73,12 @@ rule walkthrough:
         paths.log("walkthrough", "dataset", "model", "seed"),
     benchmark:
         paths.benchmark("walkthrough", "dataset", "model", "seed")
+    priority: early(paths.WALKTHROUGH)
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(3000),
-        runtime=30,
-        gpu=one_gpu,
+        **asks(3000, 30, gpu=True),
     params:
-        cfg=cfg_of("walkthrough"),
-        code=code_of("walkthrough"),
+        **made_of("walkthrough"),
     script:
         "../../scripts/walkthrough.py"

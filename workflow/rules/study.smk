@@ -12,13 +12,10 @@ rule study_packages:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(2000),
-        runtime=10,
+        **asks(2000, 10),
     params:
-        cfg=cfg_of("study_packages"),
-        code=code_of("study_packages"),
+        **made_of("study_packages"),
     script:
         "../../scripts/study_packages.py"
 
@@ -35,14 +32,10 @@ rule study_scenario:
         paths.benchmark("study_scenario", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(4000),
-        runtime=60,
-        gpu=one_gpu,
+        **asks(4000, 60, gpu=True),
     params:
-        cfg=cfg_of("study_scenario"),
-        code=code_of("study_scenario"),
+        **made_of("study_scenario"),
     script:
         "../../scripts/study_scenario.py"
 
@@ -62,13 +55,10 @@ rule study:
         paths.benchmark("study")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(3000),
-        runtime=30,
+        **asks(3000, 30),
     params:
-        cfg=cfg_of("study"),
-        code=code_of("study"),
+        **made_of("study"),
     script:
         "../../scripts/study.py"
 
@@ -88,13 +78,10 @@ rule study_answers:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(2000),
-        runtime=30,
+        **asks(2000, 30),
     params:
-        cfg=cfg_of("study_answers"),
-        code=code_of("study_answers"),
+        **made_of("study_answers"),
         answers=lambda wildcards: folder_digest(CFG.study.answers),
     script:
         "../../scripts/study_answers.py"

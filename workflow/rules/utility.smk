@@ -15,14 +15,10 @@ rule utility_maps:
         paths.benchmark("utility_maps", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(3000),
-        runtime=120,
-        gpu=one_gpu,
+        **asks(3000, 120, gpu=True),
     params:
-        cfg=cfg_of("utility_maps"),
-        code=code_of("utility_maps"),
+        **made_of("utility_maps"),
     script:
         "../../scripts/utility_maps.py"
 
@@ -39,13 +35,10 @@ rule utility:
         paths.benchmark("utility", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(2000),
-        runtime=120,
+        **asks(2000, 120),
     params:
-        cfg=cfg_of("utility"),
-        code=code_of("utility"),
+        **made_of("utility"),
     script:
         "../../scripts/utility.py"
 
@@ -62,12 +55,9 @@ rule utility_published:
         paths.benchmark("utility_published")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(1000),
-        runtime=30,
+        **asks(1000, 30),
     params:
-        cfg=cfg_of("utility_published"),
-        code=code_of("utility_published"),
+        **made_of("utility_published"),
     script:
         "../../scripts/utility_published.py"

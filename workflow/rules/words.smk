@@ -14,14 +14,10 @@ rule words_train:
         paths.benchmark("words_train", "text", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(3000),
-        runtime=120,
-        gpu=one_gpu,
+        **asks(3000, 120, gpu=True),
     params:
-        cfg=cfg_of("words_train"),
-        code=code_of("words_train"),
+        **made_of("words_train"),
     script:
         "../../scripts/words_train.py"
 
@@ -39,13 +35,9 @@ rule words:
         paths.benchmark("words", "text", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(3000),
-        runtime=240,
-        gpu=one_gpu,
+        **asks(3000, 240, gpu=True),
     params:
-        cfg=cfg_of("words"),
-        code=code_of("words"),
+        **made_of("words"),
     script:
         "../../scripts/words.py"

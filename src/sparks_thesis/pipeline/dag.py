@@ -44,9 +44,14 @@ OF_STUDIES = {
 }
 
 
+# Figures that a long run shows first.
+GALLERY, WALKTHROUGH = "fig-gallery", "fig-sobol-walkthrough"
+
+
 # --- experiments -----------------------------------------------------------------------------
 
 
+@grid.once
 def scores(config: DictConfig, name: str) -> list[str]:
     """List the artifacts that hold one experiment's numbers."""
     chosen = grid.experiment(config, name)
@@ -235,6 +240,7 @@ def study_items(config: DictConfig) -> list[str]:
 # --- figures and tables ----------------------------------------------------------------------
 
 
+@grid.once
 def items(config: DictConfig) -> list[str]:
     """List the figures and tables of the experiments that were chosen, each once.
 
@@ -297,16 +303,27 @@ def _reads(config: DictConfig, kind: str, name: str) -> list[str]:
     return [OF_EXPLANATIONS[kind].format(**job._asdict()) for job in jobs]
 
 
-def before_gallery(config: DictConfig) -> set[str]:
-    """Name fig-gallery, the first figure that a long run is to show, and what it waits for."""
-    item = "fig-gallery"
-    if item not in items(config):
-        return set()
-    names = _experiments_of(config, item)
-    places = (paths.TRAIN, paths.TEST, paths.EXPLAINED, paths.WEIGHTS, paths.MAPS)
-    jobs = [job._asdict() for name in names for job in grid.explanations(config, name)]
-    made = {place.format(**job) for job in jobs for place in places}
-    return made | set(item_outputs(config, item).values())
+def first(config: DictConfig) -> dict[str, int]:
+    """Return what is made first, so that a long run shows figures soon: file → priority.
+
+    fig-sobol-walkthrough comes first, since it needs one network and no training where there are
+    photographs, then fig-gallery; each with all that it waits for.
+    """
+    made: dict[str, int] = {}
+    for priority, item in enumerate((GALLERY, WALKTHROUGH), start=1):
+        if item not in items(config):
+            continue
+        for name in _experiments_of(config, item):
+            needing: list[tuple[str, grid.Explanation | grid.Run]] = (
+                [(paths.MAPS, job) for job in grid.explanations(config, name)]
+                if item == GALLERY
+                else [(paths.WALKTHROUGH, r) for r in grid.study_runs(config, name, "walkthrough")]
+            )
+            for place, job in needing:
+                places = (paths.TRAIN, paths.TEST, paths.EXPLAINED, paths.WEIGHTS, place)
+                made |= {path.format(**job._asdict()): priority for path in places}
+        made |= dict.fromkeys(item_outputs(config, item).values(), priority)
+    return made
 
 
 def targets(config: DictConfig, kind: str | None = None) -> list[str]:

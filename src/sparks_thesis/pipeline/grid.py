@@ -7,8 +7,9 @@ excludes. `dag` says which files that makes.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar, cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -34,13 +35,32 @@ class Explanation(NamedTuple):
     method: str
 
 
-# Configuration (by its id, as long as it lives) → its experiments, each resolved once: planning all
-# jobs asks for them thousands of times.
-_EXPERIMENTS: dict[int, dict[str, Any]] = {}
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def experiment(config: DictConfig, name: str) -> dict[str, Any]:
-    """Return one experiment, resolved, of a configuration that changes no more.
+def once(function: F) -> F:
+    """Let a function compute once what it returns for a configuration, which changes no more.
+
+    Planning all jobs asks thousands of times for the same. What is returned must not be changed.
+    """
+    found: dict[int, dict[Any, Any]] = {}  # configuration, by its id as long as it lives → results
+
+    @wraps(function)
+    def known(config: DictConfig, *names: str) -> Any:
+        if id(config) not in found:
+            found[id(config)] = {}
+            weakref.finalize(config, found.pop, id(config))
+        results = found[id(config)]
+        if names not in results:
+            results[names] = function(config, *names)
+        return results[names]
+
+    return cast("F", known)
+
+
+@once
+def experiment(config: DictConfig, name: str) -> Mapping[str, Any]:
+    """Return one experiment, resolved.
 
     Raises:
         SparksError: when it was not chosen.
@@ -50,15 +70,11 @@ def experiment(config: DictConfig, name: str) -> dict[str, Any]:
             f"experiment {name} was not chosen: add it to those of this run, "
             f"experiment=[{','.join([*config.experiments, name])}]"
         )
-    if id(config) not in _EXPERIMENTS:
-        _EXPERIMENTS[id(config)] = {}
-        weakref.finalize(config, _EXPERIMENTS.pop, id(config))
-    known = _EXPERIMENTS[id(config)]
-    if name not in known:
-        known[name] = OmegaConf.to_container(config.experiments[name], resolve=True)
-    return dict(known[name])
+    resolved: Any = OmegaConf.to_container(config.experiments[name], resolve=True)
+    return dict(resolved)
 
 
+@once
 def runs(config: DictConfig, name: str) -> list[Run]:
     """List the trained models of an experiment."""
     grid = experiment(config, name)
@@ -80,6 +96,7 @@ def _models(config: DictConfig, dataset: str, models: list[str]) -> list[str]:
     return list(dict.fromkeys(chosen))
 
 
+@once
 def explanations(config: DictConfig, name: str) -> list[Explanation]:
     """List the attribution maps of an experiment, by methods that can explain their model."""
     return [job for job in _asked_for(config, name) if is_able(config, job.model, job.method)]
@@ -127,14 +144,12 @@ def families(config: DictConfig, job: Explanation) -> list[str]:
     for written in config.experiments.values():
         if not written.metrics or written.get("folds"):
             continue
+        if job.dataset not in written.datasets or job.method not in written.methods:
+            continue
         # Resolved anew: while a job's part is selected, the tree is not that of all jobs.
         grid: Any = OmegaConf.to_container(written, resolve=True)
-        if (
-            job.dataset in grid["datasets"]
-            and job.model in _models(config, job.dataset, grid["models"])
-            and job.method in grid["methods"]
-            and not is_excluded(grid, **job._asdict())
-        ):
+        models = _models(config, job.dataset, grid["models"])
+        if job.model in models and not is_excluded(grid, **job._asdict()):
             found |= dict.fromkeys(_metrics(config, grid, job))
     return list(found) or [str(config.metric.name)]
 
@@ -161,15 +176,28 @@ def is_excluded(grid: Mapping[str, Any], **job: Any) -> bool:
     )
 
 
+@once
 def study_runs(config: DictConfig, name: str, study: str) -> list[Run]:
-    """List the trained models of an experiment that one of its studies is made on."""
+    """List the trained models of an experiment that one of its studies is made on.
+
+    The walk through one explanation is made on one image, of the data set with the largest.
+    """
     grid = experiment(config, name)
-    return [
+    listed = [
         run
         for run in runs(config, name)
         if run.dataset in grid["studies"].get(study, [])
         and not is_excluded(grid, **run._asdict(), study=study)
     ]
+    if study == "walkthrough":
+        listed = sorted(listed, key=lambda run: _size(config, run.dataset), reverse=True)[:1]
+    return listed
+
+
+def _size(config: DictConfig, dataset: str) -> int:
+    """Return the pixels a side of a data set's images."""
+    size: int = part(config, ["dataset.size"], dataset=dataset)["dataset.size"]
+    return size
 
 
 def evaluators_of(config: DictConfig, dataset: str) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
@@ -35,7 +36,10 @@ def note(rule: str, wildcards: Mapping[str, str], outputs: Iterable[str], damage
 
 def damage(rule: str, wildcards: Mapping[str, str]) -> tuple[int, list[str]]:
     """Return how often a job's files were damaged, and a line for each that is damaged now."""
-    noted = _read(_place(rule, wildcards))
+    place = _place(rule, wildcards)
+    if not os.path.isfile(place):
+        return 0, []
+    noted = _read(place)
     lines = _damaged(noted["sizes"])
     return noted["damaged"] + bool(lines), lines
 

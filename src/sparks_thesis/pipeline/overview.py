@@ -39,7 +39,7 @@ def captions(config: DictConfig) -> dict[str, str]:
 
 
 def _experiment(config: DictConfig, name: str) -> dict[str, str]:
-    asked = grid.experiment(config, name)
+    asked = dict(grid.experiment(config, name))
     asked["models"] = list(dict.fromkeys(run.model for run in grid.runs(config, name)))
     return {"name": name} | {key: _listed(asked[key]) for key in LISTED}
 

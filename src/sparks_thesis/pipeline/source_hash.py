@@ -14,7 +14,6 @@ version of Python.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import sys
 from collections.abc import Iterable, Iterator
@@ -25,7 +24,7 @@ from typing import Any
 
 from sparks_thesis.pipeline import sources
 from sparks_thesis.pipeline.nested import walk
-from sparks_thesis.pipeline.sources import exports, find, imports, module_file, packages_of, tree
+from sparks_thesis.pipeline.sources import find, module_file, packages_of, source
 
 # Modules of this package that carry values to a job and back but change none: an edit there reruns
 # nothing.
@@ -42,6 +41,7 @@ CARRIERS = (
     "dag",
     "concept_files",
     "paths",
+    "forks",
     "integrity",
     "run_lock",
     "scale",
@@ -49,15 +49,17 @@ CARRIERS = (
 # Packages that do the same.
 CARRYING_PACKAGES = ("hydra", "omegaconf", "snakemake")
 
-# Of a syntax tree: what says nothing about what the code does, and differs between versions.
-_NO_MEANING = ("kind", "type_comment", "type_ignores")
-
 
 def code_digest(script: Path, config: Any = None) -> str:
     """Digest the closure of `script` and of the code that `config` names (16 hex digits)."""
-    files = set(closure(script.resolve()))
+    return _digest(script.resolve(), frozenset(names_in(config)))
+
+
+@cache
+def _digest(script: Path, names: frozenset[str]) -> str:
+    files = set(closure(script))
     packages = set()
-    for name in names_in(config):
+    for name in names:
         if definition := find(name):
             files |= closure(definition.file)
         elif file := _longest_module(name):
@@ -106,7 +108,7 @@ def _imported(file: Path) -> frozenset[Path]:
     The packages of the project only name what is in them, so that their `__init__` does not count.
     """
     own = file.is_relative_to(sources.SOURCES[0])
-    return frozenset([*_files_of(imports(file)), *([] if own else packages_of(file))])
+    return frozenset([*_files_of(source(file).imports), *([] if own else packages_of(file))])
 
 
 def _files_of(names: Iterable[str]) -> Iterator[Path]:
@@ -118,9 +120,9 @@ def _files_of(names: Iterable[str]) -> Iterator[Path]:
         if file := module_file(name):
             yield file
             if file.name == "__init__.py":  # `import package`: any of its names may be used
-                yield from _files_of(exports(file).values())
+                yield from _files_of(source(file).exports.values())
         elif package := module_file(name.rpartition(".")[0]):
-            origin = exports(package).get(name.rpartition(".")[2])
+            origin = source(package).exports.get(name.rpartition(".")[2])
             if package.name != "__init__.py" or origin is None:
                 yield package
             else:
@@ -130,47 +132,24 @@ def _files_of(names: Iterable[str]) -> Iterator[Path]:
 @cache
 def source_digest(file: Path) -> str:
     """Hash the syntax tree of a file, and the data files beside it that it names."""
-    made = hashlib.sha256(normal_form(tree(file)).encode())
-    for name in sorted(_data_beside(file)):
-        made.update(
-            f"\n{name}:".encode() + hashlib.sha256((file.parent / name).read_bytes()).digest()
-        )
-    return made.hexdigest()
+    found = source(file)
+    beside = [file.parent / name for name in found.texts if not name.endswith(".py")]
+    data = [f"\n{path.name}:{_contents(path)}" for path in beside if path.is_file()]
+    return (
+        hashlib.sha256("".join([found.digest, *data]).encode()).hexdigest()
+        if data
+        else found.digest
+    )
 
 
-def _data_beside(file: Path) -> set[str]:
-    """Return the names of files beside a module that its code mentions, modules left out."""
-    mentioned = {
-        node.value
-        for node in ast.walk(tree(file))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-    beside = {entry.name for entry in file.parent.iterdir() if entry.is_file()}
-    return {name for name in mentioned & beside if not name.endswith(".py")}
-
-
-def normal_form(node: Any) -> str:
-    """Write a syntax tree as text that is the same for every version of Python.
-
-    Fields without a value are left out, as newer versions have more of them; strings are written in
-    ASCII, as what counts as printable changes with Unicode.
-    """
-    if isinstance(node, ast.AST):
-        fields = (
-            f"{name}={normal_form(value)}"
-            for name, value in ast.iter_fields(node)
-            if name not in _NO_MEANING and value is not None and value != []
-        )
-        return f"{type(node).__name__}({','.join(fields)})"
-    if isinstance(node, list):
-        return f"[{','.join(map(normal_form, node))}]"
-    return ascii(node)
+def _contents(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 @cache
 def _packages(file: Path) -> frozenset[str]:
     """Return the packages of others that a file imports."""
-    first = {name.split(".")[0] for name in imports(file)}
+    first = {name.split(".")[0] for name in source(file).imports}
     return frozenset(first - set(sys.stdlib_module_names) - set(CARRYING_PACKAGES))
 
 

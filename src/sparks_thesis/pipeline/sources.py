@@ -1,7 +1,8 @@
 """Read Python sources without running them: which file defines a name, and what it imports.
 
 Importing the library would cost seconds at every start of Snakemake, so `_target_` entries are
-found, and their arguments checked, in the syntax trees.
+found, and their arguments checked, in the syntax trees. What was read of a file is noted under
+`.snakemake` when a run starts, and holds as long as the file has the same size and time.
 
 Re-exports in a package's `__init__.py` are followed name by name: asking `sparks.attribution` for
 `Sobol` depends on the module that defines it, not on its neighbours.
@@ -10,18 +11,50 @@ Re-exports in a package's `__init__.py` are followed name by name: asking `spark
 from __future__ import annotations
 
 import ast
+import hashlib
+import json
+import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from sparks.errors import SparksError
+from sparks.io import write_text
 from sparks_thesis.pipeline.paths import ROOT
 
 # Where code of the project lives, and the user's own modules.
 SOURCES = (ROOT / "src", ROOT)
+
+
+NOTED = Path(".snakemake/sources.json")
+_READ: set[Path] = set()  # files that `source` was asked for
+
+
+@dataclass(frozen=True)
+class Source:
+    """Contents of a source file that planning asks for.
+
+    Attributes:
+        digest: of its syntax tree.
+        defines: names of its classes and functions.
+        exports: names that it takes from elsewhere → dotted origin. Those that it imports for the
+            type checker only count: that is how a package names what it imports on first use.
+        imports: dotted names that it imports, in functions too, but not for types.
+        texts: its strings that could be names of files.
+        keys: of the configuration, that a script declares its job to depend on.
+    """
+
+    digest: str
+    defines: list[str]
+    exports: dict[str, str]
+    imports: list[str]
+    texts: list[str]
+    keys: list[str] | None
 
 
 @dataclass(frozen=True)
@@ -29,7 +62,12 @@ class Definition:
     """A class or function found in a source file."""
 
     file: Path
-    node: ast.ClassDef | ast.FunctionDef
+    name: str
+
+    @property
+    def node(self) -> ast.ClassDef | ast.FunctionDef:
+        """Its syntax tree."""
+        return next(node for node in _definitions(tree(self.file)) if node.name == self.name)
 
 
 @cache
@@ -51,13 +89,94 @@ def tree(file: Path) -> ast.Module:
     return module
 
 
+@cache
+def source(file: Path) -> Source:
+    """Return what a source file says: as noted, or read once.
+
+    Raises:
+        SparksError: as `tree`.
+    """
+    _READ.add(file)
+    known = _noted().get(str(file))
+    if known and known[0] == _stamp(file):
+        return Source(**known[1])
+    module = tree(file)
+    texts = {node.value for node in ast.walk(module) if isinstance(node, ast.Constant)}
+    return Source(
+        hashlib.sha256(normal_form(module).encode()).hexdigest(),
+        [node.name for node in _definitions(module)],
+        _exports(module, file),
+        sorted(set(_imports(module, file))),
+        sorted(text for text in texts if isinstance(text, str) and _FILE.fullmatch(text)),
+        _keys(module),
+    )
+
+
+_FILE = re.compile(r"[\w-]+\.[\w.-]+")
+
+
+def _stamp(file: Path) -> list[int]:
+    found = file.stat()
+    return [found.st_size, found.st_mtime_ns]
+
+
+@cache
+def _noted() -> dict[str, Any]:
+    """Read what was noted of files, if modules are searched for in the same folders."""
+    try:
+        noted = json.loads(NOTED.read_text("utf-8"))
+        return dict(noted["files"]) if noted["roots"] == list(map(str, _roots())) else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def remember() -> None:
+    """Note what was read of files, when a run starts: what only looks changes no file.
+
+    Where nothing can be written they are read again next time.
+    """
+    said = {file: noted for file, noted in _noted().items() if Path(file).is_file()}
+    said |= {str(file): [_stamp(file), asdict(source(file))] for file in sorted(_READ)}
+    if said != _noted():
+        with suppress(SparksError):
+            write_text(NOTED, json.dumps({"roots": list(map(str, _roots())), "files": said}))
+
+
+# Of a syntax tree: what says nothing about what the code does, and differs between versions.
+_NO_MEANING = ("kind", "type_comment", "type_ignores")
+
+
+def normal_form(node: Any) -> str:
+    """Write a syntax tree as text that is the same for every version of Python.
+
+    Fields without a value are left out, as newer versions have more of them; strings are written in
+    ASCII, as what counts as printable changes with Unicode.
+    """
+    if isinstance(node, ast.AST):
+        fields = (
+            f"{name}={normal_form(value)}"
+            for name, value in ast.iter_fields(node)
+            if name not in _NO_MEANING and value is not None and value != []
+        )
+        return f"{type(node).__name__}({','.join(fields)})"
+    if isinstance(node, list):
+        return f"[{','.join(map(normal_form, node))}]"
+    return ascii(node)
+
+
 def config_keys(script: Path) -> tuple[str, ...]:
     """Return the keys of the configuration that a script declares its job to depend on."""
-    for node in tree(script).body:
+    keys = source(script).keys
+    if keys is None:
+        raise ValueError(f"{script} declares no CONFIG_KEYS")
+    return tuple(keys)
+
+
+def _keys(module: ast.Module) -> list[str] | None:
+    for node in module.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CONFIG_KEYS":
-            keys: tuple[str, ...] = ast.literal_eval(node.value)
-            return keys
-    raise ValueError(f"{script} declares no CONFIG_KEYS")
+            return list(ast.literal_eval(node.value))
+    return None
 
 
 @cache
@@ -75,8 +194,14 @@ def module_file(module: str) -> Path | None:
 
 def _roots() -> list[Path]:
     """Return the folders that modules of the project and of the user are imported from."""
-    extra = [Path(entry).resolve() for entry in sys.path if entry]
-    return [*SOURCES, *(p for p in extra if "site-packages" not in p.parts and _is_user(p))]
+    return [*SOURCES, *_users(tuple(filter(None, sys.path)))]
+
+
+@cache
+def _users(entries: tuple[str, ...]) -> list[Path]:
+    """Return the folders among entries of Python's search path that hold modules of the user's."""
+    extra = [Path(entry).resolve() for entry in entries]
+    return [p for p in extra if "site-packages" not in p.parts and _is_user(p)]
 
 
 @cache
@@ -121,12 +246,13 @@ def _is_user(path: Path) -> bool:
     )
 
 
+def _definitions(module: ast.Module) -> Iterator[ast.ClassDef | ast.FunctionDef]:
+    return (node for node in module.body if isinstance(node, ast.ClassDef | ast.FunctionDef))
+
+
 def defined(file: Path, name: str) -> Definition | None:
     """Find the class or function of a name in a file."""
-    for node in tree(file).body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
-            return Definition(file, node)
-    return None
+    return Definition(file, name) if name in source(file).defines else None
 
 
 def find(target: str) -> Definition | None:
@@ -138,32 +264,20 @@ def find(target: str) -> Definition | None:
             return None
         if definition := defined(file, name):
             return definition
-        origin = exports(file).get(name)
+        origin = source(file).exports.get(name)
         if origin is None:
             return None
         module, _, name = origin.rpartition(".")
     return None
 
 
-@cache
-def exports(file: Path) -> dict[str, str]:
-    """Names that a module takes from elsewhere → dotted origin.
-
-    Counts what it imports for the type checker only: that is how a package names what it imports
-    on first use.
-    """
+def _exports(module: ast.Module, file: Path) -> dict[str, str]:
     names: dict[str, str] = {}
-    for node in tree(file).body:
+    for node in module.body:
         for statement in [*node.body, *node.orelse] if isinstance(node, ast.If) else [node]:
             if isinstance(statement, ast.ImportFrom) and (origin := _origin(statement, file)):
                 names |= {a.asname or a.name: f"{origin}.{a.name}" for a in statement.names}
     return names
-
-
-@cache
-def imports(file: Path) -> frozenset[str]:
-    """Return the dotted names that a file imports, in functions too, but not for types."""
-    return frozenset(_imports(tree(file), file))
 
 
 def _imports(node: ast.AST, file: Path) -> Iterator[str]:

@@ -25,7 +25,7 @@ from sparks_thesis.pipeline.methods import ABLE, CHANGES, option_of
 from sparks_thesis.pipeline.nested import walk
 from sparks_thesis.pipeline.paths import ROOT
 from sparks_thesis.pipeline.selection import part, plain
-from sparks_thesis.pipeline.sources import Definition, defined, exports, find
+from sparks_thesis.pipeline.sources import Definition, defined, find, source
 
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 
@@ -180,7 +180,7 @@ def _fields(definition: Definition) -> tuple[dict[str, ast.expr | None], bool]:
     assert isinstance(definition.node, ast.ClassDef)
     for base in definition.node.bases:
         name, file = ast.unparse(base), definition.file
-        for found in (defined(file, name), find(exports(file).get(name, ""))):
+        for found in (defined(file, name), find(source(file).exports.get(name, ""))):
             if found:
                 inherited, more = arguments(found)
                 fields |= inherited

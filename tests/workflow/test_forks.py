@@ -1,4 +1,4 @@
-"""Jobs that are forks find what jobs find, and their failures are seen (`forked`)."""
+"""Jobs that are forks find what jobs find, and their failures are seen (`forks`)."""
 
 import json
 import os
@@ -8,12 +8,21 @@ from pathlib import Path
 
 import pytest
 
-FORKED = Path(__file__).with_name("forked.py")
+from sparks_thesis.pipeline import forks
+
+SOURCES = Path(__file__).parents[2] / "src"
 
 SNAKEFILE = """
 import os
+import sys
 
 os.environ["PYTHONPATH"] = "/of/this/workflow"
+sys.path.insert(0, SOURCES)
+
+from sparks_thesis.pipeline import forks
+
+onstart:
+    forks.use(len(workflow.dag))
 os.environ["MARK"] = "while it was read"
 
 rule all:
@@ -97,6 +106,8 @@ if snakemake.wildcards.number != "0":
     found = [random.random(), np.random.random(), torch.rand(1).item()]
 with open(snakemake.output.found, "w") as file:
     json.dump(found, file)
+with open(f"ready-{snakemake.wildcards.number}", "w") as file:
+    file.write(str("captum" in sys.modules))
 with open(snakemake.log[0], "w") as log:
     os.dup2(log.fileno(), 1)
     print("said", flush=True)
@@ -109,15 +120,19 @@ with open(snakemake.log[0], "w") as log:
 }
 
 
-def run(folder, program, *targets):
+def run(folder, *targets, forked=True):
     folder.mkdir(exist_ok=True)
-    (folder / "Snakefile").write_text(SNAKEFILE)
+    (folder / "Snakefile").write_text(f"SOURCES = {str(SOURCES)!r}\n{SNAKEFILE}")
     for name, text in SCRIPTS.items():
         (folder / f"{name}.py").write_text(text)
     return subprocess.run(
-        [sys.executable, *program, "--cores", "2", "--latency-wait", "0", "-k", "--", *targets],
+        [
+            *(sys.executable, "-m", "snakemake", "--cores", "2", "--latency-wait", "0", "-k"),
+            *("--", *targets),
+        ],
         cwd=folder,
-        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        | {forks.SWITCH: "yes" if forked else "no"},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -129,13 +144,11 @@ def run(folder, program, *targets):
 def forked(tmp_path_factory):
     """The folder of a run whose jobs were forks, and what it printed."""
     folder = tmp_path_factory.mktemp("forked")
-    return folder, run(
-        folder, [FORKED], "all", "2.json", "raised", "left", "dead", "promised", "dependent"
-    )
+    return folder, run(folder, "all", "2.json", "raised", "left", "dead", "promised", "dependent")
 
 
 def test_a_job_finds_what_it_finds_in_a_python_of_its_own(forked, tmp_path):
-    done = run(tmp_path, ["-m", "snakemake"], "all")
+    done = run(tmp_path, "all", forked=False)
     assert done.returncode == 0, done.stdout
     found = []
     for folder in (forked[0], tmp_path):
@@ -144,7 +157,15 @@ def test_a_job_finds_what_it_finds_in_a_python_of_its_own(forked, tmp_path):
         header, measured = (folder / "0.tsv").read_text().splitlines()
         assert header.split("\t")[0] == "s"
         assert float(measured.split("\t")[0]) > 0
+        assert found[-1]["environment"].pop(forks.SWITCH)
     assert found[0] == found[1]
+
+
+def test_jobs_find_pytorch_imported_and_those_of_a_run_of_few_do_not(forked, tmp_path):
+    done = run(tmp_path, "0.json")
+    assert done.returncode == 0, done.stdout
+    found = [(folder / "ready-0").read_text() for folder in (forked[0], tmp_path)]
+    assert found == ["True", "False"]
 
 
 def test_jobs_draw_other_random_numbers(forked):

@@ -1,11 +1,15 @@
-"""Snakemake, but the process of a job is a fork of one that has imported PyTorch.
+"""Start the processes of jobs as forks of one that has imported PyTorch and its like.
 
-At scale smoke most jobs work for a fraction of a second, after three seconds of imports, and only
-these imports are shared here. All else is Snakemake's own, and the job's: the plan, the order, the
+Importing them takes a job two to five seconds of processor time, and most jobs work for less. Only
+these imports are shared. All else is Snakemake's own, and the job's: the plan, the order, the
 script file with its preamble, a process for each job with its environment, log, exit code and
 benchmark, and what is noted when it has ended. Each job imports the project's own modules itself.
 
-Run it in a project's folder in place of `python -m snakemake`.
+Snakemake has no setting for it, so `use` replaces the one method that starts a script's Python. A
+job in an environment or container of its own, one that asks for more than one thread, and the jobs
+of a run of few get a Python of their own, as does every job where the process cannot be forked.
+
+This file is also the program of that process, which must import nothing of the project.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import importlib
 import json
 import os
 import runpy
+import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +28,11 @@ import threading
 import traceback
 from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import Any
+
+# Environment variable: "no" gives each job a Python of its own.
+SWITCH = "SPARKS_FORKS"
+FEWEST = 6  # jobs of a run for which importing everything once takes less than each on its own
 
 # What jobs import of others, where it takes long.
 SLOW = (
@@ -54,37 +64,51 @@ class Server:
         """Start it; it ends when the connection to it does."""
         mine, other = socket.socketpair()
         with other:
-            program = [sys.executable, __file__, "--serve", str(other.fileno())]
+            program = [sys.executable, "-P", __file__, str(other.fileno())]
             environment = os.environ | NO_THREAD
             started = subprocess.Popen(program, env=environment, pass_fds=[other.fileno()])
         atexit.register(started.wait)  # so that what jobs took counts as the run's
         atexit.register(mine.close)
+        mine.recv(1)  # until it is ready, or has ended
         return mine
 
-    def connect(self) -> socket.socket:
-        """Return a connection to a new process of the server's, which starts one job."""
+    def connect(self) -> socket.socket | None:
+        """Return a connection to a new process of the server's, which starts one job.
+
+        None where that process cannot fork.
+        """
         with self.lock:
             self.socket = self.socket or self.start()
             mine, other = socket.socketpair()
             with other:
-                socket.send_fds(self.socket, [b"1"], [other.fileno()])
+                try:
+                    socket.send_fds(self.socket, [b"1"], [other.fileno()])
+                except OSError:
+                    mine.close()
+                    return None
             return mine
 
 
-def snakemake() -> None:
-    """Run Snakemake with these arguments."""
-    from snakemake import cli
+def use(jobs: int) -> None:
+    """Let the jobs of this run be forks, if they are many enough.
+
+    Args:
+        jobs: of the run.
+    """
     from snakemake.benchmark import benchmarked
     from snakemake.script import PythonScript
 
-    sys.path[0] = os.getcwd()  # as with `-m`
+    if jobs < FEWEST or os.environ.get(SWITCH) == "no":
+        return
     server, in_a_python_of_its_own = Server(), PythonScript.execute_script
 
-    def execute_script(self, fname, edit=False):
-        if self.threads != 1 or self.conda_env or self.container_img:
+    def execute_script(self: Any, fname: str, edit: bool = False) -> None:
+        apart = self.threads != 1 or self.conda_env or self.container_img or edit
+        connection = None if apart else server.connect()
+        if connection is None:
             in_a_python_of_its_own(self, fname, edit)
             return
-        with server.connect() as connection, connection.makefile("rw") as lines:
+        with connection, connection.makefile("rw") as lines:
             print(json.dumps([fname, os.environ | ONE_THREAD]), file=lines, flush=True)
             pid, record = int(lines.readline()), self.bench_record
             with benchmarked(pid, record) if record is not None else nullcontext():
@@ -94,7 +118,6 @@ def snakemake() -> None:
             raise subprocess.CalledProcessError(int(status or 1), f"{sys.executable} {fname}")
 
     PythonScript.execute_script = execute_script
-    cli.main()
 
 
 # --- where jobs are forked ---------------------------------------------------------------------
@@ -109,8 +132,11 @@ def serve(asked: socket.socket) -> str:
     for name in SLOW:
         with suppress(ImportError):
             importlib.import_module(name)
-    assert len(os.listdir("/proc/self/task")) == 1, "a fork would lose a thread"
+    if len(os.listdir("/proc/self/task")) > 1:
+        sys.exit("jobs get a Python of their own: a process with threads cannot be forked")
     gc.freeze()  # or collecting garbage would copy all of that memory in every job
+    interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the jobs
+    asked.send(b"1")
     while True:
         _, descriptors, *_ = socket.recv_fds(asked, 1, 1)
         with suppress(ChildProcessError):
@@ -121,10 +147,10 @@ def serve(asked: socket.socket) -> str:
         with socket.socket(fileno=descriptors[0]) as connection:
             if os.fork() == 0:
                 asked.close()
-                return start(connection)
+                return start(connection, interrupted)
 
 
-def start(connection: socket.socket) -> str:
+def start(connection: socket.socket, interrupted: Any) -> str:
     """Start a job, say its number, wait for it and say how it ended."""
     with connection.makefile("rw") as lines:
         script, environment = json.loads(lines.readline())
@@ -136,9 +162,10 @@ def start(connection: socket.socket) -> str:
             print(os.waitstatus_to_exitcode(status), file=lines, flush=True)
             os._exit(0)
     connection.close()
+    signal.signal(signal.SIGINT, interrupted)
     os.environ.clear()
     os.environ.update(environment)
-    return script
+    return str(script)
 
 
 def run(script: str, installed: list[str]) -> None:
@@ -154,6 +181,8 @@ def run(script: str, installed: list[str]) -> None:
     np.random.seed()  # noqa: NPY002
     torch.seed()
     searched = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    with suppress(OSError):  # the name that `top` shows
+        Path("/proc/self/comm").write_text(Path(script).name.partition(".")[2])
     sys.argv[:] = [script]
     sys.path[:] = [str(Path(script).parent.resolve()), *filter(None, searched), *installed]
     try:
@@ -171,9 +200,6 @@ def run(script: str, installed: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--serve"]:
-        given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-        installed = [folder for folder in sys.path[1:] if folder not in given]
-        run(serve(socket.socket(fileno=int(sys.argv[2]))), installed)
-    else:
-        snakemake()
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    installed = [folder for folder in sys.path if folder not in given]
+    run(serve(socket.socket(fileno=int(sys.argv[1]))), installed)
