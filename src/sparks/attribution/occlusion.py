@@ -34,8 +34,8 @@ class Occlusion(BlackBox):
         one_of(self, RESIZES, "resize")
 
     def within(self, forwards: int, side: int) -> Self:
-        """Take the finest grid; see `BlackBox`."""
-        return replace(self, grid=min(isqrt(forwards - 1), side))
+        """Keep the grid, or take the finest that the budget allows; see `BlackBox`."""
+        return replace(self, grid=min(self.grid, isqrt(forwards - 1), side))
 
     def __call__(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
