@@ -19,6 +19,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.metrics import Explanation
     from sparks.models.counting import Counting
     from sparks.progress import progress
+    from sparks.protocols import AttributionMethod
     from sparks.results import MetricRecorder
     from sparks_thesis.pipeline.factories import (
         build_methods,
@@ -35,7 +36,8 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     x, target = x[: settings["images"]], target[: settings["images"]]
     metrics = [build_metric(metric) for metric in settings["metrics"].values()]
     # A budget that a method cannot use up, on small images, gives the settings of the one before.
-    side, planned = min(x.shape[2:]), {}
+    side = min(x.shape[2:])
+    planned: dict[tuple[str, AttributionMethod], None] = {}
     for label, method in build_methods(settings["explainers"]).items():
         for forwards in settings["forwards"]:
             fitted = within(method, forwards, side)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ class Budget:
             figure, axes = self._canvas(3 * len(runs))
             for number, (names, rows) in enumerate(runs):
                 pair = axes[3 * number : 3 * number + 3]
-                gains = self._differences(budget, names)
+                gains = self._differences(budget, list(names))
                 for axis, metric in zip(pair[0], METRICS, strict=True):
                     self._lines(axis, rows[rows["metric"] == metric], "forwards")
                     axis.set(title=METRICS[metric], xlabel="forward passes an image")
@@ -85,9 +86,9 @@ class Budget:
             )
         return pd.DataFrame(rows)
 
-    def _differences(self, budget: pd.DataFrame, names: tuple[str, str, int]) -> pd.DataFrame:
+    def _differences(self, budget: pd.DataFrame, names: Sequence[Any]) -> pd.DataFrame:
         """Return each method minus `against` at equal budgets, paired over images of one run."""
-        of_run = (budget[RUN] == list(names)).all(axis=1)
+        of_run = (budget[RUN] == names).all(axis=1)
         rows = []
         for (metric, forwards), group in budget[of_run].groupby(["metric", "forwards"]):
             wide = group.pivot_table(index="image", columns="method", values="value")
