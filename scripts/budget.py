@@ -19,6 +19,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.metrics import Explanation
     from sparks.models.counting import Counting
     from sparks.progress import progress
+    from sparks.protocols import AttributionMethod
     from sparks.results import MetricRecorder
     from sparks_thesis.pipeline.factories import (
         build_methods,
@@ -27,7 +28,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         run_names,
         trained,
     )
-    from sparks_thesis.sobol.budgets import within
+    from sparks_thesis.sobol.budgets import keeps_grid, within
 
     settings = cfg["studies.budget"]
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
@@ -35,11 +36,13 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     x, target = x[: settings["images"]], target[: settings["images"]]
     metrics = [build_metric(metric) for metric in settings["metrics"].values()]
     # A budget that a method cannot use up, on small images, gives the settings of the one before.
-    planned = {
-        (label, within(method, forwards, min(x.shape[2:]))): None
-        for label, method in build_methods(settings["explainers"]).items()
-        for forwards in settings["forwards"]
-    }
+    side = min(x.shape[2:])
+    planned: dict[tuple[str, AttributionMethod], None] = {}
+    for label, method in build_methods(settings["explainers"]).items():
+        for forwards in settings["forwards"]:
+            fitted = within(method, forwards, side)
+            if keeps_grid(method, fitted, side):
+                planned[label, fitted] = None
     scores, costs = MetricRecorder(), MetricRecorder()
     for label, method in progress(list(planned), unit="budget", description="explain"):
         # Imports and the search of the batch size happen on the first call: no cost of the method.

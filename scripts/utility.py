@@ -8,12 +8,9 @@ CONFIG_KEYS = ("studies.utility.simulation", "seed")
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the accuracy of every simulated participant in every session."""
-    import pandas as pd
-
     from sparks.io import load_tensors, save_table
-    from sparks.results import MetricRecorder, as_results
+    from sparks.results import as_results
     from sparks_thesis.pipeline.factories import build_as, run_names
-    from sparks_thesis.utility.proxies import SIMILARITY, similarity
     from sparks_thesis.utility.simulation import Simulation
 
     kept = load_tensors(inputs["maps"])
@@ -21,13 +18,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     simulation = build_as(Simulation, cfg["studies.utility.simulation"])
     names = run_names(cfg.wildcards)
     scenario = simulation.scenario(names["dataset"], maps=maps, **kept)
-    people, recorder = simulation.run(scenario), MetricRecorder()
-    for label in maps:
-        alike = similarity(scenario.cells, scenario.attention[label], scenario.outputs)
-        recorder.add_images({SIMILARITY: alike}, method=label)
-    seen = recorder.table(**names)
-    table = pd.concat([people, seen], ignore_index=True)
-    save_table(outputs["table"], as_results(table, **names), cfg.provenance())
+    save_table(outputs["table"], as_results(simulation.run(scenario), **names), cfg.provenance())
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ CONFIG_KEYS = (
     "studies.utility.explainers",
     "studies.utility.deletion",
     "studies.utility.complexity",
+    "studies.utility.similarity",
     "seed",
     "device",
 )
@@ -21,6 +22,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the chosen images with maps and the model's decisions, and proxies for every map."""
     import torch
 
+    from sparks.attribution import Random
     from sparks.data import ImageSet
     from sparks.io import save_table, save_tensors
     from sparks.metrics import Complexity, Deletion
@@ -29,8 +31,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.training import predict
     from sparks_thesis.pipeline.factories import build_as, build_methods, run_names, trained
     from sparks_thesis.utility.controls import decisive
-    from sparks_thesis.utility.proxies import of_maps
-    from sparks_thesis.utility.scored import ELSEWHERE, ORACLE
+    from sparks_thesis.utility.perceptual import PerceptualSimilarity
+    from sparks_thesis.utility.proxies import SIMILARITY, of_maps
+    from sparks_thesis.utility.scored import ELSEWHERE, NOISE, ORACLE
     from sparks_thesis.utility.stimulus_selection import select_stimuli
 
     model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
@@ -46,6 +49,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     target = torch.tensor(classes)[chosen.outputs[chosen.explained]]
     deletion = build_as(Deletion, cfg["studies.utility.deletion"])
     complexity = build_as(Complexity, cfg["studies.utility.complexity"])
+    similarity = build_as(PerceptualSimilarity, cfg["studies.utility.similarity"])
     right = (chosen.outputs == (test.labels == classes[1]).long()).double()
     of_classes = torch.isin(test.labels, torch.tensor(classes))
     recorder = MetricRecorder()
@@ -58,6 +62,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
         maps[label] = method(model, x, target).float().cpu()
         values = of_maps(deletion, complexity, model, x, target, maps[label])
         recorder.add_images(values, method=label)
+        alike = similarity(x, maps[label], chosen.outputs[chosen.explained])
+        recorder.add({SIMILARITY: alike}, method=label)
+    maps[NOISE] = Random(cfg["seed"])(model, x, target).float().cpu()
     where = cfg["studies.utility.oracles"].get(name, "parts")
     oracle = decisive(test.subset(chosen.explained), where)
     if oracle is not None:

@@ -307,6 +307,16 @@ def test_sobol_of_a_linear_model_is_the_share_of_squares(order):
     torch.testing.assert_close(maps, squares / squares.sum(1, keepdim=True), atol=0.02, rtol=0)
 
 
+def test_signed_sobol_of_a_linear_model_has_the_signs_of_its_terms():
+    model, (u, classes) = Linear(6), vectors()
+    terms = (model.weight.detach()[classes] * u).double()
+    signed, plain = (Sobol(points=512, signed=s)(model, u, classes).double() for s in (True, False))
+    torch.testing.assert_close(signed.abs(), plain.abs())
+    large = terms**2 > 0.01 * (terms**2).sum(1, keepdim=True)
+    assert torch.equal(signed.sign()[large], terms.sign()[large])
+    assert (plain >= 0).all()
+
+
 def test_sobol_total_order_holds_the_interactions_and_first_order_does_not():
     """For m1 m2 on the unit square, S = 3/7 and ST = 4/7 each."""
     method = Sobol(points=4096)

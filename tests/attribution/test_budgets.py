@@ -7,11 +7,11 @@ from sparks.attribution import HSIC, LIME, RISE, KernelSHAP, Occlusion, Saliency
 from sparks.attribution.sobol import FEWEST_POINTS
 from sparks.errors import SparksError
 from sparks.models.counting import Counting
-from sparks_thesis.sobol.budgets import LEAST, within
+from sparks_thesis.sobol.budgets import LEAST, keeps_grid, within
 
 from .nets import images, random_net
 
-METHODS = [Occlusion(), RISE(), LIME(), KernelSHAP(), Sobol(), HSIC()]
+METHODS = [Occlusion(grid=64), RISE(), LIME(), KernelSHAP(), Sobol(), HSIC()]
 
 
 def spent(method):
@@ -39,6 +39,18 @@ def test_sobol_keeps_its_grid_when_the_points_suffice():
     assert (small.grid, small.points) == (7, 8)  # 408 passes
     assert (large.grid, large.points) == (8, FEWEST_POINTS)
     assert (within(Sobol(grid=8), 4224, 64).grid, within(Sobol(grid=8), 4224, 64).points) == (8, 64)
+
+
+def test_occlusion_keeps_its_grid():
+    grids = [within(Occlusion(grid=8), n, side=64).grid for n in (64, 65, 4224)]
+    assert grids == [7, 8, 8]
+
+
+def test_a_method_that_cannot_keep_its_grid_is_left_out():
+    assert keeps_grid(Sobol(grid=8), within(Sobol(grid=8), 528, 64), 64)
+    assert not keeps_grid(Sobol(grid=8), within(Sobol(grid=8), 500, 64), 64)
+    assert keeps_grid(Sobol(grid=8), within(Sobol(grid=8), 528, 4), 4)  # no finer than pixels
+    assert keeps_grid(RISE(), within(RISE(), 132, 64), 64)
 
 
 def test_points_that_need_no_power_of_two_use_the_budget_up():

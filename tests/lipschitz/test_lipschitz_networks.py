@@ -214,6 +214,22 @@ def test_networks_split_explain_and_have_even_widths(networks, images, constrain
         LipschitzConvNet(1, 2, 10, (4, 4), constrained=constrained)
 
 
+@pytest.mark.parametrize(("kernel", "orthogonal"), [(1, True), (3, False)])
+def test_convolutions_of_one_pixel_keep_the_norm_of_gradients(kernel, orthogonal):
+    """By the singular values of each layer's Jacobian: 1 where windows do not overlap."""
+    net = LipschitzConvNet(2, 3, 8, (4, 4), (8,), kernel=kernel).eval()
+    wide = net.stages[1][0]  # as many channels in as out, stride 1
+    halving = net.stages[1][2]
+    for layer, kept in ((wide, orthogonal), (halving, True)):
+        x = torch.zeros(1, 4, 4, 4)
+        jacobian = torch.autograd.functional.jacobian(layer, x).flatten(0, 3).flatten(1)
+        values = torch.linalg.svdvals(jacobian)
+        assert values.max() <= 1 + 1e-3
+        assert bool(values.min() > 0.99) is kept
+    with pytest.raises(SparksError, match="must be odd"):
+        LipschitzConvNet(2, 3, 8, (4, 4), kernel=2)
+
+
 def test_baselines_have_the_same_widths(networks):
     """The constrained head and hidden layers have the baseline's shapes."""
     for kind in ("conv", "dense"):

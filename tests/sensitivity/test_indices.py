@@ -7,7 +7,7 @@ from SALib.analyze import sobol as salib
 
 from sparks.errors import SparksError
 from sparks.sensitivity.designs import SaltelliDesign
-from sparks.sensitivity.estimators import ESTIMATORS, FlatOutputWarning, bootstrap, indices
+from sparks.sensitivity.estimators import ESTIMATORS, FlatOutputWarning, bootstrap, indices, slopes
 from sparks.sensitivity.functions import Additive, Ishigami, SobolG
 
 FUNCTIONS = [Ishigami(), SobolG(), Additive([1.0, 2.0, 3.0, 0.0])]
@@ -16,6 +16,19 @@ FUNCTIONS = [Ishigami(), SobolG(), Additive([1.0, 2.0, 3.0, 0.0])]
 def evaluate(function, d, points, **settings):
     design = SaltelliDesign.sample(points, d, **settings)
     return function(design.rows().double())
+
+
+def test_slopes_are_those_of_a_linear_function_and_of_least_squares():
+    coefficients = torch.tensor([1.5, -2.0, 0.0]).double()
+    design = SaltelliDesign.sample(16, 3)
+    rows = design.rows().double()
+    found = slopes(torch.stack([rows @ coefficients, rows[:, 0] ** 2]), design.a, design.b)
+    torch.testing.assert_close(found[0], coefficients, atol=1e-6, rtol=0)
+    # Of x₀² over moves from a to b, by numpy.
+    a, b = (x[:, 0].double().numpy() for x in (design.a, design.b))
+    slope = np.linalg.lstsq((b - a)[:, None], b**2 - a**2, rcond=None)[0][0]
+    assert found[1, 0].item() == pytest.approx(slope, abs=1e-6)
+    assert found[1, 1:].abs().max() < 1e-6
 
 
 def test_rows_are_the_blocks_of_the_replicated_design():

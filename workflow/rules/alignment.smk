@@ -23,6 +23,31 @@ rule alignment:
         "../../scripts/alignment.py"
 
 
+# Accuracy and alignment of many small networks, trained alike.
+rule population:
+    input:
+        train=paths.TRAIN,
+        splits=inputs_by(dag.test_splits),
+    output:
+        table=paths.POPULATION,
+    log:
+        paths.log("population", "dataset"),
+    benchmark:
+        paths.benchmark("population", "dataset")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=doubling(3000),
+        runtime=240,
+        gpu=one_gpu,
+    params:
+        cfg=cfg_of("population"),
+        code=code_of("population"),
+    script:
+        "../../scripts/population.py"
+
+
 # Maps of a network beside the marks of real people, a blob at the centre, and the human ceiling.
 rule people:
     input:

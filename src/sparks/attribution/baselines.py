@@ -92,6 +92,10 @@ class BottomUp:
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Return maps (N, H, W), not negative, of images (N, C, H, W); the model is ignored."""
         check_inputs(model, x)
+        return self.of(x)
+
+    def of(self, x: Tensor) -> Tensor:
+        """Return the salience (N, H, W), not negative, of images (N, C, H, W)."""
         if x.ndim != 4:
             raise SparksError(f"BottomUp looks at images, not at inputs of shape {tuple(x.shape)}")
         grey = x.detach().float().mean(1, keepdim=True)

@@ -27,8 +27,8 @@ class Occlusion(FeatureWise):
     """
 
     def within(self, forwards: int, side: int) -> Self:
-        """Take the finest grid; see `BlackBox`."""
-        return replace(self, grid=min(isqrt(forwards - 1), side))
+        """Keep the grid, or take the finest that the budget allows; see `BlackBox`."""
+        return replace(self, grid=min(self.grid, isqrt(forwards - 1), side))
 
     def _explain(
         self, model: Model, x: Tensor, target: Tensor | None, features: Features

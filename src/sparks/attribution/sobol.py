@@ -14,7 +14,7 @@ from sparks.engine.inference import Model
 from sparks.engine.maskers import Features
 from sparks.errors import SparksError
 from sparks.sensitivity.designs import SaltelliDesign
-from sparks.sensitivity.estimators import ESTIMATORS, ORDERS, bootstrap, indices
+from sparks.sensitivity.estimators import ESTIMATORS, ORDERS, bootstrap, indices, slopes
 from sparks.sensitivity.sequences import SEQUENCES, check_size
 
 # Below this sample size the output variance that indices are divided by is too noisy.
@@ -51,6 +51,8 @@ class Sobol(FeatureWise):
         estimator: see `sparks.sensitivity.estimators`.
         resize: how indices become a map, see `Grid`: "bicubic" as published (the authors' code has
             OpenCV's), "bicubic-keys" as xplique (TensorFlow's), "bilinear" or "nearest".
+        signed: give each index the sign of the score's mean change with the feature alone, so that
+            evidence against the class is negative. Ours: the paper's indices have no sign.
 
     Example:
         Total indices of a linear model are the shares of its squared weights in the variance.
@@ -67,6 +69,7 @@ class Sobol(FeatureWise):
     scramble: bool = True
     estimator: str = "jansen"
     resize: str = "bicubic"
+    signed: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -91,8 +94,11 @@ class Sobol(FeatureWise):
     def _explain(
         self, model: Model, x: Tensor, target: Tensor | None, features: Features
     ) -> Tensor:
-        scores = self._evaluated(model, x, target, features).scores
-        return features.to_map(indices(scores, self.points, self.order, self.estimator))
+        design, _, scores = self._evaluated(model, x, target, features)
+        values = indices(scores, self.points, self.order, self.estimator)
+        if self.signed:
+            values = values * slopes(scores, design.a, design.b).sign()
+        return features.to_map(values)
 
     def indices(self, model: Model, x: Tensor, target: Tensor | None) -> Indices:
         """Return the first-order and total indices of each feature, from one evaluation.

@@ -35,10 +35,13 @@ class GroupSort2(nn.Module):
 
 
 class LipschitzConvNet(nn.Module):
-    """Stages of a 3 x 3 convolution and one of 2 x 2 with stride 2, then dense layers.
+    """Stages of a convolution with stride 1 and one of 2 x 2 with stride 2, then dense layers.
 
     The image's places are first folded into channels (pixel unshuffle, an isometry), so far that
-    the stages' halvings lead to about 2 × 2. Convolutions whose stride is their size lose no norm.
+    the stages' halvings lead to about 2 × 2. torchlip makes a kernel orthogonal as a matrix. Where
+    windows overlap (`kernel` 3), that does not make the convolution orthogonal: it is divided by a
+    bound of its norm, and gradients shrink. Convolutions whose stride is their size (`kernel` 1)
+    are orthogonal, so that gradients can keep norm 1.
 
     Args:
         in_channels: C of the images.
@@ -47,6 +50,7 @@ class LipschitzConvNet(nn.Module):
         widths: channels of each stage, even.
         hidden: units of each dense layer, even.
         constrained: whether the network is 1-Lipschitz; False for its baseline.
+        kernel: side of the convolutions with stride 1, odd.
     """
 
     layout = "NCHW"
@@ -59,9 +63,12 @@ class LipschitzConvNet(nn.Module):
         widths: Sequence[int] = (16, 32),
         hidden: Sequence[int] = (64,),
         constrained: bool = True,
+        kernel: int = 3,
     ) -> None:
         super().__init__()
         _check_even([*widths, *hidden])
+        if kernel < 1 or kernel % 2 == 0:
+            raise SparksError(f"kernel is {kernel}: it must be odd, so that maps keep their side")
         fold = 2 ** max(0, round(math.log2(image_size / LAST)) - len(widths))
         while fold > 1 and image_size % (fold * 2 ** len(widths)):
             fold //= 2
@@ -72,7 +79,8 @@ class LipschitzConvNet(nn.Module):
             )
         self.fold = nn.PixelUnshuffle(fold)
         channels = [in_channels * fold**2, *widths]
-        self.stages = nn.Sequential(*(_stage(a, b, constrained) for a, b in pairwise(channels)))
+        stages = (_stage(a, b, constrained, kernel) for a, b in pairwise(channels))
+        self.stages = nn.Sequential(*stages)
         side = image_size // (fold * 2 ** len(widths))
         self.flatten = nn.Flatten()
         sizes = [widths[-1] * side**2, *hidden]
@@ -141,9 +149,9 @@ def _check_even(widths: Sequence[int]) -> None:
         raise SparksError(f"widths {list(widths)} must be even: GroupSort sorts pairs of channels")
 
 
-def _stage(channels: int, out: int, constrained: bool) -> nn.Sequential:
+def _stage(channels: int, out: int, constrained: bool, kernel: int) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for inner, size, stride, padding in ((channels, 3, 1, 1), (out, 2, 2, 0)):
+    for inner, size, stride, padding in ((channels, kernel, 1, kernel // 2), (out, 2, 2, 0)):
         if constrained:
             import deel.torchlip as lip
 

@@ -102,6 +102,25 @@ def indices(
     return formula(a, b, c, order).masked_fill(flat[..., None], torch.nan)
 
 
+def slopes(outputs: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Return the mean change of the output with each input alone, from the same evaluations.
+
+    Rows of C⁽ʲ⁾ differ from those of A in column j only; the slope is that of the least squares
+    line through the origin of the changes in output over the changes in the input.
+
+    Args:
+        outputs: (..., points * (d + 2)), in the order of the rows of a `SaltelliDesign`.
+        a: the design's A, (points, d).
+        b: the design's B.
+
+    Returns:
+        float64 (..., d).
+    """
+    at_a, _, c = _parts(outputs, len(a))
+    moved = (b - a).double().to(outputs.device)  # (points, d)
+    return ((c - at_a) * moved.T).sum(-1) / moved.square().sum(0)
+
+
 def bootstrap(
     outputs: Tensor,
     points: int,

@@ -13,7 +13,7 @@ import pandas as pd
 from sparks.checks import between, whole
 from sparks.errors import SparksError
 from sparks_thesis.common.style import PAGE, Drawing, style
-from sparks_thesis.harmonization.tables import about_people, of_networks
+from sparks_thesis.harmonization.tables import about_people, of_networks, of_population
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,13 +114,20 @@ class AlignmentTradeoff:
         with style():
             figure = Figure(figsize=(PAGE, 3.0), layout="constrained")
             left, right = figure.subplots(1, 2)
+            population = 100 * of_population(scores)
+            if len(population):
+                left.scatter(
+                    population["test"], population["Alignment"], s=6, color="#999999",
+                    label="other networks",
+                )  # fmt: skip
             self._ours(left, of_networks(scores))
             self._published(right, published)
         caption = (
             "Left: accuracy on unbiased test images against alignment with human maps (Spearman "
             "over the human ceiling), each point a network's mean over seeds with the range of "
             "its seeds, arrows from the baseline of the same recipe (λ = 0) to each harmonized "
-            f"network. {about_people(scores['dataset'])}Right: as published on ImageNet and "
+            f"network; dots are small standard networks of {len(population)} kinds, trained on "
+            f"fewer images. {about_people(scores['dataset'])}Right: as published on ImageNet and "
             "ClickMe: dots are the models of fel2022harmonization, read off its figure, squares "
             "its harmonized models with arrows from their baselines, triangles the 1-Lipschitz "
             "networks of serrurier2023lipschitz (from a summary of the paper)."

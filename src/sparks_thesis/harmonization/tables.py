@@ -64,6 +64,22 @@ def of_networks(scores: pd.DataFrame) -> pd.DataFrame:
     return means
 
 
+def of_population(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the means over seeds of each kind of network that the study `population` trained.
+
+    Returns:
+        kinds × "Alignment", then the accuracy on each test split: "test" and, where training
+        images have a shortcut, "test_biased".
+    """
+    rows = scores[(scores["architecture"] != "") & scores["harmonizer_weight"].isna()]
+    rows = rows[rows["metric"].isin(["Alignment", "Accuracy"])]
+    named = rows["split"].where(rows["metric"] == "Accuracy", "Alignment")
+    wide: pd.DataFrame = rows.assign(quantity=named).pivot_table(
+        index=["dataset", "architecture"], columns="quantity", values="value"
+    )
+    return wide.dropna()
+
+
 @dataclass(frozen=True)
 class Harmonized:
     """Accuracy with and without the shortcut, and alignment, by architecture and λ.

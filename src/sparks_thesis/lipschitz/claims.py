@@ -13,7 +13,8 @@ from sparks_thesis.common.labels import condition as labelled
 from sparks_thesis.common.verdict import Outcome, Part, Verdict, above, judged, not_run, not_worse
 
 BASELINE = "_unconstrained"
-ACCURATE = "_accurate"  # the same network by another recipe: its baseline is the same
+# The network by another recipe, or with other convolutions: its baseline is the same.
+VARIANTS = ("_accurate", "_orthogonal")
 
 
 class _Pair(NamedTuple):
@@ -29,7 +30,10 @@ def _with_baselines(table: pd.DataFrame) -> Iterator[_Pair]:
     """Yield every network that has a baseline, data set by data set."""
     for dataset, rows in table.groupby("dataset"):
         for model in sorted(set(rows["model"])):
-            baseline = rows[rows["model"] == model.removesuffix(ACCURATE) + BASELINE]
+            name = model
+            for variant in VARIANTS:
+                name = name.removesuffix(variant)
+            baseline = rows[rows["model"] == name + BASELINE]
             if len(baseline):
                 here = rows[rows["model"] == model]
                 yield _Pair(model, f"{model} on {dataset}", here, baseline)
@@ -131,7 +135,10 @@ class BoundaryInOneStep:
                 details.append(text)
                 worst = far if worst is None or far.mean > worst.mean else worst
         if worst is None:
-            return not_run("gradients of a network and its baseline were not measured")
+            reason = "gradients of a network and its baseline were not measured"
+            return not_run(
+                f"measured on other kinds alone: {'; '.join(others)}" if others else reason
+            )
         return judged(outcomes, worst, _joined(details, others))
 
 

@@ -64,6 +64,7 @@ MACO_PICTURES = "results/studies/maco/{dataset}/{model}/{seed}.safetensors"
 WALKTHROUGH = "results/studies/walkthrough/{dataset}/{model}/{seed}.safetensors"
 ALIGNMENT = "results/studies/alignment/{dataset}/{model}/{seed}.parquet"
 ALIGNMENT_MAPS = "results/studies/alignment/{dataset}/{model}/{seed}.safetensors"
+POPULATION = "results/studies/population/{dataset}.parquet"
 PEOPLE = "results/studies/people/{dataset}/{model}/{seed}.parquet"
 PEOPLE_MAPS = "results/studies/people/{dataset}/{model}/{seed}.safetensors"
 LIPSCHITZ = "results/studies/lipschitz/{dataset}/{model}/{seed}.parquet"
@@ -96,6 +97,7 @@ STUDIES = {
     "eva_optimal": (EVA_OPTIMAL,),
     "map_distances": (MAP_DISTANCES,),
     "alignment": (ALIGNMENT,),
+    "population": (POPULATION,),
     "people": (PEOPLE,),
     "lipschitz": (LIPSCHITZ,),
     "snowflakes": (SNOWFLAKES,),

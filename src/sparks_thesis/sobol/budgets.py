@@ -31,3 +31,12 @@ def within(method: AttributionMethod, forwards: int, side: int) -> AttributionMe
         raise no_budget(method)
     fitted: AttributionMethod = rule(forwards, side)
     return fitted
+
+
+def keeps_grid(method: AttributionMethod, fitted: AttributionMethod, side: int) -> bool:
+    """Return whether a method has its own grid at a budget, as far as pixels allow.
+
+    Methods are compared on one grid: a coarser one is another question.
+    """
+    grid = getattr(method, "grid", None)
+    return grid is None or getattr(fitted, "grid", None) == min(grid, side)

@@ -1,5 +1,9 @@
 """Input of a simulated meta-predictor: an image as cells, and a map as attention to them.
 
+People look of their own accord at what stands out, whether they are shown a map or not. So the
+attention to a place is its salience times what the map says of it; without an explanation, it is
+the salience alone.
+
 The description of a cell is made by hand and knows neither the explained model nor its outputs:
 colours, their spread, and edges. A learner that used the model's own features would know the
 answer.
@@ -8,14 +12,15 @@ answer.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sparks.checks import whole
+from sparks.attribution import BottomUp
+from sparks.checks import between, whole
 from sparks.errors import SparksError
 
 Floats = NDArray[np.float32]
@@ -69,19 +74,46 @@ def standardised(cells: Floats, like: Floats) -> Floats:
     return scaled.astype(np.float32)
 
 
-def attention(maps: Tensor, grid: int) -> Floats:
-    """Turn maps (N, H, W) into the share of attention that each cell gets, (N, grid²), sum 1.
+@dataclass(frozen=True)
+class Gaze:
+    """Where people look of their own accord: at what stands out from an image.
+
+    Attributes:
+        salience: of the places of an image, whatever a model makes of it.
+        power: to which salience is raised; 0 for a gaze that rests everywhere alike.
+    """
+
+    salience: BottomUp = field(default_factory=BottomUp)
+    power: float = 2.0
+
+    def __post_init__(self) -> None:
+        between(self, 0, math.inf, "power", ends=True)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return how much each place of images (N, C, H, W) is looked at, (N, H, W), mean 1."""
+        stands_out = self.salience.of(images) ** self.power
+        mean = stands_out.mean((1, 2), keepdim=True)
+        return torch.where(mean > 0, stands_out / mean.clamp(min=1e-30), 1.0)
+
+
+def attention(maps: Tensor, gaze: Tensor, grid: int) -> Floats:
+    """Return the share of attention that each cell gets under maps, (N, grid²), sum 1.
 
     Only what speaks for the model's output counts: values below zero are taken for zero. A map
-    without any positive value says nothing: every cell gets the same.
+    without any positive value says nothing: people look where they would without it.
+
+    Args:
+        maps: (N, H, W).
+        gaze: how much each place is looked at without a map, (N, H, W).
+        grid: cells a side.
 
     Raises:
         SparksError: when a map holds NaN.
     """
     if torch.isnan(maps).any():
         raise SparksError("a map holds NaN: nobody can be shown it")
-    heat = torch.nn.functional.adaptive_avg_pool2d(maps.float().clamp(min=0)[:, None], grid)
-    heat = heat.flatten(1).double()
-    total = heat.sum(1, keepdim=True)
-    shares = torch.where(total > 0, heat / total.clamp(min=1e-300), 1 / heat.shape[1])
-    return shares.float().numpy()
+    told = maps.float().clamp(min=0)
+    silent = (told * gaze).sum((1, 2), keepdim=True) <= 0
+    heat = torch.where(silent, gaze, told * gaze)[:, None]
+    cells = torch.nn.functional.adaptive_avg_pool2d(heat, grid).flatten(1).double()
+    return (cells / cells.sum(1, keepdim=True)).float().numpy()

@@ -14,7 +14,7 @@ from sparks_thesis.common.methods import in_order, look
 from sparks_thesis.common.style import PAGE, Drawing, style
 from sparks_thesis.utility.proxies import COMPLEXITY, FAITHFULNESS, PROXIES, SIMILARITY
 from sparks_thesis.utility.published import ALL_SCENARIOS
-from sparks_thesis.utility.scored import ELSEWHERE, ORACLE, PEOPLE, Scored, ordered
+from sparks_thesis.utility.scored import ELSEWHERE, NOISE, ORACLE, PEOPLE, Scored, ordered
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LOOKS = {
     ORACLE: {"color": "#000000", "marker": "^", "ls": ":"},
     ELSEWHERE: {"color": "#888888", "marker": "v", "ls": ":"},
+    NOISE: {"color": "#888888", "marker": "x", "ls": ":"},
 }
 PEOPLE_SESSION = 5  # examples that each of the paper's sessions adds
 LABELS = {
@@ -110,8 +111,9 @@ class UtilityK:
             f"meta-predictors ({', '.join(scored.kinds)}), {n} a condition, no person: "
             f"{self.bootstrap.level:.0%} bootstrap intervals over participants; points are shifted "
             "sideways for legibility. Control: a map that ignores the model. Concepts: CRAFT's, "
-            "as one map, a condition that the study with people did not have. Oracle, Elsewhere: "
-            "attention to what decides, and to everything else, the controls of the simulation."
+            "as one map, a condition that the study with people did not have. Oracle, Elsewhere, "
+            "Random: attention to what decides, attention to everything else, and noise, the "
+            "controls of the simulation."
         )
 
 
@@ -190,8 +192,8 @@ class Proxies:
             "that need no people; r: Pearson's correlation, over methods. Above: points read from "
             "the paper's figures 4 to 6 (Colin et al. 2022; one complexity of Husky vs Wolf is "
             "hidden there). Below: simulated meta-predictors and our maps, no person; complexity "
-            "in JPEG bytes a pixel, similarity of highlighted cells by features made by hand, "
-            "not LPIPS."
+            "in JPEG bytes a pixel, similarity of highlighted regions as by LPIPS, on the "
+            "features of EfficientNet-Lite0."
         )
 
 

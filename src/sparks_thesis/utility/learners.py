@@ -1,9 +1,9 @@
 """Simulated meta-predictors: learners that use an explanation as attention to the cells.
 
 K examples are studied: images as cells (K, C, d), the attention that the explanation gives to each
-cell (K, C), and the model's output, 0 or 1. New images come without explanation. Without
-explanation (the baseline) all cells of the examples get the same attention; nothing else differs
-between conditions, and the settings below are not fitted to any result.
+cell (K, C), and the model's output, 0 or 1. New images come without explanation. Conditions differ
+in the attention to the examples alone (`cells`), and the settings below are not fitted to any
+result.
 
 The kinds differ in how they carry what they saw to an image whose explanation they do not see:
 

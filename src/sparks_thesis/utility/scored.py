@@ -25,8 +25,8 @@ SIX = (
 # CRAFT in the same protocol (Fel et al. 2023): not among the conditions of the paper's tests.
 CONCEPTS = "Concepts"
 # Controls of the assay (see `controls`), in none of the paper's tests either.
-ORACLE, ELSEWHERE = "Oracle", "Elsewhere"
-ASIDE = (CONCEPTS, ORACLE, ELSEWHERE)
+ORACLE, ELSEWHERE, NOISE = "Oracle", "Elsewhere", "Random"
+ASIDE = (CONCEPTS, ORACLE, ELSEWHERE, NOISE)
 # The paper's scenarios by what they ask.
 PEOPLE = {
     "bias": "Husky vs Wolf",
@@ -36,7 +36,7 @@ PEOPLE = {
 
 
 def ordered(conditions: Set[str]) -> list[str]:
-    """Sort conditions: baseline, control, methods in their order, concepts, the oracle."""
+    """Sort conditions: baseline, control, methods in their order, concepts, the controls."""
     rest = conditions - {BASELINE, CONTROL, *ASIDE}
     every = (BASELINE, CONTROL, *in_order(rest), *ASIDE)
     return [condition for condition in every if condition in conditions]

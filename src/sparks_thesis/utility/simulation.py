@@ -9,18 +9,19 @@ so more participants make smaller intervals, not other means.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zlib import crc32
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
 
 from sparks.checks import whole
 from sparks.errors import SparksError
 from sparks.results import as_results
 from sparks.utility.answers import BASELINE, COLUMNS, session_accuracies
-from sparks_thesis.utility.cells import CellFeatures, Floats, attention, standardised
+from sparks_thesis.utility.cells import CellFeatures, Floats, Gaze, attention, standardised
 from sparks_thesis.utility.learners import Evidence, Ints, Learner, answers
 
 
@@ -31,7 +32,7 @@ class Scenario:
     Attributes:
         name: in the answers.
         cells: of the images that are explained (N, C, d).
-        attention: condition → (N, C); the baseline's is the same for every cell.
+        attention: condition → (N, C); the baseline's is the gaze alone.
         outputs: the model's decision on them, 0 or 1 (N,).
         asked: cells of the images asked about (M, C, d).
         truth: the model's decision on them (M,).
@@ -66,6 +67,7 @@ class Simulation:
     Attributes:
         learners: kind → learner.
         features: how cells are described.
+        gaze: where they look without an explanation.
         participants: of each kind, in each condition.
         sessions: how many.
         training: examples that each session adds.
@@ -75,6 +77,7 @@ class Simulation:
 
     learners: Mapping[str, Learner]
     features: CellFeatures
+    gaze: Gaze = field(default_factory=Gaze)
     participants: int = 30
     sessions: int = 3
     training: int = 5
@@ -119,12 +122,13 @@ class Simulation:
                     f"there are {len(images)}: take more test images, or fewer a session"
                 )
         known, new = self.features(explained), self.features(asked)
-        shown = {label: attention(m, self.features.grid) for label, m in maps.items()}
-        nothing = np.full(known.shape[:2], 1 / known.shape[1], np.float32)
+        gaze = self.gaze(explained)
+        every = {BASELINE: torch.ones_like(gaze)} | dict(maps)
+        shown = {label: attention(m, gaze, self.features.grid) for label, m in every.items()}
         return Scenario(
             name,
             standardised(known, known),
-            {BASELINE: nothing} | shown,
+            shown,
             outputs.numpy(),
             standardised(new, known),
             truth.numpy(),

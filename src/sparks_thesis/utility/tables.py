@@ -86,7 +86,7 @@ class Utility:
             f"condition, {self.training} examples a session; no person took part. "
             f"{self.bootstrap.level:.0%} bootstrap intervals over participants. The models: "
             f"{models}. Control: a bottom-up saliency map. Oracle: attention to what decides; "
-            "Elsewhere: to everything else. Concepts: CRAFT's, as one map (Tukey's "
+            "Elsewhere: to everything else; Random: noise. Concepts: CRAFT's, as one map (Tukey's "
             "p among all conditions; in no other test)."
         )
 

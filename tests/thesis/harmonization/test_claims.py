@@ -103,6 +103,20 @@ def test_one_step_must_have_norm_one_and_end_on_the_boundary(norm, left, wanted)
     assert BoundaryInOneStep()(table).outcome == wanted
 
 
+def test_one_step_is_judged_on_orthogonal_convolutions_and_others_are_reported():
+    def network(model, norm):
+        return [rows(model, "GradientNorm", noisy(norm)), rows(model, "BoundaryError", noisy(0.02))]
+
+    others = [*network("net", 0.3), *network("net_unconstrained", 5.0)]
+    judge = BoundaryInOneStep(beside=["net"])
+    verdict = judge(pd.concat([*others, *network("net_orthogonal", 1.0)]))
+    assert verdict.outcome == Outcome.HOLDS
+    assert "net on digits" in verdict.measured.partition("Not judged")[2]
+    alone = judge(pd.concat(others))
+    assert alone.outcome == Outcome.NOT_RUN
+    assert "on other kinds alone" in alone.measured
+
+
 def test_one_broken_certificate_contradicts():
     def table(attack, cosine):
         return pd.concat(
@@ -222,16 +236,38 @@ def test_how_curves_are_compared_with_an_ideal_observer():
     assert HowCurves()(rows("net", "M", [1.0])).outcome == Outcome.NOT_RUN
 
 
-@pytest.mark.parametrize(("sign", "wanted"), [(-1, "holds"), (1, "fails")])
-def test_a_trade_off_needs_many_networks(sign, wanted):
-    table = pd.concat(
-        network(f"net{i}_lambda_0", 0.5 + sign * 0.03 * i, 0.6 + 0.02 * i) for i in range(12)
-    )
-    verdict = Tradeoff()(table)
+def population(alignment, accuracy, seeds=3):
+    """Return networks of many kinds, whose seeds differ a little."""
+    known = pd.DataFrame({"aligned": alignment, "right": accuracy})
+    known["architecture"] = [f"kind {kind}" for kind in known.index]
+    known = known.merge(pd.DataFrame({"seed": range(seeds)}), how="cross")
+    off = 0.001 * (known["seed"] - (seeds - 1) / 2)
+    measured = [
+        known.assign(metric=metric, value=value + off, split=split)
+        for metric, value, split in (
+            ("Alignment", known["aligned"], ""),
+            ("Accuracy", known["right"], "test_biased"),
+            ("Accuracy", 0.5 * known["aligned"], "test"),
+        )
+    ]
+    rows = pd.concat(measured, ignore_index=True).drop(columns=["aligned", "right"])
+    return as_results(rows, dataset="d")
+
+
+@pytest.mark.parametrize(("sign", "wanted"), [(-1, Outcome.HOLDS), (1, Outcome.FAILS)])
+def test_accuracy_against_alignment_over_kinds_of_networks(sign, wanted):
+    steps = np.arange(12)
+    table = population(0.5 + sign * 0.03 * steps, 0.6 + 0.02 * steps)
+    # Harmonized networks, and what `evaluate` measures, are in the same experiment.
+    others = pd.concat([network("a_lambda_0", 0.1, 0.9), rows("a", "Accuracy", [1.0], "test")])
+    verdict = Tradeoff()(pd.concat([table, others]))
     assert verdict.outcome == wanted
     assert verdict.effect == pytest.approx(sign)
-    few = table[table["model"].isin(["net0_lambda_0", "net1_lambda_0"])]
-    assert Tradeoff()(few).measured.startswith("2 architectures")
+    assert "over 12 kinds" in verdict.measured
+    assert f"unbiased images {1:.2f}" in verdict.measured
+    few = table[table["architecture"].isin(["kind 0", "kind 1"])]
+    assert Tradeoff()(few).measured.startswith("2 kinds")
+    assert Tradeoff()(others).outcome == Outcome.NOT_RUN
 
 
 @pytest.mark.parametrize(("lipschitz", "wanted"), [(0.5, Outcome.HOLDS), (0.25, Outcome.FAILS)])

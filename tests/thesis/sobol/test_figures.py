@@ -53,8 +53,9 @@ def test_budget_has_a_line_a_method_against_passes_and_against_time():
     axes = budget().figure.axes
     assert [axis.get_title() for axis in axes[:3]] == ["Deletion ↓", "Insertion ↑", "MuFidelity ↑"]
     assert {axis.get_xlabel() for axis in axes[:3]} == {"forward passes an image"}
-    assert {axis.get_xlabel() for axis in axes[3:]} == {"milliseconds an image"}
-    for axis in axes:
+    assert {axis.get_xlabel() for axis in axes[3:6]} == {"milliseconds an image"}
+    assert {axis.get_ylabel() for axis in axes[6::3]} == {"m on d\nminus Sobol"}
+    for axis in axes[:6]:
         lines = {line.get_label(): line for line in axis.get_lines()}
         assert set(lines) == {"Sobol", "HSIC"}
         np.testing.assert_allclose(lines["Sobol"].get_ydata(), 0.1 + 0.1 * np.arange(6))
@@ -63,11 +64,24 @@ def test_budget_has_a_line_a_method_against_passes_and_against_time():
 
 
 def test_budget_draws_the_interval_of_every_mean():
-    for axis in budget().figure.axes:
+    for axis in budget().figure.axes[:6]:
         bars = [path.vertices for c in axis.collections for path in c.get_paths()]
         assert len(bars) == 2 * len(BUDGETS)
         for (_, low), (_, high) in bars:
             assert 0.01 < high - low < 0.2
+
+
+def test_budget_draws_paired_differences():
+    """HSIC is about .1 above Sobol on every image: that is sure, however images differ."""
+    scores, costs = budget_tables()
+    scores.loc[scores["method"] == "HSIC", "value"] += 0.01 * (scores["image"] % 2)
+    for axis in Budget(QUICK)(scores, costs).figure.axes[6:]:
+        line = next(line for line in axis.get_lines() if line.get_label() == "HSIC")
+        np.testing.assert_allclose(line.get_ydata(), 0.1 + 0.01 * 2 / 5)
+        bars = [path.vertices for c in axis.collections for path in c.get_paths()]
+        assert len(bars) == len(BUDGETS)
+        heights = np.array([np.ptp(bar[:, 1]) for bar in bars])
+        assert ((heights > 0) & (heights <= 0.01)).all()
 
 
 def test_budget_says_who_is_best_at_either_end():

@@ -17,16 +17,19 @@ def table(**accuracy):
 
 
 @pytest.mark.parametrize(
-    ("baseline", "oracle", "elsewhere", "passed"),
+    ("baseline", "oracle", "elsewhere", "noise", "passed"),
     [
-        (0.6, 0.9, 0.5, True),
-        (0.9, 0.95, 0.5, False),  # too easy: people answered .62
-        (0.6, 0.61, 0.5, False),  # nothing to find
-        (0.6, 0.9, 0.9, False),  # any map helps
+        (0.6, 0.9, 0.5, 0.6, True),
+        (0.9, 0.95, 0.5, 0.9, False),  # too easy: people answered .62
+        (0.6, 0.61, 0.5, 0.6, False),  # nothing to find
+        (0.6, 0.9, 0.9, 0.6, False),  # the wrong map helps
+        (0.6, 0.9, 0.5, 0.7, False),  # any map helps
     ],
 )
-def test_a_scenario_has_headroom_if_the_right_map_alone_helps(baseline, oracle, elsewhere, passed):
-    rows = table(Baseline=baseline, Control=0.5, Oracle=oracle, Elsewhere=elsewhere)
+def test_a_scenario_has_headroom_if_the_right_map_alone_helps(
+    baseline, oracle, elsewhere, noise, passed
+):
+    rows = table(Baseline=baseline, Control=0.5, Oracle=oracle, Elsewhere=elsewhere, Random=noise)
     control = Headroom(SCENARIOS, ["bias"], bootstrap=Bootstrap(resamples=100))
     found, text = control(rows)
     assert found is passed, text

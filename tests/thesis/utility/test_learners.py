@@ -6,7 +6,7 @@ import torch
 
 from sparks.errors import SparksError
 from sparks.utility.answers import BASELINE, sessions_of
-from sparks_thesis.utility.cells import CellFeatures, attention, standardised
+from sparks_thesis.utility.cells import CellFeatures, Gaze, attention, standardised
 from sparks_thesis.utility.learners import (
     Exemplar,
     Linear,
@@ -132,15 +132,38 @@ def test_features_are_standardised_by_the_known_images():
 
 
 def test_attention_is_the_positive_part_of_a_map():
-    maps = torch.zeros(2, 4, 4)
+    maps, alike = torch.zeros(2, 4, 4), torch.ones(2, 4, 4)
     maps[0, :2, :2] = 3.0
     maps[0, 2:, 2:] = 1.0
     maps[0, :2, 2:] = -9.0
-    found = attention(maps, 2)
+    found = attention(maps, alike, 2)
     np.testing.assert_allclose(found[0], [0.75, 0, 0, 0.25])
-    np.testing.assert_allclose(found[1], 0.25)  # nothing shown: everywhere alike
+    np.testing.assert_allclose(found[1], 0.25)  # nothing shown: where people look anyhow
     with pytest.raises(SparksError, match="NaN"):
-        attention(torch.full((1, 4, 4), torch.nan), 2)
+        attention(torch.full((1, 4, 4), torch.nan), alike[:1], 2)
+
+
+def test_a_map_moves_attention_from_where_people_look_anyhow():
+    gaze = torch.ones(1, 4, 4)
+    gaze[:, :2, :2] = 5.0
+    flat, told = torch.full((1, 4, 4), 0.3), torch.zeros(1, 4, 4)
+    told[:, :2, :] = 1.0
+    np.testing.assert_allclose(attention(flat, gaze, 2)[0], [5 / 8, 1 / 8, 1 / 8, 1 / 8])
+    np.testing.assert_allclose(attention(told, gaze, 2)[0], [5 / 6, 1 / 6, 0, 0])
+    np.testing.assert_allclose(attention(0 * told, gaze, 2)[0], [5 / 8, 1 / 8, 1 / 8, 1 / 8])
+
+
+def test_people_look_at_what_stands_out():
+    images = torch.full((2, 3, 32, 32), 0.5)
+    images[0, :, 4:12, 20:28] = torch.rand(8, 8, generator=torch.Generator().manual_seed(0))
+    found = Gaze()(images)
+    assert found.shape == (2, 32, 32)
+    torch.testing.assert_close(found.mean((1, 2)), torch.ones(2))
+    assert found[0, 4:12, 20:28].mean() > 2 * found[0].mean()
+    torch.testing.assert_close(Gaze(power=0)(images), torch.ones(2, 32, 32))
+    # Twice the power is the square, up to the mean.
+    once, twice = Gaze(power=1)(images[:1]), found[:1]
+    torch.testing.assert_close(once**2 / (once**2).mean(), twice)
 
 
 # --- the protocol ---------------------------------------------------------------------------------

@@ -1,12 +1,11 @@
 """Which images are shown, and what is measured of their maps."""
 
-import numpy as np
 import pytest
 import torch
 
 from sparks.errors import SparksError
 from sparks.metrics import Complexity, Deletion, Explanation
-from sparks_thesis.utility.proxies import of_maps, similarity
+from sparks_thesis.utility.proxies import of_maps
 from sparks_thesis.utility.stimulus_selection import select_stimuli
 
 
@@ -58,18 +57,6 @@ def test_not_two_classes_are_refused(classes):
     logits, labels = case()
     with pytest.raises(SparksError, match="name two"):
         select_stimuli(logits, labels, classes, 10, 10)
-
-
-def test_similarity_by_hand():
-    cells = np.zeros((3, 2, 2), np.float32)
-    cells[0, 0], cells[1, 0], cells[2, 0] = [2, 0], [5, 0], [0, 3]
-    cells[:, 1] = 7  # not looked at
-    look = np.array([[1, 0]] * 3, np.float32)
-    assert similarity(cells, look, np.array([0, 1, 0])).item() == pytest.approx((1 + 0.5) / 2)
-    opposite = cells.copy()
-    opposite[1] *= -1
-    assert similarity(opposite[:2], look[:2], np.array([0, 1])).item() == pytest.approx(0)
-    assert torch.isnan(similarity(cells, look, np.zeros(3, int)))
 
 
 def test_faithfulness_is_one_minus_deletion_and_size_is_a_pixel():
