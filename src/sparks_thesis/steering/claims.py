@@ -11,6 +11,7 @@ from sparks.stats import Bootstrap, shown
 from sparks_thesis.common.runs import of_run, runs
 from sparks_thesis.common.verdict import Part, Verdict, above, judged, not_run, some
 
+ORACLE = "gradient"  # the direction in which the logit rises fastest at first
 WATCHED = ("SteeringLogit", "SteeringOtherLogits", "SteeringOtherConcepts")
 
 
@@ -43,7 +44,7 @@ class WorksThenFails:
         for where, last, rows in _layers(table):
             logit, side, others = (_steps(rows, metric, "concept") for metric in WATCHED)
             steps = [t for t in map(float, logit.columns) if t <= self.longest]
-            controls = sorted(set(rows["method"]) - {"concept"})
+            controls = sorted(set(rows["method"]) - {"concept", ORACLE})
             if len(steps) < 2 or not controls:
                 continue
             first = steps[0]
