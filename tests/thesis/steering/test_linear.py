@@ -13,6 +13,8 @@ from sparks.data import ImageSet
 from sparks.errors import SparksError
 from sparks.models import Classifier
 from sparks.stats import Bootstrap
+from sparks_thesis.common.verdict import Outcome
+from sparks_thesis.steering.claims import PartIsDirection
 from sparks_thesis.steering.linear import LinearStudy, shared
 from sparks_thesis.steering.table_linear import Linear
 
@@ -98,6 +100,21 @@ def test_pushes_leave_the_data_the_longer_they_are(table):
     by = rows.groupby("t")["value"].mean()
     assert by[4.0] > by[1.0]
     assert by[4.0] == 1
+
+
+def test_the_claim_holds_where_parts_are_directions_and_not_where_atoms_are_others(table):
+    claim = PartIsDirection(bootstrap=Bootstrap(resamples=200))
+    # The untrained network of three channels is one direction of them for each colour as well.
+    told = table.copy()
+    blank = (told["method"] == "untrained network") & (told["metric"] == "DirectionShare")
+    told.loc[blank, "value"] = [0.4 + 0.01 * i for i in range(int(blank.sum()))]
+    assert claim(told).outcome is Outcome.HOLDS
+    assert claim(table).outcome is not Outcome.HOLDS
+    worse = told.copy()
+    atoms = (worse["metric"] == "AtomCosine") & (worse["method"] == "dictionary")
+    worse.loc[atoms, "value"] = [0.1 + 0.01 * i for i in range(int(atoms.sum()))]
+    assert claim(worse).outcome is Outcome.FAILS
+    assert claim(table[:0]).outcome is Outcome.NOT_RUN
 
 
 def test_the_share_of_one_direction_is_that_of_held_out_differences():
