@@ -247,7 +247,7 @@ class CraftStudy:
             concepts = self._fitted(last, method, pooled)
             u = concepts.coefficients(one.x)
             for ranking, importance in self.rankings(one, concepts).items():
-                # With its reverse, a random order has the mean curve of all orders where concepts
+                # With its reverse, a random order has the mean area of all orders where concepts
                 # add up.
                 orders = [importance, -importance] if ranking == "Random" else [importance]
                 maps = [everywhere(order, len(u)) for order in orders]
