@@ -66,7 +66,10 @@ COLUMNS: Mapping[str, Column] = {
     "fold": Column("integer", "fold that holds an image out"),
     "other_fold": Column("integer", "fold of the network that it is compared with"),
     "change": Column("text", "what was changed in a map"),
-    "amount": Column("number", "by how much: pixels, or a standard deviation"),
+    "amount": Column(
+        "number",
+        "by how much: pixels, a standard deviation, an opacity, or active concepts asked for",
+    ),
     "estimator": Column("text", "formula of the Sobol indices"),
     "points": Column("integer", "points N of a Sobol design, 1 or more"),
     "forwards": Column("integer", "budget of an explanation in forward passes"),

@@ -125,15 +125,16 @@ NOT_DATA = {
         "craft": 1,
         "craft_pictures": 1,
     },
-    **{"holistic": 1, "maco": 1, "lens_atlas": 1, "covering": 1, "utility_maps": 1, "utility": 1},
+    **{"holistic": 1, "fronts": 1, "linear": 1, "maco": 1, "lens_atlas": 1, "covering": 1},
+    **{"utility_maps": 1, "utility": 1},
 }
 SOBOL = {
     **{"attribute": 4, "score": 4, "indices": 1, **STUDIES, "holistic": 1, "words": 1},
-    **{"collect": 3, "figure": 9, "table": 9, "all": 1},
+    **{"collect": 3, "figure": 10, "table": 10, "all": 1},
 }
 RISE = {
     **{"attribute": 4, "score": 4, "budget": 1, "eva": 1, "holistic": 1, "words": 1},
-    **{"collect": 4, "figure": 10, "table": 11, "all": 1},
+    **{"collect": 4, "figure": 11, "table": 12, "all": 1},
 }
 POINTING = {"score": 20, "collect": 1, "table": 5, "all": 1}
 
@@ -143,7 +144,7 @@ CHANGES = [
     (["metrics.localisation.metrics.pointing_game.seed=5"], POINTING),
     (
         ["training.epochs=3"],
-        {**NOT_DATA, "collect": 12, "figure": 32, "table": 22, "all": 1},
+        {**NOT_DATA, "collect": 12, "figure": 33, "table": 23, "all": 1},
     ),
     (["+words.changes.sobol.points=4"], {"words": 1, "collect": 1, "table": 3, "all": 1}),
     (["items.tab-fidelity.title=Other"], {"table": 1, "all": 1}),
@@ -157,14 +158,21 @@ CHANGES = [
         ["statistics.level=0.9"],
         {
             **{"craft_pictures": 1, "maco": 1, "lens_atlas": 1, "covering": 1},
-            **{"collect": 2, "figure": 18, "table": 20, "all": 1},
+            **{"collect": 2, "figure": 19, "table": 21, "all": 1},
         },
     ),
     (
         ["banks.craft.extractor.images=30"],
         {
-            **{"concepts": 3, "craft": 1, "craft_pictures": 1, "holistic": 1, "maco": 1},
-            **{"collect": 3, "figure": 13, "table": 8, "all": 1},
+            **{
+                "concepts": 3,
+                "craft": 1,
+                "craft_pictures": 1,
+                "holistic": 1,
+                "linear": 1,
+                "maco": 1,
+            },
+            **{"collect": 3, "figure": 14, "table": 9, "all": 1},
         },
     ),
     (

@@ -144,6 +144,55 @@ if OF_CLASSES:
             "../../scripts/merge_classes.py"
 
 
+# Dictionaries with more atoms than channels: sparsity, reconstruction, stability.
+rule fronts:
+    input:
+        unpack(inputs_by(dag.fronts_inputs)),
+    output:
+        table=paths.FRONTS,
+    log:
+        paths.log("fronts", "dataset", "model", "seed"),
+    benchmark:
+        paths.benchmark("fronts", "dataset", "model", "seed")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=doubling(4000),
+        runtime=480,
+        gpu=one_gpu,
+    params:
+        cfg=cfg_of("fronts"),
+        code=code_of("fronts"),
+    script:
+        "../../scripts/fronts.py"
+
+
+# Whether a part is a direction, where images can be painted without it.
+rule linear:
+    input:
+        **paths.CLASSIFIED,
+        concepts=concepts_of("linear"),
+    output:
+        table=paths.LINEAR,
+    log:
+        paths.log("linear", "dataset", "model", "seed"),
+    benchmark:
+        paths.benchmark("linear", "dataset", "model", "seed")
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=doubling(4000),
+        runtime=480,
+        gpu=one_gpu,
+    params:
+        cfg=cfg_of("linear"),
+        code=code_of("linear"),
+    script:
+        "../../scripts/linear.py"
+
+
 # What a network looks for, by MACO and other methods, judged by other networks.
 rule maco:
     input:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -78,5 +79,7 @@ class RandomDirections(Method):
 
 def _encoded_like_nmf(a: Tensor, atoms: Tensor, fit: Fit) -> Dictionary:
     offset = zeros_like_row(a)
+    if len(atoms) > a.shape[1]:  # codes are not unique, and take long: the loss is not computed
+        return NonNegative(atoms, offset, replace(fit, loss=math.nan))
     loss = loss_of(a, NonNegative(atoms, offset, fit).encode(a), atoms)
     return NonNegative(atoms, offset, replace(fit, loss=loss))

@@ -19,13 +19,19 @@ def derivative_errors(a: Tensor, atoms: Tensor, seed: int = 0) -> dict[str, Tens
     Returns:
         name → (n,): "active set", the derivative used for concept maps; "KKT system", the whole
         system with multipliers solved (the formulas of CRAFT); "pseudo-inverse", V⁺, which forgets
-        u >= 0. The reference is a central difference in float64.
+        u >= 0. The reference is a central difference in float64. Two controls: "other step", the
+        reference with steps ten times as long, and "other direction", the derivative along the
+        next activation's direction. (That at the next activation is no control: it depends on which
+        coefficients are zero alone, and is the same where these are.)
     """
     a, atoms = a.double(), atoms.double()
     generator = torch.Generator().manual_seed(seed)
     step = 1e-6 * a.norm(dim=1, keepdim=True) * _unit(torch.randn(a.shape, generator=generator))
     true = (nnls(a + step, atoms) - nnls(a - step, atoms)) / 2
+    far = 10 * step
     found = {
+        "other step": (nnls(a + far, atoms) - nnls(a - far, atoms)) / 20,
+        "other direction": _along(a, atoms, step.roll(1, 0)),
         "active set": _along(a, atoms, step),
         "KKT system": torch.stack(
             [_kkt(row, atoms) @ s for row, s in zip(a, step.double(), strict=True)]

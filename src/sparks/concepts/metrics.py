@@ -52,6 +52,11 @@ def sparsity(u: Tensor) -> Tensor:
     return (u.abs() <= ZERO * u.abs().max()).float().mean(1)
 
 
+def dead(u: Tensor) -> float:
+    """Return the share of concepts that no code (n, k) uses."""
+    return float((u.abs() <= ZERO * u.abs().max()).all(0).float().mean())
+
+
 def hoyer(u: Tensor) -> Tensor:
     """(√k - ‖u‖₁/‖u‖₂) / (√k - 1) of each code: (n,), 1 for a single concept; NaN for no code."""
     values: Tensor = Sparseness()(Explanation(None, u, None, u))["Hoyer"]
@@ -123,6 +128,26 @@ def matched_cosine(first: Tensor, second: Tensor) -> Tensor:
     cosine = (one @ two.T).abs()
     rows, columns = linear_sum_assignment(-cosine.cpu().numpy())
     return cosine[torch.from_numpy(rows), torch.from_numpy(columns)]
+
+
+def matched_correlation(first: Tensor, second: Tensor) -> float:
+    """Return the mean correlation of concepts matched one to one by codes of the same activations.
+
+    Concepts that no code uses are left out, and have no partner to lose.
+
+    Args:
+        first: codes (n, k).
+        second: other codes (n, l) of the same n.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    each = [codes[:, codes.std(0) > ZERO * codes.abs().max()].double() for codes in (first, second)]
+    one, two = (_unit((codes - codes.mean(0)).T) for codes in each)
+    correlation = one @ two.T
+    if not correlation.numel():
+        return float("nan")
+    rows, columns = linear_sum_assignment(-correlation.cpu().numpy())
+    return float(correlation[torch.from_numpy(rows), torch.from_numpy(columns)].mean())
 
 
 def _unit(atoms: Tensor) -> Tensor:

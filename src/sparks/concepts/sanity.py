@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any, cast
 
+import torch
+
 from sparks.models.classifier import Classifier
 from sparks.models.weights import seeded
 
@@ -35,3 +37,18 @@ def cascade(
                 cast("Any", layer).reset_parameters()
         done = until
         yield level / levels, deepcopy(broken).eval()
+
+
+def untrained(model: Classifier, seed: int = 0) -> Classifier:
+    """Return a copy of a model with new random weights: what its architecture does by itself."""
+    ((_, copy),) = cascade(model, levels=1, seed=seed)
+    return copy
+
+
+@torch.no_grad()
+def rounded(model: Classifier) -> Classifier:
+    """Return a copy whose weights have 8 significant bits: to all intents the same network."""
+    copy = deepcopy(model)
+    for weight in copy.parameters():
+        weight.copy_(weight.bfloat16().to(weight))
+    return copy.eval()

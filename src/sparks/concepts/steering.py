@@ -61,15 +61,8 @@ def steer(
     size = a.norm(dim=2).mean()
     v = functional.normalize(direction.to(device), dim=0) * size
 
-    def logits(x: Tensor) -> Tensor:
-        out: Tensor = layer.h(layer.raw(x))
-        return out
-
-    with torch.enable_grad():
-        leaf = a.detach().clone().requires_grad_()
-        out = logits(leaf)
-        (gradient,) = torch.autograd.grad(out[:, target].sum(), leaf)
-    before, slope = out.detach().cpu(), (gradient * v).sum((1, 2)).cpu()
+    out, gradient = _gradient(layer, a, target)
+    before, slope = out.cpu(), (gradient * v).sum((1, 2)).cpu()
     codes = dictionary.encode(a).mean(1).cpu()
     near = {unit: knn_distance(reference, a.mean(1).cpu(), unit=unit) for unit in (True, False)}
     usual = reference.norm(dim=1).mean().clamp(min=1e-12)
@@ -79,7 +72,7 @@ def steer(
     for t in steps:
         moved = a + t * v
         with torch.no_grad():
-            after = logits(moved).cpu()
+            after = layer.h(layer.raw(moved)).cpu()
         change = (after - before)[:, target]
         linear = t * slope
         larger = torch.maximum(change.abs(), linear.abs()).clamp(min=1e-6)
@@ -101,6 +94,27 @@ def steer(
         }
         found.append(values)
     return found
+
+
+def _gradient(layer: Layer, a: Tensor, target: int) -> tuple[Tensor, Tensor]:
+    """Return logits (N, classes) and the gradient (N, L, p) of one of them by activations."""
+    with torch.enable_grad():
+        leaf = a.detach().clone().requires_grad_()
+        out = layer.h(layer.raw(leaf))
+        (gradient,) = torch.autograd.grad(out[:, target].sum(), leaf)
+    return out.detach(), gradient
+
+
+def steepest(layer: Layer, activations: Tensor, target: int) -> Tensor:
+    """Return the direction (p,) along which a logit rises fastest at first, the same everywhere.
+
+    Args:
+        layer: of the activations.
+        activations: (N, L, p).
+        target: class whose logit is meant.
+    """
+    _, gradient = _gradient(layer, activations.to(layer.device), target)
+    return gradient.sum(1).mean(0).cpu()
 
 
 def shuffled(atom: Tensor, seed: int) -> Tensor:

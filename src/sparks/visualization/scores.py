@@ -6,14 +6,16 @@ exact definitions were not available: each docstring says what is computed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sparks.concepts.bank import Concepts
 from sparks.concepts.metrics import frechet, out_of_distribution
 from sparks.concepts.observer import Histograms
+from sparks.concepts.planted import CONCEPTS, galleries, texture
 from sparks.errors import SparksError
 from sparks.training.predict import predict
 from sparks.visualization.crops import resize
@@ -129,6 +131,35 @@ def observer_choices(
     most, least = order[:tenth][picks[0]], order[-tenth:][picks[1]]  # (trials, n)
     alike = seen @ known.T  # (n, N)
     return (alike.gather(1, most.T) > alike.gather(1, least.T)).float()
+
+
+def planted_choices(
+    images: Tensor, opacities: Sequence[float], trials: int, seed: int
+) -> dict[float, Tensor]:
+    """Return `observer_choices` where the answer is known by construction: opacity → (n · trials,).
+
+    The picture of a concept is its texture, and images show the concept as a patch of this texture
+    (`sparks.concepts.planted`), at some opacity. At 0 the observer is at chance, 1/2.
+
+    Args:
+        images: real ones (N, C, H, W).
+        opacities: of the patches.
+        trials: for each concept.
+        seed: of images, places and pairs.
+    """
+    size = (images.shape[2], images.shape[3])
+    pictures = torch.stack([texture(c, images.shape[1], size) for c in range(CONCEPTS)])
+    found = {}
+    for opacity in opacities:
+        groups = galleries(images, opacity, seed)
+        shows = torch.cat([torch.full((len(g),), c) for c, g in enumerate(groups)])
+        responses = functional.one_hot(shows, CONCEPTS).float()
+        # Images that do not show a concept are equal: which ones are asked about is random.
+        generator = torch.Generator().manual_seed(seed)
+        responses += 0.5 * torch.rand(responses.shape, generator=generator)
+        right = observer_choices(pictures, torch.cat(groups), responses, trials, generator, size)
+        found[opacity] = right.flatten()
+    return found
 
 
 def _check_features(*features: Tensor) -> None:

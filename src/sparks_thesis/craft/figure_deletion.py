@@ -17,6 +17,7 @@ LOOK = {
     "TCAV": ("#D55E00", "-", "^"),
     "TCAV, mean derivative": ("#E69F00", "--", "v"),
     "GradientInput": ("#009E73", "-", "D"),
+    "Shapley, all subsets": ("#000000", ":", "+"),
     "Random": ("#999999", ":", "x"),
 }
 NAMES = {"C-Deletion": "C-Deletion ↓", "C-Insertion": "C-Insertion ↑"}
@@ -88,7 +89,9 @@ class CraftDeletion:
             f"classes with {self.bootstrap.level:.0%} bootstrap intervals ({images} test images). "
             "Bank: the dictionary that the concepts come from. TCAV ranks concepts by the share of "
             "images whose logit grows along the concept; the paper does not state its "
-            "variant, so the mean derivative is included as well. Random: a random order. NMF "
+            "variant, so the mean derivative is included as well. Shapley: by the Shapley "
+            "values of all subsets of concepts. Random: mean of a random order and its reverse. "
+            "NMF "
             f"bank, mean area over images: {details}. The paper's figure 6 has "
             "curves for more than 100,000 images of ImageNet but no numbers."
         )

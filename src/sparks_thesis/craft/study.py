@@ -15,6 +15,7 @@ from sparks.checks import between, whole
 from sparks.concepts.bank import Concepts, pooled_crops
 from sparks.concepts.banks import ConceptSource
 from sparks.concepts.classes import EVERY, Classified, measurable, within
+from sparks.concepts.coalitions import shapley, values_of_subsets
 from sparks.concepts.craft import Craft
 from sparks.concepts.dictionary import Method, TooFewDimensions
 from sparks.concepts.ground_truth import (
@@ -27,10 +28,9 @@ from sparks.concepts.ground_truth import (
     recovery,
     shown_where,
 )
-from sparks.concepts.implicit import derivative_errors
 from sparks.concepts.layer import Layer
-from sparks.concepts.observer import Histograms, forced_choice, intruder
-from sparks.concepts.sanity import cascade
+from sparks.concepts.observer import Histograms
+from sparks.concepts.sanity import untrained
 from sparks.concepts.tcav import everywhere, tcav
 from sparks.data.imageset import ImageSet
 from sparks.engine.seeds import generators
@@ -38,10 +38,11 @@ from sparks.metrics.deletion import Deletion, Insertion
 from sparks.models.classifier import Classifier
 from sparks.progress import progress
 from sparks.results import MetricRecorder
-from sparks.stats import spearman
+from sparks_thesis.craft import checks, machine_tests
 
 # Chance level of CRAFT's dictionary: its maps laid over other images, and any crops.
 CHANCE = "{}, chance"
+UNTRAINED = "NMF, untrained network"
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,15 +155,16 @@ class CraftStudy:
         recorder = MetricRecorder()
         if part.start == 0:
             recorder.add_layers(layers)
+            machine_tests.observer(self, train.images, recorder)
         part = within(part, self.most)
         for place, one in self.classes(model, layers, train, test, source, scenes, part):
             concepts = one.concepts[0]
             self.deletion(one, recorder)
-            self.truth(one, concepts, recorder)
-            self.coherence(one, concepts, recorder)
+            self.truth(model, one, concepts, recorder)
+            machine_tests.coherence(self, one, concepts, recorder)
             if place < self.checked:
-                self.derivatives(one, concepts, recorder)
-                self.sanity(model, one, concepts, recorder)
+                checks.derivatives(one, concepts, recorder)
+                checks.sanity(self, model, one, concepts, recorder)
         return recorder
 
     def classes(
@@ -209,7 +211,10 @@ class CraftStudy:
     # --- importance of concepts ----------------------------------------------------------------
 
     def rankings(self, one: OneClass, concepts: Concepts) -> dict[str, Tensor]:
-        """Return, by method, the mean importance (k,) of each concept over test images."""
+        """Return, by method, the mean importance (k,) of each concept over test images.
+
+        Two controls: the Shapley values of all subsets of concepts, and a random order.
+        """
         u, head = concepts.coefficients(one.x), concepts.head
         published = replace(self.craft, importance=self.published)
         noise = torch.rand(concepts.k, generator=generators(u[:1], self.seed)[0])
@@ -219,8 +224,14 @@ class CraftStudy:
             "TCAV": self._tcav(one, concepts),
             "TCAV, mean derivative": self._tcav(one, concepts, "mean"),
             "GradientInput": GradientInput()(head, u, one.classes).mean(0),
+            "Shapley, all subsets": self._shapley(one, concepts, u),
             "Random": noise,
         }
+
+    @staticmethod
+    def _shapley(one: OneClass, concepts: Concepts, u: Tensor) -> Tensor:
+        values = values_of_subsets(concepts, u, one.target)
+        return shapley(values).mean(0).float()
 
     @staticmethod
     def _tcav(one: OneClass, concepts: Concepts, kind: str = "sign") -> Tensor:
@@ -236,10 +247,16 @@ class CraftStudy:
             concepts = self._fitted(last, method, pooled)
             u = concepts.coefficients(one.x)
             for ranking, importance in self.rankings(one, concepts).items():
-                maps = everywhere(importance, len(u))
+                # With its reverse, a random order has the mean area of all orders where concepts
+                # add up.
+                orders = [importance, -importance] if ranking == "Random" else [importance]
+                maps = [everywhere(order, len(u)) for order in orders]
                 for name, kind in (("C-Deletion", Deletion), ("C-Insertion", Insertion)):
                     metric = kind(steps=concepts.k, output="logit", seed=self.seed)
-                    curves = metric.curves(concepts.head, u, one.classes, maps)
+                    each = [
+                        metric.curves(concepts.head, u, one.classes, one_map) for one_map in maps
+                    ]
+                    curves = torch.stack(each).mean(0)
                     area = torch.trapezoid(curves, dx=1 / concepts.k)
                     known = {"method": ranking, "dictionary": bank}
                     recorder.add({name: area}, image=one.index, **known)
@@ -263,8 +280,13 @@ class CraftStudy:
 
     # --- truth ---------------------------------------------------------------------------------
 
-    def truth(self, one: OneClass, concepts: Concepts, recorder: MetricRecorder) -> None:
-        """Compare each dictionary at each layer with the true parts, where known."""
+    def truth(
+        self, model: Classifier, one: OneClass, concepts: Concepts, recorder: MetricRecorder
+    ) -> None:
+        """Compare each dictionary at each layer with the true parts, where known.
+
+        And that of an untrained network at the last layer, on the same crops.
+        """
         if one.parts is None or one.effect is None:
             return
         units = {"target": one.target, "part": one.wanted}
@@ -299,6 +321,12 @@ class CraftStudy:
                     recorder.add(by_chance, **chance, **units)
                 gave = GradientInput()(here.head, maps.flatten(2), one.classes)
                 self._causes(one, name, layer.name, "GradientInput", gave, maps, recorder)
+        if concepts.layer.map_size is not None:
+            layer = Layer(untrained(model, self.seed), concepts.layer.name, one.x[:1])
+            blank = self.craft.fit_crops(layer, one.fit, concepts.crops)
+            shown = shown_where(blank.maps(one.x), size, self.quantile)
+            found = _kept(recovery(shown, one.parts, one.wanted))
+            recorder.add(found, method=UNTRAINED, layer=layer.name, **units)
         u = concepts.maps(one.x)
         sobol = self.craft.rank(concepts, one.x, one.target)
         along = everywhere(self._tcav(one, concepts), len(u))
@@ -321,70 +349,6 @@ class CraftStudy:
         given = importance_of_parts(gave, maps, one.parts, one.effect.shape[1])
         values = causal_agreement(given, one.effect, one.wanted)
         recorder.add(values, image=one.index, method=name, layer=layer, importance=how)
-
-    # --- machine tests -------------------------------------------------------------------------
-
-    def coherence(self, one: OneClass, concepts: Concepts, recorder: MetricRecorder) -> None:
-        """Test the coherence of concepts, and of sub-concepts one layer before."""
-        seen = [self._embedded(one, concepts, c) for c in range(concepts.k)]
-        foreign = [
-            torch.cat([g for i, g in enumerate(seen) if i != own]) for own in range(len(seen))
-        ]
-        answers = intruder(seen, foreign, self.trials, self.seed)
-        self._answers(one, "IntruderAccuracy", "concept", answers, recorder)
-        if len(one.concepts) < 2:
-            return
-        order = concepts.codes.mean(0).argsort(descending=True, stable=True)[: self.refined]
-        groups, others, pairs = [], [], []
-        for concept in order.tolist():
-            codes = concepts.codes[:, concept]
-            if int((codes >= codes.quantile(self.craft.quantile)).sum()) < self.craft.finer:
-                continue
-            finer = self.craft.refine(concepts, concept, one.concepts[1].layer, one.fit)
-            for sub in range(finer.k):
-                groups.append(self._embedded(one, finer, sub))
-                others.append(foreign[concept])
-                pairs.append((groups[-1], seen[concept]))
-        answers = intruder(groups, others, self.trials, self.seed)
-        self._answers(one, "IntruderAccuracy", "sub-concept", answers, recorder)
-        chosen = forced_choice(pairs, self.trials, self.seed)
-        self._answers(one, "BinaryChoiceRate", "sub-concept", chosen, recorder)
-
-    def _embedded(self, one: OneClass, concepts: Concepts, concept: int) -> Tensor:
-        return self.embedding(concepts.top(concept, self.crops).cut(one.fit))
-
-    @staticmethod
-    def _answers(
-        one: OneClass, metric: str, granularity: str, answers: Tensor, recorder: MetricRecorder
-    ) -> None:
-        units = {"target": one.target, "trial": range(len(answers))}
-        recorder.add({metric: answers}, method="machine", granularity=granularity, **units)
-
-    # --- checks --------------------------------------------------------------------------------
-
-    @staticmethod
-    def derivatives(one: OneClass, concepts: Concepts, recorder: MetricRecorder) -> None:
-        """Record errors of the coefficients' derivative, three ways, with NMF concepts."""
-        pooled = concepts.layer.pooled(one.x)
-        for name, error in derivative_errors(pooled, concepts.dictionary.atoms).items():
-            recorder.add({"DerivativeError": error}, image=one.index, method=name)
-
-    def sanity(
-        self, model: Classifier, one: OneClass, concepts: Concepts, recorder: MetricRecorder
-    ) -> None:
-        """Rank correlation of maps and importances with those of randomised weights, bank kept."""
-        maps = concepts.maps(one.x).flatten(2)
-        ranks = self.craft.rank(concepts, one.x, one.target)
-        for share, broken in cascade(model, seed=self.seed):
-            layer = Layer(broken, concepts.layer.name, one.x[:1])
-            other = replace(concepts, layer=layer)
-            new = other.maps(one.x).flatten(2)
-            alike = spearman(maps.flatten(0, 1), new.flatten(0, 1)).reshape(maps.shape[:2])
-            # A map that is empty in either is no evidence, for likeness or against it.
-            values = {"MapSpearman": alike.nanmean(1)}
-            order = spearman(ranks, self.craft.rank(other, one.x, one.target))
-            values["ImportanceSpearman"] = order
-            recorder.add(values, image=one.index, method="CRAFT", randomised=share)
 
 
 def _kept(found: Mapping[str, Tensor]) -> dict[str, Tensor]:

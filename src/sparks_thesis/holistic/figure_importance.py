@@ -12,6 +12,7 @@ from sparks.errors import SparksError
 from sparks.stats import Bootstrap
 from sparks_thesis.common.concept_figures import by_depth
 from sparks_thesis.common.style import PAGE, Drawing, style
+from sparks_thesis.holistic.study import ALL, BEST_ORDER
 
 METRICS = {
     "C-Deletion": "C-Deletion gap ↓",
@@ -45,7 +46,8 @@ class ImportanceLayers:
             index=["metric", "layer", "seed", "image"], columns="method", values="value"
         )
         # Logits of different layers' reconstructions differ: compare with the best method there.
-        methods = [m for m in wide.columns if m != REFERENCE]
+        methods = [m for m in wide.columns if m not in (REFERENCE, BEST_ORDER)]
+        methods = [m for m in methods if not m.endswith(ALL)]  # of the last layer alone
         means = wide[methods].groupby(level=["metric", "layer"]).mean()
         last = means.loc[[("C-MuFidelity", layers[-1])]].iloc[0]
         order = last.sort_values().index

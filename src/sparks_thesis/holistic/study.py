@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -17,21 +16,17 @@ from sparks.concepts.bank import Concepts, pooled_crops
 from sparks.concepts.banks import ConceptSource
 from sparks.concepts.classes import EVERY, Classified, measurable, within
 from sparks.concepts.clusters import Strategies, plane
-from sparks.concepts.dictionary import Dictionary, Method, TooFewDimensions
-from sparks.concepts.layer import Layer
-from sparks.concepts.metrics import (
-    above_chance,
-    frechet,
-    hoyer,
-    out_of_distribution,
-    r_squared,
-    relative_l2,
-    sliced_wasserstein,
-    sparsity,
-    stability,
-    stability_by_chance,
+from sparks.concepts.coalitions import (
+    MOST,
+    best_areas,
+    rise,
+    shapley,
+    total_sobol,
+    values_of_subsets,
 )
-from sparks.concepts.steering import most_important, shuffled, steer
+from sparks.concepts.dictionary import Method
+from sparks.concepts.layer import Layer
+from sparks.concepts.steering import most_important, shuffled, steepest, steer
 from sparks.concepts.tcav import everywhere, tcav
 from sparks.errors import SparksError
 from sparks.metrics.deletion import Deletion, Insertion
@@ -42,6 +37,10 @@ from sparks.protocols import AttributionMethod, Explanation
 from sparks.results import MetricRecorder
 from sparks.stats import spearman
 from sparks.training.predict import predict
+from sparks_thesis.holistic.dictionaries import Judge
+
+ALL = "all subsets"  # of concepts, instead of random ones
+BEST_ORDER = "best order"  # label of the areas that no order of the concepts beats
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +72,8 @@ class HolisticStudy:
         dictionaries: name → dictionary that is judged.
         methods: label → attribution method applied to concepts.
         sizes: numbers of concepts compared.
+        enumerated: how many of the layers, the last ones, have all subsets of their concepts
+            scored, where there are 12 concepts at most.
         ranked_layers: how many of the layers, the last ones, importance is compared at; None for
             all. Each method asks for thousands of passes from a layer on.
         judged: classes on which dictionaries are judged, the first ones; None for all.
@@ -93,6 +94,7 @@ class HolisticStudy:
     sizes: Sequence[int]
     mufidelity: MuFidelity
     ranked_layers: int | None = None
+    enumerated: int = 1
     judged: int | None = None
     swept: int = 2
     folds: int = 3
@@ -110,7 +112,7 @@ class HolisticStudy:
         whole(self, 1, *given)
         whole(self, 1, "images", "cluster_images")
         whole(self, 2, "folds")
-        whole(self, 0, "swept", "steered", "seed")
+        whole(self, 0, "swept", "steered", "enumerated", "seed")
         if not self.sizes or min(self.sizes) < 1:
             raise SparksError(
                 f"HolisticStudy: sizes={list(self.sizes)} are not numbers of 1 or more concepts"
@@ -133,7 +135,7 @@ class HolisticStudy:
             bank = source(layer, one.target)
             return Fitted(bank.at(layer), train.images.batch(bank.index))
 
-        recorder = MetricRecorder()
+        recorder, judge = MetricRecorder(), Judge(self.folds, self.seed)
         if part.start == 0:
             recorder.add_layers(layers)
         cut = [Layer(model, name, test.images.batch([0])) for name in layers]
@@ -144,11 +146,14 @@ class HolisticStudy:
             pooled = last.pooled if judged or place < self.swept else None
             if judged and pooled is not None:
                 for name, method in self.dictionaries.items():
-                    self.judge(one, name, method, last.concepts, pooled, recorder, "last")
+                    judge(one.target, name, method, last.concepts, pooled, recorder, "last")
+                judge.best(one.target, last.concepts, pooled, recorder)
             if place < self.swept and pooled is not None:
-                self.sweep(one, last.concepts, pooled, recorder)
+                for name, method in self._swept():
+                    judge(one.target, name, method, last.concepts, pooled, recorder, "sweep")
             for layer in ranked:
-                self.importance(one, fitted(layer, one).concepts, recorder)
+                exact = layer in cut[len(cut) - self.enumerated :]
+                self.importance(one, fitted(layer, one).concepts, recorder, exact)
             if place < self.steered:
                 rival = self._next_class(place, train, test)
                 for layer in cut:
@@ -171,78 +176,28 @@ class HolisticStudy:
         for place, target, _, index in progress(found, unit="label", description="holistic"):
             yield place, ClassData(target, test.images.batch(index), index)
 
-    # --- dictionaries --------------------------------------------------------------------------
-
-    def judge(
-        self,
-        one: ClassData,
-        name: str,
-        method: Method,
-        concepts: Concepts,
-        pooled: Tensor,
-        recorder: MetricRecorder,
-        analysis: str,
-    ) -> None:
-        """Score one dictionary on crops of images that each fold leaves out.
-
-        The crops are those of `concepts`, and `pooled` are their mean activations (M, p). A
-        dictionary that these have too few dimensions for has no scores, and a warning says so.
-        """
-        a, sample_index = pooled, concepts.crops.sample_index
-        parts = [sample_index % self.folds == fold for fold in range(self.folds)]
-        try:
-            learned = [
-                replace(method, seed=method.seed + fold).fit(a[~out])
-                for fold, out in enumerate(parts)
-            ]
-        except TooFewDimensions as error:
-            warnings.warn(f"no {name} of class {one.target}: {error}", stacklevel=2)
-            return
-        each = [
-            self._scores(dictionary, a[~out], a[out])
-            for dictionary, out in zip(learned, parts, strict=True)
-        ]
-        scores = {metric: [mean_known([s[metric] for s in each])] for metric in each[0]}
-        atoms = [dictionary.atoms for dictionary in learned]
-        reached = float(stability(atoms).mean())
-        chance = float(stability_by_chance(atoms, seed=self.seed).mean())
-        scores["Stability"], scores["StabilityChance"] = [reached], [chance]
-        scores["StabilityAboveChance"] = [above_chance(reached, chance)]
-        known = {"method": name, "analysis": analysis, "concepts": method.concepts}
-        recorder.add(scores, target=one.target, **known)
-
-    def _scores(self, dictionary: Dictionary, seen: Tensor, held: Tensor) -> dict[str, float]:
-        """Return scores on held-out activations (m, p); NaN without any."""
-        codes = dictionary.encode(held)
-        back = dictionary.decode(codes)
-        return {
-            "RelativeL2": mean_known(relative_l2(held, back)),
-            "R2": r_squared(held, back),
-            "Sparsity": float(sparsity(codes).mean()),
-            "CodeHoyer": mean_known(hoyer(codes[codes.abs().sum(1) > 0])),
-            "RelativeFrechet": frechet(held, back),
-            "Wasserstein": sliced_wasserstein(held, back, seed=self.seed),
-            "OOD": mean_known(out_of_distribution(seen, held, back)),
-            "Active": float((codes.abs() > 0).float().sum(1).mean()),
-            "Iterations": float(dictionary.fit.iterations),
-            "Converged": float(dictionary.fit.converged),
-        }
-
-    def sweep(
-        self, one: ClassData, concepts: Concepts, pooled: Tensor, recorder: MetricRecorder
-    ) -> None:
-        """Score every dictionary at each number of concepts in `sizes`."""
+    def _swept(self) -> Iterator[tuple[str, Method]]:
+        """Yield every dictionary with each number of concepts in `sizes`."""
         for size in self.sizes:
             for name, method in self.dictionaries.items():
                 active = getattr(method, "active", None)
                 more = {} if active is None else {"active": min(active, size)}
-                other = replace(method, concepts=size, **more)
-                self.judge(one, name, other, concepts, pooled, recorder, "sweep")
+                yield name, replace(method, concepts=size, **more)
 
     # --- importance ----------------------------------------------------------------------------
 
-    def importance(self, one: ClassData, concepts: Concepts, recorder: MetricRecorder) -> None:
-        """Score every method at one layer by C-Deletion, C-Insertion and C-MuFidelity."""
+    def importance(
+        self, one: ClassData, concepts: Concepts, recorder: MetricRecorder, exact: bool = False
+    ) -> None:
+        """Score every method at one layer by C-Deletion, C-Insertion and C-MuFidelity.
+
+        Args:
+            one: class.
+            concepts: of it.
+            recorder: takes the scores.
+            exact: whether all subsets of the concepts are scored too: for what methods would give
+                without sampling error, and for the areas that no order beats.
+        """
         u, head = concepts.coefficients(one.x), concepts.head
         target = torch.full((len(u),), one.target, dtype=torch.int64)
         explained = {
@@ -251,20 +206,29 @@ class HolisticStudy:
         layer, atoms = concepts.layer, concepts.dictionary.atoms
         along = tcav(layer, atoms, layer.activations(one.x), target)
         explained["TCAV"] = everywhere(along, len(u))
-        exact = GradientInput()(head, u, target)
-        explained["optimum at the last layer"] = exact
+        explained["optimum at the last layer"] = GradientInput()(head, u, target)
         logits = predict(head, u, device=concepts.layer.device)
         kept = logits[:, one.target] - one_logit(concepts, one)
         known = {"image": one.index, "layer": layer.name}
         recorder.add({"LogitGap": kept.abs()}, method="NMF", **known)
+        if exact and concepts.k <= MOST:
+            values = values_of_subsets(concepts, u, one.target)
+            exactly = {
+                "Shapley": shapley(values),
+                "Sobol": total_sobol(values),
+                "RISE": rise(values),
+            }
+            explained |= {f"{name}, {ALL}": maps.float() for name, maps in exactly.items()}
+            areas = dict(zip(("C-Deletion", "C-Insertion"), best_areas(values), strict=True))
+            recorder.add(areas, method=BEST_ORDER, **known)
         for label, maps in explained.items():
-            values, scored = {}, Explanation(head, u, target, maps)
+            areas, scored = {}, Explanation(head, u, target, maps)
             for name, kind in (("C-Deletion", Deletion), ("C-Insertion", Insertion)):
                 metric = kind(steps=concepts.k, output="logit", seed=self.seed)
-                values[name] = next(iter(metric(scored).values()))
+                areas[name] = next(iter(metric(scored).values()))
             fidelity = self.mufidelity(scored)
-            values["C-MuFidelity"] = next(iter(fidelity.values()))
-            recorder.add(values, method=label, **known)
+            areas["C-MuFidelity"] = next(iter(fidelity.values()))
+            recorder.add(areas, method=label, **known)
 
     def methods_for(self, head: torch.nn.Module, u: Tensor) -> dict[str, AttributionMethod]:
         """Return the methods that can explain `head`: some need a ReLU, which it may lack."""
@@ -345,7 +309,8 @@ class HolisticStudy:
         """Push along the class's first concept, and along two controls that are atoms as well.
 
         The controls are the same atom with its channels shuffled, and the first concept of another
-        class, `rival`, whose concepts at the same layer are `other`.
+        class, `rival`, whose concepts at the same layer are `other`. The oracle is the mean
+        gradient of the logit, along which it rises fastest at first.
         """
         concepts = fitted.concepts
         layer = concepts.layer
@@ -359,6 +324,7 @@ class HolisticStudy:
             foreign = most_important(other, rival.x, rival.target)
             ways["other class"] = (other.dictionary.atoms[foreign], None)
         a, reference = layer.activations(one.x), layer.pooled(fitted.images)
+        ways["gradient"] = (steepest(layer, a, one.target), None)
         for name, (direction, concept) in ways.items():
             every = steer(
                 layer, concepts.dictionary, a, direction, self.steps, one.target, reference, concept
@@ -374,11 +340,6 @@ class HolisticStudy:
             return None
         _, target, _, index = found[(place + 1) % len(found)]
         return ClassData(target, test.images.batch(index), index)
-
-
-def mean_known(values: Tensor | Sequence[float]) -> float:
-    """Return the mean of the values that exist; NaN where none does."""
-    return float(torch.as_tensor(values).double().nanmean())
 
 
 def one_logit(concepts: Concepts, one: ClassData) -> Tensor:

@@ -18,6 +18,7 @@ METRICS = {
     "Sparsity": ("zeros ↑", 2),
     "CodeHoyer": ("Hoyer ↑", 2),
     "Active": ("active concepts", 1),
+    "Dead": ("dead ↓", 2),
     "Stability": ("stability ↑", 2),
     "StabilityChance": ("stability by chance", 2),
     "StabilityAboveChance": ("above chance ↑", 2),
@@ -70,9 +71,11 @@ class Dictionaries:
             "layer, judged on images they were not fitted on (three folds), mean over "
             f"{rows['target'].nunique()} classes with its {self.bootstrap.level:.0%} bootstrap "
             "interval. Relative ℓ2: ‖a − â‖ / ‖a‖. R²: share of the variance explained. Zeros: "
-            "share of zero coefficients. Stability: mean |cosine| of atoms matched one to one "
-            "between folds, each fitted from a seed of its own; by chance: that of random "
-            "dictionaries of the same kind, the numbers of each atom shuffled over the channels; "
+            "share of zero coefficients. Dead: share of concepts that no held-out activation uses. "
+            "Best possible: the subspace of the held-out activations themselves. Stability: mean "
+            "|cosine| of atoms matched one to one between folds, each fitted from a seed of its "
+            "own; by chance: that of random dictionaries of the same kind, the numbers of each "
+            "atom shuffled over the channels; "
             "above chance: (stability − chance) / (1 − chance). Fréchet distance of Gaussians over "
             "the trace of the covariance, and sliced Wasserstein-1 distance, of â from a. OOD: "
             "distance of â to its fifth neighbour among the activations fitted on, over that of a "

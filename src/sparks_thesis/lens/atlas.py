@@ -18,6 +18,7 @@ from sparks.concepts.classes import EVERY, Classified, within
 from sparks.concepts.clusters import IMPORTANT, Strategies, plane
 from sparks.concepts.layer import Layer
 from sparks.concepts.maps import concept_maps, concept_maps_at
+from sparks.concepts.steering import shuffled
 from sparks.data.imagenet_names import about_class
 from sparks.data.imageset import ImageSet
 from sparks.errors import SparksError
@@ -52,9 +53,11 @@ class ClassAtlas:
             most, "crops_found" (k,), how many there are, "crop_activations" (k, m, p); uint8
             "mapped" (k, n, C, s, s) and "maps" (k, n, s, s), the images that each concept
             contributes most to, and where it is seen; uint8 "pictures" (k, C + 1, q, q), where
-            they were drawn, with opacity; float16 "features" (n, d) and "held_out" (m, d), see
-            `sparks_thesis.lens.reference`, of images that were surveyed, and of others that the
-            model takes for the class.
+            they were drawn, with opacity; "shuffled_importance", "shuffled_prevalence",
+            "shuffled_counts" and "shuffled_aligned" (k,), the same of concepts that are the atoms
+            with their numbers shuffled over channels, the most important one first; float16
+            "features" (n, d) and "held_out" (m, d), see `sparks_thesis.lens.reference`, of images
+            that were surveyed, and of others that the model takes for the class.
         about: its other names and its number in ImageNet, where it has one.
     """
 
@@ -208,6 +211,7 @@ class Surveyor:
         order = Strategies(gave, correct).importance.argsort(descending=True, stable=True)
         concepts, gave = concepts.reordered(order), gave[:, order]
         tensors = {"order": order} | self._numbers(gave, correct)
+        tensors |= self._shuffled(concepts, activations, correct, vectors, target)
         tensors |= self._relations(concepts, vectors, target)
         tensors |= self._pixels(concepts, x) | self._seen(concepts, x, activations, gave)
         tensors |= {"index": index, "correct": correct, "plane": plane(gave, self.seed)}
@@ -227,6 +231,31 @@ class Surveyor:
             "counts": found.counts,
             "dominant": found.dominant,
             "strategies": torch.tensor(found.strategies),
+        }
+
+    def _shuffled(
+        self,
+        concepts: Concepts,
+        activations: Tensor,
+        correct: Tensor,
+        vectors: Tensor,
+        target: int,
+    ) -> dict[str, Tensor]:
+        """Return the numbers of concepts that point nowhere: the control of claims on numbers."""
+        each = [shuffled(atom, self.seed + i) for i, atom in enumerate(concepts.dictionary.atoms)]
+        dictionary = replace(concepts.dictionary, atoms=torch.stack(each))
+        blank = replace(concepts, dictionary=dictionary)
+        classes = torch.full((len(activations),), target, dtype=torch.int64)
+        u = dictionary.encode(activations).mT
+        gave = GradientInput()(blank.head, u, classes)
+        found = Strategies(gave, correct)
+        order = found.importance.argsort(descending=True, stable=True)
+        nearest = cosines(dictionary.atoms.cpu(), vectors).argmax(1)
+        return {
+            "shuffled_importance": found.importance[order],
+            "shuffled_prevalence": found.prevalence[order],
+            "shuffled_counts": found.counts[order],
+            "shuffled_aligned": nearest[order],
         }
 
     def _relations(self, concepts: Concepts, vectors: Tensor, target: int) -> dict[str, Tensor]:

@@ -26,7 +26,7 @@ NOT_RUN = "no class was surveyed with ten concepts"
 
 def _classes(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield each run's concepts: one row a concept, index class and rank."""
-    rows = table[table["rank"].notna()]
+    rows = table[table["rank"].notna() & (table["dictionary"] == "")]
     for where, group in runs(rows):
         wide = group.pivot_table(
             index=["seed", "class_name", "rank"], columns="metric", values="value", dropna=False

@@ -52,7 +52,7 @@ class LensStatistics:
 
 def _wide(group: pd.DataFrame) -> pd.DataFrame:
     """Return one row a concept: index class and rank."""
-    rows = group[group["rank"].notna()]
+    rows = group[group["rank"].notna() & (group["dictionary"] == "")]
     return rows.pivot_table(
         index=["class_name", "rank"], columns="metric", values="value", dropna=False
     )

@@ -30,6 +30,10 @@ CLASSES = 100
 _CLASSES, _ALIKE = "classes.parquet", "alike.parquet"
 
 
+# Content of the column `dictionary` in rows of concepts that point nowhere.
+SHUFFLED = "shuffled atoms"
+
+
 def write_atlas(
     path: str | Path,
     classes: Iterable[ClassAtlas],
@@ -39,8 +43,8 @@ def write_atlas(
     """Write classes to a folder, as they come, and return the numbers of their statistics.
 
     Rows "ConceptImportance", "Prevalence", "Reliability", "Dominated", "OwnCosine" and
-    "OwnAligned" are of concepts, by their rank, "Strategies", "Images" and "SimilarConcepts" of
-    classes, "DominantRank" of images.
+    "OwnAligned" are of concepts, by their rank; where `dictionary` is `SHUFFLED`, of the control.
+    "Strategies", "Images" and "SimilarConcepts" are of classes, "DominantRank" of images.
 
     Args:
         path: of the folder.
@@ -83,6 +87,13 @@ def _count(one: ClassAtlas, recorder: MetricRecorder) -> None:
     }
     known = {"method": "CRAFT", "class_name": one.name}
     recorder.add(of_concepts, rank=range(1, one.k + 1), **known)
+    of_shuffled = {
+        "ConceptImportance": tensors["shuffled_importance"],
+        "Prevalence": tensors["shuffled_prevalence"],
+        "Dominated": tensors["shuffled_counts"],
+        "OwnAligned": (tensors["shuffled_aligned"] == one.target).float(),
+    }
+    recorder.add(of_shuffled, rank=range(1, one.k + 1), dictionary=SHUFFLED, **known)
     of_class: dict[str, Tensor | list[float]] = {
         "Strategies": tensors["strategies"][None],
         "Images": [float(len(tensors["dominant"]))],

@@ -2,3 +2,4 @@
 
 # Crops by which a picture is judged as the ascent saw it.
 VIEWS = 8
+SEEN = "as seen"  # content of the column `view` of pictures that are judged so

@@ -17,18 +17,23 @@ from sparks.stats import (
 )
 from sparks_thesis.common.runs import runs
 from sparks_thesis.common.verdict import Outcome, Part, Verdict, above, judged, not_run
+from sparks_thesis.maco import SEEN
 
 NATURAL, ITSELF = "natural images", "itself"
 NO_PICTURES = "no pictures of features were made"
 
 
+# Judged in crops as the ascent saw them: a picture made of parts of its canvas is seldom whole.
+IN_CROPS = ("Plausibility", "FID", "FID resampled", "Transferability", "Selective")
+
+
 def _values(rows: pd.DataFrame, metric: str, method: str, objective: str = "logit") -> pd.Series:
-    """Return values by picture seen whole, averaged over the networks other than `ITSELF`."""
+    """Return values by picture, averaged over the networks other than `ITSELF`."""
     chosen = rows[
         (rows["metric"] == metric)
         & (rows["method"] == method)
         & (rows["objective"] == objective)
-        & (rows["view"] == "")
+        & (rows["view"] == (SEEN if metric in IN_CROPS else ""))
         & (rows["evaluator"] != ITSELF)
     ]
     values: pd.Series = chosen.groupby(["seed", *UNITS], dropna=False)["value"].mean()

@@ -12,6 +12,8 @@ from torch import Tensor
 from sparks.checks import whole
 from sparks.concepts.bank import Concepts
 from sparks.concepts.banks import ConceptSource
+from sparks.concepts.planted import OPACITIES
+from sparks.concepts.sanity import untrained
 from sparks.errors import SparksError
 from sparks.results import MetricRecorder
 from sparks.stats import Bootstrap
@@ -20,12 +22,18 @@ from sparks.visualization.evaluators import NATURAL, Evaluator, Evaluators
 from sparks.visualization.objectives import channels, inversion, logits
 from sparks.visualization.of_concepts import concept_pictures
 from sparks.visualization.optimise import Ascent, Pictures
-from sparks.visualization.scores import concept_responses, observer_choices, selective
+from sparks.visualization.scores import (
+    concept_responses,
+    observer_choices,
+    planted_choices,
+    selective,
+)
 from sparks.visualization.subject import Display, Subject, curve
-from sparks_thesis.maco import VIEWS
+from sparks_thesis.maco import SEEN, VIEWS
 
-# View of pictures as at the ascent's last step.
-SEEN = "as seen"
+# Labels of controls.
+NOISE, UNTRAINED = "uniform noise", "{}, untrained network"
+OWN, OTHER = "crops of the concept", "crops of another concept"
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +130,7 @@ class MacoStudy:
             self._observed(subject, goals, name, made["channel"], recorder)
             start = ascent.parametrisation.start(subject.statistics, 1, 0, torch.device("cpu"))
             recorder.add({"FreeParameters": [start.parameter.numel()]}, method=name)
+        self._controls(evaluators, subject, goals, recorder)
         return recorder, kept, display.metadata() | {"methods": list(self.used)}
 
     def _goals(self, subject: Subject, source: ConceptSource) -> Goals:
@@ -190,11 +199,47 @@ class MacoStudy:
         generator = torch.Generator().manual_seed(self.seed)
         law = replace(ascent.crops, count=VIEWS)
         seen = {}
-        for kind in ("logit", "channel", "concept"):
+        for kind in (kind for kind in ("logit", "channel", "concept") if kind in made):
             images = made[kind].images
             canvas = (images.shape[2], images.shape[3])
             seen[kind] = law.draw(1.0, canvas, size, generator)(images)
         return {"": whole, SEEN: seen}
+
+    def _controls(
+        self, evaluators: Evaluators, subject: Subject, goals: Goals, recorder: MetricRecorder
+    ) -> None:
+        """Score what knows nothing of the network, and what knows the answer.
+
+        Noise, and pictures of the logits of an untrained network by the first method, in place of
+        pictures of logits; pictures of concepts are replaced by crops that show the concept itself,
+        and by crops that show the next one. The observer is shown planted pictures.
+        """
+        classes, size = goals.classes, subject.size
+        generator = torch.Generator().manual_seed(self.seed)
+        shape = (len(classes), subject.test.batch([0]).shape[1], *size)
+        noise = torch.rand(shape, generator=generator)
+        evaluators.spectrum(NOISE, "logit", noise, recorder)
+        name, ascent = next(iter(self.used.items()))
+        blank = untrained(subject.model, self.seed)
+        statistics = subject.statistics
+        made = ascent(logits(blank, classes), statistics, size, self.seed)
+        views = self._views(ascent, {"logit": made}, size)
+        for seen, view in views.items():
+            targets = torch.tensor(list(classes))
+            for label, own in ((NOISE, noise[None]), (UNTRAINED.format(name), view["logit"])):
+                evaluators.likeness(label, "logit", seen, own, recorder)
+                evaluators.classes(label, seen, own, targets, recorder)
+            crops = [
+                torch.cat([resize(c.top(i, 1).cut(x), size) for i in range(c.k)])
+                for _, c, x in goals.found
+            ]
+            moved = [crop.roll(1, 0) for crop in crops]
+            for label, each in ((OWN, crops), (OTHER, moved)):
+                self._selective(label, seen, goals.found, torch.cat(each)[None], recorder)
+        planted = planted_choices(subject.queries, OPACITIES, self.trials, self.seed)
+        for opacity, answers in planted.items():
+            units = {"trial": range(len(answers)), "amount": opacity}
+            recorder.add({"PlantedPicture": answers}, method="machine", **units)
 
     def _selective(
         self,

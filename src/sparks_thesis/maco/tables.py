@@ -10,7 +10,7 @@ from sparks.errors import SparksError
 from sparks.results import UNITS
 from sparks.stats import Bootstrap, Interval, proportion, shown
 from sparks_thesis.common.table import Table
-from sparks_thesis.maco import VIEWS
+from sparks_thesis.maco import SEEN, VIEWS
 
 KEYS = ["dataset", "model"]
 NATURAL, ITSELF = "natural images", "itself"
@@ -18,13 +18,15 @@ NATURAL, ITSELF = "natural images", "itself"
 # Heading → metric, objective and view of pictures, digits, factor.
 COLUMNS = {
     "plausibility ↓": ("Plausibility", "logit", "", 2, 1),
+    "plausibility, crops ↓": ("Plausibility", "logit", SEEN, 2, 1),
     "FID ↓": ("FID", "logit", "", 1, 1),
+    "FID, crops ↓": ("FID", "logit", SEEN, 1, 1),
     "transferability % ↑": ("Transferability", "logit", "", 0, 100),
     "seen by itself % ↑": ("SeenByItself", "logit", "", 0, 100),
-    "crops seen by others % ↑": ("Transferability", "logit", "as seen", 0, 100),
-    "crops seen by itself % ↑": ("SeenByItself", "logit", "as seen", 0, 100),
+    "crops seen by others % ↑": ("Transferability", "logit", SEEN, 0, 100),
+    "crops seen by itself % ↑": ("SeenByItself", "logit", SEEN, 0, 100),
     "own concept most % ↑": ("Selective", "concept", "", 0, 100),
-    "own concept most, crops % ↑": ("Selective", "concept", "as seen", 0, 100),
+    "own concept most, crops % ↑": ("Selective", "concept", SEEN, 0, 100),
     "machine observer % ↑": ("ObserverAccuracy", "channel", "", 0, 100),
     "spectrum distance ↓": ("SpectrumDistance", "logit", "", 3, 1),
     "power above 0.2": ("HighFrequencyShare", "logit", "", 3, 1),
@@ -101,9 +103,12 @@ def _caption(scores: pd.DataFrame, level: float) -> str:
         f"Own concept most: share of {count} pictures of concepts that activate their concept more "
         "than the class's others (each in units of its mean on the crops it was fitted on). "
         f"Networks see whole pictures or, in the rows called crops, {VIEWS} crops of each from the "
-        "distribution used during optimisation; MACO's crops are a quarter of the picture, so "
-        "that its objects are drawn smaller than in images. Rows with exchanged crops separate "
-        "the two effects. Machine observer: accuracy in predicting which of two test images "
+        "distribution used during optimisation, by which claims are judged; MACO's crops are a "
+        "quarter of the picture, so that its objects are drawn smaller than in images. Rows with "
+        "exchanged crops separate the two effects. Controls: uniform noise; pictures of the "
+        "logits of an untrained network of the same architecture; crops of training images that "
+        "show a concept most, and those of another concept of the class, in place of pictures of "
+        "concepts. Machine observer: accuracy in predicting which of two test images "
         "activates a channel more, by comparing histograms of colours and edges with the "
         "channel's picture (chance: 50 %; no person took part). Spectrum distance: of log10 "
         f"radial power from the training images'. Intervals: {level:.0%}, over pictures; "

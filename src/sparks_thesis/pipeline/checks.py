@@ -197,8 +197,10 @@ def try_elsewhere(new: list[Unit]) -> tuple[list[str], str]:
 _OF_STUDIES = {
     "covering": ("studies.covering.measure",),
     "craft": ("studies.craft.study", "studies.craft.pictures", "drawing"),
+    "fronts": ("studies.fronts.study",),
     "holistic": ("studies.holistic.study",),
     "lens": ("studies.lens.surveyor", "studies.lens.alike", "drawing"),
+    "linear": ("studies.linear.study",),
     "maco": ("studies.maco.study",),
     "map_distances": ("studies.stability.distances",),
     "snowflakes": ("studies.snowflakes",),
@@ -206,7 +208,7 @@ _OF_STUDIES = {
 }
 # Studies that cut a model at a layer: their own layers, by model.
 _CUT = {"craft": "studies.craft.layers", "holistic": "studies.holistic.layers", "lens": None}
-_CUT |= {"maco": "studies.maco.layers"}
+_CUT |= {"maco": "studies.maco.layers", "linear": "studies.linear.layers"}
 # Studies that explain images of a data set by methods, and score them by metrics.
 _EXPLAIN = frozenset(
     ("alignment", "budget", "eva", "lipschitz", "people", "samplers", "utility", "walkthrough")

@@ -161,6 +161,14 @@ def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def fronts_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
+    """Name the images, and a model and those that differ from it in their seed."""
+    seeds = [names["seed"], *map(str, config.studies.fronts.networks)]
+    weights = [paths.WEIGHTS.format(**{**names, "seed": seed}) for seed in seeds]
+    data = {kind: paths.CLASSIFIED[kind].format(**names) for kind in ("train", "test")}
+    return {**data, "weights": list(dict.fromkeys(weights))}
+
+
 def test_splits(config: DictConfig, names: Mapping[str, str]) -> list[str]:
     """List the test splits of a data set: one without its shortcut, and one with it."""
     biased = config.datasets[names["dataset"]].builder.get("bias", 0) > 0

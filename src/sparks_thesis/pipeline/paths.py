@@ -53,6 +53,8 @@ CRAFT_PICTURES = "results/studies/craft/{dataset}/{model}/{seed}.safetensors"
 OF_CLASSES = "results/studies/{study}/{dataset}/{model}/{seed}.parquet"
 HOLISTIC = "results/studies/holistic/{dataset}/{model}/{seed}.parquet"
 HOLISTIC_SHARD = "results/studies/holistic/{dataset}/{model}/{seed}/{shard}.parquet"
+FRONTS = "results/studies/fronts/{dataset}/{model}/{seed}.parquet"
+LINEAR = "results/studies/linear/{dataset}/{model}/{seed}.parquet"
 LENS = "results/studies/lens/{dataset}/{model}/{seed}.parquet"
 LENS_ATLAS = "results/studies/lens/{dataset}/{model}/{seed}"
 LENS_SHARD = "results/studies/lens-shards/{dataset}/{model}/{seed}/{shard}.parquet"
@@ -90,6 +92,8 @@ STUDIES = {
     "samplers": (SAMPLERS, SAMPLERS_ANALYTIC),
     "craft": (CRAFT,),
     "holistic": (HOLISTIC,),
+    "fronts": (FRONTS,),
+    "linear": (LINEAR,),
     "lens": (LENS,),
     "covering": (COVERING,),
     "maco": (MACO,),

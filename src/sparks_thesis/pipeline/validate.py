@@ -343,6 +343,7 @@ def _check_classes(config: DictConfig, name: str) -> None:
 _MOST = {
     "craft": "studies.craft.study.most",
     "holistic": "studies.holistic.study.most",
+    "linear": "studies.linear.study.most",
     "maco": "studies.maco.study.classes",
     "lens": "studies.lens.surveyor.most",
 }

@@ -1,4 +1,4 @@
-"""The claim on steering: pushing along a concept works, up to a point (thesis talk)."""
+"""Claims on directions: pushing along a concept works up to a point, and parts are directions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ from sparks.stats import Bootstrap, shown
 from sparks_thesis.common.runs import of_run, runs
 from sparks_thesis.common.verdict import Part, Verdict, above, judged, not_run, some
 
+ORACLE = "gradient"  # the direction in which the logit rises fastest at first
+# Of each metric: the row that is judged, and the controls that it must exceed.
+PARTS = {
+    "DirectionShare": ("part", "random parts", "untrained network"),
+    "AtomCosine": ("dictionary", "shuffled atoms"),
+    "ChangeSpearman": ("atom", "shuffled atom"),
+}
 WATCHED = ("SteeringLogit", "SteeringOtherLogits", "SteeringOtherConcepts")
 
 
@@ -43,7 +50,7 @@ class WorksThenFails:
         for where, last, rows in _layers(table):
             logit, side, others = (_steps(rows, metric, "concept") for metric in WATCHED)
             steps = [t for t in map(float, logit.columns) if t <= self.longest]
-            controls = sorted(set(rows["method"]) - {"concept"})
+            controls = sorted(set(rows["method"]) - {"concept", ORACLE})
             if len(steps) < 2 or not controls:
                 continue
             first = steps[0]
@@ -70,6 +77,45 @@ class WorksThenFails:
         name = next(where for where, gain in ahead.items() if gain is least)
         lead = f"smallest lead over a control {shown(least, 2)} ({name})"
         return judged(outcomes, least, f"{lead}; {'; '.join(details)}")
+
+
+@dataclass(frozen=True)
+class PartIsDirection:
+    """linear-part-is-direction: parts are directions, atoms match them, and act as they do.
+
+    Attributes:
+        alike: rank correlation of the logit's changes that must be exceeded.
+        bootstrap: of means and paired differences, over pairs of class and part.
+    """
+
+    alike: float = 0.5
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    def __call__(self, table: pd.DataFrame) -> Verdict:
+        """Judge the claim on rows of the study `linear`, at each model's last layer."""
+        gains, outcomes = {}, []
+        rows = table[table["part"].notna() & table["metric"].isin(PARTS)]
+        depths = table[table["metric"] == "LayerDepth"]
+        for where, group in runs(rows):
+            depth = depths[of_run(depths, where)].groupby("layer")["value"].first()
+            here = group[group["layer"] == depth[depth.index.isin(group["layer"])].idxmax()]
+            for metric, (own, *controls) in PARTS.items():
+                wide = here[here["metric"] == metric].pivot_table(
+                    index=["seed", "target", "part"], columns="method", values="value"
+                )
+                for control in controls:
+                    gain = self.bootstrap.difference(wide[own], wide[control])
+                    gains[f"{metric} over {control}, {where}"] = gain
+                    outcomes.append(above(gain, 0.0))
+                if metric == "ChangeSpearman":
+                    agree = self.bootstrap.mean(wide[own])
+                    gains[f"{metric}, {where}"] = agree
+                    outcomes.append(above(agree, self.alike))
+        if not gains:
+            return not_run("no image was painted without a part")
+        least = min(gains.values(), key=lambda gain: gain.mean)
+        details = "; ".join(f"{name}: {shown(gain, 2)}" for name, gain in gains.items())
+        return judged(outcomes, least, details)
 
 
 def _layers(table: pd.DataFrame) -> Iterator[tuple[str, bool, pd.DataFrame]]:

@@ -26,6 +26,7 @@ LOOK = {
     "concept": ("#0072B2", "o", "-"),
     "shuffled": ("#999999", "x", "--"),
     "other class": ("#D55E00", "+", ":"),
+    "gradient": ("#009E73", "^", "-."),
 }
 
 
@@ -63,7 +64,7 @@ class Steering:
             for axis in axes[-1]:
                 axis.set_xlabel("t")
             handles, labels = axes[0, 0].get_legend_handles_labels()
-            figure.legend(handles, labels, ncols=3, loc="outside upper center", frameon=False)
+            figure.legend(handles, labels, ncols=4, loc="outside upper center", frameon=False)
         return Drawing(figure, self._caption(rows, dataset, model, layers))
 
     def _lines(self, axis: Any, rows: pd.DataFrame) -> None:
@@ -88,8 +89,9 @@ class Steering:
             details.append(f"{layer} {f'from t = {bent[0]:g}' if bent else 'never'}")
         return (
             f"Activations of {model} on {dataset} pushed along the first concept of the images' "
-            "own class, along the same atom with its channels shuffled, and along the first "
-            "concept of another class: a + t v at every place, v as long as a mean activation. "
+            "own class, along the same atom with its channels shuffled, along the first "
+            "concept of another class, and along the mean gradient of the logit: a + t v at every "
+            "place, v as long as a mean activation. "
             f"Mean over {rows['image'].nunique()} images with {self.bootstrap.level:.0%} bootstrap "
             "intervals. "
             "Not linear: distance from t times the derivative at 0, over the larger of both; above "

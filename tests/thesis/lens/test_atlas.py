@@ -127,8 +127,12 @@ def test_files_that_are_no_class_are_refused(tmp_path):
 def test_statistics_hold_one_row_for_each_concept(surveyed, banks, tmp_path):
     recorder = write_atlas(tmp_path / "0", surveyed, banks.load)
     numbers = recorder.table(dataset="blobs", model="convnet", seed=0)
-    rows = numbers[numbers["metric"] == "ConceptImportance"]
-    assert len(rows) == 12
+    every = numbers[numbers["metric"] == "ConceptImportance"]
+    rows, control = (every[every["dictionary"] == name] for name in ("", "shuffled atoms"))
+    assert len(rows) == len(control) == 12
+    for _, of_class in control.groupby("class_name"):
+        assert of_class.sort_values("rank")["value"].is_monotonic_decreasing
+        assert of_class["value"].sum() == pytest.approx(1)
     assert set(rows["rank"]) == {1, 2, 3, 4}
     images = numbers[numbers["metric"] == "DominantRank"]
     assert len(images) == images["image"].nunique() == 3 * 24

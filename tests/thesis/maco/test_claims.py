@@ -7,6 +7,7 @@ import pytest
 from sparks.results import as_results
 from sparks_thesis.common.verdict import Outcome
 from sparks_thesis.maco import claims as maco
+from sparks_thesis.maco.controls import PicturesAtBottom
 
 YES, NO, OPEN = Outcome.HOLDS, Outcome.FAILS, Outcome.INCONCLUSIVE
 GENERATOR = np.random.default_rng(0)
@@ -15,6 +16,7 @@ GENERATOR = np.random.default_rng(0)
 def rows(metric, method, centre, noise=0.01, n=40, objective="logit", **columns):
     values = centre + noise * GENERATOR.normal(size=n)
     known = {"metric": metric, "method": method, "objective": objective}
+    known["view"] = "as seen" if metric in maco.IN_CROPS else ""
     units = {"picture": range(n), "value": values}
     table = pd.DataFrame({"dataset": "chimera", "model": "convnet", "seed": 0, **known, **units})
     return as_results(table, **columns)
@@ -84,6 +86,29 @@ def test_beats_fourier(scores, outcome):
     assert verdict.outcome == outcome
     assert "FID against CBR, convnet on chimera" in verdict.measured
     assert (verdict.effect > 0) == (outcome == YES)
+
+
+def test_pictures_are_judged_in_crops_as_they_were_drawn():
+    table = scored(1, 10, 0.9)
+    whole = scored(3, 30, 0.2).assign(view="")
+    claim = maco.BeatsFourier()
+    assert claim(pd.concat([table, whole])).measured == claim(table).measured
+    assert claim(whole).outcome == Outcome.NOT_RUN
+
+
+def test_pictures_of_an_untrained_network_are_at_the_bottom():
+    control = PicturesAtBottom({"Transferability": 1}, ["MACO"], "MACO, untrained network")
+
+    def table(ours, theirs):
+        pairs = {"MACO": ours, "MACO, untrained network": theirs}
+        return pd.concat(
+            [rows("Transferability", m, v, 0.1, evaluator="other") for m, v in pairs.items()]
+        )
+
+    assert control(table(0.8, 0.1))[0]
+    assert not control(table(0.1, 0.8))[0]
+    itself = table(0.1, 0.8).assign(evaluator="itself")  # it is no judge
+    assert control(pd.concat([table(0.8, 0.1), itself]))[0]
 
 
 @pytest.mark.parametrize(

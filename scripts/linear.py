@@ -1,0 +1,41 @@
+"""Test whether a part is a direction in activations, on images that can be painted without it."""
+
+from sparks_thesis.pipeline import concept_files, paths
+from sparks_thesis.pipeline.job import Config, Paths, main
+
+CONFIG_KEYS = (
+    "model.classifier",
+    "model.concept_layer",
+    "model.name",
+    "dataset.builder",
+    "studies.linear",
+    "seed",
+    "device",
+)
+
+
+def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
+    """Write what was measured of every part and layer."""
+    from sparks.io import save_table
+    from sparks_thesis.pipeline.classes import classified, stored_concepts
+    from sparks_thesis.pipeline.factories import build, build_as, concept_layers, run_names, trained
+    from sparks_thesis.steering.linear import LinearStudy
+
+    settings = cfg["studies.linear"]
+    study = build_as(LinearStudy, settings["study"])
+    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
+    layers = concept_layers(settings["layers"], cfg["model.name"], cfg["model.concept_layer"])
+    train, test = classified(inputs, "train"), classified(inputs, "test")
+    source, scenes = stored_concepts(inputs["concepts"]), build(cfg["dataset.builder"])
+    numbers = study.run(model, layers, train, test, source, scenes)
+    save_table(outputs["table"], numbers.table(**run_names(cfg.wildcards)), cfg.provenance())
+
+
+if __name__ == "__main__":
+    main(
+        run,
+        CONFIG_KEYS,
+        inputs=concept_files.study_of_concepts("linear"),
+        outputs={"table": paths.LINEAR},
+        snakemake=globals().get("snakemake"),
+    )
