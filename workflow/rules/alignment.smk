@@ -36,14 +36,10 @@ rule population:
         paths.benchmark("population", "dataset")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(3000),
-        runtime=240,
-        gpu=one_gpu,
+        **asks(3000, 240, gpu=True),
     params:
-        cfg=cfg_of("population"),
-        code=code_of("population"),
+        **made_of("population"),
     script:
         "../../scripts/population.py"
 

@@ -156,14 +156,10 @@ rule fronts:
         paths.benchmark("fronts", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(4000),
-        runtime=480,
-        gpu=one_gpu,
+        **asks(4000, 480, gpu=True),
     params:
-        cfg=cfg_of("fronts"),
-        code=code_of("fronts"),
+        **made_of("fronts"),
     script:
         "../../scripts/fronts.py"
 
@@ -181,14 +177,10 @@ rule linear:
         paths.benchmark("linear", "dataset", "model", "seed")
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
-        mem_mb=doubling(4000),
-        runtime=480,
-        gpu=one_gpu,
+        **asks(4000, 480, gpu=True),
     params:
-        cfg=cfg_of("linear"),
-        code=code_of("linear"),
+        **made_of("linear"),
     script:
         "../../scripts/linear.py"
 
