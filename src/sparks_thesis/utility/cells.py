@@ -76,7 +76,7 @@ def standardised(cells: Floats, like: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Gaze:
-    """Where people look of their own accord: at what stands out from an image.
+    """Natural gaze: people look of their own accord at what stands out from an image.
 
     Attributes:
         salience: of the places of an image, whatever a model makes of it.
@@ -112,8 +112,8 @@ def attention(maps: Tensor, gaze: Tensor, grid: int) -> Floats:
     """
     if torch.isnan(maps).any():
         raise SparksError("a map holds NaN: nobody can be shown it")
-    told = maps.float().clamp(min=0)
-    silent = (told * gaze).sum((1, 2), keepdim=True) <= 0
-    heat = torch.where(silent, gaze, told * gaze)[:, None]
+    marked = maps.float().clamp(min=0)
+    silent = (marked * gaze).sum((1, 2), keepdim=True) <= 0
+    heat = torch.where(silent, gaze, marked * gaze)[:, None]
     cells = torch.nn.functional.adaptive_avg_pool2d(heat, grid).flatten(1).double()
     return (cells / cells.sum(1, keepdim=True)).float().numpy()
