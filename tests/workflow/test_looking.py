@@ -60,6 +60,14 @@ def test_a_dry_run_of_everything_says_what_it_will_take(damaged):
     assert "Planned for" not in damaged.snakemake("-n", *RUN, "--", IMAGES).stdout
 
 
+def test_a_dry_run_of_many_jobs_lists_each_on_request_and_ends_with_its_summary(damaged):
+    brief = damaged.snakemake("-n", *RUN[:-1]).stdout
+    assert "rule attribute:" not in brief
+    assert brief.splitlines()[-1] == "snakemake -np lists every job with its reason"
+    assert brief.index("This was a dry-run") < brief.index("Planned for scale smoke")
+    assert "rule attribute:" in damaged.snakemake("-np", *RUN[:-1]).stdout
+
+
 def test_a_run_makes_what_was_cut_short_again_once(damaged):
     done = damaged.snakemake(*RUN, "--", IMAGES)
     assert f"{IMAGES} has 1000 bytes" in done.stdout
