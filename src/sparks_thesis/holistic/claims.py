@@ -172,9 +172,9 @@ class LastLayerMostFaithful:
             last = errors[of_run(errors, where)]["layer"]
             if last.empty:
                 continue
-            # Some methods explain earlier layers only.
-            there = group[group["layer"] == last.iloc[0]]["method"].unique()
-            group = group[group["method"].isin(there)]
+            # Some methods explain earlier layers only, and all subsets are taken at late ones only.
+            layers = group.groupby("method")["layer"].nunique()
+            group = group[group["method"].isin(layers[layers == layers.max()].index)]
             mean = group.pivot_table(index="image", columns="layer", values="value")
             by = group.pivot_table(index="layer", columns="method", values="value")
             spreads.append(

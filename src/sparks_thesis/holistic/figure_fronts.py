@@ -45,13 +45,13 @@ class Fronts:
             from matplotlib.figure import Figure
 
             figure: Any = Figure(figsize=(PAGE, 3.2), layout="constrained")
-            front, *others = figure.subplots(1, 4, width_ratios=[2.2, 1, 1, 1])
+            front, *others = figure.subplots(1, 4, width_ratios=[1.8, 1, 1, 1])
             self._front(front, rows, looks)
             for axis, (metric, (chance, title)) in zip(others, AGREEMENTS.items(), strict=False):
                 self._dots(axis, rows, looks, metric, chance)
-                axis.set_title(title)
+                axis.set_title(title, fontsize=7)
             self._dots(others[-1], rows, looks, "Dead", "")
-            others[-1].set_title("atoms that no held-\nout activation uses")
+            others[-1].set_title("atoms not used in\nheld-out activations", fontsize=7)
             for axis in others[1:]:
                 axis.set_yticklabels([])
         return Drawing(figure, _caption(rows, dataset, model, self.bootstrap.level))
@@ -67,13 +67,12 @@ class Fronts:
             x, y = [pair[0].mean for pair in points], [1 - pair[1].mean for pair in points]
             ends = [[pair[1].high - pair[1].mean for pair in points],
                     [pair[1].mean - pair[1].low for pair in points]]  # fmt: skip
-            axis.errorbar(x, y, yerr=ends, color=colour, marker=marker, ms=4, lw=1, label=name)
+            axis.errorbar(x, y, yerr=ends, color=colour, marker=marker, ms=4, lw=1)
         axis.set(xlabel="active concepts of an activation (L0)", xscale="log", yscale="log")
         axis.set(ylabel="unexplained variance, 1 − R²")
         ticks = (1, 2, 4, 8, 16)
         axis.set_xticks(ticks, labels=map(str, ticks))
         axis.set_xticks([], minor=True)
-        axis.legend(fontsize=6, loc="lower left", frameon=False)
 
     def _dots(
         self,
@@ -109,10 +108,11 @@ def _caption(rows: pd.DataFrame, dataset: str, model: str, level: float) -> str:
     fits = rows[rows["metric"] == "R2"]["repeat"].nunique()
     return (
         f"Dictionaries of {atoms} atoms (PCA: as many as are active) on activations of {model} on "
-        f"{dataset}, at places of images they were not fitted on. Left: share of variance "
-        "not explained against the mean number of active concepts. Autoencoders are asked for it, "
-        "by their number of active codes or their penalty; K-Means has one; codes of the others "
-        "are those of a non-negative orthogonal matching pursuit of so many steps. Mean over "
+        f"{dataset}, at places of images they were not fitted on. Left, marked as on the right: "
+        "share of variance not explained against the mean number of active concepts. Autoencoders "
+        "are asked for it, by their number of active codes or their penalty; K-Means has one; "
+        "codes of the others are those of a non-negative orthogonal matching pursuit of so many "
+        "steps. Mean over "
         f"{fits} fits from seeds of their own with {level:.0%} bootstrap intervals. Right, where "
         f"{_middle(rows):g} active concepts are asked for: mean |cosine| of atoms matched one to "
         "one between seeds; mean correlation of codes, matched one to one, with those of a "

@@ -113,10 +113,9 @@ class LinearStudy:
             fresh = [self._differences(bare, one) for one in removals]
             for place, one in enumerate(removals):
                 units = {"target": one.target, "part": one.part, "layer": name}
-                found = trained[place] | {
-                    "random parts": self._random_parts(removals, trained, one),
-                    "untrained network": fresh[place]["part"],
-                }
+                found = trained[place] | {"untrained network": fresh[place]["part"]}
+                if any(removal.part != one.part for removal in removals):
+                    found["random parts"] = self._random_parts(removals, trained, one)
                 for label, rows in found.items():
                     recorder.add({"DirectionShare": [shared(rows)]}, method=label, **units)
             for label, each in (("part", trained), ("untrained network", fresh)):
@@ -154,7 +153,7 @@ class LinearStudy:
         """Return what other parts add, as many differences and all as long: the control."""
         others = [d["part"] for r, d in zip(removals, found, strict=True) if r.part != one.part]
         generator = torch.Generator().manual_seed(self.seed)
-        every = torch.cat(others) if others else torch.zeros(len(one.x), 1)
+        every = torch.cat(others)
         drawn = torch.randperm(len(every), generator=generator)[: len(one.x)]
         return normalize(every[drawn], dim=1)
 

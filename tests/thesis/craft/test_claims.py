@@ -109,9 +109,10 @@ def at_layers(rise=0.0, blind=1.0, early=0.5, error=1e-7):
     return pd.concat(
         [
             *(ranked(m, 0.0) for m in best),
-            ranked("RISE", rise),
+            ranked("RISE, all subsets", rise),
+            ranked("RISE", 9.0),  # sampling error: reported, not judged
             *(ranked(m, blind) for m in blinds),
-            *(ranked(m, early, "early") for m in best),
+            *(ranked(m, early, "early") for m in (*best, *blinds)),
             *(rows("IdentityError", m, error, 0, layer="late") for m in best[:3]),
         ]
     )
@@ -121,7 +122,7 @@ def at_layers(rise=0.0, blind=1.0, early=0.5, error=1e-7):
 def test_optimal_at_the_last_layer(rise, outcome):
     verdict = holistic.OptimalAtLastLayer()(at_layers(rise=rise))
     assert verdict.outcome == outcome
-    assert "RISE" in verdict.measured
+    assert "RISE with random subsets up to 10." in verdict.measured
 
 
 @pytest.mark.parametrize(("blind", "outcome"), [(0.5, YES), (-0.5, NO)])
@@ -136,7 +137,6 @@ def test_the_same_at_the_last_layer(error, outcome):
 
 @pytest.mark.parametrize(("early", "outcome"), [(0.9, YES), (0.0, NO)])
 def test_most_faithful_at_the_last_layer(early, outcome):
-    # The late mean is that of exact and blind methods, the early one of exact methods alone.
     table = at_layers(early=early, blind=0.5)
     assert holistic.LastLayerMostFaithful()(table).outcome == outcome
 
@@ -146,6 +146,8 @@ def test_methods_that_explain_earlier_layers_only_do_not_count():
     table = at_layers(early=0.0, blind=0.5)
     poor = ranked("GuidedBackprop", 10.0, "early")
     assert claim(pd.concat([table, poor])).effect == claim(table).effect
+    exact = ranked("Shapley, all subsets", 0.0, "late")
+    assert claim(pd.concat([table, exact])).effect == claim(table).effect
 
 
 def extraction(pca, nmf, kmeans, stable=(0.7, 0.8, 0.8)):
