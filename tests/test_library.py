@@ -163,3 +163,17 @@ def test_the_example_of_the_readme_runs(tmp_path, monkeypatch) -> None:
         "deletion.png",
         "concepts.png",
     }
+
+
+@pytest.mark.nightly
+def test_the_page_for_notebooks_runs(tmp_path, monkeypatch) -> None:
+    page = (README.parent / "docs" / "library.md").read_text()
+    code = "".join(re.findall(r"^```python\n(.*?)^```", page, re.M | re.S))
+    monkeypatch.chdir(tmp_path)
+    made: dict[str, torch.Tensor] = {}
+    exec(compile(code.replace("steps=96", "steps=2"), "library.md", "exec"), made)
+    assert {path.name for path in tmp_path.iterdir()} == {"maps.png", "concepts.png"}
+    for name in ("lime", "windows"):
+        assert made[name].shape == (2, 224, 224)
+    assert made["pictures"].shape == (1, 3, 224, 224)
+    assert made["certified"].isfinite().all()
