@@ -105,6 +105,9 @@ def _explain(error: Any) -> str:
         return f"{path + '.' if path else ''}{extra[0]}: there is no such key; allowed: {known}"
     if error.validator == "required":
         return f"{path}: {error.message}; allowed keys: {sorted(error.schema['properties'])}"
+    if error.validator == "contains":
+        needed = error.schema["contains"]["const"]
+        return f"{path}={error.instance!r}: {needed!r} must be among them"
     return f"{path}={error.instance!r}: {error.message}" + (f" ({meant})" if meant else "")
 
 
