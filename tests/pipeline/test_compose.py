@@ -123,7 +123,10 @@ def test_an_override_changes_the_part_of_its_option_alone():
         ("study.runs=[{dataset:digit,model:mlp}]", ["study.runs", "'digit'", "digits"]),
         ("study.runs=[{dataset:digits,model:mlp}]", ["study", "'gradcam'", "'mlp'"]),
         ("study.runs=[{dataset:digits}]", ["study.runs.0", "model"]),
-        ("studies.lipschitz.methods=[saliency]", ["studies.lipschitz.methods", "'smoothgrad' must"]),
+        (
+            "studies.lipschitz.methods=[saliency]",
+            ["studies.lipschitz.methods", "'smoothgrad' must"],
+        ),
         ("study.limits.fastest=3", ["study.limits", "fastest_ms"]),
         ("models.resnet18_lambda_10.loss.recipe=2022", ["${models.convnet_lambda_10.loss}"]),
     ],
