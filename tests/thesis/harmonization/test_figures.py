@@ -86,6 +86,18 @@ def test_the_tradeoff_draws_our_points_and_the_published_ones():
     assert len(right.texts) == 1  # one arrow
 
 
+def test_the_tradeoff_tells_accuracy_with_the_shortcut_from_accuracy_without():
+    biased = scores()[lambda rows: rows["metric"] == "Accuracy"]
+    biased = biased.assign(split="test_biased", value=0.9)
+    figure = AlignmentTradeoff()(pd.concat([scores(), biased]), PUBLISHED).figure
+    training, unbiased, _ = figure.axes
+    assert training.get_xlabel() == "accuracy, as in training (%)"
+    assert unbiased.get_xlabel() == "accuracy, unbiased (%)"
+    for axis, expected in ((training, (90, 50)), (unbiased, (60, 50))):
+        points = [line.get_xydata()[0] for line in axis.lines if line.get_marker() in "os"]
+        assert any(np.allclose(p, expected) for p in points)
+
+
 def test_the_curves_are_means_over_seeds():
     (axis,) = HumanFeatures()(scores()).figure.axes
     curves = {line.get_label(): line.get_xydata() for line in axis.lines}
