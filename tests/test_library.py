@@ -26,8 +26,11 @@ SETTINGS = {"grid": 3, "points": 4, "masks": 8, "steps": 2, "subsets": 6, "neigh
 OWN = {
     "Captum": {"method": "captum.attr.IntegratedGradients", "options": {"n_steps": 2}},
     "EVA": {"layer": "conv5", "bound": "ibp", "samples": 4, "epsilon": 0.1},
-    "GradCAM": {"layer": "stage3"},
+    **{name: {"layer": "stage3"} for name in sparks.attribution.__all__ if name.endswith("CAM")},
     "GradCAMPlusPlus": {"layer": "stage3"},
+    "DataRandomisation": {"other": shufflenet_v2_x0_5(num_classes=4)},
+    "FORGrad": {"method": sparks.attribution.Saliency(), "cutoff": 4.0},
+    "SensitivityN": {"shares": (0.2, 0.4)},
     "Greedy": {"rounds": 1, "subsets": 2, "bisections": 1, "attack": Attack(steps=1)},
     "KernelSHAP": {"samples": 32},
     "LIME": {"samples": 16},
@@ -36,6 +39,7 @@ OWN = {
     "SmoothGrad": {"samples": 2},
     "SquareGrad": {"samples": 2},
     "VarGrad": {"samples": 2},
+    "ExpectedGradients": {"samples": 2},
 }
 
 

@@ -192,8 +192,8 @@ def convnet(every_unit):
         (
             ["layer"],
             "head",
-            "gives no feature maps (N, K, h, w): GradCAM needs a convolutional "
-            "layer, or one that keeps places; layers that will do: stem, stages",
+            "gives no feature maps (N, K, h, w), nor tokens (N, T, K): GradCAM needs a "
+            "convolutional layer, or one that keeps places; layers that will do: stem, stages",
         ),
         (
             ["concept_layer"],

@@ -92,7 +92,7 @@ def test_hours_are_passes_over_measured_rates(tmp_path, monkeypatch):
         cost_estimate, "RATES", (tmp_path / "none", *cost_estimate.RATES[1:2], rates)
     )
     config = compose([*ONE, "experiments.sobol.methods=[random]"])
-    budgets = 4 * 6 * (64 + 128)  # of the study: images, methods, passes
+    budgets = 4 * 6 * (72 + 144)  # of the study: images, methods, passes
     hours = (3 * 200 / 1.0 + (10 * 30 + budgets) / 2.0) / 3600
     assert f"about {hours:,.1f} GPU-hours on a slow GPU" in cost_estimate.summary(config, gpu=True)
     assert "core-hours on one core of" in cost_estimate.summary(config)

@@ -38,13 +38,11 @@ def test_every_list_of_methods_is_one_of_files(file):
 
 
 def test_a_job_gets_the_methods_by_label_in_the_order_of_the_list():
-    config = compose([*SMOKE, "studies.budget.methods=[sobol,occlusion]"])
+    config = compose([*SMOKE, "studies.budget.methods=[sobol,kernelshap]"])
     found = part(config, ["studies.budget"])["studies.budget"]["explainers"]
-    assert list(found) == ["Sobol", "Occlusion"]
-    assert (
-        found["Occlusion"]
-        == part(config, ["attribution"], attribution="occlusion")["attribution"]["method"]
-    )
+    assert list(found) == ["Sobol", "KernelSHAP"]
+    own = part(config, ["attribution"], attribution="kernelshap")["attribution"]["method"]
+    assert found["KernelSHAP"] == own
 
 
 def test_a_change_holds_in_its_study_alone():

@@ -213,7 +213,12 @@ def reshapes_ruled(model: Any) -> Iterator[None]:
     Their outputs are their inputs, so that each hands its relevance back unchanged.
     """
     modules = list(model.modules()) if isinstance(model, nn.Module) else []
-    reshapes = [m for m in modules if isinstance(m, nn.Flatten | nn.Unflatten | nn.Identity)]
+    reshapes = [
+        module
+        for module in modules
+        if isinstance(module, nn.Flatten | nn.Unflatten | nn.Identity)
+        or (isinstance(module, nn.Sequential) and not len(module))
+    ]
     for module in reshapes:
         module.rule = EpsilonRule()
     try:

@@ -103,6 +103,8 @@ class PartIsDirection:
                 wide = here[here["metric"] == metric].pivot_table(
                     index=["seed", "target", "part"], columns="method", values="value"
                 )
+                if missing := [name for name in (own, *controls) if name not in wide]:
+                    return not_run(f"too few images for {metric} of {', '.join(missing)}, {where}")
                 for control in controls:
                     gain = self.bootstrap.difference(wide[own], wide[control])
                     gains[f"{metric} over {control}, {where}"] = gain
