@@ -59,43 +59,12 @@ RULES = {"trapezoid": _trapezoid, "gauss-legendre": _gauss_legendre}
 
 
 @dataclass(frozen=True)
-class Saliency:
-    """|∂ logit / ∂x| (Simonyan et al. 2014), the largest over channels.
+class OfGradients:
+    """Base class of methods that explain batches of inputs by gradients of the logit.
 
     Attributes:
         channels: a key of `REDUCTIONS`.
         batch_size: inputs per backward pass, the bound on memory.
-
-    Example:
-        >>> Saliency()(linear, x, target)
-        tensor([[1., 0., 2.]])
-    """
-
-    channels: str = "max-abs"
-    batch_size: int = 64
-
-    def __post_init__(self) -> None:
-        whole(self, 1, "batch_size")
-        one_of(self, REDUCTIONS, "channels")
-
-    def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
-        explain = partial(gradient, model)
-        values = in_batches(model, x, target, self.batch_size, explain, looked_into=False)
-        return reduce_channels(values, self.channels)
-
-
-@dataclass(frozen=True)
-class GradientInput:
-    """x · ∂ logit / ∂x (Shrikumar et al. 2017), summed over channels.
-
-    Attributes:
-        channels: how derivatives become one number a pixel: one of `REDUCTIONS`.
-        batch_size: inputs per backward pass: bounds memory.
-
-    Example:
-        >>> GradientInput()(linear, 3 * x, target)
-        tensor([[3., 0., 6.]])
     """
 
     channels: str = "sum"
@@ -107,9 +76,41 @@ class GradientInput:
 
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
-        explain = partial(gradient, model)
-        slope = in_batches(model, x, target, self.batch_size, explain, looked_into=False)
-        return reduce_channels(x.detach() * slope, self.channels)
+        explain = partial(self._explain, model)
+        values = in_batches(model, x, target, self.batch_size, explain, looked_into=False)
+        return reduce_channels(values, self.channels)
+
+    def _explain(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
+        """Return values like x, which requires gradients, before channels are reduced."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Saliency(OfGradients):
+    """|∂ logit / ∂x| (Simonyan et al. 2014), the largest over channels.
+
+    Example:
+        >>> Saliency()(linear, x, target)
+        tensor([[1., 0., 2.]])
+    """
+
+    channels: str = "max-abs"
+
+    def _explain(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
+        return gradient(model, x, target)
+
+
+@dataclass(frozen=True)
+class GradientInput(OfGradients):
+    """x · ∂ logit / ∂x (Shrikumar et al. 2017), summed over channels.
+
+    Example:
+        >>> GradientInput()(linear, 3 * x, target)
+        tensor([[3., 0., 6.]])
+    """
+
+    def _explain(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
+        return x.detach() * gradient(model, x, target)
 
 
 @dataclass(frozen=True)

@@ -5,50 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice, pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from sparks.attribution.gradient import (
-    REDUCTIONS,
-    gradient,
-    in_batches,
-    reduce_channels,
-)
-from sparks.checks import between, one_of, whole
+from sparks.attribution.gradient import OfGradients, gradient
+from sparks.checks import between, whole
 from sparks.engine.inference import Model
 from sparks.errors import SparksError
 from sparks.models.device import to_device
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Path:
-    """Settings of gradients along a path.
-
-    Attributes:
-        channels: a key of `REDUCTIONS`.
-        batch_size: inputs per backward pass, the bound on memory.
-    """
-
-    channels: str = "sum"
-    batch_size: int = 64
-
-    def __post_init__(self) -> None:
-        whole(self, 1, "batch_size")
-        one_of(self, REDUCTIONS, "channels")
-
-    def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
-        explain = partial(self._explain, model)
-        values = in_batches(model, x, target, self.batch_size, explain, looked_into=False)
-        return reduce_channels(values, self.channels)
-
-    def _explain(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
-        """Return the integral, like x."""
-        raise NotImplementedError
 
 
 def _slope(model: Model, at: Tensor, target: Tensor | None) -> Tensor:
@@ -69,7 +36,7 @@ def _slopes(
 
 
 @dataclass(frozen=True, kw_only=True)
-class BlurIG(_Path):
+class BlurIG(OfGradients):
     """Integral of the gradient from a blurred image to the image (Xu et al. 2020).
 
     The path is x convolved with Gaussians of deviation s, s from `deviation` to 0 in `steps` equal
@@ -123,7 +90,7 @@ def _gaussian(length: int, deviation: float) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExpectedGradients(_Path):
+class ExpectedGradients(OfGradients):
     """Mean of (x - x0) · gradient at a point between x0 and x (Erion et al. 2021).
 
     x0 is drawn from a sample of inputs, the point uniformly: integrated gradients, averaged over
@@ -190,7 +157,7 @@ class ExpectedGradients(_Path):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GuidedIG(_Path):
+class GuidedIG(OfGradients):
     """Integral of the gradient along a path that avoids steep directions (Kapishnikov et al. 2021).
 
     From a constant image to x, each of `steps` steps covers an equal share of the L1 distance, by

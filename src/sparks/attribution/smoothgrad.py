@@ -8,46 +8,36 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
 
-from sparks.attribution.gradient import REDUCTIONS, gradient, in_batches, reduce_channels
-from sparks.checks import between, one_of, whole
+from sparks.attribution.gradient import OfGradients, gradient
+from sparks.checks import between, whole
 from sparks.engine.inference import Model
 from sparks.models.device import to_device
 
 
-@dataclass(frozen=True)
-class _NoisyGradient:
+@dataclass(frozen=True, kw_only=True)
+class _NoisyGradient(OfGradients):
     """A statistic of gradients at x + noise.
 
     Attributes:
         samples: noisy copies of each input.
         deviation: of the Gaussian noise, in units of x.
-        channels: a key of `REDUCTIONS`.
-        batch_size: inputs per backward pass, the bound on memory.
         seed: of the noise, which is the same for every input.
     """
 
     samples: int = 50
     deviation: float = 0.2
     channels: str = "max"
-    batch_size: int = 64
     seed: int = 0
 
     def __post_init__(self) -> None:
-        whole(self, 1, "samples", "batch_size")
+        super().__post_init__()
+        whole(self, 1, "samples")
         whole(self, 0, "seed")
         between(self, 0, math.inf, "deviation")
-        one_of(self, REDUCTIONS, "channels")
-
-    def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
-        explain = partial(self._explain, model)
-        values = in_batches(model, x, target, self.batch_size, explain, looked_into=False)
-        return reduce_channels(values, self.channels)
 
     def _explain(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
         generator = torch.Generator().manual_seed(self.seed)
@@ -71,7 +61,7 @@ class _NoisyGradient:
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SmoothGrad(_NoisyGradient):
     """|mean gradient at noisy copies of x| (Smilkov et al. 2017), the largest over channels.
 
@@ -84,7 +74,7 @@ class SmoothGrad(_NoisyGradient):
         return mean.abs()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SquareGrad(_NoisyGradient):
     """Mean squared gradient at noisy copies of x (Hooker et al. 2019), largest over channels.
 
@@ -97,7 +87,7 @@ class SquareGrad(_NoisyGradient):
         return square
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VarGrad(_NoisyGradient):
     """Variance of gradients at noisy copies of x (Adebayo et al. 2018), largest over channels.
 

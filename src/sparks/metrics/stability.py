@@ -22,7 +22,27 @@ from sparks.stats import spearman
 
 
 @dataclass(frozen=True, kw_only=True)
-class AverageStability:
+class _OfNeighbours:
+    """Settings of metrics that explain noisy copies of the inputs.
+
+    Attributes:
+        neighbours: noisy copies of each input.
+        radius: of the noise, in units of x.
+        seed: of the noise, which is each input's own.
+    """
+
+    neighbours: int = 20
+    radius: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "neighbours")
+        whole(self, 0, "seed")
+        between(self, 0, math.inf, "radius")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AverageStability(_OfNeighbours):
     """Mean distance of a map to those of noisy copies of its input: lower is more stable.
 
     Bhatt et al. 2020. Noise is uniform in [-radius, radius], so that brightness stays; copies
@@ -32,10 +52,7 @@ class AverageStability:
     correlation over pixels (Serrurier et al. 2023), "StabilityKept" the share of copies that count.
 
     Attributes:
-        neighbours: noisy copies of each input.
-        radius: of the noise, in units of x.
         engine: its batch size bounds the inputs classified at once.
-        seed: of the noise, which is each input's own.
 
     Example:
         The gradient of a linear model never changes.
@@ -44,15 +61,7 @@ class AverageStability:
         tensor([0.])
     """
 
-    neighbours: int = 20
-    radius: float = 0.1
     engine: Engine = field(default_factory=Engine)
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        whole(self, 1, "neighbours")
-        whole(self, 0, "seed")
-        between(self, 0, math.inf, "radius")
 
     def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
         """Return values per input; NaN where no copy counts, or maps are zero (rank: constant)."""
@@ -94,17 +103,12 @@ class AverageStability:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MaxSensitivity:
+class MaxSensitivity(_OfNeighbours):
     """Largest relative change of a map among noisy copies of its input: lower is more stable.
 
     Yeh et al. 2019: max over copies of |map(x') - map(x)| / |map(x)|, Euclidean norms, noise
     uniform in [-radius, radius]. Copies that the model classifies otherwise count as well: the
     explained class stays.
-
-    Attributes:
-        neighbours: noisy copies of each input.
-        radius: of the noise, in units of x.
-        seed: of the noise, which is each input's own.
 
     Example:
         The gradient of a linear model never changes.
@@ -115,12 +119,6 @@ class MaxSensitivity:
 
     neighbours: int = 10
     radius: float = 0.02
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        whole(self, 1, "neighbours")
-        whole(self, 0, "seed")
-        between(self, 0, math.inf, "radius")
 
     def __call__(self, explanation: Explanation, /) -> dict[str, Tensor]:
         """Return the largest change per input; NaN where the map is zero."""
