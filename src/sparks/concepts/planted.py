@@ -19,9 +19,8 @@ from sparks.errors import SparksError
 OPACITIES = (0.0, 0.125, 0.25, 0.5, 1.0)
 CONCEPTS = 4  # textures; each in turn is the concept, and the others are foreign
 WAVES = 4  # of a texture across a patch
-LEAST = (
-    10 * CONCEPTS
-)  # images: a choice shows four pictures of half a gallery, beside the one asked about
+# Images: a choice shows four pictures of half a gallery, beside the one asked about.
+LEAST = 10 * CONCEPTS
 
 
 def texture(concept: int, channels: int, size: tuple[int, int], concepts: int = CONCEPTS) -> Tensor:

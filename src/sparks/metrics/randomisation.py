@@ -13,6 +13,7 @@ from sparks.errors import SparksError
 from sparks.metrics.maps import asked_of, undefined_to_nan
 from sparks.metrics.stability import method_of
 from sparks.models.device import to_device
+from sparks.models.weights import seeded
 from sparks.protocols import Explanation
 from sparks.stats import spearman
 
@@ -82,6 +83,8 @@ class DataRandomisation:
 def randomised(model: nn.Module, seed: int, all_of_it: bool = True) -> nn.Module:
     """Copy a model, with weights drawn anew as its layers draw them when they are built.
 
+    `sparks.concepts.sanity.cascade` yields the copies between these two ends.
+
     Args:
         model: which stays as it is.
         seed: of the weights.
@@ -98,8 +101,7 @@ def randomised(model: nn.Module, seed: int, all_of_it: bool = True) -> nn.Module
         raise SparksError(
             f"the weights cannot be drawn anew: {names} has no method `reset_parameters`"
         )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(SALT + seed)
+    with seeded(SALT + seed):
         for layer in drawn if all_of_it else drawn[-1:]:
             layer.reset_parameters()  # type: ignore[operator]
     return copy

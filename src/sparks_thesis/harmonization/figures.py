@@ -136,7 +136,7 @@ class AlignmentTradeoff:
         caption = (
             "Accuracy against alignment with human maps (Spearman over the human ceiling), on "
             "images in which the background gives the class away as in training, and on images "
-            "in which it does not (unbiased), where these are told apart. Each point is a "
+            "in which it does not (unbiased), where the data have both. Each point is a "
             "network's mean over seeds with the range of its seeds, arrows lead from the baseline "
             "of the same recipe (λ = 0) to each harmonized network; dots are small standard "
             f"networks of {len(population)} kinds, trained on fewer images. "

@@ -84,7 +84,7 @@ def test_a_claim_holds_of_the_oracle_and_not_of_the_control(control, oracle, pas
     assert not assay(table[table["method"] != "chance"])[0]
 
 
-def test_what_is_right_is_told_from_what_is_wrong():
+def test_small_and_large_values_must_lie_on_their_sides():
     table = pd.concat(
         [rows("Error", "exact", around(1e-9, spread=1e-10)), rows("Error", "other", around(1))]
     )

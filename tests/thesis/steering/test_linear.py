@@ -105,12 +105,12 @@ def test_pushes_leave_the_data_the_longer_they_are(table):
 def test_the_claim_holds_where_parts_are_directions_and_not_where_atoms_are_others(table):
     claim = PartIsDirection(bootstrap=Bootstrap(resamples=200))
     # The untrained network of three channels is one direction of them for each colour as well.
-    told = table.copy()
-    blank = (told["method"] == "untrained network") & (told["metric"] == "DirectionShare")
-    told.loc[blank, "value"] = [0.4 + 0.01 * i for i in range(int(blank.sum()))]
-    assert claim(told).outcome is Outcome.HOLDS
+    varied = table.copy()
+    blank = (varied["method"] == "untrained network") & (varied["metric"] == "DirectionShare")
+    varied.loc[blank, "value"] = [0.4 + 0.01 * i for i in range(int(blank.sum()))]
+    assert claim(varied).outcome is Outcome.HOLDS
     assert claim(table).outcome is not Outcome.HOLDS
-    worse = told.copy()
+    worse = varied.copy()
     atoms = (worse["metric"] == "AtomCosine") & (worse["method"] == "dictionary")
     worse.loc[atoms, "value"] = [0.1 + 0.01 * i for i in range(int(atoms.sum()))]
     assert claim(worse).outcome is Outcome.FAILS

@@ -146,11 +146,11 @@ def test_attention_is_the_positive_part_of_a_map():
 def test_a_map_moves_attention_from_where_people_look_anyhow():
     gaze = torch.ones(1, 4, 4)
     gaze[:, :2, :2] = 5.0
-    flat, told = torch.full((1, 4, 4), 0.3), torch.zeros(1, 4, 4)
-    told[:, :2, :] = 1.0
+    flat, upper = torch.full((1, 4, 4), 0.3), torch.zeros(1, 4, 4)
+    upper[:, :2, :] = 1.0
     np.testing.assert_allclose(attention(flat, gaze, 2)[0], [5 / 8, 1 / 8, 1 / 8, 1 / 8])
-    np.testing.assert_allclose(attention(told, gaze, 2)[0], [5 / 6, 1 / 6, 0, 0])
-    np.testing.assert_allclose(attention(0 * told, gaze, 2)[0], [5 / 8, 1 / 8, 1 / 8, 1 / 8])
+    np.testing.assert_allclose(attention(upper, gaze, 2)[0], [5 / 6, 1 / 6, 0, 0])
+    np.testing.assert_allclose(attention(0 * upper, gaze, 2)[0], [5 / 8, 1 / 8, 1 / 8, 1 / 8])
 
 
 def test_people_look_at_what_stands_out():
