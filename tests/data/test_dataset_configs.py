@@ -46,6 +46,7 @@ def test_all_sets_are_there() -> None:
         "imagenet",
         "imagenet50",
         "imagenette",
+        "imagenette_framed",
         "marked",
         "mnist",
         "nips2017",
@@ -62,7 +63,7 @@ def test_the_builder_gets_every_setting(path: Path) -> None:
     builder = instantiate(config.builder)
     assert type(builder) is getattr(sparks.data, config.builder._target_.split(".")[-1])
     for key, value in OmegaConf.to_container(config.builder, resolve=True).items():
-        if key not in ("_target_", "annotators"):
+        if key not in ("_target_", "annotators", "photographs"):
             assert getattr(builder, key) == value
     brought = isinstance(builder, Folder | MarkedImages | Nips2017)  # by the user alone
     assert hasattr(builder, "download") == ("root" in config.builder and not brought)

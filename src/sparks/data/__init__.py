@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sparks.data.detection import COCO2014, VOC2007
     from sparks.data.digits import Digits
     from sparks.data.folder import Folder
+    from sparks.data.framed import Framed
     from sparks.data.human import (
         centre_map,
         human_ceiling,
@@ -45,6 +46,7 @@ _MODULES = {
     "EuroSAT": "torchvision_sets",
     "FashionMNIST": "torchvision_sets",
     "Folder": "folder",
+    "Framed": "framed",
     "ImageNet": "imagenet",
     "ImageSet": "imageset",
     "Imagenette": "imagenet",
@@ -75,6 +77,7 @@ __all__ = [
     "EuroSAT",
     "FashionMNIST",
     "Folder",
+    "Framed",
     "ImageNet",
     "ImageSet",
     "Imagenette",

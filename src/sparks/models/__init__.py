@@ -3,7 +3,7 @@
 from sparks.models.classifier import Classifier
 from sparks.models.convnet import ConvNet
 from sparks.models.device import autocast, resolve_device, resolve_precision
-from sparks.models.heads import some_classes
+from sparks.models.heads import some_classes, with_new_head
 from sparks.models.mlp import MLP
 from sparks.models.pretrained import torchvision_classifier
 from sparks.models.resnet import ResNet18
@@ -29,4 +29,5 @@ __all__ = [
     "some_classes",
     "timm_classifier",
     "torchvision_classifier",
+    "with_new_head",
 ]

@@ -42,6 +42,31 @@ def some_classes(
     return net
 
 
+def with_new_head(net: nn.Module, head: str, num_classes: int) -> nn.Module:
+    """Put a new last layer on a network of which all else stays as it is, in training too.
+
+    Training then fits that layer alone, a linear probe: the parameters of all others need no
+    gradient (see `sparks.training.step.training_mode` for batch normalisation).
+
+    Args:
+        net: images to logits; changed in place.
+        head: name of the affine layer that gives the logits.
+        num_classes: number of new logits.
+
+    Returns:
+        `net`.
+
+    Raises:
+        SparksError: when the head is no such layer.
+    """
+    replace_head(net, head, num_classes)
+    for parameter in net.parameters():
+        parameter.requires_grad_(False)
+    for parameter in net.get_submodule(head).parameters():
+        parameter.requires_grad_(True)
+    return net
+
+
 def keep_classes(
     net: nn.Module, heads: Sequence[str], classes: Sequence[int], num_classes: int
 ) -> None:

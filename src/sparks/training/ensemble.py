@@ -84,10 +84,12 @@ def vectorisation_blocker(
     device = resolve_device(device)
     shapes = {_batches(train, settings) for train in trains}
     chooses = settings.keep != "last" or settings.patience is not None
+    partly = not all(p.requires_grad for model in models for p in model.parameters())
     wrapped = any(parametrize.is_parametrized(m) for model in models for m in model.modules())
     for holds, reason in (
         (len(models) < 2, "there is one network only"),
         (len({_architecture(model) for model in models}) > 1, "their architectures differ"),
+        (partly, "some of their parameters are not trained"),
         (wrapped, "their layers are re-parametrised"),
         (loss is not None, "their loss is not cross-entropy"),
         (resolve_precision(settings.precision, device) != "fp32", "their precision is not fp32"),

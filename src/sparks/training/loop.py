@@ -19,7 +19,14 @@ from sparks.training.checkpoint import fingerprint, load_checkpoint, save_checkp
 from sparks.training.losses import CrossEntropy, Loss, State, Step
 from sparks.training.predict import score
 from sparks.training.settings import Settings
-from sparks.training.step import batches, build_optimizer, dropout_seed, finite, set_rate
+from sparks.training.step import (
+    batches,
+    build_optimizer,
+    dropout_seed,
+    finite,
+    set_rate,
+    training_mode,
+)
 
 
 @dataclass
@@ -154,7 +161,7 @@ def _train_epoch(
     bar: Any,
 ) -> float:
     """Train for one pass over the images, and return the mean loss of its steps."""
-    model.train()
+    training_mode(model)
     steps = steps_per_epoch(len(train), settings.batch_size)
     loss, memory = objective
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from sparks.data.labelled import Labelled
 from sparks.errors import SparksError
@@ -15,6 +16,21 @@ from sparks.models.device import to_device
 from sparks.training.batches import augment, derive, epoch_batches
 from sparks.training.losses import Loss
 from sparks.training.settings import Settings, learning_rate
+
+
+def training_mode(model: nn.Module) -> None:
+    """Put a model into training mode, but for batch normalisation that is not trained.
+
+    Where its parameters need no gradient, it keeps the statistics that it came with.
+    """
+    model.train()
+    for module in model.modules():
+        if isinstance(module, _BatchNorm) and not _is_trained(module):
+            module.eval()
+
+
+def _is_trained(norm: _BatchNorm) -> bool:
+    return norm.weight is None or norm.weight.requires_grad
 
 
 def build_optimizer(
