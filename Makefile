@@ -1,5 +1,5 @@
 # Shortcuts for developers. Users need none of them: see README.md.
-.PHONY: bench chaos check docs docs-serve docs-site gallery gpu gpu-check lens-serve lock oracles results slurm volume
+.PHONY: bench chaos check docs docs-serve docs-site gallery gpu gpu-check lens-serve lock oracles results slurm tutorials volume
 
 bench: ## speed and memory as ratios: a table, benchmarks/results/bench.csv and a plot
 	./sparks python -m benchmarks.run
@@ -17,7 +17,7 @@ docs: ## docs/catalogue.md (figures and tables) and docs/configuration.md (every
 docs-serve: docs-site ## the site at http://127.0.0.1:8000, made again whenever a page changes
 	.venv-docs/bin/python -m mkdocs serve
 
-docs-site: ## the documentation site, into site/; its tools are in an environment of their own, .venv-docs
+docs-site: tutorials ## the documentation site, into site/; its tools are in an environment of their own, .venv-docs
 	./sparks uv venv --quiet --allow-existing .venv-docs
 	./sparks uv pip install --quiet --python .venv-docs/bin/python -r docs/requirements.txt
 	.venv-docs/bin/python -m mkdocs build --strict --quiet
@@ -51,6 +51,9 @@ oracles: ## other libraries in an environment of their own, .venv-oracles, and t
 
 slurm: ## the whole smoke run on a Slurm of one node (as root); the tables must be those of a local run
 	./sparks python tests/workflow/smoke_on_slurm.py
+
+tutorials: ## the notebooks with their outputs, into docs/tutorials: pages of the documentation site
+	./sparks python -m sparks_thesis.overview.tutorials
 
 volume: ## 50,000 files through the sharded workflow: peak memory of every rule
 	PYTHONPATH=. ./sparks python tests/workflow/volume.py
