@@ -12,7 +12,7 @@ check: ## format, lint and type check, as pre-commit and continuous integration 
 
 docs: ## docs/catalogue.md (figures and tables) and docs/configuration.md (every key), from the configuration
 	./sparks python -m sparks_thesis.pipeline.catalogue
-	./sparks python -m sparks_thesis.pipeline.config_reference
+	./sparks python -m sparks_thesis.overview.config_reference
 
 docs-serve: docs-site ## the site at http://127.0.0.1:8000, made again whenever a page changes
 	.venv-docs/bin/python -m mkdocs serve

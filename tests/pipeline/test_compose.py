@@ -7,10 +7,11 @@ from omegaconf import OmegaConf
 
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import cost_estimate, grid
-from sparks_thesis.pipeline.compose import OPTIONS, compose, overrides_from
+from sparks_thesis.pipeline.compose import compose, overrides_from
 from sparks_thesis.pipeline.paths import CONFIG
 from sparks_thesis.pipeline.selection import part
 from sparks_thesis.pipeline.validate import validate, validate_names
+from sparks_thesis.settings.options import OPTIONS
 
 
 def refused(*overrides, snakemake=None):
@@ -111,7 +112,7 @@ def test_an_override_changes_the_part_of_its_option_alone():
         ("+attributions.sobol.tint=red", ["attributions.sobol.tint", "label", "method"]),
         ("attributions.sobol.method._target_=sparks.nothing.At", ["sparks.nothing.At"]),
         ("explain.target=best", ["explain.target='best'", "predicted", "label"]),
-        ("seed=-1", ["seed=-1", "minimum"]),
+        ("seed=-1", ["seed=-1", "greater than or equal to 0"]),
         ("device=tpu", ["device='tpu'", "auto"]),
         ("experiments.sobol.methods=[sobl]", ["'sobl'", "sobol", "config/attribution"]),
         ("experiments.sobol.datasets=[digit]", ["'digit'", "digits"]),

@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
+from sparks_thesis.overview.config_reference import PAGE, attributes, page
 from sparks_thesis.pipeline.compose import compose
-from sparks_thesis.pipeline.config_reference import PAGE, attributes, page
 from sparks_thesis.pipeline.paths import CONFIG
 
 

@@ -15,18 +15,19 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from sparks.checks import between, whole
 from sparks.errors import SparksError
+from sparks_thesis.human_study.answer_file import AnswerFile
 from sparks_thesis.human_study.key import Asked, Key
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA = Path(__file__).with_name("answers.schema.json")
 # Bytes: files of answers have some thousands.
 LARGEST = 1_000_000
 COLUMNS = (
@@ -147,13 +148,6 @@ def folder_digest(folder: str | Path) -> str:
 # --- one file ------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=1)
-def _validator() -> Any:
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(json.loads(SCHEMA.read_text("utf-8")))
-
-
 def _content(file: Path) -> Content:
     if file.suffix.lower() != ".json":
         raise _Refused("it is no .json file")
@@ -168,9 +162,12 @@ def _content(file: Path) -> Content:
         content = json.loads(text.decode("utf-8-sig"), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise _Refused(f"it is not intact JSON ({' '.join(str(error).split())[:80]})") from None
-    if (wrong := next(_validator().iter_errors(content), None)) is not None:
-        message = " ".join(str(wrong.message).split())[:120]
-        raise _Refused(f"{wrong.json_path} is not as the page stores it: {message}")
+    try:
+        AnswerFile.model_validate(content)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, wrong["loc"])) or "it"
+        raise _Refused(f"{where} is not as the page stores it: {wrong['msg']}") from None
     return dict(content)
 
 

@@ -131,10 +131,8 @@ def _key(where: str, kind: Any, content: Any = None) -> str:
 def _code() -> str:
     """Digest the library, the checks and the versions of the packages that they stand on."""
     digest = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in PACKAGES).encode())
-    for folder in ("src", "workflow/schemas"):
-        for file in sorted((ROOT / folder).rglob("*.[py]*")):
-            if file.suffix in (".py", ".yaml"):
-                digest.update(file.read_bytes())
+    for file in sorted((ROOT / "src").rglob("*.py")):
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 

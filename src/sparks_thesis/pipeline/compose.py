@@ -1,9 +1,10 @@
 """Compose the configuration: one tree of all options, with the user's overrides.
 
-Every file `config/GROUP/NAME.yaml` of the groups below is an option, and all of them are in the
-composed configuration, under the group's plural: `attributions.sobol`, `datasets.digits`. So an
-override names what it changes (`attributions.sobol.method.grid=11`) and adding a file is all it
-takes to add an option. The singular (`attribution`) is the selected option: a script at the shell
+The tree starts from the defaults of the typed settings (`sparks_thesis.settings`). Every file
+`config/GROUP/NAME.yaml` of the groups `OPTIONS` is an option, and all of them are in the composed
+configuration, under the group's plural: `attributions.sobol`, `datasets.digits`. So an override
+names what it changes (`attributions.sobol.method.grid=11`) and adding a file is all it takes to add
+an option. The singular (`attribution`) is the selected option: a script at the shell
 chooses it (`attribution=sobol`), the workflow sets it from the job's wildcards.
 """
 
@@ -34,16 +35,16 @@ from yaml.resolver import Resolver
 from sparks.data.listing import layout
 from sparks.errors import SparksError
 from sparks_thesis.common.methods import entries
+from sparks_thesis.common.settings import Block, defaults
 from sparks_thesis.pipeline.methods import CHANGES, join_lists, refuse_unlisted
 from sparks_thesis.pipeline.paths import CONFIG
+from sparks_thesis.settings.options import OPTIONS
+from sparks_thesis.settings.root import GROUPS, Root
 
 FOLDER = "sparks.data.Folder"
 # Environment variable: optional data sets to do without, joined by commas. A run sets it when it
 # starts, to those that are not on disk, and its jobs read it.
 ABSENT = "SPARKS_ABSENT"
-
-# Groups whose options are all present at once, under the plural of the group's name.
-OPTIONS = ("dataset", "model", "bank", "attribution", "metric", "text", "item", "claim")
 
 
 class _Loader(CParser, get_yaml_loader()):  # type: ignore[misc]
@@ -69,17 +70,31 @@ def _no_yaml(error: MarkedYAMLError, file: str) -> SparksError:
 
 
 def register_options(config_dir: Path = CONFIG) -> None:
-    """Give Hydra every option file as one config (the entry `options` in config.yaml).
+    """Give Hydra the entries `settings` (all defaults) and `options` (all files) of config.yaml.
 
-    As one: naming each in a defaults list takes Hydra five times as long.
+    Files as one config: naming each in a defaults list takes Hydra five times as long. Groups of
+    which a user may have a file of their own (`study=mine`) have the defaults as option `default`.
     """
-    node = {
+    settings = defaults(Root) | {group: defaults(kind) for group, kind in OPTIONS.items()}
+    options = {
         f"{group}s": {
-            file.stem: _read(file) for file in sorted((config_dir / group).glob("*.yaml"))
+            file.stem: _completed(kind, _read(file))
+            for file in sorted((config_dir / group).glob("*.yaml"))
         }
-        for group in OPTIONS
+        for group, kind in OPTIONS.items()
     }
-    ConfigStore.instance().store(name="options", node=node)
+    store = ConfigStore.instance()
+    for group in GROUPS:
+        store.store(group=group, name="default", node=settings.pop(group))
+    store.store(name="settings", node=settings)
+    store.store(name="options", node=options)
+
+
+def _completed(kind: type[Block], option: Any) -> Any:
+    """Return an option with the defaults of the keys that its file leaves out."""
+    if not isinstance(option, dict):
+        return option
+    return option | {key: one for key, one in defaults(kind).items() if key not in option}
 
 
 def compose(overrides: Iterable[str] = (), config_dir: Path = CONFIG) -> DictConfig:

@@ -32,11 +32,12 @@ from omegaconf import DictConfig
 from sparks.engine.memory import keep_freed_memory
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import integrity, run_lock, scale, user_files
-from sparks_thesis.pipeline.compose import OPTIONS, register_options, settle
+from sparks_thesis.pipeline.compose import register_options, settle
 from sparks_thesis.pipeline.paths import CONFIG, ROOT
 from sparks_thesis.pipeline.resources import machine, take_gpu
 from sparks_thesis.pipeline.selection import part, select_at_the_shell
 from sparks_thesis.pipeline.source_hash import code_digest
+from sparks_thesis.settings.options import OPTIONS
 
 Paths = Mapping[str, Any]  # name → path, or list of paths
 # Name → template; where the grid decides, a function of the configuration and the names selected.

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from sparks.errors import SparksError
 from sparks.io import table_provenance, write_text
 from sparks_thesis.common.verdict import Outcome
+from sparks_thesis.overview.comments import commented
 from sparks_thesis.pipeline import paths
-from sparks_thesis.pipeline.config_reference import commented
 from sparks_thesis.pipeline.paths import CONFIG, ROOT
 from sparks_thesis.pipeline.scale import NOTE
 

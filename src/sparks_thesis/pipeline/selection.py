@@ -11,7 +11,8 @@ from omegaconf import AnyNode, DictConfig, OmegaConf, base
 from omegaconf.errors import OmegaConfBaseException
 
 from sparks.errors import SparksError
-from sparks_thesis.pipeline.compose import OPTIONS, parsed
+from sparks_thesis.pipeline.compose import parsed
+from sparks_thesis.settings.options import OPTIONS
 
 # OmegaConf parses an interpolation whenever it resolves it: here each text is parsed once.
 base.parse = cache(base.parse)  # type: ignore[attr-defined]

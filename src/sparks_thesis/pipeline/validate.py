@@ -1,33 +1,30 @@
 """Refuse a configuration that cannot be run, before any job starts, in one line.
 
-Three questions: does the tree have the shape that `workflow/schemas/config.schema.yaml` describes;
-does every `_target_` exist and take the arguments it is given; can every experiment's grid be run?
+Three questions: is the tree what the typed settings say (`sparks_thesis.settings.refusal`); does
+every `_target_` exist and take the arguments it is given; can every experiment's grid be run?
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from sparks.data.listing import layout
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import checks, downloads, grid
-from sparks_thesis.pipeline.compose import FOLDER, OPTIONS, root_of
+from sparks_thesis.pipeline.compose import FOLDER, root_of
 from sparks_thesis.pipeline.methods import ABLE, CHANGES, option_of
 from sparks_thesis.pipeline.nested import walk
-from sparks_thesis.pipeline.paths import ROOT
 from sparks_thesis.pipeline.selection import part, plain
 from sparks_thesis.pipeline.sources import Definition, defined, find, source
-
-SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+from sparks_thesis.settings import refusal
+from sparks_thesis.settings.options import OPTIONS
 
 
 def validate(
@@ -59,7 +56,7 @@ def validate_names(config: DictConfig, tree: Any) -> None:
     Raises:
         SparksError: see `validate`.
     """
-    _check_schema(tree)
+    refusal.check(tree)
     _check_changes(config, tree)
     for path, node in sorted(_with_targets(tree), key=_written_first):
         _check_target(path, node)
@@ -70,45 +67,6 @@ def validate_names(config: DictConfig, tree: Any) -> None:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
-
-
-# --- the shape of the tree -------------------------------------------------------------------
-
-
-@cache
-def schema() -> dict[str, Any]:
-    """Return the schema of the configuration."""
-    loaded: dict[str, Any] = yaml.safe_load(SCHEMA.read_text("utf-8"))
-    return loaded
-
-
-def _check_schema(tree: Any) -> None:
-    from jsonschema import Draft202012Validator
-
-    errors = sorted(Draft202012Validator(schema()).iter_errors(tree), key=_place)
-    if errors:
-        raise SparksError(_explain(errors[0]))
-
-
-def _place(error: Any) -> tuple[int, str]:
-    """Sort the errors outermost first: `seed` before what is made from it."""
-    return len(error.absolute_path), error.json_path
-
-
-def _explain(error: Any) -> str:
-    """Turn a schema error into: key, value, what is allowed."""
-    path = ".".join(str(step) for step in error.absolute_path)
-    meant = error.schema.get("description", "")
-    if error.validator == "additionalProperties":
-        known = sorted(error.schema.get("properties", {}))
-        extra = sorted(set(error.instance) - set(known))
-        return f"{path + '.' if path else ''}{extra[0]}: there is no such key; allowed: {known}"
-    if error.validator == "required":
-        return f"{path}: {error.message}; allowed keys: {sorted(error.schema['properties'])}"
-    if error.validator == "contains":
-        needed = error.schema["contains"]["const"]
-        return f"{path}={error.instance!r}: {needed!r} must be among them"
-    return f"{path}={error.instance!r}: {error.message}" + (f" ({meant})" if meant else "")
 
 
 # --- what `_target_` entries are given -------------------------------------------------------
