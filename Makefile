@@ -38,7 +38,7 @@ gpu-check: ## on a machine with a GPU: tests against the CPU, then speed and mem
 lens-serve: ## a local page that explains an image of yours; ARGS="dataset=chimera model=convnet" opens it with that model
 	./sparks python scripts/lens_serve.py $(ARGS)
 
-lock: ## make requirements.lock and environment.yml from pyproject.toml
+lock: ## make requirements.lock and the environments of conda's from pyproject.toml
 	./sparks uv pip compile pyproject.toml --all-extras --generate-hashes --universal \
 	  --python-version 3.11 --no-emit-index-url --no-header --quiet --output-file requirements.lock
 	./sparks python scripts/make_environment_yml.py

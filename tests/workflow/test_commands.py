@@ -68,9 +68,8 @@ def runnable() -> list[str]:
 
 def rules() -> set[str]:
     files = [ROOT / "workflow/Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
-    return {
-        name for file in files for name in re.findall(r"^ *rule (\w+):", file.read_text(), re.M)
-    }
+    named = re.compile(r"^ *(?:use rule job as|rule) (?!job)(\w+)(?: with)?:", re.MULTILINE)
+    return {name for file in files for name in named.findall(file.read_text())}
 
 
 def test_there_are_commands_and_every_exclusion_is_of_one() -> None:

@@ -80,17 +80,13 @@ def selected(wildcards):
     )
 
 
-def names_of(wildcards):
-    """Return a job's wildcards: a cache between checkouts knows a job by its parameters only."""
-    return dict(wildcards.items())
-
-
 def made_of(script):
-    """Return the parameters by which a job is known, as functions of its wildcards.
+    """Return the parameters by which a job is known, most as functions of its wildcards.
 
     They are its part of the configuration, and the digest of its code: the script, and all it
     imports or builds. With it, the listing of the user's files that the job is configured with, and
-    how often the job's own files were damaged after it had ended.
+    how often the job's own files were damaged after it had ended. The wildcards themselves are one,
+    since a cache between checkouts knows a job by its parameters only.
     """
     path = SCRIPTS / f"{script}.py"
 
@@ -101,7 +97,37 @@ def made_of(script):
         times = damaged(script, tuple(wildcards.items()))
         return triggers(code_digest(path, cfg(wildcards)), cfg(wildcards), times)
 
-    return {"cfg": cfg, "code": code}
+    def names(wildcards):
+        return dict(wildcards.items())
+
+    return {"script": script, "cfg": cfg, "code": code, "names": names}
+
+
+def complete(rules):
+    """Give rules made from `job` what their names say: script, log, benchmark and parameters.
+
+    Snakemake can say none of them in a base rule, which does not know what is made from it. Where
+    it looks for a script's text (reports, archives) it needs a path without parameters. A rule that
+    `--cache` shares between checkouts may not have a benchmark.
+
+    Args:
+        rules: the namespace of the rules of this workflow, by the names that they have here.
+    """
+    base = rules.job.rule
+    for name, proxy in rules._rules.items():
+        made = proxy.rule
+        if made is base or made.script != base.script:
+            continue
+        order = sorted(
+            made.wildcard_names, key=lambda key: made.output[0].find(f"{{{key}")
+        )
+        made.log_modifier = made.benchmark_modifier = made.output_modifier
+        made.set_log(paths.log(name, *order))
+        if not (made.cache and made.cache.output):
+            made.benchmark = paths.benchmark(name, *order)
+        made.set_params(**made_of(name))
+        made.script = f"../../scripts/{name}.py"
+    workflow._rules.pop(base.name)  # neither listed nor a target
 
 
 @cache
