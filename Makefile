@@ -11,7 +11,7 @@ check: ## format, lint and type check, as pre-commit and continuous integration 
 	.ci/check
 
 docs: ## docs/catalogue.md (figures and tables) and docs/configuration.md (every key), from the configuration
-	./sparks python -m sparks_thesis.pipeline.catalogue
+	./sparks python -m sparks_thesis.overview.catalogue
 	./sparks python -m sparks_thesis.pipeline.config_reference
 
 docs-serve: docs-site ## the site at http://127.0.0.1:8000, made again whenever a page changes
@@ -23,7 +23,7 @@ docs-site: ## the documentation site, into site/; its tools are in an environmen
 	.venv-docs/bin/python -m mkdocs build --strict --quiet
 
 results: ## docs/results.md, from finished runs: make results RUNS=". runs/real"
-	./sparks python -m sparks_thesis.pipeline.results_page $(RUNS)
+	./sparks python -m sparks_thesis.overview.results_page $(RUNS)
 
 gallery: ## docs/gallery.png, the README's first picture: fig-gallery of the photographs
 	./sparks snakemake --cores all --directory runs/gallery --config 'overrides=[experiment=[sobol],shared.datasets=[photographs],experiments.sobol.items=[fig-gallery]]'

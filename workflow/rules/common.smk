@@ -19,6 +19,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import LogEvent, logger
 from sparks.errors import SparksError
 from sparks_thesis.human_study.answers import folder_digest
+from sparks_thesis.overview import report_page
 from sparks_thesis.pipeline import (
     checks,
     cost_estimate,
@@ -29,7 +30,6 @@ from sparks_thesis.pipeline import (
     grid,
     input_checks,
     integrity,
-    overview,
     paths,
     run_lock,
     scale,
@@ -53,9 +53,8 @@ except SparksError as error:
     raise WorkflowError(str(error)) from None
 
 # What the report says of this run: its first page, and the captions that came with the results.
-if any(argument.startswith("--report") for argument in sys.argv):
-    config["overview"] = overview.of(CFG, OVERRIDES)
-    config["captions"] = overview.captions(CFG)
+config["overview"] = report_page.Deferred(partial(report_page.of, CFG, OVERRIDES))
+config["captions"] = report_page.Deferred(partial(report_page.captions, CFG))
 
 # Wildcards → names of the selected options.
 GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution"}
