@@ -16,14 +16,15 @@ os.environ[SEARCHED] = os.pathsep.join(
 )
 
 from snakemake.exceptions import WorkflowError
-from snakemake.logging import LogEvent, logger
+from snakemake.logging import logger
 from sparks.errors import SparksError
 from sparks_thesis.human_study.answers import folder_digest
 from sparks_thesis.overview import report_page
 from sparks_thesis.pipeline import (
     checks,
-    cost_estimate,
     concept_files,
+    console,
+    cost_estimate,
     dag,
     downloads,
     forks,
@@ -170,25 +171,21 @@ def one_gpu(wildcards):
     return gpus(CFG.device, here=workflow.local_exec)
 
 
+MADE_WHOLE = []  # noted while Snakemake plans
+
+
 def whole(files):
-    """Return the inputs of a rule that makes all of something; a dry run says what that will take."""
+    """Return the inputs of a rule that makes all of something; what that takes is printed."""
 
     def inputs(wildcards):
-        if workflow.dryrun:
-            say_plan_last()
+        MADE_WHOLE.append(files)
         return files
 
     return inputs
 
 
-@cache
-def say_plan_last():
-    """Say what a run will take when the dry run ends, where a reader looks first."""
-    atexit.register(lambda: print("\n".join(plan())))
-
-
-def plan():
-    """Yield lines: why the run will be refused as it is, what it leaves out, what it takes."""
+def refusals():
+    """Yield why the run will be refused as it is."""
     refused = "As it is, this run will be refused"
     try:
         scale.check(CFG.scale.name)
@@ -197,24 +194,48 @@ def plan():
     needed = input_checks.of_experiments(CFG)
     for line in input_checks.problems(CFG, needed, network=False):
         yield f"{refused}: {line}"
+
+
+def plan():
+    """Yield what the run leaves out and what it takes, the time of the jobs to be run last."""
+    gpu = bool(one_gpu(None))
     yield from downloads.left_out(CFG)
-    yield cost_estimate.summary(CFG, gpu=bool(one_gpu(None)))
-    if len(workflow.dag) > MOST_LISTED:
+    yield from (
+        [cost_estimate.summary(CFG, gpu)] if MADE_WHOLE else cost_estimate.left_out(CFG)
+    )
+    if workflow.dryrun and len(workflow.dag) > console.MOST_LISTED:
         yield "snakemake -np lists every job with its reason"
-
-
-MOST_LISTED = 30  # jobs
-
-
-def is_listed(record):
-    """Return whether a dry run prints a line: of many jobs, each is listed only on request (-p)."""
-    each = getattr(record, "event", None) in (LogEvent.JOB_INFO, LogEvent.SHELLCMD)
-    asked = workflow.output_settings.printshellcmds
-    return not each or asked or len(workflow.dag) <= MOST_LISTED
+    yield console.to_do(seconds_of_jobs(), workflow.cores if workflow.local_exec else 1)
 
 
 if workflow.output_settings.dryrun:
-    logger.addFilter(is_listed)
+    # When the dry run ends, where a reader looks first.
+    atexit.register(lambda: MADE_WHOLE and print("\n".join([*refusals(), *plan()])))
+
+
+@cache
+def seconds_of_jobs():
+    """Estimate what each job that is to run takes: number of the job → seconds."""
+    counted = cost_estimate.counted_seconds(CFG, gpu=bool(one_gpu(None)))
+    return console.seconds_of(workflow.dag.needrun_jobs(), counted)
+
+
+# Snakemake prints all of it on request; its log has all of it.
+EVERYTHING = workflow.output_settings.verbose or workflow.output_settings.printshellcmds
+if workflow.output_settings.dryrun and not EVERYTHING:
+    logger.addFilter(console.brief(lambda: len(workflow.dag)))
+
+
+def one_line_a_job():
+    """Print what the run takes, and from here on one line a job."""
+    for line in plan():
+        logger.info(line)
+    if not EVERYTHING:
+        for handler in logger.handlers:
+            if handler.name == "DefaultStreamHandler":
+                progress = console.Progress(seconds_of_jobs())
+                failed = workflow.output_settings.show_failed_logs
+                console.one_line(handler, progress, failed)
 
 
 def only_run():
@@ -226,8 +247,6 @@ def only_run():
     except SparksError as error:
         raise WorkflowError(str(error)) from None
     run_lock.wait_for_jobs(logger.warning)
-    for line in [*downloads.left_out(CFG), *cost_estimate.left_out(CFG)]:
-        logger.info(line)
     if not workflow.touch:
         checks.remember(checks.NOTED)
         sources.remember()
