@@ -217,7 +217,8 @@ if workflow.output_settings.dryrun:
 def seconds_of_jobs():
     """Estimate what each job that is to run takes: number of the job → seconds."""
     counted = cost_estimate.counted_seconds(CFG, gpu=bool(one_gpu(None)))
-    return console.seconds_of(workflow.dag.needrun_jobs(), counted)
+    jobs = workflow.dag.needrun_jobs(exclude_finished=False)
+    return console.seconds_of(jobs, counted)
 
 
 # Snakemake prints all of it on request; its log has all of it.
