@@ -24,22 +24,17 @@ from sparks_thesis.pipeline import (
     checks,
     concept_files,
     console,
-    cost_estimate,
     dag,
     downloads,
-    forks,
     grid,
     input_checks,
     integrity,
     paths,
-    run_lock,
-    scale,
-    sources,
+    start,
 )
 from sparks_thesis.pipeline.compose import ABSENT, compose, overrides_from
 from sparks_thesis.pipeline.selection import part
 from sparks_thesis.pipeline.job import triggers
-from sparks_thesis.pipeline.resources import gpus
 from sparks_thesis.pipeline.source_hash import code_digest
 from sparks_thesis.pipeline.sources import config_keys
 from sparks_thesis.pipeline.validate import validate
@@ -57,14 +52,16 @@ except SparksError as error:
 config["overview"] = report_page.Deferred(partial(report_page.of, CFG, OVERRIDES))
 config["captions"] = report_page.Deferred(partial(report_page.captions, CFG))
 
-# Wildcards → names of the selected options.
-GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution"}
-GROUPS |= {
-    "bank": "bank",
-    "text": "text",
-    "item": "item",
-    "seed": "seed",
-}
+# The run, when it has been planned.
+START = start.Start(workflow, CFG, logger)
+if workflow.output_settings.dryrun:
+    atexit.register(START.look)
+    if not START.prints_all:
+        logger.addFilter(console.brief(lambda: len(workflow.dag)))
+
+# Wildcards that name a selected option → its group.
+GROUPS = {name: name for name in ("dataset", "model", "bank", "text", "item", "seed")}
+GROUPS["method"] = "attribution"
 
 
 @cache
@@ -168,133 +165,26 @@ def first():
 
 def one_gpu(wildcards):
     """Return 1 where the jobs that can use a GPU are to run on one, else 0."""
-    return gpus(CFG.device, here=workflow.local_exec)
+    return START.gpu
 
 
-MADE_WHOLE = []  # noted while Snakemake plans
+# Inputs of rules, by their wildcards.
 
 
 def whole(files):
     """Return the inputs of a rule that makes all of something; what that takes is printed."""
 
     def inputs(wildcards):
-        MADE_WHOLE.append(files)
+        START.makes_whole = True
         return files
 
     return inputs
 
 
-def refusals():
-    """Yield why the run will be refused as it is."""
-    refused = "As it is, this run will be refused"
-    try:
-        scale.check(CFG.scale.name)
-    except SparksError as error:
-        yield f"{refused}: {error}"
-    needed = input_checks.of_experiments(CFG)
-    for line in input_checks.problems(CFG, needed, network=False):
-        yield f"{refused}: {line}"
-
-
-def plan():
-    """Yield what the run leaves out and what it takes, the time of the jobs to be run last."""
-    gpu = bool(one_gpu(None))
-    yield from downloads.left_out(CFG)
-    yield from (
-        [cost_estimate.summary(CFG, gpu)] if MADE_WHOLE else cost_estimate.left_out(CFG)
-    )
-    if workflow.dryrun and len(workflow.dag) > console.MOST_LISTED:
-        yield "snakemake -np lists every job with its reason"
-    yield console.to_do(seconds_of_jobs(), workflow.cores if workflow.local_exec else 1)
-
-
-if workflow.output_settings.dryrun:
-    # When the dry run ends, where a reader looks first.
-    atexit.register(lambda: MADE_WHOLE and print("\n".join([*refusals(), *plan()])))
-
-
-@cache
-def seconds_of_jobs():
-    """Estimate what each job that is to run takes: number of the job → seconds."""
-    counted = cost_estimate.counted_seconds(CFG, gpu=bool(one_gpu(None)))
-    jobs = workflow.dag.needrun_jobs(exclude_finished=False)
-    return console.seconds_of(jobs, counted)
-
-
-# Snakemake prints all of it on request; its log has all of it.
-EVERYTHING = workflow.output_settings.verbose or workflow.output_settings.printshellcmds
-if workflow.output_settings.dryrun and not EVERYTHING:
-    logger.addFilter(console.brief(lambda: len(workflow.dag)))
-
-
-def one_line_a_job():
-    """Print what the run takes, and from here on one line a job."""
-    for line in plan():
-        logger.info(line)
-    if not EVERYTHING:
-        for handler in logger.handlers:
-            if handler.name == "DefaultStreamHandler":
-                progress = console.Progress(seconds_of_jobs())
-                failed = workflow.output_settings.show_failed_logs
-                console.one_line(handler, progress, failed)
-
-
-def only_run():
-    """Refuse to start beside another run, or over results of another scale; wait for the jobs of a killed run."""
-    try:
-        run_lock.hold()
-        if not workflow.touch:
-            scale.claim(CFG.scale.name)
-    except SparksError as error:
-        raise WorkflowError(str(error)) from None
-    run_lock.wait_for_jobs(logger.warning)
-    if not workflow.touch:
-        checks.remember(checks.NOTED)
-        sources.remember()
-
-
-# Files that jobs of this run read, or fetch: noted while Snakemake plans.
-NEEDED = set()
-
-
 def need(group, name, made):
     """Note files that a job reads or fetches, unless the file that it makes of them is there."""
     if not os.path.isfile(made):
-        NEEDED.add(input_checks.Needed(group, name))
-
-
-def require_files():
-    """Refuse to start where files are missing or damaged, and cannot be fetched."""
-    in_a_bucket = workflow.storage_settings.default_storage_provider
-    if workflow.touch or in_a_bucket:  # what is made of them may be there
-        return
-    if lines := input_checks.problems(CFG, sorted(NEEDED), network=True):
-        raise WorkflowError("\n".join(lines))
-
-
-def tidy_up():
-    """Remove what a killed run left half-written; note which artifacts were cut short.
-
-    Called when a run starts, so that what only looks (a dry run, a listing, `--unlock`) changes no
-    file; and never by `--touch`.
-    """
-    if not workflow.touch:
-        integrity.acknowledge()
-        integrity.remove_half_written()
-
-
-def start_at_once():
-    """Start local jobs as they get ready, as forks of a process that has imported PyTorch.
-
-    Under Snakemake's limit (100 a second, by default) each job that ends makes its scheduler look at
-    all jobs once a second more, up to the end of the run: after 200 jobs that took half a core.
-    """
-    if workflow.local_exec:
-        workflow.scheduler.job_rate_limiter = None
-        forks.use(len(workflow.dag))
-
-
-# Inputs of rules, by their wildcards.
+        START.needed.add(input_checks.Needed(group, name))
 
 
 def inputs_by(function):

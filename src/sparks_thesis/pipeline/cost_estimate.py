@@ -79,15 +79,15 @@ def passes(method: dict[str, Any]) -> tuple[float, float]:
             return 0, 1
 
 
-def work(config: DictConfig) -> Iterator[Work]:
-    """Yield the work of all counted jobs of the chosen experiments, each job once."""
-    seen: set[Any] = set()
+@grid.once
+def work(config: DictConfig) -> list[Work]:
+    """List the work of all counted jobs of the chosen experiments, each job once."""
+    found: dict[Any, Work] = {}
     for name in config.experiments:
         jobs = _of_folds if grid.experiment(config, name).get("folds") else _of_runs
         for key, job in (*jobs(config, name), *_of_studies(config, name)):
-            if key not in seen:
-                seen.add(key)
-                yield job
+            found.setdefault(key, job)
+    return list(found.values())
 
 
 def _of_runs(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
