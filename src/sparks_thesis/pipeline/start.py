@@ -54,7 +54,7 @@ class Start:
 
     @property
     def prints_all(self) -> bool:
-        """Return whether the user asks for all that Snakemake prints, which its log has in any case."""
+        """Return whether the user asks for all that Snakemake prints; its log has it anyway."""
         settings = self.workflow.output_settings
         return bool(settings.verbose or settings.printshellcmds)
 
