@@ -11,7 +11,7 @@ check: ## format, lint and type check, as pre-commit and continuous integration 
 	.ci/check
 
 docs: ## docs/catalogue.md (figures and tables) and docs/configuration.md (every key), from the configuration
-	./sparks python -m sparks_thesis.pipeline.catalogue
+	./sparks python -m sparks_thesis.overview.catalogue
 	./sparks python -m sparks_thesis.overview.config_reference
 
 docs-serve: docs-site ## the site at http://127.0.0.1:8000, made again whenever a page changes
@@ -23,7 +23,7 @@ docs-site: tutorials ## the documentation site, into site/; its tools are in an 
 	.venv-docs/bin/python -m mkdocs build --strict --quiet
 
 results: ## docs/results.md, from finished runs: make results RUNS=". runs/real"
-	./sparks python -m sparks_thesis.pipeline.results_page $(RUNS)
+	./sparks python -m sparks_thesis.overview.results_page $(RUNS)
 
 gallery: ## docs/gallery.png, the README's first picture: fig-gallery of the photographs
 	./sparks snakemake --cores all --directory runs/gallery --config 'overrides=[experiment=[sobol],shared.datasets=[photographs],experiments.sobol.items=[fig-gallery]]'
@@ -38,7 +38,7 @@ gpu-check: ## on a machine with a GPU: tests against the CPU, then speed and mem
 lens-serve: ## a local page that explains an image of yours; ARGS="dataset=chimera model=convnet" opens it with that model
 	./sparks python scripts/lens_serve.py $(ARGS)
 
-lock: ## make requirements.lock and environment.yml from pyproject.toml
+lock: ## make requirements.lock and the environments of conda's from pyproject.toml
 	./sparks uv pip compile pyproject.toml --all-extras --generate-hashes --universal \
 	  --python-version 3.11 --no-emit-index-url --no-header --quiet --output-file requirements.lock
 	./sparks python scripts/make_environment_yml.py

@@ -30,7 +30,7 @@ NOT_RUN = {
     "./sparks uv pip install": "changes the environment",
     "./sparks python -m benchmarks.": "measures for minutes",
     "./sparks python -c": "fetches a data set: tests/data",
-    "make results": "reads finished runs: tests/pipeline/test_results_page.py",
+    "make results": "reads finished runs: tests/thesis/overview/test_results_page.py",
     "./sparks python scripts/add_model.py": "writes a file: tests/pipeline/test_add_model.py",
 }
 MAKE = re.compile(r"`make ([\w-]+)`")
@@ -68,9 +68,8 @@ def runnable() -> list[str]:
 
 def rules() -> set[str]:
     files = [ROOT / "workflow/Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
-    return {
-        name for file in files for name in re.findall(r"^ *rule (\w+):", file.read_text(), re.M)
-    }
+    named = re.compile(r"^ *(?:use rule job as|rule) (?!job)(\w+)(?: with)?:", re.MULTILINE)
+    return {name for file in files for name in named.findall(file.read_text())}
 
 
 def test_there_are_commands_and_every_exclusion_is_of_one() -> None:

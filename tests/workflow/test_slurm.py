@@ -30,7 +30,7 @@ def cluster(tmp_path_factory):
 def ran(cluster, make_project):
     """A project whose jobs Slurm ran; one of its rules asks for too little memory at first."""
     project = make_project("slurm")
-    rule = "rule select_images:"
+    rule = "rule job as select_images with:"
     before, after = (project.folder / "workflow/rules/data.smk").read_text().split(rule)
     assert "**asks(2000, " in after
     small = after.replace("**asks(2000, ", "**asks(420, ", 1)

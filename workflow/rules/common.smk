@@ -16,29 +16,25 @@ os.environ[SEARCHED] = os.pathsep.join(
 )
 
 from snakemake.exceptions import WorkflowError
-from snakemake.logging import LogEvent, logger
+from snakemake.logging import logger
 from sparks.errors import SparksError
 from sparks_thesis.human_study.answers import folder_digest
+from sparks_thesis.overview import report_page
 from sparks_thesis.pipeline import (
     checks,
-    cost_estimate,
     concept_files,
+    console,
     dag,
     downloads,
-    forks,
     grid,
     input_checks,
     integrity,
-    overview,
     paths,
-    run_lock,
-    scale,
-    sources,
+    start,
 )
 from sparks_thesis.pipeline.compose import ABSENT, compose, overrides_from
 from sparks_thesis.pipeline.selection import part
 from sparks_thesis.pipeline.job import triggers
-from sparks_thesis.pipeline.resources import gpus
 from sparks_thesis.pipeline.source_hash import code_digest
 from sparks_thesis.pipeline.sources import config_keys
 from sparks_thesis.pipeline.validate import validate
@@ -53,18 +49,19 @@ except SparksError as error:
     raise WorkflowError(str(error)) from None
 
 # What the report says of this run: its first page, and the captions that came with the results.
-if any(argument.startswith("--report") for argument in sys.argv):
-    config["overview"] = overview.of(CFG, OVERRIDES)
-    config["captions"] = overview.captions(CFG)
+config["overview"] = report_page.Deferred(partial(report_page.of, CFG, OVERRIDES))
+config["captions"] = report_page.Deferred(partial(report_page.captions, CFG))
 
-# Wildcards → names of the selected options.
-GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution"}
-GROUPS |= {
-    "bank": "bank",
-    "text": "text",
-    "item": "item",
-    "seed": "seed",
-}
+# The run, when it has been planned.
+START = start.Start(workflow, CFG, logger)
+if workflow.output_settings.dryrun:
+    atexit.register(START.look)
+    if not START.prints_all:
+        logger.addFilter(console.brief(lambda: len(workflow.dag)))
+
+# Wildcards that name a selected option → its group.
+GROUPS = {name: name for name in ("dataset", "model", "bank", "text", "item", "seed")}
+GROUPS["method"] = "attribution"
 
 
 @cache
@@ -80,17 +77,13 @@ def selected(wildcards):
     )
 
 
-def names_of(wildcards):
-    """Return a job's wildcards: a cache between checkouts knows a job by its parameters only."""
-    return dict(wildcards.items())
-
-
 def made_of(script):
-    """Return the parameters by which a job is known, as functions of its wildcards.
+    """Return the parameters by which a job is known, most as functions of its wildcards.
 
     They are its part of the configuration, and the digest of its code: the script, and all it
     imports or builds. With it, the listing of the user's files that the job is configured with, and
-    how often the job's own files were damaged after it had ended.
+    how often the job's own files were damaged after it had ended. The wildcards themselves are one,
+    since a cache between checkouts knows a job by its parameters only.
     """
     path = SCRIPTS / f"{script}.py"
 
@@ -101,7 +94,37 @@ def made_of(script):
         times = damaged(script, tuple(wildcards.items()))
         return triggers(code_digest(path, cfg(wildcards)), cfg(wildcards), times)
 
-    return {"cfg": cfg, "code": code}
+    def names(wildcards):
+        return dict(wildcards.items())
+
+    return {"script": script, "cfg": cfg, "code": code, "names": names}
+
+
+def complete(rules):
+    """Give rules made from `job` what their names say: script, log, benchmark and parameters.
+
+    Snakemake can say none of them in a base rule, which does not know what is made from it. Where
+    it looks for a script's text (reports, archives) it needs a path without parameters. A rule that
+    `--cache` shares between checkouts may not have a benchmark.
+
+    Args:
+        rules: the namespace of the rules of this workflow, by the names that they have here.
+    """
+    base = rules.job.rule
+    for name, proxy in rules._rules.items():
+        made = proxy.rule
+        if made is base or made.script != base.script:
+            continue
+        order = sorted(
+            made.wildcard_names, key=lambda key: made.output[0].find(f"{{{key}")
+        )
+        made.log_modifier = made.benchmark_modifier = made.output_modifier
+        made.set_log(paths.log(name, *order))
+        if not (made.cache and made.cache.output):
+            made.benchmark = paths.benchmark(name, *order)
+        made.set_params(**made_of(name))
+        made.script = f"../../scripts/{name}.py"
+    workflow._rules.pop(base.name)  # neither listed nor a target
 
 
 @cache
@@ -142,114 +165,26 @@ def first():
 
 def one_gpu(wildcards):
     """Return 1 where the jobs that can use a GPU are to run on one, else 0."""
-    return gpus(CFG.device, here=workflow.local_exec)
+    return START.gpu
+
+
+# Inputs of rules, by their wildcards.
 
 
 def whole(files):
-    """Return the inputs of a rule that makes all of something; a dry run says what that will take."""
+    """Return the inputs of a rule that makes all of something; what that takes is printed."""
 
     def inputs(wildcards):
-        if workflow.dryrun:
-            say_plan_last()
+        START.makes_whole = True
         return files
 
     return inputs
 
 
-@cache
-def say_plan_last():
-    """Say what a run will take when the dry run ends, where a reader looks first."""
-    atexit.register(lambda: print("\n".join(plan())))
-
-
-def plan():
-    """Yield lines: why the run will be refused as it is, what it leaves out, what it takes."""
-    refused = "As it is, this run will be refused"
-    try:
-        scale.check(CFG.scale.name)
-    except SparksError as error:
-        yield f"{refused}: {error}"
-    needed = input_checks.of_experiments(CFG)
-    for line in input_checks.problems(CFG, needed, network=False):
-        yield f"{refused}: {line}"
-    yield from downloads.left_out(CFG)
-    yield cost_estimate.summary(CFG, gpu=bool(one_gpu(None)))
-    if len(workflow.dag) > MOST_LISTED:
-        yield "snakemake -np lists every job with its reason"
-
-
-MOST_LISTED = 30  # jobs
-
-
-def is_listed(record):
-    """Return whether a dry run prints a line: of many jobs, each is listed only on request (-p)."""
-    each = getattr(record, "event", None) in (LogEvent.JOB_INFO, LogEvent.SHELLCMD)
-    asked = workflow.output_settings.printshellcmds
-    return not each or asked or len(workflow.dag) <= MOST_LISTED
-
-
-if workflow.output_settings.dryrun:
-    logger.addFilter(is_listed)
-
-
-def only_run():
-    """Refuse to start beside another run, or over results of another scale; wait for the jobs of a killed run."""
-    try:
-        run_lock.hold()
-        if not workflow.touch:
-            scale.claim(CFG.scale.name)
-    except SparksError as error:
-        raise WorkflowError(str(error)) from None
-    run_lock.wait_for_jobs(logger.warning)
-    for line in [*downloads.left_out(CFG), *cost_estimate.left_out(CFG)]:
-        logger.info(line)
-    if not workflow.touch:
-        checks.remember(checks.NOTED)
-        sources.remember()
-
-
-# Files that jobs of this run read, or fetch: noted while Snakemake plans.
-NEEDED = set()
-
-
 def need(group, name, made):
     """Note files that a job reads or fetches, unless the file that it makes of them is there."""
     if not os.path.isfile(made):
-        NEEDED.add(input_checks.Needed(group, name))
-
-
-def require_files():
-    """Refuse to start where files are missing or damaged, and cannot be fetched."""
-    in_a_bucket = workflow.storage_settings.default_storage_provider
-    if workflow.touch or in_a_bucket:  # what is made of them may be there
-        return
-    if lines := input_checks.problems(CFG, sorted(NEEDED), network=True):
-        raise WorkflowError("\n".join(lines))
-
-
-def tidy_up():
-    """Remove what a killed run left half-written; note which artifacts were cut short.
-
-    Called when a run starts, so that what only looks (a dry run, a listing, `--unlock`) changes no
-    file; and never by `--touch`.
-    """
-    if not workflow.touch:
-        integrity.acknowledge()
-        integrity.remove_half_written()
-
-
-def start_at_once():
-    """Start local jobs as they get ready, as forks of a process that has imported PyTorch.
-
-    Under Snakemake's limit (100 a second, by default) each job that ends makes its scheduler look at
-    all jobs once a second more, up to the end of the run: after 200 jobs that took half a core.
-    """
-    if workflow.local_exec:
-        workflow.scheduler.job_rate_limiter = None
-        forks.use(len(workflow.dag))
-
-
-# Inputs of rules, by their wildcards.
+        START.needed.add(input_checks.Needed(group, name))
 
 
 def inputs_by(function):

@@ -1,1 +1,1 @@
-"""Tables about all chapters: claims, published numbers beside ours, data and models."""
+"""Tables of claims, data and models, and pages about all chapters, made from runs."""

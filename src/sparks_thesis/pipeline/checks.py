@@ -26,10 +26,12 @@ from omegaconf import DictConfig
 from sparks.errors import SparksError
 from sparks.io import write_text
 from sparks_thesis.pipeline import grid
+from sparks_thesis.pipeline.concept_files import named_layers
 from sparks_thesis.pipeline.nested import walk
 from sparks_thesis.pipeline.paths import ROOT
 from sparks_thesis.pipeline.selection import part
 from sparks_thesis.pipeline.sources import find
+from sparks_thesis.pipeline.studies import STUDIES
 
 NOTED = Path(".snakemake/checked.json")
 MOST_NOTED = 5000
@@ -191,27 +193,6 @@ def try_elsewhere(new: list[Unit]) -> tuple[list[str], str]:
 
 # --- the units of a configuration ------------------------------------------------------------
 
-# What each study of an experiment is built from, where it explains no images of its own: its keys.
-_OF_STUDIES = {
-    "covering": ("studies.covering.measure",),
-    "craft": ("studies.craft.study", "studies.craft.pictures", "drawing"),
-    "fronts": ("studies.fronts.study",),
-    "holistic": ("studies.holistic.study",),
-    "lens": ("studies.lens.surveyor", "studies.lens.alike", "drawing"),
-    "linear": ("studies.linear.study",),
-    "maco": ("studies.maco.study",),
-    "map_distances": ("studies.stability.distances",),
-    "snowflakes": ("studies.snowflakes",),
-    "utility": ("studies.utility.simulation",),
-}
-# Studies that cut a model at a layer: their own layers, by model.
-_CUT = {"craft": "studies.craft.layers", "holistic": "studies.holistic.layers", "lens": None}
-_CUT |= {"maco": "studies.maco.layers", "linear": "studies.linear.layers"}
-# Studies that explain images of a data set by methods, and score them by metrics.
-_EXPLAIN = frozenset(
-    ("alignment", "budget", "eva", "lipschitz", "people", "samplers", "utility", "walkthrough")
-)
-
 Work = dict[str, dict[str, Any]]  # what is done to a model: kind → key in the configuration → it
 
 
@@ -236,7 +217,7 @@ def _settings(config: DictConfig, tree: Mapping[str, Any]) -> Iterator[Unit]:
         for text in chosen["texts"]:
             yield from _texts(config, text)
         for study, datasets in chosen["studies"].items():
-            for key in (*_OF_STUDIES.get(study, ()), *_banks(config, study, datasets)):
+            for key in (*STUDIES[study].built, *_banks(config, study, datasets)):
                 if not datasets:
                     continue
                 yield _at(tree, key)
@@ -254,7 +235,7 @@ def _settings(config: DictConfig, tree: Mapping[str, Any]) -> Iterator[Unit]:
 def _banks(config: DictConfig, study: str, datasets: Iterable[str]) -> list[str]:
     """List the keys of the extractors whose concepts a study reads."""
     key = f"studies.{study}.bank"
-    if study not in _CUT:
+    if not STUDIES[study].concepts:
         return []
     names = (part(config, [key], dataset=dataset)[key] for dataset in datasets)
     return [f"banks.{name}.extractor" for name in dict.fromkeys(names)]
@@ -372,18 +353,18 @@ def _add_explanations(config: DictConfig, name: str, run: grid.Run, done: Work) 
 def _add_study(config: DictConfig, study: str, run: grid.Run, done: Work) -> None:
     """Add what a study of an experiment does to a model."""
     names = {"dataset": run.dataset, "model": run.model}
-    own = part(config, ["model.layer", "model.concept_layer"], **names)
-    if study in _CUT:
-        key = _CUT[study]
-        named = part(config, [key], **names)[key].get(run.model) if key else None
-        layers = [named] if isinstance(named, str) else named
-        source = f"{key}.{run.model}" if layers else f"models.{run.model}.concept_layer"
-        done["layers"][source] = layers or [own["model.concept_layer"]]
+    if STUDIES[study].concepts:
+        layers = named_layers(config, study, names)
+        if layers:
+            done["layers"][f"studies.{study}.layers.{run.model}"] = layers
+        else:
+            own = part(config, ["model.concept_layer"], **names)["model.concept_layer"]
+            done["layers"][f"models.{run.model}.concept_layer"] = [own]
         return
     if study == "indices":
         method = part(config, ["attributions.sobol"], **names)["attributions.sobol"]["method"]
         done["methods"]["attributions.sobol.method"] = method
-    if study not in _EXPLAIN:
+    if not STUDIES[study].explains:
         return
     settings = dict(part(config, [f"studies.{study}"], **names)[f"studies.{study}"])
     where = f"studies.{study}"

@@ -22,27 +22,32 @@ def shards_of_classes(config: DictConfig, study: str, names: Mapping[str, str]) 
     Raises:
         SparksError: when classes are not split.
     """
-    size = _classes_of_a_job(config)
     key = f"studies.{study}.{'surveyor' if study == 'lens' else 'study'}.most"
     most = part(config, [key], dataset=names["dataset"])[key]
-    classes = config.datasets[names["dataset"]].num_classes
     place = {
         "craft": paths.CRAFT_SHARD, "holistic": paths.HOLISTIC_SHARD, "lens": paths.LENS_SHARD,
     }[study]  # fmt: skip
-    known = {key: names[key] for key in ("dataset", "model", "seed")}
-    numbers = shard_numbers(min(classes, most or classes), size)
-    return [place.format(**known, shard=shard) for shard in numbers]
+    return _of_classes(config, place, names, most)
 
 
-def _classes_of_a_job(config: DictConfig) -> int:
+def _of_classes(
+    config: DictConfig, place: str, names: Mapping[str, str], most: int | None = None
+) -> list[str]:
+    """List the shards of a data set's classes, or of `most` of them."""
     if config.concepts.shard is None:
         raise SparksError("concepts.shard is null: one job takes all classes")
-    return int(config.concepts.shard)
+    classes = config.datasets[names["dataset"]].num_classes
+    return paths.shards(place, names, min(classes, most or classes), config.concepts.shard)
 
 
-def shard_numbers(n: int, size: int) -> range:
-    """Number the shards of `size` that n of something are split into."""
-    return range(-(-n // size))
+def named_layers(config: DictConfig, study: str, names: Mapping[str, str]) -> list[str]:
+    """List the layers that a study's settings name for a model; none leaves the model's own."""
+    key = f"studies.{study}.layers"
+    if OmegaConf.select(config, key) is None:
+        return []
+    known = part(config, [key], dataset=names["dataset"], model=names["model"])[key]
+    named = known.get(names["model"], [])
+    return [named] if isinstance(named, str) else named
 
 
 def concept_layers_of(config: DictConfig, study: str, names: Mapping[str, str]) -> list[str]:
@@ -51,21 +56,17 @@ def concept_layers_of(config: DictConfig, study: str, names: Mapping[str, str]) 
     Raises:
         SparksError: when there is none.
     """
-    key = f"studies.{study}.layers"
-    keys = ["model.concept_layer", *([key] if OmegaConf.select(config, key) is not None else [])]
-    found = part(config, keys, dataset=names["dataset"], model=names["model"])
-    own = found.get(key, {}).get(names["model"])
-    known = {names["model"]: [own] if isinstance(own, str) else own} if own else {}
-    return concept_layers(known, names["model"], found["model.concept_layer"])
+    model, key = names["model"], "model.concept_layer"
+    own = part(config, [key], dataset=names["dataset"], model=model)[key]
+    return concept_layers({model: named_layers(config, study, names)}, model, own)
 
 
 def concept_tables(config: DictConfig, study: str, names: Mapping[str, str]) -> list[str]:
     """Name the concepts that a study reads, a table for each layer; the banks lie beside it."""
     key = f"studies.{study}.bank"
     bank = part(config, [key], dataset=names["dataset"])[key]
-    run = {name: names[name] for name in ("dataset", "model", "seed")}
     layers = concept_layers_of(config, study, names)
-    return [paths.CONCEPTS.format(bank=bank, **run, layer=layer) for layer in layers]
+    return [paths.fill(paths.CONCEPTS, names, bank=bank, layer=layer) for layer in layers]
 
 
 def concept_shards(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]:
@@ -74,11 +75,7 @@ def concept_shards(config: DictConfig, names: Mapping[str, str]) -> dict[str, li
     Raises:
         SparksError: when classes are not split.
     """
-    size = _classes_of_a_job(config)
-    number = config.datasets[names["dataset"]].num_classes
-    run = {name: names[name] for name in ("bank", "dataset", "model", "seed", "layer")}
-    shards = shard_numbers(number, size)
-    return {"tables": [paths.CONCEPTS_SHARD.format(**run, shard=shard) for shard in shards]}
+    return {"tables": _of_classes(config, paths.CONCEPTS_SHARD, names)}
 
 
 def shards_of_atlas(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]:
@@ -93,8 +90,7 @@ def study_of_concepts(study: str) -> Callable[[DictConfig, Mapping[str, str]], d
     """Return what names the inputs of a study that reads concepts."""
 
     def inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
-        run = {name: names[name] for name in ("dataset", "model", "seed")}
-        given = {kind: template.format(**run) for kind, template in paths.CLASSIFIED.items()}
+        given = {kind: paths.fill(template, names) for kind, template in paths.CLASSIFIED.items()}
         return {**given, "concepts": concept_tables(config, study, names)}
 
     return inputs

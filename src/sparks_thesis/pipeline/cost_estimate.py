@@ -9,7 +9,7 @@ Decoding of files, and what searches (EVA, CRAFT, MACO, Lens and others), are no
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
@@ -40,10 +40,22 @@ class Work(NamedTuple):
     """Passes of one job: images that go forwards, and forwards and backwards."""
 
     rule: str
-    network: str
+    of: grid.Run | grid.Explanation
     forward: float
     backward: float
-    megabytes: float
+    megabytes: float = 0.0
+
+    @property
+    def network(self) -> str:
+        """Its name in the rates."""
+        return f"{self.of.dataset}/{self.of.model}"
+
+    def seconds(self, rates: Mapping[str, Any]) -> float | None:
+        """Return what it takes at the rates of a machine; None where the network has none."""
+        known = rates["networks"].get(self.network)
+        if known is None:
+            return None if self.forward or self.backward else 0.0
+        return float(self.forward / known["forward"] + self.backward / known["backward"])
 
 
 def passes(method: dict[str, Any]) -> tuple[float, float]:
@@ -67,40 +79,38 @@ def passes(method: dict[str, Any]) -> tuple[float, float]:
             return 0, 1
 
 
-def work(config: DictConfig) -> Iterator[Work]:
-    """Yield the work of all counted jobs of the chosen experiments, each job once."""
-    seen: set[Any] = set()
+@grid.once
+def work(config: DictConfig) -> list[Work]:
+    """List the work of all counted jobs of the chosen experiments, each job once."""
+    found: dict[Any, Work] = {}
     for name in config.experiments:
         jobs = _of_folds if grid.experiment(config, name).get("folds") else _of_runs
         for key, job in (*jobs(config, name), *_of_studies(config, name)):
-            if key not in seen:
-                seen.add(key)
-                yield job
+            found.setdefault(key, job)
+    return list(found.values())
 
 
 def _of_runs(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
     """Yield the work on models trained once."""
     for run in grid.runs(config, name):
-        network, settings = f"{run.dataset}/{run.model}", _settings(config, run)
+        settings = _settings(config, run)
         if settings["model.weights"] is None:
             images = _epochs(settings) * _images(settings, run.dataset)
-            yield (run, "train"), Work("train", network, 0, images, 0)
+            yield (run, "train"), Work("train", run, 0, images)
     for job in grid.explanations(config, name):
-        network, metrics = f"{job.dataset}/{job.model}", grid.metrics(config, name, job)
+        metrics = grid.metrics(config, name, job)
         wanted = [*AMOUNTS, "attribution.method"]
         found = part(config, wanted, dataset=job.dataset, attribution=job.method)
         n, steps, subsets = (found[key] for key in AMOUNTS)
         curves = 2 * steps + subsets if "fidelity" in metrics else 0
         forward, backward = passes(found["attribution.method"])
         space = n * _settings(config, job)["dataset.size"] ** 2 * 4 / 1e6
-        yield (job, "map"), Work("attribute", network, n * forward, n * backward, space)
+        yield (job, "map"), Work("attribute", job, n * forward, n * backward, space)
         repeated = config.metrics.stability
         neighbours = repeated.metrics.average_stability.neighbours
         again = repeated.images * neighbours if "stability" in metrics else 0
-        yield (
-            (job, "score", tuple(metrics)),
-            Work("score", network, n * curves + again * forward, again * backward, 0),
-        )
+        scored = Work("score", job, n * curves + again * forward, again * backward)
+        yield (job, "score", tuple(metrics)), scored
 
 
 def _of_studies(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
@@ -116,18 +126,17 @@ def _of_studies(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
                 forward, backward = len(explainers) * sum(settings["forwards"]), 0.0
             else:
                 forward, backward = (sum(n) for n in zip(*map(passes, explainers), strict=True))
-            network = f"{run.dataset}/{run.model}"
-            yield (run, study), Work(study, network, images * forward, images * backward, 0)
+            yield (run, study), Work(study, run, images * forward, images * backward)
 
 
 def _of_folds(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
     """Yield the work on models trained once a fold and a condition."""
     study = config.studies.stability
     for run in grid.runs(config, name):
-        network, settings = f"{run.dataset}/{run.model}", _settings(config, run)
+        settings = _settings(config, run)
         networks = (1 + len(study.label_noise)) * study.folds
         seen = _epochs(settings) * _images(settings, run.dataset) * (1 - 1 / study.folds)
-        yield (run, "folds"), Work("train_folds", network, 0, networks * seen, 0)
+        yield (run, "folds"), Work("train_folds", run, 0, networks * seen)
     conditions = 1 + len(study.label_noise) + len(study.randomised)
     for job in grid.explanations(config, name):
         wanted = ["attribution.method", "studies.stability.explain"]
@@ -138,11 +147,7 @@ def _of_folds(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
         maps = (conditions + ("seed" in method)) * study.folds * study.images
         # Scored by the network that has not seen the image.
         scored = study.metrics.mufidelity.subsets / study.folds
-        network = f"{job.dataset}/{job.model}"
-        yield (
-            (job, "pairs"),
-            Work("stability", network, maps * (forward + scored), maps * backward, 0),
-        )
+        yield (job, "pairs"), Work("stability", job, maps * (forward + scored), maps * backward)
 
 
 def _settings(config: DictConfig, run: Any) -> dict[str, Any]:
@@ -172,6 +177,29 @@ def left_out(config: DictConfig) -> list[str]:
     ]
 
 
+def rates_of(gpu: bool) -> dict[str, Any]:
+    """Return images a second of each network, as measured on a machine with a GPU or without."""
+    known = (json.loads(file.read_text()) for file in RATES if file.is_file())
+    kind = "cuda" if gpu else "cpu"
+    empty: dict[str, Any] = {"machine": "a machine that was not measured", "networks": {}}
+    return next((found for found in known if found["device"] == kind), empty)
+
+
+def counted_seconds(config: DictConfig, gpu: bool = False) -> dict[tuple[str, ...], float]:
+    """Return what jobs take whose passes are counted: (rule, data set, model, seed, method) → s.
+
+    Jobs that differ in other names only, such as shards, are counted together; a rule without
+    methods has an empty one.
+    """
+    rates, found = rates_of(gpu), dict[tuple[str, ...], float]()
+    for job in work(config):
+        if seconds := job.seconds(rates):
+            names = {"method": "", **job.of._asdict()}
+            key = (job.rule, *(str(names[n]) for n in ("dataset", "model", "seed", "method")))
+            found[key] = found.get(key, 0.0) + seconds
+    return found
+
+
 def summary(config: DictConfig, gpu: bool = False) -> str:
     """Say what the chosen experiments take, over all of their counted jobs.
 
@@ -179,21 +207,15 @@ def summary(config: DictConfig, gpu: bool = False) -> str:
         config: the composed configuration.
         gpu: whether jobs that can use a GPU run on one.
     """
-    kind = "cuda" if gpu else "cpu"
-    known_rates = [json.loads(file.read_text()) for file in RATES if file.is_file()]
-    empty: dict[str, Any] = {"machine": "", "networks": {}}
-    rates = next((found for found in known_rates if found["device"] == kind), empty)
+    rates = rates_of(gpu)
     rows: dict[str, list[float]] = {rule: [0.0, 0.0, 0.0, 0.0] for rule in COUNTED}
     unknown: set[str] = set()
     for job in work(config):
-        row = rows[job.rule]
-        row[0] += job.forward
-        row[1] += job.backward
-        row[3] += job.megabytes
-        if known := rates["networks"].get(job.network):
-            row[2] += (job.forward / known["forward"] + job.backward / known["backward"]) / 3600
-        elif job.forward or job.backward:
+        seconds = job.seconds(rates)
+        if seconds is None:
             unknown.add(job.network)
+        counted = (job.forward, job.backward, (seconds or 0.0) / 3600, job.megabytes)
+        rows[job.rule] = [sum(pair) for pair in zip(rows[job.rule], counted, strict=True)]
     passes = [
         f"{rule:12} {row[0]:9.2g} forwards {row[1]:9.2g} backwards {row[2]:9.2g} h"
         for rule, row in rows.items()
@@ -204,8 +226,7 @@ def summary(config: DictConfig, gpu: bool = False) -> str:
     lines = [
         f"Planned for scale {config.scale.name}, all jobs, those done included:",
         *passes,
-        f"about {hours:,.1f} {unit} on {rates['machine'] or 'a machine that was not measured'}; "
-        f"maps of {space / 1000:,.1f} GB",
+        f"about {hours:,.1f} {unit} on {rates['machine']}; maps of {space / 1000:,.1f} GB",
     ]
     if unknown:
         lines.append(f"not in the rates, so not in the hours: {', '.join(sorted(unknown))}")

@@ -6,7 +6,7 @@ Rules use these functions as inputs, scripts at the shell to find the same files
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -15,8 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 from sparks.errors import SparksError
 from sparks_thesis.human_study import Package
 from sparks_thesis.pipeline import grid, paths
-from sparks_thesis.pipeline.concept_files import concept_tables, shard_numbers
+from sparks_thesis.pipeline.concept_files import concept_tables
+from sparks_thesis.pipeline.paths import fill
 from sparks_thesis.pipeline.selection import part
+from sparks_thesis.pipeline.studies import ITEMS, STUDIES
 
 # What an item is written as: name → ending. The caption is text for the report.
 FORMATS = {
@@ -24,25 +26,10 @@ FORMATS = {
     "table": {"csv": "csv", "md": "md", "tex": "tex", "html": "html", "caption": "caption.rst"},
 }
 
-# Kinds of artifacts that an item may read (`reads` in its file) beside scores: of models, of
-# explanations, and of studies.
+# Kinds of artifacts that an item may read (`reads` in its file) beside scores and what studies give
+# (`studies.ITEMS`): of models, and of explanations.
 OF_RUNS = {"images": paths.EXPLAINED, "history": paths.HISTORY, "time": paths.TRAINING_TIME}
 OF_EXPLANATIONS = {"maps": paths.MAPS, "cost": paths.COST}
-OF_STUDIES = {
-    "budget": ("budget", paths.BUDGET),
-    "budget_cost": ("budget", paths.BUDGET_COST),
-    "samplers": ("samplers", paths.SAMPLERS, paths.SAMPLERS_ANALYTIC),
-    "walkthrough": ("walkthrough", paths.WALKTHROUGH),
-    "alignment_maps": ("alignment", paths.ALIGNMENT_MAPS),
-    "people_maps": ("people", paths.PEOPLE_MAPS),
-    "lipschitz_maps": ("lipschitz", paths.LIPSCHITZ_MAPS),
-    "snowflakes": ("snowflakes", paths.SNOWFLAKES_DRAWN),
-    "eva_cost": ("eva", paths.EVA_COST),
-    "eva_maps": ("eva", paths.EVA_MAPS),
-    "craft_pictures": ("craft", paths.CRAFT_PICTURES),
-    "maco_pictures": ("maco", paths.MACO_PICTURES),
-}
-
 
 # Figures that a long run shows first.
 GALLERY, WALKTHROUGH = "fig-gallery", "fig-sobol-walkthrough"
@@ -57,7 +44,7 @@ def scores(config: DictConfig, name: str) -> list[str]:
     chosen = grid.experiment(config, name)
     return [
         *(_of_folds(config, name) if chosen.get("folds") else _of_runs(config, name)),
-        *(file for study in paths.STUDIES for file in _studied(config, name, study)),
+        *(f for n, study in STUDIES.items() for f in _studied(config, name, n, study.tables)),
         *(
             paths.WORDS.format(text=text, seed=seed)
             for text, seed in product(chosen["texts"], chosen["seeds"])
@@ -85,11 +72,10 @@ def _of_folds(config: DictConfig, name: str) -> Iterator[str]:
         yield paths.STABILITY_SCORES.format(**run._asdict(), experiment=name)
 
 
-def _studied(config: DictConfig, name: str, study: str, *templates: str) -> list[str]:
-    """List artifacts of a study, its tables by default, for each model that it is made on."""
+def _studied(config: DictConfig, name: str, study: str, templates: Iterable[str]) -> list[str]:
+    """List artifacts of a study, for each model that it is made on."""
     runs = grid.study_runs(config, name, study)
-    chosen = templates or paths.STUDIES[study]
-    return list(dict.fromkeys(t.format(**run._asdict()) for run in runs for t in chosen))
+    return list(dict.fromkeys(t.format(**run._asdict()) for run in runs for t in templates))
 
 
 # --- inputs of jobs, by their wildcards --------------------------------------------------------
@@ -97,35 +83,40 @@ def _studied(config: DictConfig, name: str, study: str, *templates: str) -> list
 
 def fold_weights(config: DictConfig, names: Mapping[str, str]) -> list[str]:
     """List the weights of the networks of every fold, for one share of wrong labels."""
-    folds = range(config.studies.stability.folds)
-    return [paths.FOLD.format(**names, fold=fold) for fold in folds]
+    return [fill(paths.FOLD, names, fold=fold) for fold in range(config.studies.stability.folds)]
 
 
 def stability_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
     """Name what one method is applied to: the images, and the networks by their labels."""
-    shares = [0, *config.studies.stability.label_noise]
     weights = {
-        f"labels_{p}": fold_weights(config, {**names, "label_noise": str(p)}) for p in shares
+        f"labels_{share}": fold_weights(config, {**names, "label_noise": str(share)})
+        for share in _label_noise(config)
     }
-    return {"train": paths.TRAIN.format(**names), **weights}
+    return {"train": fill(paths.TRAIN, names), **weights}
+
+
+def _label_noise(config: DictConfig) -> list[int]:
+    """List the percentages of wrong labels that networks of folds learn from."""
+    return [0, *config.studies.stability.label_noise]
 
 
 def stability_scores_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]:
     """Name what one model's folds gave: distances and metrics of every method, histories."""
-    run = grid.Run(names["dataset"], names["model"], int(names["seed"]))
+    run = (names["dataset"], names["model"], int(names["seed"]))
     listed = grid.explanations(config, names["experiment"])
     jobs = [job._asdict() for job in listed if job[:3] == run]
-    shares = [0, *config.studies.stability.label_noise]
-    study = config.studies.stability
-    if study.shard is None:
-        pairs, metrics, shards = paths.PAIRS, paths.PAIR_METRICS, range(1)
-    else:  # a shard holds so many images of every fold
-        pairs, metrics = paths.PAIRS_SHARD, paths.PAIR_METRICS_SHARD
-        shards = shard_numbers(study.images // study.folds, study.shard)
+    study, shares = config.studies.stability, _label_noise(config)
+
+    def of_jobs(whole: str, shard: str) -> list[str]:
+        if study.shard is None:
+            return [fill(whole, job) for job in jobs]
+        n = study.images // study.folds  # a shard holds so many images of every fold
+        return [file for job in jobs for file in paths.shards(shard, job, n, study.shard)]
+
     return {
-        "pairs": [pairs.format(**job, shard=shard) for job in jobs for shard in shards],
-        "metrics": [metrics.format(**job, shard=shard) for job in jobs for shard in shards],
-        "history": [paths.FOLD_HISTORY.format(**run._asdict(), label_noise=p) for p in shares],
+        "pairs": of_jobs(paths.PAIRS, paths.PAIRS_SHARD),
+        "metrics": of_jobs(paths.PAIR_METRICS, paths.PAIR_METRICS_SHARD),
+        "history": [fill(paths.FOLD_HISTORY, names, label_noise=share) for share in shares],
     }
 
 
@@ -141,20 +132,22 @@ def shards(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]
     if config.explain.shard is None:
         raise SparksError("explain.shard is null: attribute.py makes the maps of all images")
     images = part(config, ["explain.n"], dataset=names["dataset"])["explain.n"]
-    numbers = shard_numbers(images, config.explain.shard)
     templates = {"maps": paths.SHARD, "costs": paths.SHARD_COST}
-    return {kind: [t.format(**names, shard=i) for i in numbers] for kind, t in templates.items()}
+    return {
+        kind: paths.shards(place, names, images, config.explain.shard)
+        for kind, place in templates.items()
+    }
 
 
 def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
     """Name what pictures of a model are made of, and the other models that evaluate them."""
     evaluators = [name.split("/") for name in grid.evaluators_of(config, names["dataset"])]
-    weights = [paths.WEIGHTS.format(**{**names, "model": m, "seed": s}) for m, s in evaluators]
-    own = paths.WEIGHTS.format(**names)
+    weights = [fill(paths.WEIGHTS, names, model=m, seed=s) for m, s in evaluators]
+    own = fill(paths.WEIGHTS, names)
     return {
-        "train": paths.TRAIN.format(**names),
-        "test": paths.TEST.format(**names),
-        "spectrum": paths.SPECTRUM.format(**names),
+        "train": fill(paths.TRAIN, names),
+        "test": fill(paths.TEST, names),
+        "spectrum": fill(paths.SPECTRUM, names),
         "weights": own,
         "concepts": concept_tables(config, "maco", names),
         "evaluators": [path for path in weights if path != own],
@@ -164,9 +157,9 @@ def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
 def fronts_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
     """Name the images, and a model and those that differ from it in their seed."""
     seeds = [names["seed"], *map(str, config.studies.fronts.networks)]
-    weights = [paths.WEIGHTS.format(**{**names, "seed": seed}) for seed in seeds]
-    data = {kind: paths.CLASSIFIED[kind].format(**names) for kind in ("train", "test")}
-    return {**data, "weights": list(dict.fromkeys(weights))}
+    weights = dict.fromkeys(fill(paths.WEIGHTS, names, seed=seed) for seed in seeds)
+    data = {"train": fill(paths.TRAIN, names), "test": fill(paths.TEST, names)}
+    return {**data, "weights": list(weights)}
 
 
 def test_splits(config: DictConfig, names: Mapping[str, str]) -> list[str]:
@@ -221,10 +214,10 @@ def study_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]
         concepts = {"atlas": paths.LENS.format(**names)}
         concepts |= {"concepts": concept_tables(config, "lens", names)}
     return {
-        "test": paths.TEST.format(**names),
-        "images": paths.EXPLAINED.format(**names),
-        "weights": paths.WEIGHTS.format(**names),
-        "maps": [paths.MAPS.format(**names, method=method) for method in methods],
+        "test": fill(paths.TEST, names),
+        "images": fill(paths.EXPLAINED, names),
+        "weights": fill(paths.WEIGHTS, names),
+        "maps": [fill(paths.MAPS, names, method=method) for method in methods],
         **concepts,
     }
 
@@ -303,8 +296,8 @@ def _reads(config: DictConfig, kind: str, name: str) -> list[str]:
         return [paths.EXPERIMENT.format(experiment=name)] if scores(config, name) else []
     if kind == "study":
         return [paths.STUDY_MEASURES]
-    if kind in OF_STUDIES:
-        return _studied(config, name, *OF_STUDIES[kind])
+    if kind in ITEMS:
+        return _studied(config, name, *ITEMS[kind])
     if kind in OF_RUNS:
         return [OF_RUNS[kind].format(**run._asdict()) for run in grid.runs(config, name)]
     jobs = grid.explanations(config, name)

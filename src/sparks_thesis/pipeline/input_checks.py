@@ -1,6 +1,6 @@
 """Check, before any job starts, that the files which a run reads exist or can be fetched.
 
-Rules say which they need while Snakemake plans (`common.smk`), so that a run which needs none of
+Rules say which they need while Snakemake plans (`start`), so that a run which needs none of
 them asks for none. It takes a process of its own, which imports PyTorch, and is done only where an
 artifact made from the files is missing.
 """

@@ -10,11 +10,6 @@ from typing import Any
 from sparks.io import load_table, write_text
 from sparks.results import load_results
 
-# Kinds of artifacts that figures draw as arrays.
-ARRAYS = (
-    "maps", "walkthrough", "craft_pictures", "eva_maps", "alignment_maps", "people_maps",
-    "lipschitz_maps", "snowflakes", "maco_pictures",
-)  # fmt: skip
 # Kinds of tables that are no results: of trainings, and of the study with people.
 OTHERS = ("history", "time", "study")
 
@@ -22,9 +17,9 @@ OTHERS = ("history", "time", "study")
 def load(kind: str, files: Sequence[str]) -> Any:
     """Read the artifacts of one kind.
 
-    "images" gives data set → image set, kinds of arrays (`ARRAYS`) a list of `FigureData`,
-    "published" the rows of the papers' tables; every other kind is tables, put into one: most are
-    tables of results, and those of `OTHERS` have columns of their own.
+    "images" gives data set → image set, other files of tensors a list of `FigureData`, "published"
+    the rows of the papers' tables; every other kind is tables, put into one: most are tables of
+    results, and those of `OTHERS` have columns of their own.
     """
     import pandas as pd
 
@@ -32,7 +27,7 @@ def load(kind: str, files: Sequence[str]) -> Any:
         from sparks.data import ImageSet
 
         return {Path(file).stem: ImageSet.load(file) for file in files}
-    if kind in ARRAYS:
+    if files[0].endswith(".safetensors"):
         from sparks_thesis.common.figure_data import FigureData
 
         return [FigureData.load(file) for file in files]
@@ -57,7 +52,7 @@ def about_data(notes: Mapping[str, str], loaded: Mapping[str, Any]) -> str:
     for kind, found in loaded.items():
         if kind == "images":
             names |= set(found)
-        elif kind in ARRAYS:
+        elif isinstance(found, list):
             names |= {data.dataset for data in found}
         elif kind != "published" and "dataset" in found:
             names |= set(found["dataset"])

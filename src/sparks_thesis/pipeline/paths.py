@@ -4,7 +4,9 @@ Artifacts lie below the working directory, which is the checkout unless Snakemak
 one (`--directory`, or as a module of another workflow).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = ROOT / "config"
@@ -85,30 +87,6 @@ UTILITY_PUBLISHED = "results/studies/utility/published.parquet"
 # What the chapters on concepts are made from: images, and the class that the model gives each.
 CLASSIFIED = {"train": TRAIN, "test": TEST, "predicted": PREDICTED, "weights": WEIGHTS}
 
-# What else an experiment may measure: study → its tables of numbers that are the same in every run.
-STUDIES = {
-    "indices": (INDICES,),
-    "budget": (BUDGET,),
-    "samplers": (SAMPLERS, SAMPLERS_ANALYTIC),
-    "craft": (CRAFT,),
-    "holistic": (HOLISTIC,),
-    "fronts": (FRONTS,),
-    "linear": (LINEAR,),
-    "lens": (LENS,),
-    "covering": (COVERING,),
-    "maco": (MACO,),
-    "eva": (EVA,),
-    "eva_optimal": (EVA_OPTIMAL,),
-    "map_distances": (MAP_DISTANCES,),
-    "alignment": (ALIGNMENT,),
-    "population": (POPULATION,),
-    "people": (PEOPLE,),
-    "lipschitz": (LIPSCHITZ,),
-    "snowflakes": (SNOWFLAKES,),
-    "utility": (UTILITY, UTILITY_PROXIES),
-    "utility_published": (UTILITY_PUBLISHED,),
-}
-
 TEXTS = "results/words/{text}/{seed}/test.safetensors"
 TEXT_WEIGHTS = "results/words/{text}/{seed}/weights.safetensors"
 WORDS = "results/words/{text}/{seed}/scores.parquet"
@@ -127,6 +105,16 @@ STUDY_MEASURES = "results/study/measures.parquet"
 FIGURE = "results/figures/{item}.{suffix}"
 TABLE = "results/tables/{item}.{suffix}"
 BENCHMARKS = "benchmarks/results"
+
+
+def fill(template: str, names: Mapping[str, Any], **more: Any) -> str:
+    """Return the path of an artifact; `names` may hold more wildcards than its template has."""
+    return template.format(**{**names, **more})
+
+
+def shards(template: str, names: Mapping[str, Any], n: int, size: int) -> list[str]:
+    """List the paths of the shards of `size` that n of something are split into."""
+    return [fill(template, names, shard=number) for number in range(-(-n // size))]
 
 
 def in_checkout(path: str) -> str:

@@ -1,6 +1,6 @@
 """The page of all figures and tables is made from the configuration."""
 
-from sparks_thesis.pipeline import catalogue
+from sparks_thesis.overview import catalogue
 from sparks_thesis.pipeline.compose import ABSENT
 from sparks_thesis.pipeline.paths import CONFIG
 

@@ -1,6 +1,6 @@
 """The page docs/results.md, from finished runs: per chapter a figure, a table and the claims.
 
-`./sparks python -m sparks_thesis.pipeline.results_page RUN...` reads the folders that runs were
+`./sparks python -m sparks_thesis.overview.results_page RUN...` reads the folders that runs were
 made in (items come from the first run that has them) and writes the page with small copies of its
 figures. Figures that show photographs which may not be redistributed are not among them.
 """

@@ -4,17 +4,47 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from omegaconf import DictConfig
+from typing import TYPE_CHECKING, Any
 
 from sparks.io import load_table, table_provenance
 from sparks_thesis.common.verdict import Outcome, tally
 from sparks_thesis.pipeline import dag, downloads, grid, paths
 
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
 LISTED = ("title", "datasets", "models", "texts", "seeds", "methods", "metrics")
+
+
+class Deferred(Mapping[str, Any]):
+    """A mapping that is made when it is first read.
+
+    Snakemake gives its configuration to the templates of a report and, pickled, to every job. Only
+    a report reads what was run; jobs get an empty mapping.
+    """
+
+    def __init__(self, make: Callable[[], Mapping[str, Any]]) -> None:
+        self._make = make
+
+    @cached_property
+    def _made(self) -> Mapping[str, Any]:
+        return self._make()
+
+    def __getitem__(self, key: str) -> Any:
+        return self._made[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[()]]:
+        """Leave what it holds out of a pickle."""
+        return dict, ()
 
 
 def of(config: DictConfig, overrides: list[str]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The report's first page says what was run, where, how long it took, and what came of it."""
 
+import itertools
+import pickle
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +11,7 @@ import pytest
 
 from sparks.io import save_table
 from sparks.results import MetricRecorder
-from sparks_thesis.pipeline import overview
+from sparks_thesis.overview import report_page
 from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.paths import ROOT
 from sparks_thesis.pipeline.resources import machine
@@ -43,7 +45,7 @@ def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_first_page_tells_machine_time_and_verdicts(finished: Path) -> None:
     asked = ["experiment=models", "scale=smoke", "shared.models=[convnet,mlp]"]
     config = compose([*asked, "shared.datasets=[digits]"])
-    summary = overview.of(config, asked)
+    summary = report_page.of(config, asked)
     assert summary["machines"] == "one, two"
     assert summary["time"] == {"jobs": "4", "wall": "3", "cpu": "5", "training": "2"}
     assert [row["number"] for row in summary["claims"]["judged"]] == ["4"]
@@ -62,9 +64,16 @@ def test_the_first_page_tells_machine_time_and_verdicts(finished: Path) -> None:
 
 def test_a_run_without_claims_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    summary = overview.of(compose(["experiment=models", "scale=smoke"]), [])
+    summary = report_page.of(compose(["experiment=models", "scale=smoke"]), [])
     assert summary["claims"] == {"counts": "None was judged in this run", "judged": []}
     assert summary["machines"] == "unknown"
+
+
+def test_what_only_a_report_reads_is_made_once_and_left_out_of_jobs() -> None:
+    numbers = itertools.count(1)
+    page = report_page.Deferred(lambda: {"times": next(numbers)})
+    assert pickle.loads(pickle.dumps(page)) == {}
+    assert jinja2.Template("{{ page.times }} {{ page.times }}").render(page=page) == "1 1"
 
 
 def test_the_machine_has_a_processor_and_cores() -> None:

@@ -10,10 +10,10 @@ from PIL import Image
 from sparks.errors import SparksError
 from sparks.io import save_table
 from sparks.results import MetricRecorder
+from sparks_thesis.overview import results_page
 from sparks_thesis.overview.comments import commented
-from sparks_thesis.pipeline import results_page
+from sparks_thesis.overview.results_page import CHAPTERS, Run, page
 from sparks_thesis.pipeline.paths import CONFIG
-from sparks_thesis.pipeline.results_page import CHAPTERS, Run, page
 from sparks_thesis.pipeline.scale import NOTE
 
 CLAIM = {

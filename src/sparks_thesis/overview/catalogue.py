@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 from unittest.mock import patch
-
-from omegaconf import DictConfig
 
 from sparks_thesis.pipeline import grid, paths
 from sparks_thesis.pipeline.compose import ABSENT, compose
 from sparks_thesis.pipeline.paths import CONFIG, ROOT
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 PAGE = ROOT / "docs" / "catalogue.md"
 CHAPTERS = {
