@@ -30,6 +30,7 @@ from sparks.data import Folder, ImageSet
 from sparks.data.decoding import decode
 from sparks.io import load_table, load_tensors, save_table, save_tensors
 from sparks.models import save_weights
+from sparks_thesis.common.explain import SLICE
 from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.factories import build_method, classifier, targets
 from sparks_thesis.pipeline.job import Config
@@ -105,13 +106,11 @@ def rates(root: Path, images: ImageSet) -> None:
     target, memory = targets(images, model, "predicted", "the folder"), images.materialise()
 
     def explain(these: ImageSet) -> None:
-        for (x, _), classes in zip(
-            these.batches(attribute.SLICE), torch.split(target, attribute.SLICE), strict=True
-        ):
+        for (x, _), classes in zip(these.batches(SLICE), torch.split(target, SLICE), strict=True):
             method(model, x, classes)
 
     files = [Path(str(images.root)) / file for file in images.files or ()]
-    slices = torch.split(torch.arange(TIMED), attribute.SLICE)
+    slices = torch.split(torch.arange(TIMED), SLICE)
     works: dict[str, Callable[[], object]] = {
         "decoded by one thread": lambda: [decode(file, SIZE) for file in files],
         "decoded by all threads": lambda: [images.batch(indices) for indices in slices],

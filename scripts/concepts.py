@@ -10,14 +10,14 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write one file a class, of all or of a shard, and a table that says how each fit went."""
     from sparks.concepts import Banks, Extractor, Layer
     from sparks.io import load_tensors, save_table
+    from sparks_thesis.pipeline.artifacts import load_model
     from sparks_thesis.pipeline.classes import classes_of_shard, classified
-    from sparks_thesis.pipeline.factories import build_as, trained
+    from sparks_thesis.pipeline.factories import build_as
 
-    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     extractor = build_as(Extractor, cfg["bank.extractor"])
     names, train = cfg.wildcards, classified(inputs, "train")
     test = load_tensors(inputs["predicted"], ["test"])["test"]
-    layer = Layer(model, names["layer"], train.images.batch([0]))
+    layer = Layer(load_model(cfg, inputs), names["layer"], train.images.batch([0]))
     part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
     banks = extractor.fit_classes(layer, train, test, part)
     table = Banks.write(outputs["banks"], banks, cfg.provenance())

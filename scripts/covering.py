@@ -3,8 +3,6 @@
 from sparks_thesis.pipeline import concept_files, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-SHOWN = 4  # images of each concept, those that have most of it
-
 CONFIG_KEYS = (
     "model.classifier",
     "model.concept_layer",
@@ -18,57 +16,29 @@ CONFIG_KEYS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the changes of every image, and some images, for the concepts of the Lens atlas."""
-    from pathlib import Path
-
-    from sparks.concepts.covering import Covering
     from sparks.concepts.layer import Layer
     from sparks.data import ImageSet
-    from sparks.io import save_table, save_tensors
-    from sparks.results import MetricRecorder
+    from sparks.io import save_tensors
     from sparks_thesis.lens import Atlas
-    from sparks_thesis.lens.atlas import as_bytes
-    from sparks_thesis.pipeline.classes import banks_beside, classified
-    from sparks_thesis.pipeline.factories import build_as, concept_layers, run_names, trained
+    from sparks_thesis.lens.study_covering import CoveringStudy
+    from sparks_thesis.pipeline.artifacts import (
+        build_study,
+        load_model,
+        settings_below,
+        write_results,
+    )
+    from sparks_thesis.pipeline.classes import banks_beside
+    from sparks_thesis.pipeline.factories import concept_layers
 
-    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
-    train, test = classified(inputs, "train"), ImageSet.load(inputs["test"])
+    study = build_study(CoveringStudy, settings_below(cfg, "studies.covering"))
+    train, test = (ImageSet.load(inputs[split]) for split in ("train", "test"))
     (name,) = concept_layers({}, cfg["model.name"], cfg["model.concept_layer"])
+    model = load_model(cfg, inputs)
     layer = Layer(model, name, test.batch([0]))
-    names = cfg.wildcards
-    (fitted_concepts,) = inputs["concepts"]
-    folder, banks = Path(inputs["table"]).with_suffix(""), banks_beside(fitted_concepts)
-    atlas = Atlas(folder, names["dataset"], names["model"], banks)
-    measure = build_as(Covering, cfg["studies.covering.measure"])
-    recorder, pictures = MetricRecorder(), {}
-    for target, class_name in atlas.names.items():
-        if cfg["studies.covering.classes"] is None or class_name in cfg["studies.covering.classes"]:
-            one = atlas.load(target)
-            concepts = atlas.concepts(one, layer)
-            fitted = concepts.maps(train.images.batch(one.tensors["index"]))
-            index = (test.labels == target).nonzero()[:, 0]
-            x = test.batch(index)
-            maps = concepts.maps(x)
-            for concept in range(min(one.k, cfg["studies.covering.concepts"])):
-                threshold = measure.threshold(fitted[:, concept])
-                found = measure(model, x, target, maps[:, concept], threshold)
-                amount = maps[found.index, concept].flatten(1).sum(1)
-                shown = found.index[amount.argsort(descending=True)][:SHOWN]
-                first = next(iter(measure.covers))
-                covered = measure.covered(x[shown], maps[shown, concept], threshold, first)
-                key = f"{target}.{concept}"
-                pictures[f"{key}.index"] = index[shown]
-                pictures[f"{key}.images"] = as_bytes(x[shown])
-                pictures[f"{key}.covered"] = as_bytes(covered)
-                for cover in found.own:
-                    values = {
-                        "Covered": found.own[cover],
-                        "CoveredElsewhere": found.elsewhere[cover],
-                        "CoveredArea": found.area,
-                    }
-                    known = {"class_name": class_name, "concept": concept, "cover": cover}
-                    recorder.add(values, image=index[found.index], **known)
-    table = recorder.table(**run_names(names))
-    save_table(outputs["table"], table, cfg.provenance())
+    (concepts,) = inputs["concepts"]
+    atlas = Atlas.beside(inputs["table"], banks_beside(concepts))
+    numbers, pictures = study.run(atlas, model, layer, train, test)
+    write_results(cfg, outputs["table"], numbers)
     save_tensors(outputs["pictures"], pictures, cfg.provenance())
 
 

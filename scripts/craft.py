@@ -18,25 +18,21 @@ CONFIG_KEYS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what was measured of every class, or of those of a shard."""
-    from sparks.io import save_table
     from sparks_thesis.craft.study import CraftStudy
+    from sparks_thesis.pipeline.artifacts import load_model, write_results
     from sparks_thesis.pipeline.classes import classes_of_shard, classified, stored_concepts
-    from sparks_thesis.pipeline.factories import build, build_as, concept_layers, run_names, trained
+    from sparks_thesis.pipeline.factories import build, build_as, concept_layers
 
     study = build_as(CraftStudy, cfg["studies.craft.study"])
-    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
-    layers = concept_layers(
-        cfg["studies.craft.layers"], cfg["model.name"], cfg["model.concept_layer"]
-    )
+    known, model = cfg["studies.craft.layers"], load_model(cfg, inputs)
+    layers = concept_layers(known, cfg["model.name"], cfg["model.concept_layer"])
     builder = build(cfg["dataset.builder"])
-    train, test = classified(inputs, "train"), classified(inputs, "test")
-    names = cfg.wildcards
-    part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
+    train, test = (classified(inputs, split) for split in ("train", "test"))
+    part = classes_of_shard(cfg["concepts.shard"], cfg.wildcards.get("shard"))
     scenes = builder if hasattr(builder, "render") else None
     source = stored_concepts(inputs["concepts"])
     numbers = study.run(model, layers, train, test, source, scenes, part)
-    table = numbers.table(**run_names(names))
-    save_table(outputs["table"], table, cfg.provenance())
+    write_results(cfg, outputs["table"], numbers)
 
 
 if __name__ == "__main__":

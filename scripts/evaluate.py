@@ -9,19 +9,17 @@ CONFIG_KEYS = ("model.classifier", "model.loss", "seed", "device")
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write whether each test image is classified rightly (1) or not (0)."""
     from sparks.data import ImageSet
-    from sparks.io import save_table
     from sparks.results import MetricRecorder
     from sparks.training import predict
-    from sparks_thesis.pipeline.factories import harmonized, run_names, trained
+    from sparks_thesis.pipeline.artifacts import load_model, write_results
+    from sparks_thesis.pipeline.factories import harmonized
 
-    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     images = ImageSet.load(inputs["test"])
-    right = predict(model, images, device=cfg["device"]).argmax(1) == images.labels
+    logits = predict(load_model(cfg, inputs), images, device=cfg["device"])
     recorder = MetricRecorder()
-    recorder.add_images({"Accuracy": right.double()}, split="test")
-    names = run_names(cfg.wildcards)
-    names |= harmonized(cfg["model.loss"], names["model"])
-    save_table(outputs["table"], recorder.table(**names), cfg.provenance())
+    recorder.add_images({"Accuracy": (logits.argmax(1) == images.labels).double()}, split="test")
+    training = harmonized(cfg["model.loss"], cfg.wildcards["model"])
+    write_results(cfg, outputs["table"], recorder, **training)
 
 
 if __name__ == "__main__":

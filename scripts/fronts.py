@@ -17,9 +17,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what was measured of every dictionary."""
     from sparks.concepts.layer import Layer
     from sparks.data import ImageSet
-    from sparks.io import save_table
     from sparks_thesis.holistic.fronts import FrontsStudy
-    from sparks_thesis.pipeline.factories import build_as, run_names, trained
+    from sparks_thesis.pipeline.artifacts import write_results
+    from sparks_thesis.pipeline.factories import build_as, trained
 
     settings = cfg["studies.fronts"]
     study = build_as(FrontsStudy, settings["study"])
@@ -31,8 +31,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     ]
     some = train.batch(range(min(study.images, len(train))))
     others = test.batch(range(min(study.images // 2, len(test))))
-    numbers = study.run(layers, some, others)
-    save_table(outputs["table"], numbers.table(**run_names(cfg.wildcards)), cfg.provenance())
+    write_results(cfg, outputs["table"], study.run(layers, some, others))
 
 
 if __name__ == "__main__":

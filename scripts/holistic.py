@@ -16,22 +16,18 @@ CONFIG_KEYS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what was measured of every class, or of those of a shard."""
-    from sparks.io import save_table
     from sparks_thesis.holistic.study import HolisticStudy
+    from sparks_thesis.pipeline.artifacts import load_model, write_results
     from sparks_thesis.pipeline.classes import classes_of_shard, classified, stored_concepts
-    from sparks_thesis.pipeline.factories import build_as, concept_layers, run_names, trained
+    from sparks_thesis.pipeline.factories import build_as, concept_layers
 
-    settings = cfg["studies.holistic"]
+    settings, model = cfg["studies.holistic"], load_model(cfg, inputs)
     study = build_as(HolisticStudy, settings["study"])
-    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
-    train, test = classified(inputs, "train"), classified(inputs, "test")
+    train, test = (classified(inputs, split) for split in ("train", "test"))
     layers = concept_layers(settings["layers"], cfg["model.name"], cfg["model.concept_layer"])
-    names = cfg.wildcards
-    part = classes_of_shard(cfg["concepts.shard"], names.get("shard"))
+    part = classes_of_shard(cfg["concepts.shard"], cfg.wildcards.get("shard"))
     source = stored_concepts(inputs["concepts"])
-    numbers = study.run(model, layers, train, test, source, part)
-    table = numbers.table(**run_names(names))
-    save_table(outputs["table"], table, cfg.provenance())
+    write_results(cfg, outputs["table"], study.run(model, layers, train, test, source, part))
 
 
 if __name__ == "__main__":

@@ -16,19 +16,17 @@ CONFIG_KEYS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what was measured of every part and layer."""
-    from sparks.io import save_table
+    from sparks_thesis.pipeline.artifacts import load_model, write_results
     from sparks_thesis.pipeline.classes import classified, stored_concepts
-    from sparks_thesis.pipeline.factories import build, build_as, concept_layers, run_names, trained
+    from sparks_thesis.pipeline.factories import build, build_as, concept_layers
     from sparks_thesis.steering.linear import LinearStudy
 
-    settings = cfg["studies.linear"]
+    settings, model = cfg["studies.linear"], load_model(cfg, inputs)
     study = build_as(LinearStudy, settings["study"])
-    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
     layers = concept_layers(settings["layers"], cfg["model.name"], cfg["model.concept_layer"])
-    train, test = classified(inputs, "train"), classified(inputs, "test")
+    train, test = (classified(inputs, split) for split in ("train", "test"))
     source, scenes = stored_concepts(inputs["concepts"]), build(cfg["dataset.builder"])
-    numbers = study.run(model, layers, train, test, source, scenes)
-    save_table(outputs["table"], numbers.table(**run_names(cfg.wildcards)), cfg.provenance())
+    write_results(cfg, outputs["table"], study.run(model, layers, train, test, source, scenes))
 
 
 if __name__ == "__main__":

@@ -17,35 +17,29 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the scores of all pictures, and keep some for the figures."""
     from sparks.concepts.layer import Layer
     from sparks.data import ImageSet
-    from sparks.io import load_tensors, save_table, save_tensors, tensor_provenance
+    from sparks.io import load_tensors, save_tensors, tensor_provenance
     from sparks.visualization import ImageStatistics
     from sparks.visualization.evaluators import Evaluator
     from sparks.visualization.subject import Subject
     from sparks_thesis.maco.study import MacoStudy
+    from sparks_thesis.pipeline.artifacts import load_model, write_results
     from sparks_thesis.pipeline.classes import stored_concepts
-    from sparks_thesis.pipeline.factories import build_as, run_names, trained
+    from sparks_thesis.pipeline.factories import build_as, trained
 
-    settings = cfg["studies.maco"]
-    train, test = ImageSet.load(inputs["train"]), ImageSet.load(inputs["test"])
-    known, example = settings["layers"], test.batch([0])
-    others = []
+    known = cfg["studies.maco"]["layers"]
+    train, test = (ImageSet.load(inputs[split]) for split in ("train", "test"))
+    model, example, others = load_model(cfg, inputs), test.batch([0]), []
     for weights in inputs["evaluators"]:
         made = tensor_provenance(weights)
-        name = made["job"]["model"]
-        evaluator = trained(made["config"]["model.classifier"], weights, cfg["device"])
-        label = f"{name}, seed {made['job']['seed']}"
-        others.append(Evaluator(label, evaluator, Layer(evaluator, known[name], example)))
-    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
+        other = trained(made["config"]["model.classifier"], weights, cfg["device"])
+        name, seed = (made["job"][key] for key in ("model", "seed"))
+        others.append(Evaluator(f"{name}, seed {seed}", other, Layer(other, known[name], example)))
     layer = Layer(model, known.get(cfg["model.name"], cfg["model.concept_layer"]), example)
     statistics = ImageStatistics.of_tensors(load_tensors(inputs["spectrum"]))
-    study = build_as(MacoStudy, settings["study"])
-    source = stored_concepts(inputs["concepts"])
+    study = build_as(MacoStudy, cfg["studies.maco"]["study"])
     subject = Subject(model, layer, train, test, statistics)
-
-    numbers, kept, metadata = study.run(subject, others, source)
-    names = cfg.wildcards
-    table = numbers.table(**run_names(names))
-    save_table(outputs["table"], table, cfg.provenance())
+    numbers, kept, metadata = study.run(subject, others, stored_concepts(inputs["concepts"]))
+    write_results(cfg, outputs["table"], numbers)
     save_tensors(outputs["pictures"], kept, cfg.provenance(**metadata))
 
 

@@ -11,9 +11,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.concepts.classes import Classified
     from sparks.data import ImageSet
     from sparks.io import save_tensors
-    from sparks_thesis.pipeline.factories import trained
+    from sparks_thesis.pipeline.artifacts import load_model
 
-    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
+    model = load_model(cfg, inputs)
     given = {
         split: Classified.by(model, ImageSet.load(inputs[split])).predicted
         for split in ("train", "test")

@@ -7,28 +7,12 @@ CONFIG_KEYS = ("studies.functions", "seed")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
-    """Write the deviations from the true indices.
-
-    `dataset` is the function, `method` the sequence.
-    """
+    """Write the deviations from the true indices."""
     from sparks.io import save_table
-    from sparks.progress import progress
-    from sparks.results import MetricRecorder
-    from sparks.sensitivity.accuracy import FUNCTIONS, SAMPLERS, deviations, estimates
+    from sparks_thesis.sobol.study_functions import FunctionsStudy
 
-    settings = cfg["studies.functions"]
-    recorder = MetricRecorder()
-    for name, function in progress(FUNCTIONS.items(), unit="function", total=len(FUNCTIONS)):
-        _, true = function.indices()
-        for sampler in SAMPLERS:
-            for points in settings["points"]:
-                found = estimates(function, sampler, points, settings["repeats"], cfg["seed"])
-                for estimator, total in found.items():
-                    names = {"dataset": name, "method": sampler.label, "estimator": estimator}
-                    for metric, values in deviations(total, true.double()).items():
-                        repeat = range(len(values))
-                        recorder.add({metric: values}, points=points, repeat=repeat, **names)
-    save_table(outputs["table"], recorder.table(seed=cfg["seed"]), cfg.provenance())
+    study = FunctionsStudy(**cfg["studies.functions"], seed=cfg["seed"])
+    save_table(outputs["table"], study.run().table(seed=cfg["seed"]), cfg.provenance())
 
 
 if __name__ == "__main__":

@@ -20,64 +20,24 @@ CONFIG_KEYS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the chosen images with maps and the model's decisions, and proxies for every map."""
-    import torch
-
-    from sparks.attribution import Random
     from sparks.data import ImageSet
-    from sparks.io import save_table, save_tensors
-    from sparks.metrics import Complexity, Deletion
-    from sparks.progress import progress
-    from sparks.results import MetricRecorder
-    from sparks.training import predict
-    from sparks_thesis.pipeline.factories import build_as, build_methods, run_names, trained
-    from sparks_thesis.utility.controls import decisive
-    from sparks_thesis.utility.perceptual import PerceptualSimilarity
-    from sparks_thesis.utility.proxies import SIMILARITY, of_maps
-    from sparks_thesis.utility.scored import ELSEWHERE, NOISE, ORACLE
-    from sparks_thesis.utility.stimulus_selection import select_stimuli
-
-    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
-    test, name = ImageSet.load(inputs["test"]), cfg.wildcards["dataset"]
-    classes = cfg["studies.utility.classes"].get(name, [0, 1])
-    settings = dict(cfg["studies.utility.pool"])
-    balanced = name not in settings.pop("natural")
-    logits = predict(model, test, device=next(model.parameters()).device)
-    chosen = select_stimuli(
-        logits, test.labels, classes, **settings, balanced=balanced, seed=cfg["seed"]
+    from sparks.io import save_tensors
+    from sparks_thesis.pipeline.artifacts import (
+        build_study,
+        load_model,
+        settings_below,
+        write_results,
     )
-    x = test.batch(chosen.explained)
-    target = torch.tensor(classes)[chosen.outputs[chosen.explained]]
-    deletion = build_as(Deletion, cfg["studies.utility.deletion"])
-    complexity = build_as(Complexity, cfg["studies.utility.complexity"])
-    similarity = build_as(PerceptualSimilarity, cfg["studies.utility.similarity"])
-    right = (chosen.outputs == (test.labels == classes[1]).long()).double()
-    of_classes = torch.isin(test.labels, torch.tensor(classes))
-    recorder = MetricRecorder()
-    recorder.add_images({"ModelAccuracy": right[of_classes]})
-    recorder.add({"ShownWrong": [chosen.wrong]})
-    (control,) = build_methods(cfg["studies.utility.controls"]).values()
-    maps = {"Control": control(model, x, target)}
-    methods = build_methods(cfg["studies.utility.explainers"])
-    for label, method in progress(list(methods.items()), unit="method", description="explain"):
-        maps[label] = method(model, x, target).float().cpu()
-        values = of_maps(deletion, complexity, model, x, target, maps[label])
-        recorder.add_images(values, method=label)
-        alike = similarity(x, maps[label], chosen.outputs[chosen.explained])
-        recorder.add({SIMILARITY: alike}, method=label)
-    maps[NOISE] = Random(cfg["seed"])(model, x, target).float().cpu()
-    where = cfg["studies.utility.oracles"].get(name, "parts")
-    oracle = decisive(test.subset(chosen.explained), where)
-    if oracle is not None:
-        maps |= {ORACLE: oracle, ELSEWHERE: 1 - oracle}
-    kept = {
-        "explained": x,
-        "asked": test.batch(chosen.asked),
-        "outputs": chosen.outputs[chosen.explained],
-        "truth": chosen.outputs[chosen.asked],
-        **{f"maps/{label}": values for label, values in maps.items()},
-    }
+    from sparks_thesis.pipeline.factories import build_methods
+    from sparks_thesis.utility.study import UtilityStudy
+
+    settings = settings_below(cfg, "studies.utility")
+    (control,) = build_methods(settings["controls"]).values()
+    study = build_study(UtilityStudy, settings, control=control, seed=cfg["seed"])
+    model, test = load_model(cfg, inputs), ImageSet.load(inputs["test"])
+    numbers, kept = study.run(cfg.wildcards["dataset"], model, test)
     save_tensors(outputs["maps"], kept, cfg.provenance())
-    save_table(outputs["table"], recorder.table(**run_names(cfg.wildcards)), cfg.provenance())
+    write_results(cfg, outputs["table"], numbers)
 
 
 if __name__ == "__main__":

@@ -14,21 +14,20 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.attribution.steps import steps
     from sparks.data import ImageSet
     from sparks.io import save_tensors
-    from sparks_thesis.pipeline.factories import build_methods, explained, of_kind, trained
+    from sparks_thesis.pipeline.artifacts import load_explained
+    from sparks_thesis.pipeline.factories import build_methods, of_kind
 
     settings = cfg["studies.walkthrough"]
-    model = trained(cfg["model.classifier"], inputs["weights"], cfg["device"])
-    x, target = explained(inputs["images"], model, cfg["explain.target"])
+    model, x, target = load_explained(cfg, inputs)
     image = min(settings["image"], len(x) - 1)
-    one = slice(image, image + 1)
     method = of_kind(Sobol, *build_methods(settings["explainers"]).values())
     method = replace(method, points=settings["points"])
-    images = ImageSet.load(inputs["images"])
-    metadata = {"explained": images.classes[int(target[image])]}
-    if "credits" in images.tables:
-        metadata["credit"] = images.tables["credits"][int(images.labels[image])]
-    kept = steps(method, model, x[one], target[one])
-    save_tensors(outputs["steps"], kept, cfg.provenance(**metadata))
+    images = ImageSet.load(inputs["images"]).subset([image])
+    shown = {"explained": images.classes[int(target[image])]}
+    if images.credits:
+        shown["credit"] = images.credits[0]
+    kept = steps(method, model, x[image : image + 1], target[image : image + 1])
+    save_tensors(outputs["steps"], kept, cfg.provenance(**shown))
 
 
 if __name__ == "__main__":

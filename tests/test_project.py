@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import shutil
@@ -18,6 +19,8 @@ import sparks
 
 ROOT = Path(__file__).resolve().parents[1]
 GITHUB = ROOT / ".github"
+# Jobs, and the programs beside them; this one makes files of the project itself.
+SCRIPTS = sorted(set((ROOT / "scripts").glob("*.py")) - {ROOT / "scripts/make_environment_yml.py"})
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 # Programs that the machines of GitHub have.
 HOSTED = {"cd", "gh", "python", "make"}
@@ -89,6 +92,22 @@ def test_commands_and_links_of_pages_exist(page: str) -> None:
             exists(line)
     for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
         assert (ROOT / page).parent.joinpath(link).exists(), link
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_a_script_is_a_door(path: Path) -> None:
+    """It defines `run` alone, of at most 20 statements besides imports: studies are elsewhere."""
+    module = ast.parse(path.read_text("utf-8"))
+    defined = [
+        node
+        for node in ast.walk(module)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    ]
+    assert [node.name for node in defined] in ([], ["run"])
+    for run in defined:
+        statements = [node for node in ast.walk(run) if isinstance(node, ast.stmt)]
+        of_code = [s for s in statements if not isinstance(s, ast.Import | ast.ImportFrom)]
+        assert len(of_code) - len([run, run.body[0]]) <= 20  # its header and docstring
 
 
 def test_every_folder_of_the_configuration_is_explained() -> None:

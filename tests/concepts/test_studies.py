@@ -22,6 +22,7 @@ from sparks.concepts.dictionary import Method
 from sparks.data import Chimera, ImageSet
 from sparks.errors import SparksError
 from sparks.metrics import MuFidelity
+from sparks.visualization.optimise import Pictures as Pictured
 from sparks_thesis.craft.pictures import Pictures, mistake
 from sparks_thesis.craft.study import CraftStudy
 from sparks_thesis.holistic.claims import STRATEGIES
@@ -284,6 +285,36 @@ def test_mistakes_are_looked_for_among_the_classes_that_have_concepts(model, set
     other, _ = mistake(model, data, others)
     assert int(given[other]) in others
     assert mistake(model, data, range(4)) == (worst, wrong)
+
+
+def test_pictures_are_of_one_class_one_image_and_the_worst_mistake(
+    craft_study, model, given, source
+):
+    banks = []
+
+    def draw(layer, atoms):
+        banks.extend(atoms)
+        sizes = [len(one) for one in atoms]
+        return [
+            Pictured(torch.rand(k, 3, 8, 8), torch.ones(k, 8, 8), torch.zeros(1, k)) for k in sizes
+        ]
+
+    pictures, (train, test) = Pictures(target=1, concepts=2, crops=3, images=2), given
+    tensors, shown = pictures.run(craft_study, source, model, LAYERS, train, test, draw)
+    parts = ("class", "unified", "mistake")
+    assert [tensors[f"{part}.maco"].shape[0] for part in parts] == [len(bank) for bank in banks]
+    assert not [name for name in tensors if name.endswith("atoms")]
+    assert shown["shown"] == "c"  # the model takes no image for b
+    worst, wrong = mistake(model, test.images, source.classes)
+    assert shown["wrong"] is wrong
+    assert torch.equal(tensors["mistake.image"], test.images.batch([worst])[0])
+    assert shown["mistake_label"] == test.images.classes[int(test.images.labels[worst])]
+    # The other image is one that the model takes for the class shown.
+    assert shown["unified_predicted"] == "c"
+    layer = Layer(model, LAYERS[-1], test.images.batch([0]))
+    of_image = pictures.of_image(source, model, layer, train, test.images.batch([worst]))
+    assert torch.equal(banks[2], of_image["atoms"])
+    assert torch.equal(tensors["mistake.share"], of_image["share"])
 
 
 def test_without_known_parts_nothing_is_compared_with_them(craft_numbers):

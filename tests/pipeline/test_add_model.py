@@ -4,8 +4,8 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from add_model import add
 from sparks.errors import SparksError
+from sparks_thesis.common.add_model import add
 from sparks_thesis.pipeline.checks import _models
 from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.paths import CONFIG

@@ -15,6 +15,7 @@ from sparks.data import Folder, ImageSet
 from sparks.errors import SparksError
 from sparks.io import load_table, load_tensors
 from sparks.models import save_weights
+from sparks_thesis.common import score as slices
 from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.factories import classifier, of_shard
 from sparks_thesis.pipeline.job import Config
@@ -115,8 +116,8 @@ def test_images_are_scored_alike_whichever_are_in_memory_together(root, monkeypa
         "maps": maps,
     }
     tables = []
-    for at_once in (score.SLICE, 16):
-        monkeypatch.setattr(score, "SLICE", at_once)
+    for at_once in (slices.SLICE, 16):
+        monkeypatch.setattr(slices, "SLICE", at_once)
         run(score, "null", inputs, {"table": root / "scores.parquet"}, "saliency", metric=family)
         tables.append(load_table(root / "scores.parquet"))
     assert tables[0].drop(columns="value").equals(tables[1].drop(columns="value"))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,6 +22,8 @@ from sparks.errors import SparksError
 from sparks.models.classifier import Classifier
 from sparks.stats import Bootstrap
 from sparks.training.predict import predict
+from sparks.visualization import on_white
+from sparks.visualization.optimise import Pictures as Drawn
 from sparks_thesis.craft.study import CraftStudy, OneClass
 
 
@@ -45,6 +48,48 @@ class Pictures:
     def __post_init__(self) -> None:
         whole(self, 0, "target")
         whole(self, 1, "concepts", "crops", "images")
+
+    def run(
+        self, study: CraftStudy, source: ConceptSource, model: Classifier, layers: Sequence[str],
+        train: Classified, test: Classified, draw: Callable[[Layer, list[Tensor]], list[Drawn]],
+    ) -> tuple[dict[str, Tensor], dict[str, Any]]:  # fmt: skip
+        """Return the tensors for all figures, and what they show.
+
+        Args:
+            study: CRAFT, as the chapter measures it.
+            source: gives the concepts.
+            model: in evaluation mode.
+            layers: where concepts are found, from input to output.
+            train: training images, with the class that the model gives each.
+            test: test images, likewise.
+            draw: makes pictures of the concepts of some banks, (k, p) each, at a layer; see
+                `concept_pictures`.
+
+        Returns:
+            "class.…", "recursion.…" as `of_class` has them, "unified.…" and "mistake.…" as
+            `of_image`, without atoms, which are stored with the concepts, but with their pictures
+            "….maco"; and the name of the class "shown", whether the mistake is "wrong", and of
+            both images what was "predicted" and their "label".
+        """
+        every = (one for _, one in study.classes(model, layers, train, test, source, None))
+        shown = next(one for one in every if one.target >= self.target)
+        tensors = self.of_class(study, shown)
+        images = test.images
+        layer = Layer(model, layers[-1], images.batch([0]))
+        worst, wrong = mistake(model, images, source.classes)
+        metadata: dict[str, Any] = {"shown": shown.name, "wrong": wrong}
+        own = int(shown.index[shown.right_first[0]])
+        for name, image in (("unified", own), ("mistake", worst)):
+            found = self.of_image(source, model, layer, train, images.batch([image]))
+            metadata |= {
+                f"{name}_predicted": images.classes[int(found["predicted"])],
+                f"{name}_label": images.classes[int(images.labels[image])],
+            }
+            tensors |= {f"{name}.{key}": value for key, value in found.items()}
+        parts = ("class", "unified", "mistake")
+        drawn = draw(layer, [tensors.pop(f"{part}.atoms") for part in parts])
+        made = zip(parts, drawn, strict=True)
+        return tensors | {f"{part}.maco": on_white(found) for part, found in made}, metadata
 
     def of_class(self, study: CraftStudy, one: OneClass) -> dict[str, Tensor]:
         """Return the tensors for the figures of a class.

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import flop_registry
 from sparks.attribution.black_box import BlackBox
 from sparks.attribution.eva import EVA, SAMPLED
 from sparks.protocols import AttributionMethod, Explanation, Metric, Perturbation
-from sparks_thesis.eva.study import BOUNDS
+from sparks_thesis.eva.measure import BOUNDS
 
 # Images explained at a time; float sums may depend on it, so it is fixed.
 SLICE = 16

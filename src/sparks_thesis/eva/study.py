@@ -1,217 +1,195 @@
-"""Measurements of EVA besides its maps: certificates, targeted changes, a slice of a ball."""
+"""EVA beside other methods on one network, what its bounds prove, and what it all costs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
-from sparks.attribution.eva import EVA, SAMPLED
-from sparks.engine.inference import device_of, evaluating
-from sparks.engine.outputs import adversarial_margin
-from sparks.engine.seeds import generators
+from sparks.attribution.eva import EVA
+from sparks.checks import between, whole
 from sparks.metrics.robustness import RobustnessSr
+from sparks.progress import progress
+from sparks.protocols import AttributionMethod, Explanation, Metric, Perturbation
+from sparks.results import MetricRecorder
 from sparks.verification.attack import Attack
-from sparks.verification.memory import COMBINED
+from sparks_thesis.eva import measure
+from sparks_thesis.eva.benchmark import ablations, by_bound, removed_by, scored
 
-BOUNDS = {
-    "IBP": "ibp",
-    "Forward": "forward",
-    "Backward": "backward",
-    "IBP+Forward+Backward": COMBINED,
-}
+# Pixels a side up to which images are small.
+SMALL = 32
 
 
-def overlaps(
-    eva: EVA, model: nn.Module, x: Tensor, target: Tensor, attack: Attack, samples: int
-) -> dict[str, Tensor]:
-    """Return the overlap of each ball by sampling, by attack, and its certified bound, (N,) each.
+@dataclass(frozen=True, kw_only=True)
+class Stronger:
+    """Robustness-Sr again by an attack of more `steps`, on the first `images`."""
 
-    The three must grow in this order.
+    steps: int
+    images: int
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "steps", "images")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """Questions to networks that are verified from their input.
+
+    Attributes:
+        radii: of the balls whose overlaps are certified.
+        attack: that searches these balls.
+        samples: inputs drawn of each ball.
     """
-    size = torch.full((len(x),), eva.epsilon, dtype=x.dtype, device=x.device)
-    sampled = replace(eva, bound=SAMPLED, samples=samples, grid=1).overlaps(model, x, target)
-    attacked = replace(attack, clip=eva.clip)(model, x, target, torch.ones_like(x), size)
-    certified = replace(eva, grid=1).certificate(model, x, target)
-    named = {"SampledOverlap": sampled[:, 0], "AttackedOverlap": attacked}
-    return named | {"CertifiedOverlap": certified}
+
+    radii: Sequence[float]
+    attack: Attack
+    samples: int
+
+    def __post_init__(self) -> None:
+        whole(self, 1, "samples")
 
 
-def _logits(model: nn.Module, x: Tensor) -> Tensor:
-    """Return the logits of inputs on any device, there."""
-    logits: Tensor = model(x.to(device_of(model, x))).to(x.device)
-    return logits
+@dataclass(frozen=True, kw_only=True)
+class Detailed:
+    """Questions to some networks alone: EVA by every bound, targeted maps, a slice of a ball.
 
-
-@torch.no_grad()
-def runner_up(model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
-    """Return the class with the largest logit other than the target's, (N,)."""
-    with evaluating(model):
-        logits = _logits(model, x)
-    others: Tensor = logits.scatter(1, target[:, None], -torch.inf)
-    return others.argmax(1)
-
-
-def targeted(
-    eva: EVA, model: nn.Module, x: Tensor, target: Tensor, toward: Tensor
-) -> dict[str, Tensor]:
-    """Return maps (N, H, W) of where more ink, and where less, leads to the class `toward` (N,)."""
-    maps = {}
-    for side in ("add", "remove"):
-        one = [
-            replace(eva, toward=int(c), side=side)(model, x[i : i + 1], target[i : i + 1])
-            for i, c in enumerate(toward)
-        ]
-        maps[side] = torch.cat(one)
-    return maps
-
-
-@torch.no_grad()
-def gains(
-    maps: dict[str, Tensor],
-    epsilon: float,
-    model: nn.Module,
-    x: Tensor,
-    target: Tensor,
-    toward: Tensor,
-    share: float = 0.1,
-    draws: int = 20,
-    seed: int = 0,
-) -> dict[str, Tensor]:
-    """Return the gain in margin from ink on the top pixels of targeted maps, and on random pixels.
-
-    Args:
-        maps: from `targeted`.
-        epsilon: how much ink is added to, or removed from, each pixel; images stay in [0, 1].
-        model: logits.
-        x: images.
-        target: class of each.
-        toward: the class whose margin over it counts.
-        share: of the pixels that change.
-        draws: sets of random pixels, averaged over.
-        seed: of these.
-
-    Returns:
-        "GainAdd", "GainAddRandom", "GainRemove", "GainRemoveRandom", (N,) each.
+    Attributes:
+        models: names of these networks.
+        explored: radius of the ball that is explored.
+        toward: radius of targeted maps.
     """
-    pixels = x.shape[2] * x.shape[3]
-    many = max(1, round(share * pixels))
-    noise = [torch.rand(draws, pixels, generator=g) for g in generators(x, seed)]
-    random = torch.stack(noise).to(x)
 
-    def gain(order: Tensor, sign: float) -> Tensor:
-        """Return the mean gain (N,) over rankings (N, k, pixels)."""
-        chosen = torch.zeros_like(order).scatter_(2, order.topk(many, 2).indices, 1.0)
-        move = sign * epsilon * chosen.view(*order.shape[:2], 1, *x.shape[2:])
-        moved = (x[:, None] + move).clamp(0, 1).flatten(0, 1)
-        times = order.shape[1]
-        one, two = (t.repeat_interleave(times) for t in (target, toward))
-        with evaluating(model):
-            after = adversarial_margin(_logits(model, moved), one, two).view(-1, times).mean(1)
-            return after - adversarial_margin(_logits(model, x), target, toward)
+    models: Sequence[str]
+    explored: float
+    toward: float
 
-    found = {}
-    for side, sign in (("add", 1.0), ("remove", -1.0)):
-        found[f"Gain{side.title()}"] = gain(maps[side].flatten(1)[:, None], sign)
-        found[f"Gain{side.title()}Random"] = gain(random, sign)
-    return found
+    def __post_init__(self) -> None:
+        between(self, 0, float("inf"), "explored", "toward")
 
 
-def exploration(
-    eva: EVA,
-    model: nn.Module,
-    x: Tensor,
-    target: Tensor,
-    radii: Sequence[float],
-    attack: Attack,
-    samples: int = 500,
-    side: int = 61,
-) -> dict[str, Tensor]:
-    """Return a slice of the ball around one image, and what each method detects in it.
+class Measured(NamedTuple):
+    """Results: scores and times as numbers, and tensors for the figures."""
 
-    The slice x + epsilon (a u + b v) is spanned by the signs of the margin's gradient, u, and by
-    random signs v; it lies in the ball where |a| + |b| ≤ 1 (and beyond, where signs differ).
+    scores: MetricRecorder
+    costs: MetricRecorder
+    kept: dict[str, Tensor]
 
-    Returns:
-        "image" (C, H, W); "slice" (side, side) margins, rows b, columns a, both in [-1, 1];
-        "samples" (samples, 2), uniform points of the ball in coordinates a, b; "path" (steps, 2),
-        that of the attack; "radii" (r,); "sampled", "attacked" (r,), "certified" (r, bounds).
+
+@dataclass(frozen=True, kw_only=True)
+class EvaStudy:
+    """Settings of the study.
+
+    Attributes:
+        eva: EVA for the network.
+        methods: label → what it is compared with, besides its ablations.
+        metrics: name → metric of maps, with a field `perturbation`.
+        removals: name → another meaning of removing a pixel.
+        robustness: Robustness-Sr.
+        stronger: the same with more steps.
+        verified: asked where EVA verifies the network from its input.
+        detailed: asked of some networks.
+        images: explained where they are small.
+        large_images: explained where they are not.
+        seed: of the random pixels that targeted maps are compared with.
     """
-    generator = generators(x, eva.seed)[0]
-    near = x.clone().requires_grad_()
-    with evaluating(model), torch.enable_grad():
-        (slope,) = torch.autograd.grad(adversarial_margin(_logits(model, near), target).sum(), near)
-    u = slope.sign()
-    v = torch.where(torch.rand(x.shape, generator=generator) < 0.5, -1.0, 1.0).to(x)
-    v = v - (v * u).mean() * u  # at a right angle to u
-    axis = torch.linspace(-1, 1, side)
-    b, a = torch.meshgrid(axis, axis, indexing="ij")
-    points = x + eva.epsilon * (a.reshape(-1, 1, 1, 1) * u + b.reshape(-1, 1, 1, 1) * v)
-    moves = 2 * torch.rand(samples, *x.shape[1:], generator=generator).to(x) - 1
-    basis = torch.stack([u.flatten() / (u**2).sum(), v.flatten() / (v**2).sum()], 1)
-    with torch.no_grad(), evaluating(model):
-        values = adversarial_margin(_logits(model, points), target.expand(len(points)))
-    at = [replace(eva, epsilon=radius) for radius in radii]
-    found = [overlaps(one, model, x, target, attack, samples) for one in at]
-    certified = [
-        [
-            replace(one, bound=bound, grid=1).certificate(model, x, target)
-            for bound in BOUNDS.values()
-        ]
-        for one in at
-    ]
-    return {
-        "image": x[0].clone(),
-        "epsilon": torch.tensor([eva.epsilon]),
-        "slice": values.view(side, side),
-        "samples": moves.flatten(1) @ basis,
-        "path": _path(attack, eva.epsilon, model, x, target) @ basis,
-        "radii": torch.tensor(list(radii)),
-        "sampled": torch.cat([f["SampledOverlap"] for f in found]),
-        "attacked": torch.cat([f["AttackedOverlap"] for f in found]),
-        "certified": torch.stack([torch.cat(row) for row in certified]),
-    }
 
+    eva: EVA
+    methods: Mapping[str, AttributionMethod]
+    metrics: Mapping[str, Metric]
+    removals: Mapping[str, Perturbation]
+    robustness: RobustnessSr
+    stronger: Stronger
+    verified: Verified
+    detailed: Detailed
+    images: int
+    large_images: int
+    seed: int
 
-def _path(attack: Attack, epsilon: float, model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
-    """Return perturbations (steps, d), in units of epsilon, along the path of a short attack."""
-    now, seen = x.clone(), []
-    for _ in range(6):
-        seen.append(((now - x) / epsilon).flatten())
-        now.requires_grad_()
-        with evaluating(model), torch.enable_grad():
-            (slope,) = torch.autograd.grad(
-                adversarial_margin(_logits(model, now), target).sum(), now
-            )
-        moved = now.detach() + epsilon / 4 * slope.sign()
-        now = (x + (moved - x).clamp(-epsilon, epsilon)).clamp(0, 1) if attack.clip else moved
-    return torch.stack(seen)
+    def __post_init__(self) -> None:
+        whole(self, 1, "images", "large_images")
+        whole(self, 0, "seed")
 
+    def run(self, name: str, model: nn.Module, x: Tensor, target: Tensor) -> Measured:
+        """Explain the first images by every method, and measure.
 
-def with_radius(eva: EVA, radius: float) -> EVA:
-    """Return EVA on a ball of another radius."""
-    return replace(eva, epsilon=radius)
+        Args:
+            name: of the network.
+            model: in evaluation mode.
+            x: images (N, C, H, W).
+            target: class explained of each, int64 (N,).
 
+        Returns:
+            The numbers; and "images", "target", "maps/LABEL" (n, H, W), and of detailed networks
+            "toward" (n,), "targeted/add" and "targeted/remove" (n, H, W) and "explored/…", see
+            `sparks_thesis.eva.measure.exploration`.
+        """
+        n = self.images if x.shape[-1] <= SMALL else self.large_images
+        x, target = x[:n], target[:n]
+        found = Measured(MetricRecorder(), MetricRecorder(), {"target": target})
+        methods = {**self.methods, "EVA": self.eva, **ablations(self.eva)}
+        for label, method in progress(list(methods.items()), unit="method", description="explain"):
+            self._compare(label, method, model, x, target, found)
+        if self.eva.layer is None:
+            self._verify(model, x, target, found.scores)
+        if name in self.detailed.models:
+            self._by_bound(model, x, target, found.scores)
+            self._target(model, x, target, found)
+            self._explore(model, x[:1], target[:1], found.kept)
+        found.kept["images"] = x
+        return found
 
-def with_steps(metric: RobustnessSr, steps: int) -> RobustnessSr:
-    """Return Robustness-Sr by an attack of so many steps."""
-    return replace(metric, attack=replace(metric.attack, steps=steps))
+    def _compare(
+        self, label: str, method: AttributionMethod, model: nn.Module, x: Tensor, target: Tensor,
+        found: Measured,
+    ) -> None:  # fmt: skip
+        """Score a method: by all metrics, where pixels are removed otherwise, by more steps."""
+        made = scored(method, model, x, target, [*self.metrics.values(), self.robustness])
+        found.scores.add_images(made.scores, method=label)
+        found.scores.add({"Flops": [made.flops]}, method=label)
+        found.costs.add({"Seconds": [made.seconds]}, method=label)
+        found.kept[f"maps/{label}"] = made.maps
+        metrics = list(self.metrics.values())
+        for removal, other in self.removals.items():
+            values = removed_by(other, method, made.maps, metrics, model, x, target)
+            found.scores.add_images(values, method=label, baseline=removal)
+        few, steps = self.stronger.images, self.stronger.steps
+        again = measure.with_steps(self.robustness, steps)
+        values = again(Explanation(model, x[:few], target[:few], made.maps[:few]))
+        found.scores.add_images(values, method=label, attack_steps=steps)
 
+    def _verify(self, model: nn.Module, x: Tensor, target: Tensor, scores: MetricRecorder) -> None:
+        asked = self.verified
+        scores.add_images(measure.smallest(self.eva, model, x, target), method="EVA")
+        for radius in asked.radii:
+            ball = measure.with_radius(self.eva, radius)
+            values = measure.overlaps(ball, model, x, target, asked.attack, asked.samples)
+            scores.add_images(values, method="EVA", epsilon=radius)
 
-def smallest(eva: EVA, model: nn.Module, x: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """Return the smallest value of EVA over the cells of each image, "SmallestEVA" (N,)."""
-    found = eva.overlaps(model, x, target)
-    return {"SmallestEVA": (found[:, :1] - found[:, 1:]).amin(1)}
+    def _by_bound(
+        self, model: nn.Module, x: Tensor, target: Tensor, scores: MetricRecorder
+    ) -> None:
+        for bound, method in by_bound(self.eva):
+            metrics = [*self.metrics.values(), self.robustness]
+            values = scored(method, model, x, target, metrics).scores
+            values |= measure.tightness(method, model, x, target)
+            scores.add_images(values, method="EVA", bound=bound)
 
+    def _target(self, model: nn.Module, x: Tensor, target: Tensor, found: Measured) -> None:
+        radius = self.detailed.toward
+        toward = measure.runner_up(model, x, target)
+        ball = measure.with_radius(self.eva, radius)
+        maps = measure.targeted(ball, model, x, target, toward)
+        gains = measure.gains(maps, radius, model, x, target, toward, seed=self.seed)
+        found.scores.add_images(gains, method="EVA")
+        found.kept["toward"] = toward
+        found.kept.update({f"targeted/{side}": made for side, made in maps.items()})
 
-def tightness(eva: EVA, model: nn.Module, x: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """Return the certified overlap of the whole ball, (N,): lower is tighter.
-
-    "Tightness" is the paper's, from bounds of each logit; "TightnessMargin" bounds the difference
-    of two logits as one number.
-    """
-    names = {"Tightness": "interval", "TightnessMargin": "margin"}
-    found = {n: replace(eva, overlap=o, grid=1) for n, o in names.items()}
-    return {name: method.certificate(model, x, target) for name, method in found.items()}
+    def _explore(
+        self, model: nn.Module, x: Tensor, target: Tensor, kept: dict[str, Tensor]
+    ) -> None:
+        ball = measure.with_radius(self.eva, self.detailed.explored)
+        asked = self.verified
+        seen = measure.exploration(ball, model, x, target, asked.radii, asked.attack)
+        kept.update({f"explored/{part}": values for part, values in seen.items()})

@@ -17,9 +17,8 @@ from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.common.methods import in_order
 from sparks_thesis.common.style import PAGE, Drawing, style
 from sparks_thesis.common.table import Table
+from sparks_thesis.harmonization.study_people import CENTRE, OTHERS
 
-# What is compared with people beside methods, and knows neither network nor image.
-CENTRE, OTHERS = "Centre", "Other images"
 # How well people agree, by the metric of its rows.
 CEILINGS = {"HumanCeiling": "Half of the people", "OnePersonCeiling": "One person"}
 

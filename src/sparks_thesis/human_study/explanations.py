@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from sparks.data.imageset import ImageSet
 from sparks.errors import SparksError
+from sparks.io import load_tensors, tensor_provenance
+from sparks.training.predict import predict
+from sparks_thesis.human_study.scenario import BASELINE, Seen
 
 if TYPE_CHECKING:
     from sparks_thesis.lens.explain import Explainer
@@ -30,6 +35,43 @@ def shades(maps: Tensor) -> Tensor:
     # A sparse map may have its quantile at 0.
     full = torch.where(full > 0, full, values.amax((1, 2))).clamp(min=1e-12)
     return (values / full[:, None, None] * 255).round().clamp(max=255).byte()
+
+
+def ask(model: nn.Module, images: ImageSet) -> Seen:
+    """Ask a model, in evaluation mode, for the class of each image."""
+    logits = predict(model, images, device=next(model.parameters()).device)
+    return Seen(images, logits.argmax(1))
+
+
+def read_maps(
+    files: Sequence[str], index: Tensor, predicted: Tensor
+) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Read the maps of the examples.
+
+    Args:
+        files: maps of all explained images by one method each.
+        index: the examples among these images, int64 (e,).
+        predicted: class that the model gives each explained image, int64 (N,).
+
+    Returns:
+        Condition → label, the baseline, which has no map, first; and the tensors "map.CONDITION"
+        of a `Scenario`.
+
+    Raises:
+        SparksError: when other classes than the model's own are explained.
+    """
+    labels, found = {BASELINE: "Baseline"}, {}
+    for file in files:
+        tensors = load_tensors(file, ["maps", "target"])
+        if (tensors["target"][index] != predicted[index]).any():
+            raise SparksError(
+                f"{file} explains other classes than the model's own: people predict the model, so "
+                "set explain.target=predicted"
+            )
+        name = Path(file).stem
+        labels[name] = str(tensor_provenance(file)["config"]["attribution"]["label"])
+        found[f"map.{name}"] = shades(tensors["maps"][index])
+    return labels, found
 
 
 def concept_views(

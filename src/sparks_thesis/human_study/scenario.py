@@ -210,6 +210,13 @@ class Scenario:
         return Scenario(name, names, dict(conditions), tensors)
 
     @property
+    def summary(self) -> str:
+        """Classes, and how often the model is right, on one line."""
+        right = self.tensors["right"].float().mean()
+        classes = " or ".join(self.classes)
+        return f"{self.name}: {classes}; the model is right on {right:.0%} of the images"
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """Fields that are not tensors."""
         return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -127,6 +127,22 @@ class Atlas:
     model_title: str = ""
     dataset_title: str = ""
 
+    @staticmethod
+    def beside(
+        table: str | Path, banks: Banks | None = None, titles: Mapping[str, str] | None = None
+    ) -> Atlas:
+        """Return the atlas that lies beside its table, DATA SET/MODEL/SEED.parquet.
+
+        Args:
+            table: of the numbers of its classes.
+            banks: the concepts of these.
+            titles: name → how a model or a data set is shown.
+        """
+        folder, titles = Path(table).with_suffix(""), titles or {}
+        dataset, model, _ = folder.parts[-3:]
+        shown = titles.get(model, ""), titles.get(dataset, "")
+        return Atlas(folder, dataset, model, banks, *shown)
+
     @property
     def title(self) -> str:
         """The model, as shown."""
@@ -155,6 +171,10 @@ class Atlas:
     def load(self, target: int) -> ClassAtlas:
         """Read one class."""
         return ClassAtlas.load(self.path / _file(target))
+
+    def __iter__(self) -> Iterator[ClassAtlas]:
+        """Read one class after the other."""
+        return map(self.load, self.names)
 
     def bank(self, target: int) -> ConceptBank:
         """Read the concepts of one class, in the order in which they were fitted.

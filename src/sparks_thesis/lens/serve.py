@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
@@ -22,6 +23,7 @@ from sparks_thesis.common.pages import STYLE, environment
 from sparks_thesis.lens.atlas import as_bytes
 from sparks_thesis.lens.charts import COLOURS, GREY
 from sparks_thesis.lens.explain import Explained, Found
+from sparks_thesis.lens.server import make_server, names_of
 from sparks_thesis.lens.site import TEMPLATES
 from sparks_thesis.lens.upload import Limits, read_image
 
@@ -189,6 +191,27 @@ def create_app(
         return response
 
     return app
+
+
+def serve_page(
+    models: Sequence[Served], host: str, port: int, limits: Limits, examples: Sequence[Example] = ()
+) -> None:
+    """Serve the page until interrupted, and print its address.
+
+    Args:
+        models: see `create_app`.
+        host: address to listen on.
+        port: likewise; 0 for any that is free.
+        limits: what files are taken.
+        examples: images that can be chosen.
+    """
+    names, addresses = names_of(host)
+    app = create_app(models, limits, names, addresses, examples)
+    server = make_server(host, port, app)
+    shown = names[-1] if addresses else f"[{host}]" if ":" in host else host
+    print(f"Lens explains your images at http://{shown}:{server.port}/ (Ctrl-C ends)", flush=True)
+    with suppress(KeyboardInterrupt):
+        server.serve_forever()
 
 
 def is_named(host: str, hosts: Collection[str], addresses: bool) -> bool:

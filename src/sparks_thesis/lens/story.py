@@ -52,7 +52,7 @@ def tell(
     pictures: str | Path,
     bootstrap: Bootstrap,
 ) -> Story:
-    """Make a story from what `scripts/covering.py` measured.
+    """Make a story from what `CoveringStudy` measured.
 
     Args:
         atlas: of the model.

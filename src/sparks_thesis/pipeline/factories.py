@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hydra.errors import InstantiationException
@@ -107,17 +106,6 @@ def of_shard(n: int, size: int | None, shard: str | None) -> slice:
         return slice(0, n)
     start = min(n, int(shard) * size)
     return slice(start, min(n, start + size))
-
-
-@contextmanager
-def counting_from(first: int, path: str) -> Iterator[None]:
-    """Say in errors, which name an input by its place among some, where these begin in a file."""
-    try:
-        yield
-    except SparksError as error:
-        if first == 0:
-            raise
-        raise SparksError(f"{error} [counted from image {first} of {path}]") from error
 
 
 def concept_layers(known: Mapping[str, list[str]], model: str, layer: str | None) -> list[str]:

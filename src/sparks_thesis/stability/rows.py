@@ -6,7 +6,7 @@ from it hold one distance each, as metric "DistanceBothRight" (S₌) or "Distanc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,6 +51,33 @@ def pair_rows(shards: Iterable[Compared]) -> tuple[pd.DataFrame, pd.DataFrame]:
         for parts, own in ((pairs, ["other"]), (metrics, ["metric", "value"]))
     )
     return of_pairs, of_metrics
+
+
+def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put tables into one, in an order that does not depend on shards; some of these are empty."""
+    table = pd.concat([part for part in tables if len(part)] or tables[:1], ignore_index=True)
+    order = ["method", "degradation", "percent", "fold", "image", "other", "metric"]
+    return table.sort_values([key for key in order if key in table], ignore_index=True)
+
+
+def tidy(
+    pairs: pd.DataFrame, metrics: pd.DataFrame, history: pd.DataFrame, distance: str
+) -> pd.DataFrame:
+    """Return everything as one table of results.
+
+    Args:
+        pairs: see `pair_rows`, with the names of network and method, and what was degraded.
+        metrics: likewise.
+        history: of the trainings on folds.
+        distance: the one that counts.
+    """
+    rows = [
+        tidy_pairs(pairs, distance),
+        held_out(pairs),
+        tidy_metrics(metrics),
+        fold_accuracy(history),
+    ]
+    return pd.concat(rows, ignore_index=True)
 
 
 def tidy_pairs(pairs: pd.DataFrame, distance: str) -> pd.DataFrame:

@@ -5,10 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
 
 from sparks.errors import SparksError
+from sparks.io import save_tensors
+from sparks.models import Classifier, seeded
 from sparks_thesis.human_study import Protocol, Scenario
-from sparks_thesis.human_study.explanations import concept_views, shades
+from sparks_thesis.human_study.explanations import ask, concept_views, read_maps, shades
 from sparks_thesis.human_study.scenario import Seen
 from sparks_thesis.lens.explain import Found
 
@@ -168,3 +171,32 @@ def test_a_class_that_the_atlas_lacks_is_reported():
     explain.classes = NAMES
     with pytest.raises(SparksError, match=r"surveyor\.most"):
         concept_views(explain, torch.zeros(1, 3, 8, 8), [1], most=3, crops=4)
+
+
+def written(path, maps, target, label):
+    """Maps of a method, as a job writes them."""
+    provenance = {"config": {"attribution": {"label": label}}}
+    save_tensors(path, {"maps": maps, "target": target}, provenance)
+    return str(path)
+
+
+def test_maps_of_examples_are_read_with_the_labels_of_their_methods(tmp_path):
+    maps = torch.rand(6, 4, 4, generator=torch.Generator().manual_seed(0))
+    predicted = torch.tensor([0, 1, 0, 1, 0, 1])
+    target = predicted.clone()
+    target[0] = 1  # of an image that is no example
+    file = written(tmp_path / "saliency.safetensors", maps, target, "Saliency")
+    index = torch.tensor([4, 1])
+    labels, tensors = read_maps([file], index, predicted)
+    assert labels == {"baseline": "Baseline", "saliency": "Saliency"}
+    assert torch.equal(tensors["map.saliency"], shades(maps[[4, 1]]))
+    with pytest.raises(SparksError, match=r"explain\.target=predicted"):
+        read_maps([file], torch.tensor([0]), predicted)
+
+
+def test_a_model_is_asked_for_the_class_of_each_image():
+    shown = seen(9, 1).images
+    with seeded(0):
+        model = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 3))).eval()
+    with torch.no_grad():
+        assert torch.equal(ask(model, shown).predicted, model(shown.batch(range(9))).argmax(1))

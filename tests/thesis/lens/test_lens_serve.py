@@ -5,20 +5,31 @@ import io
 import pytest
 from PIL import Image
 
-from lens_serve import choose, examples, load, networks, offer
 from sparks.data.imagenet_names import distinct_names, imagenet_names
 from sparks.errors import SparksError
+from sparks_thesis.lens.networks import KEYS, Workflow, choose, examples
 from sparks_thesis.lens.upload import read_image
+from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.compose import compose
+from sparks_thesis.pipeline.factories import classifier
+from sparks_thesis.pipeline.selection import part
 
 
 @pytest.fixture(scope="module")
-def config():
-    return compose([])
+def workflow():
+    """What the project's configuration knows; nothing of it was run."""
+
+    def nothing(*_):
+        raise AssertionError("there are no files to read")
+
+    config = compose([])
+    places = {"table": paths.LENS, "atlas": paths.LENS_ATLAS}
+    chosen = (config.datasets, config.models, lambda names: part(config, KEYS, **names))
+    return Workflow(places, *chosen, build=classifier, trained=nothing, banks=nothing)
 
 
 @pytest.fixture
-def surveyed(config, tmp_path, monkeypatch):
+def surveyed(workflow, tmp_path, monkeypatch):
     """A folder with atlases of the models named, and the list of what can be served there."""
     monkeypatch.chdir(tmp_path)
 
@@ -27,7 +38,7 @@ def surveyed(config, tmp_path, monkeypatch):
             file = tmp_path / f"results/studies/lens/{name}/0.parquet"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
-        return networks(config)
+        return workflow.networks()
 
     return listed
 
@@ -36,10 +47,10 @@ def named(found):
     return ["{dataset}/{model}".format(**network.names) for network in found]
 
 
-def test_a_network_of_all_classes_comes_first_surveyed_or_not(surveyed):
+def test_a_network_of_all_classes_comes_first_surveyed_or_not(surveyed, workflow):
     (ready,) = surveyed()
     assert (ready.surveyed, len(ready.rows)) == (False, 10)
-    assert "No class was surveyed" in offer(ready, {}).about
+    assert "No class was surveyed" in workflow.offer(ready, {}).about
     found = surveyed("chimera/convnet", "imagenette/efficientnet_lite1", "no_such_data/convnet")
     assert named(found) == [
         "imagenette/efficientnet_lite1", "imagenette/efficientnet_lite0", "chimera/convnet",
@@ -60,9 +71,9 @@ def test_the_command_line_names_the_first_or_is_refused(surveyed):
         choose(found, {"dataset": "mnist"})
 
 
-def test_a_photograph_is_named_among_all_classes(surveyed):
+def test_a_photograph_is_named_among_all_classes(surveyed, workflow):
     (ready,) = surveyed()
-    ready_made = load(ready)
+    ready_made = workflow.load(ready)
     (coffee,) = [example for example in examples() if example.name == "espresso"]
     assert Image.open(io.BytesIO(coffee.data)).size > (224, 224)
     found = ready_made.explain(read_image(coffee.data, ready_made.size, ready_made.channels))

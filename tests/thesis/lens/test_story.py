@@ -17,7 +17,7 @@ TARGET, CONCEPT = 1, 2
 
 
 def rows(change, elsewhere):
-    """Measurements of three images, as `scripts/covering.py` writes them."""
+    """Measurements of three images, as `CoveringStudy` gives them."""
     table = [
         {"class_name": NAMES[TARGET], "concept": CONCEPT, "cover": cover, "image": image,
          "metric": metric, "value": value + shift * own}
