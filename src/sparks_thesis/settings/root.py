@@ -51,8 +51,9 @@ class Scale(Block):
 class Explain(Block):
     """The images and classes that are explained."""
 
+    # The fewest with which a claim is judged (items.tab-claims.draw.images).
     n: Count = Field(
-        100, description="images explained of a data set, the same number of each class"
+        50, description="images explained of a data set, the same number of each class"
     )
     target: Literal["predicted", "label"] = Field(
         refers("oc.select:dataset.target,predicted"),

@@ -27,7 +27,7 @@ Method = Annotated[
 class Budget(Block):
     """Faithfulness of black-box methods against the forward passes they may spend on an image."""
 
-    images: Images = 32
+    images: Images = 16
     # All methods have one grid: Sobol begins where that leaves it 8 points (528 passes for 8 x 8
     # cells), Occlusion has one budget (65), since finer cells would be another question.
     forwards: Counts = Field(

@@ -66,7 +66,7 @@ class Stability(Block):
         description="standard deviation of that noise, in units of that of each layer's weights",
         ge=0,
     )
-    images: Count = Field(100, description="training images explained, equally many of each fold")
+    images: Count = Field(50, description="training images explained, equally many of each fold")
     shard: int | None = Field(
         None,
         description="images of every fold that a job explains, so that distances are the same as "
