@@ -93,7 +93,10 @@ def test_the_paper_gets_its_architectures():
     [
         ("models.convnet.weights=included", "may have seen every fold"),
         ("experiments.stability.models=[mlp]", "no convolution whose weights"),
-        ("studies.stability.folds=1", "studies.stability.folds=1: 1 is less than the minimum"),
+        (
+            "studies.stability.folds=1",
+            "studies.stability.folds=1: must be greater than or equal to 2",
+        ),
         ("studies.stability.label_noise=[0,5]", "studies.stability.label_noise.0=0"),
         ("studies.stability.distance=cosine", "studies.stability.distance='cosine'"),
     ],

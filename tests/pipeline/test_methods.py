@@ -3,15 +3,22 @@
 import shutil
 
 import pytest
-import yaml
 from omegaconf import OmegaConf
 
 from sparks.errors import SparksError
+from sparks_thesis.common.settings import defaults
 from sparks_thesis.eva.claims import SIGN
+from sparks_thesis.eva.settings import Eva
+from sparks_thesis.holistic.settings import Holistic
+from sparks_thesis.lipschitz.settings import Lipschitz
 from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.paths import CONFIG
 from sparks_thesis.pipeline.selection import part, plain
 from sparks_thesis.pipeline.validate import validate_names
+from sparks_thesis.sobol.settings import Budget
+from sparks_thesis.stability.settings import Stability
+from sparks_thesis.utility.settings import Utility
+from sparks_thesis.words.settings import Words
 
 SMOKE = ("scale=smoke", "experiment=[sobol,eva,lipschitz,craft,holistic,utility,words]")
 
@@ -27,13 +34,9 @@ def refused(*overrides: str) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "file", ["studies/budget", "studies/eva", "studies/lipschitz", "studies/utility",
-             "studies/holistic", "studies/stability", "words/default"]
-)  # fmt: skip
-def test_every_list_of_methods_is_one_of_files(file):
-    names = yaml.safe_load((CONFIG / f"{file}.yaml").read_text("utf-8"))["methods"]
-    for name in names:
+@pytest.mark.parametrize("block", [Budget, Eva, Lipschitz, Utility, Holistic, Stability, Words])
+def test_every_list_of_methods_is_one_of_files(block):
+    for name in defaults(block)["methods"]:
         assert (CONFIG / "attribution" / f"{name}.yaml").is_file()
 
 

@@ -257,6 +257,7 @@ def edited(project, edits):
                 "src/sparks/engine/core.py": COMMENT,
                 "src/sparks_thesis/pipeline/grid.py": ("\n\n\ndef", "\n\nX = 1\n\n\ndef"),
                 "config/attribution/rise.yaml": ("grid: 7", "grid: 7 # said"),
+                "src/sparks_thesis/words/settings.py": ("token numbers to", "numbers to"),
             },
             {},
         ),

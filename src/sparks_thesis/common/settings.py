@@ -80,8 +80,18 @@ def _with_default(entries: dict[str, Any]) -> dict[str, Any]:
     return entries
 
 
-# Any object; `pipeline.validate` checks the arguments against the signature of its class.
+INSTANCE_OF = "instance_of"
+
+
+def instance_of(name: str = "") -> Any:
+    """Say of an object that it is of a class, that of its default if not named, or inherits it."""
+    return Field(json_schema_extra={INSTANCE_OF: name})
+
+
+# An object; `pipeline.validate` checks its class, and its arguments against the signature.
 Built = Annotated[dict[str, Any], AfterValidator(_names_a_class)]
+# An object of the class that the default names, or of one that inherits from it.
+Instance = Annotated[Built, instance_of()]
 Count = Annotated[int, Field(ge=1)]
 Counts = Annotated[list[Count], Field(min_length=1)]
 Percents = Annotated[list[Annotated[int, Field(ge=1, le=100)]], AfterValidator(_distinct)]

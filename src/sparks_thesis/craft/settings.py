@@ -14,6 +14,7 @@ from sparks_thesis.common.settings import (
     Block,
     Built,
     Count,
+    Instance,
     Layers,
     built,
     refers,
@@ -68,7 +69,7 @@ class Craft(Block):
         description="crops of training images: random ones as in the paper; "
         "sparks.concepts.GridCrops as in its code",
     )
-    study: Built = Field(
+    study: Instance = Field(
         built(
             "sparks_thesis.craft.study.CraftStudy",
             craft=built(
@@ -107,7 +108,7 @@ class Craft(Block):
         ),
         description="the measurements",
     )
-    pictures: Built = Field(
+    pictures: Instance = Field(
         built(
             "sparks_thesis.craft.pictures.Pictures",
             target=0,

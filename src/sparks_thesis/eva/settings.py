@@ -14,6 +14,7 @@ from sparks_thesis.common.settings import (
     Changes,
     Count,
     Explainers,
+    Instance,
     Names,
     Positive,
     built,
@@ -59,7 +60,9 @@ class Verified(Block):
         description="radii of the balls of certificates, for images in [0, 1]",
         min_length=1,
     )
-    attack: Built = Field(_attack(50), description="the attack that looks for what bounds exclude")
+    attack: Instance = Field(
+        _attack(50), description="the attack that looks for what bounds exclude"
+    )
     samples: Count = Field(200, description="inputs drawn of each ball")
 
 
@@ -140,7 +143,7 @@ class Eva(Block):
         description="other meanings of removing a pixel, under which metrics and black-box methods "
         "are shown as well",
     )
-    robustness: Built = Field(
+    robustness: Instance = Field(
         built(
             "sparks.metrics.RobustnessSr",
             shares=[0.1, 0.2, 0.4],

@@ -11,10 +11,10 @@ from sparks_thesis.common.settings import (
     SEED,
     Bank,
     Block,
-    Built,
     Changes,
     Count,
     Counts,
+    Instance,
     Layers,
     Names,
     built,
@@ -52,7 +52,7 @@ class Holistic(Block):
             "hsic": {"masks": _MASKS},
         }
     )
-    study: Built = Field(
+    study: Instance = Field(
         built(
             "sparks_thesis.holistic.study.HolisticStudy",
             dictionaries=refers("studies.craft.study.dictionaries"),
@@ -113,7 +113,7 @@ class Fronts(Block):
         100, description="epochs of the autoencoders: 800 steps of 256 activations"
     )
     iterations: Count = Field(50, description="iterations of the matrix factorisations")
-    study: Built = Field(
+    study: Instance = Field(
         built(
             "sparks_thesis.holistic.fronts.FrontsStudy",
             dictionaries={  # null leaves one out

@@ -11,11 +11,15 @@ from sparks_thesis.common.settings import (
     Block,
     Built,
     Count,
+    Instance,
     Names,
     Pair,
     built,
+    instance_of,
     refers,
 )
+
+Package = Annotated[Built, instance_of("sparks_thesis.human_study.Package")]
 
 
 def _package(name: str, version: str, integrity: str) -> Any:
@@ -62,11 +66,11 @@ class HumanStudy(Block):
     candidates: Count = Field(
         2000, description="test images that questions are taken from, at most"
     )
-    protocol: Built = Field(
+    protocol: Instance = Field(
         built("sparks_thesis.human_study.Protocol", sessions=3, examples=5, questions=7, seed=SEED),
         description="the course of the study for every participant",
     )
-    wording: Built = Field(
+    wording: Instance = Field(
         built(
             "sparks_thesis.human_study.Wording",
             title="What does the program say?",
@@ -94,7 +98,7 @@ class HumanStudy(Block):
         ),
         description="text of the page",
     )
-    packages: Annotated[list[Built], Field(min_length=1)] = Field(
+    packages: Annotated[list[Package], Field(min_length=1)] = Field(
         [
             _package(
                 "jspsych",
@@ -128,7 +132,7 @@ class HumanStudy(Block):
     key: str | None = Field(
         None, description="file of the key of these answers; null for that of results/study"
     )
-    limits: Built = Field(
+    limits: Instance = Field(
         built(
             "sparks_thesis.human_study.Limits",
             fastest_ms=300,

@@ -12,8 +12,8 @@ from sparks_thesis.common.settings import (
     STATISTICS,
     Bank,
     Block,
-    Built,
     Count,
+    Instance,
     Names,
     Pair,
     built,
@@ -42,7 +42,7 @@ class Serve(Block):
     port: int = Field(
         7860, description="port that it listens on; 0 for any that is free", ge=0, le=65535
     )
-    limits: Built = Field(
+    limits: Instance = Field(
         built("sparks_thesis.lens.upload.Limits", megabytes=10, megapixels=25),
         description="files that are accepted",
     )
@@ -85,7 +85,7 @@ class Lens(Block):
         description="titles of models and data sets on the pages; others are called by their names",
     )
     bank: Bank = "craft"
-    surveyor: Built = Field(
+    surveyor: Instance = Field(
         built(
             "sparks_thesis.lens.Surveyor",
             most=100,
@@ -115,7 +115,7 @@ class Lens(Block):
         description="DATA SET/MODEL: the finding on the first page of the site, if it is that of "
         "its first model",
     )
-    alike: Built = Field(
+    alike: Instance = Field(
         # The paper's site does not say its own least cosine.
         built("sparks_thesis.lens.links.SimilarConcepts", most=10, least=0.8),
         description="which concepts of other classes are listed as similar",
@@ -130,7 +130,7 @@ class Covering(Block):
         None, description="names of the classes; null for all"
     )
     concepts: Count = Field(10, description="of each class, the most important ones")
-    measure: Built = Field(
+    measure: Instance = Field(
         built(
             "sparks.concepts.covering.Covering",
             covers={

@@ -17,6 +17,7 @@ from sparks_thesis.common.settings import (
     Explainers,
     HasDefault,
     Images,
+    Instance,
     Kept,
     Names,
     Positive,
@@ -217,7 +218,7 @@ class Snowflakes(Block):
         built("sparks.lipschitz.HKR", alpha=0.98, margin=0.6),
         description="loss of the 1-Lipschitz network",
     )
-    training: Built = Field(
+    training: Instance = Field(
         built(
             "sparks.training.Settings",
             epochs=60,

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from sparks_thesis.common.settings import SEED, Bank, Block, Built, built, refers
+from sparks_thesis.common.settings import SEED, Bank, Block, Instance, built, refers
 
 _STEPS = refers("shared.maco_steps")
 _FOURIER = built("sparks.visualization.Fourier", decay=0.85, std=0.01, rate=0.05, optimiser="adam")
@@ -42,7 +42,7 @@ class Maco(Block):
         description="model: layer of channels and concepts; of networks that judge pictures, the "
         "layer whose mean activations are features",
     )
-    study: Built = Field(
+    study: Instance = Field(
         built(
             "sparks_thesis.maco.study.MacoStudy",
             methods={

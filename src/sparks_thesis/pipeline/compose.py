@@ -378,6 +378,7 @@ def _explain(error: Exception, overrides: list[str], config_dir: Path) -> str:
     if found := re.search(r"[Ii]n '[^']*': [Cc]ould not find '(\w+)/([^']+)'", text):
         group, name = found[1], found[2]
         files = sorted(file.stem for file in (config_dir / group).glob("*.yaml"))
+        files += ["default"] if group in GROUPS else []
         return f"{group}={name}: there is no config/{group}/{name}.yaml; allowed: {files}"
     line = " ".join(part.strip() for part in text.splitlines() if part.strip())
     return f"the configuration cannot be composed ({overrides}): {line}"

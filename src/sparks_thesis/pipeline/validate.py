@@ -7,7 +7,7 @@ every `_target_` exist and take the arguments it is given; can every experiment'
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from sparks_thesis.pipeline.selection import part, plain
 from sparks_thesis.pipeline.sources import Definition, defined, find, source
 from sparks_thesis.settings import refusal
 from sparks_thesis.settings.options import OPTIONS
+from sparks_thesis.settings.schema import class_of
 
 
 def validate(
@@ -59,6 +60,7 @@ def validate_names(config: DictConfig, tree: Any) -> None:
     refusal.check(tree)
     _check_changes(config, tree)
     for path, node in sorted(_with_targets(tree), key=_written_first):
+        _check_class(path, str(node["_target_"]))
         _check_target(path, node)
     for name in config.experiments:
         _check_grid(config, name)
@@ -108,6 +110,29 @@ def _check_target(path: str, node: Mapping[str, Any]) -> None:
             )
 
 
+def _check_class(path: str, target: str) -> None:
+    """Refuse a class that is not, and does not inherit from, the one that a setting asks for."""
+    wanted = class_of(path)
+    definition, needed = find(target), find(wanted)
+    if definition is None or needed is None or not isinstance(definition.node, ast.ClassDef):
+        return  # of another package, or a function
+    if not _inherits(definition, needed):
+        raise SparksError(f"{path}._target_={target}: it must be {wanted}, or inherit from that")
+
+
+def _inherits(definition: Definition, needed: Definition) -> bool:
+    return definition == needed or any(_inherits(base, needed) for base in _bases(definition))
+
+
+def _bases(definition: Definition) -> Iterator[Definition]:
+    """Yield the classes that a class names as its bases, as far as their files are here."""
+    for base in definition.node.bases if isinstance(definition.node, ast.ClassDef) else ():
+        name, file = ast.unparse(base), definition.file
+        for found in (defined(file, name), find(source(file).exports.get(name, ""))):
+            if found:
+                yield found
+
+
 def _check_changes(config: DictConfig, tree: Any) -> None:
     """Refuse changes of methods that are not there, or of settings that they lack."""
     studies = {f"studies.{name}": study for name, study in tree["studies"].items()}
@@ -139,13 +164,10 @@ def _fields(definition: Definition) -> tuple[dict[str, ast.expr | None], bool]:
     fields: dict[str, ast.expr | None] = {}
     open_ended = False
     assert isinstance(definition.node, ast.ClassDef)
-    for base in definition.node.bases:
-        name, file = ast.unparse(base), definition.file
-        for found in (defined(file, name), find(source(file).exports.get(name, ""))):
-            if found:
-                inherited, more = arguments(found)
-                fields |= inherited
-                open_ended |= more
+    for base in _bases(definition):
+        inherited, more = arguments(base)
+        fields |= inherited
+        open_ended |= more
     for statement in definition.node.body:
         if (
             isinstance(statement, ast.AnnAssign)
@@ -284,12 +306,12 @@ def _check_classes(config: DictConfig, name: str) -> None:
     studies, settings = grid.experiment(config, name)["studies"], config.studies
     _check_banks(config, studies)
     for dataset in studies.get("craft", []):
-        _check_class(
+        _check_number(
             config, "studies.craft.pictures.target", settings.craft.pictures.target, dataset
         )
     for dataset in studies.get("utility", []):
         for number in settings.utility.classes.get(dataset, []):
-            _check_class(config, f"studies.utility.classes.{dataset}", number, dataset)
+            _check_number(config, f"studies.utility.classes.{dataset}", number, dataset)
     evaluators = [e for d in studies.get("maco", []) for e in grid.evaluators_of(config, d)]
     for evaluator in evaluators:
         model = evaluator.split("/")[0]
@@ -331,7 +353,7 @@ def _check_banks(config: DictConfig, studies: Mapping[str, Sequence[str]]) -> No
             )
 
 
-def _check_class(config: DictConfig, key: str, number: int, dataset: str) -> None:
+def _check_number(config: DictConfig, key: str, number: int, dataset: str) -> None:
     classes = config.datasets[dataset].num_classes
     if number >= classes:
         raise SparksError(f"{key}={number}: {dataset} has the classes 0 … {classes - 1}")

@@ -9,7 +9,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sparks_thesis.common.settings import LEFT_OUT, Block, Built, Count, Names, Training
+from sparks_thesis.common.settings import (
+    LEFT_OUT,
+    Block,
+    Built,
+    Count,
+    Names,
+    Training,
+    instance_of,
+)
 
 Name = Annotated[
     str, Field(description="name of the option, that of its file", pattern="^[A-Za-z0-9_-]+$")
@@ -111,7 +119,9 @@ class Bank(Block):
     """Concepts of each class."""
 
     name: Name
-    extractor: Built = Field(description="the fit of the concepts of a class")
+    extractor: Annotated[Built, instance_of("sparks.concepts.Extractor")] = Field(
+        description="the fit of the concepts of a class"
+    )
 
 
 class Attribution(Block):

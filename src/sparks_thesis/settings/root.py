@@ -11,9 +11,11 @@ from sparks_thesis.common.settings import (
     Block,
     Built,
     Count,
+    Instance,
     Names,
     Pair,
     built,
+    instance_of,
     refers,
 )
 from sparks_thesis.craft.settings import Craft
@@ -174,6 +176,7 @@ class Studies(Block):
     utility: Utility = Utility()
 
 
+Ascent = Annotated[Built, instance_of("sparks.visualization.Ascent")]
 # Blocks of which config/ may have files: `study=mine`.
 GROUPS = ("words", "study")
 
@@ -196,7 +199,7 @@ class Root(Block):
     )
     explain: Explain = Explain()
     concepts: Concepts = Concepts()
-    statistics: Built = Field(
+    statistics: Instance = Field(
         built("sparks.stats.Bootstrap", level=0.95, resamples=2000, seed=SEED),
         description="intervals of all figures and tables",
     )
@@ -235,10 +238,14 @@ class Root(Block):
 
     # Groups of Hydra: each a file of the folder of that name.
     scale: Scale
-    training: Built = Field(description="the training loop of every model")
-    engine: Built = Field(description="batch size and precision of masked inputs")
-    maco: Built = Field(description="the ascent of pictures of features that are judged")
-    drawing: Built = Field(
+    training: Annotated[Built, instance_of("sparks.training.Settings")] = Field(
+        description="the training loop of every model"
+    )
+    engine: Annotated[Built, instance_of("sparks.engine.Engine")] = Field(
+        description="batch size and precision of masked inputs"
+    )
+    maco: Ascent = Field(description="the ascent of pictures of features that are judged")
+    drawing: Ascent = Field(
         description="the ascent of pictures that CRAFT and Lens show, a file of config/maco"
     )
     experiments: Annotated[dict[str, Experiment], Field(min_length=1)] = Field(

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from sparks_thesis.common.settings import INSTANCE_OF, defaults
 from sparks_thesis.settings.root import Root
 
 
@@ -40,3 +41,23 @@ def at(path: Iterable[str | int]) -> Any:
         inner = found.get("items", {}) if isinstance(step, int) else inner
         found = resolved(inner) if isinstance(inner, dict) else {}
     return found
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    return defaults(Root)
+
+
+def class_of(key: str) -> str:
+    """Return the class that an object at a key must be of, or inherit from; empty if any will do.
+
+    It is the class that the setting names, or else that of its default.
+    """
+    path = [int(step) if step.isdigit() else step for step in key.split(".")]
+    wanted = at(path).get(INSTANCE_OF)
+    if wanted is None or wanted:
+        return wanted or ""
+    default: Any = _defaults()
+    for step in path:
+        default = default[step]
+    return str(default["_target_"])

@@ -14,6 +14,7 @@ from sparks_thesis.common.settings import (
     Changes,
     Count,
     HasDefault,
+    Instance,
     Names,
     Percents,
     Training,
@@ -81,7 +82,7 @@ class Stability(Block):
     distance: Literal["spearman", "wasserstein", "dice", "ssim", "l1", "l2"] = Field(
         "spearman", description="the distance that MeGe and ReCo are made from"
     )
-    distances: Built = Field(
+    distances: Instance = Field(
         built("sparks.stability.distances.Distances", constant=None, nan=None),
         description="the six distances, all of which are measured",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from sparks_thesis.common.settings import SEED, Bank, Block, Built, Layers, built, refers
+from sparks_thesis.common.settings import SEED, Bank, Block, Instance, Layers, built, refers
 
 
 class Linear(Block):
@@ -15,7 +15,7 @@ class Linear(Block):
         description="model: layers at which parts are compared, from input to output",
     )
     bank: Bank = refers("studies.craft.bank")
-    study: Built = Field(
+    study: Instance = Field(
         built(
             "sparks_thesis.steering.linear.LinearStudy",
             images=40,

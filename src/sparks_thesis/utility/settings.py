@@ -13,8 +13,10 @@ from sparks_thesis.common.settings import (
     Changes,
     Count,
     Explainers,
+    Instance,
     Names,
     built,
+    instance_of,
     methods_of,
     refers,
 )
@@ -67,14 +69,14 @@ class Utility(Block):
     changes: Changes = Field({})
     explainers: Explainers = methods_of("studies.utility.methods")
     controls: Explainers = methods_of("studies.utility.control")
-    deletion: Built = Field(
+    deletion: Annotated[Built, instance_of("sparks.metrics.Deletion")] = Field(
         refers("metrics.fidelity.metrics.deletion"),
         description="Faithfulness is one minus its area",
     )
-    complexity: Built = Field(
+    complexity: Instance = Field(
         built("sparks.metrics.Complexity", quality=75), description="JPEG size of maps"
     )
-    similarity: Built = Field(
+    similarity: Instance = Field(
         # The paper does not say how it cut its own regions.
         built("sparks_thesis.utility.perceptual.PerceptualSimilarity", side=0.5, pixels=64),
         description="similarity of the regions that a map marks under either output",
@@ -85,7 +87,7 @@ class Utility(Block):
     # a gaze that rests everywhere alike, .82, .60 and .57, the background of husky leaps to the eye
     # and its oracle gains nothing (1.02). Chosen on baseline, oracle, opposite, random and control
     # maps alone.
-    simulation: Built = Field(
+    simulation: Instance = Field(
         built(
             "sparks_thesis.utility.simulation.Simulation",
             learners={

@@ -14,6 +14,7 @@ from sparks_thesis.common.settings import (
     Changes,
     Count,
     Explainers,
+    Instance,
     Names,
     Training,
     built,
@@ -53,7 +54,7 @@ class Words(Block):
         },
         description="where its training differs from config/training",
     )
-    removal: Built = Field(
+    removal: Instance = Field(
         built("sparks.engine.Token", value=1),  # <unk>
         description="what takes the place of a removed word",
     )

@@ -1,19 +1,18 @@
 """A scenario whose class names are markup, its page, and jsPsych from npm."""
 
 import subprocess
-from pathlib import Path
 
 import pytest
 import torch
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from sparks.data import ImageSet
 from sparks.errors import SparksError
+from sparks_thesis.common.settings import defaults
 from sparks_thesis.human_study import Key, Protocol, Scenario, Wording, build_page, fetch
 from sparks_thesis.human_study.scenario import Seen
+from sparks_thesis.human_study.settings import HumanStudy
 
-CONFIG = Path(__file__).parents[3] / "config"
 # Names that would break a page, an address or a file.
 NAMES = (
     '<script>alert("class")</script>',
@@ -77,8 +76,7 @@ def scenario():
 
 @pytest.fixture(scope="session")
 def packages():
-    settings = OmegaConf.load(CONFIG / "study" / "default.yaml").packages
-    return [instantiate(package) for package in settings]
+    return [instantiate(package) for package in defaults(HumanStudy)["packages"]]
 
 
 @pytest.fixture(scope="session")
