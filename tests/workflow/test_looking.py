@@ -3,7 +3,9 @@
 import signal
 import subprocess
 import time
+from contextlib import suppress
 
+import psutil
 import pytest
 
 pytestmark = pytest.mark.nightly
@@ -112,4 +114,5 @@ def test_jobs_of_a_killed_run_do_not_work_beside_those_of_the_next(damaged):
     finally:
         second.kill()
         for left in [job, *damaged.jobs()]:
-            left.kill()
+            with suppress(psutil.NoSuchProcess):
+                left.kill()
