@@ -49,6 +49,9 @@ def test_what_only_looks_changes_no_file(damaged, spelling):
     target = IMAGES if times else "results/none"
     done = damaged.snakemake(*spelling.split(), *RUN, "--", target, check=False)
     assert state(damaged, times) == before
+    if spelling == "-l":  # rules, without the one that they are made from
+        assert "\ntrain\n" in done.stdout
+        assert "\njob\n" not in done.stdout
     if spelling == "-pn":
         assert not checked.exists()
         (damaged.folder / "remembered").rename(checked)
