@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from sparks.errors import SparksError
 from sparks.models import save_weights
-from sparks_thesis.pipeline import checks
+from sparks_thesis.pipeline import checks, input_checks
 from sparks_thesis.pipeline.checks import Unit, units
 from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.trial import try_units
@@ -325,6 +325,19 @@ def test_what_has_passed_is_not_tried_again(tmp_path, monkeypatch):
     assert tried[1:] == [["words.classifier"]]
     noted.write_text("{")  # cut short
     assert not checks.known(tree, noted)
+
+
+def test_without_pytorch_nothing_is_tried_nor_taken_for_passed(tmp_path, monkeypatch):
+    """Where jobs have an environment of conda's, Snakemake's own Python may have little."""
+    config = compose(["scale=smoke", "experiment=words"])
+    tree = OmegaConf.to_container(config, resolve=True)
+    monkeypatch.setattr(checks, "find_spec", lambda name: None)
+    monkeypatch.setattr(checks, "_to_note", {})
+    said = []
+    checks.check(config, tree, tmp_path / "checked.json", said.append)
+    assert said == ["Settings are not tried before jobs start: Snakemake's Python has no PyTorch."]
+    assert not checks._to_note
+    assert input_checks.problems(config, [input_checks.Needed("dataset", "voc2007")], False) == []
 
 
 def test_a_checkpoint_that_changed_is_looked_at_again(tmp_path):

@@ -87,7 +87,7 @@ def test_work_is_what_is_counted_else_what_jobs_took_before(tmp_path, monkeypatc
     work = console.seconds_of(jobs, {("attribute", "digits", "mlp", "0", "rise"): 100.0})
     assert work == {0: 51.0, 1: 51.0, 2: 6.0, 3: console.UNKNOWN}
     assert console.to_do(work, 2) == (
-        "4 jobs to do: about 54 s on 2 cores, beside 1 jobs that were never measured here"
+        "4 jobs to do: about 54 s on 2 cores, not counting 1 that were never measured here"
     )
 
 

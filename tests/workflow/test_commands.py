@@ -24,6 +24,7 @@ PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob(
 NOT_RUN = {
     "docker build": "needs Docker, and builds an image of 7 GB",
     "apptainer build": "needs Apptainer and that image",
+    "snakemake --cores all --software-deployment-method conda": "needs conda",
     "export ": "sets a variable of the shell",
     "./sparks pytest": "the tests themselves",
     "./sparks pre-commit install": "writes a hook into the checkout",

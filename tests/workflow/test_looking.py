@@ -3,7 +3,9 @@
 import signal
 import subprocess
 import time
+from contextlib import suppress
 
+import psutil
 import pytest
 
 pytestmark = pytest.mark.nightly
@@ -47,6 +49,9 @@ def test_what_only_looks_changes_no_file(damaged, spelling):
     target = IMAGES if times else "results/none"
     done = damaged.snakemake(*spelling.split(), *RUN, "--", target, check=False)
     assert state(damaged, times) == before
+    if spelling == "-l":  # rules, without the one that they are made from
+        assert "\ntrain\n" in done.stdout
+        assert "\njob\n" not in done.stdout
     if spelling == "-pn":
         assert not checked.exists()
         (damaged.folder / "remembered").rename(checked)
@@ -112,4 +117,5 @@ def test_jobs_of_a_killed_run_do_not_work_beside_those_of_the_next(damaged):
     finally:
         second.kill()
         for left in [job, *damaged.jobs()]:
-            left.kill()
+            with suppress(psutil.NoSuchProcess):
+                left.kill()

@@ -111,6 +111,8 @@ def complete(rules):
         rules: the namespace of the rules of this workflow, by the names that they have here.
     """
     base = rules.job.rule
+    if base.name not in workflow._rules:  # another workflow uses some of these rules
+        return
     for name, proxy in rules._rules.items():
         made = proxy.rule
         if made is base or made.script != base.script:

@@ -17,7 +17,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,6 +77,9 @@ def check(
     keys = [_key(*unit) for unit in found]
     new = {key: unit for key, unit in zip(keys, found, strict=True) if key not in passed}
     if new:
+        if not can_try():
+            say("Settings are not tried before jobs start: Snakemake's Python has no PyTorch.")
+            return
         if noted is None:
             from sparks_thesis.pipeline.trial import try_units
 
@@ -132,7 +136,10 @@ def _key(where: str, kind: Any, content: Any = None) -> str:
 @cache
 def _code() -> str:
     """Digest the library, the checks and the versions of the packages that they stand on."""
-    digest = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in PACKAGES).encode())
+    digest = hashlib.sha256()
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            digest.update(f"{name} {version(name)} ".encode())
     for file in sorted((ROOT / "src").rglob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
@@ -161,6 +168,11 @@ def _named(key: str, node: Any) -> set[str]:
 
 
 # --- in a process of its own -----------------------------------------------------------------
+
+
+def can_try() -> bool:
+    """Return whether this Python has PyTorch: not where jobs have an environment of conda's."""
+    return find_spec("torch") is not None
 
 
 def try_elsewhere(new: list[Unit]) -> tuple[list[str], str]:

@@ -58,9 +58,11 @@ def to_do(work: Mapping[int, float], cores: int) -> str:
         work: number of the job → estimated seconds.
         cores: that jobs run on at a time.
     """
-    unknown = sum(seconds == UNKNOWN for seconds in work.values())
-    line = f"{len(work)} jobs to do: about {duration(sum(work.values()) / cores)} on {cores} cores"
-    return line + (f", beside {unknown} jobs that were never measured here" if unknown else "")
+    known = [seconds for seconds in work.values() if seconds != UNKNOWN]
+    line = f"{len(work)} jobs to do: about {duration(sum(known) / cores)} on {cores} core"
+    line += "s" if cores > 1 else ""
+    unknown = len(work) - len(known)
+    return line + (f", not counting {unknown} that were never measured here" if unknown else "")
 
 
 def _before(rule: str) -> float:

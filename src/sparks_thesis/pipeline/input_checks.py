@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from omegaconf import DictConfig
 
 from sparks_thesis.pipeline import paths
-from sparks_thesis.pipeline.checks import Unit, try_elsewhere
+from sparks_thesis.pipeline.checks import Unit, can_try, try_elsewhere
 from sparks_thesis.pipeline.compose import FOLDER
 from sparks_thesis.pipeline.downloads import opening, published_weights, publisher, used
 from sparks_thesis.pipeline.paths import CONFIG
@@ -37,7 +37,7 @@ def problems(config: DictConfig, needed: Iterable[Needed], network: bool) -> lis
         network: whether servers are asked if they answer, where something is to be fetched.
     """
     units = [unit for each in dict.fromkeys(needed) for unit in _units(config, each, network)]
-    if not units:
+    if not units or not can_try():
         return []
     refusals, failure = try_elsewhere(units)
     return refusals or ([f"files could not be looked for ({failure})"] if failure else [])
