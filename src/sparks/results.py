@@ -180,29 +180,34 @@ def as_results(rows: pd.DataFrame, **names: Any) -> pd.DataFrame:
         SparksError: for a column that the schema lacks, a required one that is missing, or contents
             of another type.
     """
+    import pandas as pd
+
     _known(rows.columns)
     _known(names)
     rows = rows.assign(**names)
     made = {}
     for name, column in COLUMNS.items():
-        if name not in rows:
-            if column.required and len(rows):
-                raise SparksError(f"a table of results lacks the column {name!r}")
-            rows = rows.assign(**{name: _EMPTY[column.kind]})
-        content = rows[name]
-        if column.kind == "text":
-            content = content.fillna("")
-        try:
-            made[name] = content.astype(_DTYPES[column.kind])
-        except (TypeError, ValueError) as error:
-            items = content.dropna().tolist()
-            wrong = next((item for item in items if not _fits(item, column.kind)), items[0])
-            raise SparksError(
-                f"column {name!r} of a table of results takes {_plural(column.kind)}, not {wrong!r}"
-            ) from error
-    import pandas as pd
-
+        if name in rows:
+            made[name] = _typed(rows[name], column.kind)
+        elif column.required and len(rows):
+            raise SparksError(f"a table of results lacks the column {name!r}")
+        else:
+            made[name] = pd.Series(_EMPTY[column.kind], rows.index, dtype=_DTYPES[column.kind])
     return pd.DataFrame(made)
+
+
+def _typed(content: pd.Series[Any], kind: Kind) -> pd.Series[Any]:
+    """Return a column's content as the type of its kind."""
+    if kind == "text":
+        content = content.fillna("")
+    try:
+        return content.astype(_DTYPES[kind])
+    except (TypeError, ValueError) as error:
+        items = content.dropna().tolist()
+        wrong = next((item for item in items if not _fits(item, kind)), items[0])
+        raise SparksError(
+            f"column {content.name!r} of a table of results takes {_plural(kind)}, not {wrong!r}"
+        ) from error
 
 
 def load_results(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:

@@ -26,7 +26,11 @@ def rows(method, metric, values, **names):
     known = {"dataset": "d", "model": "m", "seed": 0, "method": method, "metric": metric} | names
     unit = "image" if known["model"] else "repeat"
     columns = {unit: range(len(values)), "value": np.asarray(values, dtype=float)}
-    return as_results(pd.DataFrame(known | columns))
+    return pd.DataFrame(known | columns)
+
+
+def together(tables):
+    return as_results(pd.concat(tables, ignore_index=True))
 
 
 def budget_tables():
@@ -38,11 +42,14 @@ def budget_tables():
             for metric in ("Deletion", "Insertion", "MuFidelity"):
                 values = start + 0.1 * place + spread
                 scores.append(rows(method, metric, values, forwards=forwards))
-    return pd.concat(scores, ignore_index=True), pd.concat(costs, ignore_index=True)
+    return together(scores), together(costs)
 
 
-def budget():
+def draw_budget():
     return Budget(QUICK)(*budget_tables())
+
+
+budget = cache(draw_budget)
 
 
 def axes_titled(drawing, title):
@@ -113,7 +120,7 @@ def sampler_table():
                 names = {"dataset": "chimera", "estimator": estimator, "points": points}
                 values = [0.9 - 1 / points, 0.95 - 1 / points]
                 tables.append(rows(label, "ReferenceSpearman", values, **names))
-    return pd.concat(tables, ignore_index=True)
+    return together(tables)
 
 
 def draw_samplers():
@@ -205,7 +212,7 @@ def test_walkthrough_shows_every_step_with_its_numbers():
     assert "class fox as convnet predicts it" in drawing.caption
 
 
-@pytest.mark.parametrize("draw", [budget, draw_samplers, walkthrough])
+@pytest.mark.parametrize("draw", [draw_budget, draw_samplers, walkthrough])
 def test_same_numbers_give_the_same_bytes(draw, tmp_path):
     for name in ("one", "two"):
         save(draw().figure, tmp_path / f"{name}.pdf")

@@ -14,7 +14,7 @@ STEPS = (0.25, 0.5, 1.0, 2.0)
 def rows(layer, method, metric, values, t=None):
     known = {"dataset": "d", "model": "m", "seed": 0, "layer": layer, "method": method}
     found = {"metric": metric, "t": t, "image": range(len(values))}
-    return as_results(pd.DataFrame({**known, **found, "value": values}))
+    return pd.DataFrame({**known, **found, "value": values})
 
 
 def pushed(layer, method, logit, side, others):
@@ -44,7 +44,7 @@ def table(logit, others, side=tenth, control=tenth, late=lambda t: 3 * t):
         *pushed("late", "shuffled", control, tenth, lambda t: t),
         *pushed("late", "other class", lambda t: -t, tenth, lambda t: t),
     ]
-    return pd.concat(parts, ignore_index=True)
+    return as_results(pd.concat(parts, ignore_index=True))
 
 
 def jump(t):
