@@ -67,7 +67,7 @@ def test_the_builder_gets_every_setting(path: Path) -> None:
             assert getattr(builder, key) == value
     brought = isinstance(builder, Folder | MarkedImages | Nips2017)  # by the user alone
     assert hasattr(builder, "download") == ("root" in config.builder and not brought)
-    assert hasattr(builder, "download") or not config.download
+    assert hasattr(builder, "download") or not config.get("download", False)
 
 
 NAMES = ["digits", "photographs", "chimera", "chimera_biased", "chimera_hard"]

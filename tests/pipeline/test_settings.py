@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pydoc import locate
 from typing import get_args
 
 import pytest
@@ -11,11 +12,12 @@ from pydantic import BaseModel, Field, ValidationError
 from sparks.errors import SparksError
 from sparks_thesis.common.settings import LEFT_OUT, Block, Count, built, defaults, refers
 from sparks_thesis.pipeline.compose import compose
+from sparks_thesis.pipeline.nested import walk
 from sparks_thesis.pipeline.paths import CONFIG
 from sparks_thesis.pipeline.selection import plain
 from sparks_thesis.settings import options, refusal
 from sparks_thesis.settings.root import GROUPS, Root
-from sparks_thesis.settings.schema import resolved, schema
+from sparks_thesis.settings.schema import class_of, resolved, schema
 
 
 class Inner(Block):
@@ -151,6 +153,19 @@ def test_a_refusal_names_key_value_and_what_is_allowed(tree, key, value, expecte
 def test_a_schema_says_what_stands_beside_a_reference():
     found = resolved(schema()["properties"]["shared"])
     assert found["properties"]["rise_masks"]["minimum"] == 1
+
+
+def test_a_default_is_of_the_class_that_its_setting_asks_for():
+    objects = {
+        ".".join(map(str, path)): node["_target_"]
+        for path, node in walk(defaults(Root))
+        if isinstance(node, dict) and "_target_" in node
+    }
+    asked = {key: target for key, target in objects.items() if class_of(key)}
+    assert {"statistics", "studies.craft.study", "study.packages.0"} <= set(asked)
+    assert "studies.craft.crops" not in asked  # on a grid, or at random
+    for key, target in asked.items():
+        assert issubclass(locate(target), locate(class_of(key))), key
 
 
 def test_settings_need_neither_pytorch_nor_the_tools_of_the_workflow():

@@ -26,12 +26,11 @@ def check(tree: Mapping[str, Any]) -> None:
     try:
         Root.model_validate(tree)
     except ValidationError as error:
-        first = min(error.errors(include_url=False), key=lambda one: len(_path(one, tree)))
-        path = _path(first, tree)
-        alike = [
-            _message(one) for one in error.errors(include_url=False) if _path(one, tree) == path
-        ]
-        raise SparksError(_line(first, path, " or ".join(dict.fromkeys(alike)))) from None
+        found = [(_path(one, tree), one) for one in error.errors(include_url=False)]
+        path, first = min(found, key=lambda one: len(one[0]))
+        # Of a union, each member says what it wants.
+        messages = dict.fromkeys(_message(one) for where, one in found if where == path)
+        raise SparksError(_line(first, path, " or ".join(messages))) from None
 
 
 def _line(error: Mapping[str, Any], path: list[Any], message: str) -> str:
