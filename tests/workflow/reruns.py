@@ -23,7 +23,7 @@ GROUPS |= {"text": "text", "item": "item", "bank": "bank", "seed": "seed"}
 
 
 def executed(log: str) -> list[dict]:
-    """Read rule, wildcards, inputs and outputs of each job from what Snakemake printed."""
+    """Read rule, wildcards, inputs and outputs of each job from a log of Snakemake's."""
     jobs = []
     for rule, block in re.findall(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)*)", log, re.MULTILINE):
         lines = dict(line.strip().split(": ", 1) for line in block.splitlines() if ": " in line)

@@ -23,7 +23,15 @@ SMOKE = ("--cores", "2", "--config", "scale=smoke")
 def finished(make_project):
     """A copy of the project in which the smoke run is done."""
     project = make_project("smoke")
-    project.jobs_run = executed(project.snakemake(*SMOKE).stdout)
+    printed = project.snakemake(*SMOKE).stdout
+    [log] = (project.folder / ".snakemake/log").glob("*.log")
+    project.jobs_run = executed(log.read_text())
+    # One line a job on the console, the rest in Snakemake's log.
+    starting = r"^[\d:]{8} (\w+)(?: \w+=[\w.,-]+)*(?:: tail -f logs/[\w./-]+\.log)?$"
+    started = re.findall(starting, printed, re.MULTILINE)
+    assert sorted(started) == sorted(job["rule"] for job in project.jobs_run)
+    assert "100% of the work done" in printed
+    assert "    input: " not in printed
     return project
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 LISTED = ("title", "datasets", "models", "texts", "seeds", "methods", "metrics")
 
 
-class Deferred(Mapping[str, Any]):
+class Deferred(dict[str, Any]):
     """A mapping that is made when it is first read.
 
     Snakemake gives its configuration to the templates of a report and, pickled, to every job. Only
@@ -27,20 +26,14 @@ class Deferred(Mapping[str, Any]):
     """
 
     def __init__(self, make: Callable[[], Mapping[str, Any]]) -> None:
+        super().__init__()
         self._make = make
 
-    @cached_property
-    def _made(self) -> Mapping[str, Any]:
-        return self._make()
-
-    def __getitem__(self, key: str) -> Any:
-        return self._made[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._made)
-
-    def __len__(self) -> int:
-        return len(self._made)
+    def __missing__(self, key: str) -> Any:
+        """Make the mapping, and return its value of a key."""
+        made = self._make()
+        self.update(made)
+        return made[key]
 
     def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[()]]:
         """Leave what it holds out of a pickle."""

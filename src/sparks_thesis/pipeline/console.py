@@ -108,9 +108,9 @@ class Progress:
     def line(self, ended: int, jobs: int) -> str:
         """Say how far a run is, of whose jobs some have ended."""
         total = sum(self.work.values())
-        share = 1.0 if ended == jobs else min(self.done / total, 0.99)
+        share = min(self.done / total, 0.99) if ended < jobs and total else 1.0
         left = (self.clock() - self.start) * (1 - share) / share if share else 0.0
-        rest = f", about {duration(left)} left" if left else ""
+        rest = f", about {duration(left)} left" if left > 0.5 else ""
         return f"{share:.0%} of the work done, {ended} of {jobs} jobs{rest}"
 
 

@@ -1,6 +1,7 @@
 """The report's first page says what was run, where, how long it took, and what came of it."""
 
 import itertools
+import json
 import pickle
 from pathlib import Path
 from types import SimpleNamespace
@@ -72,7 +73,7 @@ def test_a_run_without_claims_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_what_only_a_report_reads_is_made_once_and_left_out_of_jobs() -> None:
     numbers = itertools.count(1)
     page = report_page.Deferred(lambda: {"times": next(numbers)})
-    assert pickle.loads(pickle.dumps(page)) == {}
+    assert pickle.loads(pickle.dumps(page)) == json.loads(json.dumps(page)) == {}
     assert jinja2.Template("{{ page.times }} {{ page.times }}").render(page=page) == "1 1"
 
 
