@@ -259,6 +259,11 @@ def edited(project, edits):
             },
             {"figure": 2, "table": 1, "all": 1},
         ),
+        # A study reruns its own job, not the others of its chapter.
+        (
+            {"src/sparks_thesis/sobol/study_budget.py": CODE},
+            {"budget": 1, "collect": 1, "figure": 1, "table": 6, "all": 1},
+        ),
         ({"config/attribution/rise.yaml": ("grid: 7", "grid: 6")}, RISE),
         (
             {
