@@ -129,10 +129,11 @@ class ConceptsHelp(_OnScenarios):
         scored, names = self._scored(table, tuple(PEOPLE))
         if not names:
             return not_run(NOBODY)
-        if not all(CONCEPTS in scored.tukey(name) for name in names):
+        tests = {name: scored.tukey(name) for name in names}
+        if not all(CONCEPTS in test for test in tests.values()):
             return not_run("no simulated participant was shown concepts")
         found = {name: scored.utility(name, CONCEPTS) for name in names}
-        p = {name: float(scored.tukey(name)[CONCEPTS]) for name in names}
+        p = {name: float(test[CONCEPTS]) for name, test in tests.items()}
         helped = sum(found[name].mean > 1 and p[name] < P for name in names)
         outcome = Outcome.HOLDS if helped == 2 else Outcome.FAILS
         details = ", ".join(

@@ -173,12 +173,11 @@ class Scored:
         Those of the paper's conditions are from a test of these alone, all others from a test of
         all conditions.
         """
-        everyone, paper = (
-            tukey(rows, name).set_index("condition")["p"]
-            for rows in (self.sessions, self.of_the_paper)
-        )
-        p: pd.Series = paper.reindex(everyone.index).fillna(everyone)
-        return p
+        paper = _tukey_p(self.of_the_paper, name)
+        if set(self.sessions["condition"]) == set(self.of_the_paper["condition"]):
+            return paper
+        everyone = _tukey_p(self.sessions, name)
+        return paper.reindex(everyone.index).fillna(everyone)
 
     @cached_property
     def points(self) -> pd.DataFrame:
@@ -266,3 +265,9 @@ class Scored:
         if rows.empty:
             raise SparksError(f"{scenario} ({source}) has no points of {proxy}")
         return rows.iloc[0]
+
+
+def _tukey_p(sessions: pd.DataFrame, name: str) -> pd.Series[float]:
+    """Return condition → Tukey's p against the baseline in a scenario."""
+    p: pd.Series[float] = tukey(sessions, name).set_index("condition")["p"]
+    return p
