@@ -1,5 +1,6 @@
 """A copy of the project in an empty folder, and Snakemake runs in it."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,7 +12,19 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sparks_thesis.pipeline import forks
+
 ROOT = Path(__file__).resolve().parents[2]
+SERVER = forks.Server()  # starts when the first script runs
+AT_THE_SHELL = """
+import os, runpy, sys
+os.chdir({folder!r})
+for number, name in enumerate({printed!r}, 1):
+    os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+sys.argv[:] = {arguments!r}
+sys.path[0] = {folder!r} + "/scripts"
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 class Project:
@@ -67,14 +80,29 @@ class Project:
         return done
 
     def script(self, name: str, *overrides: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, f"scripts/{name}.py", *overrides],
-            cwd=self.folder,
-            env=self.environment() | {"PYTHONPATH": str(self.folder / "src")},  # as ./sparks does
-            text=True,
-            capture_output=True,
-            check=False,
+        """Run a script as at the shell, in a fork of a process that has imported PyTorch.
+
+        It takes the modules of the copy, as with `./sparks`. Only the imports of other packages are
+        shared, which take most of the time of a script that refuses.
+        """
+        printed = [self.folder / f".script.{kind}" for kind in ("out", "err")]
+        program = self.folder / ".script.py"
+        program.write_text(
+            AT_THE_SHELL.format(
+                folder=str(self.folder),
+                printed=[str(file) for file in printed],
+                arguments=[f"scripts/{name}.py", *overrides],
+            )
         )
+        environment = self.environment() | {"PYTHONPATH": str(self.folder / "src")}
+        connection = SERVER.connect()
+        assert connection is not None
+        with connection, connection.makefile("rw") as lines:
+            print(json.dumps([str(program), environment]), file=lines, flush=True)
+            lines.readline()  # its number
+            print("go", file=lines, flush=True)
+            status = int(lines.readline())
+        return subprocess.CompletedProcess(name, status, *(file.read_text() for file in printed))
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Rules that a run would execute, with the number of their jobs."""

@@ -291,6 +291,7 @@ def test_snakemake_plans_the_same(finished):
         assert finished.planned("--config", "scale=smoke") == SOBOL_EDITED
 
 
+@pytest.mark.nightly
 def test_a_study_with_people_is_made_and_its_answers_are_read(finished):
     ways = (*SMOKE, "overrides=[study.methods=[saliency],study.control=null]", "--")
     fetched = finished.snakemake(*ways, "study_packages", check=False)
