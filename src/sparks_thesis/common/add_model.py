@@ -41,7 +41,6 @@ classifier:  # images in [0, 1] to logits
     in_channels: 3
     classes: ${{oc.select:dataset.imagenet_classes,null}}  # rows of the head that the data show
 {size}weights: {included}  # `included`: the network comes with its weights; null to train it
-training: {{}}  # what differs from config/training for this model, where it is trained
 """
 SIZE = "    size: ${dataset.size}  # side of the images; published for {own}\n"
 

@@ -18,9 +18,9 @@ METRICS = {
     "SteeringOtherLogits": "change of\nother logits",
     "SteeringNonlinearity": "share\nnot linear",
     "SteeringOtherConcepts": "change of\nother concepts",
-    "SteeringDistance": "distance to\ndata, × before",
-    "SteeringNorm": "norm,\n× mean of data",
-    "SteeringAngle": "angle to\ndata, × before",
+    "SteeringDistance": "distance to\ndata,\n× before",
+    "SteeringNorm": "norm,\n× mean\nof data",
+    "SteeringAngle": "angle to\ndata,\n× before",
 }
 LOOK = {
     "concept": ("#0072B2", "o", "-"),
