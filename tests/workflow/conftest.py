@@ -27,6 +27,18 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+def run_program(program: Path, environment: dict[str, str]) -> int:
+    """Run a Python program in a fork, or in a Python of its own where none can be made."""
+    connection = SERVER.connect()
+    if connection is None:
+        return subprocess.run([sys.executable, program], env=environment, check=False).returncode
+    with connection, connection.makefile("rw") as lines:
+        print(json.dumps([str(program), environment]), file=lines, flush=True)
+        lines.readline()  # its number
+        print("go", file=lines, flush=True)
+        return int(lines.readline())
+
+
 class Project:
     """A copy of the project's files in a folder of its own."""
 
@@ -95,13 +107,7 @@ class Project:
             )
         )
         environment = self.environment() | {"PYTHONPATH": str(self.folder / "src")}
-        connection = SERVER.connect()
-        assert connection is not None
-        with connection, connection.makefile("rw") as lines:
-            print(json.dumps([str(program), environment]), file=lines, flush=True)
-            lines.readline()  # its number
-            print("go", file=lines, flush=True)
-            status = int(lines.readline())
+        status = run_program(program, environment)
         return subprocess.CompletedProcess(name, status, *(file.read_text() for file in printed))
 
     def planned(self, *arguments: str) -> dict[str, int]:
