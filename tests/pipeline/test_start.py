@@ -98,3 +98,12 @@ def test_a_dry_run_says_what_it_takes_if_it_is_of_everything(start, capsys):
     start.makes_whole = True
     start.look()
     assert " jobs to do: about " in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_a_dry_run_looks_in_the_folder_of_the_run(start, capsys, tmp_path_factory, monkeypatch):
+    # Which Snakemake has left when it ends, if it was given by --directory.
+    Path("results/scale.txt").write_text("laptop\n")
+    start.makes_whole = True
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    start.look()
+    assert "refused: results/ holds what scale=laptop made" in capsys.readouterr().out

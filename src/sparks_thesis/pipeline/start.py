@@ -7,8 +7,10 @@ changes no file. With `--touch` nothing is checked, noted or tidied up.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import chdir
 from dataclasses import dataclass, field
 from logging import Logger
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
@@ -39,6 +41,8 @@ class Start:
         logger: Snakemake's.
         needed: files that jobs of the run read or fetch, noted while Snakemake plans.
         makes_whole: whether it makes all of something, noted while Snakemake plans.
+        directory: the folder that the run works in (`--directory`). Snakemake has left it when a
+            dry run ends.
     """
 
     workflow: Any
@@ -46,6 +50,7 @@ class Start:
     logger: Logger
     needed: set[input_checks.Needed] = field(default_factory=set)
     makes_whole: bool = False
+    directory: Path = field(default_factory=Path.cwd)
 
     @property
     def gpu(self) -> int:
@@ -101,7 +106,8 @@ class Start:
     def look(self) -> None:
         """Print what a dry run ends with, where a reader looks first."""
         if self.makes_whole:
-            print("\n".join([*self.refusals(), *self.plan()]))
+            with chdir(self.directory):
+                print("\n".join([*self.refusals(), *self.plan()]))
 
     def refusals(self) -> Iterator[str]:
         """Yield why the run will be refused as it is."""
