@@ -46,7 +46,7 @@ def test_all_sets_are_there() -> None:
         "imagenet",
         "imagenet50",
         "imagenette",
-        "imagenette_framed",
+        "imagenette_tagged",
         "marked",
         "mnist",
         "nips2017",

@@ -7,7 +7,7 @@ from sparks_thesis.pipeline.compose import ABSENT, compose
 from sparks_thesis.pipeline.selection import part
 
 ALL = (
-    "mnist fashion_mnist cifar10 cifar10_jpeg nips2017 osie imagenette imagenette_framed cat_dog "
+    "mnist fashion_mnist cifar10 cifar10_jpeg nips2017 osie imagenette imagenette_tagged cat_dog "
     "marked imdb"
 )
 
@@ -32,7 +32,7 @@ def test_with_all_data_every_chapter_runs_on_that_of_its_paper(real):
     assert used["eva"] == {"mnist", "imagenette"}
     assert used["lipschitz"] == {"fashion_mnist", "cat_dog"}
     assert used["people"] == {"osie"}
-    assert used["utility"] == {"imagenette_framed"}
+    assert used["utility"] == {"imagenette_tagged"}
     assert {used[name] == {"imagenette"} for name in ("craft", "holistic", "maco", "lens")} == {
         True
     }

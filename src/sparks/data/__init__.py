@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from sparks.data.detection import COCO2014, VOC2007
     from sparks.data.digits import Digits
     from sparks.data.folder import Folder
-    from sparks.data.framed import Framed
     from sparks.data.human import (
         centre_map,
         human_ceiling,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from sparks.data.nips2017 import Nips2017
     from sparks.data.photographs import Photographs
     from sparks.data.reviews import Reviews
+    from sparks.data.tagged import Tagged
     from sparks.data.texts import TextSet
     from sparks.data.torchvision_sets import CIFAR10, MNIST, EuroSAT, FashionMNIST
 
@@ -46,7 +46,6 @@ _MODULES = {
     "EuroSAT": "torchvision_sets",
     "FashionMNIST": "torchvision_sets",
     "Folder": "folder",
-    "Framed": "framed",
     "ImageNet": "imagenet",
     "ImageSet": "imageset",
     "Imagenette": "imagenet",
@@ -56,6 +55,7 @@ _MODULES = {
     "Nips2017": "nips2017",
     "Photographs": "photographs",
     "Reviews": "reviews",
+    "Tagged": "tagged",
     "TextSet": "texts",
     "VOC2007": "detection",
     "centre_map": "human",
@@ -77,7 +77,6 @@ __all__ = [
     "EuroSAT",
     "FashionMNIST",
     "Folder",
-    "Framed",
     "ImageNet",
     "ImageSet",
     "Imagenette",
@@ -86,6 +85,7 @@ __all__ = [
     "Nips2017",
     "Photographs",
     "Reviews",
+    "Tagged",
     "TextSet",
     "centre_map",
     "human_ceiling",
