@@ -10,9 +10,10 @@ chaos: ## kill, cut, fill and remove at random moments; the tables must be those
 check: ## format, lint and type check, as pre-commit and continuous integration do
 	.ci/check
 
-docs: ## docs/catalogue.md (figures and tables) and docs/configuration.md (every key), from the configuration
+docs: ## docs/catalogue.md (figures and tables), docs/configuration.md (every key) and docs/rules.md
 	./sparks python -m sparks_thesis.overview.catalogue
 	./sparks python -m sparks_thesis.overview.config_reference
+	./sparks python -m sparks_thesis.overview.rules_page
 
 docs-serve: docs-site ## the site at http://127.0.0.1:8000, made again whenever a page changes
 	.venv-docs/bin/python -m mkdocs serve

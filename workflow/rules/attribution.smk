@@ -1,5 +1,4 @@
-# Attribution: one job per model and method, over all images or one shard of them (`explain.shard`);
-# then one per family of metrics.
+# Attribution: one job per model and method, over all images or a shard of them; then its scores.
 SHARDED = CFG.explain.shard is not None
 
 

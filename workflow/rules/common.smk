@@ -195,7 +195,7 @@ def inputs_by(function):
 
 
 def fetching(group, place):
-    """Return an input function that gives no file: what a job reads or fetches has no place in the plan."""
+    """Return files on disk or on a server, which have no place in the plan."""
 
     def inputs(wildcards):
         need(group, getattr(wildcards, group), place.format(**wildcards))
@@ -235,7 +235,7 @@ def weights_if_needed(wildcards):
 
 
 def concepts_of(study):
-    """Return an input function for the concepts that a study reads: a table for each layer."""
+    """Return the concepts that a study reads: a table for each layer."""
     return lambda wildcards: concept_files.concept_tables(CFG, study, wildcards)
 
 
