@@ -21,9 +21,9 @@ PASSED_ON = {"whole", "inputs_by", "of_checkout"}
 _HEAD = """\
 # Rules of the workflow
 
-Made by `make docs` from `workflow/`. A rule's script is `scripts/RULE.py`, its log is in `logs/RULE/`,
-its time and memory in `benchmarks/results/RULE/`. Paths are those of a run without shards
-(`explain.shard`, `concepts.shard`, `studies.stability.shard`). Memory doubles at every retry.
+Made by `make docs` from `workflow/`. A rule's script is `scripts/RULE.py`, its log is in
+`logs/RULE/`, its time and memory in `benchmarks/results/RULE/`. Paths are those of a run without
+shards (`explain.shard`, `concepts.shard`, `studies.stability.shard`). Memory doubles at a retry.
 """
 _RULE = re.compile(r"^( *)(?:use rule job as (\w+) with|rule (\w+)):\n", re.MULTILINE)
 _DEF = re.compile(r'^def (\w+)\(.*\):\n    """(.+)', re.MULTILINE)
