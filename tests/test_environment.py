@@ -105,6 +105,22 @@ def test_the_environment_to_be_replaced_is_not_the_one_that_makes_the_next(tmp_p
     assert f"{folders[1]}/python3.13 cannot make virtual environments" in done.stderr
 
 
+def test_a_comment_of_the_lock_makes_no_new_environment(tmp_path):
+    shutil.copy(ROOT / "sparks", tmp_path)
+    (tmp_path / "requirements.lock").write_text("numpy==2.0\n    # via torch\n")
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv/requirements.lock").write_text("numpy==2.0\n    # via pandas\n")
+
+    def call():
+        environment = {"PATH": "/usr/bin:/bin", "SPARKS_PYTHON": "none", "HOME": str(tmp_path)}
+        command = [tmp_path / "sparks", "true"]
+        return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+    assert call().returncode == 0
+    (tmp_path / "requirements.lock").write_text("numpy==2.1\n")
+    assert "no Python 3.11, 3.12 or 3.13 found at none" in call().stderr
+
+
 def test_versions_agree():
     import sparks
 
