@@ -206,18 +206,18 @@ def test_whether_an_autoencoder_has_converged_is_measured(kind):
 
 
 def test_a_rate_is_halved_where_the_loss_levels_off():
-    plateau = Plateau(rate=1.0, window=2, tolerance=0.01)
+    plateau = Plateau(rate=1.0, steps=6, tolerance=0.01)  # two epochs of three steps
     for loss in (8, 8, 4, 4, 2, 2):
-        plateau.note(loss)
+        plateau.note(loss, 3)
     assert (plateau.rate, plateau.halvings) == (1.0, 0)
     for loss in (2, 1.99, 1.99, 1.98):
-        plateau.note(loss)
+        plateau.note(loss, 3)
     assert (plateau.rate, plateau.halvings) == (0.25, 2)
     for loss in (0, 0, 0, 0):
-        plateau.note(loss)
+        plateau.note(loss, 3)
     assert plateau.halvings == 3
     for loss in (np.nan, np.nan, np.nan):
-        plateau.note(loss)
+        plateau.note(loss, 3)
     assert plateau.halvings == 3  # a loss that is no number has not levelled off
 
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from sparks.concepts.sae import SAE
     from sparks.concepts.semi_nmf import ConvexNMF, SemiNMF
     from sparks.concepts.sklearn_wrappers import ICA, PCA, KMeans
+    from sparks.concepts.streams import Stream
 
 _MODULES = {
     "ICA": "sklearn_wrappers",
@@ -71,6 +72,7 @@ _MODULES = {
     "RandomDirections": "baselines",
     "RandomCrops": "crops",
     "SemiNMF": "semi_nmf",
+    "Stream": "streams",
     "nnls": "nnls_solver",
 }
 
@@ -99,6 +101,7 @@ __all__ = [
     "RandomCrops",
     "RandomDirections",
     "SemiNMF",
+    "Stream",
     "nnls",
 ]
 

@@ -252,10 +252,18 @@ def _kind(name: str) -> type[Dictionary]:
         SparksError: when there is none: a file never says what is to be imported.
     """
     from sparks.concepts.nmf import NonNegative
-    from sparks.concepts.sae import Sparse
+    from sparks.concepts.sae_codes import Gated, Pursued, Sparse
     from sparks.concepts.sklearn_wrappers import Linear, OneHot
 
-    known: list[type[Dictionary]] = [NonNegative, OneHot, Linear, Sparse, Dictionary]
+    known: list[type[Dictionary]] = [
+        NonNegative,
+        OneHot,
+        Linear,
+        Sparse,
+        Gated,
+        Pursued,
+        Dictionary,
+    ]
     for kind in known:
         if _name(kind) == name:
             return kind

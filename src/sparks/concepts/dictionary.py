@@ -126,11 +126,7 @@ def check(a: Tensor, concepts: int, most: int | None = None) -> Tensor:
     Raises:
         SparksError: when they cannot be factorised.
     """
-    if a.ndim != 2 or not a.is_floating_point():
-        raise SparksError(f"activations are real, of shape (n, p), not {tuple(a.shape)}: pool them")
-    bad = (~a.isfinite().all(1)).nonzero()
-    if len(bad):
-        raise SparksError(f"activation {int(bad[0])} holds NaN or infinite values: check the model")
+    a = check_values(a)
     if concepts < 1 or len(a) < concepts:
         raise SparksError(
             f"{concepts} concepts of {len(a)} activations: ask for fewer, or give more images"
@@ -140,6 +136,20 @@ def check(a: Tensor, concepts: int, most: int | None = None) -> Tensor:
             f"{concepts} concepts of {a.shape[1]} channels: at most {most} here; ask for fewer, "
             "or take NMF or an SAE, which can have more concepts than channels"
         )
+    return a
+
+
+def check_values(a: Tensor) -> Tensor:
+    """Return activations as float32, detached.
+
+    Raises:
+        SparksError: when they are not of shape (n, p), real and finite.
+    """
+    if a.ndim != 2 or not a.is_floating_point():
+        raise SparksError(f"activations are real, of shape (n, p), not {tuple(a.shape)}: pool them")
+    bad = (~a.isfinite().all(1)).nonzero()
+    if len(bad):
+        raise SparksError(f"activation {int(bad[0])} holds NaN or infinite values: check the model")
     return a.detach().float()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from math import ceil, inf
 
@@ -11,37 +12,16 @@ from torch.nn import functional
 
 from sparks.checks import between, whole
 from sparks.concepts.dictionary import Dictionary, Fit, Method, check, loss_of
+from sparks.concepts.sae_codes import top
+from sparks.concepts.sae_kinds import KINDS, Kind, Weights
+from sparks.concepts.streams import Stream
 from sparks.errors import SparksError
 
-KINDS = ("relu", "topk", "batchtopk")
+SAMPLE = 2**15  # activations of a stream that give its mean and its scale
+IDLE = 100  # steps without a use after which an atom is revived
+REVIVED = 1 / 32  # weight of the loss that revives atoms (Gao et al. 2024)
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Sparse(Dictionary):
-    """Codes ψ((a - offset) filters + bias).
-
-    Attributes:
-        filters: (p, k).
-        bias: (k,).
-        active: concepts kept of each code (the largest), or None.
-        threshold: codes below it are zero.
-    """
-
-    filters: Tensor
-    bias: Tensor
-    active: int | None = None
-    threshold: float = 0.0
-
-    def reordered(self, order: Tensor) -> Dictionary:
-        """Return the dictionary with its concepts in another order, int64 (k,)."""
-        filters, bias = self.filters[:, order], self.bias[order]
-        return replace(self, atoms=self.atoms[order], filters=filters, bias=bias)
-
-    def _codes(self, a: Tensor) -> Tensor:
-        u = functional.relu((a - self.offset.to(a)) @ self.filters.to(a) + self.bias.to(a))
-        if self.active is not None:
-            u = top(u, self.active)
-        return u * (u > self.threshold)
+Batches = Callable[[int], Iterator[Tensor]]  # number of an epoch → batches (b, p)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,16 +31,24 @@ class SAE(Method):
     Attributes:
         kind: "relu" (with an L1 penalty of the codes), "topk" (Gao et al. 2024: the `active`
             largest of each code), "batchtopk" (Bussmann et al. 2024: the largest of a batch,
-            `active` a code on average; afterwards those above a threshold).
-        active: concepts of a code that may be non-zero, for "topk" and "batchtopk".
-        penalty: weight of the mean L1 norm of codes, for "relu", in units of the data's scale.
+            `active` a code on average; afterwards those above a threshold), "jumprelu"
+            (Rajamanoharan et al. 2024: a threshold for each concept, `active` a code on average),
+            "gated" (Rajamanoharan et al. 2024, with an L1 penalty), "matryoshka" (Bussmann et al.
+            2025: batchtopk whose first atoms must do alone), "pursuit" (Costa et al. 2025: matching
+            pursuit of `active` steps), "archetypal" (Fel et al. 2025: topk whose atoms are near
+            mixtures of activations).
+        active: concepts of a code that may be non-zero, for all but "relu" and "gated".
+        penalty: weight of the loss of sparsity, for "relu" and "gated" in units of the data's
+            scale, and for "jumprelu".
         epochs: bound on passes over the activations.
         patience: steps, rounded up to whole epochs, whose mean loss is compared with that of as
             many before. Where it is not lower by more than `tolerance`, the rate is halved.
         tolerance: share of the loss that must be gained.
         halvings: of the rate, after which the loss counts as levelled off and training stops.
         rate: of Adam, at the start.
-        batch_size: activations per step.
+        batch_size: activations per step; of a stream, its batches are the steps.
+        revive: whether atoms that no activation has used for 100 steps are trained on what the
+            others leave (Gao et al. 2024), for "topk", "batchtopk", "matryoshka", "archetypal".
 
     Example:
         >>> dictionary = SAE(concepts=2, active=1, epochs=20).fit(activations)
@@ -77,6 +65,7 @@ class SAE(Method):
     halvings: int = 5
     rate: float = 1e-2
     batch_size: int = 256
+    revive: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,78 +74,99 @@ class SAE(Method):
         between(self, 0, inf, "penalty", ends=True)
         whole(self, 1, "epochs", "batch_size", "patience", "halvings")
         if self.kind not in KINDS:
-            raise SparksError(f"SAE kind {self.kind!r} is unknown: choose one of {KINDS}")
+            raise SparksError(f"SAE kind {self.kind!r} is unknown: choose one of {tuple(KINDS)}")
         if not 1 <= self.active <= self.concepts:
             raise SparksError(f"active {self.active} must lie in 1 … {self.concepts} concepts")
+        if self.revive and not KINDS[self.kind].revivable:
+            able = [name for name, kind in KINDS.items() if kind.revivable]
+            raise SparksError(f"SAE kind {self.kind!r} revives no atoms: one of {able} does")
 
-    def fit(self, a: Tensor) -> Dictionary:
-        """Fit; see `Method`."""
-        a = check(a, self.concepts)
-        mean = a.mean(0)
-        scale = (a - mean).norm(dim=1).mean().clamp(min=1e-12)
-        (filters, bias, atoms, centre), least, done, settled = self._train((a - mean) / scale)
+    def fit(self, a: Tensor | Stream) -> Dictionary:
+        """Fit; see `Method`.
+
+        Args:
+            a: activations (n, p), or a stream of them, which is never in memory as a whole.
+        """
+        sample = check(a.sample(SAMPLE) if isinstance(a, Stream) else a, self.concepts)
+        mean = sample.mean(0)
+        scale = (sample - mean).norm(dim=1).mean().clamp(min=1e-12)
+        x = (sample - mean) / scale
+        generator = torch.Generator().manual_seed(self.seed)
+        drawn = torch.randn(self.concepts, x.shape[1], generator=generator)
+        kind = KINDS[self.kind](self.concepts, self.active, self.penalty, self.seed)
+        weights = kind.weights(functional.normalize(drawn, dim=1).to(x), x)
+        if isinstance(a, Stream):
+            batches = _standardised(a, mean, scale)
+        else:
+            batches = _shuffled(x, self.batch_size, generator)
+        done, settled = self._train(kind, weights, batches)
         rule = (
             f"the rate was halved {self.halvings} times, each when {self.patience} steps lowered "
             f"the loss by less than {self.tolerance:g} of it"
         )
-        sparse = Sparse(
-            atoms=atoms,
-            offset=mean + scale * centre,
-            fit=Fit(f"SAE {self.kind}", self.seed, done, settled, rule, 0.0),
-            filters=filters,
-            bias=bias * scale,
-            active=self.active if self.kind == "topk" else None,
-            threshold=float(least * scale) if self.kind == "batchtopk" else 0.0,
-        )
-        loss = loss_of(a, sparse.encode(a), atoms, sparse.offset)
-        return replace(sparse, fit=replace(sparse.fit, loss=loss))
+        fit = Fit(f"SAE {self.kind}", self.seed, done, settled, rule, 0.0)
+        fitted = kind.finished(weights, mean, scale, fit)
+        rows = a(0) if isinstance(a, Stream) else iter([sample])
+        loss = sum(loss_of(r, fitted.encode(r), fitted.atoms, fitted.offset) for r in rows)
+        return replace(fitted, fit=replace(fit, loss=loss))
 
-    def _train(self, x: Tensor) -> tuple[list[Tensor], Tensor, int, bool]:
-        """Train to the end.
-
-        Returns:
-            Filters, bias, atoms and centre; the smallest code kept (a running mean); epochs; and
-            whether the loss has levelled off.
-        """
-        generator = torch.Generator().manual_seed(self.seed)
-        drawn = torch.randn(self.concepts, x.shape[1], generator=generator)
-        atoms = functional.normalize(drawn, dim=1).to(x)
-        bias, centre = torch.zeros(self.concepts).to(x), torch.zeros(x.shape[1]).to(x)
-        weights = [w.requires_grad_() for w in (atoms.T.clone(), bias, atoms, centre)]
-        filters, bias, atoms, centre = weights
-        moments = [(torch.zeros_like(w), torch.zeros_like(w)) for w in weights]
-        least, steps = torch.zeros((), device=x.device), 0
-        window = ceil(self.patience / ceil(len(x) / self.batch_size))
-        plateau = Plateau(self.rate, window, self.tolerance)
-        done = 0
+    def _train(self, kind: Kind, weights: Weights, batches: Batches) -> tuple[int, bool]:
+        """Train to the end, weights in place; return epochs, and whether the loss levelled off."""
+        trained = [w.requires_grad_() for w in weights.values()]
+        moments = [(torch.zeros_like(w), torch.zeros_like(w)) for w in trained]
+        idle = torch.zeros(self.concepts, device=trained[0].device)
+        plateau, steps, done = Plateau(self.rate, self.patience, self.tolerance), 0, 0
         while done < self.epochs and plateau.halvings < self.halvings:
-            total, done = torch.zeros((), device=x.device), done + 1
-            order = torch.randperm(len(x), generator=generator).to(x.device)
-            for rows in torch.split(order, self.batch_size):
-                codes = self._select(functional.relu((x[rows] - centre) @ filters + bias))
-                loss = (x[rows] - centre - codes @ atoms).square().sum(1).mean()
-                if self.kind == "relu":
-                    loss = loss + self.penalty * codes.sum(1).mean()
-                gradients = torch.autograd.grad(loss, weights)
+            total, rows, first = torch.zeros((), device=idle.device), 0, steps
+            for x in batches(done):
+                codes, added = kind.codes(x - weights["centre"], weights)
+                left = x - weights["centre"] - codes @ kind.atoms(weights)
+                loss = left.square().sum(1).mean()
+                if added is not None:
+                    loss = loss + added
+                if self.revive and bool((idle >= IDLE).any()):
+                    loss = loss + REVIVED * self._revival(kind, weights, x, left, idle >= IDLE)
+                gradients = torch.autograd.grad(loss, trained)
                 steps += 1
                 with torch.no_grad():
-                    total += loss.detach() * len(rows)
-                    for weight, gradient, moment in zip(weights, gradients, moments, strict=True):
+                    total += loss.detach() * len(x)
+                    rows += len(x)
+                    for weight, gradient, moment in zip(trained, gradients, moments, strict=True):
                         weight -= plateau.rate * _adam(gradient, moment, steps)
-                    atoms.copy_(functional.normalize(atoms, dim=1))
-                    if self.kind == "batchtopk" and bool((codes > 0).any()):
-                        low = codes[codes > 0].min()
-                        least = torch.lerp(least, low, 0.01) if steps > 1 else low
-            plateau.note(float(total) / len(x))
-        return [w.detach() for w in weights], least, done, plateau.halvings == self.halvings
+                    kind.constrain(weights)
+                    kind.note(codes)
+                    idle = torch.where((codes > 0).any(0), 0, idle + 1)
+            done += 1
+            plateau.note(float(total) / max(rows, 1), steps - first)
+        for name, weight in weights.items():
+            weights[name] = weight.detach()
+        return done, plateau.halvings == self.halvings
 
-    def _select(self, codes: Tensor) -> Tensor:
-        if self.kind == "topk":
-            return top(codes, self.active)
-        if self.kind == "batchtopk":
-            kept = min(self.active * len(codes), codes.numel())
-            return top(codes.reshape(1, -1), kept).reshape(codes.shape)
-        return codes
+    def _revival(
+        self, kind: Kind, weights: Weights, x: Tensor, left: Tensor, unused: Tensor
+    ) -> Tensor:
+        """Return the error of explaining, by unused atoms alone, what the others leave."""
+        codes = top(kind.before(x - weights["centre"], weights) * unused, 2 * self.active)
+        return (left.detach() - codes @ kind.atoms(weights)).square().sum(1).mean()
+
+
+def _shuffled(x: Tensor, size: int, generator: torch.Generator) -> Batches:
+    """Return batches of activations (n, p), in an order of its own in each epoch."""
+
+    def batches(epoch: int) -> Iterator[Tensor]:
+        order = torch.randperm(len(x), generator=generator).to(x.device)
+        for rows in torch.split(order, size):
+            yield x[rows]
+
+    return batches
+
+
+def _standardised(stream: Stream, mean: Tensor, scale: Tensor) -> Batches:
+    def batches(epoch: int) -> Iterator[Tensor]:
+        for batch in stream(epoch):
+            yield (batch - mean) / scale
+
+    return batches
 
 
 @dataclass
@@ -165,27 +175,28 @@ class Plateau:
 
     Attributes:
         rate: of the next epoch.
-        window: epochs whose mean loss is compared with that of as many epochs before.
+        steps: whose mean loss is compared with that of as many before, in whole epochs.
         tolerance: share of that loss which must be gained.
         halvings: how often the rate was halved.
     """
 
     rate: float
-    window: int
+    steps: int
     tolerance: float
     halvings: int = 0
     losses: list[float] = field(default_factory=list)
 
-    def note(self, loss: float) -> None:
-        """Take in the loss of an epoch; every `window` epochs, compare."""
+    def note(self, loss: float, steps: int) -> None:
+        """Take in the loss of an epoch of some steps; every so many epochs, compare."""
         self.losses.append(loss)
-        if len(self.losses) < 2 * self.window:
+        window = ceil(self.steps / max(steps, 1))
+        if len(self.losses) < 2 * window:
             return
-        before = sum(self.losses[: self.window])
-        if before - sum(self.losses[self.window :]) <= self.tolerance * before:
+        before = sum(self.losses[:window])
+        if before - sum(self.losses[window:]) <= self.tolerance * before:
             self.rate /= 2
             self.halvings += 1
-        self.losses = self.losses[self.window :]
+        self.losses = self.losses[window:]
 
 
 def _adam(gradient: Tensor, moments: tuple[Tensor, Tensor], step: int) -> Tensor:
@@ -197,11 +208,3 @@ def _adam(gradient: Tensor, moments: tuple[Tensor, Tensor], step: int) -> Tensor
     first.lerp_(gradient, 0.1)
     second.lerp_(gradient**2, 0.001)
     return first / (1 - 0.9**step) / ((second / (1 - 0.999**step)).sqrt() + 1e-8)
-
-
-def top(codes: Tensor, count: int) -> Tensor:
-    """Keep the `count` largest entries of each row, and set the others to zero."""
-    if count >= codes.shape[1]:
-        return codes
-    values, places = codes.topk(count, dim=1)
-    return torch.zeros_like(codes).scatter(1, places, values)

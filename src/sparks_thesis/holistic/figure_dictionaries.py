@@ -32,6 +32,12 @@ LOOK = {
     "ReLU-SAE": ("#E69F00", "v"),
     "TopK-SAE": ("#CC79A7", "<"),
     "BatchTopK-SAE": ("#882255", ">"),
+    "JumpReLU-SAE": ("#44AA99", "1"),
+    "Gated-SAE": ("#DDCC77", "2"),
+    "Matryoshka-SAE": ("#332288", "h"),
+    "Pursuit-SAE": ("#117733", "d"),
+    "Archetypal-SAE": ("#AA4499", "*"),
+    "Revived-SAE": ("#CC6677", "p"),
 }
 
 

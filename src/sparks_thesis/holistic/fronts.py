@@ -27,6 +27,7 @@ from sparks.errors import SparksError
 from sparks.progress import progress
 from sparks.results import MetricRecorder
 
+PENALISED = ("relu", "gated")  # autoencoders that are as sparse as a penalty makes them
 SHUFFLES = 5  # of atoms and codes, for what agrees by chance
 
 
@@ -37,7 +38,7 @@ class FrontsStudy:
     Attributes:
         dictionaries: name → dictionary; None leaves one out.
         levels: numbers of active concepts that are asked for.
-        penalties: of the L1 norm of a ReLU autoencoder's codes, one for each level.
+        penalties: of the L1 norm of codes, for autoencoders that have one, one for each level.
         images: training images, and half as many test images.
         places: of each image, at random.
         fits: of each dictionary, from seeds of their own.
@@ -106,7 +107,8 @@ class FrontsStudy:
         """Yield the settings by which a dictionary is asked for each level of sparsity."""
         for level, penalty in zip(self.levels, self.penalties, strict=True):
             if isinstance(method, SAE):
-                yield level, replace(method, active=level, penalty=penalty)
+                own = penalty if method.kind in PENALISED else method.penalty
+                yield level, replace(method, active=level, penalty=own)
             elif isinstance(method, PCA):
                 # It has no more concepts than channels, and all of them are active.
                 yield level, replace(method, concepts=min(level, channels))
