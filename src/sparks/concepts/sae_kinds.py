@@ -171,7 +171,7 @@ class JumpReLU(Kind):
 
 
 class GatedReLU(Kind):
-    """Which concepts are active, and how much, are two questions (Rajamanoharan et al. 2024).
+    """Gates decide whether a concept is active, magnitudes how much (Rajamanoharan et al. 2024).
 
     Both share filters. The loss adds an L1 penalty of the gates before they are cut, and the error
     of a reconstruction by them, so that they are trained too.
