@@ -33,7 +33,7 @@ def predict(
 
     Example:
         >>> logits = predict(model, images, batch_size=10)
-        >>> logits.shape, torch.allclose(logits, model(images.batch(slice(None))))
+        >>> logits.shape, torch.allclose(logits, model(images.batch(slice(None))), atol=1e-5)
         (torch.Size([16, 2]), True)
     """
     device = resolve_device(device)
