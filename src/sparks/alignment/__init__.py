@@ -5,6 +5,15 @@
 
 Source: Fel*, Felipe*, Linsley*, Serre 2022 (arXiv 2211.04533) and its released code. Names are
 imported on first use.
+
+Examples have two images, each with one click of one person, and the human maps made of these:
+
+    >>> import torch
+    >>> from sparks.data import ImageSet, human_maps
+    >>> clicks = torch.tensor([[8.5, 8.5], [24.5, 24.5]]).view(2, 1, 1, 2)
+    >>> pixels = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+    >>> images = ImageSet(torch.tensor([0, 1]), ("cat", "dog"), pixels, truth={"clicks": clicks})
+    >>> human = human_maps(clicks, size=32, sigma=4)
 """
 
 from __future__ import annotations

@@ -24,11 +24,11 @@ def revealed(
 ) -> Tensor:
     """Return whether each image is classified correctly when only a share of its pixels is visible.
 
-    The pixels shown are those with the highest values of the human map (the published idea of
-    "how": its data and its masks are not available).
+    The visible pixels are those with the highest values of the human map. The paper has a similar
+    experiment, whose images and masks are not available.
 
     Args:
-        model: images to logits.
+        model: images (N, C, H, W) to logits (N, classes).
         x: images in [0, 1], (N, C, H, W).
         labels: true classes (N,).
         human: maps (N, H, W).
@@ -38,10 +38,23 @@ def revealed(
         seed: of the order of pixels that tie.
 
     Returns:
-        float64 (N, len(shares)), 1 where right.
+        float64 (N, len(shares)), 1 where the class is right, else 0.
 
     Raises:
         SparksError: when maps and images do not fit, or a share is out of range.
+
+    Example:
+        The model says class 1 where it sees a white pixel. It lies where people look in the first
+        image, far from there in the second.
+
+        >>> def model(x):
+        ...     brightest = x.amax((1, 2, 3))
+        ...     return torch.stack([torch.full_like(brightest, 0.9), brightest], dim=1)
+        >>> x = torch.zeros(2, 3, 32, 32)
+        >>> x[0, :, 8, 8] = x[1, :, 0, 0] = 1
+        >>> revealed(model, x, torch.tensor([1, 1]), human, shares=[0, 0.1, 1])
+        tensor([[0., 1., 1.],
+                [0., 0., 1.]], dtype=torch.float64)
     """
     check_maps(x, human)
     if not all(0 <= share <= 1 for share in shares):

@@ -51,7 +51,13 @@ def has_map(human: Tensor) -> Tensor:
 
 
 def standardise(maps: Tensor, eps: float, bessel: bool = False) -> Tensor:
-    """Z: each map (N, H, W) less its mean, over its standard deviation; below 0 becomes 0."""
+    """Return Z of maps (N, H, W): less the mean, over the standard deviation, and at least 0.
+
+    Args:
+        maps: (N, H, W); each is standardised by itself.
+        eps: added to the standard deviation.
+        bessel: whether that is of a sample (n - 1 pixels), not of a population.
+    """
     mean = maps.mean((1, 2), keepdim=True)
     std = maps.std((1, 2), correction=int(bessel), keepdim=True)
     return ((maps - mean) / (std + eps)).relu()
@@ -62,15 +68,27 @@ def harmonizer_loss(
 ) -> Tensor:
     """Return L_harm of a batch, a differentiable scalar; 0 where no image has a map.
 
+    It is the mean squared difference between saliency and human map, both standardised and cut at
+    0, over the levels of a Gaussian pyramid; the module has the equation.
+
     Args:
         saliency: signed, (N, H, W).
-        human: maps of the same shape.
-        tokens: t, 1 or 0, (N,); found from the maps if not given.
+        human: human maps, (N, H, W).
+        tokens: t (N,), 1 where an image has a human map, else 0; by default 0 where the map is
+            constant.
         recipe: which code base to follow; the released one if not given.
 
     Raises:
         SparksError: when shapes differ, a map is not finite, or the recipe knows no tokens and an
             image has no map.
+
+    Example:
+        The loss is 0 where both maps are the same up to scale and offset.
+
+        >>> bool(harmonizer_loss(2 * human - 1, human) < 1e-6)
+        True
+        >>> bool(harmonizer_loss(human.flip(0), human) > 0.1)  # each has the other's map
+        True
     """
     recipe = recipe or Recipe()
     if saliency.ndim != 3 or human.shape != saliency.shape:
@@ -98,7 +116,7 @@ def harmonizer_loss(
 
 
 def input_gradient(logits: Tensor, labels: Tensor, x: Tensor, create_graph: bool = True) -> Tensor:
-    """∂ Σ_i logit_{y_i} / ∂x, like x, ready to be differentiated again.
+    """Return ∂ Σ_i logit_{y_i} / ∂x, of the shape of x, ready to be differentiated again.
 
     With batch normalisation in training mode, an image's gradient holds what it does to the others'
     logits too, as in the released code.
@@ -134,7 +152,7 @@ def visible_energy(gradient: Tensor) -> Tensor:
 
 
 def weight_penalty(model: nn.Module) -> Tensor:
-    """Σ ‖v‖² / 2 over weights; normalisations, embeddings and class tokens are spared."""
+    """Return Σ ‖v‖² / 2 over weights v; normalisations, embeddings and class tokens are spared."""
     spared = {
         id(parameter)
         for module in model.modules()
@@ -153,13 +171,15 @@ def weight_penalty(model: nn.Module) -> Tensor:
 
 @dataclass(frozen=True)
 class Harmonizer:
-    """Classification loss + weight · L_harm (+ decay), for `sparks.training.fit`.
+    """The neural harmonizer: a loss that lets a classifier look where people look.
 
-    Without weight, or in a batch without human maps, it is the classification loss to the last bit.
+    It is the classification loss + weight · L_harm (+ decay), to be given to `sparks.training.fit`;
+    the module has the equations (arXiv 2211.04533). With weight 0, or in a batch without human
+    maps, it is the classification loss to the last bit.
 
     Attributes:
-        maps: where human maps come from.
-        weight: λ.
+        maps: source of the human maps, such as `ClickMaps` or `FileMaps`.
+        weight: λ, 0 or more.
         classification: any loss of logits; hKR makes harmonized 1-Lipschitz networks.
         recipe: a key of `sparks.alignment.RECIPES`.
         micro_batch: images differentiated twice at a time, the bound on memory; None for all. The
@@ -167,6 +187,20 @@ class Harmonizer:
             statistics are then the part's) and classification losses that compare images.
         decay: λ_w, of the penalty on weights. 0 where the optimiser decays them.
         saliency: a key of `SALIENCIES`: "mean" over channels as released, or their "norm".
+
+    Raises:
+        SparksError: when a setting is out of its range.
+
+    Example:
+        >>> from sparks.alignment import ClickMaps
+        >>> from sparks.models import ConvNet
+        >>> from sparks.training import Settings, fit
+        >>> net = ConvNet(in_channels=3, num_classes=2, image_size=32, widths=(4,))
+        >>> loss = Harmonizer(ClickMaps(), weight=2.0)
+        >>> settings = Settings(epochs=3, batch_size=2, precision="fp32")
+        >>> history = fit(net, images, None, settings, loss=loss, device="cpu")
+        >>> [list(epoch) for epoch in history.epochs]
+        [['loss'], ['loss'], ['loss']]
     """
 
     maps: MapSource
@@ -218,5 +252,5 @@ class Harmonizer:
 
 
 def twice_differentiable() -> AbstractContextManager[object]:
-    """Attention by plain matrix products: the fused kernels have no second derivative."""
+    """Return a context with attention by plain products: fused kernels differentiate only once."""
     return sdpa_kernel(SDPBackend.MATH)

@@ -26,12 +26,20 @@ BLUR_SIZE, BLUR_TAPS, BLUR_SIGMA = 64, 10, 10.0
 
 @dataclass(frozen=True)
 class ClickMaps:
-    """Blurred clicks, fixations or ellipses of people that the data set knows.
+    """Human maps made of the clicks, fixations or ellipses that the data set holds.
 
-    Those of `chimera` are simulated, those of `sparks.data.MarkedImages` real.
+    The marks of all people on an image are blurred and averaged; see `sparks.data.human_maps`.
+    Those of `sparks.data.Chimera` are simulated, those of `sparks.data.MarkedImages` real.
 
     Attributes:
         sigma: standard deviation of the blur, in sides of the image.
+
+    Example:
+        The map of each image is highest at the click. Pixel 8 covers the coordinates 8 to 9.
+
+        >>> maps = ClickMaps(sigma=0.1)(images, torch.tensor([0, 1]))
+        >>> [divmod(int(one.argmax()), 32) for one in maps]  # row and column
+        [(8, 8), (24, 24)]
     """
 
     sigma: float = 0.05
@@ -40,7 +48,11 @@ class ClickMaps:
         between(self, 0, math.inf, "sigma")
 
     def __call__(self, data: Labelled, indices: Tensor) -> Tensor:
-        """Return human maps (B, H, W) in [0, 1]."""
+        """Return human maps (B, H, W) in [0, 1] of the images at `indices` (B,).
+
+        Raises:
+            SparksError: when the data set holds no marks.
+        """
         marks = marks_of(data) if isinstance(data, ImageSet) else None
         if marks is None:
             raise SparksError(
@@ -53,17 +65,39 @@ class ClickMaps:
 
 @dataclass(frozen=True)
 class FileMaps:
-    """Map files, laid out as the images: `images/train/cat/1.jpg` has `maps/train/cat/1.npy`.
+    """Human maps read from files that lie as the images do.
 
-    A map covers its whole image, and is cropped as that is.
+    The map of `images/train/cat/1.jpg` is `maps/train/cat/1.npy`, an array (height, width) of any
+    size, or a grey image .png, .jpg or .jpeg. A map covers its whole image, and is cropped as the
+    image is.
 
-    An image without a map file gets a map of zeros: it has no token, and only its label teaches. So
-    ClickMe's images can be mixed with ImageNet's.
+    An image without a map file gets a map of zeros, which counts as unknown: training uses its
+    label only. So ClickMe's images can be mixed with ImageNet's.
 
     Attributes:
         images: folder of the images, as in their data set.
         maps: folder of the maps.
         blur: whether to smooth as the released code does.
+
+    Example:
+        Of two images, only the first has a map.
+
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
+        >>> from PIL import Image
+        >>> with TemporaryDirectory() as folder:
+        ...     root, maps = Path(folder, "images"), Path(folder, "maps")
+        ...     root.mkdir()
+        ...     maps.mkdir()
+        ...     Image.new("RGB", (8, 8)).save(root / "1.png")
+        ...     Image.new("RGB", (8, 8)).save(root / "2.png")
+        ...     np.save(maps / "1.npy", np.eye(8))
+        ...     files = {"files": ("1.png", "2.png"), "root": str(root), "size": 8}
+        ...     photographs = ImageSet(torch.tensor([0, 0]), ("cat",), **files)
+        ...     read = FileMaps(str(root), str(maps), blur=False)(photographs, torch.tensor([0, 1]))
+        >>> torch.equal(read, torch.stack([torch.eye(8), torch.zeros(8, 8)]))
+        True
     """
 
     images: str
@@ -71,7 +105,7 @@ class FileMaps:
     blur: bool = True
 
     def __call__(self, data: Labelled, indices: Tensor) -> Tensor:
-        """Return human maps (B, size, size).
+        """Return human maps, float32 (B, size, size), of the images at `indices` (B,).
 
         Raises:
             SparksError: when the images are no files, or a map file cannot be read.
@@ -121,11 +155,18 @@ def read_map(path: Path) -> Tensor:
 
 
 def prepare(heat: Tensor, size: int | tuple[int, int], blur: bool = True) -> Tensor:
-    """Heat maps (N, h, w) to human maps of `size` (one side, or height and width).
+    """Resize heat maps to human maps, smoothed as by the released code if `blur` is set.
 
-    As the released code does:
+    The steps are: bilinear resizing to 64 pixels a side and Gaussian blur (10 x 10 taps, sigma of
+    10 pixels, zeros around), both with `blur` only, then bilinear resizing to `size`.
 
-    Bilinear to 64 pixels, Gaussian blur (10 x 10 taps, sigma 10, zeros around), bilinear to `size`.
+    Args:
+        heat: (N, h, w).
+        size: height and width of the human maps, or one side for both.
+        blur: whether to smooth.
+
+    Returns:
+        float32 (N, H, W).
     """
     maps = heat[:, None].float()
     if blur:

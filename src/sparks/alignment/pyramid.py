@@ -16,20 +16,26 @@ _TAPS, _STRIDE = 5, 2
 
 
 def gaussian_pyramid(maps: Tensor, levels: int, padding: str = "same") -> list[Tensor]:
-    """Return levels P_0 = maps, P_{l+1} = every second pixel of P_l ∗ outer(b, b) / 256.
+    """Return the Gaussian pyramid of maps: blurred, and halved in size, again and again.
 
-    b = [1, 4, 6, 4, 1]. The gradient flows through.
+    P_0 is the maps, P_{l+1} every second pixel of P_l ∗ outer(b, b) / 256, the convolution with
+    b = [1, 4, 6, 4, 1] along both axes (Burt & Adelson 1983). Gradients flow through.
 
     Args:
         maps: (N, H, W), floating point.
         levels: how many to return, the maps themselves included.
-        padding: one of `PADDINGS`.
+        padding: what lies beyond the border: "same", zeros as TensorFlow pads; "symmetric", two
+            zeros on every side; or "reflect", two mirrored pixels on every side.
 
     Returns:
         `levels` tensors (N, h, w), each side half the one before, rounded up.
 
     Raises:
         SparksError: when the padding is unknown, or the maps are too small for so many levels.
+
+    Example:
+        >>> [tuple(level.shape) for level in gaussian_pyramid(human, levels=3)]
+        [(2, 32, 32), (2, 16, 16), (2, 8, 8)]
     """
     if padding not in PADDINGS:
         raise SparksError(f"pyramid padding {padding!r} is unknown: use one of {PADDINGS}")

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Recipe:
-    """Comparison of human map and saliency; the defaults are those of the released version.
+    """Details of the harmonizer's loss in which the published code bases differ.
+
+    The defaults are those of the released version; `RECIPES` holds all that are published. See
+    `sparks.alignment.harmonizer` for the equations.
 
     Attributes:
         levels: of the Gaussian pyramid that are compared, the full size included.
@@ -18,6 +21,15 @@ class Recipe:
         stop_gradient: whether the saliency's maximum counts as a constant.
         padding: of the pyramid, one of `sparks.alignment.pyramid.PADDINGS`.
         tokens: whether images without a human map are left out of the sum; if not, each needs one.
+
+    Example:
+        >>> from sparks.alignment import RECIPES
+        >>> list(RECIPES)
+        ['released', '2022', 'pytorch']
+        >>> RECIPES["released"] == Recipe()
+        True
+        >>> RECIPES["2022"].levels, RECIPES["2022"].padding
+        (6, 'reflect')
     """
 
     levels: int = 5

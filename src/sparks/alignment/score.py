@@ -14,21 +14,30 @@ CLICKME_CEILING = 0.65753
 
 
 def alignment(maps: Tensor, human: Tensor, share: float = 0.1) -> dict[str, Tensor]:
-    """Compare each map with its human map.
-
-    "Spearman": rank correlation over pixels, not divided by the human ceiling. "Dice" and "IoU":
-    of the pixels in the top `share` of either map.
+    """Score how well each map agrees with its human map.
 
     Args:
-        maps: (N, H, W).
-        human: (N, H, W).
+        maps: of a model, (N, H, W), such as the absolute gradient.
+        human: human maps, (N, H, W).
         share: of the pixels that count as highest, in (0, 1).
 
     Returns:
-        float64 (N,) each; NaN, with a warning, where a map is constant or holds NaN.
+        Three scores, each float64 (N,): "Spearman", the rank correlation over pixels in [-1, 1],
+        not divided by the human ceiling; "Dice" and "IoU", the overlap in [0, 1] of the pixels in
+        the top `share` of either map. NaN, with a warning, where a map is constant or holds NaN.
 
     Raises:
         SparksError: when the shapes differ, or `share` is out of range.
+
+    Example:
+        Only the order of the pixels counts.
+
+        >>> scores = alignment(3 * human, human)
+        >>> {name: values.round(decimals=2).tolist() for name, values in scores.items()}
+        {'Spearman': [1.0, 1.0], 'Dice': [1.0, 1.0], 'IoU': [1.0, 1.0]}
+        >>> scores = alignment(-human, human)
+        >>> {name: values.round(decimals=2).tolist() for name, values in scores.items()}
+        {'Spearman': [-1.0, -1.0], 'Dice': [0.0, 0.0], 'IoU': [0.0, 0.0]}
     """
     check_maps(human[:, None], maps)
     if not 0 < share < 1:

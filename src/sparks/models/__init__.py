@@ -1,4 +1,13 @@
-"""Classifiers: networks of our own, torchvision's or the user's, that split into g and h."""
+"""Classifiers: small networks, those of torchvision and timm, or the user's.
+
+`Classifier` makes any of them take images in [0, 1], and splits it at a layer into g and h.
+
+Examples look at two random images of 32 × 32 pixels:
+
+    >>> import torch
+    >>> from torch import nn
+    >>> images = torch.rand(2, 3, 32, 32)
+"""
 
 from sparks.models.classifier import Classifier
 from sparks.models.convnet import ConvNet

@@ -37,18 +37,32 @@ torch.fx.wrap("normalised")
 
 
 class Classifier(nn.Module):
-    """Images in [0, 1], (N, C, H, W), to logits (N, classes).
+    """A network with the normalisation of its images inside, which can be split at a layer.
+
+    It takes images in [0, 1], (N, C, H, W), and returns logits (N, classes).
 
     Args:
-        net: any network from normalised images to logits.
+        net: any network from normalised images (x - mean) / std to logits.
         channels: C.
         mean: of each channel, of images in [0, 1], or one for all; 0 if not given.
         std: of each channel, or one for all; 1 if not given.
         layout: of its feature maps, "NCHW" or "NHWC" (channels last, as in Swin); None for what
-            the network says of itself (`layout`), or its layers do (see `sparks.models.layout`).
+            the network's own attribute `layout` says, or else its layers (`sparks.models.layout`).
 
     Raises:
         SparksError: when `mean` or `std` do not fit the channels, or the layout is unknown.
+
+    Example:
+        >>> from sparks.models import ConvNet
+        >>> net = ConvNet(in_channels=3, num_classes=10, image_size=32, widths=(4, 8))
+        >>> model = Classifier(net, mean=0.5, std=0.25).eval()
+        >>> torch.allclose(model(images), net((images - 0.5) / 0.25), atol=1e-5)
+        True
+        >>> model.layers()[-4:]
+        ['stages', 'pool', 'flatten', 'head']
+        >>> g, h = model.split("stages")
+        >>> g(images).shape, torch.allclose(h(g(images)), model(images), atol=1e-5)
+        (torch.Size([2, 8, 8, 8]), True)
     """
 
     mean: Tensor

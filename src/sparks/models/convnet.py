@@ -16,7 +16,7 @@ from sparks.errors import SparksError
 
 
 class ConvNet(nn.Module):
-    """Stem, stages of residual blocks, global average, linear head.
+    """A small residual network: stem, stages of residual blocks, global average, linear head.
 
     The last stages halve the resolution and the stem does the rest, so that the output of the
     last stage is (N, widths[-1], 8, 8) for 64 × 64 images, and (…, 4, 4) for 8 × 8. It ends with
@@ -25,9 +25,22 @@ class ConvNet(nn.Module):
     Args:
         in_channels: C of the images.
         num_classes: number of logits.
-        image_size: H = W the network is made for (others work, with other feature map sizes).
+        image_size: H = W the network is made for, 8 or more (other images work, with feature maps
+            of other sizes).
         widths: channels of each stage.
         blocks: residual blocks of each stage; one number for all.
+
+    Raises:
+        SparksError: when widths or blocks are not positive, not one for each stage, or the images
+            are too small.
+
+    Example:
+        >>> net = ConvNet(in_channels=3, num_classes=10, image_size=32, widths=(4, 8))
+        >>> net(images).shape
+        torch.Size([2, 10])
+        >>> maps = net.stages(net.stem(images))
+        >>> maps.shape, bool((maps >= 0).all())
+        (torch.Size([2, 8, 8, 8]), True)
     """
 
     layout = "NCHW"
@@ -95,14 +108,17 @@ class Block(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, channels, H, W) to (N, out, H / stride, W / stride)."""
+        """Return maps (N, out, H / stride, W / stride) of maps (N, channels, H, W)."""
         branch = self.norm2(self.conv2(self.relu1(self.norm1(self.conv1(x)))))
         result: Tensor = self.relu2(branch + self.shortcut(x))
         return result
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """As `x.contiguous(memory_format=torch.channels_last)`, which `torch.vmap` refuses."""
+    """Return the same numbers (N, C, H, W), with the channels last in memory.
+
+    It does what `x.contiguous(memory_format=torch.channels_last)` does, which `torch.vmap` refuses.
+    """
     return x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
 
 

@@ -22,6 +22,15 @@ def resolve_device(device: str | torch.device) -> torch.device:
 
     Raises:
         SparksError: when a GPU is asked for where there is none, or the name is unknown.
+
+    Example:
+        >>> resolve_device("cpu")
+        device(type='cpu')
+        >>> resolve_device("auto").type in ("cpu", "cuda")
+        True
+        >>> resolve_device("gpu")
+        Traceback (most recent call last):
+        sparks.errors.SparksError: device 'gpu' is unknown: use auto, cpu, cuda or cuda:<number>
     """
     name = str(device)
     if name == "auto":
@@ -43,8 +52,19 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     Without such units bfloat16 is emulated, and several times slower than float32. "tf32" is
     float32 whose products a GPU rounds to 10 bits; a CPU has no such units and computes in fp32.
 
+    Args:
+        precision: one of `PRECISIONS`: "auto", "fp32", "tf32" or "bf16".
+        device: where the computation runs.
+
     Raises:
         SparksError: when the name is unknown.
+
+    Example:
+        >>> cpu = torch.device("cpu")
+        >>> resolve_precision("bf16", cpu)
+        'bf16'
+        >>> resolve_precision("auto", cpu) in ("bf16", "fp32")
+        True
     """
     if precision not in PRECISIONS:
         raise SparksError(f"precision {precision!r} is unknown: use one of {', '.join(PRECISIONS)}")
@@ -68,10 +88,11 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def free_memory(device: torch.device) -> int:
-    """Return bytes that a device still has for this process; a guess of 4 GiB where nothing tells.
+    """Return the bytes of memory that a device still has for this process.
 
-    On a GPU, also what PyTorch holds but does not use. On Linux, what the kernel can give without
-    swapping, at most what the control group of the process may still take.
+    On a GPU they include what PyTorch holds but does not use. On a CPU with Linux they are what the
+    kernel can give without swapping, at most what the control group of the process may still take;
+    on other systems 4 GiB are assumed.
     """
     if device.type == "cuda":
         held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -91,12 +112,22 @@ def free_memory(device: torch.device) -> int:
 def autocast(
     precision: str, device: torch.device, cached: bool = True
 ) -> AbstractContextManager[object]:
-    """Return the context in which a forward pass runs at `precision`, one of `PRECISIONS`.
+    """Return the context in which a forward pass runs at a precision.
 
     Args:
-        precision: of products and convolutions.
+        precision: of products and convolutions, one of `PRECISIONS`: "auto", "fp32", "tf32" or
+            "bf16".
         device: where the pass runs.
         cached: whether weights cast to bfloat16 may be kept (see `keeping_casts`).
+
+    Raises:
+        SparksError: when the precision is unknown.
+
+    Example:
+        >>> with autocast("bf16", torch.device("cpu")):
+        ...     logits = nn.Linear(3, 2)(torch.rand(1, 3))
+        >>> logits.dtype
+        torch.bfloat16
     """
     resolved = resolve_precision(precision, device)
     if resolved == "bf16":

@@ -21,6 +21,8 @@ def some_classes(
 ) -> nn.Module:
     """Make a classifier of some of a network's classes.
 
+    Of the last layer only the rows of these classes are kept.
+
     Args:
         net: with logits for all of its classes; changed in place.
         head: name of the affine layer that gives the logits; several where the logits are a sum of
@@ -29,9 +31,20 @@ def some_classes(
         classes: numbers of the network's classes, in the order of the new logits; None for all.
         weights: checkpoint of the whole network, loaded before classes are chosen; None for none.
 
+    Returns:
+        `net`.
+
     Raises:
         SparksError: when the checkpoint does not fit, the head is no such layer, or the classes are
             not as many as the logits, each once.
+
+    Example:
+        >>> from sparks.models import MLP
+        >>> net = MLP(in_channels=3, num_classes=10, image_size=32, hidden=(16,))
+        >>> before = net(images)
+        >>> few = some_classes(net, head="head", num_classes=2, classes=[7, 1])
+        >>> torch.allclose(few(images), before[:, [7, 1]], atol=1e-5)
+        True
     """
     from sparks.models.weights import load_weights
 
@@ -43,10 +56,10 @@ def some_classes(
 
 
 def with_new_head(net: nn.Module, head: str, num_classes: int) -> nn.Module:
-    """Put a new last layer on a network of which all else stays as it is, in training too.
+    """Replace the last layer of a network by a new one, the only one that training changes.
 
-    Training then fits that layer alone, a linear probe: the parameters of all others need no
-    gradient (see `sparks.training.step.training_mode` for batch normalisation).
+    Such a layer is a linear probe. The parameters of all other layers need no gradient, and their
+    batch normalisations keep their statistics (see `sparks.training.step.training_mode`).
 
     Args:
         net: images to logits; changed in place.
@@ -58,6 +71,15 @@ def with_new_head(net: nn.Module, head: str, num_classes: int) -> nn.Module:
 
     Raises:
         SparksError: when the head is no such layer.
+
+    Example:
+        >>> from sparks.models import MLP
+        >>> net = MLP(in_channels=3, num_classes=10, image_size=32, hidden=(16,))
+        >>> probe = with_new_head(net, head="head", num_classes=4)
+        >>> probe(images).shape
+        torch.Size([2, 4])
+        >>> [name for name, p in probe.named_parameters() if p.requires_grad]
+        ['head.weight', 'head.bias']
     """
     replace_head(net, head, num_classes)
     for parameter in net.parameters():

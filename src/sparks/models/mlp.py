@@ -9,14 +9,21 @@ from torch import Tensor, nn
 
 
 class MLP(nn.Module):
-    """Flatten, hidden layers with ReLU, linear head.
+    """A dense network: flattened images, hidden layers with ReLU, linear head.
 
     Args:
         in_channels: C of the images.
         num_classes: number of logits.
         image_size: H = W of the images.
         hidden: size of each hidden layer.
-        dropout: share of hidden units dropped in training.
+        dropout: share of hidden units dropped in training, in [0, 1].
+
+    Example:
+        >>> net = MLP(in_channels=3, num_classes=10, image_size=32, hidden=(16,))
+        >>> net(images).shape
+        torch.Size([2, 10])
+        >>> [tuple(parameter.shape) for parameter in net.parameters()]
+        [(16, 3072), (16,), (10, 16), (10,)]
     """
 
     def __init__(

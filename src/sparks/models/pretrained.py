@@ -34,7 +34,9 @@ def torchvision_classifier(
     weights_dir: str | Path | None = None,
     classes: Sequence[int] | None = None,
 ) -> nn.Module:
-    """Build a torchvision classifier.
+    """Build a torchvision classifier, with or without its published weights.
+
+    Nothing is downloaded; an error says where missing weights are to be put.
 
     Args:
         name: as in `torchvision.models`, such as "resnet50".
@@ -49,9 +51,19 @@ def torchvision_classifier(
         classes: which of the published classes the logits are for, by number and in this order,
             as many as `num_classes`: their rows of the published last layer are kept.
 
+    Returns:
+        The network, from normalised images (N, in_channels, H, W) to logits (N, num_classes).
+
     Raises:
         SparksError: when the name, the weights or a class are unknown, their file is not there, or
             it is not the published one.
+
+    Example:
+        A network with random weights for grey images.
+
+        >>> net = torchvision_classifier("squeezenet1_1", num_classes=5, in_channels=1)
+        >>> net(images.mean(1, keepdim=True)).shape
+        torch.Size([2, 5])
     """
     import torchvision
 

@@ -13,17 +13,27 @@ STRIDES = (1, 2, 2, 2)
 
 
 class ResNet18(nn.Module):
-    """Stem, four stages of two residual blocks, global average, dropout, linear head.
+    """A ResNet of 18 layers for small images (after He et al. 2016).
 
-    After He et al. 2016, their network for small images: the stem is one 3 × 3 convolution without
-    stride, the stages have f, 2f, 4f and 8f filters. The last feature maps are an eighth of the
-    image a side, and non-negative.
+    Stem, four stages of two residual blocks, global average, dropout, linear head. The stem is one
+    3 × 3 convolution without stride, the stages have f, 2f, 4f and 8f filters. The last feature
+    maps are an eighth of the image a side, and non-negative.
 
     Args:
         in_channels: C of the images.
         num_classes: number of logits.
         filters: f, those of the first stage.
-        dropout: share of the pooled features dropped in training.
+        dropout: share of the pooled features dropped in training, in [0, 1).
+
+    Raises:
+        SparksError: when `filters` or `dropout` is out of its range.
+
+    Example:
+        >>> net = ResNet18(in_channels=3, num_classes=10, filters=4)
+        >>> net(images).shape
+        torch.Size([2, 10])
+        >>> net.stages(net.stem(images)).shape  # 8 f filters, an eighth of the side
+        torch.Size([2, 32, 4, 4])
     """
 
     layout = "NCHW"

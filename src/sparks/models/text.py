@@ -12,22 +12,35 @@ from sparks.errors import SparksError
 
 
 class TextClassifier(nn.Module):
-    """Embeddings, convolutions over neighbouring words, maximum over the text, linear head.
+    """A small convolutional network for texts, after Kim 2014.
 
-    After Kim 2014 (Convolutional neural networks for sentence classification). Padding does not
-    change the logits.
+    Embeddings, convolutions over neighbouring words, maximum over the text, linear head
+    (Convolutional neural networks for sentence classification). Padding does not change the logits.
 
-    In training, each text loses a share of its words, drawn from 0 to `word_dropout`, to `UNK`:
-    so masked texts are texts like those it was trained on.
+    In training, a share of the words of each text, drawn from 0 to `word_dropout`, is replaced by
+    `UNK`: so masked texts are texts like those it was trained on.
 
     Args:
-        vocabulary: number of token numbers.
+        vocabulary: number of tokens that there are.
         num_classes: number of logits.
         width: of the embeddings.
         filters: of each convolution.
         windows: words that each convolution sees, odd.
-        dropout: share of features dropped before the head in training.
-        word_dropout: largest share of words dropped in training.
+        dropout: share of features dropped before the head in training, in [0, 1].
+        word_dropout: largest share of words dropped in training, in [0, 1].
+
+    Raises:
+        SparksError: when a window is not odd.
+
+    Example:
+        Padding, token 0, changes nothing.
+
+        >>> model = TextClassifier(vocabulary=20, num_classes=2, width=8, filters=4).eval()
+        >>> logits = model(torch.tensor([[7, 3, 12]]))
+        >>> logits.shape
+        torch.Size([1, 2])
+        >>> torch.allclose(model(torch.tensor([[7, 3, 12, 0, 0]])), logits, atol=1e-5)
+        True
     """
 
     def __init__(
@@ -73,7 +86,7 @@ class TextClassifier(nn.Module):
 
 
 class _Body(nn.Module):
-    """From embeddings to logits."""
+    """The layers between embeddings and logits."""
 
     def __init__(
         self, width: int, num_classes: int, filters: int, windows: Sequence[int], dropout: float

@@ -37,7 +37,9 @@ def timm_classifier(
     size: int = 224,
     weights_dir: str | Path | None = None,
 ) -> nn.Module:
-    """Build a timm classifier.
+    """Build a timm classifier, with or without its published weights, ready to be traced.
+
+    Nothing is downloaded; an error says where missing weights are to be put.
 
     Args:
         name: as in `timm.list_models()`, such as "resnet18"; where there are several published
@@ -53,10 +55,21 @@ def timm_classifier(
         weights_dir: folder of the published files, see `timm_weights`; PyTorch's own cache by
             default.
 
+    Returns:
+        The network in evaluation mode, from normalised images (N, in_channels, size, size) to
+        logits (N, num_classes).
+
     Raises:
         SparksError: when timm is not installed or knows no such name, the weights are not on this
             machine or have no classes, a class is unknown, or the network takes no images of that
             size.
+
+    Example:
+        A network with random weights.
+
+        >>> net = timm_classifier("mobilenetv3_small_050", num_classes=5, size=32)
+        >>> net(images).shape
+        torch.Size([2, 5])
     """
     timm, published = _timm(), published_as(name)
     own = published.num_classes or PUBLISHED
@@ -185,9 +198,20 @@ def efficientnet_lite(
         classes: which of ImageNet's classes the logits are for, by number and in this order.
         size: side of the images in pixels (see `plain`); published are 224, 240 and 260.
 
+    Returns:
+        The network in evaluation mode, from normalised images (N, 3, size, size) to logits
+        (N, num_classes).
+
     Raises:
         SparksError: when the variant or a class is unknown, the number of logits is not that of
             the classes, or the package with the weights is not installed.
+
+    Example:
+        A classifier of the two classes "tabby" and "golden retriever" of ImageNet.
+
+        >>> net = efficientnet_lite(0, num_classes=2, classes=[281, 207], size=32)
+        >>> net.features(images).shape, net(images).shape
+        (torch.Size([2, 1280, 1, 1]), torch.Size([2, 2]))
     """
     if variant not in LITE:
         raise SparksError(f"EfficientNet-Lite{variant} has no weights here: use one of {LITE}")

@@ -13,17 +13,32 @@ from sparks.errors import SparksError
 
 
 class ViTTiny(nn.Module):
-    """Patches to tokens, transformer blocks, average over tokens, linear head.
+    """A small vision transformer: patches, transformer blocks, average over tokens, linear head.
+
+    After Dosovitskiy et al. 2021, without class token as in Beyer et al. 2022.
 
     Args:
         in_channels: C of the images.
         num_classes: number of logits.
         image_size: H = W of the images.
-        patch_size: of a patch, in pixels; None for 8 × 8 patches (4 × 4 for 8 × 8 images).
+        patch_size: side of a patch in pixels; None for 8 × 8 patches an image (4 × 4 for images of
+            8 × 8 pixels).
         dim: size of a token.
         depth: number of blocks.
         heads: of the attention; divides `dim`.
-        dropout: share of units dropped in training.
+        dropout: share of units dropped in training, in [0, 1].
+
+    Raises:
+        SparksError: when a patch is larger than the image, or `heads` does not divide `dim`.
+
+    Example:
+        Images of 32 × 32 pixels have 16 patches of 8 × 8 pixels.
+
+        >>> net = ViTTiny(3, num_classes=10, image_size=32, patch_size=8, dim=8, depth=1)
+        >>> net(images).shape
+        torch.Size([2, 10])
+        >>> net.position.shape  # a vector for each of the tokens
+        torch.Size([1, 16, 8])
     """
 
     def __init__(
@@ -60,7 +75,13 @@ class ViTTiny(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Self-attention, then a dense network on each token, both residual and normalised first."""
+    """Self-attention, then a dense network on each token, both residual and normalised first.
+
+    Args:
+        dim: size of a token.
+        heads: of the attention; divides `dim`.
+        dropout: share of units dropped in training.
+    """
 
     def __init__(self, dim: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -72,14 +93,19 @@ class TransformerBlock(nn.Module):
         self.dropout2 = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Tokens (N, T, dim) to tokens (N, T, dim)."""
+        """Return tokens (N, T, dim) of tokens (N, T, dim)."""
         x = x + self.dropout1(self.attention(self.norm1(x)))
         result: Tensor = x + self.dropout2(self.dense(self.norm2(x)))
         return result
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention."""
+    """Multi-head self-attention.
+
+    Args:
+        dim: size of a token.
+        heads: number of heads; divides `dim`.
+    """
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -88,7 +114,7 @@ class Attention(nn.Module):
         self.out = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Tokens (N, T, dim) to tokens (N, T, dim)."""
+        """Return tokens (N, T, dim) of tokens (N, T, dim)."""
         q, k, v = self.query_key_value(x).chunk(3, dim=-1)
         # (N, T, dim) -> (N, heads, T, dim / heads)
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (q, k, v))

@@ -43,9 +43,20 @@ class WeightsWarning(UserWarning):
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Build a network in this block, and its initial weights depend on `seed` alone.
+    """Make the initial weights of networks that are built in this block depend on `seed` alone.
 
-    The global random state is as before afterwards.
+    PyTorch's global random state is restored when the block is left.
+
+    Args:
+        seed: 0 or more.
+
+    Example:
+        >>> with seeded(0):
+        ...     first = nn.Linear(3, 2)
+        >>> with seeded(0):
+        ...     second = nn.Linear(3, 2)
+        >>> torch.equal(first.weight, second.weight)
+        True
     """
     with global_generators(seed, torch.device("cpu")):
         yield
@@ -54,7 +65,26 @@ def seeded(seed: int) -> Iterator[None]:
 def save_weights(
     model: nn.Module, path: str | Path, provenance: Mapping[str, Any] | None = None
 ) -> None:
-    """Write parameters and buffers to one safetensors file."""
+    """Write parameters and buffers of a network to one safetensors file.
+
+    Args:
+        model: the network.
+        path: of the file, which is replaced if it is there.
+        provenance: facts to be kept in the file, which JSON can hold.
+
+    Raises:
+        SparksError: when the file cannot be written.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from sparks.models import load_weights
+        >>> model, other = nn.Linear(3, 2), nn.Linear(3, 2)
+        >>> with TemporaryDirectory() as folder:
+        ...     save_weights(model, f"{folder}/model.safetensors")
+        ...     load_weights(other, f"{folder}/model.safetensors")
+        >>> torch.equal(model.weight, other.weight)
+        True
+    """
     # Copies: safetensors refuses weights that share memory (tied layers).
     save_tensors(path, {k: v.clone() for k, v in model.state_dict().items()}, provenance)
 
@@ -62,16 +92,32 @@ def save_weights(
 def load_weights(model: nn.Module, path: str | Path) -> None:
     """Read parameters and buffers into `model`, in place, all or none.
 
-    Reads safetensors, and PyTorch checkpoints with `weights_only=True`; the content says which it
-    is, not the ending. Networks may lie in entries ("state_dict", "model", "net", ...) beside the
-    state of a training, and their names may have a common prefix ("module.", "_orig_mod.",
+    The file is safetensors, or a PyTorch checkpoint, read with `weights_only=True`; its content
+    decides, not its ending. Networks may lie in entries ("state_dict", "model", "net", ...) beside
+    the state of a training, and their names may have a common prefix ("module.", "_orig_mod.",
     "model.", ...). The checkpoint may be of the whole model or of its `net` alone, which leaves
     the mean and std of the model as they are. Where several entries fit, such as a network and
     its moving average, the one that is no average is used, with a `WeightsWarning`.
 
+    Args:
+        model: the network, of the same names and shapes.
+        path: of the file.
+
     Raises:
         SparksError: when the file is missing, holds anything but tensors, or does not fit, or when
             several networks in it fit that are no averages.
+
+    Example:
+        A checkpoint as a training with `nn.DataParallel` leaves it.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> model, other = nn.Linear(3, 2), nn.Linear(3, 2)
+        >>> with TemporaryDirectory() as folder:
+        ...     state = {f"module.{name}": values for name, values in model.state_dict().items()}
+        ...     torch.save({"epoch": 7, "state_dict": state}, f"{folder}/last.pt")
+        ...     load_weights(other, f"{folder}/last.pt")
+        >>> torch.equal(model.weight, other.weight)
+        True
     """
     net = getattr(model, "net", None)
     targets = [model, net] if isinstance(net, nn.Module) else [model]
@@ -275,7 +321,7 @@ def check_fit(model: nn.Module, state: Mapping[str, Tensor], source: str | Path)
 
 
 def _problems(model: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
-    """Say where names and shapes of `state` are not those of `model`."""
+    """Return how names and shapes of `state` differ from those of `model`, a phrase each."""
     expected = model.state_dict()
     misshapen = [
         f"{name} is {tuple(state[name].shape)}, not {tuple(expected[name].shape)}"

@@ -19,7 +19,21 @@ Data = TypeVar("Data", bound=Labelled)
 
 
 def derive(seed: int, *keys: int) -> int:
-    """Derive a seed for one purpose: different keys give independent streams."""
+    """Return a seed for one purpose, derived from the seed of a run.
+
+    Different keys give independent streams of random numbers.
+
+    Args:
+        seed: of the run, 0 or more.
+        keys: numbers of the purpose, such as the epoch, 0 or more.
+
+    Returns:
+        63 random bits.
+
+    Example:
+        >>> derive(0, 1) == derive(0, 1), derive(0, 1) == derive(0, 2)
+        (True, False)
+    """
     state = np.random.SeedSequence([seed, *keys]).generate_state(1, np.uint64)
     return int(state[0]) >> 1
 
@@ -27,7 +41,21 @@ def derive(seed: int, *keys: int) -> int:
 def holdout(train: Data, share: float, seed: int) -> tuple[Data, Data | None]:
     """Split training inputs into those to train on and those to validate on, class by class.
 
-    With `share` 0, all are to train on.
+    Args:
+        train: images or texts with labels.
+        share: of the inputs to validate on, in [0, 1).
+        seed: of the choice.
+
+    Returns:
+        What to train on and what to validate on; all and None with `share` 0.
+
+    Raises:
+        SparksError: when the share is out of its range.
+
+    Example:
+        >>> train, validation = holdout(images, share=0.25, seed=0)
+        >>> train.labels.bincount().tolist(), validation.labels.bincount().tolist()
+        ([6, 6], [2, 2])
     """
     if share == 0:
         return train, None
@@ -36,14 +64,15 @@ def holdout(train: Data, share: float, seed: int) -> tuple[Data, Data | None]:
 
 
 def steps_per_epoch(n: int, batch_size: int) -> int:
-    """Full batches in n images, at least one (then smaller)."""
+    """Return the number of full batches in n images; 1 for fewer images than a batch has."""
     return max(1, n // batch_size)
 
 
 def epoch_batches(data: Labelled, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
-    """Yield one epoch of inputs (B, ...), labels (B,) and indices (B,), ordered by (seed, epoch).
+    """Yield one epoch of inputs (B, ...), labels (B,) and indices (B,) into the data set.
 
-    The next batch is decoded in a thread while this one is computed on.
+    The order depends on (seed, epoch). Where inputs are files, the next batch is decoded in a
+    thread while this one is computed on.
     """
     generator = torch.Generator().manual_seed(derive(seed, epoch))
     order = torch.randperm(len(data), generator=generator)

@@ -70,9 +70,9 @@ def vectorisation_blocker(
 ) -> str | None:
     """Return the reason why `fit_ensemble` cannot train these networks, or None where it can.
 
-    They can where they have one architecture without re-parametrised layers, take as many and as
-    large batches, minimise cross-entropy in fp32, keep the last epoch, and `torch.vmap` knows all
-    their operations, which is tried on two inputs.
+    Networks can be trained together where they have one architecture without re-parametrised
+    layers, see equally many batches of equal size, minimise cross-entropy in fp32 and keep the last
+    epoch, and where `torch.vmap` knows all their operations, which is tried on two inputs.
 
     Args:
         models: the networks.
@@ -80,6 +80,13 @@ def vectorisation_blocker(
         settings: of all trainings.
         device: as in `resolve_device`.
         loss: as in `fit`.
+
+    Example:
+        >>> vectorisation_blocker([network(), network()], [images, images], settings, "cpu") is None
+        True
+        >>> others = [network(), nn.Sequential(nn.Flatten(), nn.Linear(4, 3))]
+        >>> vectorisation_blocker(others, [images, images], settings, "cpu")
+        'their architectures differ'
     """
     device = resolve_device(device)
     shapes = {_batches(train, settings) for train in trains}
@@ -134,6 +141,13 @@ def fit_ensemble(
     Raises:
         SparksError: when the networks cannot be trained together (`vectorisation_blocker`), or the
             loss of one is not finite.
+
+    Example:
+        >>> from sparks.training import accuracy
+        >>> models = [network(), network()]
+        >>> histories = fit_ensemble(models, [images, images], settings, seeds=[0, 1], device="cpu")
+        >>> [accuracy(model, images) for model in models]
+        [1.0, 1.0]
     """
     device = resolve_device(device)
     if reason := vectorisation_blocker(models, trains, settings, device):

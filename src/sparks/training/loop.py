@@ -38,6 +38,15 @@ class History:
             validation images, "validation_accuracy" and "validation_loss".
         kept: the epoch, counted from 1, whose weights the model ended with.
         stopped_early: whether `patience` ended training.
+
+    Example:
+        >>> from sparks.training import fit, holdout
+        >>> train, validation = holdout(images, share=0.25, seed=0)
+        >>> history = fit(model, train, validation, settings, device="cpu")
+        >>> len(history.epochs), history.kept
+        (5, 5)
+        >>> list(history.epochs[0])
+        ['loss', 'validation_accuracy', 'validation_loss']
     """
 
     epochs: list[dict[str, float]] = field(default_factory=list)
@@ -83,9 +92,18 @@ def fit(
         description: shown with the progress.
         loss: what to minimise; None for cross-entropy with the settings' label smoothing.
 
+    Returns:
+        The record of the training: loss and validation accuracy of each epoch.
+
     Raises:
         SparksError: when the loss is not finite, there is no image to train on, or `keep: best`
             or `patience` is asked for without validation images.
+
+    Example:
+        >>> from sparks.training import accuracy
+        >>> history = fit(model, images, None, settings, device="cpu")
+        >>> history.epochs[-1]["loss"] < history.epochs[0]["loss"], accuracy(model, images)
+        (True, 1.0)
     """
     device = resolve_device(device)
     _check(train, validation, settings)

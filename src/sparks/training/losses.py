@@ -24,14 +24,22 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Step:
-    """One batch, on the model's device.
+    """One batch that a loss is taken of, on the model's device.
 
     Attributes:
-        model: in training mode.
+        model: the network, in training mode.
         forward: inputs to float32 logits (B, classes), at the precision of the training.
         x: inputs (B, ...), augmented.
         labels: int64 (B,).
-        beside: what `Loss.beside` gave, augmented with the inputs, (B, K, H, W), or None.
+        beside: what `Loss.beside` returned, augmented as the inputs are, (B, K, H, W), or None.
+
+    Example:
+        >>> from sparks.training import CrossEntropy
+        >>> x, labels = images.batch(slice(0, 4)), images.labels[:4]
+        >>> step = Step(model, forward=model, x=x, labels=labels)
+        >>> (term,) = CrossEntropy().terms(step, state={})
+        >>> torch.equal(term, nn.functional.cross_entropy(model(x), labels))
+        True
     """
 
     model: nn.Module
@@ -42,21 +50,57 @@ class Step:
 
 
 class Loss(Protocol):
-    """A differentiable function of the model on a batch."""
+    """A differentiable function of a network and a batch, which `fit` minimises.
+
+    A loss of the logits alone inherits from `OfLogits`. A state, such as a running mean, is kept
+    from step to step, and goes into checkpoints.
+
+    Example:
+        Cross-entropy with a penalty on large weights.
+
+        >>> from sparks.training import CrossEntropy, accuracy, fit
+        >>> class Penalised(CrossEntropy):
+        ...     def terms(self, step, state):
+        ...         yield from super().terms(step, state)
+        ...         yield 0.01 * sum(p.abs().sum() for p in step.model.parameters())
+        >>> history = fit(model, images, None, settings, device="cpu", loss=Penalised())
+        >>> accuracy(model, images)
+        1.0
+    """
 
     def beside(self, data: Labelled, indices: Tensor) -> Tensor | None:
-        """Return what the loss needs besides inputs and labels: maps (B, K, H, W), or None."""
+        """Return what the loss needs besides inputs and labels: maps (B, K, H, W), or None.
+
+        Args:
+            data: the inputs that are trained on.
+            indices: those of the batch, int64 (B,).
+        """
 
     def start(self) -> State:
-        """Return the state before the first step."""
+        """Return the state before the first step: name → tensor."""
 
     def terms(self, step: Step, state: State) -> Iterator[Tensor]:
-        """Scalars whose sum is the loss; may change `state`."""
+        """Yield scalars whose sum is the loss; may change the tensors of `state` in place.
+
+        `fit` differentiates each term before it asks for the next one, which bounds the memory.
+        """
 
 
 @dataclass(frozen=True)
 class OfLogits:
-    """A loss that is a function of logits and labels alone."""
+    """Base class of losses that are functions of logits and labels alone.
+
+    A subclass defines `of_logits`.
+
+    Example:
+        >>> from sparks.training import accuracy, fit
+        >>> class Hinge(OfLogits):
+        ...     def of_logits(self, logits, labels, state):
+        ...         return nn.functional.multi_margin_loss(logits, labels)
+        >>> history = fit(model, images, None, settings, device="cpu", loss=Hinge())
+        >>> accuracy(model, images)
+        1.0
+    """
 
     def beside(self, data: Labelled, indices: Tensor) -> Tensor | None:
         """Return None: nothing is needed besides labels."""
@@ -71,7 +115,13 @@ class OfLogits:
         yield self.of_logits(step.forward(step.x), step.labels, state)
 
     def of_logits(self, logits: Tensor, labels: Tensor, state: State) -> Tensor:
-        """Return the loss, a scalar, of logits (B, classes) and labels (B,)."""
+        """Return the loss, a scalar, of logits (B, classes) and labels (B,).
+
+        Args:
+            logits: float32.
+            labels: int64.
+            state: of the loss, as `start` returned it, to be changed in place.
+        """
         raise NotImplementedError
 
 
@@ -80,7 +130,17 @@ class CrossEntropy(OfLogits):
     """Cross-entropy of softmax(logits), averaged over the batch.
 
     Attributes:
-        label_smoothing: share of the target spread evenly over all classes.
+        label_smoothing: share of the target that is spread evenly over all classes, in [0, 1].
+
+    Raises:
+        SparksError: when `label_smoothing` is out of its range.
+
+    Example:
+        With equal logits of four classes each has probability 1/4, and the loss is log 4.
+
+        >>> loss = CrossEntropy().of_logits(torch.zeros(1, 4), torch.tensor([2]), state={})
+        >>> round(float(loss.exp()), 4)
+        4.0
     """
 
     label_smoothing: float = 0.0

@@ -30,6 +30,11 @@ def predict(
 
     Raises:
         SparksError: when the device is not there or the images do not fit the model.
+
+    Example:
+        >>> logits = predict(model, images, batch_size=10)
+        >>> logits.shape, torch.allclose(logits, model(images.batch(slice(None))), atol=1e-5)
+        (torch.Size([16, 2]), True)
     """
     device = resolve_device(device)
     if isinstance(images, Tensor):
@@ -48,7 +53,27 @@ def score(
     device: str | torch.device = "cpu",
     precision: str = "fp32",
 ) -> tuple[float, float]:
-    """Return the accuracy in [0, 1] and mean cross-entropy of a model on a labelled set."""
+    """Return the accuracy in [0, 1] and the mean cross-entropy of a model on a labelled set.
+
+    Args:
+        model: moved to `device`.
+        images: a set of images or texts with labels.
+        batch_size: images at a time; bounds the memory, not the result.
+        device: as in `resolve_device`.
+        precision: one of `sparks.models.device.PRECISIONS`.
+
+    Raises:
+        SparksError: when the device is not there or the images do not fit the model.
+
+    Example:
+        A model that says the same of every image is right on one class, and its cross-entropy with
+        equal logits is log 2.
+
+        >>> model[1].weight.data, model[1].bias.data = torch.zeros(2, 4), torch.zeros(2)
+        >>> correct, cross_entropy = score(model, images)
+        >>> correct, round(cross_entropy, 3)
+        (0.5, 0.693)
+    """
     logits = predict(model, images, batch_size, device, precision)
     correct = (logits.argmax(1) == images.labels).double().mean()
     return float(correct), float(F.cross_entropy(logits.double(), images.labels))
@@ -61,5 +86,24 @@ def accuracy(
     device: str | torch.device = "cpu",
     precision: str = "fp32",
 ) -> float:
-    """Return the share of images whose largest logit is that of their label, in [0, 1]."""
+    """Return the share of images whose largest logit is that of their label, in [0, 1].
+
+    Args:
+        model: moved to `device`.
+        images: a set of images or texts with labels.
+        batch_size: images at a time; bounds the memory, not the result.
+        device: as in `resolve_device`.
+        precision: one of `sparks.models.device.PRECISIONS`.
+
+    Raises:
+        SparksError: when the device is not there or the images do not fit the model.
+
+    Example:
+        The second logit is the brightness, the first is 1/2.
+
+        >>> model[1].weight.data = torch.tensor([[0.0] * 4, [0.25] * 4])
+        >>> model[1].bias.data = torch.tensor([0.5, 0.0])
+        >>> accuracy(model, images)
+        1.0
+    """
     return score(model, images, batch_size, device, precision)[0]

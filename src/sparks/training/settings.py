@@ -45,6 +45,13 @@ class Settings:
 
     Raises:
         SparksError: when a setting is out of its range.
+
+    Example:
+        >>> Settings(epochs=90, optimizer="sgd", lr=0.1, schedule="cosine").momentum
+        0.9
+        >>> Settings(epochs=0)
+        Traceback (most recent call last):
+        sparks.errors.SparksError: training.epochs is 0: it must be at least 1
     """
 
     epochs: int
@@ -97,9 +104,21 @@ def _shares(area: Sequence[float]) -> bool:
 
 
 def learning_rate(step: int, steps: int, settings: Settings) -> float:
-    """Return the learning rate of step `step`, counted from 0, out of `steps`.
+    """Return the learning rate of a step.
 
-    A closed form: a resumed run needs no state of a scheduler.
+    It is a closed form, so that a resumed run needs no state of a scheduler.
+
+    Args:
+        step: counted from 0.
+        steps: number of steps of the whole training.
+        settings: of which `lr`, `schedule` and `warmup` count.
+
+    Example:
+        Along half a cosine wave, half of the peak is left in the middle.
+
+        >>> cosine = Settings(epochs=1, lr=1.0, schedule="cosine", warmup=0)
+        >>> [round(learning_rate(step, 4, cosine), 2) for step in range(4)]
+        [1.0, 0.85, 0.5, 0.15]
     """
     peak, rise = settings.lr, settings.warmup * steps
     if settings.schedule == "onecycle":
@@ -116,5 +135,5 @@ def learning_rate(step: int, steps: int, settings: Settings) -> float:
 
 
 def _cosine(start: float, end: float, share: float) -> float:
-    """From `start` to `end` along half a cosine wave."""
+    """Return the value at a share of the way from `start` to `end`, along half a cosine wave."""
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

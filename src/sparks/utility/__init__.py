@@ -19,13 +19,29 @@ Whether ψ is a person or a learner, its answers are one table, an answer a row 
 
 `answers` checks such a table and counts it, one row a participant and session; `measures` turns
 counts into Utility-K and Utility with intervals; `comparisons` has the paper's statistics (one-way
-ANOVA and Tukey's test over participants, correlations). In short:
+ANOVA and Tukey's test over participants). Participants may be people or simulated; the functions
+do not distinguish them.
 
-    sessions = session_accuracies(answers)
-    summary(sessions)       # accuracy, Utility-K and Utility of every condition, with intervals
-    anova(sessions, "husky"), tukey(sessions, "husky", baseline="Baseline")
+Examples measure two conditions of two participants each, who answer two sessions of four questions;
+`right` counts their right answers in each session:
 
-Nothing here knows whether participants were people: who simulates them says so.
+    >>> import pandas as pd
+    >>> from sparks.utility import session_accuracies
+    >>> right = {"Ann": (1, 1), "Ben": (3, 3), "Cleo": (2, 4), "Dan": (4, 4)}
+    >>> shown = {"Ann": "Baseline", "Ben": "Baseline", "Cleo": "Saliency", "Dan": "Saliency"}
+    >>> answers = pd.DataFrame(
+    ...     [
+    ...         (who, shown[who], "husky", session, trial, int(trial < count), 1)
+    ...         for who, counts in right.items()
+    ...         for session, count in enumerate(counts, start=1)
+    ...         for trial in range(4)
+    ...     ],
+    ...     columns="participant condition scenario session trial answer model".split(),
+    ... )
+    >>> answers["correct"] = answers["answer"]  # the model always says 1
+    >>> sessions = session_accuracies(answers)
+
+Names are imported on first use.
 """
 
 from __future__ import annotations

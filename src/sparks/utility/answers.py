@@ -15,11 +15,15 @@ SESSIONS = ("scenario", "condition", "participant", "session", "accuracy", "tria
 
 
 def checked(answers: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of `COLUMNS`, or say what is wrong with the table.
+    """Check a table of answers, and return its columns `COLUMNS`.
+
+    Args:
+        answers: one row an answer; see the package for the columns.
 
     Raises:
-        SparksError: a column is missing, a value is missing, `correct` is not answer = model, a
-            question was answered twice, or a participant took part in two conditions.
+        SparksError: when the table is empty, a column or a value is missing, `correct` is not
+            whether `answer` equals `model`, a question was answered twice, or a participant took
+            part in two conditions.
     """
     if missing := [name for name in COLUMNS if name not in answers]:
         raise SparksError(f"answers have no column {missing[0]!r}; needed: {', '.join(COLUMNS)}")
@@ -54,13 +58,24 @@ def checked(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def session_accuracies(answers: pd.DataFrame) -> pd.DataFrame:
-    """Count the right answers of each participant in each session.
+    """Return the accuracy of each participant in each session.
+
+    Args:
+        answers: one row an answer; see the package for the columns.
 
     Returns:
-        The columns of `SESSIONS`: accuracy in [0, 1] over `trials` answers.
+        One row a participant and session, with the columns scenario, condition, participant,
+        session, accuracy (share of right answers, in [0, 1]) and trials (number of answers).
 
     Raises:
-        SparksError: as `checked`.
+        SparksError: when the table is empty, a column or a value is missing, `correct` is not
+            whether `answer` equals `model`, a question was answered twice, or a participant took
+            part in two conditions.
+
+    Example:
+        >>> first = session_accuracies(answers).query("session == 1")
+        >>> dict(zip(first["participant"], first["accuracy"]))
+        {'Ann': 0.25, 'Ben': 0.75, 'Cleo': 0.5, 'Dan': 1.0}
     """
     table = checked(answers)
     table = table.assign(correct=table["correct"].astype(float))
@@ -70,9 +85,11 @@ def session_accuracies(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def sessions_of(table: pd.DataFrame) -> pd.DataFrame:
-    """Read the accuracies of participants from tidy rows "MetaPredictorAccuracy".
+    """Return the accuracies of participants that a table of results holds, as `SESSIONS` says.
 
-    There `method` is the condition, and the scenario is "model on data set".
+    Args:
+        table: results (`sparks.results`), of which the rows of the metric "MetaPredictorAccuracy"
+            are read. Their `method` is the condition; the scenario becomes "model on data set".
     """
     rows = table[table["metric"] == "MetaPredictorAccuracy"]
     return pd.DataFrame(

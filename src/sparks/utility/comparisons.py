@@ -1,7 +1,7 @@
-"""The paper's statistics: do conditions differ, which from the baseline, what goes with Utility.
+"""The paper's statistics: whether conditions differ, and which of them differ from the baseline.
 
-The unit is a participant: the accuracy over all sessions. The paper's degrees of freedom (7 and
-participants - 8) say the same.
+The unit is a participant, with the accuracy over all sessions. The paper does the same, as its
+degrees of freedom say (7 between eight conditions, participants - 8 within them).
 """
 
 from __future__ import annotations
@@ -18,14 +18,23 @@ from sparks.utility.answers import BASELINE
 
 @dataclass(frozen=True)
 class Anova:
-    """One-way analysis of variance over participants.
+    """Result of a one-way analysis of variance over participants, as `anova` returns it.
 
     Attributes:
         f: ratio of the mean squares between and within conditions.
         p: probability of at least that f if conditions did not differ.
-        between: degrees of freedom between conditions.
-        within: degrees of freedom within conditions.
+        between: degrees of freedom between conditions: their number less one.
+        within: degrees of freedom within conditions: participants less conditions.
         eta2: share of the variance that is between conditions, in [0, 1].
+
+    Example:
+        η² follows from F and the degrees of freedom.
+
+        >>> from sparks.utility import anova
+        >>> test = anova(sessions, "husky")
+        >>> explained = test.f * test.between
+        >>> abs(test.eta2 - explained / (explained + test.within)) < 1e-6
+        True
     """
 
     f: float
@@ -36,7 +45,11 @@ class Anova:
 
 
 def groups(sessions: pd.DataFrame, scenario: str) -> dict[str, np.ndarray]:
-    """Return condition → accuracy of each participant over all sessions (participants,).
+    """Return condition → accuracy of each participant over all sessions, (participants,).
+
+    Args:
+        sessions: one row a participant and session, as `session_accuracies` returns.
+        scenario: which of its scenarios.
 
     Raises:
         SparksError: when there is no such scenario, or a condition has one participant only.
@@ -57,10 +70,28 @@ def groups(sessions: pd.DataFrame, scenario: str) -> dict[str, np.ndarray]:
 
 
 def anova(sessions: pd.DataFrame, scenario: str) -> Anova:
-    """Test whether conditions differ, over participants' accuracies.
+    """Test by a one-way analysis of variance whether participants' accuracies differ by condition.
 
-    f and p are NaN where all participants are equal within every condition: f divides by the
-    variance within.
+    Args:
+        sessions: one row a participant and session, as `session_accuracies` returns.
+        scenario: which of its scenarios.
+
+    Returns:
+        The test; its f and p are NaN where all participants are equal within every condition, since
+        f divides by the variance within.
+
+    Raises:
+        SparksError: when there is no such scenario, it has one condition only, or a condition has
+            one participant only.
+
+    Example:
+        Means over sessions are 0.25 and 0.75 with the baseline, 0.75 and 1 with saliency. The sums
+        of squares are then 9/64 between and 10/64 within the two conditions, so that F is
+        (9 / 1) / (10 / 2).
+
+        >>> test = anova(sessions, "husky")
+        >>> round(test.f, 2), test.between, test.within
+        (1.8, 1, 2)
     """
     from scipy.stats import f_oneway
 
@@ -93,15 +124,29 @@ def eta2_of(f: float, between: int, within: int) -> float:
 def tukey(sessions: pd.DataFrame, scenario: str, baseline: str = BASELINE) -> pd.DataFrame:
     """Compare every condition with the baseline by Tukey's honestly significant difference.
 
-    All pairs of conditions count for the correction, as in the paper.
+    Intervals and p hold for all pairs of conditions at once, as in the paper, not only for those
+    with the baseline.
+
+    Args:
+        sessions: one row a participant and session, as `session_accuracies` returns.
+        scenario: which of its scenarios.
+        baseline: the condition without explanations.
 
     Returns:
-        Columns condition, difference (of mean accuracies, from the baseline), low, high (95 %,
-        simultaneous) and p; the last three are NaN where all participants are equal within every
-        condition.
+        One row a condition but the baseline, with the columns condition, difference (of its mean
+        accuracy from the baseline's), low and high (ends of the simultaneous 95 % interval) and p;
+        the last three are NaN where all participants are equal within every condition.
 
     Raises:
-        SparksError: when the scenario has no baseline.
+        SparksError: when there is no such scenario, it has no baseline or nothing else, or a
+            condition has one participant only.
+
+    Example:
+        The mean accuracies are 7/8 with saliency and 1/2 without.
+
+        >>> table = tukey(sessions, "husky")
+        >>> dict(zip(table["condition"], table["difference"]))
+        {'Saliency': 0.375}
     """
     from scipy.stats import tukey_hsd
 
