@@ -15,8 +15,10 @@ import pytest
 import torch
 
 PACKAGES = ["sparks.attribution", "sparks.metrics", "sparks.concepts", "sparks.plots"]
+PACKAGES += ["sparks.engine", "sparks.lipschitz", "sparks.sensitivity", "sparks.stability"]
 # Protocols and base classes, and results that other classes make.
 NO_EXAMPLE = {"Concepts", "ConceptHead", "ConceptScores", "Dictionary", "Explanation", "Method"}
+NO_EXAMPLE |= {"Features"}
 
 
 def public() -> list[tuple[str, str]]:
