@@ -16,6 +16,7 @@ import torch
 
 PACKAGES = ["sparks.attribution", "sparks.metrics", "sparks.concepts", "sparks.plots"]
 PACKAGES += ["sparks.engine", "sparks.lipschitz", "sparks.sensitivity", "sparks.stability"]
+PACKAGES += ["sparks.verification", "sparks.visualization"]
 # Protocols and base classes, and results that other classes make.
 NO_EXAMPLE = {"Concepts", "ConceptHead", "ConceptScores", "Dictionary", "Explanation", "Method"}
 NO_EXAMPLE |= {"Features"}
