@@ -1,7 +1,7 @@
 """The examples in docstrings of the public classes run, and give what they print.
 
-A package's docstring makes what the examples of its classes start from. Every attribution method,
-metric and dictionary has an example.
+A package's docstring makes what the examples of its classes start from. Every public name
+of the library has an example.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ from typing import Any
 import pytest
 import torch
 
-PACKAGES = ["sparks.attribution", "sparks.metrics", "sparks.concepts", "sparks.plots"]
-PACKAGES += ["sparks.alignment", "sparks.models", "sparks.training", "sparks.utility"]
+PACKAGES = [
+    *("sparks.alignment", "sparks.attribution", "sparks.concepts", "sparks.engine"),
+    *("sparks.lipschitz", "sparks.metrics", "sparks.models", "sparks.plots", "sparks.sensitivity"),
+    *("sparks.stability", "sparks.training", "sparks.utility", "sparks.verification"),
+    *("sparks.visualization",),
+]
 # Protocols and base classes, and results that other classes make.
 NO_EXAMPLE = {"Concepts", "ConceptHead", "ConceptScores", "Dictionary", "Explanation", "Method"}
-NO_EXAMPLE |= {"RECIPES"}  # a dictionary, shown with its class `Recipe`
+NO_EXAMPLE |= {"Features", "RECIPES"}  # RECIPES: a dictionary, shown with its class `Recipe`
 
 
 def public() -> list[tuple[str, str]]:

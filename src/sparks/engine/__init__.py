@@ -1,4 +1,4 @@
-"""Score masked inputs, fast: the one loop behind every black-box method and fidelity metric.
+"""Scores of masked inputs: the one loop behind every black-box method and fidelity metric.
 
 Notation, kept in this package, in `sparks.attribution` and in `sparks.metrics`:
 
@@ -8,9 +8,23 @@ Notation, kept in this package, in `sparks.attribution` and in `sparks.metrics`:
     b  input × mask pairs in one forward pass
     m  a mask, d values in [0, 1]: 1 keeps a feature, 0 removes it
 
-A **design** makes the masks, a **masker** says what a feature is, a **perturbation** says what
-removing it means (all three in `sparks.protocols`), the **engine** scores the results. Estimators
-elsewhere turn scores into maps. Names are imported on first use.
+A **design** makes the masks (`FixedMasks`, `LeaveOneOut`, `Ranked`). A **masker** says what a
+feature is: a cell (`Grid`, `ShiftedGrid`), a pixel (`Pixels`), a region or a window (`Superpixels`,
+`FeatureMask`, `Windows`), a number (`Vector`) or a row of numbers (`Rows`). A **perturbation** says
+what removing a feature means (`Baseline`, `Blur`, `Noise`, ...). The **engine** scores the results.
+What each is called with and returns is in `sparks.protocols`; the estimators that turn scores into
+maps are in `sparks.attribution`. Names are imported on first use.
+
+Examples score the model f(x) = x₁ + 2 x₃ of vectors, and mask a white image of 4 x 4 pixels and a
+striped one, black on the left and white on the right:
+
+    >>> import torch
+    >>> from sparks.engine import Engine, Pixels, Rows, Vector
+    >>> linear = torch.nn.Linear(3, 1, bias=False)
+    >>> linear.weight.data = torch.tensor([[1.0, 0.0, 2.0]])
+    >>> x = torch.ones(1, 3)
+    >>> white = torch.ones(1, 3, 4, 4)
+    >>> stripes = torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(1, 3, 4, 4)
 """
 
 from __future__ import annotations

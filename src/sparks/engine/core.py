@@ -38,7 +38,7 @@ DEFAULT_BATCH = 64
 
 @dataclass(frozen=True)
 class Engine:
-    """Scores masked inputs in batches.
+    """Engine that scores masked inputs in batches; its memory depends on `batch_size` alone.
 
     Attributes:
         batch_size: masked inputs per forward pass, the bound on memory; "auto" finds the fastest
@@ -51,6 +51,17 @@ class Engine:
         largest: bound on the batch size that "auto" may choose.
         compiled: compile the network for full batches (see `sparks.models.compiled`): some ten to
             thirty seconds, once in a process, after which a GPU passes up to twice as many images.
+
+    Raises:
+        SparksError: when a setting is out of range, or `compiled` is asked for without a fixed
+            `batch_size`.
+
+    Example:
+        The score of the whole input, and of the input without its third feature.
+
+        >>> masks = torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]])
+        >>> Engine().score(linear, x, None, masks, Vector(3))
+        tensor([[3., 1.]])
     """
 
     batch_size: int | str = 64

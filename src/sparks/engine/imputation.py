@@ -34,6 +34,18 @@ class NoisyLinearImputation(_NoBaseline):
     Attributes:
         deviation: of the Gaussian noise, in units of x.
         seed: of the noise, which is each input's own.
+
+    Raises:
+        SparksError: when a setting is out of range, or inputs are not images.
+
+    Example:
+        Without noise, a pixel that is removed from a white image is white.
+
+        >>> mask = torch.ones(1, 1, 4, 4)
+        >>> mask[..., 1, 2] = 0
+        >>> imputed = NoisyLinearImputation(deviation=0.0)(white, None, torch.tensor([0]), mask)
+        >>> torch.allclose(imputed, white)
+        True
     """
 
     deviation: float = 0.01
@@ -46,7 +58,7 @@ class NoisyLinearImputation(_NoBaseline):
     def __call__(
         self, x: Tensor, baseline: Tensor | None, sample_index: Tensor, masks: Tensor
     ) -> Tensor:
-        """Mask images (k, C, H, W) by masks (b, 1, H, W)."""
+        """Mask images (k, C, H, W) by masks (b, 1, H, W); see `sparks.protocols.Perturbation`."""
         if x.ndim != 4:
             raise SparksError(f"only images can be imputed, not inputs of {tuple(x.shape)}")
         noise = torch.stack(

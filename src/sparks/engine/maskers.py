@@ -1,4 +1,4 @@
-"""Domains: what a feature is. They spread masks over inputs and importances over maps."""
+"""Maskers: what a feature is. They spread masks over inputs and importances over maps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ RESIZES = ("nearest", "bilinear", "bicubic", "bicubic-keys")
 
 
 class Features(Masker, Protocol):
-    """A masker whose features stay in place, so that importances have a map."""
+    """Protocol of a masker whose features stay in place, so that importances have a map.
+
+    All maskers of this package but `ShiftedGrid` are of this kind.
+    """
 
     def to_map(self, importance: Tensor) -> Tensor:
         """Spread importances (N, d) over the input: (N, H, W), or (N, d)."""
@@ -28,16 +31,29 @@ class Features(Masker, Protocol):
 
 @dataclass(frozen=True)
 class Grid:
-    """Rectangular cells of an image of `size` (H, W), `cells` (rows, columns) of them.
+    """Rectangular cells of an image.
 
     A pixel belongs to the cell that its centre lies in. Where `cells` do not divide the side, they
     differ by a pixel, the larger ones spread evenly (of 64 pixels in 7 cells the fourth has 10).
 
     Attributes:
+        cells: number of rows and of columns of cells.
+        size: height and width of the image, pixels.
         mode: how masks are upsampled, "nearest" (sharp cells) or "bilinear".
         resize: how importances become a map, one of `RESIZES`: "nearest", "bilinear", "bicubic"
             (cubic convolution with a = -3/4, that of PyTorch and OpenCV), or "bicubic-keys"
             (a = -1/2, that of TensorFlow and Pillow; Keys 1981).
+
+    Raises:
+        SparksError: when there are more cells than pixels, or `resize` is unknown.
+
+    Example:
+        >>> grid = Grid(cells=(2, 2), size=(4, 4))
+        >>> grid.expand(torch.tensor([[1.0, 0.0, 0.0, 1.0]]))[0, 0]
+        tensor([[1., 1., 0., 0.],
+                [1., 1., 0., 0.],
+                [0., 0., 1., 1.],
+                [0., 0., 1., 1.]])
     """
 
     cells: tuple[int, int]
@@ -101,6 +117,20 @@ class ShiftedGrid:
     of 0 … c - 1 pixels. (The paper's c = ⌊side / cells⌋ leaves too few pixels where the grid does
     not divide the side.) A mask has rows * columns cells followed by two numbers in [0, 1), the
     vertical and the horizontal shift in units of a cell. Upsampling is bilinear.
+
+    Attributes:
+        cells: number of rows and of columns of cells.
+        size: height and width of the image, pixels.
+
+    Example:
+        A mask that keeps every cell keeps every pixel, wherever the grid lies.
+
+        >>> grid = ShiftedGrid(cells=(2, 2), size=(4, 4))
+        >>> grid.d  # four cells and two shifts
+        6
+        >>> mask = torch.tensor([[1.0, 1.0, 1.0, 1.0, 0.3, 0.8]])
+        >>> bool((grid.expand(mask) == 1).all())
+        True
     """
 
     cells: tuple[int, int]
@@ -130,7 +160,17 @@ class ShiftedGrid:
 
 @dataclass(frozen=True)
 class Pixels:
-    """Every pixel of an image of `size` (H, W)."""
+    """Every pixel of an image: a feature is a pixel in all its channels.
+
+    Attributes:
+        size: height and width of the image, pixels.
+
+    Example:
+        >>> Pixels((4, 4)).d
+        16
+        >>> Pixels((4, 4)).expand(torch.rand(5, 16)).shape
+        torch.Size([5, 1, 4, 4])
+    """
 
     size: tuple[int, int]
 
@@ -154,7 +194,16 @@ class Pixels:
 
 @dataclass(frozen=True)
 class Vector:
-    """The coordinates of a vector: concept coefficients (N, d), or the words of a text (N, d)."""
+    """The coordinates of a vector: concept coefficients (N, d), or the words of a text (N, d).
+
+    Attributes:
+        d: number of coordinates, or of words.
+
+    Example:
+        >>> keep_first = torch.tensor([[1.0, 0.0, 0.0]])
+        >>> Engine().score(linear, x, None, keep_first, Vector(3))
+        tensor([[1.]])
+    """
 
     d: int
 
@@ -173,7 +222,17 @@ class Vector:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a matrix, each removed as a whole: a concept (N, d, L) at L places at once."""
+    """The rows of a matrix, each removed as a whole: a concept (N, d, L) at L places at once.
+
+    Attributes:
+        d: number of rows.
+
+    Example:
+        >>> coefficients = torch.ones(1, 2, 5)  # two concepts at five places
+        >>> Rows(2).expand(torch.tensor([[1.0, 0.0]])) * coefficients
+        tensor([[[1., 1., 1., 1., 1.],
+                 [0., 0., 0., 0., 0.]]])
+    """
 
     d: int
 

@@ -21,7 +21,7 @@ class _Blend:
     def __call__(
         self, x: Tensor, baseline: Tensor | None, sample_index: Tensor, masks: Tensor
     ) -> Tensor:
-        """Mask inputs."""
+        """Mask inputs; see `sparks.protocols.Perturbation`."""
         assert baseline is not None
         return torch.addcmul(_own(baseline, sample_index), _own(x - baseline, sample_index), masks)
 
@@ -43,6 +43,18 @@ class Baseline(_Blend):
 
     Attributes:
         value: x0, in units of the input, or "mean".
+
+    Raises:
+        SparksError: when `value` is neither a finite number nor "mean".
+
+    Example:
+        Without its third feature, the score falls by two; where this feature becomes 1/2, by one.
+
+        >>> mask = torch.tensor([[1.0, 1.0, 0.0]])
+        >>> Engine().score(linear, x, None, mask, Vector(3), Baseline(0.0))
+        tensor([[1.]])
+        >>> Engine().score(linear, x, None, mask, Vector(3), Baseline(0.5))
+        tensor([[2.]])
     """
 
     value: float | str = 0.0
@@ -60,7 +72,7 @@ class Baseline(_Blend):
     def __call__(
         self, x: Tensor, baseline: Tensor | None, sample_index: Tensor, masks: Tensor
     ) -> Tensor:
-        """Mask inputs."""
+        """Mask inputs; see `sparks.protocols.Perturbation`."""
         if baseline is not None:
             return super().__call__(x, baseline, sample_index, masks)
         if self.value == 0:
@@ -74,12 +86,20 @@ class Sum(_NoBaseline):
 
     Masks are weights of the terms, as under `Rows`, and the sum is one matrix product for each
     input: no masked copies of the terms.
+
+    Example:
+        The terms of the vector (1, 1, 1) are its three coordinates; half of the third one is taken.
+
+        >>> terms = torch.eye(3)[None]
+        >>> masks = torch.tensor([[1.0, 1.0, 0.5]])
+        >>> Engine().score(linear, terms, None, masks, Rows(3), Sum())
+        tensor([[2.]])
     """
 
     def __call__(
         self, x: Tensor, baseline: Tensor | None, sample_index: Tensor, masks: Tensor
     ) -> Tensor:
-        """Sum terms (k, d, D) by masks (b, d, 1) in the order of their owners: (b, D)."""
+        """Sum the terms (k, d, D) of each mask's input, weighted by masks (b, d, 1): (b, D)."""
         weights = masks.flatten(1)
         if len(x) == 1:
             return weights @ x[0]
@@ -95,6 +115,15 @@ class Blur(_Blend):
 
     Attributes:
         width: side of the box, pixels, at least 2.
+
+    Raises:
+        SparksError: when `width` is out of range, or inputs are not images.
+
+    Example:
+        One row of the striped image, whose edge is blurred.
+
+        >>> Blur(width=2).baseline(stripes)[0, 0, 0]
+        tensor([0.0000, 0.0000, 0.5000, 1.0000])
     """
 
     width: int = 10
@@ -103,7 +132,7 @@ class Blur(_Blend):
         whole(self, 2, "width")
 
     def baseline(self, x: Tensor) -> Tensor:
-        """Return blurred images."""
+        """Return blurred images (k, C, H, W)."""
         if x.ndim != 4:
             raise SparksError(f"only images can be blurred, not inputs of {tuple(x.shape)}")
         before = self.width // 2
@@ -114,7 +143,23 @@ class Blur(_Blend):
 
 @dataclass(frozen=True)
 class Noise(_Blend):
-    """x m + (1 - m) x0 with x0 = Gaussian noise, one draw per input, the same for all its masks."""
+    """x m + (1 - m) x0 with x0 = Gaussian noise, one draw per input, the same for all its masks.
+
+    Attributes:
+        mean: of the noise, in units of x.
+        deviation: standard deviation of the noise, in units of x, not negative.
+        seed: of the noise, which is each input's own.
+
+    Raises:
+        SparksError: when `deviation` or `seed` is out of range.
+
+    Example:
+        >>> noise = Noise(mean=0.5, deviation=0.2).baseline(white)
+        >>> noise.shape, round(float(noise.mean()), 1)
+        (torch.Size([1, 3, 4, 4]), 0.5)
+        >>> torch.equal(noise, Noise(mean=0.5, deviation=0.2).baseline(white))  # the seed decides
+        True
+    """
 
     mean: float = 0.5
     deviation: float = 0.2
@@ -125,7 +170,7 @@ class Noise(_Blend):
         whole(self, 0, "seed")
 
     def baseline(self, x: Tensor) -> Tensor:
-        """Draws, one an input."""
+        """Return the noise, one draw for each input, like x."""
         draws = [torch.randn(x.shape[1:], generator=g) for g in generators(x, self.seed)]
         return torch.stack(draws).to(x.device) * self.deviation + self.mean
 
@@ -139,7 +184,15 @@ class Uniform(_Blend):
     Attributes:
         low: least value of the noise.
         high: greatest value, above `low`.
-        seed: of the noise.
+        seed: of the noise, which is each input's own.
+
+    Raises:
+        SparksError: when `high` is not above `low`, or `seed` is negative.
+
+    Example:
+        >>> noise = Uniform(low=0.25, high=0.75).baseline(white)
+        >>> noise.shape, bool((noise >= 0.25).all() and (noise <= 0.75).all())
+        (torch.Size([1, 3, 4, 4]), True)
     """
 
     low: float = 0.0
@@ -151,7 +204,7 @@ class Uniform(_Blend):
         whole(self, 0, "seed")
 
     def baseline(self, x: Tensor) -> Tensor:
-        """Draws, one an input."""
+        """Return the noise, one draw for each input, like x."""
         draws = [torch.rand(x.shape[1:], generator=g) for g in generators(x, self.seed)]
         return torch.stack(draws).to(x.device) * (self.high - self.low) + self.low
 
@@ -160,8 +213,20 @@ class Uniform(_Blend):
 class Amplitude(_NoBaseline):
     """Shift of the input by the mask, scaled by `sigma`.
 
-    `variant` "documented" is x + (m - 0.5) sigma, as the authors' documentation of the Sobol
-    method says; "coded" is x (m - 0.5) sigma, as their code does (0 everywhere at m = 0.5).
+    Attributes:
+        sigma: σ, the size of the shift, above 0.
+        variant: "documented" is x + (m - 1/2) σ, as the authors' documentation of the Sobol method
+            says; "coded" is x (m - 1/2) σ, as their code does (0 everywhere at m = 1/2).
+
+    Raises:
+        SparksError: when `sigma` is not above 0, or `variant` is unknown.
+
+    Example:
+        The mask makes (1/2, 1, 3/2) of the vector (1, 1, 1), and the score is 1/2 + 2 · 3/2.
+
+        >>> mask = torch.tensor([[0.0, 0.5, 1.0]])
+        >>> Engine().score(linear, x, None, mask, Vector(3), Amplitude())
+        tensor([[3.5000]])
     """
 
     sigma: float = 1.0
@@ -174,7 +239,7 @@ class Amplitude(_NoBaseline):
     def __call__(
         self, x: Tensor, baseline: Tensor | None, sample_index: Tensor, masks: Tensor
     ) -> Tensor:
-        """Mask inputs."""
+        """Mask inputs; see `sparks.protocols.Perturbation`."""
         shift = (masks - 0.5) * self.sigma
         if self.variant == "documented":
             return _own(x, sample_index) + shift
@@ -183,10 +248,15 @@ class Amplitude(_NoBaseline):
 
 @dataclass(frozen=True)
 class Token(_NoBaseline):
-    """Replace the words whose mask is below one half by the token number `value`.
+    """Replacement of the words whose mask is below one half by a token.
 
     Attributes:
-        value: stands for a removed word.
+        value: number of the token that stands for a removed word.
+
+    Example:
+        >>> words, masks = torch.tensor([[4, 9, 7]]), torch.tensor([[1.0, 0.0, 1.0]])
+        >>> Token(value=0)(words, None, torch.tensor([0]), masks)
+        tensor([[4, 0, 7]])
     """
 
     value: int = 0

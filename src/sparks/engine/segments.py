@@ -38,6 +38,14 @@ class Segments:
 
     Attributes:
         labels: int64 (H, W), the region 0 … d - 1 of each pixel.
+
+    Example:
+        >>> segments = Segments(torch.tensor([[0, 0, 1], [0, 1, 1]]))
+        >>> segments.d
+        2
+        >>> segments.to_map(torch.tensor([[5.0, 7.0]]))[0]
+        tensor([[5., 5., 7.],
+                [5., 7., 7.]])
     """
 
     labels: Tensor
@@ -104,15 +112,20 @@ class Superpixels:
 
     Attributes:
         count: regions of an image, about.
-        compactness: weight of places against colours; larger regions are more square.
+        compactness: weight of places against colours, above 0; the larger it is, the more square
+            are the regions.
+
+    Raises:
+        SparksError: when `count` or `compactness` is out of range.
 
     Example:
-        >>> import torch
-        >>> left_and_right = torch.zeros(1, 3, 16, 16)
-        >>> left_and_right[..., 8:] = 1
-        >>> features = Superpixels(count=2)(left_and_right)[0]
+        Two regions lie in the black half of an image, two in the white one.
+
+        >>> halves = torch.zeros(1, 3, 16, 16)
+        >>> halves[..., 8:] = 1
+        >>> features = Superpixels(count=4)(halves)[0]
         >>> features.d, features.labels[0].tolist() == [0] * 8 + [1] * 8
-        (2, True)
+        (4, True)
     """
 
     count: int = 64
@@ -142,8 +155,11 @@ class FeatureMask:
         mask: whole numbers, (H, W) for all images or (N, H, W) for each: a tensor, nested lists, or
             the path of an `.npy` file.
 
+    Raises:
+        SparksError: when the mask cannot be read, holds other than whole numbers, or does not fit
+            the images.
+
     Example:
-        >>> import torch
         >>> halves = [[7, 7, 9, 9]] * 4
         >>> FeatureMask(halves)(torch.rand(5, 3, 4, 4))[0].d
         2
@@ -194,8 +210,12 @@ class Windows:
         side: of a window, pixels.
         stride: from one window to the next, pixels, at most `side`.
 
+    Raises:
+        SparksError: when `stride` is above `side`, or `side` above a side of the image.
+
     Example:
-        >>> import torch
+        Windows of 4 pixels start at pixels 0, 2 and 4 of each side.
+
         >>> Windows(side=4, stride=2)(torch.rand(1, 3, 8, 8))[0].d
         9
     """

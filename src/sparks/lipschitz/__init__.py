@@ -1,7 +1,21 @@
 """1-Lipschitz networks: hKR losses, measured bounds, certificates, attacks, counterfactuals.
 
-Source: Serrurier, Mamalet, Fel, Béthune, Boissin 2023 (arXiv 2206.06854). A function f is
-1-Lipschitz when |f(x) - f(x')| ≤ ‖x - x'‖₂. Names are imported on first use.
+A function f is 1-Lipschitz when |f(x) - f(x')| ≤ ‖x - x'‖₂: it stretches no distance. Then |f(x)|
+bounds from below how far x is from where f changes its sign. Networks are trained so by layers of
+torchlip and by the losses `HKR`, `MulticlassHKR` and `SoftHKR`; all else here works with any chain
+of layers. Source: Serrurier, Mamalet, Fel, Béthune, Boissin 2023 (arXiv 2206.06854).
+Names are imported on first use.
+
+Examples use a linear network of points of a plane: its first layer doubles lengths, its two logits
+are the doubled coordinates, and classes meet at the line x₁ = x₂, √2 away from the point (3, 1):
+
+    >>> import torch
+    >>> from collections import OrderedDict
+    >>> from torch import nn
+    >>> layers = {name: nn.Linear(2, 2, bias=False) for name in ("body", "head")}
+    >>> net = nn.Sequential(OrderedDict(layers))
+    >>> net.body.weight.data, net.head.weight.data = 2 * torch.eye(2), torch.eye(2)
+    >>> x = torch.tensor([[3.0, 1.0]])
 """
 
 from __future__ import annotations

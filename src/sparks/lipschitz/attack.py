@@ -21,16 +21,27 @@ def smallest_perturbation(
 ) -> Tensor:
     """Return the smallest perturbations that the attack finds to bring the margin to 0 or below.
 
+    The attack decouples direction and norm (Rony et al. 2019); see `sparks.lipschitz.attack`.
+
     Args:
-        margin: inputs → (N,), positive while the class is kept: the opposite of
-            `sparks.engine.outputs.adversarial_margin`.
-        x: inputs (N, ...).
-        steps: gradient steps of each start.
-        restarts: the first starts at x, the others beside it.
-        seed: of these.
+        margin: differentiable function of inputs (N, ...) with values (N,), positive while the
+            class is kept: the opposite of `sparks.engine.outputs.adversarial_margin`.
+        x: inputs (N, ...), of any values: perturbed ones are not clipped.
+        steps: gradient steps of each start, at least 1.
+        restarts: number of starts, at least 1: the first at x, the others beside it.
+        seed: of the other starts.
 
     Returns:
-        perturbations like x; NaN where none was found. Zero where the margin is not positive.
+        Perturbations like x; NaN where none was found. Zero where the margin is not positive.
+
+    Example:
+        The shortest way from (3, 1) to the line x₁ = x₂ is (-1, 1).
+
+        >>> def margin(points):
+        ...     logits = net(points)
+        ...     return logits[:, 0] - logits[:, 1]
+        >>> smallest_perturbation(margin, x, steps=30, restarts=1).round(decimals=2)
+        tensor([[-1.,  1.]])
     """
     generator = torch.Generator().manual_seed(seed)
     best = torch.full_like(x, torch.nan)

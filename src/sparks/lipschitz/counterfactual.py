@@ -18,23 +18,33 @@ def counterfactuals(
 ) -> tuple[Tensor, Tensor]:
     """Walk from the class `kept` towards `rival` along one gradient.
 
-    f is the logit of two classes, or half the difference of the two classes' logits, which is
+    f is the only logit of a network of two classes, or half the difference of two logits, which is
     1-Lipschitz where both are. The paper writes x - t f ∇f, with ‖∇f‖ = 1, as the minimiser of hKR
     has it: t = 1 ends on the boundary and t > 1 beyond. Where the norm is another one, that step is
     too short or far too long by its square; Newton's step, f ∇f / ‖∇f‖², equals the paper's where
     the norm is 1, and ends on the boundary of the linearised network for every network. The paper
-    does not tell its pair of classes.
+    does not say which pair of classes it takes.
 
     Args:
-        model: in evaluation mode.
-        x: (N, ...).
-        steps: T values of t.
-        kept: class of each input (N,); 1 or 0 with one logit.
-        rival: class to go to; the second highest logit if not given.
-        newton: whether to take Newton's step; else x - t f ∇f to the letter.
+        model: inputs (N, ...) → logits (N, classes), or (N, 1), in evaluation mode.
+        x: inputs (N, ...).
+        steps: T values of t: 0 is x itself, 1 the boundary, above 1 is beyond it.
+        kept: class of each input, int64 (N,); 1 or 0 with one logit.
+        rival: class to go to, int64 (N,); that of the second highest logit if not given.
+        newton: take Newton's step; if False, take x - t f ∇f.
 
     Returns:
         x' (T, N, ...), and the classes gone to (N,).
+
+    Example:
+        From (3, 1) to the boundary, where both coordinates are equal, and as far beyond.
+
+        >>> points, rival = counterfactuals(net, x, steps=[1.0, 2.0], kept=torch.tensor([0]))
+        >>> points[:, 0]
+        tensor([[2., 2.],
+                [1., 3.]])
+        >>> rival
+        tensor([1])
     """
     x = x.detach().requires_grad_()
     logits = model(x)

@@ -14,6 +14,18 @@ def plain(model: Model) -> Model:
 
     The outputs are the same; the copy needs no projection of its weights, and can be converted to
     float64. A network without constrained layers is just copied.
+
+    Args:
+        model: any network; it stays as it is.
+
+    Example:
+        >>> from deel.torchlip import SpectralLinear
+        >>> constrained = nn.Sequential(SpectralLinear(2, 2)).eval()
+        >>> copied = plain(constrained)
+        >>> type(copied[0]).__name__
+        'Linear'
+        >>> torch.allclose(copied(x), constrained(x))
+        True
     """
     from copy import deepcopy
 

@@ -22,6 +22,11 @@ class Points:
     Attributes:
         points: float32 (N, 2).
         labels: int64 (N,), 0 or 1.
+
+    Example:
+        >>> data = Points(torch.tensor([[0.0, 0.0], [3.0, 1.0]]), torch.tensor([0, 1]))
+        >>> len(data), data.batch([1])
+        (2, tensor([[3., 1.]]))
     """
 
     points: Tensor
@@ -34,7 +39,7 @@ class Points:
 
     @property
     def in_memory(self) -> bool:
-        """Always."""
+        """Always true."""
         return True
 
     def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
@@ -60,8 +65,19 @@ def koch(radius: float, order: int) -> NDArray[np.float64]:
     """Return the corners of a Koch snowflake around the origin, (3 · 4^order, 2), anticlockwise.
 
     Args:
-        radius: distance of the three first corners.
-        order: how often each side's middle third is replaced by two sides of a triangle.
+        radius: distance of the first three corners from the origin, above 0.
+        order: how often each side's middle third is replaced by two sides of a triangle, 0 or more.
+
+    Raises:
+        SparksError: when the radius or the order is out of range.
+
+    Example:
+        The triangle that the snowflake is made of, which has a corner at the top.
+
+        >>> koch(1.0, order=0).round(2)[0].tolist()
+        [0.0, 1.0]
+        >>> len(koch(1.0, order=0)), len(koch(1.0, order=2))
+        (3, 48)
     """
     if order < 0 or radius <= 0:
         raise SparksError(f"a snowflake needs a positive radius and order 0 or more: {radius=}")
@@ -81,11 +97,19 @@ def snowflakes(
     """Return points on two concentric snowflakes, uniform along the curves.
 
     Args:
-        n: points of each.
-        inner: radius of label 1.
-        outer: radius of label 0.
-        order: of both.
+        n: number of points on each.
+        inner: radius of the snowflake of label 1; see `koch`.
+        outer: radius of the snowflake of label 0.
+        order: of both snowflakes.
         seed: of the points.
+
+    Raises:
+        SparksError: when a radius or the order is out of range.
+
+    Example:
+        >>> data = snowflakes(5)
+        >>> data.points.shape, data.labels.tolist()
+        (torch.Size([10, 2]), [1, 1, 1, 1, 1, 0, 0, 0, 0, 0])
     """
     rng = np.random.default_rng(seed)
     points = [_along(koch(radius, order), rng.random(n)) for radius in (inner, outer)]

@@ -46,13 +46,28 @@ class _HKR(OfLogits):
         return (1 - self.alpha) * negative_kr + self.alpha * hinge
 
     def _parts(self, logits: Tensor, labels: Tensor, state: State) -> tuple[Tensor, Tensor]:
-        """(-KR, hinge), scalars."""
+        """Return -KR and the hinge, scalars."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class HKR(_HKR):
-    """Two classes, one logit: label 1 where f > 0, label 0 where f < 0."""
+    """hKR of two classes and one logit f: label 1 where f > 0, label 0 where f < 0.
+
+    Attributes:
+        alpha: α, weight of the hinge, in [0, 1]: λ / (1 + λ).
+        margin: m, above 0; the hinge is 0 where y f ≥ m/2.
+
+    Raises:
+        SparksError: when a setting is out of range, or logits are not of shape (B, 1).
+
+    Example:
+        E f is -1 over negatives and 1 over positives, and all are beyond the margin: 0.1 · -2.
+
+        >>> logits, labels = torch.tensor([[1.0], [-1.0]]), torch.tensor([1, 0])
+        >>> HKR(alpha=0.9, margin=1.0).of_logits(logits, labels, {})
+        tensor(-0.2000)
+    """
 
     def _parts(self, logits: Tensor, labels: Tensor, state: State) -> tuple[Tensor, Tensor]:
         if logits.shape[1] != 1:
@@ -63,7 +78,24 @@ class HKR(_HKR):
 
 @dataclass(frozen=True)
 class MulticlassHKR(_HKR):
-    """One class against all others, averaged; in the hinge the true one counts K - 1."""
+    """hKR of each of K classes against all others, averaged over classes.
+
+    In the hinge the true class counts K - 1 times, as much as all others together.
+
+    Attributes:
+        alpha: α, weight of the hinge, in [0, 1]: λ / (1 + λ).
+        margin: m, above 0; the hinge is 0 where y f ≥ m/2.
+
+    Raises:
+        SparksError: when a setting is out of range.
+
+    Example:
+        Each logit is 1 for its own class and -1 for the other, as in `HKR`.
+
+        >>> logits, labels = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]), torch.tensor([0, 1])
+        >>> MulticlassHKR(alpha=0.9, margin=1.0).of_logits(logits, labels, {})
+        tensor(-0.2000)
+    """
 
     def _parts(self, logits: Tensor, labels: Tensor, state: State) -> tuple[Tensor, Tensor]:
         sign = _signs(logits, labels)
@@ -74,11 +106,24 @@ class MulticlassHKR(_HKR):
 
 @dataclass(frozen=True)
 class SoftHKR(_HKR):
-    """The true class against a softmax of the others: the multiclass loss of the paper.
+    """hKR of the true class against a softmax of the others: the multiclass loss of the paper.
 
     Attributes:
+        alpha: α, weight of the hinge, in [0, 1]: λ / (1 + λ).
+        margin: m, above 0; the hinge is 0 where y f ≥ m/2.
         temperature: of the softmax, in units of the margin; higher looks at the closest rival only.
         memory: factor of the moving average of the size of logits, by which it is divided.
+
+    Raises:
+        SparksError: when a setting is out of range.
+
+    Example:
+        With two classes, the weight of the only rival is 1: the loss is 0.1 · (-1 - 1).
+
+        >>> loss = SoftHKR(alpha=0.9, margin=1.0)
+        >>> logits, labels = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]), torch.tensor([0, 1])
+        >>> loss.of_logits(logits, labels, loss.start())
+        tensor(-0.2000)
     """
 
     temperature: float = 1.0

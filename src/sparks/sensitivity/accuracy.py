@@ -15,11 +15,17 @@ from sparks.sensitivity.functions import Additive, Ishigami, SobolG
 
 @dataclass(frozen=True)
 class Sampler:
-    """A sequence, scrambled or not.
+    """A sequence of points, scrambled or not: one of those whose accuracy is compared.
 
     Attributes:
-        sequence: see `sparks.sensitivity.sequences`.
-        scramble: see there.
+        sequence: "sobol", "halton", "latin-hypercube" or "monte-carlo"; see
+            `sparks.sensitivity.draw`.
+        scramble: randomise the points.
+
+    Example:
+        >>> sampler = Sampler("sobol", scramble=False)
+        >>> sampler.label, sampler.random
+        ('sobol, unscrambled', False)
     """
 
     sequence: str

@@ -13,11 +13,22 @@ from sparks.sensitivity.sequences import draw
 
 @dataclass(frozen=True)
 class SaltelliDesign:
-    """Rows A, then B, then C⁽¹⁾ … C⁽ᵈ⁾, each a block of `points` rows. Made when needed.
+    """Rows A, then B, then C⁽¹⁾ … C⁽ᵈ⁾, each a block of `points` rows, made when they are needed.
+
+    All first-order and total indices follow from the outputs at these rows (Saltelli 2002). It is
+    a design of masks too: see `sparks.protocols.Design`.
 
     Attributes:
-        a: float (points, d).
-        b: float (points, d).
+        a: A, float (points, d) in [0, 1].
+        b: B, float (points, d) in [0, 1].
+
+    Example:
+        Of 4 points in 3 dimensions: A, B and C⁽¹⁾ … C⁽³⁾. C⁽¹⁾ differs from A in column 1 alone.
+
+        >>> design = SaltelliDesign.sample(points=4, d=3)
+        >>> blocks = design.rows().view(5, 4, 3)
+        >>> (blocks[2] != blocks[0]).all(0)
+        tensor([ True, False, False])
     """
 
     a: Tensor
@@ -27,7 +38,18 @@ class SaltelliDesign:
     def sample(
         cls, points: int, d: int, sequence: str = "sobol", scramble: bool = True, seed: int = 0
     ) -> SaltelliDesign:
-        """Cut `points` points of a 2d-dimensional sequence in A and B; see `sequences.draw`."""
+        """Cut `points` points of a 2d-dimensional sequence in A and B.
+
+        Args:
+            points: rows of A and of B; a power of two for "sobol".
+            d: number of features.
+            sequence: see `sparks.sensitivity.draw`.
+            scramble: randomise the points.
+            seed: of the randomisation.
+
+        Raises:
+            SparksError: when there is no such sequence, or none of this size; see `draw`.
+        """
         both = torch.from_numpy(draw(sequence, points, 2 * d, scramble, seed)).float()
         return cls(both[:, :d], both[:, d:])
 
@@ -47,11 +69,11 @@ class SaltelliDesign:
         return self.points * (self.d + 2)
 
     def to(self, device: torch.device) -> SaltelliDesign:
-        """Move A and B."""
+        """Return the design with A and B on a device."""
         return replace(self, a=to_device(self.a, device), b=to_device(self.b, device))
 
     def masks(self, images: Tensor, rows: Tensor) -> Tensor:
-        """Make rows (b, d) of the design, the same for every image."""
+        """Return `rows` (b,) of the design as masks (b, d), the same for every image."""
         block, point = rows // self.points, rows % self.points
         # Column i comes from B in block 1 (all columns) and in block 2 + i.
         columns = torch.arange(2, self.d + 2, device=rows.device)

@@ -22,7 +22,18 @@ from sparks.stats import FORWARD_ROUNDING
 
 
 class FlatOutputWarning(UserWarning):
-    """An output does not vary over the design, so its indices are NaN."""
+    """Warning that an output does not vary over the design, so that its indices are NaN.
+
+    Example:
+        >>> import warnings
+        >>> from sparks.sensitivity import indices
+        >>> with warnings.catch_warnings(record=True) as caught:
+        ...     warnings.simplefilter("always")
+        ...     indices(torch.ones(4 * 256), points=256)
+        tensor([nan, nan], dtype=torch.float64)
+        >>> caught[0].category.__name__
+        'FlatOutputWarning'
+    """
 
 
 Parts = tuple[Tensor, Tensor, Tensor]
@@ -82,12 +93,21 @@ def indices(
 
     Args:
         outputs: (..., points * (d + 2)), in the order of the design's rows.
-        points: rows of A.
+        points: rows of A, at least 2.
         order: "total" or "first".
-        estimator: a key of `ESTIMATORS`.
+        estimator: "jansen", "janon", "homma-saltelli", "glen-isaacs" or "saltelli"; the papers are
+            named by the functions of `sparks.sensitivity.estimators`.
 
     Returns:
         float64 (..., d). NaN, with a `FlatOutputWarning`, where the outputs do not vary.
+
+    Raises:
+        SparksError: when the order or estimator is unknown, or the number of outputs is not that
+            of a design of so many points.
+
+    Example:
+        >>> indices(outputs, points=256).round(decimals=2)
+        tensor([0.2000, 0.8000], dtype=torch.float64)
     """
     formula = _formula(order, estimator)
     a, b, c = _parts(outputs, points)
@@ -133,23 +153,31 @@ def bootstrap(
     """Return the percentile bootstrap intervals of the indices, over the points of the design.
 
     They mean something for random designs (Monte Carlo, or scrambled). For quasi-Monte Carlo
-    points they are conservative, as the points are more even than independent ones.
+    points they are conservative, as the points are more even than independent ones. `sparks.stats`
+    says where this differs from the intervals of `interval_of`.
 
     Args:
         outputs: see `indices`.
         points: see `indices`.
         order: see `indices`.
         estimator: see `indices`.
-        level: coverage.
-        repeats: resamples.
+        level: coverage of the intervals, in (0, 1).
+        repeats: number of resamples.
         seed: of the resampling.
-
-    `sparks.stats` says where this differs from the intervals of `interval_of`.
 
     Returns:
         Lower and upper bounds, float64 (..., d) each; NaN where the outputs do not vary, or where
         they do not in more of the resamples than the interval leaves out (1 - level): so few of the
         points differ that the bounds would be theirs alone.
+
+    Raises:
+        SparksError: as `indices` does.
+
+    Example:
+        >>> low, high = bootstrap(outputs, points=256, repeats=50)
+        >>> true = torch.tensor([0.2, 0.8])
+        >>> bool((low < true).all() and (true < high).all())
+        True
     """
     formula = _formula(order, estimator)
     a, b, c = _parts(outputs, points)

@@ -12,7 +12,21 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Ishigami:
-    """sin x1 + a sin² x2 + b x3⁴ sin x1, x = π (2 u - 1) (Ishigami & Homma 1990)."""
+    """sin x₁ + a sin² x₂ + b x₃⁴ sin x₁, x = π (2 u - 1) (Ishigami & Homma 1990).
+
+    The third variable acts through its interaction with the first alone.
+
+    Attributes:
+        a: weight of the second variable.
+        b: weight of the interaction of the first and the third.
+
+    Example:
+        >>> first, total = Ishigami().indices()
+        >>> first
+        tensor([0.3139, 0.4424, 0.0000])
+        >>> total
+        tensor([0.5576, 0.4424, 0.2437])
+    """
 
     a: float = 7.0
     b: float = 0.1
@@ -33,7 +47,20 @@ class Ishigami:
 
 @dataclass(frozen=True)
 class SobolG:
-    """∏ (|4 u_i - 2| + a_i) / (1 + a_i) (Sobol' 1998). A small a_i makes u_i important."""
+    """∏ᵢ (|4 uᵢ - 2| + aᵢ) / (1 + aᵢ) (Sobol' 1998): the smaller aᵢ, the more important is uᵢ.
+
+    Attributes:
+        a: one number for each of the d variables, not negative.
+
+    Example:
+        The variances of the factors are 1/3 and 1/12, that of their product is 4/9.
+
+        >>> first, total = SobolG((0.0, 1.0)).indices()
+        >>> first  # 1/3 and 1/12, over 4/9
+        tensor([0.7500, 0.1875])
+        >>> total  # 1/3 · 13/12 and 1/12 · 4/3, over 4/9
+        tensor([0.8125, 0.2500])
+    """
 
     a: Sequence[float] = (0.0, 1.0, 4.5, 9.0, 99.0, 99.0, 99.0, 99.0)
 
@@ -51,7 +78,16 @@ class SobolG:
 
 @dataclass(frozen=True)
 class Additive:
-    """Σ w_i u_i: no interactions, so both indices are w_i² / Σ w²."""
+    """Σᵢ wᵢ uᵢ: no interactions, so the indices of both orders are wᵢ² / Σ w².
+
+    Attributes:
+        weights: w, one number for each of the d variables.
+
+    Example:
+        >>> first, total = Additive([1.0, 2.0]).indices()
+        >>> total  # 1² and 2², over 5
+        tensor([0.2000, 0.8000])
+    """
 
     weights: Sequence[float]
 

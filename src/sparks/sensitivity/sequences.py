@@ -11,7 +11,23 @@ SEQUENCES = ("sobol", "halton", "latin-hypercube", "monte-carlo")
 
 
 def check_size(sequence: str, n: int) -> None:
-    """Refuse a number of points for which a sequence has no balance."""
+    """Refuse a number of points for which a sequence has no balance.
+
+    Args:
+        sequence: see `draw`.
+        n: number of points.
+
+    Raises:
+        SparksError: when the sequence is "sobol" and `n` is no power of two; it names two that are.
+
+    Example:
+        >>> check_size("sobol", 128)
+        >>> check_size("sobol", 100)
+        Traceback (most recent call last):
+            ...
+        sparks.errors.SparksError: a Sobol sequence is balanced only for a power of two of points,
+            not 100: take 64 or 128
+    """
     if sequence == "sobol" and (n < 1 or n & (n - 1)):
         raise SparksError(
             f"a Sobol sequence is balanced only for a power of two of points, not {n}: "
@@ -38,7 +54,17 @@ def draw(
         float64 (n, dimensions) in [0, 1).
 
     Raises:
-        SparksError: for an unknown sequence, or a number of points it has no balance for.
+        SparksError: for an unknown sequence, for a number of points it has no balance for, and for
+            more dimensions than a Sobol sequence has.
+
+    Example:
+        Scrambled or not, eight points of a Sobol sequence lie in eight different eighths.
+
+        >>> points = draw("sobol", 8, dimensions=2)
+        >>> points.shape
+        (8, 2)
+        >>> sorted((8 * points[:, 0]).astype(int).tolist())
+        [0, 1, 2, 3, 4, 5, 6, 7]
     """
     from scipy.stats import qmc
 

@@ -7,12 +7,15 @@ Names are imported on first use.
 
     Fel, Vigouroux, Cadene, Serre: How Good is your Explanation? WACV 2022.
 
-Example:
+Examples use maps of two images, which two networks explain alike, and labels of two classes:
+
+    >>> import numpy as np
     >>> import torch
-    >>> from sparks.stability import Distances, mege
-    >>> maps = torch.rand(2, 8, 8)  # of one network; the other explains alike
+    >>> from sparks.stability import Distances, Pairs, mege, stratified_folds
+    >>> maps = torch.rand(2, 8, 8)
     >>> mege(Distances()(maps, maps)["spearman"])
     1.0
+    >>> labels = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])
 """
 
 from __future__ import annotations

@@ -31,10 +31,26 @@ class Compared:
     Attributes:
         image: index of each image in the data set, (B,).
         fold: the fold that holds them out.
-        right: whether each network is right on each image, bool (k, B).
+        right: whether each of the k networks is right on each image, bool (k, B).
         distances: name → (B, k): distance of the maps of network `fold` and of each network, 0
             from itself. "flag" says where a map is constant or broken (see `Distances`).
         metrics: scores of the map of network `fold`: name → (B,).
+
+    Example:
+        `compare` yields one for each shard of images. Here the networks of both folds are the same.
+
+        >>> from sparks.attribution import Saliency
+        >>> from sparks.data import ImageSet
+        >>> from sparks.stability.compare import compare
+        >>> pixels = torch.randint(256, (8, 3, 4, 4), dtype=torch.uint8)
+        >>> images = ImageSet(labels, ("cat", "dog"), images=pixels)
+        >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 2)).eval()
+        >>> folds = stratified_folds(labels, k=2, seed=0)
+        >>> methods, chosen = [Saliency(), Saliency()], torch.arange(8)
+        >>> for compared in compare([net, net], methods, images, folds, chosen, Distances()):
+        ...     print(compared.fold, compared.distances["l1"].shape, compared.distances["l1"].max())
+        0 torch.Size([4, 2]) tensor(0., dtype=torch.float64)
+        1 torch.Size([4, 2]) tensor(0., dtype=torch.float64)
     """
 
     image: Tensor
@@ -51,15 +67,21 @@ def chosen_images(labels: Tensor, folds: Tensor, n: int, seed: int) -> Tensor:
 
     Args:
         labels: int64 (N,).
-        folds: fold of each image, (N,).
-        n: how many, in all; rounded down to a multiple of the number of folds.
+        folds: fold of each image, int64 (N,), as `stratified_folds` gives it.
+        n: number of images in all; rounded down to a multiple of the number of folds.
         seed: of the choice.
 
     Returns:
-        Indices, fold after fold.
+        Indices of the images, int64 (n,), fold after fold.
 
     Raises:
         SparksError: when a fold would have no image.
+
+    Example:
+        >>> folds = stratified_folds(labels, k=2, seed=0)
+        >>> chosen = chosen_images(labels, folds, n=4, seed=0)
+        >>> folds[chosen].tolist(), sorted(labels[chosen].tolist())
+        ([0, 0, 1, 1], [0, 0, 1, 1])
     """
     k = int(folds.max()) + 1
     if n < k:

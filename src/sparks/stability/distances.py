@@ -26,20 +26,20 @@ WINDOW, C1, C2 = 7, 0.01**2, 0.03**2
 
 
 def spearman(a: Tensor, b: Tensor) -> Tensor:
-    """1 - |Spearman rank correlation| of the flattened maps, in [0, 1]; NaN for a constant map.
+    """Return 1 - |Spearman rank correlation| of the flattened maps; NaN for a constant map.
 
     Args:
         a: (N, H, W).
         b: (N, H, W).
 
     Returns:
-        float64 (N,).
+        float64 (N,), in [0, 1].
     """
     return 1 - stats.spearman(a.flatten(1), b.flatten(1)).abs()
 
 
 def wasserstein(a: Tensor, b: Tensor) -> Tensor:
-    """1-Wasserstein distance of the maps as masses on the image, in sides of the image.
+    """Return the 1-Wasserstein distance of the maps as masses on the image, in sides of the image.
 
     Sliced (Bonneel et al. 2015): the mean over directions of the distance of the projections, times
     π/2, so that moving a map by v costs |v|. NaN where a map is zero everywhere.
@@ -61,7 +61,7 @@ def wasserstein(a: Tensor, b: Tensor) -> Tensor:
 
 
 def dice(a: Tensor, b: Tensor) -> Tensor:
-    """1 - Dice coefficient, in the form for values in [0, 1]: 2 Σab / (Σa² + Σb²).
+    """Return 1 - Dice coefficient, in the form for values in [0, 1]: 2 Σab / (Σa² + Σb²).
 
     That form (Milletari et al. 2016) needs no threshold. NaN where both maps are zero everywhere.
     """
@@ -72,7 +72,7 @@ def dice(a: Tensor, b: Tensor) -> Tensor:
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:
-    """1 - structural similarity (Wang et al. 2004), mean over windows inside the image."""
+    """Return 1 - structural similarity (Wang et al. 2004), mean over windows inside the image."""
     size = min(WINDOW, *a.shape[1:])
     size -= 1 - size % 2
     a, b = _scaled(a)[:, None], _scaled(b)[:, None]
@@ -113,15 +113,29 @@ DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class Distances:
-    """All six distances, with what counts where they do not exist.
+    """All six distances between maps, and their values where they do not exist.
+
+    They are "spearman", "wasserstein", "dice", "ssim", "l1" and "l2": see the functions of these
+    names in `sparks.stability.distances`.
 
     Attributes:
         constant: distance of a pair in which a map is constant (it says nothing), where the
-            distance does not exist then; None: the pair is left out and counted as such.
-        nan: distance of a pair in which a map holds NaN or infinite values; None: left out.
+            distance does not exist then; None to leave the pair out and count it as such.
+        nan: distance of a pair in which a map holds NaN or infinite values; None to leave it out.
 
     Raises:
-        SparksError: when a distance is negative.
+        SparksError: when a setting is negative or infinite.
+
+    Example:
+        A spot that moves by half the image: the maps have nothing in common, and are 1/2 apart.
+
+        >>> here, there = torch.zeros(1, 8, 8), torch.zeros(1, 8, 8)
+        >>> here[0, 4, 2] = there[0, 4, 6] = 1
+        >>> found = Distances()(here, there)
+        >>> list(found)
+        ['spearman', 'wasserstein', 'dice', 'ssim', 'l1', 'l2', 'flag']
+        >>> found["dice"], found["wasserstein"].round(decimals=1)
+        (tensor([1.], dtype=torch.float64), tensor([0.5000], dtype=torch.float64))
     """
 
     constant: float | None = None
@@ -137,8 +151,8 @@ class Distances:
         """Compare maps a and b, (N, H, W) each.
 
         Returns:
-            name of the distance → float64 (N,), NaN where a pair is left out; and "flag" (N,):
-            0, 1 where a map is constant, 2 where one holds NaN or infinite values.
+            Name of the distance → float64 (N,), NaN where a pair is left out; and "flag", int64
+            (N,): 1 where a map is constant, 2 where one holds NaN or infinite values, else 0.
 
         Raises:
             SparksError: when the maps have different shapes.
@@ -162,7 +176,7 @@ def _or_nan(value: float | None) -> float:
 
 
 def _scaled(maps: Tensor) -> Tensor:
-    """|map| / max |map|, (N, H, W) in [0, 1]; a map that is zero everywhere stays so."""
+    """Return |map| / max |map|, (N, H, W) in [0, 1]; a map that is zero everywhere stays so."""
     size = maps.abs()
     largest = size.amax((1, 2), keepdim=True)
     return size / torch.where(largest > 0, largest, 1)

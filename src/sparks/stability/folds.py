@@ -24,7 +24,14 @@ def stratified_folds(labels: Tensor, k: int, seed: int) -> Tensor:
         The fold of each image, int64 (N,), in [0, k).
 
     Raises:
-        SparksError: when a class has fewer images than there are folds.
+        SparksError: when there are fewer than two folds, or a class has fewer images than folds.
+
+    Example:
+        Each fold has two images of each class.
+
+        >>> folds = stratified_folds(labels, k=2, seed=0)
+        >>> [labels[folds == fold].tolist() for fold in range(2)]
+        [[0, 0, 1, 1], [0, 0, 1, 1]]
     """
     if k < 2:
         raise SparksError(f"{k} folds compare nothing: use at least 2")
@@ -56,13 +63,18 @@ def add_label_noise(labels: Tensor, share: float, num_classes: int, seed: int) -
         labels: int64 (N,).
         share: in [0, 1]; round(share · N) labels are replaced.
         num_classes: number of classes.
-        seed: of which images, and of their labels.
+        seed: decides which images get a wrong label, and which one.
 
     Returns:
-        int64 (N,).
+        The labels with noise, int64 (N,).
 
     Raises:
         SparksError: when the share is out of range, or there is no other class.
+
+    Example:
+        >>> noisy = add_label_noise(labels, share=0.25, num_classes=2, seed=0)
+        >>> int((noisy != labels).sum())  # a quarter of eight
+        2
     """
     _check_share(share)
     if num_classes < 2:
@@ -90,10 +102,17 @@ def randomise_weights(model: nn.Module, share: float, noise: float, seed: int) -
         model: any network; its own constraints on weights (parametrisations) stay in force.
         share: in [0, 1], of each parameter tensor.
         noise: standard deviation, in units of that of each parameter tensor.
-        seed: of which parameters, and of the noise.
+        seed: decides which parameters change, and by which noise.
 
     Raises:
         SparksError: when the share is out of range, or the model has no convolution.
+
+    Example:
+        >>> convolution = torch.nn.Conv2d(4, 4, 3, bias=False)
+        >>> before = convolution.weight.detach().clone()
+        >>> randomise_weights(convolution, share=0.25, noise=0.5, seed=0)
+        >>> int((convolution.weight != before).sum()), before.numel()
+        (36, 144)
     """
     _check_share(share)
     layers = [m for m in model.modules() if isinstance(m, nn.modules.conv._ConvNd)]

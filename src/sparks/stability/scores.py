@@ -30,24 +30,73 @@ MEMORY = 2**18
 
 
 class StabilityWarning(UserWarning):
-    """A score does not exist, or distances are left out of it."""
+    """Warning that a score does not exist, or that distances are left out of it.
+
+    Example:
+        >>> import warnings
+        >>> with warnings.catch_warnings(record=True) as caught:
+        ...     warnings.simplefilter("always")
+        ...     mege([])
+        nan
+        >>> str(caught[0].message)
+        'MeGe does not exist: no pair of networks is right on the same image'
+    """
 
 
 def mege(equal: ArrayLike, printed: bool = False) -> float:
-    """Return the mean generalisability of S₌, higher is better; NaN with a warning if empty."""
+    """Return the mean generalisability of S₌: higher is better.
+
+    Args:
+        equal: the distances of S₌, of any shape; NaN is left out, with a `StabilityWarning`.
+        printed: compute 1 / (1 + mean), as the paper's formula has it, instead of 1 - mean, as its
+            tables have it.
+
+    Returns:
+        The score; NaN, with a `StabilityWarning`, where S₌ is empty.
+
+    Example:
+        >>> mege([0.1, 0.4])
+        0.75
+        >>> mege([0.1, 0.4], printed=True)  # 1 / 1.25
+        0.8
+    """
     return float(_at_once("MeGe" + " (printed)" * printed, equal, ())[0])
 
 
 def reco(equal: ArrayLike, unequal: ArrayLike, printed: bool = False) -> float:
     """Return the relative consistency of S₌ and S≠: 1 if separable, 0 if equally distributed.
 
-    NaN, with a warning, where one of them is empty: it does not exist then.
+    Args:
+        equal: the distances of S₌, of any shape; NaN is left out, with a `StabilityWarning`.
+        unequal: the distances of S≠, likewise.
+        printed: take the rates of the paper's formula instead of those of its tables; see
+            `sparks.stability.scores`.
+
+    Returns:
+        The largest TPR + TNR - 1 over thresholds; NaN, with a `StabilityWarning`, where S₌ or S≠ is
+        empty.
+
+    Example:
+        >>> reco([0.1, 0.2], [0.8, 0.9]), reco([0.1, 0.9], [0.1, 0.9])
+        (1.0, 0.0)
     """
     return float(_at_once("ReCo" + " (printed)" * printed, equal, unequal)[0])
 
 
 def reco_auc(equal: ArrayLike, unequal: ArrayLike) -> float:
-    """Return the mean of TPR + TNR - 1 over thresholds in S₌ ∪ S≠; NaN as in `reco`."""
+    """Return the mean of TPR + TNR - 1 over thresholds in S₌ ∪ S≠, where `reco` is the largest.
+
+    Args:
+        equal: the distances of S₌; see `reco`.
+        unequal: the distances of S≠.
+
+    Returns:
+        The score; NaN as in `reco`.
+
+    Example:
+        >>> reco_auc([0.1, 0.2], [0.8, 0.9])  # the mean of 1/2, 1, 1/2 and 0
+        0.5
+    """
     return float(_at_once("ReCo-AUC", equal, unequal)[0])
 
 
@@ -70,6 +119,16 @@ class Pairs:
         distance: (n,); NaN where a pair is left out.
         equal: bool (n,), whether both networks are right; else exactly one is.
         unit: int (n,), the image of each pair, as an index into the weights of `score`.
+
+    Example:
+        Three images, each with the distance of one pair of networks; each image counts once.
+
+        >>> both_right = np.array([True, True, False])
+        >>> pairs = Pairs(np.array([0.1, 0.2, 0.9]), both_right, unit=np.arange(3))
+        >>> pairs.sizes()
+        (2, 1, 0)
+        >>> pairs.score("ReCo", weights=np.ones((1, 3)))
+        array([1.])
     """
 
     distance: Floats
@@ -84,12 +143,12 @@ class Pairs:
         return cls(np.empty(0), np.empty(0, dtype=bool), np.empty(0, dtype=np.int64))
 
     def sizes(self) -> tuple[int, int, int]:
-        """Return numbers of distances: in S₌, in S≠, and left out."""
+        """Return the numbers of distances in S₌, in S≠, and left out."""
         kept = ~np.isnan(self.distance)
         return int((kept & self.equal).sum()), int((kept & ~self.equal).sum()), int((~kept).sum())
 
     def warn(self, metric: str) -> None:
-        """Say so where a score does not exist, or distances are left out."""
+        """Warn where a score does not exist, or distances are left out; see `StabilityWarning`."""
         equal, unequal, left_out = self.sizes()
         if equal == 0:
             _warn(f"{metric} does not exist: no pair of networks is right on the same image")
@@ -105,7 +164,7 @@ class Pairs:
         """Score every reweighting of the images: (R,), NaN where the score does not exist.
 
         Args:
-            metric: out of `METRICS`.
+            metric: "MeGe", "ReCo", "ReCo-AUC", "MeGe (printed)" or "ReCo (printed)".
             weights: (R, images), how often each image counts.
         """
         order = np.argsort(self.distance, kind="stable")
@@ -116,22 +175,25 @@ class Pairs:
 
 
 def by_chance(pairs: Pairs, metric: str, draws: int = 200, seed: int = 0) -> Floats:
-    """Score pairs whose places in S₌ and S≠ are exchanged between images: (draws,).
+    """Score pairs whose membership in S₌ or S≠ is exchanged between images at random.
 
-    ReCo is a maximum over thresholds, so it exceeds 0 where being right has no part in the
-    distances, the more so the fewer distances S₌ or S≠ holds. All pairs of an image get the places
-    of another image's pairs, since they hang together.
+    ReCo is a maximum over thresholds, so it exceeds 0 even where distances do not depend on whether
+    networks are right, the more so the fewer distances S₌ or S≠ holds: this is its level of chance.
+    All pairs of an image take over the membership of another image's pairs, since pairs of one
+    image depend on each other.
 
     Args:
-        pairs: distances and places.
-        metric: out of `METRICS`.
-        draws: permutations of the images.
+        pairs: distances, and whether each is in S₌ or in S≠.
+        metric: see `Pairs.score`.
+        draws: number of permutations of the images.
         seed: of the permutations.
 
     Returns:
-        The score of each permutation; NaN where it does not exist.
+        The score of each permutation, (draws,); NaN where it does not exist.
 
     Example:
+        Being right and distances are independent here, and ReCo is still above 0.
+
         >>> generator = np.random.default_rng(0)
         >>> pairs = Pairs(generator.random(40), generator.random(40) > 0.2, np.arange(40))
         >>> bool(by_chance(pairs, "ReCo").mean() > 0.15)

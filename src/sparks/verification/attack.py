@@ -19,12 +19,23 @@ from sparks.models.device import to_device
 
 @dataclass(frozen=True)
 class Attack:
-    """Signed gradient steps within |δ| ≤ epsilon · free, images kept in [0, 1].
+    """Signed gradient steps within |δ| ≤ epsilon · free, images kept in [0, 1] (Madry et al. 2018).
 
     Attributes:
         steps: of gradient ascent on the margin, each of 2.5 epsilon / steps; the first is from x.
         clip: keep attacked images in [0, 1].
         batch_size: inputs per backward pass, the bound on memory.
+
+    Raises:
+        SparksError: when a setting is out of range.
+
+    Example:
+        f is the score of class 1, so for class 0 it is the margin; it is largest at (0.85, 0.15).
+
+        >>> x, target = torch.tensor([[0.6, 0.4]]), torch.tensor([0])
+        >>> free, epsilon = torch.ones_like(x), torch.tensor([0.25])
+        >>> Attack()(net, x, target, free, epsilon)
+        tensor([0.7000])
     """
 
     steps: int = 20
@@ -40,11 +51,11 @@ class Attack:
         """Return the largest margin found for each row, (b,), including x; above 0 the class flips.
 
         Args:
-            model: batch → logits.
+            model: batch (b, ...) → logits (b, classes), or (b, 1).
             x: inputs (b, ...).
-            target: the class c of each, (b,).
+            target: the class c of each, int64 (b,).
             free: how far each element may move in units of epsilon, in [0, 1], like x.
-            epsilon: (b,).
+            epsilon: radius of each input's set, in units of x, (b,).
         """
         device = device_of(model, x)
         rows = (torch.split(t, self.batch_size) for t in (x, target, free, epsilon))
@@ -67,6 +78,14 @@ class Attack:
         """Return the smallest epsilon at which the class flips, (b,); `largest` if it never does.
 
         Bisection of 0 … largest: off by at most largest / 2^rounds from what the attack can find.
+
+        Args:
+            model: see `__call__`.
+            x: inputs (b, ...).
+            target: the class of each, int64 (b,).
+            free: see `__call__`.
+            largest: the largest epsilon that is tried.
+            rounds: of the bisection.
         """
         high = torch.full((len(x),), largest)
         low = torch.zeros(len(x))

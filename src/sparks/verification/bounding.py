@@ -69,6 +69,13 @@ def bounds(
     Raises:
         SparksError: when a layer has no rule or is not what it seems (see `read`), a box is not
             one, a bound is not finite, or bounds need more memory than there may be.
+
+    Example:
+        Linear bounds know that only one of the two units is active: they are exact here.
+
+        >>> low, high = bounds(net, lower, upper, "ibp+backward")
+        >>> high.round(decimals=4)
+        tensor([[1.]], dtype=torch.float64)
     """
     engines_of(method)
     region = Boxes.between(lower, upper)
@@ -89,15 +96,28 @@ def bound_outputs(
     """Bound the outputs of a network over a region; see `bounds`.
 
     Args:
-        network: what is bounded.
-        region: M sets of its inputs.
+        network: what is bounded, as `read` returns it, in the precision of the region.
+        region: M sets of its inputs, `Boxes` or `Balls`.
         method: see `bounds`.
         nested: the first set contains all the others.
         shared: hidden layers have the forms of the first set; only where sets are nested.
         sides: "both", or "upper", where no lower bound is asked for.
 
+    Returns:
+        Lower and upper bounds, (M, outputs) each.
+
     Raises:
         SparksError: when a bound is not finite, or bounds need more memory than there may be.
+
+    Example:
+        In the unit disc |x₁ - x₂| is at most √2; where x₂ is frozen at 0, at most 1.
+
+        >>> free = torch.tensor([[1.0, 1.0], [1.0, 0.0]]).double()
+        >>> discs = Balls(torch.zeros(1, 2).double(), 1.0, free)
+        >>> network = read(net, discs.draw(4))
+        >>> low, high = bound_outputs(network, discs, "backward", nested=True)
+        >>> high[:, 0].round(decimals=4)
+        tensor([1.4142, 1.0000], dtype=torch.float64)
     """
     shared = shared and nested
     low: list[Tensor] = []

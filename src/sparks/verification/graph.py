@@ -42,7 +42,21 @@ class Step:
 
 @dataclass(frozen=True)
 class Network:
-    """Layers in the order of computation: the first step is the input, the last the output."""
+    """Layers in the order of computation: the first step is the input, the last the output.
+
+    `read` makes one from a module.
+
+    Attributes:
+        steps: each with its layer, the places of the steps that the layer takes, and the shape of
+            its output.
+
+    Example:
+        >>> network = read(net, lower)
+        >>> [type(step.layer).__name__ for step in network.steps[1:]]
+        ['Dense', 'ReLU', 'Dense']
+        >>> network.inputs, network.widest, network.outputs  # numbers of elements
+        (2, 2, 1)
+    """
 
     steps: tuple[Step, ...]
 
@@ -125,6 +139,15 @@ def read(model: nn.Module, points: Tensor) -> Network:
     Raises:
         SparksError: naming the layer that has no rule or that computes something else than what
             was read, or when the model cannot be traced.
+
+    Example:
+        >>> x = torch.tensor([[0.75, 0.25]]).double()
+        >>> read(net, x)(x)
+        tensor([[0.5000]], dtype=torch.float64)
+        >>> read(nn.Sequential(nn.Linear(2, 2), nn.Sigmoid()), x)
+        Traceback (most recent call last):
+            ...
+        sparks.errors.SparksError: layer 1 (Sigmoid) has no rule for bounds: ...
     """
     traced = trace(model, buffers=True)
     reading = _Reading(model, traced)

@@ -44,11 +44,22 @@ class Region(Protocol):
 
 @dataclass(frozen=True)
 class Boxes:
-    """centre ± radius, elementwise.
+    """Boxes, centre ± radius, elementwise.
 
     Attributes:
         centre: (M, *shape), or (1, *shape) where all boxes have the same.
-        radius: (M, *shape), not negative.
+        radius: half of each side, (M, *shape), not negative.
+
+    Example:
+        On the unit square, x₁ - x₂ is at most 1, at the corner (1, 0).
+
+        >>> boxes = Boxes.between(lower, upper)
+        >>> boxes.centre, boxes.radius
+        (tensor([[0.5000, 0.5000]], dtype=torch.float64),
+         tensor([[0.5000, 0.5000]], dtype=torch.float64))
+        >>> form = torch.tensor([[[1.0, -1.0]]]).double()
+        >>> boxes.maximum(form, bias=torch.zeros(1, 1).double())
+        tensor([[1.]], dtype=torch.float64)
     """
 
     centre: Tensor
@@ -92,7 +103,7 @@ class Boxes:
         return self.centre, self.radius
 
     def draw(self, n: int, seed: int = 0) -> Tensor:
-        """Uniform points, and corners."""
+        """Return points (n, *shape) of the boxes in turn, uniform ones and corners alternately."""
         which = torch.arange(n) % len(self)
         move = 2 * _uniform(n, self.radius, seed) - 1
         move[1::2] = move[1::2].sign()
@@ -110,8 +121,17 @@ class Balls:
 
     Attributes:
         centre: (1, *shape).
-        epsilon: radius.
+        epsilon: radius of all balls.
         free: 1 where an element moves, 0 where it does not, (M, *shape).
+
+    Example:
+        In the unit disc 3 x₁ + 4 x₂ is at most 5, the length of (3, 4); where x₂ is frozen, 3.
+
+        >>> free = torch.tensor([[1.0, 1.0], [1.0, 0.0]])
+        >>> discs = Balls(torch.zeros(1, 2), epsilon=1.0, free=free)
+        >>> discs.maximum(torch.tensor([[[3.0, 4.0]]]), bias=torch.zeros(1, 1))
+        tensor([[5.],
+                [3.]])
     """
 
     centre: Tensor

@@ -1,16 +1,29 @@
 """Feature visualisation: MACO, and the baselines it is compared with.
 
->>> from sparks.visualization import Ascent, logits, natural_images
->>> pictures = Ascent()(logits(model, range(10)), natural_images(224), (224, 224))  # doctest: +SKIP
+`Ascent` makes pictures that a network responds to. Three parts are chosen one by one: what a
+picture is made of (`MACO`, `Fourier`, `CBR`, `Pixels`), what the network sees of it (`Crops`), and
+what is to be large (`logits`, `channels`, `neurons`, `directions`, `inversion`). Pictures look like
+images of a set by its colours and mean spectrum: `natural_images()` holds those of 1,000
+photographs, `image_statistics` fits those of other images. Names are imported on first use.
 
-`natural_images()` holds the colours and the mean spectrum of 1,000 photographs. For other images:
+Examples draw features of a small network, which has four channels in its layer "1":
 
->>> from sparks.visualization import image_statistics
->>> statistics = image_statistics(lambda: (x for x, _ in images.batches(256)))  # doctest: +SKIP
+    >>> import torch
+    >>> from torch import nn
+    >>> from sparks.concepts import Layer
+    >>> from sparks.models import Classifier
+    >>> from sparks.visualization import Ascent, image_statistics, logits, named_crops
+    >>> pool = (nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), *pool, nn.Linear(4, 2))
+    >>> model, images = Classifier(net).eval(), torch.rand(8, 3, 16, 16)
+    >>> layer = Layer(model, "1", images[:1])
+    >>> statistics = image_statistics(lambda: [images])
+    >>> pictures = Ascent(steps=2)(logits(model, [0, 1]), statistics, (16, 16))
+    >>> pictures.images.shape  # one for each class
+    torch.Size([2, 3, 16, 16])
 
-Three parts are chosen one by one: what a picture is made of (`MACO`, `Fourier`, `CBR`, `Pixels`),
-what the network sees of it (`Crops`), and what is to be large (`logits`, `channels`, `neurons`,
-`directions`, `inversion`). Names are imported on first use.
+For a network of photographs of 224 pixels this is `Ascent()(logits(model, range(10)),
+natural_images(224), (224, 224))`.
 """
 
 from __future__ import annotations

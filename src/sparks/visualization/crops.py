@@ -24,12 +24,12 @@ from sparks.visualization.stream import normal, uniform
 
 @dataclass(frozen=True, kw_only=True)
 class Crops:
-    """The law of crops and noise. The defaults are those of the MACO paper.
+    """The distribution of crops and noise. The defaults are those of the MACO paper.
 
-    Its number of crops a step and where they lie are not known. Boxes always lie on the canvas.
+    The paper does not say how many crops a step has, nor where they lie. All lie on the canvas.
 
     Attributes:
-        count: crops a step.
+        count: number of crops a step, at least 1.
         size: mean side of a crop at the first and at the last step, relative to the canvas.
         spread: its standard deviation, or half the width of a uniform law.
         law: of sizes, "normal" or "uniform".
@@ -40,6 +40,17 @@ class Crops:
         flip: mirror half of the crops.
         uniform_noise: half width of uniform noise on pixels in [0, 1].
         normal_noise: standard deviation of normal noise.
+
+    Raises:
+        SparksError: when a setting is out of range.
+
+    Example:
+        Six crops of each of eight images, resized to 8 x 8 pixels.
+
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> cuts = Crops(count=6).draw(0.0, canvas=(16, 16), size=(8, 8), generator=generator)
+        >>> cuts(images).shape
+        torch.Size([6, 8, 3, 8, 8])
     """
 
     count: int = 6
@@ -81,6 +92,9 @@ class Crops:
             size: height and width of the model's input.
             generator: on the CPU.
             device: where the crops are to be cut, which is not waited for.
+
+        Returns:
+            A function of images (N, C, H, W) that returns their crops (count, N, C, h, w).
         """
         sides, places, blur = (torch.rand(self.count, 2, generator=generator) for _ in range(3))
         steps = torch.randn(self.count, 3, generator=generator)
@@ -165,11 +179,16 @@ def named_crops(name: str, count: int | None = None) -> Crops:
     """Return the crops and noise of a publication or of a code base, with another count if given.
 
     Args:
-        name: one of `CROPS`.
-        count: crops a step; None for as many as there.
+        name: "paper" (MACO), "xplique", "horama", "olah" (Fourier pictures), "center-bias" (CBR),
+            "wide" (large parts, for networks of photographs) or "whole" (all of the picture).
+        count: number of crops a step; None for that of the source.
 
     Raises:
-        SparksError: when the name is none of `CROPS`.
+        SparksError: when the name is unknown.
+
+    Example:
+        >>> named_crops("xplique").count, named_crops("xplique", count=8).count
+        (32, 8)
     """
     if name not in CROPS:
         raise SparksError(f"crops {name!r} are unknown: choose one of {', '.join(CROPS)}")
@@ -299,7 +318,22 @@ class Cuts:
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return images (N, C, H, W) at another size: bilinear, antialiased where they shrink."""
+    """Return images at another size: bilinear, antialiased where they shrink.
+
+    Args:
+        images: (N, C, H, W).
+        size: height and width of the result, pixels.
+
+    Returns:
+        (N, C, *size); the images themselves where they have this size.
+
+    Example:
+        >>> resize(images, (8, 4)).shape
+        torch.Size([8, 3, 8, 4])
+        >>> grey = torch.full((1, 3, 16, 16), 0.5)
+        >>> torch.allclose(resize(grey, (4, 4)), torch.tensor(0.5))
+        True
+    """
     if tuple(images.shape[2:]) == tuple(size):
         return images
     zero, one = torch.zeros(1), torch.ones(1)

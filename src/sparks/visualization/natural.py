@@ -30,7 +30,7 @@ def natural_images(side: int = SIDE) -> ImageStatistics:
     `image_statistics`.
 
     Args:
-        side: of the canvas, pixels.
+        side: height and width of the canvas, pixels.
 
     Example:
         >>> statistics = natural_images(224)

@@ -1,7 +1,4 @@
-"""Objectives of feature visualisation: n objectives on one network, optimised in one batch.
-
->>> pictures = Ascent()(logits(model, [0, 3]), statistics, (64, 64))  # doctest: +SKIP
-"""
+"""Objectives of feature visualisation: n objectives on one network, optimised in one batch."""
 
 from __future__ import annotations
 
@@ -26,9 +23,22 @@ class Objective:
     """n numbers to make large, each by a picture of its own.
 
     Attributes:
-        network: images (b, C, h, w) → outputs, of which all objectives are read.
-        read: outputs, and the objective of each (int64 (b,)) → values (b,).
+        network: images (b, C, h, w) → outputs (b, ...), from which all objectives are read.
+        read: function of the outputs, and of the number of the objective to read from each, int64
+            (b,), that returns values (b,).
         names: of the objectives, n of them.
+
+    Example:
+        Three objectives: the mean of each colour channel.
+
+        >>> def read(means, index):
+        ...     return means.gather(1, index[:, None])[:, 0]
+        >>> colours = Objective(lambda x: x.mean((2, 3)), read, ("red", "green", "blue"))
+        >>> green = colours(images[:1], index=torch.tensor([1]))
+        >>> torch.allclose(green, images[0, 1].mean())
+        True
+        >>> colours.subset([2]).names
+        ('blue',)
     """
 
     network: Model
@@ -57,7 +67,23 @@ class Objective:
 
 
 def logits(model: Model, classes: Sequence[int]) -> Objective:
-    """Return the objective that maximises the logits of some classes."""
+    """Return the objectives that maximise the logits of some classes.
+
+    Args:
+        model: images (b, C, h, w) → logits (b, classes).
+        classes: numbers of the classes, one picture each.
+
+    Raises:
+        SparksError: when the model is run, for a class that it does not have.
+
+    Example:
+        >>> objective = logits(model, [0, 1])
+        >>> objective.names
+        ('class 0', 'class 1')
+        >>> values = objective(images[:2], index=torch.tensor([0, 1]))
+        >>> torch.allclose(values, model(images[:2]).diagonal())
+        True
+    """
 
     def read(outputs: Tensor, index: Tensor) -> Tensor:
         _check_range("class", classes, outputs.shape[1])
@@ -67,7 +93,21 @@ def logits(model: Model, classes: Sequence[int]) -> Objective:
 
 
 def channels(layer: Layer, chosen: Sequence[int]) -> Objective:
-    """Return the channels of a layer, averaged over all places."""
+    """Return the objectives that maximise channels of a layer, averaged over all places.
+
+    Args:
+        layer: where the model is cut.
+        chosen: numbers of the channels, one picture each.
+
+    Raises:
+        SparksError: when the layer has no such channel.
+
+    Example:
+        >>> objective = channels(layer, [0, 3])
+        >>> values = objective(images[:2], index=torch.tensor([0, 1]))
+        >>> torch.allclose(values, layer.pooled(images[:2])[[0, 1], [0, 3]])
+        True
+    """
     _check_range("channel", chosen, layer.channels)
     return Objective(
         layer.g,
@@ -77,12 +117,21 @@ def channels(layer: Layer, chosen: Sequence[int]) -> Objective:
 
 
 def neurons(layer: Layer, chosen: Sequence[int], place: int | None = None) -> Objective:
-    """Return the single units of a layer: channels at one place.
+    """Return the objectives that maximise single units of a layer: channels at one place.
 
     Args:
-        layer: see `Layer`.
-        chosen: channels.
+        layer: where the model is cut.
+        chosen: numbers of the channels, one picture each.
         place: index among the layer's places, row after row; the middle one if not given.
+
+    Raises:
+        SparksError: when the layer has no such channel.
+
+    Example:
+        >>> objective = neurons(layer, [2], place=5)
+        >>> value = objective(images[:1], index=torch.tensor([0]))
+        >>> torch.allclose(value, layer.activations(images[:1])[0, 5, 2])
+        True
     """
     _check_range("channel", chosen, layer.channels)
 
@@ -104,16 +153,28 @@ def middle(layer: Layer) -> int:
 def directions(
     layer: Layer, vectors: Tensor, pool: bool = True, least: float = LEAST_COSINE
 ) -> Objective:
-    """Return directions in a layer's activations, such as concepts: ⟨a, v⟩ max(cos(a, v), 0.1)².
+    """Return the objectives that maximise directions in a layer's activations, such as concepts.
 
-    The cosine keeps a picture to the one direction; a plain product is content with large a.
+    Of an activation a and a direction v it is ⟨a, v⟩ max(cos(a, v), 0.1)². The cosine keeps a
+    picture to the one direction, where a plain product also grows with all other activations.
 
     Args:
-        layer: see `Layer`.
-        vectors: (n, p) for p channels, none of them zero.
-        pool: whether a is the mean over places, as dictionaries are fitted; else every place is
+        layer: where the model is cut.
+        vectors: directions (n, p) for p channels, none of them zero, one picture each.
+        pool: take the mean of a over places, as dictionaries are fitted; if False, every place is
             scored, and the scores are averaged.
-        least: the cosine at which damping ends.
+        least: the least cosine, 0.1 by default; at 0 a picture could not leave a cosine of 0.
+
+    Raises:
+        SparksError: when vectors have another length than p, or one is zero or holds NaN.
+
+    Example:
+        The mean activation of an image, as a direction: its cosine with itself is 1.
+
+        >>> vector = layer.pooled(images[:1])
+        >>> value = directions(layer, vector)(images[:1], index=torch.tensor([0]))
+        >>> torch.allclose(value, vector.square().sum())
+        True
     """
     _check_vectors(vectors, layer.channels)
 
@@ -126,7 +187,25 @@ def directions(
 
 
 def inversion(layer: Layer, images: Tensor, least: float = LEAST_COSINE) -> Objective:
-    """Return pictures whose activations are those of given images (N, C, H, W), at every place."""
+    """Return the objectives of pictures that have the activations of given images, at every place.
+
+    As `directions`, of the activations at all places as one vector (feature inversion).
+
+    Args:
+        layer: where the model is cut.
+        images: (N, C, H, W), one picture each.
+        least: see `directions`.
+
+    Raises:
+        SparksError: when the activations of an image are all zero, or hold NaN.
+
+    Example:
+        An image has its own activations: the cosine is 1.
+
+        >>> value = inversion(layer, images[:1])(images[:1], index=torch.tensor([0]))
+        >>> torch.allclose(value, layer.activations(images[:1]).square().sum())
+        True
+    """
     reference = layer.activations(images).flatten(1)
     _check_vectors(reference, reference.shape[1])
 

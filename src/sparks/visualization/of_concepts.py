@@ -29,7 +29,7 @@ def concept_pictures(
         layer: where the model is cut.
         banks: concept vectors V (k, p), such as `Dictionary.atoms`, one bank a class.
         statistics: of the images the model was trained on, as large as its input.
-        ascent: how pictures are optimised; the MACO paper's way if not given.
+        ascent: how pictures are optimised; `Ascent()`, the MACO paper's way, if not given.
         seed: of start, crops and noise: the same for all concepts.
 
     Returns:
@@ -37,6 +37,14 @@ def concept_pictures(
 
     Raises:
         SparksError: when vectors do not fit the layer or hold NaN.
+
+    Example:
+        Three concepts of one class and two of another, in a layer of four channels.
+
+        >>> banks = [torch.rand(3, 4), torch.rand(2, 4)]
+        >>> made = concept_pictures(layer, banks, statistics, Ascent(steps=2))
+        >>> [len(pictures.images) for pictures in made]
+        [3, 2]
     """
     ascent = ascent or Ascent()
     vectors = torch.cat([bank.detach().float().cpu() for bank in banks])

@@ -37,6 +37,10 @@ class Pictures:
         images: (n, C, H, W) in [0, 1].
         alpha: sum over steps of |∂f/∂x|, channels averaged, (n, H, W); see `transparency`.
         history: objective of each picture at each step, mean over its crops, (steps, n).
+
+    Example:
+        >>> pictures
+        Pictures(images=Tensor(2, 3, 16, 16), alpha=Tensor(2, 16, 16), history=Tensor(2, 2))
     """
 
     images: Tensor
@@ -48,7 +52,7 @@ class Pictures:
 
 @dataclass(frozen=True, kw_only=True)
 class Ascent:
-    """Gradient ascent on pictures.
+    """Gradient ascent on pictures: argmax E_τ f(τ(x)) over pictures x, with crops and noise τ.
 
     In the first 16 steps a feature that a picture does not raise at all has a gradient too: see
     `sparks.models.relus.redirecting`.
@@ -62,6 +66,17 @@ class Ascent:
         steps: of the ascent; 256 in the MACO paper.
         batch_size: crops in one forward pass; bounds the memory together with the canvas.
         precision: of the network, one of `sparks.models.device.PRECISIONS`.
+
+    Raises:
+        SparksError: when a setting is out of range.
+
+    Example:
+        Pictures of both classes, twice as large as the images of 16 x 16 pixels.
+
+        >>> ascent = Ascent(canvas=2.0, steps=2)
+        >>> pictures = ascent(logits(model, [0, 1]), statistics, size=(16, 16), seed=0)
+        >>> pictures.images.shape, pictures.history.shape
+        (torch.Size([2, 3, 32, 32]), torch.Size([2, 2]))
     """
 
     parametrisation: Parametrisation = field(default_factory=MACO)
@@ -94,10 +109,10 @@ class Ascent:
 
         Args:
             objective: n objectives on one network.
-            statistics: of the data set.
-            size: height and width of the network's input.
+            statistics: of the images the network was trained on.
+            size: height and width of the network's input, pixels.
             seed: of the start, the crops and the noise.
-            description: shown at the progress bar.
+            description: label of the progress bar.
 
         Raises:
             SparksError: when a picture or its objective is no longer finite.
@@ -194,20 +209,40 @@ class Ascent:
 
 
 def transparency(alpha: Tensor, quantile: float = 0.8) -> Tensor:
-    """Return the opacity of each pixel of a picture, (n, H, W) in [0, 1].
+    """Return the opacity of each pixel of a picture: pixels that mattered little are transparent.
 
     As in the released codes: clipped at a quantile of the picture, then divided by its largest.
 
     Args:
-        alpha: of `Pictures`.
-        quantile: above which pixels are fully opaque.
+        alpha: of `Pictures`, (n, H, W).
+        quantile: above which pixels are fully opaque, in [0, 1].
+
+    Returns:
+        (n, H, W), in [0, 1].
+
+    Example:
+        >>> transparency(torch.tensor([[[1.0, 2.0, 3.0, 4.0, 5.0]]]), quantile=0.75)
+        tensor([[[0.2500, 0.5000, 0.7500, 1.0000, 1.0000]]])
     """
     top = alpha.flatten(1).quantile(quantile, 1)[:, None, None]
     return alpha.minimum(top) / top.clamp(min=torch.finfo(alpha.dtype).tiny)
 
 
 def stretched(images: Tensor, low: float = 0.01, high: float = 0.99) -> Tensor:
-    """Rescale each picture from its quantile `low` (0) to `high` (1), as in the released codes."""
+    """Rescale each picture from its quantile `low` (0) to `high` (1), as in the released codes.
+
+    Args:
+        images: (n, C, H, W), of any values.
+        low: quantile that becomes 0.
+        high: quantile that becomes 1.
+
+    Returns:
+        (n, C, H, W), in [0, 1].
+
+    Example:
+        >>> stretched(torch.tensor([[[[0.2, 0.3, 0.4]]]]), low=0.0, high=1.0)
+        tensor([[[[0.0000, 0.5000, 1.0000]]]])
+    """
     ends = images.flatten(1).quantile(torch.tensor([low, high], dtype=images.dtype), 1)
     dark, bright = ends.view(2, -1, 1, 1, 1)
     shown: Tensor = ((images - dark) / (bright - dark).clamp(min=1e-6)).clamp(0, 1)
@@ -215,7 +250,25 @@ def stretched(images: Tensor, low: float = 0.01, high: float = 0.99) -> Tensor:
 
 
 def on_white(pictures: Pictures) -> Tensor:
-    """Return pictures for showing (n, C, H, W): stretched, and white where they matter little."""
+    """Return pictures to look at: with full contrast, and white where they matter little.
+
+    See `stretched` and `transparency`.
+
+    Args:
+        pictures: n of them.
+
+    Returns:
+        (n, C, H, W), in [0, 1].
+
+    Example:
+        Four pixels, of which only the last one, a black one, mattered to the network.
+
+        >>> from sparks.visualization import Pictures
+        >>> ramp = torch.tensor([0.0, 0.5, 1.0, 0.0]).expand(1, 1, 1, 4)
+        >>> alpha = torch.tensor([[[0.0, 0.0, 0.0, 1.0]]])
+        >>> on_white(Pictures(ramp, alpha, history=torch.zeros(1, 1))).round(decimals=1)
+        tensor([[[[1., 1., 1., 0.]]]])
+    """
     opacity = transparency(pictures.alpha)[:, None]
     return stretched(pictures.images) * opacity + (1 - opacity)
 

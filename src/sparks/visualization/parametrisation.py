@@ -96,8 +96,20 @@ class MACO:
     Attributes:
         law: of the first phases: "uniform" in (-π, π), or "normal" with standard deviation 1.
         standardise_pixels: scale z to standard deviation 1, as the released codes do; a constant.
-        rate: of the optimiser.
+        rate: of the optimiser, above 0.
         optimiser: "nadam" or "adam".
+
+    Raises:
+        SparksError: when a setting is out of range or unknown.
+
+    Example:
+        Whatever the objective, a picture has the magnitudes of the mean spectrum.
+
+        >>> from sparks.visualization import magnitude_error
+        >>> ascent = Ascent(parametrisation=MACO(), steps=2)
+        >>> pictures = ascent(logits(model, [0]), statistics, (16, 16))
+        >>> bool(magnitude_error(pictures.images, statistics) < 1e-4)
+        True
     """
 
     law: str = "uniform"
@@ -113,7 +125,7 @@ class MACO:
     def start(
         self, statistics: ImageStatistics, n: int, seed: int, device: torch.device
     ) -> Ascending:
-        """Return phases at random, for each channel."""
+        """Start n pictures from the same random phases, for each channel."""
         generator = torch.Generator().manual_seed(seed)
         shape = statistics.magnitude.shape
         if self.law == "uniform":
@@ -207,9 +219,18 @@ class Fourier:
 
     Attributes:
         decay: 1 as published; 0.85 in Xplique, 1.5 in Horama.
-        std: of the coefficients at the start.
-        rate: of the optimiser; 0.05 in Xplique, 1 in Horama.
+        std: standard deviation of the coefficients at the start, above 0.
+        rate: of the optimiser, above 0; 0.05 in Xplique, 1 in Horama.
         optimiser: "adam" (Xplique) or "nadam" (Horama).
+
+    Raises:
+        SparksError: when a setting is out of range or unknown.
+
+    Example:
+        >>> ascent = Ascent(parametrisation=Fourier(), crops=named_crops("whole"), steps=10)
+        >>> history = ascent(logits(model, [0]), statistics, (16, 16)).history
+        >>> bool(history[-1] > history[0])  # the logit has grown
+        True
     """
 
     decay: float = 1.0
@@ -225,7 +246,7 @@ class Fourier:
     def start(
         self, statistics: ImageStatistics, n: int, seed: int, device: torch.device
     ) -> Ascending:
-        """Return small normal coefficients."""
+        """Start n pictures from the same small normal coefficients."""
         generator = torch.Generator().manual_seed(seed)
         size = statistics.size
         start = self.std * torch.randn(*statistics.magnitude.shape, 2, generator=generator)
@@ -247,12 +268,21 @@ class Fourier:
 
 @dataclass(frozen=True, kw_only=True)
 class Pixels:
-    """Pixels in decorrelated colours, nothing else: the control.
+    """Pixels in decorrelated colours, with no prior of any kind: the baseline.
 
     Attributes:
-        std: at the start.
-        rate: of the optimiser.
+        std: standard deviation of the pixels at the start, above 0.
+        rate: of the optimiser, above 0.
         optimiser: "adam" or "nadam".
+
+    Raises:
+        SparksError: when a setting is out of range or unknown.
+
+    Example:
+        >>> ascent = Ascent(parametrisation=Pixels(), crops=named_crops("whole"), steps=10)
+        >>> history = ascent(logits(model, [0]), statistics, (16, 16)).history
+        >>> bool(history[-1] > history[0])  # the logit has grown
+        True
     """
 
     std: float = 0.01
@@ -266,7 +296,7 @@ class Pixels:
     def start(
         self, statistics: ImageStatistics, n: int, seed: int, device: torch.device
     ) -> Ascending:
-        """Start from small normal values."""
+        """Start n pictures from the same small normal values."""
         generator = torch.Generator().manual_seed(seed)
         start = self.std * torch.randn(statistics.channels, *statistics.size, generator=generator)
         pictures = _repeated(start, n, device)
@@ -284,12 +314,21 @@ class CBR:
 
     Attributes:
         rate: at the first and at the last step.
-        variation: strength of denoising (see `denoise`) at the first and at the last step.
+        variation: strength of denoising by total variation at the first and at the last step.
         iterations: of denoising.
         middle: from which to which share of the steps only the middle is drawn.
         margin: of the middle, relative to the canvas.
         grey: mean of the first picture.
-        std: of its noise.
+        std: standard deviation of its noise, above 0.
+
+    Raises:
+        SparksError: when a setting is out of range.
+
+    Example:
+        >>> ascent = Ascent(parametrisation=CBR(), crops=named_crops("center-bias"), steps=10)
+        >>> history = ascent(logits(model, [0]), statistics, (16, 16)).history
+        >>> bool(history[-1] > history[0])  # the logit has grown
+        True
     """
 
     rate: tuple[float, float] = (11 / 255, 1 / 255)
@@ -308,7 +347,7 @@ class CBR:
             raise SparksError(f"CBR: rate={list(self.rate)} are not steps above 0")
 
     def start(self, statistics: ImageStatistics, n: int, seed: int, device: torch.device) -> Canvas:
-        """Grey with a little noise."""
+        """Start n pictures of grey with the same little noise."""
         generator = torch.Generator().manual_seed(seed)
         shape = (statistics.channels, *statistics.size)
         start = (self.grey + self.std * torch.randn(*shape, generator=generator)).clamp(0, 1)

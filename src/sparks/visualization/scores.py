@@ -30,8 +30,19 @@ def plausibility(reference: Tensor, held_out: Tensor, pictures: Tensor, k: int =
     Args:
         reference: features of real images (N, p), such as `Layer.pooled`.
         held_out: of other real images (M, p).
-        pictures: of pictures (n, p).
-        k: of the nearest neighbours.
+        pictures: features of pictures (n, p).
+        k: number of nearest neighbours, at most N.
+
+    Raises:
+        SparksError: when features are not finite, or differ in length.
+
+    Example:
+        Pictures that are real images are as far away as these, on average.
+
+        >>> features = torch.rand(50, 4)
+        >>> reference, held_out = features[:25], features[25:]
+        >>> round(float(plausibility(reference, held_out, pictures=held_out).mean()), 4)
+        1.0
     """
     _check_features(reference, held_out, pictures)
     return out_of_distribution(reference, held_out, pictures, k)
@@ -42,6 +53,20 @@ def fid(real: Tensor, pictures: Tensor) -> float:
 
     |μ₁ - μ₂|² + tr(Σ₁ + Σ₂ - 2 (Σ₁ Σ₂)^½). Lower is better. Comparable only between sets of equal
     size: few pictures give a larger distance.
+
+    Args:
+        real: features of real images (N, p), such as `Layer.pooled`, N at least 2.
+        pictures: features of pictures (n, p), n at least 2.
+
+    Raises:
+        SparksError: when features are not finite or differ in length, or there are too few.
+
+    Example:
+        Features that differ by 1 in each of four coordinates: the means are apart, nothing else.
+
+        >>> features = torch.rand(50, 4)
+        >>> round(fid(features, features + 1), 2)
+        4.0
     """
     _check_features(real, pictures)
     if min(len(real), len(pictures)) < 2:
@@ -52,13 +77,24 @@ def fid(real: Tensor, pictures: Tensor) -> float:
 def transferability(
     models: Mapping[str, nn.Module], images: Tensor, classes: Tensor, size: tuple[int, int]
 ) -> dict[str, Tensor]:
-    """Return whether other models predict the class a picture was made for: name → (n,), 1 or 0.
+    """Return whether other models predict the class a picture was made for.
 
     Args:
-        models: classifiers of the same classes.
+        models: classifiers of the same classes, by name.
         images: pictures (n, C, H, W), resized to the models' input.
-        classes: of each picture, int64 (n,).
+        classes: class each picture was made for, int64 (n,).
         size: height and width of the models' input.
+
+    Returns:
+        Name of the model → 1 or 0 for each picture, float32 (n,).
+
+    Raises:
+        SparksError: when a model's output is not finite.
+
+    Example:
+        >>> predicted = model(images).argmax(1)
+        >>> transferability({"itself": model}, images, predicted, (16, 16))
+        {'itself': tensor([1., 1., 1., 1., 1., 1., 1., 1.])}
     """
     x = resize(images, size)
     found = {}
@@ -72,16 +108,25 @@ def transferability(
 
 
 def concept_responses(concepts: Concepts, pictures: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return the response of each concept to each picture, (n, k), relative to its mean on crops.
+    """Return the response of each concept to each picture, relative to its mean on crops.
 
     Coefficients of concepts have no common scale, hence the units: the mean over the crops that
-    the concepts were found in. (Whole images are no measure: a concept of crops may be hidden by
-    others in all of them.) NaN for a dead concept, which no crop shows.
+    the concepts were fitted on. (Whole images are no measure: a concept of crops may be hidden by
+    others in all of them.)
 
     Args:
-        concepts: of a class.
+        concepts: the k concepts of a class, at a layer.
         pictures: (n, C, H, W), resized to the model's input.
         size: height and width of the model's input.
+
+    Returns:
+        (n, k); NaN for a dead concept, which no crop shows.
+
+    Example:
+        >>> from sparks.concepts import NMF, Extractor
+        >>> fitted = Extractor(dictionary=NMF(concepts=3)).fit(layer, images, target=0)
+        >>> concept_responses(fitted.at(layer), images[:2], (16, 16)).shape
+        torch.Size([2, 3])
     """
     usual = concepts.codes.mean(0)
     shown = concepts.dictionary.encode(concepts.layer.pooled(resize(pictures, size)))
@@ -89,9 +134,25 @@ def concept_responses(concepts: Concepts, pictures: Tensor, size: tuple[int, int
 
 
 def selective(responses: Tensor) -> Tensor:
-    """Return whether picture i activates concept i most, bool (k,), of responses (k, k).
+    """Return whether picture i activates concept i more than any other concept.
 
     A dead concept (NaN) is no rival; its own picture does not pass.
+
+    Args:
+        responses: of k pictures, one for each concept, to the k concepts, (k, k); see
+            `concept_responses`.
+
+    Returns:
+        bool (k,).
+
+    Raises:
+        SparksError: when there is not one picture for each concept.
+
+    Example:
+        The second picture responds more to the first concept than to its own.
+
+        >>> selective(torch.tensor([[2.0, 1.0], [3.0, 1.0]]))
+        tensor([ True, False])
     """
     if responses.ndim != 2 or responses.shape[0] != responses.shape[1]:
         raise SparksError(f"one picture for each concept is needed, not {tuple(responses.shape)}")
@@ -108,20 +169,32 @@ def observer_choices(
     generator: torch.Generator,
     size: tuple[int, int],
 ) -> Tensor:
-    """Return whether an observer picks the image that a feature prefers, (n, trials), 1 or 0.
+    """Return whether a simulated observer picks the image that a feature prefers.
 
-    The task given to people, answered by a machine that knows nothing of the network: of two real
+    The task given to people, answered by a rule that knows nothing of the network: of two real
     images, one among the tenth that a feature responds to most and one among the tenth it responds
-    to least, it picks the one whose histograms of colours and edges are more like the picture's.
-    Chance is 1/2.
+    to least, it picks the one whose histograms of colours and edges (`sparks.concepts.Histograms`)
+    are more like the picture's. Chance is 1/2.
 
     Args:
         pictures: of n features, (n, C, H, W), resized to `size`.
-        queries: real images (N, C, h, w).
+        queries: real images (N, C, h, w), resized to `size`.
         responses: of the features to them, (N, n).
-        trials: for each feature.
+        trials: number of pairs for each feature.
         generator: of the pairs.
-        size: height and width of real images.
+        size: height and width at which images are compared.
+
+    Returns:
+        1 where the observer is right, else 0, float32 (n, trials).
+
+    Example:
+        The feature is brightness, and its picture is white.
+
+        >>> queries = torch.linspace(0, 1, 20).view(20, 1, 1, 1).expand(20, 3, 16, 16)
+        >>> brightness = queries.mean((1, 2, 3))[:, None]
+        >>> white, generator = torch.ones(1, 3, 16, 16), torch.Generator().manual_seed(0)
+        >>> observer_choices(white, queries, brightness, 5, generator, (16, 16))
+        tensor([[1., 1., 1., 1., 1.]])
     """
     embed = Histograms()
     seen, known = embed(resize(pictures, size)), embed(resize(queries, size))

@@ -26,10 +26,16 @@ class ImageStatistics:
         colours: of all pixels.
         magnitude: r = E|F(z)| of decorrelated images, each without its own mean, hence 0 at
             frequency 0; (C, H, W // 2 + 1) as `torch.fft.rfft2` lays frequencies out.
-        width: W, which the magnitude alone does not tell.
+        width: W, which the shape of the magnitude alone does not determine.
         frequencies: of `power`, in cycles per pixel, (B,).
         power: mean radial power of the images x, (B,); see `radial_power`.
         count: N.
+
+    Example:
+        >>> statistics.count, statistics.channels, statistics.size
+        (8, 3, (16, 16))
+        >>> statistics.resized((32, 48)).magnitude.shape
+        torch.Size([3, 32, 25])
     """
 
     colours: Colours
@@ -52,9 +58,12 @@ class ImageStatistics:
         return self.magnitude.shape[0]
 
     def resized(self, size: tuple[int, int]) -> ImageStatistics:
-        """Those of a canvas of another size, of the same make: as much power at each frequency.
+        """Return the statistics of a canvas of another size: as much power at each frequency.
 
         Bilinear in cycles per pixel; magnitudes grow with the root of the number of pixels.
+
+        Args:
+            size: height and width, pixels.
         """
         if size == self.size:
             return self
@@ -93,11 +102,18 @@ def image_statistics(
     """Fit the statistics of a set of images, of which one batch at a time is in memory.
 
     Args:
-        batches: called twice; returns batches (B, C, H, W) in [0, 1].
+        batches: called twice; returns an iterable over batches (B, C, H, W) in [0, 1].
         size: to which images are resized first (bilinear, antialiased); as they are if not given.
 
     Raises:
         SparksError: when there are no images, they hold NaN, differ in size or are all one colour.
+
+    Example:
+        >>> fitted = image_statistics(lambda: torch.split(images, 4))  # two batches
+        >>> fitted.count
+        8
+        >>> torch.allclose(fitted.colours.mean, images.mean((0, 2, 3)))
+        True
     """
     colours = _fitted_colours(_checked(batches(), size))
     count, magnitude, power = 0, torch.zeros(()), torch.zeros(())
@@ -150,14 +166,35 @@ def radial_power(images: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         Frequencies (B,) in cycles per pixel, and power (N, B).
+
+    Example:
+        A wave of 8 pixels has all its power at the frequency 1/8.
+
+        >>> wave = torch.cos(2 * torch.pi * torch.arange(32) / 8).expand(1, 3, 32, 32)
+        >>> frequencies, power = radial_power(wave)
+        >>> frequencies[power[0].argmax()]
+        tensor(0.1250)
     """
     return _rings(_power_of(images))
 
 
 def high_frequency_share(images: Tensor, above: float = 0.2) -> Tensor:
-    """Return the share of power (N,) above `above` cycles per pixel, without the mean.
+    """Return the share of an image's power at high frequencies, without its mean.
 
-    NaN for an image of one colour.
+    Args:
+        images: (N, C, H, W).
+        above: frequency in cycles per pixel above which power counts, in [0, 0.5].
+
+    Returns:
+        (N,), in [0, 1]; NaN for an image of one colour.
+
+    Example:
+        Waves of 8 and of 4 pixels have the frequencies 1/8 and 1/4.
+
+        >>> periods = torch.tensor([8.0, 4.0]).view(2, 1, 1, 1)
+        >>> waves = torch.cos(2 * torch.pi * torch.arange(32) / periods).expand(2, 3, 32, 32)
+        >>> high_frequency_share(waves, above=0.2).round(decimals=4)
+        tensor([0., 1.])
     """
     power = _power_of(images).flatten(1)
     high = (_radius(*images.shape[2:]) > above).flatten().to(images.device)
@@ -166,10 +203,28 @@ def high_frequency_share(images: Tensor, above: float = 0.2) -> Tensor:
 
 
 def spectrum_distance(images: Tensor, statistics: ImageStatistics) -> Tensor:
-    """Return the distance of pictures' radial power from that of the data set, (N,), in decades.
+    """Return the distance of pictures' radial power from that of the data set, in decades.
 
-    Root mean square over rings of the difference of log10 power, contrast left aside (the mean
-    difference is taken off): 0 for the same law of frequency. Lower is better.
+    Root mean square over rings of the difference of log₁₀ power. The mean difference is taken off,
+    so that contrast has no influence: 0 where power depends on frequency in the same way. Lower is
+    better.
+
+    Args:
+        images: (N, C, H, W).
+        statistics: of the data set.
+
+    Returns:
+        (N,), not negative.
+
+    Raises:
+        SparksError: when pictures are too small to share a ring with the data set.
+
+    Example:
+        Half the contrast changes nothing.
+
+        >>> distance = spectrum_distance(images, statistics)
+        >>> torch.allclose(spectrum_distance(images / 2, statistics), distance, atol=1e-4)
+        True
     """
     frequencies, power = radial_power(images)
     known = statistics.frequencies
@@ -184,11 +239,24 @@ def spectrum_distance(images: Tensor, statistics: ImageStatistics) -> Tensor:
 
 
 def magnitude_error(images: Tensor, statistics: ImageStatistics) -> Tensor:
-    """‖|F(z)| - r‖ / ‖r‖ of each picture before it was squashed, (N,): 0 where it has r exactly.
+    """Return how far pictures' magnitudes are from the data set's, ‖|F(z)| - r‖ / ‖r‖.
+
+    z are decorrelated colours, before the sigmoid that brings pictures to (0, 1): 0 for pictures of
+    `MACO`, which have r exactly.
 
     Args:
         images: (N, C, H, W) in (0, 1).
         statistics: of the data set, taken to the size of the pictures.
+
+    Returns:
+        (N,), not negative.
+
+    Example:
+        >>> bool((magnitude_error(pictures.images, statistics) < 1e-4).all())
+        True
+        >>> grey = torch.full((1, 3, 16, 16), 0.5)  # has no frequency but 0
+        >>> magnitude_error(grey, statistics).round(decimals=4)
+        tensor([1.], dtype=torch.float64)
     """
     there = statistics.resized((images.shape[2], images.shape[3]))
     z = there.colours.unsquash(images.double())
