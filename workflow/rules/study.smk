@@ -20,7 +20,7 @@ use rule job as study_scenario with:
         **asks(4000, 60, gpu=True),
 
 
-# The page, a folder that opens from the file system, and the key of its answers.
+# The page, a folder that opens from the file system, the key of its answers, and the preregistration.
 use rule job as study with:
     input:
         tarballs=dag.study_tarballs(CFG),
@@ -29,6 +29,7 @@ use rule job as study with:
     output:
         page=directory(paths.STUDY_PAGE),
         key=paths.STUDY_KEY,
+        preregistration=paths.STUDY_PREREGISTRATION,
     resources:
         **asks(3000, 30),
 

@@ -54,10 +54,13 @@ if TYPE_CHECKING:
     from sparks.utility.answers import session_accuracies
     from sparks.utility.comparisons import Anova, anova, tukey
     from sparks.utility.measures import summary, trapezoid, utility, utility_k
+    from sparks.utility.study_size import participants_needed, power
 
 _MODULES = {
     "Anova": "comparisons",
     "anova": "comparisons",
+    "participants_needed": "study_size",
+    "power": "study_size",
     "session_accuracies": "answers",
     "summary": "measures",
     "trapezoid": "measures",
@@ -69,6 +72,8 @@ _MODULES = {
 __all__ = [
     "Anova",
     "anova",
+    "participants_needed",
+    "power",
     "session_accuracies",
     "summary",
     "trapezoid",
