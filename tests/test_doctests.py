@@ -15,7 +15,7 @@ import pytest
 import torch
 
 PACKAGES = ["sparks.attribution", "sparks.metrics", "sparks.concepts", "sparks.plots"]
-PACKAGES += ["sparks.alignment", "sparks.models", "sparks.training", "sparks.utility"]
+PACKAGES += [f"sparks.{name}" for name in ("alignment", "data", "models", "training", "utility")]
 # Protocols and base classes, and results that other classes make.
 NO_EXAMPLE = {"Concepts", "ConceptHead", "ConceptScores", "Dictionary", "Explanation", "Method"}
 NO_EXAMPLE |= {"RECIPES"}  # a dictionary, shown with its class `Recipe`

@@ -48,6 +48,19 @@ class ImageSet:
 
     Raises:
         SparksError: when the fields contradict each other.
+
+    Example:
+        Three grey images of 2 × 2 pixels: black, grey and white.
+
+        >>> pixels = torch.tensor([0, 51, 255], dtype=torch.uint8)
+        >>> pixels = pixels.view(3, 1, 1, 1).repeat(1, 1, 2, 2)
+        >>> images = ImageSet(torch.tensor([0, 0, 1]), ("dark", "bright"), pixels)
+        >>> x = images.batch([1, 2])  # float32 (2, 1, 2, 2) in [0, 1]
+        >>> [round(value, 2) for value in x[:, 0, 0, 0].tolist()]
+        [0.2, 1.0]
+        >>> dark = images.subset((images.labels == 0).nonzero().flatten())  # numbers of images
+        >>> len(images), len(dark)
+        (3, 2)
     """
 
     labels: Tensor
@@ -100,6 +113,9 @@ class ImageSet:
     def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
         """Return images as float32 in [0, 1], shape (B, C, H, W).
 
+        Args:
+            indices: numbers of images (B,), or a slice; no mask of True and False.
+
         Raises:
             SparksError: when a file is missing or no intact image; the message names it.
         """
@@ -118,7 +134,11 @@ class ImageSet:
             yield images, self.labels[chunk]
 
     def subset(self, indices: Tensor | Sequence[int] | slice) -> ImageSet:
-        """Return the images at `indices`, in that order, with their ground truth."""
+        """Return the images at `indices`, in that order, with their ground truth.
+
+        Args:
+            indices: numbers of images (B,), or a slice; no mask of True and False.
+        """
         index = _as_index(indices, len(self))
         return replace(
             self,

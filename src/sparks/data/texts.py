@@ -37,7 +37,7 @@ _NO_SPACES = (
 
 @dataclass(frozen=True, eq=False)
 class TextSet:
-    """Texts, labels and, where known, the words that decide.
+    """Texts as numbers of words, labels and, where known, the words that decide.
 
     Attributes:
         tokens: int32 (N, L), places in `vocabulary`; `PAD` behind the last word, at least one word.
@@ -48,6 +48,13 @@ class TextSet:
 
     Raises:
         SparksError: when the fields contradict each other.
+
+    Example:
+        >>> vocabulary = ("<pad>", "<unk>", "a", "good", "bad", "film")
+        >>> tokens = torch.tensor([[2, 3, 5], [4, 0, 0]], dtype=torch.int32)
+        >>> texts = TextSet(tokens, torch.tensor([1, 0]), ("negative", "positive"), vocabulary)
+        >>> texts.words(0), texts.words(1), texts.lengths.tolist()
+        (['a', 'good', 'film'], ['bad'], [3, 1])
     """
 
     tokens: Tensor
