@@ -41,7 +41,14 @@ VOC_CLASSES = (
 
 
 class Shown(NamedTuple):
-    """One class in one image: x0, y0, x1, y1 of its objects in file pixels, ends exclusive."""
+    """One class in one image.
+
+    Attributes:
+        path: of the image file.
+        label: number of the class.
+        sides: width and height of the file in pixels.
+        boxes: x0, y0, x1, y1 of each object of the class, in the file's pixels, ends exclusive.
+    """
 
     path: str
     label: int
@@ -74,7 +81,7 @@ class _DetectionSet(TorchvisionSet):
 
     @abstractmethod
     def _shown(self, split: str) -> tuple[Sequence[str], list[Shown]]:
-        """Return the names of the classes, and every class of every image of "train" or "test"."""
+        """Return the names of the classes, and a row for every class of every image of a split."""
 
 
 @dataclass(frozen=True)

@@ -230,7 +230,7 @@ def _of_ellipses(marks: Tensor, size: int, sigma: float) -> Tensor:
 
 
 def _check(marks: Tensor, sigma: float, least: int = 1) -> None:
-    """Refuse what are no marks, or of fewer than `least` people."""
+    """Refuse marks of another shape or of fewer than `least` people, and values that are none."""
     if marks.ndim != 4 or marks.shape[-1] not in (2, 6) or 0 in marks.shape[1:3]:
         raise SparksError(
             f"clicks have shape {tuple(marks.shape)}: give (N, people, clicks, 2), or marks "

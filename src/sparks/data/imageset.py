@@ -124,7 +124,7 @@ class ImageSet:
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield all images in order, with their labels: ((B, C, H, W) in [0, 1], int64 (B,)).
 
-        Of files, the next batch is decoded in threads while this one is computed on.
+        Where images are files, the next batch is decoded in threads while one is computed on.
         """
         chunks = torch.split(torch.arange(len(self)), batch_size)
         if self.in_memory:
@@ -162,7 +162,8 @@ class ImageSet:
     def diagnostic(self) -> Tensor | None:
         """Mark the pixels that decide the class of each image: bool (N, H, W).
 
-        Its diagnostic parts, or else boxes around objects of the class; None when neither is known.
+        These lie in the boxes around the objects of the class, or else on its diagnostic parts; the
+        result is None where neither is known.
         """
         if "objects" in self.truth:
             return _inside(self.truth["objects"], self.side)
@@ -177,7 +178,7 @@ class ImageSet:
         return is_diagnostic[self.labels[:, None, None], parts.long()]
 
     def content(self) -> Mapping[str, Tensor]:
-        """Return the tensors that determine every batch."""
+        """Return the tensors that determine every batch, by name, for a digest."""
         if self.images is not None:
             return {"labels": self.labels, "images": self.images}
         where = [str(self.root), str(self.size), *(self.files or ())]
@@ -186,6 +187,10 @@ class ImageSet:
 
     def save(self, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
         """Write the set to one safetensors file; `load` reads it.
+
+        Args:
+            path: of the file.
+            provenance: facts to be kept in the file, which JSON can hold.
 
         Raises:
             SparksError: when the file cannot be written.

@@ -88,7 +88,7 @@ class Imdb:
                 self._files(split, name)
 
     def published(self) -> list[Published]:
-        """Name the archive, which belongs beside the folder."""
+        """Return address, place (beside the folder) and digest of the archive."""
         place = Path(self.root).expanduser().parent / URL.rpartition("/")[2]
         return [Published(URL, place, MD5, "md5")]
 

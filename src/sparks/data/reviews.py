@@ -46,7 +46,7 @@ _OPENINGS = (
 
 
 class Clause(NamedTuple):
-    """A few words, and which of them decide the class."""
+    """A few words, and for each of them whether it decides the class."""
 
     words: list[str]
     decides: list[bool]

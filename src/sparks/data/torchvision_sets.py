@@ -1,4 +1,4 @@
-"""Public data sets, read by torchvision's own code or as it reads them, behind one interface.
+"""Public data sets, read by torchvision or as torchvision reads them, behind one interface.
 
 Building never downloads: `download()` does, where the licence allows it, so that a workflow can run
 it where there is a network. The sets here are small and held in memory.

@@ -124,7 +124,7 @@ class Classifier(nn.Module):
 
 
 def as_classifier(model: nn.Module, channels: int = 3) -> Classifier:
-    """Return a network that splits: a `Classifier` as it is, any other network wrapped in one.
+    """Return a network that can be split: a `Classifier` as it is, any other wrapped in one.
 
     The wrapped network is shared, not copied. It must take images in [0, 1].
 

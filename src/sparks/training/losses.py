@@ -2,8 +2,8 @@
 
 A loss is a frozen dataclass. It yields *terms* whose sum is the loss of a batch; the loop calls
 `backward` on each before it asks for the next, so that a loss can bound its memory by splitting the
-batch. What a loss must remember from step to step is a dictionary of tensors that the loop keeps,
-and writes to the checkpoint.
+batch. What a loss must remember from step to step is a dictionary of tensors, its state, which
+`fit` also writes to checkpoints.
 """
 
 from __future__ import annotations
