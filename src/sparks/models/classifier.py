@@ -43,7 +43,7 @@ class Classifier(nn.Module):
 
     Args:
         net: any network from normalised images (x - mean) / std to logits.
-        channels: C.
+        channels: C, their number of channels.
         mean: of each channel, of images in [0, 1], or one for all; 0 if not given.
         std: of each channel, or one for all; 1 if not given.
         layout: of its feature maps, "NCHW" or "NHWC" (channels last, as in Swin); None for what

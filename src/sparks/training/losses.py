@@ -149,5 +149,5 @@ class CrossEntropy(OfLogits):
         between(self, 0, 1, "label_smoothing", ends=True)
 
     def of_logits(self, logits: Tensor, labels: Tensor, state: State) -> Tensor:
-        """Return the loss, a scalar."""
+        """Return the loss, a scalar, of logits (B, classes) and labels (B,)."""
         return F.cross_entropy(class_logits(logits), labels, label_smoothing=self.label_smoothing)
