@@ -15,7 +15,7 @@ import pytest
 import torch
 
 PACKAGES = [
-    *("sparks.alignment", "sparks.attribution", "sparks.concepts", "sparks.engine"),
+    *("sparks.alignment", "sparks.attribution", "sparks.concepts", "sparks.data", "sparks.engine"),
     *("sparks.lipschitz", "sparks.metrics", "sparks.models", "sparks.plots", "sparks.sensitivity"),
     *("sparks.stability", "sparks.training", "sparks.utility", "sparks.verification"),
     *("sparks.visualization",),

@@ -3,7 +3,7 @@
     human   maps of human attention, float32 (N, H, W), not negative; constant where unknown
     tokens  1 where an image has a human map, else 0, (N,)
 
-Source: Fel*, Felipe*, Linsley*, Serre 2022 (arXiv 2211.04533) and its released code. Names are
+Source: Fel, Felipe, Linsley and Serre 2022 (arXiv 2211.04533) and its released code. Names are
 imported on first use.
 
 Examples have two images, each with one click of one person, and the human maps made of these:

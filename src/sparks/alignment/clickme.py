@@ -1,4 +1,4 @@
-"""ClickMe and Clicktionary from TFRecord shards to image files with map files beside them.
+"""Unpack ClickMe and Clicktionary, TFRecord shards, to image files with map files beside them.
 
 Once unpacked, `sparks.data.Folder` reads the images and `sparks.alignment.FileMaps` the maps::
 
@@ -23,9 +23,15 @@ _JPEG, _PNG = b"\xff\xd8", b"\x89PNG"
 
 
 def unpack(root: str | Path, split: str, shards: Iterable[str | Path]) -> int:
-    """Write `<root>/{images,maps}/<split>/<label>/<shard>-<number>.jpg`; return how many.
+    """Write images and maps of TFRecord shards as files, and return the number of images.
 
-    The compressed bytes are written as they are.
+    They become `<root>/{images,maps}/<split>/<label>/<shard>-<number>.jpg`, or .png, with the
+    compressed bytes as they are.
+
+    Args:
+        root: folder of both.
+        split: name of the split, such as "train".
+        shards: the TFRecord files.
 
     Raises:
         SparksError: when a shard is damaged, or a record lacks a field.

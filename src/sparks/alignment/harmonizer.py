@@ -1,14 +1,9 @@
 """The neural harmonizer's loss: a classifier's gradient shall look like a human map.
 
-Fel*, Felipe*, Linsley*, Serre 2022 (arXiv 2211.04533), by the equations of the released code:
-with saliency s_i = mean over channels of ∂ logit_y / ∂x_i, signed, and human map φ_i,
+Fel, Felipe, Linsley and Serre 2022 (arXiv 2211.04533), by the equations of the released code: with
+L_harm as in `harmonizer_loss` and weights v,
 
-    Z(h)   = ReLU((h - mean h) / (std h + ε))                                 standardise and cut
-    ψ_i    = Z(φ_i) / max Z(φ_i) · max Z(s_i)               the last maximum without its gradient
-    L_harm = mean over levels l, images i and pixels of t_i (P_l(Z(s_i)) - P_l(ψ_i))²
-    L      = classification loss + λ L_harm + decay Σ ‖v‖² / 2
-
-P is the Gaussian pyramid, t_i tells whether image i has a human map.
+    L = classification loss + λ L_harm + decay Σ ‖v‖² / 2
 """
 
 from __future__ import annotations
@@ -68,8 +63,13 @@ def harmonizer_loss(
 ) -> Tensor:
     """Return L_harm of a batch, a differentiable scalar; 0 where no image has a map.
 
-    It is the mean squared difference between saliency and human map, both standardised and cut at
-    0, over the levels of a Gaussian pyramid; the module has the equation.
+    It is the mean squared difference between saliency and human map over the levels of a Gaussian
+    pyramid P. With saliency s_i = mean over channels of ∂ logit_y / ∂x_i, human map φ_i, and t_i, 1
+    where image i has a human map, else 0:
+
+        Z(h)   = ReLU((h - mean h) / (std h + ε))                  standardised, and cut at 0
+        ψ_i    = Z(φ_i) / max Z(φ_i) · max Z(s_i)    the last maximum counts as a constant
+        L_harm = mean over levels l, images i and pixels of t_i (P_l(Z(s_i)) - P_l(ψ_i))²
 
     Args:
         saliency: signed, (N, H, W).
@@ -174,8 +174,8 @@ class Harmonizer:
     """The neural harmonizer: a loss that lets a classifier look where people look.
 
     It is the classification loss + weight · L_harm (+ decay), to be given to `sparks.training.fit`;
-    the module has the equations (arXiv 2211.04533). With weight 0, or in a batch without human
-    maps, it is the classification loss to the last bit.
+    see `harmonizer_loss` (arXiv 2211.04533). With weight 0, or in a batch without human maps, it is
+    the classification loss to the last bit.
 
     Attributes:
         maps: source of the human maps, such as `ClickMaps` or `FileMaps`.
@@ -192,15 +192,18 @@ class Harmonizer:
         SparksError: when a setting is out of its range.
 
     Example:
-        >>> from sparks.alignment import ClickMaps
-        >>> from sparks.models import ConvNet
+        The gradient of a linear network is its weights. They come to look like the human maps.
+
+        >>> from torch import nn
+        >>> from sparks.alignment import ClickMaps, alignment
         >>> from sparks.training import Settings, fit
-        >>> net = ConvNet(in_channels=3, num_classes=2, image_size=32, widths=(4,))
-        >>> loss = Harmonizer(ClickMaps(), weight=2.0)
-        >>> settings = Settings(epochs=3, batch_size=2, precision="fp32")
+        >>> net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 2))
+        >>> settings = Settings(epochs=10, batch_size=2, lr=0.1, precision="fp32")
+        >>> loss = Harmonizer(ClickMaps(sigma=0.125), weight=1.0)
         >>> history = fit(net, images, None, settings, loss=loss, device="cpu")
-        >>> [list(epoch) for epoch in history.epochs]
-        [['loss'], ['loss'], ['loss']]
+        >>> gradient = net[1].weight.view(2, 3, 32, 32).mean(1)  # of class 0 and of class 1
+        >>> bool((alignment(gradient, human)["Dice"] > 0.5).all())
+        True
     """
 
     maps: MapSource

@@ -56,7 +56,7 @@ def gaussian_pyramid(maps: Tensor, levels: int, padding: str = "same") -> list[T
 
 
 def _pad(maps: Tensor, padding: str) -> Tensor:
-    """(N, 1, h, w) with a border, such that the convolution gives (N, 1, ⌈h/2⌉, ⌈w/2⌉)."""
+    """Return maps (N, 1, h, w) with a border, whose convolution is (N, 1, ⌈h/2⌉, ⌈w/2⌉)."""
     if padding == "reflect":
         return F.pad(maps, (2, 2, 2, 2), mode="reflect")
     if padding != "same":

@@ -10,7 +10,7 @@ class Recipe:
     """Details of the harmonizer's loss in which the published code bases differ.
 
     The defaults are those of the released version; `RECIPES` holds all that are published. See
-    `sparks.alignment.harmonizer` for the equations.
+    `harmonizer_loss` for the equations.
 
     Attributes:
         levels: of the Gaussian pyramid that are compared, the full size included.

@@ -22,9 +22,10 @@ def alignment(maps: Tensor, human: Tensor, share: float = 0.1) -> dict[str, Tens
         share: of the pixels that count as highest, in (0, 1).
 
     Returns:
-        Three scores, each float64 (N,): "Spearman", the rank correlation over pixels in [-1, 1],
-        not divided by the human ceiling; "Dice" and "IoU", the overlap in [0, 1] of the pixels in
-        the top `share` of either map. NaN, with a warning, where a map is constant or holds NaN.
+        Three scores of each map, float64 (N,). "Spearman" is the rank correlation over pixels in
+        [-1, 1], not divided by the human ceiling; "Dice" and "IoU" are the overlap in [0, 1] of the
+        pixels in the top `share` of either map. They are NaN, with a warning, where a map is
+        constant or holds NaN.
 
     Raises:
         SparksError: when the shapes differ, or `share` is out of range.

@@ -1,8 +1,32 @@
 """Data sets behind one interface: images in [0, 1], labels and, where known, the truth.
 
-Every builder is a frozen dataclass. Calling it gives its splits, `{"train": ImageSet, "test":
-ImageSet}`, or `TextSet`s; `download()` fetches what it needs, where that is possible. Names are
-imported on first use, so that `import sparks.data` costs nothing.
+The truth is what is known of an image besides its label: which pixels show the object, where people
+clicked (see `ImageSet`). Every builder is a frozen dataclass. Calling it returns its splits,
+`{"train": ImageSet, "test": ImageSet}`, or `TextSet`s. Of builders that read files, `require()`
+raises an error that says which are missing and where they come from, and `download()` fetches them,
+where that is possible. Names are imported on first use, so that `import sparks.data` costs nothing.
+
+Builders of public data sets (CIFAR10, COCO2014, EuroSAT, FashionMNIST, ImageNet, Imagenette, MNIST
+and VOC2007) have in common:
+
+    root     folder that files are read from and downloaded to
+    n_train  number of training images at most, classes in their proportions; None for all
+    n_test   the same for the test images
+    seed     of the choice of images, and of the split where the set has none of its own
+
+Examples that read files write them first, into a temporary folder:
+
+    >>> import os
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import torch
+    >>> from PIL import Image
+    >>> def write(path, *lines):  # of text; a white image without any
+    ...     path.parent.mkdir(parents=True, exist_ok=True)
+    ...     if lines:
+    ...         path.write_text(os.linesep.join(lines))
+    ...     else:
+    ...         Image.new("RGB", (32, 32), "white").save(path)
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""From an image file to pixels: one way for data sets and for the Lens page.
-
-What is decided here, and holds for both:
+"""From an image file to pixels, for data sets and for the Lens page alike.
 
 - An image is turned upright as its EXIF orientation says. Of an animation or a file with several
   pages, the first one counts.

@@ -41,7 +41,14 @@ VOC_CLASSES = (
 
 
 class Shown(NamedTuple):
-    """One class in one image: x0, y0, x1, y1 of its objects in file pixels, ends exclusive."""
+    """One class in one image.
+
+    Attributes:
+        path: of the image file.
+        label: number of the class.
+        sides: width and height of the file in pixels.
+        boxes: x0, y0, x1, y1 of each object of the class, in the file's pixels, ends exclusive.
+    """
 
     path: str
     label: int
@@ -74,14 +81,23 @@ class _DetectionSet(TorchvisionSet):
 
     @abstractmethod
     def _shown(self, split: str) -> tuple[Sequence[str], list[Shown]]:
-        """Return the names of the classes, and every class of every image of "train" or "test"."""
+        """Return the names of the classes, and a row for every class of every image of a split."""
 
 
 @dataclass(frozen=True)
 class VOC2007(_DetectionSet):
-    """PASCAL VOC 2007, 20 classes: "train" is trainval (5,011 images), "test" test (4,952).
+    """Builder of PASCAL VOC 2007, photographs of 20 classes with boxes around their objects.
 
-    Objects that the annotators called difficult count like the others.
+    "train" is its trainval (5,011 images), "test" its test (4,952). Each class of an image is a row
+    of its own; `truth["objects"]` holds the boxes of that class. Objects that the annotators called
+    difficult count like the others. Everingham et al., IJCV 2010.
+
+    Example:
+        >>> voc = VOC2007(root="data", size=160)
+        >>> [file.path.name for file in voc.published()]  # what voc.download() fetches
+        ['VOCtrainval_06-Nov-2007.tar', 'VOCtest_06-Nov-2007.tar']
+        >>> voc.num_classes  # of voc()["train"] and voc()["test"]
+        20
     """
 
     channels = 3
@@ -90,7 +106,7 @@ class VOC2007(_DetectionSet):
     folder = "VOCdevkit/VOC2007"
 
     def published(self) -> list[Published]:
-        """Name both archives."""
+        """Return address, place and digest of both archives."""
         from torchvision.datasets.voc import DATASET_YEAR_DICT
 
         archives = [DATASET_YEAR_DICT[part] for part in ("2007", "2007-test")]
@@ -143,9 +159,27 @@ class VOC2007(_DetectionSet):
 
 @dataclass(frozen=True)
 class COCO2014(_DetectionSet):
-    """MS COCO 2014 (Lin et al., arXiv 1405.0312), 80 classes: train2014 and val2014 as "test".
+    """Builder of MS COCO 2014, photographs of 80 classes with boxes around their objects.
 
-    Boxes around crowds count too: what lies in them is of the class.
+    "train" is train2014, "test" val2014 (Lin et al., arXiv 1405.0312). Each class of an image is a
+    row of its own; `truth["objects"]` holds the boxes of that class. Boxes around crowds count too:
+    what lies in them is of the class.
+
+    Example:
+        >>> import json
+        >>> known = {
+        ...     "images": [{"id": 1, "file_name": "1.jpg", "width": 32, "height": 32}],
+        ...     "categories": [{"id": 17, "name": "cat"}],
+        ...     "annotations": [{"image_id": 1, "category_id": 17, "bbox": [4, 8, 16, 16]}],
+        ... }
+        >>> with TemporaryDirectory() as folder:
+        ...     for part in ("train2014", "val2014"):
+        ...         write(Path(folder, "coco2014", part, "1.jpg"))
+        ...         table = Path(folder, "coco2014", "annotations", f"instances_{part}.json")
+        ...         write(table, json.dumps(known))
+        ...     images = COCO2014(root=folder, size=32)()["test"]
+        >>> images.classes, images.truth["objects"].tolist()  # x0, y0, x1, y1 of each object
+        (('cat',), [[[4, 8, 20, 24]]])
     """
 
     channels = 3

@@ -15,14 +15,25 @@ from sparks.errors import SparksError
 
 @dataclass(frozen=True)
 class Digits:
-    """Builder of the handwritten digits, 1 channel, 10 classes, offline.
+    """Builder of the handwritten digits that come with scikit-learn, 1 channel, 10 classes.
 
-    E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI (1998), test part.
+    E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI (1998), test part:
+    1,797 images. Nothing is downloaded.
 
     Attributes:
-        size: side in pixels; above 8 the images are enlarged bilinearly.
-        test_share: share of every class that is held out.
+        size: side in pixels, 8 or more; above 8 the images are enlarged bilinearly.
+        test_share: share of every class that is held out, in (0, 1).
         seed: of the split.
+
+    Raises:
+        SparksError: when a setting is out of its range.
+
+    Example:
+        >>> splits = Digits(test_share=0.5)()
+        >>> splits["train"].images.shape, splits["test"].images.shape
+        (torch.Size([899, 1, 8, 8]), torch.Size([898, 1, 8, 8]))
+        >>> splits["test"].classes
+        ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
     """
 
     channels: ClassVar[int] = 1

@@ -1,4 +1,4 @@
-"""Anyone's images: a folder with one sub-folder a class."""
+"""Images of the user's own: a folder with one sub-folder a class."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ class FolderWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Folder:
-    """Builder of root/CLASS/image, or root/train/CLASS/image with a held-out split beside it.
+    """Builder of a data set from the user's folder of images.
 
-    Names of splits are `sparks.data.listing.TRAIN` and `HELD_OUT`, in any case; of several held-out
-    splits the first one in that order is used. Without one, `test_share` of every class is held
-    out. Images in the folder itself are one class. Of a single class nothing can be learnt, so
-    without split folders both splits hold all of its images. The images stay files.
+    The images lie as root/CLASS/image, or as root/train/CLASS/image with a held-out split, such as
+    root/test/CLASS/image, beside it. Names of splits are `sparks.data.listing.TRAIN` and
+    `HELD_OUT`, in any case; of several held-out splits the first one in that order is used. Without
+    one, `test_share` of every class is held out. Images in the folder itself are one class. Of a
+    single class nothing can be learnt, so without split folders both splits hold all of its images.
+    The images stay files.
 
     Hidden files and what programs leave behind are passed over in silence; formats that are not
     read, and whatever else is not used, with a `FolderWarning`.
@@ -39,7 +41,8 @@ class Folder:
         root: the folder.
         size: side in pixels to which the images are resized and cropped.
         num_classes: how many classes the folder must have; None takes what there is.
-        test_share: share of every class that is held out where there are no split folders.
+        test_share: share of every class that is held out where there are no split folders, in
+            (0, 1).
         n_train: at most so many training images, classes in their proportions; None for all.
         n_test: the same for the test images.
         seed: of the split and of the choice.
@@ -49,7 +52,18 @@ class Folder:
             refused before anything is trained.
 
     Raises:
-        SparksError: when `white` is not above 0.
+        SparksError: when a setting is out of its range.
+
+    Example:
+        >>> with TemporaryDirectory() as folder:
+        ...     for number in range(10):
+        ...         write(Path(folder, ("cat", "dog")[number % 2], f"{number}.png"))
+        ...     splits = Folder(folder, size=16)()
+        ...     x = splits["train"].batch([0])  # decoded now
+        >>> splits["train"].classes, len(splits["train"]), len(splits["test"])
+        (('cat', 'dog'), 8, 2)
+        >>> x.shape
+        torch.Size([1, 3, 16, 16])
     """
 
     root: str

@@ -29,7 +29,21 @@ from sparks.stats import spearman
 
 
 def marks_of(images: ImageSet) -> Tensor | None:
-    """Return the marks or clicks that a data set knows of its images; None where it knows none."""
+    """Return the marks that people left on images, or None where a data set has none.
+
+    Args:
+        images: of which the truth is looked up.
+
+    Returns:
+        Marks, float32 (N, people, marks, 6), or clicks, float32 (N, people, clicks, 2).
+
+    Example:
+        >>> from sparks.data import Chimera, Digits
+        >>> marks_of(Chimera(n_train=10, n_test=10, size=32)()["test"]).shape  # simulated
+        torch.Size([10, 6, 10, 2])
+        >>> marks_of(Digits()()["test"]) is None
+        True
+    """
     found: Tensor | None = images.truth.get("marks", images.truth.get("clicks"))
     return found
 
@@ -47,6 +61,16 @@ def human_maps(marks: Tensor, size: int, sigma: float) -> Tensor:
 
     Raises:
         SparksError: when `marks` has another shape or a NaN, or `sigma` is not positive.
+
+    Example:
+        One person clicks on the middle of pixel (2, 1), row and column.
+
+        >>> clicks = torch.tensor([1.5, 2.5]).view(1, 1, 1, 2)  # x and y
+        >>> maps = human_maps(clicks, size=5, sigma=1.0)
+        >>> maps.shape, float(maps[0, 2, 1])
+        (torch.Size([1, 5, 5]), 1.0)
+        >>> bool(maps.max() == maps[0, 2, 1])
+        True
     """
     _check(marks, sigma)
     if marks.shape[-1] == 2:
@@ -57,11 +81,11 @@ def human_maps(marks: Tensor, size: int, sigma: float) -> Tensor:
 
 
 def centre_map(size: int, spread: float = 0.25) -> Tensor:
-    """Return a Gaussian at the centre of an image, which knows neither the image nor a model.
+    """Return a map with a Gaussian at the centre, a baseline that depends on no image and no model.
 
-    People look at, and photographers place things in, the middle: what does not agree with people
-    better than this map has shown nothing about the image. Ranks of its pixels, and so Spearman's
-    correlation, Dice and IoU with it, are those of the distance to the centre whatever its spread.
+    People look at, and photographers place things in, the middle: maps that do not agree with
+    people better than this one have shown nothing about the image. The ranks of its pixels, and so
+    Spearman's correlation, Dice and IoU with it, are the same whatever its spread.
 
     Args:
         size: side in pixels.
@@ -72,6 +96,11 @@ def centre_map(size: int, spread: float = 0.25) -> Tensor:
 
     Raises:
         SparksError: when `spread` is not positive.
+
+    Example:
+        >>> centre = centre_map(size=5)
+        >>> divmod(int(centre.argmax()), 5), float(centre[2, 2])  # row and column
+        ((2, 2), 1.0)
     """
     middle = torch.tensor([[[[size / 2, size / 2]]]])
     return human_maps(middle, size, spread * size)[0]
@@ -80,7 +109,7 @@ def centre_map(size: int, spread: float = 0.25) -> Tensor:
 def human_ceiling(
     marks: Tensor, size: int, sigma: float, repeats: int = 10, seed: int = 0
 ) -> Tensor:
-    """Return how well half of the people predict the others, a ceiling for any model.
+    """Return how well half of the people agree with the other half, a ceiling for any model.
 
     The people of each image are split at random into halves A and B; the ceiling is
     mean over `repeats` splits of rho(map of A, map of B), rho being Spearman's rank correlation
@@ -96,11 +125,19 @@ def human_ceiling(
         seed: of the splits.
 
     Returns:
-        float64 (N,) in [-1, 1]; its mean is the ceiling of the set. NaN for an image of which half
-        the people give a map without any order, or with marks of fewer than two people.
+        float64 (N,) in [-1, 1]; its mean is the ceiling of the set. NaN for an image with marks of
+        fewer than two people, or where the map of one half is constant.
 
     Raises:
-        SparksError: when there are fewer than two people, or `marks` are none.
+        SparksError: when there are fewer than two people, or `marks` has another shape or a NaN.
+
+    Example:
+        Two people click on the same place of the first image, on opposite corners of the second.
+
+        >>> clicks = torch.tensor([[[2.5, 2.5], [2.5, 2.5]], [[0.5, 0.5], [7.5, 7.5]]])
+        >>> ceiling = human_ceiling(clicks.view(2, 2, 1, 2), size=8, sigma=2)
+        >>> round(float(ceiling[0]), 2), bool(ceiling[1] < 0)
+        (1.0, True)
     """
     _check(marks, sigma, least=2)
     generator = torch.Generator().manual_seed(seed)
@@ -117,8 +154,10 @@ def human_ceiling(
 
 
 def one_person_ceiling(marks: Tensor, size: int, sigma: float) -> Tensor:
-    """Return how well the others predict one person: mean over people p of rho(map of p, map of the
-    others), rho being Spearman's rank correlation over pixels.
+    """Return how well one person agrees with all others.
+
+    It is the mean over people p of rho(map of p, map of the others), rho being Spearman's rank
+    correlation over pixels.
 
     Args:
         marks: clicks (N, people, clicks, 2) or marks (N, people, marks, 6).
@@ -127,10 +166,17 @@ def one_person_ceiling(marks: Tensor, size: int, sigma: float) -> Tensor:
 
     Returns:
         float64 (N,) in [-1, 1]; NaN for an image with marks of fewer than two people, or where a
-        map has no order.
+        map is constant.
 
     Raises:
-        SparksError: when there are fewer than two people, or `marks` are none.
+        SparksError: when there are fewer than two people, or `marks` has another shape or a NaN.
+
+    Example:
+        Three people who click on the same place agree.
+
+        >>> clicks = torch.tensor([2.5, 2.5]).repeat(1, 3, 1, 1)
+        >>> one_person_ceiling(clicks, size=8, sigma=2).round(decimals=2).tolist()
+        [1.0]
     """
     _check(marks, sigma, least=2)
     ceilings = []
@@ -184,7 +230,7 @@ def _of_ellipses(marks: Tensor, size: int, sigma: float) -> Tensor:
 
 
 def _check(marks: Tensor, sigma: float, least: int = 1) -> None:
-    """Refuse what are no marks, or of fewer than `least` people."""
+    """Refuse marks of another shape or of fewer than `least` people, and values that are none."""
     if marks.ndim != 4 or marks.shape[-1] not in (2, 6) or 0 in marks.shape[1:3]:
         raise SparksError(
             f"clicks have shape {tuple(marks.shape)}: give (N, people, clicks, 2), or marks "

@@ -1,4 +1,4 @@
-"""ImageNet and its small relative Imagenette, whose classes are folders. The images stay files."""
+"""ImageNet and its small subset Imagenette, whose classes are folders. The images stay files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ IMAGENETTE_IN_IMAGENET = (0, 217, 482, 491, 497, 566, 569, 571, 574, 701)
 
 @dataclass(frozen=True)
 class ImageNet(TorchvisionSet):
-    """ILSVRC 2012, 1,000 classes; "test" is its validation set. The images stay files.
+    """Builder of ImageNet (ILSVRC 2012), 1,000 classes; "test" is its validation set.
+
+    Russakovsky et al., arXiv 1409.0575. The images stay files.
 
     The folders train/WNID and val/WNID are enough. A file meta.bin beside them, which `download`
     makes of the development kit, says how the classes are called; without it, all 1,000 must be
@@ -36,6 +38,19 @@ class ImageNet(TorchvisionSet):
     Attributes:
         size: side in pixels to which the images are resized and cropped.
         num_classes: how many of the 1,000 classes, chosen at random by `seed`; None for all.
+
+    Example:
+        A meta.bin of two classes stands for that of all.
+
+        >>> with TemporaryDirectory() as folder:
+        ...     wnids = {"n01440764": ("tench",), "n01443537": ("goldfish",)}
+        ...     torch.save((wnids, []), Path(folder, "meta.bin"))
+        ...     for wnid in wnids:
+        ...         write(Path(folder, "train", wnid, "1.JPEG"))
+        ...         write(Path(folder, "val", wnid, "2.JPEG"))
+        ...     images = ImageNet(root=folder)()["test"]
+        >>> images.classes, images.files[0]
+        (('tench', 'goldfish'), 'val/n01440764/2.JPEG')
     """
 
     size: int = 224
@@ -149,13 +164,24 @@ class ImageNet(TorchvisionSet):
 
 @dataclass(frozen=True)
 class Imagenette(TorchvisionSet):
-    """Ten easy classes of ImageNet (J. Howard, fast.ai); "test" is its validation set. Files.
+    """Builder of Imagenette, ten easy classes of ImageNet; "test" is its validation set.
 
-    `tables["imagenet_labels"]` gives the label of each class in ImageNet.
+    J. Howard, fast.ai. `tables["imagenet_labels"]` is the label of each class in ImageNet. The
+    images stay files.
 
     Attributes:
         size: side in pixels to which the images are resized and cropped.
         variant: which archive: "full", "320px" or "160px" on the shorter side.
+
+    Example:
+        >>> wnids = "n01440764 n02102040 n02979186 n03000684 n03028079 n03394916 n03417042"
+        >>> with TemporaryDirectory() as folder:
+        ...     for wnid in f"{wnids} n03425413 n03445777 n03888257".split():
+        ...         write(Path(folder, "imagenette2-320", "train", wnid, "1.JPEG"))
+        ...         write(Path(folder, "imagenette2-320", "val", wnid, "2.JPEG"))
+        ...     images = Imagenette(root=folder)()["test"]
+        >>> images.classes[3], images.tables["imagenet_labels"][3]
+        ('chain saw', 491)
     """
 
     size: int = 224
@@ -166,7 +192,7 @@ class Imagenette(TorchvisionSet):
     name = "imagenette"
 
     def published(self) -> list[Published]:
-        """Name the archive."""
+        """Return address, place and digest of the archive."""
         url, md5 = _torchvisions()._ARCHIVES[self.variant]
         path = Path(self.root).expanduser() / url.rpartition("/")[2]
         return [Published(url, path, md5, "md5")]

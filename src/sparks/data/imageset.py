@@ -48,6 +48,19 @@ class ImageSet:
 
     Raises:
         SparksError: when the fields contradict each other.
+
+    Example:
+        Three grey images of 2 × 2 pixels: black, grey and white.
+
+        >>> pixels = torch.tensor([0, 51, 255], dtype=torch.uint8)
+        >>> pixels = pixels.view(3, 1, 1, 1).repeat(1, 1, 2, 2)
+        >>> images = ImageSet(torch.tensor([0, 0, 1]), ("dark", "bright"), pixels)
+        >>> x = images.batch([1, 2])  # float32 (2, 1, 2, 2) in [0, 1]
+        >>> [round(value, 2) for value in x[:, 0, 0, 0].tolist()]
+        [0.2, 1.0]
+        >>> dark = images.subset((images.labels == 0).nonzero().flatten())  # numbers of images
+        >>> len(images), len(dark)
+        (3, 2)
     """
 
     labels: Tensor
@@ -100,6 +113,9 @@ class ImageSet:
     def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
         """Return images as float32 in [0, 1], shape (B, C, H, W).
 
+        Args:
+            indices: numbers of images (B,), or a slice; no mask of True and False.
+
         Raises:
             SparksError: when a file is missing or no intact image; the message names it.
         """
@@ -108,7 +124,7 @@ class ImageSet:
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield all images in order, with their labels: ((B, C, H, W) in [0, 1], int64 (B,)).
 
-        Of files, the next batch is decoded in threads while this one is computed on.
+        Where images are files, the next batch is decoded in threads while one is computed on.
         """
         chunks = torch.split(torch.arange(len(self)), batch_size)
         if self.in_memory:
@@ -118,7 +134,11 @@ class ImageSet:
             yield images, self.labels[chunk]
 
     def subset(self, indices: Tensor | Sequence[int] | slice) -> ImageSet:
-        """Return the images at `indices`, in that order, with their ground truth."""
+        """Return the images at `indices`, in that order, with their ground truth.
+
+        Args:
+            indices: numbers of images (B,), or a slice; no mask of True and False.
+        """
         index = _as_index(indices, len(self))
         return replace(
             self,
@@ -142,7 +162,8 @@ class ImageSet:
     def diagnostic(self) -> Tensor | None:
         """Mark the pixels that decide the class of each image: bool (N, H, W).
 
-        Its diagnostic parts, or else boxes around objects of the class; None when neither is known.
+        These lie in the boxes around the objects of the class, or else on its diagnostic parts; the
+        result is None where neither is known.
         """
         if "objects" in self.truth:
             return _inside(self.truth["objects"], self.side)
@@ -157,7 +178,7 @@ class ImageSet:
         return is_diagnostic[self.labels[:, None, None], parts.long()]
 
     def content(self) -> Mapping[str, Tensor]:
-        """Return the tensors that determine every batch."""
+        """Return the tensors that determine every batch, by name, for a digest."""
         if self.images is not None:
             return {"labels": self.labels, "images": self.images}
         where = [str(self.root), str(self.size), *(self.files or ())]
@@ -166,6 +187,10 @@ class ImageSet:
 
     def save(self, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
         """Write the set to one safetensors file; `load` reads it.
+
+        Args:
+            path: of the file.
+            provenance: facts to be kept in the file, which JSON can hold.
 
         Raises:
             SparksError: when the file cannot be written.

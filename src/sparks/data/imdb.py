@@ -22,16 +22,30 @@ CLASSES = {"negative": "neg", "positive": "pos"}  # class → folder
 
 @dataclass(frozen=True)
 class Imdb:
-    """Builder of IMDB: 25,000 training and 25,000 test reviews, two classes.
+    """Builder of IMDB: 25,000 training and 25,000 test reviews of films, two classes.
+
+    A. L. Maas et al., Learning Word Vectors for Sentiment Analysis, ACL 2011.
 
     Attributes:
         root: folder with train/neg, train/pos, test/neg and test/pos, a text file a review.
-        vocabulary: at most so many words are known, the most frequent ones of the training texts
-            and the two special ones.
-        length: words at most; longer texts are cut.
+        vocabulary: number of words that are known at most: the most frequent ones of the training
+            texts, and the two special ones.
+        length: number of words of a text at most; longer texts are cut.
         n_train: at most so many training texts, classes in their proportions; None for all.
         n_test: the same for the test texts.
         seed: of that choice.
+
+    Raises:
+        SparksError: when a setting is out of its range.
+
+    Example:
+        >>> with TemporaryDirectory() as folder:
+        ...     for split in ("train", "test"):
+        ...         write(Path(folder, split, "neg", "0_2.txt"), "A <br />bad film!")
+        ...         write(Path(folder, split, "pos", "0_9.txt"), "A good film.")
+        ...     texts = Imdb(root=folder)()["test"]
+        >>> texts.words(0), texts.classes[texts.labels[0]]
+        (['a', 'bad', 'film'], 'negative')
     """
 
     root: str
@@ -74,7 +88,7 @@ class Imdb:
                 self._files(split, name)
 
     def published(self) -> list[Published]:
-        """Name the archive, which belongs beside the folder."""
+        """Return address, place (beside the folder) and digest of the archive."""
         place = Path(self.root).expanduser().parent / URL.rpartition("/")[2]
         return [Published(URL, place, MD5, "md5")]
 

@@ -9,11 +9,11 @@ from torch import Tensor
 
 
 class Labelled(Protocol):
-    """N inputs with labels: `ImageSet`, `TextSet`."""
+    """A set of N inputs with labels: `ImageSet` or `TextSet`."""
 
     @property
     def labels(self) -> Tensor:
-        """int64 (N,)."""
+        """Numbers of the classes, int64 (N,)."""
 
     @property
     def in_memory(self) -> bool:

@@ -62,7 +62,21 @@ class MarkedImages:
         n_train: at most so many training images, classes in their proportions; None for all.
         n_test: the same for the test images.
         seed: of that choice.
-        source: where the user gets the files, for errors.
+        source: where the user gets the files, to be named in errors.
+
+    Raises:
+        SparksError: when a setting is out of its range.
+
+    Example:
+        Two people click on an image of 32 × 32 pixels, of which the middle 28 × 28 are used.
+
+        >>> with TemporaryDirectory() as folder:
+        ...     write(Path(folder, "images", "cat", "1.png"))
+        ...     rows = "cat/1.png,Ann,8,20", "cat/1.png,Ben,10,20"
+        ...     write(Path(folder, "marks.csv"), "image,subject,x,y", *rows)
+        ...     images = MarkedImages(root=folder, size=28)()["test"]
+        >>> images.truth["marks"][0, :, 0, :2].tolist()  # x and y of each person's first mark
+        [[6.0, 18.0], [8.0, 18.0]]
     """
 
     root: str

@@ -25,12 +25,13 @@ _WAY_OUT = (
 
 @dataclass(frozen=True)
 class Nips2017:
-    """Builder of the development set of the NIPS 2017 adversarial competition. Files.
+    """Builder of the development set of the NIPS 2017 adversarial competition, 1,000 photographs.
 
-    K. Kurakin et al., Adversarial Attacks and Defences Competition (arXiv 1804.00097): photographs
+    A. Kurakin et al., Adversarial Attacks and Defences Competition (arXiv 1804.00097): photographs
     under CC BY 2.0, none of them in ImageNet, of 430 of its 1,000 classes. Labels were chosen among
-    those that classifiers propose, so that the accuracy of networks is flattered. Classes are
-    ImageNet's 1,000, in its order: `TrueLabel` of the table counts from 1, labels from 0.
+    those that classifiers propose, which makes networks look more accurate than they are. Classes
+    are ImageNet's 1,000, in its order: `TrueLabel` of the table counts from 1, labels from 0. The
+    images stay files.
 
     Nothing is to be trained on them: the splits "train" and "test" are the same images. Each has
     its photographer, licence and address (`ImageSet.credits`).
@@ -40,6 +41,20 @@ class Nips2017:
         size: side in pixels to which the images are resized and cropped.
         n_test: at most so many images, classes in their proportions; None for all.
         seed: of that choice.
+
+    Raises:
+        SparksError: when a setting is out of its range.
+
+    Example:
+        >>> licence = "https://creativecommons.org/licenses/by/2.0/"
+        >>> head = "ImageId,TrueLabel,Author,License,OriginalLandingURL"
+        >>> row = f"0a1b,1,Ada,{licence},https://flickr.com/1"
+        >>> with TemporaryDirectory() as folder:
+        ...     write(Path(folder, "dev_dataset.csv"), head, row)
+        ...     write(Path(folder, "images", "0a1b.png"))
+        ...     images = Nips2017(root=folder)()["test"]
+        >>> images.classes[images.labels[0]], images.credits[0]
+        ('tench', 'Ada, CC BY 2.0, https://flickr.com/1')
     """
 
     root: str

@@ -61,6 +61,16 @@ class Photographs:
     Attributes:
         size: side in pixels to which the images are resized and cropped; below 160 a network
             no longer recognises some of them.
+
+    Raises:
+        SparksError: when `size` is not positive.
+
+    Example:
+        >>> images = Photographs(size=32)()["test"]
+        >>> images.classes[0], images.tables["imagenet_labels"][0], images.credits[0]
+        ('tiger cat', 282, 'Stefan van der Walt, CC0')
+        >>> images.batch([0]).shape
+        torch.Size([1, 3, 32, 32])
     """
 
     channels: ClassVar[int] = 3

@@ -1,4 +1,4 @@
-"""Load what comes next while what is there is computed on."""
+"""Load the next batch of data while the current one is computed on."""
 
 from __future__ import annotations
 

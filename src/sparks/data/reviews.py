@@ -46,7 +46,7 @@ _OPENINGS = (
 
 
 class Clause(NamedTuple):
-    """A few words, and which of them decide the class."""
+    """A few words, and for each of them whether it decides the class."""
 
     words: list[str]
     decides: list[bool]
@@ -54,7 +54,7 @@ class Clause(NamedTuple):
 
 @dataclass(frozen=True)
 class Reviews:
-    """Builder of short reviews, two classes, offline, with the deciding words as truth.
+    """Builder of short reviews, two classes, made from templates, with the deciding words as truth.
 
     A review is one or two opinions and one or two neutral clauses in random order. An opinion is
     a keyword of the class ("the plot was very good", "we loved the cast"), or, with probability
@@ -62,12 +62,22 @@ class Reviews:
     words decide, together. Neutral clauses hold negators as well, so none is evidence by itself.
 
     Attributes:
-        n_train: texts to train on.
-        n_test: texts to test on.
-        vocabulary: at most so many words are known, the two special ones included.
-        length: words at most; longer texts are cut.
-        negated: probability that an opinion is negated.
+        n_train: number of training texts.
+        n_test: number of test texts.
+        vocabulary: number of words that are known at most, the two special ones included.
+        length: number of words of a text at most; longer texts are cut.
+        negated: probability that an opinion is negated, in [0, 1].
         seed: of the texts.
+
+    Raises:
+        SparksError: when a setting is out of its range.
+
+    Example:
+        >>> texts = Reviews(n_train=20, n_test=6)()["test"]
+        >>> texts.classes, texts.labels.tolist()
+        (('negative', 'positive'), [0, 1, 0, 1, 0, 1])
+        >>> bool(texts.keywords.any(1).all())  # every text has words that decide
+        True
     """
 
     n_train: int = 6000

@@ -36,7 +36,13 @@ def stratified_order(labels: Tensor, seed: int) -> Tensor:
 
 
 def stratified_subset(images: Data, n: int | None, seed: int) -> Data:
-    """At most `n` images (None: all), in their old order, each class with its share."""
+    """Return at most `n` images (all for None), in their old order, each class with its share.
+
+    Args:
+        images: images or texts with labels.
+        n: how many at most.
+        seed: of the choice.
+    """
     if n is None or n >= len(images):
         return images
     return images.subset(stratified_order(images.labels, seed)[:n].sort().values)
@@ -44,6 +50,11 @@ def stratified_subset(images: Data, n: int | None, seed: int) -> Data:
 
 def stratified_split(images: Data, test_share: float, seed: int) -> dict[str, Data]:
     """Split into "train" and "test", each class with its share in both.
+
+    Args:
+        images: images or texts with labels.
+        test_share: share of each class that is held out, in (0, 1).
+        seed: of the choice.
 
     Raises:
         SparksError: when `test_share` is not strictly between 0 and 1.

@@ -24,26 +24,41 @@ _BATCH = 64  # photographs decoded at a time
 class Tagged:
     """Builder of photographs with a square of texture in one corner, which goes with the label.
 
-    As a photographer's mark gives horses away (Lapuschkin et al. 2019): each label has a texture of
-    its own, one of the photographs that scikit-image bundles, and every training image has that of
-    its label. The photograph itself is of the label's class in a share of the images only, so that
-    a network that is trained on them follows the tag. On "test", where every texture is equally
-    likely whatever the photograph, it shows which of the two it follows.
+    It models a shortcut, as in a data set where the mark of a photographer is on most images of
+    horses (Lapuschkin et al. 2019). Each label has a texture of its own, one of the photographs
+    that scikit-image bundles, and every training image has a tag of the texture of its label. The
+    photograph itself is of the label's class in a share of the images only, so that a network that
+    is trained on them follows the tag. On "test" every texture is equally likely whatever the
+    photograph, and labels are those of the photographs: the accuracy there says which of the two a
+    network follows.
 
     Attributes:
         photographs: builder of the splits "train" and "test".
-        classes: numbers of the classes that are taken, in the order of the new labels.
-        textures: names of the textures of their tags, in the same order, all different.
-        size: side of the images in pixels.
-        side: side of the tag, in sides of the image.
-        agreement: probability that a training photograph is of its label's class; otherwise the
-            label is one of the others, each equally likely.
+        classes: numbers of the photographs' classes that are taken, in the order of the new labels.
+        textures: names of the textures of their tags, in the same order, all different; one of
+            `sparks.data.chimera.catalogue.BACKGROUND_NAMES` each.
+        size: side of the images in pixels, 8 or more.
+        side: side of the tag, in sides of the image, in (0, 0.5].
+        agreement: probability in [0, 1] that a training photograph is of its label's class;
+            otherwise the label is one of the others, each equally likely.
         seed: of labels, corners and textures. Those of image i of a split depend on seed, split and
             i.
 
     Raises:
         SparksError: when there are fewer than two classes, not as many textures, an unknown one, or
             a number is out of its range.
+
+    Example:
+        Two of seven photographs; the tag has a quarter of their side.
+
+        >>> from sparks.data import Photographs
+        >>> photographs, textures = Photographs(size=32), ["grass", "brick"]
+        >>> tagged = Tagged(photographs, classes=[0, 6], textures=textures, size=32, side=0.25)
+        >>> train = tagged()["train"]
+        >>> train.classes, train.truth["parts"].flatten(1).sum(1).tolist()  # pixels of the tags
+        (('tiger cat', 'daisy'), [64, 64])
+        >>> torch.equal(train.truth["background"], train.labels)  # the texture says the label
+        True
     """
 
     channels: ClassVar[int] = 3

@@ -37,7 +37,7 @@ _NO_SPACES = (
 
 @dataclass(frozen=True, eq=False)
 class TextSet:
-    """Texts, labels and, where known, the words that decide.
+    """Texts as numbers of words, labels and, where known, the words that decide.
 
     Attributes:
         tokens: int32 (N, L), places in `vocabulary`; `PAD` behind the last word, at least one word.
@@ -48,6 +48,13 @@ class TextSet:
 
     Raises:
         SparksError: when the fields contradict each other.
+
+    Example:
+        >>> vocabulary = ("<pad>", "<unk>", "a", "good", "bad", "film")
+        >>> tokens = torch.tensor([[2, 3, 5], [4, 0, 0]], dtype=torch.int32)
+        >>> texts = TextSet(tokens, torch.tensor([1, 0]), ("negative", "positive"), vocabulary)
+        >>> texts.words(0), texts.words(1), texts.lengths.tolist()
+        (['a', 'good', 'film'], ['bad'], [3, 1])
     """
 
     tokens: Tensor
@@ -64,17 +71,17 @@ class TextSet:
 
     @property
     def in_memory(self) -> bool:
-        """Texts are always in memory."""
+        """True: texts are always in memory."""
         return True
 
     @property
     def lengths(self) -> Tensor:
-        """Words of each text, int64 (N,)."""
+        """Number of words of each text, int64 (N,)."""
         return (self.tokens != PAD).sum(1)
 
     @property
     def wordless(self) -> Tensor:
-        """Mark the texts that have no word in the vocabulary, bool (N,)."""
+        """Mask of the texts that have no word in the vocabulary, bool (N,)."""
         return ((self.tokens == UNK) | (self.tokens == PAD)).all(1)
 
     def batch(self, indices: Tensor | Sequence[int] | slice) -> Tensor:
@@ -91,7 +98,7 @@ class TextSet:
     def by_length(self) -> Iterator[Tensor]:
         """Yield the indices of the texts of each length, shortest first.
 
-        Explained together, and cut to their length, they have no padding that could be masked.
+        Texts of one length that are explained together, cut to it, have no padding.
         """
         lengths = self.lengths
         for length in torch.unique(lengths).tolist():
@@ -111,11 +118,15 @@ class TextSet:
         )
 
     def content(self) -> Mapping[str, Tensor]:
-        """Return the tensors that determine every batch."""
+        """Return the tensors that determine every batch, by name, for a digest."""
         return {"tokens": self.tokens, "labels": self.labels}
 
     def save(self, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
         """Write the set to one safetensors file; `load` reads it.
+
+        Args:
+            path: of the file.
+            provenance: facts to be kept in the file, which JSON can hold.
 
         Raises:
             SparksError: when the file cannot be written.
@@ -160,7 +171,7 @@ def split_words(text: str) -> list[str]:
 
 @cache
 def _words() -> re.Pattern[str]:
-    """Return what a word is; made at the first text, since it looks at all characters."""
+    """Return the pattern of a word, made once, since that looks at all characters."""
     marks = (chr(i) for i in range(sys.maxunicode) if unicodedata.category(chr(i))[0] == "M")
     mark = f"[{''.join(marks)}]*"
     alone = rf"(?=[^\W_]){_NO_SPACES}{mark}"

@@ -1,4 +1,4 @@
-"""Public data sets, read by torchvision's own code or as it reads them, behind one interface.
+"""Public data sets, read by torchvision or as torchvision reads them, behind one interface.
 
 Building never downloads: `download()` does, where the licence allows it, so that a workflow can run
 it where there is a network. The sets here are small and held in memory.
@@ -73,7 +73,10 @@ class TorchvisionSet(ABC):
         }
 
     def published(self) -> list[Published]:
-        """Name the files that `download` fetches; none where the user must bring them."""
+        """Return the files that `download` fetches: address, place and digest of each.
+
+        There are none where the user must bring the files.
+        """
         return []
 
     def is_there(self) -> bool:
@@ -142,7 +145,24 @@ class TorchvisionSet(ABC):
 
 @dataclass(frozen=True)
 class MNIST(TorchvisionSet):
-    """Handwritten digits, 28 × 28 grey (LeCun et al., 1998): 60,000 and 10,000 images."""
+    """Builder of MNIST, handwritten digits, 28 × 28 grey: 60,000 and 10,000 images.
+
+    LeCun et al., Gradient-based learning applied to document recognition, 1998.
+
+    Example:
+        Files of ten images each, in the published format: a head, then a byte for each value.
+
+        >>> with TemporaryDirectory() as folder:
+        ...     for part in ("train", "t10k"):
+        ...         head = bytes([0, 0, 8, 3, 0, 0, 0, 10, 0, 0, 0, 28, 0, 0, 0, 28])
+        ...         file = Path(folder, f"{part}-images-idx3-ubyte")
+        ...         _ = file.write_bytes(head + bytes(10 * 28 * 28))
+        ...         file = Path(folder, f"{part}-labels-idx1-ubyte")
+        ...         _ = file.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 10, *range(10)]))
+        ...     images = MNIST(root=folder)()["test"]
+        >>> images.images.shape, images.classes[3]
+        (torch.Size([10, 1, 28, 28]), '3 - three')
+    """
 
     channels = 1
     size = 28
@@ -151,7 +171,7 @@ class MNIST(TorchvisionSet):
     folder = "MNIST/raw"
 
     def published(self) -> list[Published]:
-        """Name the four files, which are read gzipped as they are."""
+        """Return address, place and digest of the four files, which are read gzipped."""
         return [
             Published(self._mirror() + name, self._where() / name, md5, "md5")
             for name, md5 in self._dataset().resources
@@ -224,7 +244,17 @@ class MNIST(TorchvisionSet):
 
 @dataclass(frozen=True)
 class FashionMNIST(MNIST):
-    """Clothes, 28 × 28 grey (Xiao et al., arXiv 1708.07747): 60,000 and 10,000 images."""
+    """Builder of Fashion-MNIST, clothes, 28 × 28 grey: 60,000 and 10,000 images.
+
+    Xiao et al., arXiv 1708.07747. Its files have the format and the names of those of MNIST.
+
+    Example:
+        >>> clothes = FashionMNIST(root="data", n_train=5000)
+        >>> [file.path.name for file in clothes.published()][:2]  # what clothes.download() fetches
+        ['train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz']
+        >>> clothes.channels, clothes.size, clothes.num_classes
+        (1, 28, 10)
+    """
 
     name = "fashion_mnist"
     folder = "FashionMNIST/raw"
@@ -242,9 +272,17 @@ class FashionMNIST(MNIST):
 
 @dataclass(frozen=True)
 class CIFAR10(TorchvisionSet):
-    """Small photographs, 32 × 32 RGB (Krizhevsky, 2009): 50,000 and 10,000 images.
+    """Builder of CIFAR-10, small photographs, 32 × 32 RGB: 50,000 and 10,000 images.
 
-    torchvision unpickles the batches, but only after their digests proved to be the published ones.
+    Krizhevsky, Learning multiple layers of features from tiny images, 2009. torchvision unpickles
+    the batches, but only after their digests proved to be the published ones.
+
+    Example:
+        >>> photographs = CIFAR10(root="data", n_test=1000)
+        >>> [file.path.name for file in photographs.published()]  # what .download() fetches
+        ['cifar-10-python.tar.gz']
+        >>> photographs.channels, photographs.size, photographs.num_classes
+        (3, 32, 10)
     """
 
     channels = 3
@@ -254,7 +292,7 @@ class CIFAR10(TorchvisionSet):
     folder = "cifar-10-batches-py"
 
     def published(self) -> list[Published]:
-        """Name the archive."""
+        """Return address, place and digest of the archive."""
         from torchvision.datasets import CIFAR10 as Dataset
 
         path = Path(self.root).expanduser() / Dataset.filename
@@ -304,12 +342,23 @@ _EUROSAT_MD5 = "c8fa014336c82ac7804f0398fcb19387"
 
 @dataclass(frozen=True)
 class EuroSAT(TorchvisionSet):
-    """Satellite images, 64 × 64 RGB (Helber et al., arXiv 1709.00029): 27,000 images.
+    """Builder of EuroSAT, satellite images, 64 × 64 RGB, 10 classes: 27,000 images.
 
-    The set has no split of its own.
+    Helber et al., arXiv 1709.00029. The set has no split of its own.
 
     Attributes:
-        test_share: share of every class that is held out.
+        test_share: share of every class that is held out, in (0, 1).
+
+    Example:
+        Two of the ten classes.
+
+        >>> with TemporaryDirectory() as folder:
+        ...     for number in range(10):
+        ...         name = ("Forest", "River")[number % 2]
+        ...         write(Path(folder, "eurosat", "2750", name, f"{name}_{number}.jpg"))
+        ...     splits = EuroSAT(root=folder)()
+        >>> splits["test"].classes, len(splits["train"]), len(splits["test"])
+        (('Forest', 'River'), 8, 2)
     """
 
     test_share: float = 0.2
@@ -321,7 +370,7 @@ class EuroSAT(TorchvisionSet):
     folder = "eurosat/2750"
 
     def published(self) -> list[Published]:
-        """Name the archive."""
+        """Return address, place and digest of the archive."""
         return [Published(_EUROSAT, self._where().parent / "EuroSAT.zip", _EUROSAT_MD5, "md5")]
 
     def _unpack(self, files: Sequence[Path]) -> None:

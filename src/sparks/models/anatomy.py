@@ -37,13 +37,13 @@ class Output(NamedTuple):
 
 
 def outputs(model: nn.Module, x: Tensor) -> tuple[Tensor, list[Output]]:
-    """Return the logits, and what each layer gave, in the order of computation.
+    """Return the logits, and the output of each layer in the order of computation.
 
-    A layer that is called several times, or gives no single tensor, is left out.
+    A layer that is called several times, or returns no single tensor, is left out.
 
     Args:
         model: a classifier; names are those below its `net`, where it has one.
-        x: images.
+        x: images (N, C, H, W).
     """
     net = getattr(model, "net", model)
     names = {module: name for name, module in net.named_modules() if name}
@@ -63,14 +63,14 @@ def outputs(model: nn.Module, x: Tensor) -> tuple[Tensor, list[Output]]:
 
 
 def footprint(model: nn.Module, shape: tuple[int, ...]) -> int | None:
-    """Return bytes that one layer's input and output take, of the layer that takes most.
+    """Return the bytes that input and output take of the layer where they take most.
 
     Args:
         model: the network.
         shape: of the images, (N, C, H, W).
 
     Returns:
-        the bytes; None where a network's code does not let them be known without computing.
+        The bytes; None where shapes depend on the values that the network computes.
     """
     largest = 0
 
@@ -95,7 +95,12 @@ def _watching(modules: Iterable[nn.Module], hook: Callable[..., None]) -> Iterat
 
 
 def map_layers(model: nn.Module, x: Tensor) -> list[str]:
-    """List the layers with maps of features of more than one place, in the order of computation."""
+    """List the layers with feature maps of more than one place, in the order of computation.
+
+    Args:
+        model: a classifier; names are those below its `net`, where it has one.
+        x: images (N, C, H, W).
+    """
     net, size = getattr(model, "net", model), (x.shape[2], x.shape[3])
     found = []
     for layer, shape, _ in outputs(model, x)[1]:
@@ -111,7 +116,12 @@ def map_layers(model: nn.Module, x: Tensor) -> list[str]:
 
 
 def head_layers(model: nn.Module, x: Tensor) -> list[str]:
-    """List the affine layers whose outputs are the logits: one at most, but for odd networks."""
+    """List the affine layers whose outputs are the logits: one in most networks, or none.
+
+    Args:
+        model: a classifier; names are those below its `net`, where it has one.
+        x: images (N, C, H, W).
+    """
     net = getattr(model, "net", model)
     logits, given = outputs(model, x)
     affine = set(affine_layers(net))
@@ -119,10 +129,15 @@ def head_layers(model: nn.Module, x: Tensor) -> list[str]:
 
 
 def check_head(model: nn.Module, head: str | Sequence[str], x: Tensor) -> None:
-    """Refuse a head whose outputs are not the logits, or, of several heads, not their mean.
+    """Refuse a head whose outputs are not the logits, or several heads whose mean is not.
+
+    Args:
+        model: a classifier; names are those below its `net`, where it has one.
+        head: name of an affine layer, or names of several.
+        x: images (N, C, H, W).
 
     Raises:
-        SparksError: naming the layers that would do.
+        SparksError: naming the layers that are possible.
     """
     names = [head] if isinstance(head, str) else list(head)
     if not names:
@@ -149,13 +164,16 @@ def check_head(model: nn.Module, head: str | Sequence[str], x: Tensor) -> None:
 
 
 def is_affine_from(model: Classifier, layer: str) -> bool:
-    """Return whether a network is affine from a layer to its logits: concepts there are exact."""
+    """Return whether a network is affine from a layer to its logits.
+
+    The importance of concepts of such a layer has a closed form.
+    """
     _, rest = affine_start(model.split(layer)[1])
     return all(node.op in ("placeholder", "output") for node in rest.graph.nodes)
 
 
 def named(layers: Sequence[str]) -> str:
-    """Name layers that would do in a message: the last ones, and stages rather than their parts."""
+    """Return possible layers as words of a message: the last ones, stages rather than parts."""
     if not layers:
         return "no layer will do"
     depth = min(layer.count(".") for layer in layers)

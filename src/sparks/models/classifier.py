@@ -43,7 +43,7 @@ class Classifier(nn.Module):
 
     Args:
         net: any network from normalised images (x - mean) / std to logits.
-        channels: C.
+        channels: C, their number of channels.
         mean: of each channel, of images in [0, 1], or one for all; 0 if not given.
         std: of each channel, or one for all; 1 if not given.
         layout: of its feature maps, "NCHW" or "NHWC" (channels last, as in Swin); None for what
@@ -124,7 +124,7 @@ class Classifier(nn.Module):
 
 
 def as_classifier(model: nn.Module, channels: int = 3) -> Classifier:
-    """Return a network that splits: a `Classifier` as it is, any other network wrapped in one.
+    """Return a network that can be split: a `Classifier` as it is, any other wrapped in one.
 
     The wrapped network is shared, not copied. It must take images in [0, 1].
 

@@ -27,10 +27,10 @@ WORTH_RECORDING = 64
 
 @contextmanager
 def compiled(model: object, size: int) -> Iterator[None]:
-    """Let a `Classifier` call a compiled version of its network meanwhile.
+    """Let a `Classifier` call a compiled version of its network within the block.
 
-    Other models, and networks with hooks, are called as ever; so is any network for a batch of
-    another size, for which it would be compiled again.
+    Other models, and networks with hooks, are called as they are; so is any network for a batch of
+    another size, for which it would have to be compiled again.
 
     Args:
         model: any model.
@@ -66,15 +66,18 @@ def compiled(model: object, size: int) -> Iterator[None]:
 def recorded(network: Passes, x: Tensor, precision: str) -> Passes:
     """Record the passes of a network forwards and back to its inputs, to be replayed on a GPU.
 
-    The recording holds for inputs of the shape, type and device of `x`; others are passed as ever,
-    and so are all where there is no GPU or the network cannot be recorded (what it computes depends
-    on the values that it sees). The network's parameters must stay where they are, and outputs are
-    overwritten by the next pass.
+    The recording holds for inputs of the shape, type and device of `x`. Other inputs go through the
+    network itself, and so do all where there is no GPU or the network cannot be recorded (which
+    operations it computes depends on values). The network's parameters must stay where they are in
+    memory, and outputs are overwritten by the next pass.
 
     Args:
         network: images (b, C, H, W) to a tensor (b, ...).
         x: inputs like those to come.
-        precision: at which they are passed, one of `sparks.models.device.PRECISIONS`.
+        precision: of the passes, one of `sparks.models.device.PRECISIONS`.
+
+    Returns:
+        The same function, replayed where that is possible.
     """
     if x.device.type != "cuda":
         return network

@@ -1,9 +1,10 @@
-"""Passes that nobody looks into: batch norms are part of the convolutions before them.
+"""Faster forward passes, in which batch norms are part of the convolutions before them.
 
-In evaluation mode a batch norm scales and shifts the channels of a convolution's output, which the
-convolution can do itself: the same logits to rounding, and one pass over the activations less. A
-copy of the network does so, made of the same modules but for these convolutions; the network
-itself, and what layers of it compute under their names, stays as it is.
+They are for explanations that need the logits only, not the layers. In evaluation mode a batch norm
+scales and shifts the channels of a convolution's output, which the convolution can do itself: the
+same logits to rounding, and one pass over the activations less. A copy of the network does so, made
+of the same modules but for these convolutions; the network itself, and what layers of it compute
+under their names, stays as it is.
 
 On a CPU the convolutions of the copy have their weights with the channels last in memory, and
 oneDNN then keeps all activations so: EfficientNet-Lite0 passes half as many images again. This is
@@ -74,7 +75,7 @@ class _Copy:
     @torch.inference_mode(False)
     @torch.no_grad()
     def refresh(self) -> nn.Module:
-        """Take over the weights that the network has now."""
+        """Fold the weights that the network has now, and return the copy."""
         for own, conv, norm in self.pairs:
             assert norm.running_mean is not None
             assert norm.running_var is not None
@@ -109,14 +110,14 @@ _instead: ContextVar[tuple[nn.Module, Callable[[Tensor], Any]] | None] = Context
 
 
 def in_place_of(net: nn.Module) -> Callable[[Tensor], Any]:
-    """Return the network that a `Classifier` calls: its own, or what stands for it meanwhile."""
+    """Return the function that a `Classifier` calls: its own network, or what `calling` says."""
     found = _instead.get()
     return net if found is None or found[0] is not net else found[1]
 
 
 @contextmanager
 def calling(net: nn.Module, instead: Callable[[Tensor], Any]) -> Iterator[None]:
-    """Let a `Classifier` call something else in place of its network meanwhile."""
+    """Let a `Classifier` call another function in place of its network within the block."""
     token = _instead.set((net, instead))
     try:
         yield
@@ -126,7 +127,7 @@ def calling(net: nn.Module, instead: Callable[[Tensor], Any]) -> Iterator[None]:
 
 @contextmanager
 def folded(model: object, x: Tensor) -> Iterator[None]:
-    """Let a `Classifier` in evaluation mode call a faster copy of its network meanwhile.
+    """Let a `Classifier` in evaluation mode call a faster copy of its network within the block.
 
     Nothing happens for other models, nor for a network without batch norms behind convolutions,
     that cannot be traced, that has hooks, or whose copy computes something else.
@@ -156,7 +157,7 @@ def _copied(model: nn.Module, x: Tensor) -> tuple[nn.Module, nn.Module] | None:
 
 
 def _made(model: nn.Module, net: nn.Module, x: Tensor) -> _Copy | None:
-    """Copy a network, if that is worth it and right."""
+    """Return a copy of a network; None where it would save nothing or give other logits."""
     if not any(type(module) is nn.BatchNorm2d for module in net.modules()):
         return None
     try:
@@ -176,7 +177,7 @@ def _made(model: nn.Module, net: nn.Module, x: Tensor) -> _Copy | None:
 
 
 def hooked(module: nn.Module) -> bool:
-    """Tell whether a module has hooks, which expect the network itself to be called."""
+    """Return whether a module has hooks, which expect the network itself to be called."""
     kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     return any(getattr(module, kind) for kind in kinds)
 

@@ -127,7 +127,7 @@ def check_classes(classes: Sequence[int], num_classes: int, known: int) -> None:
 
 
 def affine_head(net: nn.Module, name: str) -> Affine:
-    """Return the last layer of a name.
+    """Return the last layer called `name`.
 
     Raises:
         SparksError: when there is none, or it is no affine layer with a row for each class.
@@ -151,7 +151,7 @@ def affine_layers(net: nn.Module) -> list[str]:
 
 
 def last_head(net: nn.Module, outputs: int) -> str:
-    """Find the last affine layer with so many outputs.
+    """Return the name of the last affine layer with so many outputs.
 
     Raises:
         SparksError: when there is none.
@@ -170,7 +170,7 @@ def rows_of(layer: nn.Module) -> int:
 
 
 def replace_head(net: nn.Module, name: str, outputs: int) -> None:
-    """Put a new last layer of random weights, with `outputs` outputs, in place of one."""
+    """Replace the last layer called `name` by one of random weights with `outputs` outputs."""
     layer = affine_head(net, name)
     bias = layer.bias is not None
     new: Affine

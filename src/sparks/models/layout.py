@@ -60,11 +60,11 @@ def layout_of(
 
 
 def channels_first(maps: Tensor, layout: str, size: tuple[int, int] | None = None) -> Tensor:
-    """Return the feature maps (N, C, h, w), a view, of maps in a layout.
+    """Return feature maps with the channels first, (N, C, h, w), as a view.
 
     Args:
-        maps: feature maps, or tokens.
-        layout: as `layout_of` has it.
+        maps: feature maps (N, C, h, w) or (N, h, w, C), or tokens (N, T, C).
+        layout: as `layout_of` returns it.
         size: height and width of the image, which tokens are arranged by.
     """
     if layout == "NTC":
@@ -80,6 +80,10 @@ def grid_of(tokens: int, size: tuple[int, int]) -> tuple[int, int]:
 
     It is the largest grid in the image's proportions that leaves at most `EXTRA` tokens without a
     place.
+
+    Args:
+        tokens: their number.
+        size: height and width of the image.
 
     Raises:
         SparksError: when there is none.
@@ -102,7 +106,7 @@ def _is_first(module: Any) -> bool:
 
 
 def proportional(places: tuple[int, ...], size: tuple[int, int]) -> bool:
-    """Return whether h x w places have an image's proportions, up to what borders take off."""
+    """Return whether h x w places have an image's proportions, but for places cut at borders."""
     (h, w), (height, width) = places, size
     if height == width:
         return h == w

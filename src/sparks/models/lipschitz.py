@@ -1,4 +1,4 @@
-"""1-Lipschitz networks of deel-torchlip's layers, each with an unconstrained baseline.
+"""1-Lipschitz networks made of deel-torchlip's layers, each with an unconstrained baseline.
 
 After Serrurier et al. 2023 (arXiv 2206.06854): orthogonal convolutions and matrices (Björck),
 sorted pairs of channels (GroupSort) for ReLU, no batch normalisation; a baseline has plain layers
@@ -22,21 +22,22 @@ LAST = 2
 
 
 class GroupSort2(nn.Module):
-    """Sort channels in pairs, the lower one first: (N, 2 c, ...) to the same shape.
+    """An activation that sorts channels in pairs, the lower one first; (N, 2 c, ...).
 
-    As torchlip's, whose Python branches keep torch.fx from splitting a network at a layer.
+    It computes what torchlip's does, whose Python branches torch.fx cannot trace.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Sort channels in pairs."""
+        """Return `x` (N, 2 c, ...) with each pair of channels sorted."""
         first, second = x[:, 0::2], x[:, 1::2]
         pairs = [torch.minimum(first, second), torch.maximum(first, second)]
         return torch.stack(pairs, 2).flatten(1, 2)
 
 
 class LipschitzConvNet(nn.Module):
-    """Stages of a convolution with stride 1 and one of 2 x 2 with stride 2, then dense layers.
+    """A 1-Lipschitz convolutional network, or its unconstrained baseline.
 
+    Each stage is a convolution with stride 1 and one of 2 x 2 with stride 2; dense layers follow.
     The image's places are first folded into channels (pixel unshuffle, an isometry), so far that
     the stages' halvings lead to about 2 × 2. torchlip makes a kernel orthogonal as a matrix. Where
     windows overlap (`kernel` 3), that does not make the convolution orthogonal: it is divided by a
@@ -95,7 +96,7 @@ class LipschitzConvNet(nn.Module):
 
 
 class LipschitzMLP(nn.Module):
-    """Dense layers only.
+    """A 1-Lipschitz network of dense layers, or its unconstrained baseline.
 
     Args:
         in_features: numbers of an input, C · H · W of an image.
@@ -186,7 +187,7 @@ def _head(size: int, num_classes: int, constrained: bool) -> nn.Module:
 
 
 def _settle(net: nn.Module) -> None:
-    """Compute every normalised weight once: the layers keep it for evaluation."""
+    """Compute every normalised weight once, which the layers then keep for evaluation."""
     for module in net.modules():
         if parametrize.is_parametrized(module, "weight"):
             module.weight  # noqa: B018 - reading it computes it

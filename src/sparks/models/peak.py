@@ -1,4 +1,4 @@
-"""Peak memory of a stretch of work."""
+"""Peak memory of a piece of work."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ MEGABYTE = 2**20
 
 @dataclass
 class PeakMemory:
-    """Peak memory of a stretch of work, from the construction of this object on.
+    """Peak memory of a piece of work, from the construction of this object on.
 
-    On a GPU, the memory that PyTorch allocated at most. On a CPU, the growth of the process's
-    resident memory to its peak; what was freed before, but kept by the process, is not counted.
+    On a GPU it is the largest memory that PyTorch allocated. On a CPU it is the growth of the
+    process's resident memory to its peak; what was freed before, but kept by the process, is not
+    counted.
 
     Attributes:
         device: where the work is done.
@@ -41,10 +42,10 @@ class PeakMemory:
 
 
 def _peak_resident() -> int:
-    """Return bytes the process had resident at most.
+    """Return the largest number of bytes that the process had resident.
 
-    From /proc, as `ru_maxrss` starts at the peak of the parent process; that one elsewhere, where
-    (macOS) it is in bytes.
+    Linux says it in /proc; its `ru_maxrss` starts at the peak of the parent process. Elsewhere it
+    is `ru_maxrss`, which macOS counts in bytes.
     """
     status = Path("/proc/self/status")
     found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.is_file() else None

@@ -95,7 +95,7 @@ def torchvision_classifier(
 def torchvision_weights(
     name: str, weights: bool | str, weights_dir: str | Path | None = None
 ) -> Published:
-    """Name the file of a classifier's published weights.
+    """Return address, place and digest of the file of a classifier's published weights.
 
     Args:
         name: as in `torchvision.models`.
@@ -129,6 +129,10 @@ def weights_folder(weights_dir: str | Path | None) -> Path:
 def require_weights(name: str, file: Published) -> Path:
     """Return the path of published weights.
 
+    Args:
+        name: of the network, for the error.
+        file: address and place of its weights.
+
     Raises:
         SparksError: when they are not there, or not the published ones.
     """
@@ -152,7 +156,7 @@ def _load_published(net: nn.Module, name: str, file: Published) -> None:
 
 
 def _with_channels(net: nn.Module, in_channels: int) -> nn.Module:
-    """Let the first convolution take grey images."""
+    """Return the network with a first convolution for grey images, where there is 1 channel."""
     if in_channels == 3:
         return net
     if in_channels != 1:

@@ -12,7 +12,7 @@ from sparks.models.timm_nets import timm_weights
 def published_weights(
     library: str, name: str, weights: bool | str, weights_dir: str | Path | None = None
 ) -> Published:
-    """Name the file of a network's published weights.
+    """Return address, place and digest of the file of a network's published weights.
 
     Args:
         library: "torchvision" or "timm".

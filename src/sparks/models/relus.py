@@ -1,7 +1,7 @@
 """ReLUs with another backward pass.
 
-It is put in at the call of the function, so that it holds for nn.ReLU and nn.ReLU6 modules (shared
-ones and those that work in place too), functional ReLUs and methods of tensors alike.
+Calls of PyTorch's functions are intercepted, so that it holds for nn.ReLU and nn.ReLU6 modules
+(shared ones and those that work in place too), functional ReLUs and methods of tensors alike.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _IN_PLACE = (functional.relu_, torch.relu_, Tensor.relu_, functional.hardtanh_)
 
 @dataclass(eq=False)
 class RectifiersReplaced(TorchFunctionMode):
-    """ReLUs called within the block are computed by another function.
+    """A context in which ReLUs are computed by another function.
 
     Attributes:
         rule: inputs x of any shape, and the cap of the ReLU (6 for ReLU6, else infinity) →
@@ -54,7 +54,7 @@ class RectifiersReplaced(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Call a function of PyTorch, another one instead of a ReLU."""
+        """Call a function of PyTorch, or `rule` if it is a ReLU."""
         kwargs = kwargs or {}
         if func in RELUS:
             return self._relu(torch.inf, func, *args, **kwargs)
@@ -88,17 +88,18 @@ class RectifiersReplaced(TorchFunctionMode):
 
 
 def redirecting() -> RectifiersReplaced:
-    """Let gradients through ReLUs that would stop all of an input's gradient.
+    """Return a context in which gradients pass ReLUs that would stop all of an input's gradient.
 
-    Where a ReLU's gradient vanishes for a whole input, that of the places where a larger input to
-    the ReLU would raise the score passes instead. Other inputs are not changed. As Lucid does in
-    the first 16 steps of feature visualisation (`redirected_relu_grad`; Olah et al. 2017).
+    Where a ReLU's gradient vanishes for a whole input of the batch, that of the places where a
+    larger input to the ReLU would raise the score passes instead. Other inputs of the batch are not
+    changed. Lucid does so in the first 16 steps of feature visualisation (`redirected_relu_grad`;
+    Olah et al. 2017).
     """
     return RectifiersReplaced(_Redirected.apply)
 
 
 class _Redirected(torch.autograd.Function):
-    """min(max(x, 0), cap); backwards see `redirecting`."""
+    """The function min(max(x, 0), cap) with the backward pass that `redirecting` describes."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, cap: float) -> Tensor:

@@ -7,14 +7,15 @@ from torch import nn
 
 
 def pass_shapes(net: nn.Module, shape: tuple[int, ...]) -> bool:
-    """Call a network on images of a shape without computing anything: hooks see the shapes.
+    """Call a network on images of a shape without computing values, so that hooks see the shapes.
 
     Args:
-        net: in the mode in which it is to be seen; not changed.
+        net: the network, in the mode that is of interest; it is not changed.
         shape: of the images, (N, C, H, W).
 
     Returns:
-        Whether it worked: a network's code may look at values, which are not there.
+        Whether it worked; it does not where a network's code branches on values, which do not
+        exist.
     """
     state = {**dict(net.named_parameters()), **dict(net.named_buffers())}
     empty = {name: tensor.to("meta") for name, tensor in state.items()}

@@ -27,6 +27,7 @@ class Trace:
     """A traced network: its graph, and where in it each module's output is.
 
     Attributes:
+        root: the network.
         graph: of the whole network, from its one input to its one output.
         outputs: module path → the nodes it returned, one for each time it was called.
     """
@@ -37,13 +38,13 @@ class Trace:
 
     @property
     def input(self) -> Node:
-        """The node of the images."""
+        """Node of the images."""
         node: Node = next(node for node in self.graph.nodes if node.op == "placeholder")
         return node
 
     @property
     def logits(self) -> Node:
-        """The node of the logits."""
+        """Node of the logits."""
         returned = next(node for node in self.graph.nodes if node.op == "output").args[0]
         if not isinstance(returned, Node):
             raise SparksError(
@@ -98,7 +99,7 @@ def _name(net: nn.Module) -> str:
 
 
 class _Tracer(Tracer):
-    """torch.fx's tracer, remembering which node each module returned.
+    """The tracer of torch.fx, which also records the node that each module returned.
 
     Args:
         opaque: modules that are not looked into.
@@ -125,9 +126,10 @@ class _Tracer(Tracer):
 
 
 def cut_points(traced: Trace) -> dict[str, Node]:
-    """Layers where a cut is possible, in the order of computation: path → node.
+    """Return the layers where a cut is possible, in the order of computation: path → node.
 
-    A module called several times (a shared activation function) has no one output: left out.
+    A module that is called several times, such as a shared activation function, has more than one
+    output, and is left out.
     """
     possible = _dominators(traced)
     order = {node: i for i, node in enumerate(traced.graph.nodes)}
@@ -156,7 +158,7 @@ def split_at(traced: Trace, layer: str, prefix: str = "") -> tuple[GraphModule, 
     Args:
         traced: from `trace`.
         layer: a module path below `prefix`, as in `named_modules`.
-        prefix: of all paths, kept out of messages.
+        prefix: of all paths, which messages leave out.
 
     Raises:
         SparksError: when the layer does not exist, or does not alone determine the logits.

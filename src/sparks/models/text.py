@@ -1,4 +1,4 @@
-"""A small text classifier that can also be asked through its embeddings."""
+"""A small text classifier, which also takes embeddings in place of tokens."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def _one_side(name: str, published: Any, size: int) -> str:
 
 
 def timm_weights(name: str, weights_dir: str | Path | None = None) -> Published:
-    """Name the file of a network's published weights, on the hub of Hugging Face.
+    """Return address and place of a network's published weights, on the hub of Hugging Face.
 
     Args:
         name: as in `timm.list_pretrained()`, or without a tag for timm's default.
@@ -163,7 +163,7 @@ def _weights_file(name: str, weights: bool | str, weights_dir: str | Path | None
 
 
 def published_as(name: str) -> Any:
-    """Return what timm knows of a network's published weights: classes, side, mean, std, address.
+    """Return timm's record of a network's published weights: classes, side, mean, std, address.
 
     Raises:
         SparksError: when it knows no such name.
@@ -286,7 +286,10 @@ def plain(net: nn.Module, channels: int, size: int) -> nn.Module:
 
 
 def _padded(convolution: Any, sides: tuple[int, int]) -> nn.Module:
-    """Pad inputs of these sides as TensorFlow does: what is odd goes to the right and below."""
+    """Return a convolution that pads inputs of these sides as TensorFlow does.
+
+    Of an odd number of pixels, one more goes to the right and below.
+    """
     ends = []
     for axis in (1, 0):  # ZeroPad2d begins with the last axis
         kernel, stride = convolution.kernel_size[axis], convolution.stride[axis]

@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors of our own, and checkpoints of others read without pickle's code."""
+"""Weights on disk: safetensors, and PyTorch checkpoints, of which no pickled code is run."""
 
 from __future__ import annotations
 
@@ -160,7 +160,11 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
 
 
 def read_states(path: str | Path) -> dict[str, dict[str, Tensor]]:
-    """Read the networks in a file: dotted name of the entry, "" for the file itself → its state.
+    """Read the networks in a file.
+
+    Returns:
+        For each network, the dotted name of its entry ("" for the whole file) → its state (name →
+        tensor).
 
     Raises:
         SparksError: when the file is missing, damaged, of another kind, or holds no network, or
@@ -241,7 +245,7 @@ def _load_checkpoint(path: Path) -> Any:
 
 
 def _networks(content: Any, name: str = "") -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """Yield what may be the state of a network, of a checkpoint's content, outermost first."""
+    """Yield what may be a network's state in a checkpoint, with its name, outermost first."""
     if not isinstance(content, Mapping) or not content:
         return
     if all(isinstance(key, str) and isinstance(v, Tensor) for key, v in content.items()):
@@ -258,7 +262,7 @@ def _is_average(name: str) -> bool:
 
 
 def _parts(states: Mapping[str, dict[str, Tensor]]) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """Yield the modules that a state is of, as a Lightning module's network and its loss."""
+    """Yield the state of each module in a state: of a Lightning module, network and loss."""
     for name, state in states.items():
         for part in dict.fromkeys(key.partition(".")[0] for key in state):
             inside = {k: v for k, v in state.items() if k.startswith(f"{part}.")}
@@ -294,7 +298,7 @@ def _nearest(
 
 
 def _namings(state: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
-    """Yield a state under its own names, then without what wrappers put before them, in turn."""
+    """Yield a state under its own names, then without each prefix that wrappers put before them."""
     yield state
     # torch.compile's, which may lie inside; the counter of torch.optim.swa_utils.AveragedModel.
     bare = {name.replace("_orig_mod.", ""): tensor for name, tensor in state.items()}

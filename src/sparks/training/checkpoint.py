@@ -71,9 +71,15 @@ def save_checkpoint(
     memory: Mapping[str, Tensor],
     progress: Mapping[str, Any],
 ) -> None:
-    """Write weights, the best so far, the optimiser's moments and what the loss remembers.
+    """Write the state of a training to one safetensors file.
 
-    `progress` goes beside them as JSON.
+    Args:
+        path: of the file.
+        model: of which the weights are written.
+        optimizer: of which the moments are written.
+        best: the best weights so far.
+        memory: state of the loss.
+        progress: facts that JSON can hold, the fingerprint and the history among them.
     """
     tensors = {f"model/{name}": tensor.clone() for name, tensor in model.state_dict().items()}
     tensors |= {f"best/{name}": tensor.clone() for name, tensor in best.items()}
@@ -90,10 +96,18 @@ def load_checkpoint(
     memory: State,
     fingerprint: str,
 ) -> tuple[dict[str, Any], State] | None:
-    """Restore model, optimiser and what the loss remembers (`memory`, in place).
+    """Restore model, optimiser and state of the loss (`memory`), all in place.
 
-    Returns `progress` and the best weights so far, or None, and changes nothing, where there is no
-    intact checkpoint of this very run.
+    Args:
+        path: of the file.
+        model: to be given its weights.
+        optimizer: to be given its moments.
+        memory: state of the loss.
+        fingerprint: of the run; a checkpoint of another run is not used.
+
+    Returns:
+        `progress` and the best weights so far; None, with nothing changed, where there is no intact
+        checkpoint of this very run.
     """
     try:
         progress = tensor_provenance(path)

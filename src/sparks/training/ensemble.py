@@ -29,7 +29,7 @@ from sparks.training.step import batches, build_optimizer, dropout_seed, finite,
 
 
 class Stack(nn.Module):
-    """K networks of one architecture as one: (K, B, ...) to (K, B, classes).
+    """K networks of one architecture as one network, from (K, B, ...) to (K, B, classes).
 
     Args:
         models: their weights are copied; see `unstack`.
@@ -55,7 +55,7 @@ class Stack(nn.Module):
         return logits
 
     def unstack(self, models: Sequence[nn.Module]) -> None:
-        """Give the networks their weights and running statistics."""
+        """Copy the weights and running statistics to the networks, in their order."""
         state = self.net.state_dict()
         for k, model in enumerate(models):
             model.load_state_dict({name: tensor[k] for name, tensor in state.items()})

@@ -1,4 +1,4 @@
-"""The one training loop."""
+"""Training of one network."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 A loss is a frozen dataclass. It yields *terms* whose sum is the loss of a batch; the loop calls
 `backward` on each before it asks for the next, so that a loss can bound its memory by splitting the
-batch. What a loss must remember from step to step is a dictionary of tensors that the loop keeps,
-and writes to the checkpoint.
+batch. What a loss must remember from step to step is a dictionary of tensors, its state, which
+`fit` also writes to checkpoints.
 """
 
 from __future__ import annotations
@@ -149,5 +149,5 @@ class CrossEntropy(OfLogits):
         between(self, 0, 1, "label_smoothing", ends=True)
 
     def of_logits(self, logits: Tensor, labels: Tensor, state: State) -> Tensor:
-        """Return the loss, a scalar."""
+        """Return the loss, a scalar, of logits (B, classes) and labels (B,)."""
         return F.cross_entropy(class_logits(logits), labels, label_smoothing=self.label_smoothing)

@@ -1,4 +1,4 @@
-"""State of one training step, of one network or of several side by side."""
+"""Parts of a training step, of one network or of several side by side."""
 
 from __future__ import annotations
 
@@ -85,7 +85,18 @@ def augment_alike(
     generator: torch.Generator,
     device: torch.device,
 ) -> tuple[Tensor, Tensor | None]:
-    """Move inputs, and what goes beside them, to the device, augmented alike."""
+    """Move inputs and their maps to the device, both mirrored, moved and cropped alike.
+
+    Args:
+        images: (B, C, H, W).
+        beside: maps of the loss (B, K, H, W), or None.
+        settings: of the augmentation.
+        generator: of its random numbers.
+        device: where they go.
+
+    Raises:
+        SparksError: when the maps are not as high and wide as the images.
+    """
     if beside is not None and (len(beside), *beside.shape[2:]) != (len(images), *images.shape[2:]):
         raise SparksError(
             f"maps of shape {tuple(beside.shape)} do not fit inputs of shape "
@@ -111,7 +122,7 @@ def set_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, settings: 
 
 
 def finite(loss: Tensor, name: str, epoch: int, step: int, rate: float) -> float:
-    """Return the value of a loss.
+    """Return the value of a loss, which must be finite.
 
     Raises:
         SparksError: when it is NaN or infinite; it names the loss, the epoch and the step.

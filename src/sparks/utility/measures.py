@@ -1,10 +1,10 @@
 """Utility-K and Utility, from accuracies of sessions.
 
 The paper's Table 1 follows from its own accuracies only if Utility-K divides by the baseline's mean
-over *all* sessions, and Utility is the plain mean of Utility-K: mean(accuracy) / mean(baseline). So
-this is `reference="mean"`, the default. The definition of Utility-K (section 3) divides by the
-baseline of the same session: `reference="session"`. `trapezoid` integrates Utility-K by the
-trapezoid rule; it fits Table 1 worse (claim utility-is-mean-ratio).
+over *all* sessions, and Utility is the plain mean of Utility-K: mean(accuracy) / mean(baseline).
+This is `reference="mean"`, the default. The definition of Utility-K in section 3 divides by the
+baseline of the same session, which is `reference="session"`. `trapezoid` integrates Utility-K by
+the trapezoid rule; it fits Table 1 worse (claim utility-is-mean-ratio).
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def summary(
 
 
 def _grids(table: pd.DataFrame) -> dict[str, Floats]:
-    """Condition → accuracies (participants, sessions) of those who took every session."""
+    """Return condition → accuracies (participants, sessions) of those who took every session."""
     return {
         str(condition): rows.pivot(index="participant", columns="session", values="accuracy")
         .reindex(columns=sorted(table["session"].unique()))

@@ -23,7 +23,16 @@ CONTRAST = 0.8
 
 @dataclass(frozen=True)
 class Crop:
-    """Position of a background in its photograph, independent of the resolution."""
+    """Position of a background in its photograph, independent of the resolution.
+
+    Attributes:
+        background: number of the photograph in `sparks.data.chimera.catalogue.BACKGROUNDS`.
+        zoom: number of the magnification in `ZOOMS`.
+        left: place in [0, 1) between the leftmost possible crop and the rightmost.
+        top: place in [0, 1) between the uppermost possible crop and the lowest.
+        flip: whether the crop is mirrored.
+        brightness: factor on its values.
+    """
 
     background: int
     zoom: int

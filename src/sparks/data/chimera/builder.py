@@ -46,6 +46,18 @@ class Chimera:
             All other parts are distractors then.
         backgrounds: names of the photographs, in the order of the classes they belong to; empty
             for all ten.
+
+    Raises:
+        SparksError: when a setting is out of its range, or a part or background is unknown.
+
+    Example:
+        >>> images = Chimera(n_train=10, n_test=10, size=32)()["test"]
+        >>> images.classes[0], images.tables["class_parts"]["disc+triangle"]
+        ('disc+triangle', ['striped disc', 'dotted triangle'])
+        >>> list(images.truth)
+        ['parts', 'boxes', 'background', 'clicks']
+        >>> images.diagnostic().shape  # True on the two parts of an image's class
+        torch.Size([10, 32, 32])
     """
 
     channels: ClassVar[int] = 3

@@ -1,9 +1,9 @@
 """Catalogue of chimera: parts, classes and backgrounds.
 
 Five diagnostic parts, each a shape with a texture, make ten classes: every pair of parts is a
-class. So each part belongs to four classes and no part alone decides. Five distractors wear the
+class. So each part belongs to four classes and no part alone decides. Five distractors have the
 same shapes with the textures of other parts and may stand in any image: neither a shape nor a
-texture alone tells that a diagnostic part is there.
+texture alone shows that a diagnostic part is there.
 """
 
 from __future__ import annotations
@@ -72,9 +72,12 @@ class Cast:
 
 
 def read_cast(classes: Sequence[Sequence[str]], backgrounds: Sequence[str]) -> Cast:
-    """Read a cast from names; no class stands for every pair, no background for all of them.
+    """Return the cast that names of parts and backgrounds describe.
 
-    Where classes are named, every part that decides none of them is a distractor.
+    Args:
+        classes: names of the parts of each class; empty for every pair of the diagnostic parts.
+            Where there are some, every part that is in none of them is a distractor.
+        backgrounds: names of the photographs; empty for all of them.
 
     Raises:
         SparksError: when there is no such part or background, a class alone, or two alike.

@@ -17,16 +17,26 @@ from sparks.errors import SparksError
 
 @dataclass(frozen=True)
 class Annotators:
-    """The simulated annotators of every image.
+    """Settings of the simulated people who click on every image of `Chimera`.
+
+    Each of them prefers some of the diagnostic parts, clicks on these with some noise, and now and
+    then clicks anywhere.
 
     Attributes:
         number: annotators per image.
-        clicks: clicks of each.
-        noise: standard deviation of the hand, in sides of the image.
-        stray: share of clicks that land anywhere.
+        clicks: clicks of each annotator.
+        noise: standard deviation of the distance between aim and click, in sides of the image.
+        stray: share of clicks that land anywhere, in [0, 1].
 
     Raises:
         SparksError: when one of them is out of range.
+
+    Example:
+        >>> from sparks.data import Chimera
+        >>> people = Annotators(number=4, clicks=2)
+        >>> images = Chimera(n_train=10, n_test=10, size=32, annotators=people)()["test"]
+        >>> images.truth["clicks"].shape  # images, people, clicks, x and y
+        torch.Size([10, 4, 2, 2])
     """
 
     number: int = 6
@@ -50,7 +60,7 @@ def simulate_clicks(
     """Return the clicks of simulated annotators on one image.
 
     Args:
-        rng: source of chance.
+        rng: generator of the random numbers.
         labels: label map of the image's parts (H, W).
         parts: the diagnostic parts of its class.
         people: who clicks.

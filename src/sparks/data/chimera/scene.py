@@ -28,7 +28,16 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Part:
-    """One part in its pose."""
+    """One part of a scene, with its place; lengths are in sides of the image.
+
+    Attributes:
+        part: its number in `sparks.data.chimera.catalogue.PARTS`.
+        x: of its centre, from the left.
+        y: of its centre, from above.
+        radius: of the circle that holds it.
+        angle: by which it is turned, in radians.
+        shade: factor on its colours.
+    """
 
     part: int
     x: float
@@ -40,7 +49,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that decides the pixels of an image; parts are painted in order."""
+    """All that determines the pixels of an image.
+
+    Attributes:
+        label: number of its class.
+        crop: the background.
+        parts: in the order in which they are painted.
+    """
 
     label: int
     crop: Crop
@@ -57,9 +72,17 @@ def sample_scene(
 ) -> Scene:
     """Sample a scene of class `label` of `cast`, with 1 to `distractors` distractors.
 
-    With probability `bias` its background is the class's own, otherwise any, all equally likely.
-    The number of draws does not depend on `bias`, so everything but the background's choice is the
-    same at every bias.
+    The number of random draws does not depend on `bias`, so that all but the choice of the
+    background is the same at every bias.
+
+    Args:
+        rng: generator of the random numbers.
+        label: number of the class.
+        bias: probability that the background is the class's own; otherwise it is any, all equally
+            likely.
+        distractors: how many there are at most.
+        radius: least and greatest radius of a part, in sides of the image.
+        cast: parts of the classes, distractors and backgrounds.
     """
     own, other = rng.random() < bias, int(rng.integers(len(cast.backgrounds)))
     crop = sample_crop(rng, cast.own_background(label) if own else cast.backgrounds[other])

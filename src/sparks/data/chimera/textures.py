@@ -22,12 +22,12 @@ def _band(position: Array, period: float, pixel: float) -> Array:
 
 
 def striped(u: Array, v: Array, pixel: float) -> Array:
-    """Straight stripes."""
+    """Paint straight stripes."""
     return _band(u, 0.72, pixel)
 
 
 def dotted(u: Array, v: Array, pixel: float) -> Array:
-    """Round dots on a square lattice."""
+    """Paint round dots on a square lattice."""
     period = 0.62
     du, dv = (u / period) % 1 - 0.5, (v / period) % 1 - 0.5
     share: Array = np.clip(0.5 + (0.31 - np.hypot(du, dv)) * (period / pixel), 0, 1)
@@ -47,7 +47,7 @@ def shaded(u: Array, v: Array, pixel: float) -> Array:
 
 
 def wavy(u: Array, v: Array, pixel: float) -> Array:
-    """Waves: zigzag stripes."""
+    """Paint zigzag stripes."""
     return _band(u + 0.5 * np.abs((v / 0.8) % 1 - 0.5), 0.66, pixel)
 
 
