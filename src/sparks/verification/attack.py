@@ -1,7 +1,8 @@
-"""Projected gradient descent: the adversarial overlap from below (Madry et al. 2018).
+"""Projected gradient descent: lower bounds of the adversarial overlap (Madry et al. 2018).
 
-The overlap of x on a set B is the largest margin f_c'(x + δ) - f_c(x + δ) of another class c' over
-the class c, δ in B. What an attack finds is at most that, what `bounding` proves is at least that.
+The adversarial overlap (AO) of x on a set B is the largest margin f_c'(x + δ) - f_c(x + δ) of
+another class c' over the class c, for δ in B. An attack finds at most that, `bounding` proves a
+bound that is at least that.
 """
 
 from __future__ import annotations

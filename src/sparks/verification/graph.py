@@ -31,7 +31,7 @@ class Step:
 
     Attributes:
         layer: what it computes; None for the input of the network.
-        inputs: places of the steps it takes.
+        inputs: places, in the network, of the steps whose outputs it takes.
         shape: of its output, without the batch.
     """
 
