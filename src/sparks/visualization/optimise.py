@@ -63,7 +63,7 @@ class Ascent:
         canvas: side of the pictures, relative to that of the statistics.
         seen: side in pixels at which the network sees each crop, for networks that take images of
             any size; None for the size of its input.
-        steps: of the ascent; 256 in the MACO paper.
+        steps: number of steps of the ascent; 256 in the MACO paper.
         batch_size: crops in one forward pass; bounds the memory together with the canvas.
         precision: of the network, one of `sparks.models.device.PRECISIONS`.
 

@@ -315,7 +315,7 @@ class CBR:
     Attributes:
         rate: at the first and at the last step.
         variation: strength of denoising by total variation at the first and at the last step.
-        iterations: of denoising.
+        iterations: number of iterations of denoising in each step.
         middle: from which to which share of the steps only the middle is drawn.
         margin: of the middle, relative to the canvas.
         grey: mean of the first picture.
