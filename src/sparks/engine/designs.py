@@ -72,7 +72,7 @@ class LeaveOneOut:
         return self
 
     def masks(self, images: Tensor, rows: Tensor) -> Tensor:
-        """Return masks that are 1 except for feature `row - 1`."""
+        """Return the masks (b, d) of rows (b,): 0 at feature row - 1, 1 elsewhere."""
         features = torch.arange(1, self.d + 1, device=rows.device)
         return (rows[:, None] != features).float()
 

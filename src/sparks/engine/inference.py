@@ -58,7 +58,7 @@ def device_of(model: Model, x: Tensor) -> torch.device:
 
 
 def dtype_of(model: Model) -> torch.dtype | None:
-    """Type of a model's real parameters, to which inputs are cast; None where it has none."""
+    """Return the type of a model's real parameters, to which inputs are cast; None without any."""
     if isinstance(model, nn.Module):
         for tensor in chain(model.parameters(), model.buffers()):
             if tensor.is_floating_point():
@@ -126,7 +126,7 @@ class Logits(nn.Module):
     a ReLU, the gradient of NaN is a harmless-looking 0.
 
     Args:
-        model: asked.
+        model: batch (b, ...) → logits (b, classes), or scores (b,).
         target: classes that it must have, int64 (b,); None for a model of one score.
         refuse: raise an error for outputs that are not finite; if False, the caller checks them,
             which spares a GPU the wait.

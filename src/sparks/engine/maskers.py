@@ -142,7 +142,7 @@ class ShiftedGrid:
         return self.cells[0] * self.cells[1] + 2
 
     def expand(self, masks: Tensor) -> Tensor:
-        """Upsample masks (b, d) to one cell more than there are, and cut the image out."""
+        """Upsample masks (b, d) to one cell more a side, and cut out the image: (b, 1, H, W)."""
         cells = masks[:, :-2].reshape(-1, *self.cells)
         down, across = (
             self._moved(masks[:, axis - 2], self.cells[axis], self.size[axis]) for axis in (0, 1)

@@ -134,7 +134,7 @@ class OneLogit(nn.Module):
         self.net = net
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 1) of inputs (N, 2)."""
+        """Return the difference of logits (N, 1) of inputs (N, 2)."""
         logits: Tensor = self.net(x)
         return logits[:, 1:] - logits[:, :1]
 

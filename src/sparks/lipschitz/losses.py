@@ -152,7 +152,7 @@ class SoftHKR(_HKR):
 
 
 def _signs(logits: Tensor, labels: Tensor) -> Tensor:
-    """+1 for the true class of each row, -1 for the others, like logits."""
+    """Return +1 for the true class of each row and -1 for the others, like logits."""
     sign = torch.full_like(logits, -1.0)
     return sign.scatter(1, labels[:, None], 1.0)
 

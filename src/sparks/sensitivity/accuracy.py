@@ -33,7 +33,7 @@ class Sampler:
 
     @property
     def label(self) -> str:
-        """Its name in figures and tables."""
+        """Name of the sampler in figures and tables."""
         if self.sequence == "monte-carlo":
             return self.sequence
         return self.sequence + (", scrambled" if self.scramble else ", unscrambled")

@@ -1,7 +1,7 @@
 """Explain images by every network of a condition, and measure how far the maps are apart.
 
-Images go by in shards: maps exist for one shard at a time, so memory does not grow with the number
-of images, only the table of numbers does.
+Images are explained in shards: maps exist for one shard at a time, so memory does not grow with the
+number of images, only the table of numbers does.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def stratified_folds(labels: Tensor, k: int, seed: int) -> Tensor:
 def add_label_noise(labels: Tensor, share: float, num_classes: int, seed: int) -> Tensor:
     """Give a share of the images a wrong label, any other class being equally likely.
 
-    The images that a smaller share switches are among those of a larger one, with the same labels.
+    The images that a smaller share relabels are among those of a larger one, with the same labels.
 
     Args:
         labels: int64 (N,).

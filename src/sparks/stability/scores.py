@@ -139,7 +139,7 @@ class Pairs:
 
     @classmethod
     def none(cls) -> Pairs:
-        """Return no distances."""
+        """Return a set without any distance."""
         return cls(np.empty(0), np.empty(0, dtype=bool), np.empty(0, dtype=np.int64))
 
     def sizes(self) -> tuple[int, int, int]:
@@ -241,7 +241,7 @@ class _Reweighted:
     Attributes:
         equal: bool (n,), in S₌ or else in S≠.
         weights: how often each pair counts, (R, n).
-        last: of the distances that share a threshold, where the last is, (thresholds,).
+        last: place of the last distance of those that share a threshold, (thresholds,).
     """
 
     equal: NDArray[np.bool_]
@@ -250,7 +250,7 @@ class _Reweighted:
 
     @cached_property
     def sizes(self) -> tuple[Floats, Floats]:
-        """Of S₌ and of S≠, (R, 1)."""
+        """Total weights of S₌ and of S≠, (R, 1) each."""
         return self.weights @ self.equal[:, None], self.weights @ ~self.equal[:, None]
 
     def youden(self) -> Floats:

@@ -45,7 +45,9 @@ def affine_steps(steps: Sequence[Step]) -> list[bool]:
 
 
 def exact(steps: Sequence[Step], place: int, like: Tensor) -> Forms:
-    """Form of a step that is an affine function of the input: what it makes of the identity.
+    """Return the form of a step that is an affine function of the network's input.
+
+    Its columns are the outputs for the unit vectors, less that for 0, which is the bias.
 
     Args:
         steps: of the network.

@@ -1,7 +1,8 @@
-"""Projected gradient descent: the adversarial overlap from below (Madry et al. 2018).
+"""Projected gradient descent: lower bounds of the adversarial overlap (Madry et al. 2018).
 
-The overlap of x on a set B is the largest margin f_c'(x + δ) - f_c(x + δ) of another class c' over
-the class c, δ in B. What an attack finds is at most that, what `bounding` proves is at least that.
+The adversarial overlap (AO) of x on a set B is the largest margin f_c'(x + δ) - f_c(x + δ) of
+another class c' over the class c, for δ in B. An attack finds at most that, `bounding` proves a
+bound that is at least that.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ class Attack:
     """Signed gradient steps within |δ| ≤ epsilon · free, images kept in [0, 1] (Madry et al. 2018).
 
     Attributes:
-        steps: of gradient ascent on the margin, each of 2.5 epsilon / steps; the first is from x.
+        steps: number of steps of gradient ascent on the margin, at least 1, each of a length of
+            2.5 epsilon / steps; the first starts at x.
         clip: keep attacked images in [0, 1].
         batch_size: inputs per backward pass, the bound on memory.
 
@@ -85,7 +87,7 @@ class Attack:
             target: the class of each, int64 (b,).
             free: see `__call__`.
             largest: the largest epsilon that is tried.
-            rounds: of the bisection.
+            rounds: number of steps of the bisection.
         """
         high = torch.full((len(x),), largest)
         low = torch.zeros(len(x))

@@ -1,7 +1,7 @@
-"""The overlap itself, as near as one likes, of networks with a handful of inputs; and best subsets.
+"""The adversarial overlap of networks with a handful of inputs, to any precision; best subsets.
 
-A box is cut into many small ones: the largest of their bounds is above the overlap, the largest
-margin at their centres below, and both close in as the boxes shrink.
+A box is cut into many small ones: the largest of their bounds is an upper bound of the adversarial
+overlap, the largest margin at their centres a lower one, and both converge as the boxes shrink.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def overlap(model: nn.Module, x: Tensor, radius: Tensor, cuts: int = 8) -> tuple
         model: (b, d) → (b, 1), of layers that have bounds.
         x: (d,), float64.
         radius: (d,), 0 for an element that does not move.
-        cuts: of each element that moves: cuts^moving boxes.
+        cuts: number of parts of each element's interval: cuts^m boxes, where m elements move.
     """
     moving = (radius > 0).nonzero()[:, 0]
     steps = torch.tensor(list(product(range(cuts), repeat=len(moving))), dtype=x.dtype)
@@ -40,10 +40,11 @@ def optimal_subsets(
 
     The best subset of k elements is the one through which the margin can rise most when only they
     move, that is the one of lowest Robustness-Sr. EVA's are the k with the largest drop of the
-    overlap when each alone is frozen. Both are computed with overlaps, not with loose bounds.
+    adversarial overlap when each alone is frozen. Both are computed with tight bounds of it.
 
     Returns:
-        For k = 1 … d - 1: the overlap through EVA's subset, and through the best one.
+        For k = 1 … d - 1: the adversarial overlap where the elements of EVA's subset move, and
+        where those of the best one do.
     """
     d = len(x)
     elements = set(range(d))

@@ -31,7 +31,7 @@ class Step:
 
     Attributes:
         layer: what it computes; None for the input of the network.
-        inputs: places of the steps it takes.
+        inputs: places, in the network, of the steps whose outputs it takes.
         shape: of its output, without the batch.
     """
 
@@ -72,7 +72,7 @@ class Network:
 
     @property
     def widest(self) -> int:
-        """Elements of the largest activation."""
+        """Number of elements of the largest activation."""
         return max(prod(step.shape) for step in self.steps)
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -91,6 +91,12 @@ class Network:
         """Return the network followed by a matrix (s, outputs), merged into a dense head if any.
 
         So a difference of two logits is bounded as one number, not as a difference of bounds.
+
+        Args:
+            rows: (s, outputs), one row for each number to bound.
+
+        Raises:
+            SparksError: when the network's outputs are not a vector of that length.
         """
         *before, last = self.steps
         if len(last.shape) != 1 or rows.shape[1] != last.shape[0]:

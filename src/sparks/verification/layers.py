@@ -63,7 +63,7 @@ class Dense(Affine):
 
     @property
     def terms(self) -> int:
-        """In features, and the bias."""
+        """Number of inputs, and 1 for the bias."""
         return self.weight.shape[1] + 1
 
     @property
@@ -160,7 +160,7 @@ class Scale(Affine):
 
     @property
     def terms(self) -> int:
-        """The product, the sum, and the division behind the factor."""
+        """3: the product, the sum, and the division that made the factor."""
         return 3
 
     @property
@@ -195,7 +195,7 @@ class Average(Affine):
 
     @property
     def terms(self) -> int:
-        """Elements summed, and the division."""
+        """Number of elements summed, and 1 for the division."""
         return self.count + 1
 
     def linear(self, x: Tensor) -> Tensor:

@@ -40,16 +40,16 @@ def engines_of(method: str) -> tuple[str, ...]:
 
 
 def memory(network: Network, sets: int, method: str, shared: bool, number: int = 8) -> int:
-    """Return bytes that bounds of so many sets take at their peak, about, beside the network's own.
+    """Estimate the bytes that bounding some sets takes at its peak, without the network's own.
 
-    Without derivatives: with them, PyTorch keeps what every layer made.
+    Without derivatives: with them, PyTorch keeps the activations of every layer.
 
     Args:
         network: what is bounded.
-        sets: bounded at a time.
+        sets: number of sets bounded at a time.
         method: see `bounds`.
         shared: see `bound_outputs`.
-        number: bytes of each.
+        number: bytes of one number, 8 in float64.
     """
     engines, sets = engines_of(method), max(1, sets)
     steps, sizes = network.steps, [prod(step.shape) for step in network.steps]
@@ -144,13 +144,13 @@ def at_once(
     The smallest part may take more, up to half of the free memory of the device.
 
     Args:
-        network: see `bound_outputs`, as for all that follow.
-        sets: M.
-        method: engines.
-        nested: the first set is bounded with every part.
-        shared: forms of the first set are used for all.
+        network: see `bound_outputs`.
+        sets: M, the number of all sets.
+        method: see `bounds`.
+        nested: see `bound_outputs`; then the first set is bounded with every part.
+        shared: see `bound_outputs`.
         device: where they are bounded.
-        number: bytes of each.
+        number: bytes of one number, 8 in float64.
 
     Raises:
         SparksError: when not even the smallest part fits.

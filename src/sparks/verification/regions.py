@@ -24,10 +24,10 @@ class Region(Protocol):
 
     @property
     def shape(self) -> Shape:
-        """Of one input."""
+        """Shape of one input."""
 
     def __len__(self) -> int:
-        """M."""
+        """Return M, the number of sets."""
 
     def __getitem__(self, which: slice | list[int]) -> Self:
         """Return the sets selected by `which`."""
@@ -86,11 +86,11 @@ class Boxes:
 
     @property
     def shape(self) -> Shape:
-        """Of one input."""
+        """Shape of one input."""
         return tuple(self.radius.shape[1:])
 
     def __len__(self) -> int:
-        """M."""
+        """Return M, the number of sets."""
         return len(self.radius)
 
     def __getitem__(self, which: slice | list[int]) -> Boxes:
@@ -99,7 +99,7 @@ class Boxes:
         return replace(self, centre=centre, radius=self.radius[which])
 
     def hull(self) -> tuple[Tensor, Tensor]:
-        """Return the centre and radius."""
+        """Return the centre (1 or M, *shape) and the radius (M, *shape)."""
         return self.centre, self.radius
 
     def draw(self, n: int, seed: int = 0) -> Tensor:
@@ -111,7 +111,14 @@ class Boxes:
         return centre + move * self.radius[which]
 
     def maximum(self, weight: Tensor, bias: Tensor) -> Tensor:
-        """Return the largest values of forms: ⟨w, centre⟩ + ⟨|w|, radius⟩ + bias."""
+        """Return the maxima (M, s) of linear forms ⟨weight, x⟩ + bias over each box.
+
+        They are ⟨w, centre⟩ + ⟨|w|, radius⟩ + bias.
+
+        Args:
+            weight: w of each of s forms, (1 or M, s, d), for d elements of an input.
+            bias: (1 or M, s).
+        """
         return bias + _products(weight, self.centre) + _products(weight.abs(), self.radius)
 
 
@@ -140,11 +147,11 @@ class Balls:
 
     @property
     def shape(self) -> Shape:
-        """Of one input."""
+        """Shape of one input."""
         return tuple(self.free.shape[1:])
 
     def __len__(self) -> int:
-        """M."""
+        """Return M, the number of sets."""
         return len(self.free)
 
     def __getitem__(self, which: slice | list[int]) -> Balls:
@@ -156,7 +163,7 @@ class Balls:
         return self.centre, self.epsilon * self.free
 
     def draw(self, n: int, seed: int = 0) -> Tensor:
-        """Return points in a direction at random, within the ball and on its surface."""
+        """Return points (n, *shape) of the balls in turn, inside and on the surface alternately."""
         away = (2 * _uniform(n, self.free, seed) - 1) * self.free[torch.arange(n) % len(self)]
         lengths = away.flatten(1).norm(dim=1).clamp(min=torch.finfo(away.dtype).tiny)
         size = self.epsilon / lengths
@@ -165,7 +172,14 @@ class Balls:
         return points
 
     def maximum(self, weight: Tensor, bias: Tensor) -> Tensor:
-        """Return the largest values of forms: ⟨w, centre⟩ + epsilon ‖w of free elements‖ + bias."""
+        """Return the maxima (M, s) of linear forms ⟨weight, x⟩ + bias over each ball.
+
+        They are ⟨w, centre⟩ + epsilon ‖w of free elements‖ + bias.
+
+        Args:
+            weight: w of each of s forms, (1 or M, s, d), for d elements of an input.
+            bias: (1 or M, s).
+        """
         squares = _products(weight**2, self.free)
         # The derivative of a root at 0 is infinite.
         norms = torch.where(squares > 0, squares, 1).sqrt() * (squares > 0)

@@ -23,7 +23,7 @@ Bounds = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Lines:
-    """Of ReLU and Clip: elementwise, (1 or M, *shape) each, slopes not negative.
+    """Lines of ReLU and Clip: elementwise, (1 or M, *shape) each, slopes not negative.
 
     Attributes:
         below: slope of the line below.
@@ -44,7 +44,7 @@ class Lines:
             rows: (1 or M, s, *shape).
 
         Returns:
-            rows of x (1 or M, s, *shape), and an offset (1 or M, s).
+            Rows over x (1 or M, s, *shape), and an offset (1 or M, s).
         """
         positive = rows.clamp(min=0)
         negative = rows - positive
@@ -64,7 +64,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class Windows:
-    """Of MaxPool: which element is the line below, and the constant above.
+    """Lines of MaxPool: the element of a window that is the line below, and the constant above.
 
     Attributes:
         place: of the element in its flattened channel, int64 (1 or M, C, h, w).
@@ -77,7 +77,7 @@ class Windows:
     shape: tuple[int, ...]
 
     def back(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """As for `Lines`."""
+        """Replace y by its upper lines in forms Σ rows · y; see `Lines.back`."""
         positive = rows.clamp(min=0)
         offset = (positive * self.above[:, None]).flatten(2).sum(2)
         sets = max(len(rows), len(self.place))
@@ -88,7 +88,7 @@ class Windows:
         return torch.unflatten(into.scatter_add(3, place, negative), 3, size), offset
 
     def ahead(self, low: Bounds, high: Bounds) -> tuple[Bounds, Bounds]:
-        """As for `Lines`."""
+        """Return lower and upper forms of y; see `Lines.ahead`."""
         weight, bias = low
         sets = max(len(weight), len(self.place))
         place = self.place.flatten(2).expand(sets, -1, -1)

@@ -21,14 +21,14 @@ ALLOWANCE = 4.0
 
 
 def allowances(steps: Sequence[Step], hull: ibp.Interval) -> dict[int, Tensor]:
-    """By how much to widen bounds of each step that lines are made from, and of the last.
+    """Return the widening of the bounds of each step that lines are made from, and of the last.
 
     Args:
         steps: of the network.
         hull: box of inputs.
 
     Returns:
-        step → (M, *shape).
+        Place of the step → (M, *shape).
     """
     last = {source: at for at, step in enumerate(steps) for source in step.inputs}
     wanted = {step.inputs[0] for step in steps[1:] if not isinstance(step.layer, Affine | Add)} | {

@@ -205,7 +205,7 @@ def _clamp(x: Tensor, y: Tensor, args: Arguments, kwargs: Keywords) -> Layer | l
 
 
 def _between(x: Tensor, least: float | None, most: float | None) -> Layer | list[Layer]:
-    """x, but at least and at most something."""
+    """Return the layers that clip x to least … most; None for no limit."""
     if least is not None and most is not None and least < most:
         return Clip(float(least), float(most))
     if most is None and least is not None:

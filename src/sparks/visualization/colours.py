@@ -51,7 +51,7 @@ class Colours:
         return self.squashing(z)(z)
 
     def squashing(self, like: Tensor) -> Callable[[Tensor], Tensor]:
-        """`squash` for many z, with its constants where `like` is."""
+        """Return `squash` as a function, with constants of the type and on the device of `like`."""
         mean = self.mean.to(like).clamp(MARGIN, 1 - MARGIN)[:, None]
         slope, level = self.mixing.to(like) / (mean * (1 - mean)), mean.logit()
 

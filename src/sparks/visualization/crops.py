@@ -31,11 +31,11 @@ class Crops:
     Attributes:
         count: number of crops a step, at least 1.
         size: mean side of a crop at the first and at the last step, relative to the canvas.
-        spread: its standard deviation, or half the width of a uniform law.
-        law: of sizes, "normal" or "uniform".
-        smallest: sizes are clipped to [smallest, 1].
-        centre: standard deviation of a normal law of the centre around the middle; None for any
-            place alike.
+        spread: standard deviation of the side, or half the width of a uniform law.
+        law: distribution of the side, "normal" or "uniform".
+        smallest: least side; sides are clipped to [smallest, 1].
+        centre: standard deviation of the crop's centre around the middle of the canvas, by a normal
+            law; None for a uniform law over the canvas.
         blur: least and greatest standard deviation of a Gaussian on the canvas, in pixels.
         flip: mirror half of the crops.
         uniform_noise: half width of uniform noise on pixels in [0, 1].
@@ -116,10 +116,15 @@ class Crops:
     def noise(
         self, shape: Sequence[int], generator: torch.Generator, device: torch.device | str = "cpu"
     ) -> Tensor | float:
-        """Return noise for pixels, on a device; 0 for none.
+        """Return noise of a shape, to add to pixels; 0 for none.
 
-        Only where its stream of numbers begins is drawn on the CPU (see `sparks.visualization.
-        stream`).
+        The generator on the CPU only draws the keys of the streams that the numbers come from (see
+        `sparks.visualization.stream`), so they are the same on every device.
+
+        Args:
+            shape: of the noise.
+            generator: on the CPU.
+            device: where the noise is made.
         """
         keys = torch.randint(2**62, (2,), generator=generator).tolist()
         noise: Tensor | float = 0.0

@@ -70,7 +70,7 @@ class Evaluators:
         references: int,
         bootstrap: Bootstrap,
     ) -> Evaluators:
-        """Take the features of at most so many real images of each set."""
+        """Compute the features of real images, at most `references` of each set."""
         layer = (*others, own)[0].layer
         known, real = (_features(layer, x, references) for x in (subject.train, subject.test))
         return Evaluators(own, others, known, real, subject.statistics, bootstrap, subject.test)

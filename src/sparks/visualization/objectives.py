@@ -57,7 +57,7 @@ class Objective:
         return self.read(outputs.to(torch.promote_types(outputs.dtype, torch.float32)), index)
 
     def subset(self, chosen: Sequence[int]) -> Objective:
-        """Keep some of the objectives, in this order."""
+        """Return the objectives at these places of `names`, in this order."""
         which, read = torch.tensor(list(chosen)), self.read
         return replace(
             self,

@@ -54,8 +54,8 @@ class Pictures:
 class Ascent:
     """Gradient ascent on pictures: argmax E_τ f(τ(x)) over pictures x, with crops and noise τ.
 
-    In the first 16 steps a feature that a picture does not raise at all has a gradient too: see
-    `sparks.models.relus.redirecting`.
+    In the first 16 steps gradients also pass ReLUs that would stop all of them, so that a feature
+    that a picture does not activate at all has a gradient too (`sparks.models.relus.redirecting`).
 
     Attributes:
         parametrisation: what pictures are made of.
@@ -63,7 +63,7 @@ class Ascent:
         canvas: side of the pictures, relative to that of the statistics.
         seen: side in pixels at which the network sees each crop, for networks that take images of
             any size; None for the size of its input.
-        steps: of the ascent; 256 in the MACO paper.
+        steps: number of steps of the ascent; 256 in the MACO paper.
         batch_size: crops in one forward pass; bounds the memory together with the canvas.
         precision: of the network, one of `sparks.models.device.PRECISIONS`.
 
@@ -140,7 +140,7 @@ class Ascent:
         return Pictures(images, alpha, history)
 
     def size(self, statistics: ImageStatistics) -> tuple[int, int]:
-        """Return the height and width of the pictures."""
+        """Return the height and width of the pictures, for statistics of some size."""
         height, width = (max(2, round(self.canvas * side)) for side in statistics.size)
         return height, width
 

@@ -30,7 +30,7 @@ SPREADS = {"uniform": math.pi / math.sqrt(3), "normal": 1.0}
 
 
 class Canvas(Protocol):
-    """Pictures in the making."""
+    """Pictures while they are optimised."""
 
     parameter: Tensor
 
@@ -144,7 +144,7 @@ class MACO:
 
 
 class _Decoder:
-    """Phases, not yet standardised → images; constants are on the device once."""
+    """Function from phases, not yet standardised, to images; its constants are on the device."""
 
     def __init__(
         self, statistics: ImageStatistics, spread: float, gain: float, device: torch.device
@@ -315,7 +315,7 @@ class CBR:
     Attributes:
         rate: at the first and at the last step.
         variation: strength of denoising by total variation at the first and at the last step.
-        iterations: of denoising.
+        iterations: number of iterations of denoising in each step.
         middle: from which to which share of the steps only the middle is drawn.
         margin: of the middle, relative to the canvas.
         grey: mean of the first picture.

@@ -49,12 +49,12 @@ class ImageStatistics:
 
     @property
     def size(self) -> tuple[int, int]:
-        """H and W."""
+        """Height H and width W, pixels."""
         return self.magnitude.shape[1], self.width
 
     @property
     def channels(self) -> int:
-        """C."""
+        """Number of channels C."""
         return self.magnitude.shape[0]
 
     def resized(self, size: tuple[int, int]) -> ImageStatistics:
@@ -72,7 +72,7 @@ class ImageStatistics:
         return replace(self, magnitude=magnitude, width=size[1])
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return all there is to keep in an artifact."""
+        """Return the statistics as tensors by name, for a file; `of_tensors` reads them."""
         return {
             "mean": self.colours.mean,
             "covariance": self.colours.covariance,
@@ -85,7 +85,7 @@ class ImageStatistics:
 
     @staticmethod
     def of_tensors(tensors: Mapping[str, Tensor]) -> ImageStatistics:
-        """Return what `tensors` was called on."""
+        """Return the statistics whose method `tensors` returned these."""
         return ImageStatistics(
             colours=Colours(tensors["mean"], tensors["covariance"]),
             magnitude=tensors["magnitude"],

@@ -73,15 +73,15 @@ class Subject:
 
 @dataclass(frozen=True, eq=False)
 class Display:
-    """Pictures for the figures: of the first classes, some channels, and the commonest concepts.
+    """Pictures for the figures: of the first classes, some channels, the most common concepts.
 
     Attributes:
         subject: the network.
-        channels: those shown.
+        channels: numbers of the channels in the figures.
         concepts: of one class.
         images: of that class, that the concepts were fitted on.
-        target: that class.
-        count: pictures of each kind.
+        target: number of that class.
+        count: number of pictures of each kind.
     """
 
     subject: Subject
@@ -92,7 +92,7 @@ class Display:
     count: int
 
     def metadata(self) -> dict[str, Any]:
-        """Return the names of the classes, channels, concepts and layer of the pictures."""
+        """Return the classes, channels, concepts and the layer of the pictures, by name."""
         names = self.subject.test.classes
         return {
             "classes": list(names[: self.count]),

@@ -12,7 +12,7 @@ STEP = 0.25
 
 @torch.no_grad()
 def denoise(images: Tensor, strength: float, iterations: int) -> Tensor:
-    """argmin_u TV(u) + ‖u - f‖² / (2 · strength) for each channel, by Chambolle's projections.
+    """Return argmin_u TV(u) + ‖u - f‖² / (2 · strength) of each channel f, by projections.
 
     A. Chambolle, An algorithm for total variation minimization and applications, 2004, eq. 9.
     Isotropic; the mean of an image is kept.
