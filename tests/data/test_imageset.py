@@ -87,6 +87,18 @@ def test_a_subset_carries_its_truth() -> None:
     assert mask.tolist() == [[[False, False], [True, False]], [[False, True], [False, False]]]
 
 
+def test_a_mask_chooses_the_images_where_it_is_true() -> None:
+    labels = torch.tensor([2, 0, 1, 0])
+    pixels = torch.arange(4, dtype=torch.uint8)[:, None, None, None].expand(4, 1, 2, 2)
+    images = ImageSet(labels, ("a", "b", "c"), pixels.contiguous())
+    for mask in (labels == 0, (labels == 0).tolist()):
+        assert images.subset(mask).labels.tolist() == [0, 0]
+        assert torch.equal(images.batch(mask), images.batch([1, 3]))
+    assert len(images.subset([])) == 0
+    with pytest.raises(SparksError, match=r"shape \(3,\) chooses among 4 images"):
+        images.subset(torch.tensor([True, False, True]))
+
+
 def test_without_known_parts_there_is_no_diagnostic_mask() -> None:
     assert (
         ImageSet(torch.tensor([0]), ("a",), torch.zeros(1, 1, 2, 2, dtype=torch.uint8)).diagnostic()

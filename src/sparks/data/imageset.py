@@ -114,7 +114,7 @@ class ImageSet:
         """Return images as float32 in [0, 1], shape (B, C, H, W).
 
         Args:
-            indices: numbers of images (B,), or a slice; no mask of True and False.
+            indices: numbers of images (B,), a slice, or a mask, bool (N,).
 
         Raises:
             SparksError: when a file is missing or no intact image; the message names it.
@@ -137,7 +137,7 @@ class ImageSet:
         """Return the images at `indices`, in that order, with their ground truth.
 
         Args:
-            indices: numbers of images (B,), or a slice; no mask of True and False.
+            indices: numbers of images (B,), a slice, or a mask, bool (N,).
         """
         index = _as_index(indices, len(self))
         return replace(
@@ -302,9 +302,21 @@ def _inside(boxes: Tensor, size: int) -> Tensor:
 
 
 def _as_index(indices: Tensor | Sequence[int] | slice, n: int) -> Tensor:
+    """Return numbers of images, int64 (B,).
+
+    Raises:
+        SparksError: when a mask has another length than the set.
+    """
     if isinstance(indices, slice):
         return torch.arange(n)[indices]
-    return torch.as_tensor(indices, dtype=torch.int64)
+    index = torch.as_tensor(indices)
+    if index.dtype != torch.bool:
+        return index.to(torch.int64)
+    if index.shape != (n,):
+        raise SparksError(
+            f"a mask of shape {tuple(index.shape)} chooses among {n} images: give it a value each"
+        )
+    return index.nonzero().flatten()
 
 
 def _pack(names: Sequence[str]) -> Tensor:
