@@ -4,7 +4,7 @@
     page      the study as a folder of static files, and the key: what the model says
     packages  jsPsych's packages, fetched by npm and checked
     answers   files of answers → a table without anything personal, and what is wrong with the rest
-    preregistration   how many participants are needed, and how their answers will be judged
+    registration   how many participants are needed, and how their answers will be judged
     results   accuracies, Utility-K and tests of the table, by `sparks.utility`
 
 Participants study examples (image, explanation, model's output) and predict the model's output on
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from sparks_thesis.human_study.key import Key
     from sparks_thesis.human_study.packages import Package, fetch
     from sparks_thesis.human_study.page import Wording, build_page
-    from sparks_thesis.human_study.preregistration import Aim, preregistration
+    from sparks_thesis.human_study.registration import Aim, preregistration
     from sparks_thesis.human_study.results import measure
     from sparks_thesis.human_study.scenario import Protocol, Scenario
 
 _MODULES = {
-    "Aim": "preregistration",
+    "Aim": "registration",
     "Key": "key",
     "Limits": "answers",
     "Package": "packages",
@@ -40,7 +40,7 @@ _MODULES = {
     "build_page": "page",
     "fetch": "packages",
     "measure": "results",
-    "preregistration": "preregistration",
+    "preregistration": "registration",
     "read_answers": "answers",
 }
 

@@ -9,7 +9,7 @@ from sparks.utility import participants_needed
 from sparks_thesis.human_study import Aim, Limits, Protocol, Wording, preregistration
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def text(scenario):
     wording = Wording(title="Which animal?", consent=["Yes."], contact="Ada, ada@example.org")
     limits = Limits(fastest_ms=250, hasty=2, minutes=90, failed_checks=1, quiz=4)
