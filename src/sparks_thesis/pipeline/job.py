@@ -24,6 +24,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -67,10 +68,15 @@ class Config:
             "machine": machine(),
             "python": sys.version.split()[0],
             "versions": {name: version(name) for name in VERSIONS},
-            "inputs": {path: file_digest(path) for path in flatten(self.inputs.values())},
+            "inputs": self._digests,
             **self._brought(),
             **measured,
         }
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        """Digest of each input, computed once for all that a job writes."""
+        return {path: file_digest(path) for path in flatten(self.inputs.values())}
 
     def origin(self) -> str:
         """Say on one line where a figure or table comes from, the same in every run of a commit.
@@ -168,6 +174,7 @@ def file_digest(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
+@cache
 def _commit() -> str:
     """Return the commit the code was at, `+` if files were changed since; empty outside git."""
     git = ["git", "-C", str(ROOT)]
