@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sparks_thesis.pipeline import paths
-from sparks_thesis.pipeline.job import serve
 from sparks_thesis.pipeline.selection import part
+from sparks_thesis.pipeline.shell import serve
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

@@ -359,3 +359,21 @@ def test_a_dictionary_that_needs_more_dimensions_is_left_out_and_named(
             dataset="made-up", model="convnet", seed=0
         )
     assert list(wide(table, "RelativeL2", analysis="sweep")) == ["NMF"]
+
+
+def test_a_size_of_the_sweep_that_was_judged_is_not_fitted_again(
+    holistic_study, model, given, source
+):
+    drawn = Drawn(concepts=3)
+    study = replace(holistic_study, dictionaries={"Drawn": drawn}, most=1, sizes=(3,))
+    table = study.run(model, LAYERS, *given, source).table(
+        dataset="made-up", model="convnet", seed=0
+    )
+    assert len(drawn.seeds) == study.folds
+    scores = table[table["target"].notna() & (table["method"] == "Drawn")]
+    last, sweep = (
+        scores[scores["analysis"] == analysis].set_index("metric")["value"]
+        for analysis in ("last", "sweep")
+    )
+    assert len(last) > 5
+    pd.testing.assert_series_equal(last, sweep)

@@ -53,6 +53,22 @@ def test_on_a_linear_model_the_distance_is_that_to_the_hyperplane():
         assert float(found[i]) == pytest.approx(wanted, abs=2 * largest / 2**14)
 
 
+def test_a_search_that_ends_once_the_class_flips_finds_what_whole_attacks_find():
+    torch.manual_seed(0)
+    layers = (torch.nn.Flatten(), torch.nn.Linear(128, 32), torch.nn.Tanh(), torch.nn.Linear(32, 3))
+    model, x = torch.nn.Sequential(*layers), torch.rand(40, 2, 8, 8)
+    target, free, attack = model(x).argmax(1), (x > 0.3).float(), Attack(steps=7, batch_size=16)
+    found = attack.distance(model, x, target, free, largest=0.1, rounds=5)
+    low, high = torch.zeros(40), torch.full((40,), 0.1)
+    flips = attack(model, x, target, free, high) > 0
+    assert 5 < int(flips.sum()) < 40  # some flip, in some step, and some do not
+    for _ in range(5):
+        half = (low + high) / 2
+        above = attack(model, x, target, free, half) > 0
+        low, high = torch.where(above, low, half), torch.where(above, half, high)
+    assert torch.equal(found, torch.where(flips, high, torch.tensor(0.1)))
+
+
 def test_more_features_need_no_larger_change_and_a_good_map_less():
     model, (x, _) = Linear(2, 8, 8), images()
     target = model(x).argmax(1)

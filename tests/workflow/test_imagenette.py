@@ -30,8 +30,7 @@ def test_maps_are_those_of_the_rows(project):
     run = ["scale=smoke", "dataset=imagenette", "model=resnet18", "data_dir=photographs"]
     run += ["dataset.size=64", "model.classifier.net.weights=./own.pth"]
     for name, *more in (
-        ("data", "split=train"),
-        ("data", "split=test"),
+        ("data",),
         ("select_images", "explain.n=10"),
         ("train",),
         ("attribute", "attribution=gradcam"),

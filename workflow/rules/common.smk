@@ -211,7 +211,7 @@ def of_checkout(files):
 
 def downloaded(wildcards):
     """Return the note of a finished download, for the data sets that can be downloaded."""
-    need("dataset", wildcards.dataset, paths.DATA.format(**wildcards))
+    need("dataset", wildcards.dataset, paths.TRAIN.format(**wildcards))
     if CFG.datasets[wildcards.dataset].download:
         return [paths.DOWNLOAD.format(dataset=wildcards.dataset)]
     return []
@@ -272,4 +272,3 @@ wildcard_constraints:
     seed=r"\d+",
     shard=r"\d+",
     label_noise=r"\d+",
-    split="train|test|test_biased",

@@ -26,13 +26,22 @@ use rule job as download_data with:
         **asks(2000, 600),
 
 
-# Generate a split, or read it from files.
+# Generate training and test images, or read them from files: together, as they are built together.
 use rule job as data with:
     input:
         downloaded,
     output:
-        images=paths.DATA,
-    priority: early(paths.DATA)
+        train=paths.TRAIN,
+        test=paths.TEST,
+    priority: early(paths.TRAIN)
+    resources:
+        **asks(4000, 60),
+
+
+# Generate the test images that keep the shortcut of the training images.
+use rule job as data_biased with:
+    output:
+        images=paths.TEST_BIASED,
     resources:
         **asks(4000, 60),
 

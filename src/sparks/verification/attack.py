@@ -7,6 +7,7 @@ bound that is at least that.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -59,14 +60,7 @@ class Attack:
             free: how far each element may move in units of epsilon, in [0, 1], like x.
             epsilon: radius of each input's set, in units of x, (b,).
         """
-        device = device_of(model, x)
-        rows = (torch.split(t, self.batch_size) for t in (x, target, free, epsilon))
-        with evaluating(model), torch.enable_grad():
-            found = [
-                self._batch(model, *(to_device(t, device) for t in batch)).to(x.device)
-                for batch in zip(*rows, strict=True)
-            ]
-        return torch.cat(found) if found else x.new_zeros(0)
+        return self._run(model, x, target, free, epsilon, until=math.inf)
 
     def distance(
         self,
@@ -91,18 +85,37 @@ class Attack:
         """
         high = torch.full((len(x),), largest)
         low = torch.zeros(len(x))
-        flips = self(model, x, target, free, high.to(x.device)).cpu() > 0
-        todo = flips.nonzero()[:, 0]
+        asked = self._flips(model, x, target, free, high.to(x.device))
+        todo = asked.nonzero()[:, 0]
         for _ in range(rounds):
             half = (low[todo] + high[todo]) / 2
             at = todo.to(x.device)
-            flipped = self(model, x[at], target[at], free[at], half.to(x.device)).cpu() > 0
+            flipped = self._flips(model, x[at], target[at], free[at], half.to(x.device))
             high[todo] = torch.where(flipped, half, high[todo])
             low[todo] = torch.where(flipped, low[todo], half)
         return high.to(x.device)
 
-    def _batch(
+    def _flips(
         self, model: Model, x: Tensor, target: Tensor, free: Tensor, epsilon: Tensor
+    ) -> Tensor:
+        """Return whether the class flips, (b,) on the CPU: a row needs no step more once it has."""
+        return self._run(model, x, target, free, epsilon, until=0.0).cpu() > 0
+
+    def _run(
+        self, model: Model, x: Tensor, target: Tensor, free: Tensor, epsilon: Tensor, until: float
+    ) -> Tensor:
+        """Return the largest margin found for each row, (b,); a row above `until` ends there."""
+        device = device_of(model, x)
+        rows = (torch.split(t, self.batch_size) for t in (x, target, free, epsilon))
+        with evaluating(model), torch.enable_grad():
+            found = [
+                self._batch(model, until, *(to_device(t, device) for t in batch)).to(x.device)
+                for batch in zip(*rows, strict=True)
+            ]
+        return torch.cat(found) if found else x.new_zeros(0)
+
+    def _batch(
+        self, model: Model, until: float, x: Tensor, target: Tensor, free: Tensor, epsilon: Tensor
     ) -> Tensor:
         radius = free * epsilon.view(-1, *[1] * (x.ndim - 1))
         low, high = x - radius, x + radius
@@ -110,13 +123,20 @@ class Attack:
             low, high = low.clamp(0, 1), high.clamp(0, 1)
         now = x.detach()
         best = torch.full_like(epsilon, -torch.inf)
+        rows = torch.arange(len(x), device=x.device)  # those that go on
         for step in range(self.steps + 1):
             now.requires_grad_()
             value = adversarial_margin(model(now), target)
-            best = torch.maximum(best, value.detach())
+            best[rows] = torch.maximum(best[rows], value.detach())
             if step == self.steps:
                 break
             (slope,) = torch.autograd.grad(value.sum(), now)
             moved = now.detach() + 2.5 / self.steps * radius * slope.sign()
             now = torch.maximum(torch.minimum(moved, high), low)
+            if until < math.inf:
+                on = ~(value.detach() > until)
+                if not on.any():
+                    break
+                parts = (rows, now, target, radius, low, high)
+                rows, now, target, radius, low, high = (part[on] for part in parts)
         return best

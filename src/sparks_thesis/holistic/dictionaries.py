@@ -44,16 +44,9 @@ class Judge:
     seed: int
 
     def __call__(
-        self,
-        target: int,
-        name: str,
-        method: Method,
-        concepts: Concepts,
-        pooled: Tensor,
-        recorder: MetricRecorder,
-        analysis: str,
-    ) -> None:
-        """Score one dictionary on crops of images that each fold leaves out.
+        self, target: int, name: str, method: Method, concepts: Concepts, pooled: Tensor
+    ) -> dict[str, list[float]]:
+        """Return the scores of one dictionary on crops of images that each fold leaves out.
 
         The crops are those of `concepts`, and `pooled` are their mean activations (M, p). A
         dictionary that these have too few dimensions for has no scores, and a warning says so.
@@ -67,7 +60,7 @@ class Judge:
             ]
         except TooFewDimensions as error:
             warnings.warn(f"no {name} of class {target}: {error}", stacklevel=2)
-            return
+            return {}
         each = [
             self._scores(dictionary, a[~out], a[out])
             for dictionary, out in zip(learned, parts, strict=True)
@@ -78,8 +71,7 @@ class Judge:
         chance = float(stability_by_chance(atoms, seed=self.seed).mean())
         scores["Stability"], scores["StabilityChance"] = [reached], [chance]
         scores["StabilityAboveChance"] = [above_chance(reached, chance)]
-        known = {"method": name, "analysis": analysis, "concepts": method.concepts}
-        recorder.add(scores, target=target, **known)
+        return scores
 
     def best(
         self, target: int, concepts: Concepts, pooled: Tensor, recorder: MetricRecorder

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from itertools import product
 from typing import NamedTuple
 
 import torch
@@ -143,14 +145,8 @@ class HolisticStudy:
         for place, one in self.classes(train, test, within(part, self.most)):
             last = fitted(cut[-1], one)
             judged = self.judged is None or place < self.judged
-            pooled = last.pooled if judged or place < self.swept else None
-            if judged and pooled is not None:
-                for name, method in self.dictionaries.items():
-                    judge(one.target, name, method, last.concepts, pooled, recorder, "last")
-                judge.best(one.target, last.concepts, pooled, recorder)
-            if place < self.swept and pooled is not None:
-                for name, method in self._swept():
-                    judge(one.target, name, method, last.concepts, pooled, recorder, "sweep")
+            if judged or place < self.swept:
+                self.compare(one, last, judge, recorder, judged, place < self.swept)
             for layer in ranked:
                 exact = layer in cut[len(cut) - self.enumerated :]
                 self.importance(one, fitted(layer, one).concepts, recorder, exact)
@@ -176,13 +172,43 @@ class HolisticStudy:
         for place, target, _, index in progress(found, unit="label", description="holistic"):
             yield place, ClassData(target, test.images.batch(index), index)
 
-    def _swept(self) -> Iterator[tuple[str, Method]]:
-        """Yield every dictionary with each number of concepts in `sizes`."""
-        for size in self.sizes:
+    def compare(
+        self, one: ClassData, last: Fitted, judge: Judge, recorder: MetricRecorder,
+        judged: bool, swept: bool,
+    ) -> None:  # fmt: skip
+        """Score dictionaries on the crops of a class at the last layer.
+
+        Args:
+            one: class.
+            last: its concepts.
+            judge: scores a dictionary.
+            recorder: takes the scores.
+            judged: whether those of `dictionaries` are scored, as they are.
+            swept: whether they are with every number of concepts, too.
+        """
+        pooled, concepts = last.pooled, last.concepts
+
+        @cache  # the number of concepts that a dictionary has anyway is one of the sweep
+        def scores(name: str, k: int) -> dict[str, list[float]]:
+            return judge(one.target, name, self._sized(name, k), concepts, pooled)
+
+        def record(analysis: str, name: str, k: int) -> None:
+            known = {"method": name, "analysis": analysis, "concepts": k}
+            recorder.add(scores(name, k), target=one.target, **known)
+
+        if judged:
             for name, method in self.dictionaries.items():
-                active = getattr(method, "active", None)
-                more = {} if active is None else {"active": min(active, size)}
-                yield name, replace(method, concepts=size, **more)
+                record("last", name, method.concepts)
+            judge.best(one.target, concepts, pooled, recorder)
+        if swept:
+            for k, name in product(self.sizes, self.dictionaries):
+                record("sweep", name, k)
+
+    def _sized(self, name: str, k: int) -> Method:
+        """Return a dictionary with k concepts, of which no more than k are active."""
+        method = self.dictionaries[name]
+        active = getattr(method, "active", None)
+        return replace(method, concepts=k, **({} if active is None else {"active": min(active, k)}))
 
     # --- importance ----------------------------------------------------------------------------
 

@@ -165,8 +165,8 @@ def fronts_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any
 def test_splits(config: DictConfig, names: Mapping[str, str]) -> list[str]:
     """List the test splits of a data set: one without its shortcut, and one with it."""
     biased = config.datasets[names["dataset"]].builder.get("bias", 0) > 0
-    splits = ["test", "test_biased"] if biased else ["test"]
-    return [paths.DATA.format(dataset=names["dataset"], split=split) for split in splits]
+    splits = [paths.TEST, paths.TEST_BIASED] if biased else [paths.TEST]
+    return [fill(split, names) for split in splits]
 
 
 # --- Lens, and the study with people ---------------------------------------------------------

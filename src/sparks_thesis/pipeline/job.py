@@ -1,4 +1,4 @@
-"""The two doors of a script: Snakemake's `script:` directive, and a Hydra program at the shell.
+"""The two doors of a script: Snakemake's `script:` directive, and a Hydra program (`shell`).
 
 A script is one function `run(cfg, inputs, outputs)` with what it may depend on declared beside it::
 
@@ -8,7 +8,9 @@ A script is one function `run(cfg, inputs, outputs)` with what it may depend on 
 
     main(run, CONFIG_KEYS, inputs={"train": paths.TRAIN}, outputs={...}, snakemake=...)
 
-Through either door it gets plain values: its resolved part of the configuration, and paths.
+Through either door it gets plain values: its resolved part of the configuration, and paths. What
+only the shell needs (Hydra's composition, the typed settings) is imported there: a job of
+Snakemake's starts without it.
 """
 
 from __future__ import annotations
@@ -22,38 +24,23 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
-from string import Formatter
 from typing import Any
 
 from omegaconf import DictConfig
 
 from sparks.engine.memory import keep_freed_memory
 from sparks.errors import SparksError
-from sparks_thesis.pipeline import integrity, run_lock, scale, user_files
-from sparks_thesis.pipeline.compose import register_options, settle
-from sparks_thesis.pipeline.paths import CONFIG, ROOT
+from sparks_thesis.pipeline import integrity, run_lock, user_files
+from sparks_thesis.pipeline.paths import ROOT
 from sparks_thesis.pipeline.resources import machine, take_gpu
-from sparks_thesis.pipeline.selection import part, select_at_the_shell
-from sparks_thesis.pipeline.source_hash import code_digest
-from sparks_thesis.settings.options import OPTIONS
 
 Paths = Mapping[str, Any]  # name → path, or list of paths
 # Name → template; where the grid decides, a function of the configuration and the names selected.
 Templates = Mapping[str, Any] | Callable[[DictConfig, Mapping[str, str]], Paths]
 Run = Callable[["Config", Paths, Paths], None]
-
-HELP = """{does}
-
-Its settings are those of config/, and the command line changes them:
-
-    {script} dataset=digits model=convnet       # select options, files of the folders of config/
-    {script} training.epochs=3                  # change any key
-    {script} --cfg job --resolve                # show what the job would get, and do nothing
-    {script} --cfg job --package training       # show a part of it
-
-docs/configuration.md lists all keys."""
 
 GPU_LOCKS = Path(".snakemake/gpus")
 VERSIONS = ("numpy", "scipy", "pandas", "torch", "torchvision", "captum", "scikit-learn")
@@ -81,10 +68,15 @@ class Config:
             "machine": machine(),
             "python": sys.version.split()[0],
             "versions": {name: version(name) for name in VERSIONS},
-            "inputs": {path: file_digest(path) for path in flatten(self.inputs.values())},
+            "inputs": self._digests,
             **self._brought(),
             **measured,
         }
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        """Digest of each input, computed once for all that a job writes."""
+        return {path: file_digest(path) for path in flatten(self.inputs.values())}
 
     def origin(self) -> str:
         """Say on one line where a figure or table comes from, the same in every run of a commit.
@@ -120,36 +112,19 @@ def main(
     """Run a script through the door it was called by; exit with status 1 on bad input."""
     keep_freed_memory()
     if snakemake is None:
-        _hydra_main(run, tuple(parts), inputs, outputs)
+        from sparks_thesis.pipeline.shell import hydra_main
+
+        hydra_main(run, tuple(parts), inputs, outputs)
         return
     run_lock.share()
     code, names = snakemake.params.code, dict(snakemake.wildcards.items())
-    with _log_to(snakemake.log[0]), _refusing(names):
+    with _log_to(snakemake.log[0]), refusing(names):
         inputs, outputs = dict(snakemake.input.items()), dict(snakemake.output.items())
         config = Config(snakemake.params.cfg, names, inputs, code["digest"])
         if snakemake.resources.get("gpu"):
             take_gpu(GPU_LOCKS, config["device"])
         run(config, inputs, outputs)
         integrity.note(snakemake.rule, names, flatten(outputs.values()), code["damaged"])
-
-
-def serve(run: Callable[[DictConfig, Mapping[str, str]], None]) -> None:
-    """Run a Hydra program that writes nothing and reads what it finds, so that it is no job.
-
-    Args:
-        run: gets the whole configuration, and the options that the command line names, such as
-            {"model": "convnet"}.
-    """
-
-    def program(composed: DictConfig) -> None:
-        from hydra.core.hydra_config import HydraConfig
-
-        given = (override.partition("=") for override in HydraConfig.get().overrides.task)
-        named = {group: name for group, _, name in given if group in OPTIONS}
-        with _refusing():
-            run(settle(composed), named)
-
-    _run_hydra(program)
 
 
 def triggers(code: str, parts: Any, damaged: int) -> dict[str, Any]:
@@ -164,82 +139,8 @@ def triggers(code: str, parts: Any, damaged: int) -> dict[str, Any]:
     return {"digest": code, "files": files, "damaged": damaged}
 
 
-def _hydra_main(run: Run, parts: tuple[str, ...], inputs: Templates, outputs: Templates) -> None:
-    from hydra.core.hydra_config import HydraConfig
-
-    script = Path(sys.argv[0]).resolve()
-
-    def program(composed: DictConfig) -> None:
-        overrides = HydraConfig.get().overrides.task
-        with _refusing():
-            select_at_the_shell(settle(composed, overrides), overrides)
-            names = _wildcards(composed)
-            read, written = _locate(inputs, composed, names), _locate(outputs, composed, names)
-            _check_present(read)
-            resolved = part(composed, parts)
-            if outputs:
-                scale.claim(composed.scale.name)
-                run_lock.share()
-        of_job = _of_job(names, outputs)
-        damaged, _ = integrity.damage(script.stem, of_job)
-        with _refusing(of_job):
-            config = Config(resolved, of_job, read, code_digest(script, resolved))
-            run(config, read, written)
-        integrity.note(script.stem, of_job, flatten(written.values()), damaged)
-
-    _run_hydra(program)
-
-
-def _run_hydra(program: Callable[[DictConfig], None]) -> None:
-    # Hydra's own help lists the options of every group, which takes it a quarter of a minute here.
-    if {"-h", "--help"} & set(sys.argv[1:]):
-        script = f"./sparks python scripts/{Path(sys.argv[0]).name}"
-        print(HELP.format(does=str(sys.modules["__main__"].__doc__).strip(), script=script))
-        return
-    import hydra
-
-    register_options()
-    program.__module__ = "__main__"
-    os.chdir(ROOT)
-    hydra.main(version_base="1.3", config_path=str(CONFIG), config_name="config")(program)()
-
-
-def _wildcards(composed: DictConfig) -> dict[str, str]:
-    """Name the selected options as the workflow's wildcards do."""
-    names = {group: str(composed[group].name) for group in OPTIONS}
-    names["method"] = names.pop("attribution")
-    names |= {key: str(composed[key]) for key in ("seed", "split", "label_noise", "layer")}
-    return names | {"experiment": next(iter(composed.experiments))}
-
-
-def _of_job(names: Mapping[str, str], outputs: Templates) -> dict[str, str]:
-    """Keep the names that tell this job from others of its kind: those in its outputs' paths."""
-    paths = ["{item}"] if callable(outputs) else outputs.values()
-    paths = [path for path in paths if isinstance(path, str)]
-    used = {field for path in paths for _, field, _, _ in Formatter().parse(path)}
-    return {name: value for name, value in names.items() if name in used}
-
-
-def _locate(templates: Templates, composed: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
-    if callable(templates):
-        return dict(templates(composed, names))
-    return {
-        name: template(composed, names) if callable(template) else template.format(**names)
-        for name, template in templates.items()
-    }
-
-
-def _check_present(inputs: Paths) -> None:
-    for path in flatten(inputs.values()):
-        if not Path(path).is_file():
-            raise SparksError(
-                f"{path} does not exist: run `snakemake --cores all {path}`, or the script that "
-                "makes it, first"
-            )
-
-
 @contextmanager
-def _refusing(wildcards: Mapping[str, str] | None = None) -> Iterator[None]:
+def refusing(wildcards: Mapping[str, str] | None = None) -> Iterator[None]:
     """Print an error of ours as one line and leave; SPARKS_TRACEBACK=1 prints the traceback too."""
     try:
         yield
@@ -273,6 +174,7 @@ def file_digest(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
+@cache
 def _commit() -> str:
     """Return the commit the code was at, `+` if files were changed since; empty outside git."""
     git = ["git", "-C", str(ROOT)]

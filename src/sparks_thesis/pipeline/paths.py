@@ -14,9 +14,9 @@ CONFIG = ROOT / "config"
 SCALE = "results/scale.txt"  # the scale of all that is there
 DOWNLOAD = "results/downloads/{dataset}.json"
 DOWNLOADED_WEIGHTS = "results/downloads/weights/{model}.json"
-DATA = "results/data/{dataset}/{split}.safetensors"
 TRAIN = "results/data/{dataset}/train.safetensors"
 TEST = "results/data/{dataset}/test.safetensors"
+TEST_BIASED = "results/data/{dataset}/test_biased.safetensors"
 SPECTRUM = "results/spectra/{dataset}.safetensors"
 EXPLAINED = "results/explained/{dataset}.safetensors"
 

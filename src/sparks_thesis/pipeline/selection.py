@@ -11,8 +11,6 @@ from omegaconf import AnyNode, DictConfig, OmegaConf, base
 from omegaconf.errors import OmegaConfBaseException
 
 from sparks.errors import SparksError
-from sparks_thesis.pipeline.compose import parsed
-from sparks_thesis.settings.options import OPTIONS
 
 # OmegaConf parses an interpolation whenever it resolves it: here each text is parsed once.
 base.parse = cache(base.parse)  # type: ignore[attr-defined]
@@ -56,7 +54,7 @@ def select(
     Raises:
         SparksError: see `part`.
     """
-    groups = {group: chosen[group] for group in OPTIONS if group in chosen}
+    groups = {g: name for g, name in chosen.items() if g in config and f"{g}s" in config}
     for group, name in groups.items():
         if name not in config[f"{group}s"]:
             raise SparksError(f"no {group} {name!r}: there are {sorted(config[f'{group}s'])}")
@@ -67,23 +65,6 @@ def select(
         replace(config, group, config[f"{group}s"][name])
     if "seed" in chosen:
         replace(config, "seed", int(chosen["seed"]))
-
-
-def select_at_the_shell(config: DictConfig, overrides: Iterable[str]) -> DictConfig:
-    """Select the options that a script's command line names, as `part` does for the workflow.
-
-    What the command line sets of a selected option comes last: `attribution.method.seed=1`.
-
-    Returns:
-        `config`, changed in place.
-    """
-    keys = {override.key_or_group for override in parsed(overrides)}
-    said = [key for key in keys if key.partition(".")[0] in OPTIONS and "." in key]
-    values = {key: OmegaConf.select(config, key) for key in said}
-    select(config, {group: str(config[group].name) for group in OPTIONS})
-    for key, value in values.items():
-        OmegaConf.update(config, key, value, merge=False, force_add=True)
-    return config
 
 
 def _leaves(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -31,6 +31,7 @@ from sparks_thesis.pipeline.sources import find, module_file, packages_of, sourc
 PIPELINE = "sparks_thesis.pipeline."
 CARRIERS = (
     "job",
+    "shell",
     "compose",
     "selection",
     "methods",

@@ -222,9 +222,6 @@ class Root(Block):
         refers("model.concept_layer"),
         description="layer of the model where scripts/concepts.py fits concepts when it runs alone",
     )
-    split: Literal["train", "test", "test_biased"] = Field(
-        "train", description="which split scripts/data.py makes when it runs alone"
-    )
     families: dict[str, Metric] = Field(
         refers("families:"),
         description="no setting: the families of metrics that experiments score the selected "
