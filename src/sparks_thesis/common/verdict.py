@@ -20,7 +20,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import NormalDist
 
-from sparks.stats import Interval
+from numpy.typing import ArrayLike
+
+from sparks.stats import Interval, proportion
 
 LEVEL = 0.95  # of every interval that is judged
 
@@ -120,6 +122,8 @@ class Verdict:
             would have settled, with a power of 80 %; NaN where there is no interval.
         needed: units with which `detectable` would be the criterion's margin; None without one.
         control: what the control of the claim showed; empty where it has none.
+        of_images: whether the measurement needs many images; not where something is counted, or
+            where small networks are tried in full.
     """
 
     outcome: Outcome
@@ -133,11 +137,14 @@ class Verdict:
     detectable: float = math.nan
     needed: int | None = None
     control: str = ""
+    of_images: bool = True
 
     def controlled(self, passed: bool, control: str) -> Verdict:
-        """Return the verdict with its control, which makes the assay invalid where it fails."""
+        """Return the verdict with one more control, which makes the assay invalid if it fails."""
         outcome = self.outcome if passed else Outcome.INVALID
-        return replace(self, outcome=outcome, control=control)
+        return replace(
+            self, outcome=outcome, control="; ".join(filter(None, (self.control, control)))
+        )
 
 
 def judged(
@@ -168,6 +175,22 @@ def judged(
         every(parts), effect.mean, effect.low, effect.high, measured, images,
         sum(alone(part) is Outcome.HOLDS for part in parts), len(parts), detectable, needed,
     )  # fmt: skip
+
+
+def never(violated: ArrayLike, measured: str) -> Verdict:
+    """Judge "it never happens" on images: a single violation contradicts it.
+
+    The effect is the share of images with a violation, with Wilson's interval; detectable is the
+    share of which this many images would have shown one with a power of 80 %.
+
+    Args:
+        violated: of each image, whether it happened, (n,).
+        measured: see `Verdict`.
+    """
+    share = proportion(violated)
+    outcome = Outcome.FAILS if share.mean > 0 else Outcome.HOLDS
+    verdict = judged([outcome], share, measured, [share])
+    return replace(verdict, detectable=1 - 0.2 ** (1 / share.n))
 
 
 def not_run(reason: str) -> Verdict:
