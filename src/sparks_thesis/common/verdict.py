@@ -239,16 +239,18 @@ def some(comparisons: Sequence[Comparison]) -> Outcome:
 
 
 def tally(rows: Sequence[Sequence[str]]) -> str:
-    """Write how many verdicts there are of each kind, scope by scope.
+    """Write how many verdicts there are of each kind, scope by scope; what was not run has none.
 
     Args:
         rows: (scope, verdict) of each row of the table.
     """
     parts = []
     for scope in Scope:
-        found = Counter(str(verdict) for where, verdict in rows if where == scope)
+        here = [str(verdict) for where, verdict in rows if where == scope]
+        found = Counter(verdict for verdict in here if verdict != Outcome.NOT_RUN)
         if found:
             listed = ", ".join(f"{n} {verdict}" for verdict, n in found.most_common())
             parts.append(f"{scope}: {listed}")
-    text = "; ".join(parts)
+    left_out = sum(str(verdict) == Outcome.NOT_RUN for _, verdict in rows)
+    text = "; ".join([*parts, f"{left_out} not run"] if left_out else parts)
     return text[:1].upper() + text[1:]

@@ -69,10 +69,16 @@ def test_a_verdict_that_two_runs_of_a_scale_do_not_share_is_inconclusive(run, tm
     changed = text.replace("transfers,holds", "inconclusive,inconclusive")
     assert changed != text
     (other / "results/tables/tab-claims.csv").write_text(text)
-    assert "| transfers |" in page([run, Run.of(other)])
+    same = page([run, Run.of(other)])
+    assert "| transfers |" in same
+    assert "Of 1 verdicts with several runs at one scale, 0 are not the same" in same
     (other / "results/tables/tab-claims.csv").write_text(changed)
     text = page([run, Run.of(other)])
-    assert "| inconclusive (another run: inconclusive) |" in text
+    listed = f"transfers in {run.folder}, inconclusive in {other}"
+    assert f"| inconclusive ({listed}) |" in text
+    assert f"| 12 | Says this. | laptop | other real data | {listed} |" in text
+    assert "1 are not the same in all of them" in text
+    assert "Verdicts that turn" not in page([run])
     assert "| laptop | other real data | 1 |" in text
 
 
