@@ -53,6 +53,8 @@ OF_PAPER = (Scope.PAPER, Scope.PAPER_DATA)
 
 def called(outcome: Outcome, scope: Scope) -> str:
     """Name an outcome: only on the paper's data does a claim replicate."""
+    if scope is Scope.ARITHMETIC and outcome in (Outcome.HOLDS, Outcome.FAILS):
+        return "holds" if outcome is Outcome.HOLDS else "does not hold"
     if outcome is Outcome.HOLDS:
         return "replicated" if scope in OF_PAPER else "transfers"
     if outcome is Outcome.FAILS:

@@ -193,7 +193,7 @@ def _turned(claims: Sequence[Mapping[str, str]]) -> str:
         return ""
     turned = [row for row in several if "turned" in row]
     head = f"## Verdicts that turn\n\nOf {len(several)} verdicts with several runs at one scale, "
-    head += f"{len(turned)} are not the same in all of them and count as inconclusive.\n"
+    head += f"{len(turned)} differ from run to run and count as inconclusive.\n"
     columns = ("number", "claim", "scale", "rests on", "turned")
     rows = [[row[column] for column in columns] for row in turned]
     return f"{head}\n{_table(columns, rows)}" if turned else head
@@ -249,7 +249,8 @@ def _totals(runs: Sequence[Run], claims: Sequence[Mapping[str, str]]) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [list(head), ["---"] * len(head), *rows]
+    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    lines = [list(head), ["---"] * len(head), *escaped]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 

@@ -60,11 +60,11 @@ def test_the_first_page_tells_machine_time_and_verdicts(finished: Path) -> None:
         writer="html5",
         settings_overrides={"halt_level": 2},  # a warning is an error
     ).decode()
-    assert "A *b* c_ d. On other real data: <strong>transfers</strong>" in page
+    assert "A *b* c_ d. (other real data): <strong>transfers</strong>" in page
     assert "Other real data: 1 transfers, 1 assay invalid; 1 not run." in page
     assert "<strong>Nothing is said</strong> of claims 6 where" in page
     assert "Its numbers mean nothing." in page
-    assert "F. On" not in page
+    assert "F. (" not in page
 
 
 def test_a_run_without_claims_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
