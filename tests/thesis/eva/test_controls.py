@@ -40,11 +40,17 @@ def test_the_intersection_of_all_bounds_is_tightest_on_every_image():
     assert not KnownOrder()(bounds(**single))[0]
 
 
-@pytest.mark.parametrize(("count", "passed"), [(400.0, True), (300.0, False)])
-def test_k_passes_are_counted_as_k_times_one(count, passed):
-    table = pd.concat([rows("Flops", [100.0], "Saliency"), rows("Flops", [count], "SmoothGrad")])
-    assert KnownCounts({"SmoothGrad": 4})(table)[0] is passed
-    assert not KnownCounts({"IntegratedGradients": 4})(table)[0]
+@pytest.mark.parametrize(
+    ("steps", "samples", "passed"),
+    [(400.0, 400.0, True), (400.0, 300.0, False), (350.0, 350.0, False), (100.0, 100.0, False)],
+)
+def test_k_passes_are_counted_as_k_times_one(steps, samples, passed):
+    counts = {"Saliency": 100.0, "GradientInput": 100.0}
+    counts |= {"IntegratedGradients": steps, "SmoothGrad": samples}
+    table = pd.concat(rows("Flops", [count], method) for method, count in counts.items())
+    control = KnownCounts(["Saliency", "GradientInput"], ["IntegratedGradients", "SmoothGrad"])
+    assert control(table)[0] is passed
+    assert not control(table[table["method"] != "Saliency"])[0]
 
 
 @pytest.mark.parametrize(("arbitrary", "passed"), [(0.5, True), (1.0, False)])
