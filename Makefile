@@ -1,5 +1,9 @@
 # Shortcuts for developers. Users need none of them: see README.md.
-.PHONY: bench chaos check docs docs-serve docs-site gallery gpu gpu-check lens-serve lock oracles results slurm tutorials volume
+.PHONY: bench chaos check docs docs-serve docs-site gallery gpu gpu-check lens-serve lock oracles results slurm tutorials verdicts volume
+
+SCALE ?= laptop
+comma := ,
+MORE = $(if $(OVERRIDES),$(comma)$(OVERRIDES))
 
 bench: ## speed and memory as ratios: a table, benchmarks/results/bench.csv and a plot
 	./sparks python -m benchmarks.run
@@ -55,6 +59,12 @@ slurm: ## the whole smoke run on a Slurm of one node (as root); the tables must 
 
 tutorials: ## the notebooks with their outputs, into docs/tutorials: pages of the documentation site
 	./sparks python -m sparks_thesis.overview.tutorials
+
+verdicts: ## do verdicts turn? runs with two seeds and in bfloat16, then docs/results.md: make verdicts SCALE=laptop OVERRIDES="experiment=[lipschitz]"
+	./sparks snakemake --cores all --directory runs/verdicts/seed0 --config scale=$(SCALE) 'overrides=[seed=0$(MORE)]'
+	./sparks snakemake --cores all --directory runs/verdicts/seed1 --config scale=$(SCALE) 'overrides=[seed=1$(MORE)]'
+	./sparks snakemake --cores all --directory runs/verdicts/bf16 --config scale=$(SCALE) 'overrides=[training.precision=bf16,engine.precision=bf16$(MORE)]'
+	$(MAKE) results RUNS="runs/verdicts/seed0 runs/verdicts/seed1 runs/verdicts/bf16"
 
 volume: ## 50,000 files through the sharded workflow: peak memory of every rule
 	PYTHONPATH=. ./sparks python tests/workflow/volume.py

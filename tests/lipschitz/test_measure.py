@@ -44,10 +44,13 @@ def test_another_classifier_follows_counterfactuals_of_its_own_kind(networks, im
     assert torch.equal(walked[0], images)
     assert not found[0.0]["CounterfactualChanged"].any()
     assert set(found[1.0]) == {
+        "CounterfactualAside",
         "CounterfactualChanged",
         "CounterfactualFollowed",
         "CounterfactualLength",
     }
+    # A step of no length in a random direction ends where one along the gradient does.
+    assert torch.equal(found[0.0]["CounterfactualAside"], found[0.0]["CounterfactualFollowed"])
     length = (walked[1] - images).flatten(1).norm(dim=1).double()
     torch.testing.assert_close(found[1.0]["CounterfactualLength"], length)
     assert float(found[0.0]["CounterfactualLength"].max()) == 0

@@ -76,7 +76,7 @@ def test_counterfactuals_are_judged_by_a_classifier_of_pixels(measured):
     model, x, target, train, rows, kept = measured
     pixels = train.batch(range(200)).flatten(1).numpy()
     judge = SVC(random_state=1).fit(pixels, train.labels.numpy())
-    changes, walked = followed(model, judge, x, target, STUDY.steps)
+    changes, walked = followed(model, judge, x, target, STUDY.steps, STUDY.seed)
     for t, found in changes.items():
         for metric, wanted in found.items():
             assert values(rows, metric, t=t) == pytest.approx(wanted.numpy())

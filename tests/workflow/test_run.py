@@ -107,7 +107,7 @@ def test_report_is_one_page_with_every_item_and_no_address(finished):
     page = (finished.folder / "report.html").read_text()
     for item in ("fig-gallery", "tab-fidelity", "tab-data-models", "tab-claims"):
         assert item in page
-    for heading in ("What was run", "On what machine", "How long", "Which claims held"):
+    for heading in ("What was run", "On what machine", "How long", "What was found of the papers"):
         assert heading in page
     assert "One colour rule for all" in page  # a caption that came with its figure
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=[\"']https?:", page)

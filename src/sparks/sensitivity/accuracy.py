@@ -71,8 +71,28 @@ def estimates(
     Returns:
         estimator → float64 (repeats, d); (1, d) for a design that no seed changes.
     """
+    outputs = _outputs(function, sampler, points, repeats, seed)
+    return {name: indices(outputs, points, "total", name) for name in ESTIMATORS}
+
+
+def interactions(
+    function: Function, sampler: Sampler, points: int, repeats: int, seed: int = 0
+) -> Tensor:
+    """Estimate the mean of ST - S over the inputs of a function anew, `repeats` times, by Jansen.
+
+    Returns:
+        float64 (repeats,); (1,) for a design that no seed changes. Its expectation is 0, up to the
+        bias of the estimator, for a function that is a sum over its inputs.
+    """
+    outputs = _outputs(function, sampler, points, repeats, seed)
+    total, first = (indices(outputs, points, order) for order in ("total", "first"))
+    return (total - first).mean(1)
+
+
+def _outputs(function: Function, sampler: Sampler, points: int, repeats: int, seed: int) -> Tensor:
+    """Return what a function gives for the rows of each design, (repeats, rows)."""
     d = len(function.indices()[1])
-    outputs = torch.stack(
+    return torch.stack(
         [
             function(
                 SaltelliDesign.sample(
@@ -82,7 +102,6 @@ def estimates(
             for r in range(repeats if sampler.random else 1)
         ]
     )
-    return {name: indices(outputs, points, "total", name) for name in ESTIMATORS}
 
 
 def deviations(estimated: Tensor, true: Tensor) -> dict[str, Tensor]:

@@ -35,16 +35,16 @@ def overlap(model: nn.Module, x: Tensor, radius: Tensor, cuts: int = 8) -> tuple
 
 def optimal_subsets(
     model: nn.Module, x: Tensor, epsilon: float, cuts: int = 8
-) -> tuple[list[float], list[float]]:
-    """Compare EVA's order of the elements with the best subset of each size.
+) -> tuple[list[float], list[float], list[float]]:
+    """Compare EVA's order of the elements with the best subset of each size, and with their own.
 
     The best subset of k elements is the one through which the margin can rise most when only they
     move, that is the one of lowest Robustness-Sr. EVA's are the k with the largest drop of the
     adversarial overlap when each alone is frozen. Both are computed with tight bounds of it.
 
     Returns:
-        For k = 1 … d - 1: the adversarial overlap where the elements of EVA's subset move, and
-        where those of the best one do.
+        For k = 1 … d - 1: the adversarial overlap where the elements of EVA's subset move, where
+        those of the best one do, and where the first k elements do, which are as good as any.
     """
     d = len(x)
     elements = set(range(d))
@@ -58,8 +58,8 @@ def optimal_subsets(
     eva = [full - worth(elements - {i}) for i in range(d)]
     order = sorted(range(d), key=lambda i: -eva[i])
     own = [worth(set(order[:k])) for k in range(1, d)]
-    best = [max(worth(subset) for subset in combinations(range(d), k)) for k in range(1, d)]
-    return own, best
+    each = [[worth(subset) for subset in combinations(range(d), k)] for k in range(1, d)]
+    return own, [max(worths) for worths in each], [worths[0] for worths in each]
 
 
 def toy(seed: int, inputs: int, hidden: int) -> nn.Sequential:

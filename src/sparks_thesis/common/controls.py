@@ -34,6 +34,7 @@ class AtBottom:
         by: other columns by which rows are compared apart.
         where: column → content of the rows that count; empty for all.
         unit: column that numbers the units of the bootstrap.
+        models: whose rows count; empty for all.
         bootstrap: of the paired differences, over units.
     """
 
@@ -44,6 +45,7 @@ class AtBottom:
     by: Sequence[str] = ()
     where: Mapping[str, str | float] = field(default_factory=dict)
     unit: str = "image"
+    models: Sequence[str] = ()
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, table: pd.DataFrame) -> tuple[bool, str]:
@@ -52,7 +54,11 @@ class AtBottom:
         rows = rows[rows["method"].isin([self.control, self.oracle, *self.methods])]
         # Under the metric's usual settings alone.
         varied = rows["forwards"].notna() | rows["attack_steps"].notna()
-        rows = rows[~varied & (rows["bound"] == "") & (rows["baseline"] == "")]
+        rows = rows[~varied & (rows["bound"] == "")]
+        if "baseline" not in self.by:
+            rows = rows[rows["baseline"] == ""]
+        if self.models:
+            rows = rows[rows["model"].isin(list(self.models))]
         for column, content in self.where.items():
             rows = rows[rows[column] == content]
         failing, compared = [], 0
@@ -150,6 +156,25 @@ class Stands:
             passed &= wanted if name == self.oracle else not wanted
             details.append(f"{name}: {verdict.outcome}, {verdict.measured}")
         return passed, "; ".join(details)
+
+
+@dataclass(frozen=True)
+class Holds:
+    """Checks whose answer is known before: each holds.
+
+    Attributes:
+        checks: what holds, in words → check on the rows of the claim.
+    """
+
+    checks: Mapping[str, Callable[[pd.DataFrame], Verdict]]
+
+    def __call__(self, table: pd.DataFrame) -> tuple[bool, str]:
+        """Return whether every check holds, and what it measured."""
+        found = {name: check(table) for name, check in self.checks.items()}
+        passed = all(verdict.outcome is Outcome.HOLDS for verdict in found.values())
+        return passed, "; ".join(
+            f"{name}: {verdict.outcome}, {verdict.measured}" for name, verdict in found.items()
+        )
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import NormalDist
 
-from sparks.stats import Interval
+from numpy.typing import ArrayLike
+
+from sparks.stats import Interval, proportion
 
 LEVEL = 0.95  # of every interval that is judged
 
@@ -51,6 +53,8 @@ OF_PAPER = (Scope.PAPER, Scope.PAPER_DATA)
 
 def called(outcome: Outcome, scope: Scope) -> str:
     """Name an outcome: only on the paper's data does a claim replicate."""
+    if scope is Scope.ARITHMETIC and outcome in (Outcome.HOLDS, Outcome.FAILS):
+        return "holds" if outcome is Outcome.HOLDS else "does not hold"
     if outcome is Outcome.HOLDS:
         return "replicated" if scope in OF_PAPER else "transfers"
     if outcome is Outcome.FAILS:
@@ -120,6 +124,8 @@ class Verdict:
             would have settled, with a power of 80 %; NaN where there is no interval.
         needed: units with which `detectable` would be the criterion's margin; None without one.
         control: what the control of the claim showed; empty where it has none.
+        of_images: whether the measurement needs many images; not where something is counted, or
+            where small networks are tried in full.
     """
 
     outcome: Outcome
@@ -133,11 +139,14 @@ class Verdict:
     detectable: float = math.nan
     needed: int | None = None
     control: str = ""
+    of_images: bool = True
 
     def controlled(self, passed: bool, control: str) -> Verdict:
-        """Return the verdict with its control, which makes the assay invalid where it fails."""
+        """Return the verdict with one more control, which makes the assay invalid if it fails."""
         outcome = self.outcome if passed else Outcome.INVALID
-        return replace(self, outcome=outcome, control=control)
+        return replace(
+            self, outcome=outcome, control="; ".join(filter(None, (self.control, control)))
+        )
 
 
 def judged(
@@ -168,6 +177,22 @@ def judged(
         every(parts), effect.mean, effect.low, effect.high, measured, images,
         sum(alone(part) is Outcome.HOLDS for part in parts), len(parts), detectable, needed,
     )  # fmt: skip
+
+
+def never(violated: ArrayLike, measured: str) -> Verdict:
+    """Judge "it never happens" on images: a single violation contradicts it.
+
+    The effect is the share of images with a violation, with Wilson's interval; detectable is the
+    share of which this many images would have shown one with a power of 80 %.
+
+    Args:
+        violated: of each image, whether it happened, (n,).
+        measured: see `Verdict`.
+    """
+    share = proportion(violated)
+    outcome = Outcome.FAILS if share.mean > 0 else Outcome.HOLDS
+    verdict = judged([outcome], share, measured, [share])
+    return replace(verdict, detectable=1 - 0.2 ** (1 / share.n))
 
 
 def not_run(reason: str) -> Verdict:
@@ -216,16 +241,18 @@ def some(comparisons: Sequence[Comparison]) -> Outcome:
 
 
 def tally(rows: Sequence[Sequence[str]]) -> str:
-    """Write how many verdicts there are of each kind, scope by scope.
+    """Write how many verdicts there are of each kind, scope by scope; what was not run has none.
 
     Args:
         rows: (scope, verdict) of each row of the table.
     """
     parts = []
     for scope in Scope:
-        found = Counter(str(verdict) for where, verdict in rows if where == scope)
+        here = [str(verdict) for where, verdict in rows if where == scope]
+        found = Counter(verdict for verdict in here if verdict != Outcome.NOT_RUN)
         if found:
             listed = ", ".join(f"{n} {verdict}" for verdict, n in found.most_common())
             parts.append(f"{scope}: {listed}")
-    text = "; ".join(parts)
+    left_out = sum(str(verdict) == Outcome.NOT_RUN for _, verdict in rows)
+    text = "; ".join([*parts, f"{left_out} not run"] if left_out else parts)
     return text[:1].upper() + text[1:]

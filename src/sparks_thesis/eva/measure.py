@@ -80,7 +80,7 @@ def gains(
     draws: int = 20,
     seed: int = 0,
 ) -> dict[str, Tensor]:
-    """Return the gain in margin from ink on the top pixels of targeted maps, and on random pixels.
+    """Return the gain in margin from ink on the top pixels of targeted maps, and of controls.
 
     Args:
         maps: from `targeted`.
@@ -94,7 +94,8 @@ def gains(
         seed: of these.
 
     Returns:
-        "GainAdd", "GainAddRandom", "GainRemove", "GainRemoveRandom", (N,) each.
+        "GainAdd", "GainAddRandom" (on random pixels), "GainAddOther" (by the map of the next image;
+        not of one image alone), and the same of "Remove", (N,) each.
     """
     pixels = x.shape[2] * x.shape[3]
     many = max(1, round(share * pixels))
@@ -116,6 +117,9 @@ def gains(
     for side, sign in (("add", 1.0), ("remove", -1.0)):
         found[f"Gain{side.title()}"] = gain(maps[side].flatten(1)[:, None], sign)
         found[f"Gain{side.title()}Random"] = gain(random, sign)
+        if len(x) > 1:
+            other = maps[side].roll(1, 0).flatten(1)[:, None]
+            found[f"Gain{side.title()}Other"] = gain(other, sign)
     return found
 
 

@@ -37,7 +37,11 @@ class OptimalStudy:
         between(self, 0, float("inf"), "epsilon")
 
     def run(self) -> MetricRecorder:
-        """Return the overlap through EVA's subset and through the best; a repeat is a network."""
+        """Return the overlap through EVA's subset, the best and an arbitrary one, of each network.
+
+        A repeat is a network.
+        """
+        names = ("SubsetOverlap", "BestOverlap", "ArbitraryOverlap")
         recorder = MetricRecorder()
         for kind, hidden in (("linear", 0), ("one hidden layer", self.hidden)):
             found = [
@@ -46,12 +50,12 @@ class OptimalStudy:
             for k in range(1, self.inputs):
                 values = {
                     name: [float(pair[which][k - 1]) for pair in found]
-                    for which, name in enumerate(("SubsetOverlap", "BestOverlap"))
+                    for which, name in enumerate(names)
                 }
                 recorder.add(values, architecture=kind, subset=k, repeat=range(len(found)))
         return recorder
 
-    def _overlaps(self, seed: int, hidden: int) -> tuple[list[float], list[float]]:
+    def _overlaps(self, seed: int, hidden: int) -> tuple[list[float], list[float], list[float]]:
         generator = torch.Generator().manual_seed(seed)
         x = torch.rand(self.inputs, generator=generator, dtype=torch.float64)
         return optimal_subsets(toy(seed, self.inputs, hidden), x, self.epsilon, self.cuts)

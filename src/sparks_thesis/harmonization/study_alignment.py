@@ -83,7 +83,11 @@ class AlignmentStudy:
         )
         recorder.add_images({"VisibleEnergy": visible_energy(gradients)}, method="Saliency")
         for name in self.reductions:
-            scores = alignment(reduce_channels(gradients, name), human, self.share)
+            maps = reduce_channels(gradients, name)
+            scores = alignment(maps, human, self.share)
+            if len(maps) > 1:  # a control: people's marks on the next image
+                aside = alignment(maps, human.roll(1, 0), self.share)
+                scores["SpearmanOtherMarks"] = aside["Spearman"]
             recorder.add_images(scores, reduction=name, method="Saliency")
         self._ceiling(test, chosen, recorder)
         right = revealed(model, x, labels, human, self.shown, self.baseline)

@@ -88,8 +88,10 @@ class PopulationStudy:
             for split, images in tests.items():
                 right = predict(model, images, device=device).argmax(1) == images.labels
                 recorder.add({"Accuracy": [float(right.double().mean())]}, split=split, **known)
-            aligned = float(self._alignment(model, x, labels, human) / ceiling)
-            recorder.add({"Alignment": [aligned]}, reduction=REDUCTION, **known)
+            own, other = self._alignment(model, x, labels, human)
+            values = {"Alignment": [float(own / ceiling)]}
+            values |= {"AlignmentOtherMarks": [float(other / ceiling)]}
+            recorder.add(values, reduction=REDUCTION, **known)
         return recorder
 
     def _trained(self, name: str, train: ImageSet, seed: int, device: str) -> Classifier:
@@ -99,8 +101,16 @@ class PopulationStudy:
         return model.eval()
 
     @staticmethod
-    def _alignment(model: Classifier, x: Tensor, labels: Tensor, human: Tensor) -> Tensor:
-        """Return the mean rank correlation of gradient maps with people's, ()."""
+    def _alignment(
+        model: Classifier, x: Tensor, labels: Tensor, human: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the mean rank correlation of gradient maps with people's, () each.
+
+        The second, a control, is that with people's maps of the next image.
+        """
         gradients = in_batches(model, x, labels, BATCH, partial(gradient, model))
-        scores = alignment(reduce_channels(gradients, REDUCTION), human, SHARE)
-        return scores["Spearman"].nanmean()
+        maps = reduce_channels(gradients, REDUCTION)
+        own, other = (
+            alignment(maps, human.roll(shift, 0), SHARE)["Spearman"].nanmean() for shift in (0, 1)
+        )
+        return own, other

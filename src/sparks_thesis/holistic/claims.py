@@ -9,7 +9,16 @@ import pandas as pd
 
 from sparks.stats import Bootstrap, Interval, shown
 from sparks_thesis.common.runs import of_run, runs
-from sparks_thesis.common.verdict import Outcome, Verdict, above, alone, judged, not_run, not_worse
+from sparks_thesis.common.verdict import (
+    Outcome,
+    Verdict,
+    above,
+    alone,
+    judged,
+    never,
+    not_run,
+    not_worse,
+)
 
 # Rows of each concept of a class.
 STRATEGIES = ("Prevalence", "Reliability", "GlobalImportance", "Dominated")
@@ -34,16 +43,13 @@ class SameAtLastLayer:
         if not set(self.methods) <= set(rows["method"]):
             return not_run(f"{', '.join(self.methods)} were not all run on concepts")
         worst = {str(name): float(g["value"].max()) for name, g in rows.groupby("method")}
-        largest = max(worst.values())
         details = "; ".join(f"{name} {value:.1e}" for name, value in worst.items())
-        same = largest < self.exact
-        return Verdict(
-            Outcome.HOLDS if same else Outcome.FAILS,
-            largest,
-            0.0,
-            largest,
+        units = ["dataset", "model", "seed", "image"]
+        return never(
+            (rows["value"] >= self.exact).groupby([rows[u] for u in units], dropna=False).any(),
             f"largest distance from u γ over {rows['image'].nunique()} images, in units of the "
-            f"largest contribution: {details}",
+            f"largest contribution: {details} (the effect is the share of images above "
+            f"{self.exact:g})",
         )
 
 

@@ -17,7 +17,7 @@ BASELINE = "_unconstrained"
 VARIANTS = ("_accurate", "_orthogonal")
 
 
-class _Pair(NamedTuple):
+class Pair(NamedTuple):
     """Rows of a network and of its baseline on one data set."""
 
     model: str
@@ -26,7 +26,7 @@ class _Pair(NamedTuple):
     baseline: pd.DataFrame
 
 
-def _with_baselines(table: pd.DataFrame) -> Iterator[_Pair]:
+def with_baselines(table: pd.DataFrame) -> Iterator[Pair]:
     """Yield every network that has a baseline, data set by data set."""
     for dataset, rows in table.groupby("dataset"):
         for model in sorted(set(rows["model"])):
@@ -36,7 +36,7 @@ def _with_baselines(table: pd.DataFrame) -> Iterator[_Pair]:
             baseline = rows[rows["model"] == name + BASELINE]
             if len(baseline):
                 here = rows[rows["model"] == model]
-                yield _Pair(model, f"{model} on {dataset}", here, baseline)
+                yield Pair(model, f"{model} on {dataset}", here, baseline)
 
 
 def _joined(details: Sequence[str], beside: Sequence[str]) -> str:
@@ -77,7 +77,7 @@ class BaselineDifference:
         gains: dict[str, Interval] = {}
         aside: dict[str, Interval] = {}
         sign = 1.0 if self.higher else -1.0
-        for model, where, here, baseline in _with_baselines(rows):
+        for model, where, here, baseline in with_baselines(rows):
             for condition in self.conditions:
                 ours, theirs = (_by_image(r[r["condition"] == condition]) for r in (here, baseline))
                 both = ours.dropna().index.intersection(theirs.dropna().index)
@@ -120,7 +120,7 @@ class BoundaryInOneStep:
         """Judge the claim on "GradientNorm" and "BoundaryError" of networks and their baselines."""
         outcomes: list[Part] = []
         details, others, worst = [], [], None
-        for model, where, here, baseline in _with_baselines(table):
+        for model, where, here, baseline in with_baselines(table):
             for metric, centre in (("GradientNorm", 1.0), ("BoundaryError", 0.0)):
                 sides = [r[r["metric"] == metric]["value"] for r in (here, baseline)]
                 if any(side.empty for side in sides):
@@ -160,7 +160,7 @@ class CertificateHolds:
         """Judge the claim on certified radii and smallest attacks."""
         outcomes: list[Part] = []
         details, others, worst = [], [], None
-        for model, where, here, baseline in _with_baselines(table):
+        for model, where, here, baseline in with_baselines(table):
             found = [r[r["metric"] == "AttackCosine"]["value"] for r in (here, baseline)]
             wide = here.pivot_table(index=["seed", "image"], columns="metric", values="value")
             if found[0].empty or "CertifiedRadius" not in wide:

@@ -75,6 +75,7 @@ def followed(
     x: Tensor,
     target: Tensor,
     steps: Sequence[float],
+    seed: int = 0,
 ) -> tuple[dict[float, dict[str, Tensor]], Tensor]:
     """Test whether the model and an independent classifier see the other class in counterfactuals.
 
@@ -84,22 +85,33 @@ def followed(
         x: images (N, C, H, W).
         target: the model's own class (N,).
         steps: values of t.
+        seed: of the random directions.
 
     Returns:
-        t → "CounterfactualChanged" (the model now says the rival) and "CounterfactualFollowed" (so
-        does the classifier), (N,) of 0 and 1, and "CounterfactualLength", ‖x' - x‖; and the images
+        t → "CounterfactualChanged" (the model now says the rival), "CounterfactualFollowed" (so
+        does the classifier) and "CounterfactualAside" (the classifier does after as long a step in
+        a random direction), (N,) of 0 and 1, and "CounterfactualLength", ‖x' - x‖; and the images
         (T, N, C, H, W), cut to [0, 1].
     """
     walked, rival = counterfactuals(model, x, steps, target)
+    aside = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed)).to(x)
+    lengths = (walked - x).flatten(2).norm(dim=2) / aside.flatten(1).norm(dim=1)
+    strayed = (x + lengths.view(*lengths.shape, *[1] * (x.ndim - 1)) * aside).clamp(0, 1)
     walked = walked.clamp(0, 1)
+
+    def seen(images: Tensor) -> Tensor:
+        """Return whether the classifier says the rival, (N,) of 0 and 1."""
+        said = classifier.predict(images.flatten(1).cpu().numpy())  # type: ignore[attr-defined]
+        return (torch.as_tensor(said) == rival.cpu()).double()
+
     found = {}
-    for t, images in zip(steps, walked, strict=True):
+    for t, images, other in zip(steps, walked, strayed, strict=True):
         with torch.no_grad():
             changed = model(images).argmax(1) == rival
-        seen = torch.as_tensor(classifier.predict(images.flatten(1).cpu().numpy()))  # type: ignore[attr-defined]
         found[t] = {
             "CounterfactualChanged": changed.double().cpu(),
-            "CounterfactualFollowed": (seen == rival.cpu()).double(),
+            "CounterfactualFollowed": seen(images),
+            "CounterfactualAside": seen(other),
             "CounterfactualLength": (images - x).flatten(1).norm(dim=1).double().cpu(),
         }
     return found, walked

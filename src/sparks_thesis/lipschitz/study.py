@@ -19,6 +19,8 @@ from sparks_thesis.lipschitz.measure import followed, geometry, map_distances, n
 
 # Training images, at most, that the independent classifier learns from.
 LEARNT = 5000
+# Method of control rows: the map is compared with that of the next image.
+NEXT = "Saliency, next image"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +80,12 @@ class LipschitzStudy:
         for kind, distance in map_distances(maps["Saliency"], maps["SmoothGrad"]).items():
             values = {"SaliencySmoothGradDistance": distance}
             recorder.add_images(values, distance=kind, method="Saliency")
+        self._others(maps, recorder)
         device = next(model.parameters()).device
         on = (x.to(device), target.to(device))
         found = geometry(model, *on, rounds=self.rounds, seed=self.seed, **self.attack)
         recorder.add_images(found)
-        changes, walked = followed(model, self._classifier(train), *on, self.steps)
+        changes, walked = followed(model, self._classifier(train), *on, self.steps, self.seed)
         for t, values in changes.items():
             recorder.add_images(values, t=t)
         few = slice(0, self.kept)
@@ -93,6 +96,18 @@ class LipschitzStudy:
             logits = model(walked[:, few].flatten(0, 1).to(device))
         kept["logits"] = logits.unflatten(0, walked[:, few].shape[:2])
         return recorder, kept
+
+    @staticmethod
+    def _others(maps: Mapping[str, Tensor], recorder: MetricRecorder) -> None:
+        """Record controls: how far the maps of an image and of the next one are apart."""
+        own = maps["Saliency"]
+        if len(own) < 2:
+            return
+        rank = map_distances(own, own.roll(1, 0))["1 - Spearman"]
+        recorder.add_images({"AverageStabilityRank": rank}, method=NEXT)
+        for kind, distance in map_distances(own, maps["SmoothGrad"].roll(1, 0)).items():
+            values = {"SaliencySmoothGradDistance": distance}
+            recorder.add_images(values, distance=kind, method=NEXT)
 
     def _score(self, label: str, explanation: Explanation, recorder: MetricRecorder) -> None:
         for asked in self.metrics.values():

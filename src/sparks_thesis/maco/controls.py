@@ -9,8 +9,9 @@ import pandas as pd
 
 from sparks.stats import Bootstrap
 from sparks_thesis.common.controls import AtBottom
+from sparks_thesis.common.runs import runs
 from sparks_thesis.maco import SEEN
-from sparks_thesis.maco.claims import ITSELF
+from sparks_thesis.maco.claims import ITSELF, NATURAL
 
 
 @dataclass(frozen=True)
@@ -36,3 +37,33 @@ class PicturesAtBottom:
             self.metrics, self.methods, self.control, unit="picture", bootstrap=self.bootstrap
         )
         return assay(rows[rows["evaluator"] != ITSELF])
+
+
+@dataclass(frozen=True)
+class DistanceEnds:
+    """The Fréchet distance to test images is least for training images, and largest for noise.
+
+    Attributes:
+        methods: labels of the methods that a claim compares.
+        noise: label of pictures that show nothing.
+    """
+
+    methods: Sequence[str]
+    noise: str = "uniform noise"
+
+    def __call__(self, table: pd.DataFrame) -> tuple[bool, str]:
+        """Return whether no method is nearer than real images, or further than noise."""
+        rows = table[(table["metric"] == "FID") & (table["objective"] == "logit")]
+        rows = rows[(rows["view"] == SEEN) | (rows["method"] == NATURAL)]
+        passed, details = True, []
+        for where, group in runs(rows):
+            of = group.groupby("method")["value"].mean()
+            if not {NATURAL, self.noise} <= set(of.index):
+                return False, f"real images and noise had no FID for {where}"
+            known = of[[name for name in self.methods if name in of]]
+            passed &= bool((known > of[NATURAL]).all() and (known < of[self.noise]).all())
+            details.append(
+                f"FID for {where}: training images {of[NATURAL]:.3g}, methods {known.min():.3g} to "
+                f"{known.max():.3g}, noise {of[self.noise]:.3g}"
+            )
+        return passed and bool(details), "; ".join(details) or "no FID was measured"

@@ -108,18 +108,24 @@ def _seconds(text: str) -> float:
 
 
 def _claims(table: Path) -> dict[str, Any]:
-    """Return the number of claims with each verdict, and the judged claims one by one."""
+    """Return the number of claims with each verdict, the judged claims one by one, and the invalid.
+
+    An assay that is invalid says nothing about its claim, so its number alone is listed.
+    """
     if not table.is_file():
-        return {"counts": "None was judged in this run", "judged": []}
+        return {"counts": "None was judged in this run", "judged": [], "invalid": ""}
     with table.open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(line for line in lines if not line.startswith("# {")))
+    silent = {str(Outcome.NOT_RUN), str(Outcome.INVALID)}
+    invalid = [row["number"] for row in rows if row["outcome"] == Outcome.INVALID]
     return {
         "counts": tally([(row["scope"], row["verdict"]) for row in rows]),
         "judged": [
             {key: _plain(row[key]) for key in ("number", "statement", "scope", "verdict")}
             for row in rows
-            if row["outcome"] != Outcome.NOT_RUN
+            if row["outcome"] not in silent
         ],
+        "invalid": ", ".join(dict.fromkeys(invalid)),
     }
 
 

@@ -98,7 +98,7 @@ class Run(NamedTuple):
 def page(runs: Sequence[Run]) -> str:
     """Return the page in Markdown, and write the pictures that it shows."""
     claims = _claims(runs)
-    parts = [HEAD, _totals(runs, claims)]
+    parts = [HEAD, _totals(runs, claims), _turned(claims)]
     for chapter in CHAPTERS:
         parts += _chapter(chapter, runs, [row for row in claims if _belongs(row, chapter)])
     parts.append(departures())
@@ -170,17 +170,36 @@ def _claims(runs: Iterable[Run]) -> list[dict[str, str]]:
     """Return the judged rows of tab-claims, one for each claim, scale and kind of data.
 
     Of several runs at one scale (other seeds, another precision) the first one's numbers are shown;
-    a verdict that they do not share is inconclusive.
+    a verdict that they do not share is inconclusive, and the row says what each found.
     """
     found: dict[tuple[str, str, str], dict[str, str]] = {}
-    for row in _rows(runs):
-        first = found.setdefault((row["number"], row["scale"], row["rests on"]), row)
-        if row["verdict"] not in first["verdict"]:
-            first["verdict"] = f"inconclusive (another run: {row['verdict']})"
+    each: dict[tuple[str, str, str], dict[str, str]] = {}
+    for run, row in _rows(runs):
+        key = (row["number"], row["scale"], row["rests on"])
+        found.setdefault(key, row)
+        each.setdefault(key, {})[str(run.folder)] = row["verdict"]
+    for key, verdicts in each.items():
+        listed = ", ".join(f"{verdict} in {folder}" for folder, verdict in verdicts.items())
+        found[key]["runs"] = str(len(verdicts))
+        if len(set(verdicts.values())) > 1:
+            found[key] |= {"verdict": f"inconclusive ({listed})", "turned": listed}
     return list(found.values())
 
 
-def _rows(runs: Iterable[Run]) -> Iterator[dict[str, str]]:
+def _turned(claims: Sequence[Mapping[str, str]]) -> str:
+    """Return the section on the verdicts that the runs do not share; none for a single run."""
+    several = [row for row in claims if int(row["runs"]) > 1]
+    if not several:
+        return ""
+    turned = [row for row in several if "turned" in row]
+    head = f"## Verdicts that turn\n\nOf {len(several)} verdicts with several runs at one scale, "
+    head += f"{len(turned)} differ from run to run and count as inconclusive.\n"
+    columns = ("number", "claim", "scale", "rests on", "turned")
+    rows = [[row[column] for column in columns] for row in turned]
+    return f"{head}\n{_table(columns, rows)}" if turned else head
+
+
+def _rows(runs: Iterable[Run]) -> Iterator[tuple[Run, dict[str, str]]]:
     for run in runs:
         table = run.has(paths.TABLE.format(item="tab-claims", suffix="csv"))
         if table is None:
@@ -188,7 +207,7 @@ def _rows(runs: Iterable[Run]) -> Iterator[dict[str, str]]:
         with table.open(encoding="utf-8") as lines:
             for row in csv.DictReader(line for line in lines if not line.startswith("# {")):
                 if row["outcome"] != Outcome.NOT_RUN:
-                    yield _row(row, run.scale)
+                    yield run, _row(row, run.scale)
 
 
 def _row(row: Mapping[str, str], scale: str) -> dict[str, str]:
@@ -230,7 +249,8 @@ def _totals(runs: Sequence[Run], claims: Sequence[Mapping[str, str]]) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [list(head), ["---"] * len(head), *rows]
+    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    lines = [list(head), ["---"] * len(head), *escaped]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 

@@ -36,8 +36,8 @@ class Claims:
 
     Attributes:
         claims: for each claim its number, name, paper, statement, criterion, published value,
-            experiments, and `check`: tidy table → `Verdict`. A claim of no experiment is arithmetic
-            on the papers' own numbers, and its `check` gets these. Optional: `people`, "simulated"
+            experiments, and `check`: tidy table → `Verdict`. Optional: `arithmetic`, a check of the
+            papers' own numbers that gives a row beside the others; `people`, "simulated"
             where it is about people and simulated ones answer, or "data" where people's marks come
             with the data and are simulated on synthetic data; `control`: tidy table → whether the
             assay works, and a sentence.
@@ -65,7 +65,7 @@ class Claims:
             row |= {key: claim[key] for key in ("criterion", "published")}
             for scope, verdict in self._judge(claim, scores, published):
                 values = asdict(verdict)
-                del values["images"]
+                del values["images"], values["of_images"]
                 rows.append(
                     row | {"scope": str(scope), "verdict": called(verdict.outcome, scope)} | values
                 )
@@ -83,19 +83,20 @@ class Claims:
         self, claim: Mapping[str, Any], scores: pd.DataFrame, published: pd.DataFrame | None
     ) -> list[tuple[Scope, Verdict]]:
         """Return a verdict for each kind of data that a claim could be judged on, at least one."""
-        if not claim["experiments"] and published is not None:
-            return [(Scope.ARITHMETIC, claim["check"](published))]
         relevant = scores[scores["experiment"].isin(list(claim["experiments"]))]
+        relevant = relevant.reset_index(drop=True)
         ran: list[tuple[Scope, Verdict]] = []
         reason = "no scores of its experiment are there"
         for scope, rows in self._by_scope(claim, relevant):
             if any(done is scope for done, _ in ran):
                 continue
-            verdict = self._checked(claim, rows, scope)
+            verdict = self._checked(claim, rows, self._with_known(rows, relevant), scope)
             if verdict.outcome is Outcome.NOT_RUN:
                 reason = verdict.measured
             else:
                 ran.append((scope, verdict))
+        if (arithmetic := claim.get("arithmetic")) and published is not None:
+            ran.append((Scope.ARITHMETIC, arithmetic(published)))
         return ran or [(Scope.PAPER, not_run(f"{reason}; {_command(claim)}"))]
 
     def _by_scope(
@@ -131,19 +132,27 @@ class Claims:
             if chosen.any():
                 yield scope, rows[chosen]
 
-    def _checked(self, claim: Mapping[str, Any], rows: pd.DataFrame, scope: Scope) -> Verdict:
-        """Judge a claim on rows of one kind, with its control."""
+    def _with_known(self, rows: pd.DataFrame, all_rows: pd.DataFrame) -> pd.DataFrame:
+        """Add what is known whatever the data: rows of test functions and others of no data set."""
+        of_none = ~all_rows["dataset"].isin(list(self.origins))
+        return all_rows[all_rows.index.isin(rows.index) | of_none]
+
+    def _checked(
+        self, claim: Mapping[str, Any], rows: pd.DataFrame, known: pd.DataFrame, scope: Scope
+    ) -> Verdict:
+        """Judge a claim on rows of one kind, with its control on these and on what is known."""
         verdict: Verdict = claim["check"](rows)
         if verdict.outcome is Outcome.NOT_RUN or scope is Scope.ARITHMETIC:
             return verdict
         explained = rows[(rows["method"] != "") & (rows["model"] != "")]
         # Where a claim says what it was judged on, that counts, not all that its experiments hold.
         images = verdict.images if verdict.images is not None else _units(explained)
-        if (len(explained) or verdict.images is not None) and images < self.images:
+        counted = verdict.of_images and (len(explained) or verdict.images is not None)
+        if counted and images < self.images:
             few = f"only {images} images, of {self.images} needed"
-            return verdict.controlled(False, few)
+            verdict = verdict.controlled(False, few)
         if control := claim.get("control"):
-            return verdict.controlled(*control(rows))
+            return verdict.controlled(*control(known))
         return verdict
 
 

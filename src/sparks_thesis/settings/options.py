@@ -248,6 +248,9 @@ class Claim(Block):
         LEFT_OUT, description="whether the assay works: tidy scores → (passed, sentence)"
     )
     check: Built = Field(description="the judge: tidy scores → verdict")
+    arithmetic: Built = Field(
+        LEFT_OUT, description="a judge of the papers' own numbers, for a row beside the others"
+    )
 
 
 class Exclusion(Block):

@@ -11,6 +11,8 @@ from sparks.stats import Bootstrap, shown
 from sparks_thesis.common.verdict import Verdict, above, judged, not_run
 
 DEFAULT = ("sobol, scrambled", "jansen")
+# A control: the default's scores, given to other points than their own.
+SHUFFLED = f"{DEFAULT[0]}, shuffled scores"
 
 
 @dataclass(frozen=True)

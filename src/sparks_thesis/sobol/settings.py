@@ -73,6 +73,12 @@ class Functions(Block):
 
     points: Counts = Field([8, 16, 32, 64, 128, 256, 512], description="N of the designs")
     repeats: Count = Field(32, description="seeds of each design")
+    interaction_points: int = Field(
+        refers("shared.sobol_points"),
+        description="N of the designs that tell interactions from none: that of the maps",
+        ge=2,
+    )
+    interaction_repeats: Count = Field(200, description="seeds of these")
 
 
 class Walkthrough(Block):

@@ -16,6 +16,9 @@ from sparks.results import MetricRecorder
 from sparks.sensitivity.accuracy import SAMPLERS
 from sparks.sensitivity.estimators import ESTIMATORS, indices
 from sparks.stats import spearman
+from sparks_thesis.sobol.claims_samplers import SHUFFLED
+
+JANSEN = "jansen"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +55,7 @@ class SamplersStudy:
             The numbers; `method` is the sequence.
         """
         other = len(x)  # seeds that no image has
-        reference = self.totals(model, x, target, self.reference, shift=2 * other)["jansen"]
+        reference = self.totals(model, x, target, self.reference, shift=2 * other)[JANSEN]
         designs = [(s.label, 0, {"sequence": s.sequence, "scramble": s.scramble}) for s in SAMPLERS]
         # The default once more: how well can any two designs of this size agree?
         designs.insert(1, (f"{designs[0][0]}, another seed", other, designs[0][2]))
@@ -60,15 +63,23 @@ class SamplersStudy:
         for points in progress(self.points, unit="size", description="designs"):
             default: dict[str, Tensor] = {}
             for label, shift, how in designs:
-                found = self.totals(model, x, target, points, shift, **how)
-                default = default or found
+                scores = self._scores(model, x, target, points, shift, **how)
+                found = _totals(scores, points)
+                if not default:
+                    default, known = found, scores
                 for estimator, total in found.items():
                     values = {
                         "ReferenceSpearman": spearman(total, reference),
-                        "DefaultSpearman": spearman(total, default["jansen"]),
+                        "DefaultSpearman": spearman(total, default[JANSEN]),
                         "RelativeError": (total - reference).abs().mean(1) / reference.mean(1),
                     }
                     recorder.add_images(values, method=label, estimator=estimator, points=points)
+            generator = torch.Generator().manual_seed(self.seed)
+            order = torch.randperm(known.shape[1], generator=generator)
+            values = {
+                "DefaultSpearman": spearman(indices(known[:, order], points), default[JANSEN])
+            }
+            recorder.add_images(values, method=SHUFFLED, estimator=JANSEN, points=points)
         return recorder
 
     def totals(
@@ -84,10 +95,20 @@ class SamplersStudy:
             shift: added to the seeds.
             how: other settings of Sobol.
         """
+        return _totals(self._scores(model, x, target, points, shift, **how), points)
+
+    def _scores(
+        self, model: nn.Module, x: Tensor, target: Tensor, points: int, shift: int, **how: Any
+    ) -> Tensor:
+        """Return the scores of the rows of each image's design, (N, rows)."""
         scores = []
         for image in range(len(x)):
             seed = self.seed + shift + image
             drawn = replace(self.method, points=points, seed=seed, **how)
             one = slice(image, image + 1)
             scores.append(drawn.evaluate(model, x[one], target[one]).scores)
-        return {name: indices(torch.cat(scores), points, "total", name) for name in ESTIMATORS}
+        return torch.cat(scores)
+
+
+def _totals(scores: Tensor, points: int) -> dict[str, Tensor]:
+    return {name: indices(scores, points, "total", name) for name in ESTIMATORS}

@@ -121,5 +121,6 @@ class DistancesMonotone:
                 )
         lowest = Interval(float(np.min(effects)), np.nan, np.nan, len(effects))
         text = f"{len(effects) - len(failing)} of {len(effects)} curves grow monotonically"
+        text += " (the effect is the lowest rank correlation; a moved spot is no sample)"
         text += f"; not {'; '.join(failing)}" if failing else ""
         return judged(outcomes, lowest, text)

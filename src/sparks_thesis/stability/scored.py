@@ -120,8 +120,12 @@ class Scored:
 
     def by_chance(self, dataset: str, model: str, method: str, metric: str) -> float:
         """Return the mean score of undegraded networks if being right had no part in distances."""
+        return float(np.mean(self.chance(dataset, model, method, metric)))
+
+    def chance(self, dataset: str, model: str, method: str, metric: str) -> Floats:
+        """Return that score of each permutation, see `sparks.stability.scores.by_chance`."""
         pairs = self.pairs.get((dataset, model, "", method), Pairs.none())
-        return float(np.mean(by_chance(pairs, metric, seed=self.bootstrap.seed)))
+        return by_chance(pairs, metric, seed=self.bootstrap.seed)
 
     @cached_property
     def _known(self) -> dict[tuple[str, ...], Estimate]:

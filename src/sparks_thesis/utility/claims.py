@@ -245,8 +245,11 @@ class MeanRatio:
         holds = worst <= self.tolerance and other.max() > self.tolerance
         details = (
             f"mean session accuracy over mean baseline accuracy: {(off <= self.tolerance).sum()} "
-            f"of {len(off)} printed Utilities within {self.tolerance}, at most {worst:.3f} off; "
-            f"trapezoid area: {(other <= self.tolerance).sum()}, at most {other.max():.3f} off"
+            f"of {len(off)} printed Utilities within {self.tolerance}, at most {worst:.3f} off"
+        )
+        control = (
+            f"another formula, the trapezoid area: {(other <= self.tolerance).sum()} within "
+            f"{self.tolerance}, at most {other.max():.3f} off"
         )
         outcome = Outcome.HOLDS if holds else Outcome.FAILS
-        return Verdict(outcome, worst, worst, worst, details)
+        return Verdict(outcome, worst, np.nan, np.nan, details, control=control)

@@ -15,6 +15,7 @@ from sparks.stats import (
     Interval,
     correlation,
     interval_of,
+    mean_of_few,
     proportion,
     proportion_difference,
 )
@@ -27,6 +28,11 @@ DRAW = Bootstrap(resamples=200)
 
 def mean(rng, shift=0.0):
     return DRAW.mean(shift + rng.standard_normal(50)), 0.0
+
+
+def mean_over_seeds(rng, shift=0.0):
+    """Three trained networks: bootstrapped, one verdict in eight would be wrong on either side."""
+    return mean_of_few(shift + rng.standard_normal(3)), 0.0
 
 
 def skewed_mean(rng, shift=0.0):
@@ -85,6 +91,7 @@ def utility_of_participants(rng, shift=0.0):
 # Judge, share of runs in which it may err on a side, an effect, and the power it must have there.
 JUDGES = {
     "mean": (mean, 0.03, 0.4, 0.75),  # 0.4 is the detectable effect: 2.8 standard errors
+    "mean over 3 seeds": (mean_over_seeds, 0.025, 4.5, 0.8),
     "skewed mean": (skewed_mean, 0.06, 0.4, 0.8),  # the upper tail of an interval is too short
     "median": (median, 0.04, 0.6, 0.75),
     "paired difference": (paired_difference, 0.035, 0.6, 0.75),

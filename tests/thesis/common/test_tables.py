@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from sparks.errors import SparksError
 from sparks.results import as_results
@@ -14,6 +15,7 @@ from sparks_thesis.common.verdict import Outcome, Verdict, not_run
 from sparks_thesis.overview.table_claims import Claims
 from sparks_thesis.overview.table_data_models import DataModels
 from sparks_thesis.overview.table_training_time import TrainingTime
+from sparks_thesis.pipeline.paths import CONFIG
 from sparks_thesis.sobol.table_fidelity import Fidelity
 from sparks_thesis.sobol.table_maps import Maps
 from sparks_thesis.words.claims import CarriesOverToWords
@@ -233,6 +235,38 @@ def test_a_control_that_fails_makes_the_assay_invalid():
         made = Claims([one])(ours).shown
         assert made["verdict"].tolist() == [verdict]
         assert made["control"].tolist() == ["checked"]
+
+
+def test_a_control_sees_test_functions_whatever_data_it_judges():
+    yes = Verdict(Outcome.HOLDS, 0.5, 0.4, 0.6, "measured")
+    table = pd.concat([on_data("imagenet", "shapes"), on_data("known function")])
+
+    def listed(rows):
+        return True, ", ".join(sorted(set(rows["dataset"])))
+
+    one = claim(1, lambda table: yes) | {"control": listed}
+    made = Claims([one], **SOURCES)(table).shown
+    found = dict(zip(made["rests on"], made["control"], strict=True))
+    assert found["paper's data and kind of model"] == "imagenet, known function"
+    assert found["synthetic data with known truth"] == "known function, shapes"
+
+
+def test_arithmetic_on_published_numbers_is_a_row_beside_the_others():
+    own = Verdict(Outcome.FAILS, -1.0, -2.0, 0.0, "measured")
+    theirs = Verdict(Outcome.HOLDS, 8.0, 7.8, 8.2, "printed")
+    one = claim(1, lambda table: own) | {"arithmetic": lambda published: theirs}
+    made = Claims([one], **SOURCES)(on_data("shapes"), pd.DataFrame({"value": [1.0]})).shown
+    assert made["rests on"].tolist() == [
+        "synthetic data with known truth",
+        "arithmetic on published numbers",
+    ]
+    assert made["measured"].tolist() == ["measured", "printed"]
+
+
+def test_every_claim_has_a_control_or_is_arithmetic():
+    for file in sorted(CONFIG.glob("claim/*.yaml")):
+        asked = yaml.safe_load(file.read_text("utf-8"))
+        assert "control" in asked or asked.get("people") == "published", file.stem
 
 
 @pytest.mark.parametrize(("large", "verdict"), [(8, "assay invalid"), (60, "transfers")])

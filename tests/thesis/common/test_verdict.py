@@ -14,6 +14,7 @@ from sparks_thesis.common.verdict import (
     called,
     every,
     judged,
+    never,
     not_worse,
     some,
     tally,
@@ -84,13 +85,27 @@ def test_what_has_no_interval_leaves_a_claim_open():
 
 def test_only_the_papers_data_replicate():
     assert [called(Outcome.HOLDS, scope) for scope in Scope] == ["replicated"] * 2 + [
-        "transfers"
-    ] * 4
+        *["transfers"] * 3,
+        "holds",
+    ]
     failed = [called(Outcome.FAILS, scope) for scope in Scope]
-    assert failed == ["failed to replicate"] * 2 + ["does not transfer"] * 4
+    assert failed == ["failed to replicate"] * 2 + ["does not transfer"] * 3 + ["does not hold"]
     assert called(Outcome.INVALID, Scope.PAPER) == "assay invalid"
     found = tally([(Scope.REAL, "transfers")] * 2 + [(Scope.PAPER, "replicated")])
     assert found == "Paper's data and kind of model: 1 replicated; other real data: 2 transfers"
+    # What was not run rests on nothing.
+    assert tally([(Scope.PAPER, "not run"), (Scope.REAL, "transfers")]) == (
+        "Other real data: 1 transfers; 1 not run"
+    )
+
+
+def test_what_never_happened_may_happen_rarely():
+    verdict = never([False] * 60, "")
+    assert verdict.outcome is Outcome.HOLDS
+    assert (verdict.low, verdict.images) == (0, 60)
+    # A share of this size would have been seen in four of five runs.
+    assert 1 - (1 - verdict.detectable) ** 60 == pytest.approx(0.8)
+    assert never([False] * 59 + [True], "").outcome is Outcome.FAILS
 
 
 def equal_methods(generator, images, rivals):

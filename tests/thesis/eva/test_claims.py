@@ -53,6 +53,7 @@ def test_one_point_above_its_bound_contradicts_soundness():
     negative = pd.concat([good, rows("SmallestEVA", [0.0, -1e-3])])
     verdict = BoundSound()(negative)
     assert verdict.outcome == Outcome.FAILS
+    assert verdict.effect == 0.5  # of two images
     assert "1 violations in 2 balls and 2 images" in verdict.measured
     assert BoundSound()(smallest).outcome == Outcome.NOT_RUN
 
@@ -61,6 +62,8 @@ def test_certificates_are_judged_on_certified_balls_alone():
     verdict = Certifies()(balls([-2, 0.5], [-1, 1], [-0.5, 1.5]))
     assert verdict.outcome == Outcome.HOLDS
     assert "0 of 1 certified balls, and 1 of the 1 others" in verdict.measured
+    assert verdict.effect == 0
+    assert verdict.detectable == pytest.approx(0.8)  # of one image
     assert Certifies()(balls([-2], [0.1], [-0.5])).outcome == Outcome.FAILS
     assert Certifies()(balls([-2], [0.1], [0.5])).outcome == Outcome.NOT_RUN
 

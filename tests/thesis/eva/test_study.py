@@ -100,5 +100,7 @@ def test_no_subset_is_better_than_the_best_and_none_than_a_linear_networks_first
     )
     assert len(wide) == 2 * 2 * 3
     assert (wide["SubsetOverlap"] <= wide["BestOverlap"] + 1e-9).all()
+    assert (wide["ArbitraryOverlap"] <= wide["BestOverlap"]).all()
+    assert (wide["ArbitraryOverlap"] < wide["BestOverlap"] - 1e-6).any()
     linear = wide.loc["linear"]
     assert linear["SubsetOverlap"].to_numpy() == pytest.approx(linear["BestOverlap"].to_numpy())

@@ -12,6 +12,7 @@ from sparks_thesis.harmonization.claims import (
     ImprovesBoth,
     LipschitzAligned,
     OutsideHull,
+    OutsideMeasuredHull,
     Tradeoff,
 )
 from sparks_thesis.lipschitz.claims import (
@@ -182,6 +183,27 @@ def test_harmonizing_must_raise_alignment_and_accuracy():
     assert ImprovesBoth()(rows("net", "Accuracy", [1.0])).outcome == Outcome.NOT_RUN
 
 
+def test_the_weight_is_chosen_on_other_seeds_than_those_that_judge():
+    """Each weight is good on one seed by chance: the best of each seed would win everywhere."""
+    found = []
+    for seed in range(3):
+        for weight in (0, 1, 2, 3):
+            lucky = 0.3 if weight == seed + 1 else -0.05 + 0.01 * seed
+            aligned = 0.3 + (lucky if weight else 0)
+            found.append(network(f"net_lambda_{weight}", aligned, 0.7, seed))
+    verdict = ImprovesBoth()(pd.concat(found))
+    assert verdict.effect < 0
+    assert verdict.outcome != Outcome.HOLDS
+
+
+def test_two_seeds_are_too_few_for_an_interval():
+    table = harmonized({10: (0.2, 0.1)})
+    verdict = ImprovesBoth()(table[table["seed"] < 2])
+    assert verdict.outcome == Outcome.INCONCLUSIVE
+    assert np.isnan(verdict.low)
+    assert "fewer than three seeds" in verdict.measured
+
+
 def network(model, aligned, accurate, seed=0, revealed=0.5):
     """Numbers of one network: alignment over a human ceiling of .5, accuracies."""
     return pd.concat(
@@ -283,9 +305,32 @@ def test_lipschitz_networks_beside_all_others(lipschitz, wanted):
     assert LipschitzAligned(["none"])(table).outcome == Outcome.NOT_RUN
 
 
+@pytest.mark.parametrize(("aligned", "wanted"), [(0.95, Outcome.HOLDS), (0.45, Outcome.FAILS)])
+def test_harmonized_networks_outside_the_hull_of_a_population(aligned, wanted):
+    generator = np.random.default_rng(0)
+    cloud = population(0.3 + 0.3 * generator.random(12), 0.5 + 0.4 * generator.random(12))
+    own = [
+        network(f"net_lambda_{w}", (0.45 if w == 0 else aligned) + 0.01 * seed, 0.7, seed)
+        for w in (0, 5)
+        for seed in range(3)
+    ]
+    biased = [
+        rows(f"net_lambda_{w}", "Accuracy", [0.7], "test_biased", seed=seed)
+        for w in (0, 5)
+        for seed in range(3)
+    ]
+    verdict = OutsideMeasuredHull()(pd.concat([cloud, *own, *biased]))
+    assert verdict.outcome == wanted
+    assert "of 13 other kinds" in verdict.measured
+    few = cloud[cloud["architecture"].isin(["kind 0", "kind 1"])]
+    assert OutsideMeasuredHull()(pd.concat([few, *own, *biased])).outcome == Outcome.NOT_RUN
+    assert OutsideMeasuredHull()(cloud).outcome == Outcome.NOT_RUN
+
+
 def square(inside):
-    """Published points: a square of plain models, and one harmonized model."""
-    points = [("a", 0, 0), ("b", 10, 0), ("c", 10, 10), ("d", 0, 10)]
+    """Published points: a square of plain models, two a corner, and one harmonized model."""
+    corners = [("a", 0, 0), ("b", 10, 0), ("c", 10, 10), ("d", 0, 10)]
+    points = corners + [(f"another {name}", x, y) for name, x, y in corners]
     names = [(*point, "group: CNN") for point in points] + [("h", *inside, "harmonized")]
     return pd.DataFrame(
         {"item": "ClickMe figure", "model": m, "condition": c, "metric": metric, "value": value}
@@ -302,3 +347,10 @@ def test_points_outside_a_hull(point, wanted, distance):
     verdict = OutsideHull()(square(point))
     assert verdict.outcome == wanted
     assert verdict.effect == pytest.approx(distance)
+    assert "at most 0.0 points outside the hull of the rest" in verdict.control
+
+
+def test_a_point_outside_says_little_where_others_are_as_far_from_the_rest():
+    table = square((5, 14))
+    lonely = table[~table["model"].str.startswith("another")]  # each corner is 7.1 from the rest
+    assert OutsideHull()(lonely).outcome == Outcome.INVALID

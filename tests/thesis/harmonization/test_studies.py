@@ -73,6 +73,9 @@ def test_a_network_that_looks_where_people_click_is_aligned():
     numbers, kept = study.run(model, test, {"test_biased": other})
     rows = numbers.table(seed=0)
     assert values(rows, "Spearman", reduction="max-abs") == pytest.approx(1, abs=1e-6)
+    # People clicked at the same places in the next image.
+    others = values(rows, "SpearmanOtherMarks", reduction="max-abs")
+    assert others == pytest.approx(1, abs=1e-6)
     # The logit of the other class falls with the same pixels.
     signs = [1, -1, 1, -1, 1]
     assert values(rows, "Spearman", reduction="mean") == pytest.approx(signs, abs=1e-6)
@@ -144,7 +147,7 @@ def test_every_network_of_a_population_is_trained_and_measured():
     kinds = {f"{h} units": Kind(partial(small, h), training) for h in (2, 3)}
     train, tests = images(seed=5), {"test": images(scattered()), "biased": images(seed=9)}
     rows = population(**kinds).run(train, tests, "cpu").table(dataset="d")
-    assert len(rows) == 2 * 2 * 3
+    assert len(rows) == 2 * 2 * 4
     assert set(rows["seed"]) == {7, 8}
     model = small(3, 8)
     fit(model, train.subset(range(4)), None, training, 8, "cpu")
@@ -152,6 +155,10 @@ def test_every_network_of_a_population_is_trained_and_measured():
     for split, data in tests.items():
         right = (predict(model, data).argmax(1) == data.labels).double().mean()
         assert values(own, "Accuracy", split=split) == pytest.approx(float(right))
+    alike_marks = {"test": images(alike())}
+    same = population(**kinds).run(train, alike_marks, "cpu").table(dataset="d")
+    assert values(same, "AlignmentOtherMarks") == pytest.approx(values(same, "Alignment"))
+    assert values(own, "AlignmentOtherMarks") != pytest.approx(values(own, "Alignment"))
 
 
 def test_a_population_needs_people():

@@ -7,7 +7,7 @@ import pytest
 from sparks.results import as_results
 from sparks_thesis.common.verdict import Outcome
 from sparks_thesis.maco import claims as maco
-from sparks_thesis.maco.controls import PicturesAtBottom
+from sparks_thesis.maco.controls import DistanceEnds, PicturesAtBottom
 
 YES, NO, OPEN = Outcome.HOLDS, Outcome.FAILS, Outcome.INCONCLUSIVE
 GENERATOR = np.random.default_rng(0)
@@ -109,6 +109,18 @@ def test_pictures_of_an_untrained_network_are_at_the_bottom():
     assert not control(table(0.1, 0.8))[0]
     itself = table(0.1, 0.8).assign(evaluator="itself")  # it is no judge
     assert control(pd.concat([table(0.8, 0.1), itself]))[0]
+
+
+@pytest.mark.parametrize(
+    ("images", "noise", "passed"), [(1, 9, True), (4, 9, False), (1, 2.5, False)]
+)
+def test_the_frechet_distance_has_images_and_noise_at_its_ends(images, noise, passed):
+    values = {"natural images": images, "uniform noise": noise, "MACO": 2, "Fourier": 3}
+    table = pd.concat([rows("FID", name, value, 0, 1) for name, value in values.items()])
+    table.loc[table["method"] == "natural images", "view"] = ""  # seen whole
+    control = DistanceEnds(["MACO", "Fourier", "CBR"])
+    assert control(table)[0] is passed
+    assert not control(table[table["method"] != "uniform noise"])[0]
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "number,statement,scope,verdict,outcome\n"
         "4,A *b* c_ d.,other real data,transfers,holds\n"
         "5,E.,paper's data and kind of model,not run,not run\n"
+        "6,F.,other real data,assay invalid,assay invalid\n"
     )
     return tmp_path
 
@@ -59,14 +60,21 @@ def test_the_first_page_tells_machine_time_and_verdicts(finished: Path) -> None:
         writer="html5",
         settings_overrides={"halt_level": 2},  # a warning is an error
     ).decode()
-    assert "A *b* c_ d. On other real data: <strong>transfers</strong>" in page
-    assert "kind of model: 1 not run; other real data: 1 transfers" in page
+    assert "A *b* c_ d. (other real data): <strong>transfers</strong>" in page
+    assert "Other real data: 1 transfers, 1 assay invalid; 1 not run." in page
+    assert "<strong>Nothing is said</strong> of claims 6 where" in page
+    assert "Its numbers mean nothing." in page
+    assert "F. (" not in page
 
 
 def test_a_run_without_claims_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     summary = report_page.of(compose(["experiment=models", "scale=smoke"]), [])
-    assert summary["claims"] == {"counts": "None was judged in this run", "judged": []}
+    assert summary["claims"] == {
+        "counts": "None was judged in this run",
+        "judged": [],
+        "invalid": "",
+    }
     assert summary["machines"] == "unknown"
 
 

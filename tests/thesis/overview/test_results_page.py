@@ -69,11 +69,23 @@ def test_a_verdict_that_two_runs_of_a_scale_do_not_share_is_inconclusive(run, tm
     changed = text.replace("transfers,holds", "inconclusive,inconclusive")
     assert changed != text
     (other / "results/tables/tab-claims.csv").write_text(text)
-    assert "| transfers |" in page([run, Run.of(other)])
+    same = page([run, Run.of(other)])
+    assert "| transfers |" in same
+    assert "Of 1 verdicts with several runs at one scale, 0 differ" in same
     (other / "results/tables/tab-claims.csv").write_text(changed)
     text = page([run, Run.of(other)])
-    assert "| inconclusive (another run: inconclusive) |" in text
+    listed = f"transfers in {run.folder}, inconclusive in {other}"
+    assert f"| inconclusive ({listed}) |" in text
+    assert f"| 12 | Says this. | laptop | other real data | {listed} |" in text
+    assert "1 differ from run to run" in text
+    assert "Verdicts that turn" not in page([run])
     assert "| laptop | other real data | 1 |" in text
+
+
+def test_bars_in_a_statement_do_not_end_a_cell(run):
+    table = run.folder / "results/tables/tab-claims.csv"
+    table.write_text(table.read_text().replace("Says this.", "|f(x)| is a radius."))
+    assert r"| 12 | \|f(x)\| is a radius. | laptop |" in page([run])
 
 
 def test_pictures_are_small_copies(run):

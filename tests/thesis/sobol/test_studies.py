@@ -11,6 +11,7 @@ from sparks.engine import Baseline
 from sparks.metrics import Deletion, Explanation
 from sparks.sensitivity.accuracy import FUNCTIONS, SAMPLERS, estimates
 from sparks.stats import spearman
+from sparks_thesis.sobol.claims_samplers import SHUFFLED
 from sparks_thesis.sobol.study_budget import BudgetStudy
 from sparks_thesis.sobol.study_functions import FunctionsStudy
 from sparks_thesis.sobol.study_indices import both_orders
@@ -62,6 +63,9 @@ def test_a_larger_design_is_nearer_to_the_reference_and_the_default_agrees_with_
     assert (default[default["metric"] == "DefaultSpearman"]["value"] == 1).all()
     again = rows[rows["method"] == f"{SAMPLERS[0].label}, another seed"]
     assert len(again) == len(rows[rows["method"] == SAMPLERS[0].label])
+    shuffled = rows[rows["method"] == SHUFFLED]
+    assert set(shuffled["points"]) == {8, 128}
+    assert (shuffled["value"] < 0.9).all()  # the order of the cells is lost
     error = default[default["metric"] == "RelativeError"].groupby("points")["value"].mean()
     assert error[128] < error[8]
     small = study.totals(linear, X, TARGET, 8, shift=0)["jansen"]
@@ -70,7 +74,18 @@ def test_a_larger_design_is_nearer_to_the_reference_and_the_default_agrees_with_
 
 
 def test_deviations_of_functions_are_those_of_their_estimates():
-    rows = FunctionsStudy(points=(8, 16), repeats=3, seed=5).run().table(seed=5)
+    rows = (
+        FunctionsStudy(
+            points=(8, 16), repeats=3, interaction_points=64, interaction_repeats=30, seed=5
+        )
+        .run()
+        .table(seed=5)
+    )
+    gaps = rows[rows["metric"] == "TotalMinusFirst"].groupby("dataset")["value"].mean()
+    rows = rows[rows["metric"] != "TotalMinusFirst"]
+    # Of Ishigami's inputs, two have an interaction of .244 and one has none.
+    assert gaps["Ishigami, d = 3"] == pytest.approx(2 * 0.2437 / 3, abs=0.06)
+    assert gaps["additive, d = 64"] == pytest.approx(0, abs=0.12)
     assert set(rows["dataset"]) == set(FUNCTIONS)
     assert set(rows["method"]) == {sampler.label for sampler in SAMPLERS}
     name, function = next(iter(FUNCTIONS.items()))
