@@ -36,11 +36,6 @@ def pytest_configure(config):
         settings.load_profile("nightly")
 
 
-def pytest_xdist_auto_num_workers(config):
-    """One more than there are cores: runs of the workflow wait now and then."""
-    return (os.cpu_count() or 1) + 1
-
-
 _NIGHTLY = pytest.StashKey[list[pytest.Item]]()
 
 
