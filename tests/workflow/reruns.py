@@ -1,8 +1,8 @@
 """Compute what a change reruns, from the jobs that a run executed: `docs/architecture.md`'s rule.
 
 A job reruns when its part of the configuration or the digest of its code differs, or when a job
-whose files it reads reruns. Snakemake itself says the same (two real dry runs in `test_run.py`),
-in ten times the time.
+whose files it reads reruns. Snakemake itself says the same (a real dry run in `test_run.py`,
+another in its nightly lane), in ten times the time.
 
 As a program, run in a project's folder: read `{"jobs": [...], "changes": [[override, ...], ...],
 "edits": [{file: (old text, new text)}, ...]}` from the standard input, print the configuration and

@@ -276,11 +276,17 @@ def test_an_edit_that_says_nothing_reruns_nothing(finished, hashed):
     assert now == hashed[0]
 
 
-def test_snakemake_plans_the_same(finished):
-    # Other methods: other jobs, which only Snakemake knows.
+def test_snakemake_plans_what_a_choice_and_an_edit_rerun(finished):
+    # Other methods are other jobs, which only Snakemake knows: scores of two methods, and a figure
+    # that no metric is in.
     chosen = "overrides=[experiments.sobol.methods=[sobol,random]]"
-    planned = {"collect": 1, "figure": 1, "table": 7, "all": 1}
-    assert finished.planned("--config", "scale=smoke", chosen) == planned
+    with edited(finished.folder, {"src/sparks/metrics/pointing.py": CODE}):
+        planned = finished.planned("--config", "scale=smoke", chosen)
+    assert planned == {"score": 2, "words": 1, "collect": 2, "figure": 1, "table": 8, "all": 1}
+
+
+@pytest.mark.nightly
+def test_snakemake_plans_what_an_edited_method_reruns(finished):
     with edited(finished.folder, {"src/sparks/attribution/sobol.py": CODE}):
         assert finished.planned("--config", "scale=smoke") == SOBOL_EDITED
 
