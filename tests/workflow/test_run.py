@@ -265,7 +265,7 @@ def hashed(finished):
     return states(finished, [change for change, _ in CHANGES], [edit for edit, _ in EDITS])
 
 
-@pytest.mark.parametrize(("number", "case"), enumerate([*CHANGES, *EDITS], start=1))
+@pytest.mark.parametrize(("number", "case"), list(enumerate([*CHANGES, *EDITS], start=1)))
 def test_a_change_reruns_what_depends_on_it(finished, hashed, number, case):
     assert reruns(finished.jobs_run, hashed[0], hashed[number]) == case[1], case[0]
 
