@@ -36,9 +36,13 @@ def pytest_configure(config):
         settings.load_profile("nightly")
 
 
-def pytest_xdist_auto_num_workers(config):
-    """One more than there are cores: runs of the workflow wait now and then."""
-    return (os.cpu_count() or 1) + 1
+_NIGHTLY = pytest.StashKey[list[pytest.Item]]()
+
+
+@pytest.fixture
+def nightly_tests(pytestconfig):
+    """Tests of the nightly lane that this session has collected, whether it runs them or not."""
+    return pytestconfig.stash[_NIGHTLY]
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects
@@ -47,6 +51,7 @@ def pytest_collection_modifyitems(config, items):
 
     Put the longest first: one core runs the whole workflow while the other does the rest.
     """
+    config.stash[_NIGHTLY] = [item for item in items if item.get_closest_marker("nightly")]
     for item in items if _explores(config) else ():
         if getattr(item.obj, "is_hypothesis_test", False):
             item.add_marker("nightly")

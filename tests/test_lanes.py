@@ -1,23 +1,15 @@
 """The nightly lane can start: nothing else would notice a test there that has lost its fixtures."""
 
-import subprocess
-import sys
-from pathlib import Path
-
-TESTS = Path(__file__).parent
+import pytest
 
 
-def test_every_nightly_test_finds_its_fixtures() -> None:
-    marked = [
-        path for path in TESTS.rglob("test_*.py") if "mark.nightly" in path.read_text("utf-8")
-    ]
-    marked.remove(Path(__file__))
-    assert marked
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", "0", "-m", "nightly", "--setup-plan", *marked],
-        cwd=TESTS.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_every_nightly_test_finds_its_fixtures(nightly_tests: list[pytest.Function]) -> None:
+    if not nightly_tests:
+        pytest.skip("needs the files of the nightly tests: run ./sparks pytest, or -n 0 tests")
+    lost = {
+        f"{item.nodeid} asks for {name}"
+        for item in nightly_tests
+        for name in item.fixturenames
+        if name not in (*item._fixtureinfo.name2fixturedefs, "request")
+    }
+    assert not lost

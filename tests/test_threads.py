@@ -5,11 +5,11 @@ docs/reproducibility.md states these bounds. They are what float32 can promise, 
 
 import pytest
 import torch
+from composed import composed
 
 from sparks.data import Digits
 from sparks.models import seeded
 from sparks.training import fit
-from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.factories import build
 from sparks_thesis.pipeline.selection import part
 
@@ -25,7 +25,7 @@ def _threads_as_before():
 
 @pytest.fixture(scope="module")
 def chosen():
-    config = compose(["scale=smoke", "training.epochs=1"])
+    config = composed("scale=smoke", "training.epochs=1")
     return {
         method: part(config, KEYS, dataset="digits", model="convnet_small", attribution=method)
         for method in ("saliency", "sobol", "integrated_gradients")

@@ -2,22 +2,21 @@
 
 import pytest
 import torch
+from composed import composed
 from hydra.utils import instantiate
 from pretended_gpu import PretendedGPU
 
 from sparks.metrics import Explanation
-from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.paths import CONFIG
 from sparks_thesis.pipeline.selection import part
 
 from .nets import images, random_net
 
-SMOKE = compose(["scale=smoke", "models.convnet.layer='4'", "models.convnet.concept_layer='4'"])
-
 
 def load(group, name):
     """An option as a job gets it, at the smallest scale."""
-    return part(SMOKE, [group], model="convnet", **{group: name})[group]
+    layer = ("models.convnet.layer='4'", "models.convnet.concept_layer='4'")
+    return part(composed("scale=smoke", *layer), [group], model="convnet", **{group: name})[group]
 
 
 def method_of(option):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from composed import composed
 from hydra.utils import instantiate
 from torch import nn
 
@@ -28,10 +29,10 @@ from sparks.errors import SparksError
 from sparks.models import TextClassifier, seeded
 from sparks.sensitivity.sequences import draw
 from sparks.training import Settings, accuracy, fit
-from sparks_thesis.pipeline.compose import compose
+from sparks_thesis.common.settings import defaults
 from sparks_thesis.pipeline.selection import part
+from sparks_thesis.words.settings import Words
 
-SMOKE = compose(["scale=smoke"])
 UNK = 1
 REMOVE = Token(UNK)
 
@@ -178,11 +179,13 @@ def test_word_dropout_is_only_in_training_and_seeded():
     assert len(first.unique(dim=0)) > 20  # each text loses its own words
 
 
-@pytest.mark.parametrize("name", list(SMOKE.words.explainers))
+@pytest.mark.parametrize("name", defaults(Words)["methods"])
 def test_every_method_of_the_configuration_explains_words(name):
-    resolved = part(SMOKE, ["words"])["words"]
+    config = composed("scale=smoke")
+    resolved = part(config, ["words"])["words"]
     tokens = torch.tensor([[3, 9, 4, 17, 5], [4, 4, 8, 2, 19]])
-    method = instantiate(resolved["explainers"][name], _convert_="all")
+    assert list(config.words.methods) == defaults(Words)["methods"]
+    method = instantiate(resolved["explainers"][config.attributions[name].label], _convert_="all")
     maps = on_words(method, REMOVE)(network(), tokens, torch.tensor([1, 0]))
     assert maps.shape == (2, 5)
     assert maps.isfinite().all()

@@ -191,7 +191,10 @@ def test_an_autoencoder_explains_planted_data():
     assert loss < 0.05 * float((a - a.mean(0)).square().sum() / 2)
 
 
-@pytest.mark.parametrize("kind", ["relu", "topk", "batchtopk"])
+@pytest.mark.parametrize(
+    "kind",
+    ["relu", *(pytest.param(kind, marks=pytest.mark.nightly) for kind in ("topk", "batchtopk"))],
+)
 def test_whether_an_autoencoder_has_converged_is_measured(kind):
     a, _ = planted(noise=0.3)
     short, whole = SAE(concepts=6, kind=kind, epochs=8), SAE(concepts=6, kind=kind)

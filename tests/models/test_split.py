@@ -25,6 +25,10 @@ NETS = {
 LARGE = ("resnet18", "vgg11", "densenet121", "swin_t")  # drawing their weights takes seconds
 
 
+VGG = pytest.param("vgg11", marks=pytest.mark.nightly)  # 130 million weights
+SWIN = pytest.param("swin_t", marks=pytest.mark.nightly)
+
+
 def network(name):
     make, channels, _ = NETS[name]
     with seeded(0):
@@ -42,7 +46,9 @@ def build(name):
     return shared(name) if name in LARGE else network(name), x
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize(
+    "name", [*(name for name in NETS if name not in ("vgg11", "swin_t")), VGG, SWIN]
+)
 def test_h_after_g_is_the_model_at_every_layer(name):
     model, x = build(name)
     layers = model.layers()
@@ -57,7 +63,7 @@ def test_h_after_g_is_the_model_at_every_layer(name):
             assert torch.equal(activation, before), f"h changed its input at {layer}"
 
 
-@pytest.mark.parametrize("name", ["convnet", "mlp", "vit_tiny", "resnet18", "vgg11"])
+@pytest.mark.parametrize("name", ["convnet", "mlp", "vit_tiny", "resnet18", VGG])
 def test_h_is_rest_after_an_affine_start(name):
     model, x = build(name)
     with torch.no_grad():
@@ -96,7 +102,8 @@ def test_a_layer_of_another_type_is_not_taken_for_affine():
 
 
 @pytest.mark.parametrize(
-    ("name", "layer"), [("convnet", "stages.0"), ("resnet18", "layer3"), ("vgg11", "features.0")]
+    ("name", "layer"),
+    [("convnet", "stages.0"), ("resnet18", "layer3"), ("densenet121", "features.conv0")],
 )
 def test_g_is_what_a_forward_hook_sees(name, layer):
     model, x = build(name)

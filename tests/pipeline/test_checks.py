@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from composed import composed
 from omegaconf import OmegaConf
 
 from sparks.errors import SparksError
@@ -35,7 +36,7 @@ PACKAGES = (
 @pytest.fixture(scope="module")
 def smoke():
     """The smallest run of everything."""
-    return compose(["scale=smoke"])
+    return composed("scale=smoke")
 
 
 @pytest.fixture(scope="module")
@@ -269,7 +270,7 @@ def test_words_are_tried_too(every_unit):
 )
 def test_the_whole_configuration_is_refused(override):
     with pytest.raises(SparksError) as caught:
-        validate(compose(["scale=smoke", "experiment=sobol", override]))
+        validate(composed("scale=smoke", "experiment=sobol", override))
     assert "\n" not in str(caught.value)
 
 
@@ -284,6 +285,7 @@ def test_the_whole_configuration_is_refused(override):
 )
 def test_classes_and_evaluators_are_there(smoke, key, value, expected):
     config = copy.deepcopy(smoke)
+    OmegaConf.set_readonly(config, False)
     OmegaConf.update(config, key, value, force_add=True)
     chapter = next(name for name in ("craft", "utility", "maco") if name in key)
     with pytest.raises(SparksError) as caught:
@@ -293,13 +295,13 @@ def test_classes_and_evaluators_are_there(smoke, key, value, expected):
 
 def test_imagenettes_classes_are_rows_of_an_imagenet_network():
     chosen = ["experiment=models", "shared.datasets=[imagenette]", "shared.models=[resnet18]"]
-    validate(compose(chosen))
+    validate(composed(*chosen))
     for override, expected in (
         ("datasets.imagenette.imagenet_classes=[1,2]", "2 different"),
         ("datasets.imagenette.imagenet_classes=null", "imagenet_classes"),
     ):
         with pytest.raises(SparksError, match=expected):
-            validate(compose([*chosen, override]))
+            validate(composed(*chosen, override))
 
 
 def test_what_has_passed_is_not_tried_again(tmp_path, monkeypatch):
@@ -329,7 +331,7 @@ def test_what_has_passed_is_not_tried_again(tmp_path, monkeypatch):
 
 def test_without_pytorch_nothing_is_tried_nor_taken_for_passed(tmp_path, monkeypatch):
     """Where jobs have an environment of conda's, Snakemake's own Python may have little."""
-    config = compose(["scale=smoke", "experiment=words"])
+    config = composed("scale=smoke", "experiment=words")
     tree = OmegaConf.to_container(config, resolve=True)
     monkeypatch.setattr(checks, "find_spec", lambda name: None)
     monkeypatch.setattr(checks, "_to_note", {})
@@ -352,7 +354,7 @@ def test_a_checkpoint_that_changed_is_looked_at_again(tmp_path):
 
 def test_refusals_come_back_from_the_other_process(tmp_path):
     said = []
-    config = compose(["scale=smoke", "experiment=words", "+words.changes.rise.masks=-1"])
+    config = composed("scale=smoke", "experiment=words", "+words.changes.rise.masks=-1")
     tree = OmegaConf.to_container(config, resolve=True)
     with pytest.raises(SparksError, match=r"words\.explainers\.RISE"):
         checks.check(config, tree, tmp_path / "checked.json", said.append)

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from composed import composed
 from omegaconf import OmegaConf
 
 from sparks.errors import SparksError
@@ -24,7 +25,7 @@ def refused(*overrides, snakemake=None):
 
 @pytest.mark.parametrize("scale", sorted(f.stem for f in (CONFIG / "scale").glob("*.yaml")))
 def test_every_scale_is_valid(scale):
-    config = compose([f"scale={scale}"])
+    config = composed(f"scale={scale}")
     validate_names(config, OmegaConf.to_container(config, resolve=True))
     assert config.scale.name == scale
 
@@ -34,9 +35,10 @@ def test_every_scale_is_valid(scale):
 def test_everything_of_every_scale_can_be_built_and_tried(scale):
     """At scale paper, a minute: twenty published architectures."""
     every = sorted(f.stem for f in (CONFIG / "experiment").glob("*.yaml"))
-    validate(compose([f"scale={scale}", f"experiment=[{','.join(every)}]"]))
+    validate(composed(f"scale={scale}", f"experiment=[{','.join(every)}]"))
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", sorted(f.stem for f in (CONFIG / "experiment").glob("*.yaml")))
 def test_every_experiment_is_valid_alone(name):
     config = compose([f"experiment={name}"])
@@ -45,7 +47,7 @@ def test_every_experiment_is_valid_alone(name):
 
 
 def test_every_file_is_an_option_under_its_name():
-    config = compose()
+    config = composed()
     for group in OPTIONS:
         files = sorted(file.stem for file in (CONFIG / group).glob("*.yaml"))
         assert sorted(config[f"{group}s"]) == files
@@ -60,13 +62,13 @@ def test_snakemakes_config_becomes_overrides():
         "experiment=sobol",
         "training.epochs=3",
     ]
-    config = compose(overrides_from(given))
+    config = composed(*overrides_from(given))
     assert (config.scale.name, config.seed, config.training.epochs) == ("smoke", 1, 3)
     assert list(config.experiments) == ["sobol"]
 
 
 def test_a_part_holds_what_was_asked_with_the_selected_options():
-    config = compose(["scale=smoke"])
+    config = composed("scale=smoke")
     of_digits = part(config, ("model", "seed"), dataset="digits", model="mlp", seed="7")
     of_chimera = part(config, ("model", "seed"), dataset="chimera", model="mlp", seed="8")
     assert set(of_digits) == {"model", "seed"}
@@ -76,7 +78,7 @@ def test_a_part_holds_what_was_asked_with_the_selected_options():
 
 
 def test_the_seed_of_one_job_is_not_that_of_the_next():
-    config = compose(["scale=smoke"])
+    config = composed("scale=smoke")
     before = part(config, ("dataset", "seed"), dataset="chimera")
     part(config, ("model", "seed"), dataset="digits", model="mlp", seed="7")
     assert part(config, ("dataset", "seed"), dataset="chimera") == before
@@ -85,7 +87,7 @@ def test_the_seed_of_one_job_is_not_that_of_the_next():
 
 def test_an_override_changes_the_part_of_its_option_alone():
     def parts(*overrides):
-        config = compose(["scale=smoke", *overrides])
+        config = composed("scale=smoke", *overrides)
         return {
             name: part(
                 config, ("attribution",), dataset="digits", model="convnet", attribution=name
@@ -210,7 +212,7 @@ def test_what_is_said_of_training_holds_for_every_network(dataset, model):
     """Also of the script that is run alone: both compose by `settle`."""
     keys = ["training", "model.training", "studies.stability.training"]
     for overrides, expected in ((CHANGED, 3), ([], None)):
-        found = part(compose(overrides), keys, dataset=dataset, model=model)
+        found = part(composed(*overrides), keys, dataset=dataset, model=model)
         merged = found["training"] | found["model.training"]
         assert (merged["epochs"] == 3) == (expected == 3)
         assert (merged["weight_decay"] == 0.2) == (expected == 3)
@@ -219,7 +221,7 @@ def test_what_is_said_of_training_holds_for_every_network(dataset, model):
 
 
 def test_what_is_said_of_one_data_set_or_model_comes_before_what_is_said_of_all():
-    config = compose([*CHANGED, "datasets.chimera_hard.training.epochs=7"])
+    config = composed(*CHANGED, "datasets.chimera_hard.training.epochs=7")
     for dataset, epochs in (("chimera_hard", 7), ("chimera", 3)):
         found = part(config, ["model.training"], dataset=dataset, model="convnet")
         assert found["model.training"]["epochs"] == epochs
@@ -227,7 +229,7 @@ def test_what_is_said_of_one_data_set_or_model_comes_before_what_is_said_of_all(
 
 
 def test_texts_have_no_mirror_image_whatever_is_said_of_images():
-    config = compose(["training.flip=true", "training.shift=2", "training.precision=bf16"])
+    config = composed("training.flip=true", "training.shift=2", "training.precision=bf16")
     assert dict(config.words.training) == {
         "precision": "bf16", "flip": False, "shift": 0, "keep": "best"
     }  # fmt: skip

@@ -3,11 +3,11 @@
 import sys
 
 import pytest
+from composed import composed
 
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import concept_files
 from sparks_thesis.pipeline.classes import banks_beside, stored_concepts
-from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.validate import _check_banks
 
 RUN = {"dataset": "chimera", "model": "convnet", "seed": "0"}
@@ -19,7 +19,7 @@ def tables(config, study, **names):
 
 
 def test_studies_of_the_same_fit_read_the_same_files():
-    config = compose(["scale=laptop"])
+    config = composed("scale=laptop")
     craft = [FOLDER.format("craft", layer) for layer in ("stem", "stages.0", "stages.1")]
     assert tables(config, "craft") == tables(config, "holistic") == craft
     assert tables(config, "maco") == tables(config, "lens") == craft[-1:]
@@ -29,24 +29,24 @@ def test_studies_of_the_same_fit_read_the_same_files():
 
 @pytest.mark.parametrize("scale", ["smoke", "workstation", "paper"])
 def test_lens_has_concepts_of_its_own_where_its_settings_differ(scale):
-    config = compose([f"scale={scale}"])
+    config = composed(f"scale={scale}")
     assert tables(config, "lens") == [FOLDER.format("lens", "stages.1")]
     assert tables(config, "maco") == [FOLDER.format("craft", "stages.1")]
 
 
 def test_a_model_without_a_layer_for_concepts_is_refused():
     with pytest.raises(SparksError, match="model 'mlp' has no layer with concepts"):
-        tables(compose(["scale=laptop"]), "craft", model="mlp")
+        tables(composed("scale=laptop"), "craft", model="mlp")
 
 
 def test_shards_are_as_many_as_the_classes_need():
-    config = compose(["scale=laptop", "concepts.shard=4"])
+    config = composed("scale=laptop", "concepts.shard=4")
     names = RUN | {"bank": "craft", "layer": "stages.1"}
     made = concept_files.concept_shards(config, names)["tables"]
     assert len(made) == -(-config.datasets.chimera.num_classes // 4)
     assert made[1] == "results/concepts-shards/craft/chimera/convnet/0/stages.1/1.parquet"
     with pytest.raises(SparksError, match=r"concepts\.shard is null"):
-        concept_files.concept_shards(compose(["scale=laptop"]), names)
+        concept_files.concept_shards(composed("scale=laptop"), names)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_shards_are_as_many_as_the_classes_need():
     ],
 )
 def test_concepts_that_are_not_fitted_are_refused(override, message):
-    config = compose(["scale=laptop", override])
+    config = composed("scale=laptop", override)
     with pytest.raises(SparksError, match=message):
         _check_banks(config, {"craft": ["chimera"], "maco": ["chimera"]})
 

@@ -2,9 +2,9 @@
 
 import pytest
 import yaml
+from composed import composed
 
 from sparks_thesis.overview.config_reference import PAGE, attributes, page
-from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.paths import CONFIG
 
 
@@ -37,7 +37,7 @@ def test_every_file_and_every_key_of_a_chapter_is_there(made):
     for file in CONFIG.glob("*/*.yaml"):
         names = (f"### {file.parent.name}/{file.stem}\n", f"| {file.stem} |")
         assert any(name in made for name in names), file
-    for key in compose(["scale=smoke"]).studies.lipschitz:
+    for key in composed("scale=smoke").studies.lipschitz:
         assert f"| `studies.lipschitz.{key}` |" in made
 
 

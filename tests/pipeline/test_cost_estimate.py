@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from composed import composed
 
 from sparks_thesis.pipeline import cost_estimate
-from sparks_thesis.pipeline.compose import compose
 
 ONE = [
     "scale=smoke",
@@ -20,7 +20,7 @@ ONE = [
 
 
 def planned(*overrides):
-    return {job.rule: job for job in cost_estimate.work(compose([*ONE, *overrides]))}
+    return {job.rule: job for job in cost_estimate.work(composed(*ONE, *overrides))}
 
 
 def test_training_and_one_method():
@@ -63,7 +63,7 @@ def test_passes_of_methods(method, counted):
 
 def test_folds_are_trained_and_explained_for_every_condition():
     asked = ["datasets.chimera.training.epochs=3", "experiments.stability.datasets=[chimera]"]
-    config = compose(["scale=smoke", "experiment=stability", "shared.n_train=200", *asked])
+    config = composed("scale=smoke", "experiment=stability", "shared.n_train=200", *asked)
     jobs = list(cost_estimate.work(config))
     [trained] = [job for job in jobs if job.rule == "train_folds"]
     # Two folds, labels right and 30 % wrong; each network sees half of the images.
@@ -78,7 +78,7 @@ def test_studies_of_set_passes_are_counted():
     asked += ["experiments.people.models=[convnet]", "studies.people.images=7", "explain.n=5"]
     asked += ["studies.people.methods=[rise,saliency,random]", "shared.rise_masks=11"]
     asked += ["studies.budget.methods=[rise,sobol]", "studies.budget.forwards=[10,30]"]
-    jobs = {job.rule: job for job in cost_estimate.work(compose([*ONE, *asked]))}
+    jobs = {job.rule: job for job in cost_estimate.work(composed(*ONE, *asked))}
     assert (jobs["people"].forward, jobs["people"].backward) == (5 * 11, 5 * 1)
     assert jobs["budget"].forward == 4 * 2 * (10 + 30)  # of four images
 
@@ -91,7 +91,7 @@ def test_hours_are_passes_over_measured_rates(tmp_path, monkeypatch):
     monkeypatch.setattr(
         cost_estimate, "RATES", (tmp_path / "none", *cost_estimate.RATES[1:2], rates)
     )
-    config = compose([*ONE, "experiments.sobol.methods=[random]"])
+    config = composed(*ONE, "experiments.sobol.methods=[random]")
     budgets = 4 * 6 * (72 + 144)  # of the study: images, methods, passes
     hours = (3 * 200 / 1.0 + (10 * 30 + budgets) / 2.0) / 3600
     assert f"about {hours:,.1f} GPU-hours on a slow GPU" in cost_estimate.summary(config, gpu=True)

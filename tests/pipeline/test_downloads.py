@@ -1,13 +1,12 @@
 """What is fetched and what one must bring, for the chosen experiments only."""
 
-from sparks_thesis.pipeline import downloads
-from sparks_thesis.pipeline.compose import compose
+from composed import composed
 
-PAPER = compose(["scale=paper"])
+from sparks_thesis.pipeline import downloads
 
 
 def test_public_sets_and_published_weights_are_fetched():
-    notes = downloads.notes(PAPER)
+    notes = downloads.notes(composed("scale=paper"))
     assert "results/downloads/cifar10.json" in notes
     assert "results/downloads/weights/resnet50.json" in notes
     assert "results/downloads/weights/resnet18.json" in notes  # judges the pictures of others
@@ -17,7 +16,7 @@ def test_public_sets_and_published_weights_are_fetched():
 
 
 def test_what_one_must_bring_is_named_with_its_place_and_its_source():
-    lines = downloads.to_bring(PAPER)
+    lines = downloads.to_bring(composed("scale=paper"))
     [imagenet] = [line for line in lines if line.startswith("data/imagenet: ImageNet (")]
     assert "three archives" in imagenet
     assert any(line.startswith("data/aclImdb: IMDB") for line in lines)
@@ -26,12 +25,12 @@ def test_what_one_must_bring_is_named_with_its_place_and_its_source():
 
 
 def test_what_is_made_here_needs_nothing():
-    smoke = compose(["scale=smoke"])
+    smoke = composed("scale=smoke")
     assert downloads.notes(smoke) == []
     assert downloads.to_bring(smoke) == []
 
 
 def test_the_default_run_can_fetch_what_it_does_without():
-    laptop = compose()
+    laptop = composed()
     assert downloads.notes(laptop) == ["results/downloads/imagenette.json"]
     assert downloads.to_bring(laptop) == []

@@ -31,8 +31,7 @@ def make(tmp_path):
     return made
 
 
-@pytest.mark.parametrize("n", [2, 11])
-@pytest.mark.parametrize("split", ["", "Train/"])
+@pytest.mark.parametrize(("n", "split"), [(2, ""), (11, "Train/")])
 def test_models_are_built_for_as_many_classes_as_there_are(make, n, split):
     folder = make(*(f"{split}{i}" for i in range(n)), f"{split}.ipynb_checkpoints")
     if split:

@@ -1,10 +1,10 @@
 """Experiments on folds: their artifacts, what joins by one line, and what is refused."""
 
 import pytest
+from composed import composed
 
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import dag, grid, paths
-from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.selection import part
 from sparks_thesis.pipeline.validate import validate
 
@@ -17,7 +17,7 @@ def names(model: str = "convnet") -> dict[str, str]:
 
 
 def test_weights_of_every_fold_are_separate_files():
-    config = compose(LAPTOP)
+    config = composed(*LAPTOP)
     files = dag.fold_weights(config, {**names(), "label_noise": "5"})
     assert files == [
         f"results/models/digits/convnet/0/labels-5/fold-{fold}.safetensors" for fold in range(5)
@@ -25,42 +25,42 @@ def test_weights_of_every_fold_are_separate_files():
 
 
 def test_a_method_is_applied_to_the_networks_of_every_share_of_labels():
-    inputs = dag.stability_inputs(compose(LAPTOP), {**names(), "method": "rise"})
+    inputs = dag.stability_inputs(composed(*LAPTOP), {**names(), "method": "rise"})
     assert list(inputs) == ["train", "labels_0", "labels_5", "labels_10", "labels_30"]
     assert all(len(files) == 5 for key, files in inputs.items() if key != "train")
 
 
 def test_a_model_and_a_method_join_by_one_line_each():
-    before = dag.scores(compose(SMOKE), "stability")
-    config = compose([*SMOKE, "experiments.stability.models=[convnet,convnet_small]"])
+    before = dag.scores(composed(*SMOKE), "stability")
+    config = composed(*SMOKE, "experiments.stability.models=[convnet,convnet_small]")
     validate(config)
     after = dag.scores(config, "stability")
     new = "results/stability/digits/convnet_small/0/stability.scores.parquet"
     assert sorted(set(after) - set(before)) == [new]
-    config = compose([*SMOKE, "studies.stability.methods=[gradcam,occlusion]"])
+    config = composed(*SMOKE, "studies.stability.methods=[gradcam,occlusion]")
     inputs = dag.stability_scores_inputs(config, names())
     assert paths.PAIRS.format(**names(), method="occlusion") in inputs["pairs"]
     assert len(inputs["pairs"]) == len(inputs["metrics"]) == 2
 
 
 def test_no_model_is_trained_on_all_images():
-    assert not [f for f in dag.scores(compose(LAPTOP), "stability") if "evaluation" in f]
+    assert not [f for f in dag.scores(composed(*LAPTOP), "stability") if "evaluation" in f]
 
 
 def test_a_method_has_its_own_settings_here_and_only_them():
-    config = compose(LAPTOP)
+    config = composed(*LAPTOP)
     keys = ("studies.stability.explain",)
     assert part(config, keys, attribution="rise")[keys[0]] == {"masks": 200}
     assert part(config, keys, attribution="saliency")[keys[0]] == {}
 
 
-@pytest.mark.parametrize("scale", ["smoke", "laptop", "workstation", "paper"])
-def test_every_scale_can_be_run(scale: str):
-    validate(compose([f"scale={scale}", "experiment=stability"]))
+def test_it_can_be_run():
+    """At the other scales: tests/pipeline/test_compose.py, in the nightly lane."""
+    validate(composed(*SMOKE))
 
 
 def test_the_paper_gets_its_architectures():
-    config = compose(["scale=paper", "experiment=stability"])
+    config = composed("scale=paper", "experiment=stability")
     pairs = {(run.dataset, run.model) for run in grid.runs(config, "stability")}
     assert pairs == {
         ("cifar10", "resnet18_32"),
@@ -104,4 +104,4 @@ def test_the_paper_gets_its_architectures():
 def test_what_cannot_be_run_is_refused(override: str, expected: str):
     methods = "studies.stability.methods=[saliency]"
     with pytest.raises(SparksError, match=expected.replace("[", r"\[")):
-        validate(compose([*SMOKE, methods, override]))
+        validate(composed(*SMOKE, methods, override))

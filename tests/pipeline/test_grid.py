@@ -1,17 +1,20 @@
 """Studies: what an experiment measures besides scores, and who reads it."""
 
 import pytest
+from composed import composed
 
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import dag, grid, paths
-from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.selection import part
 
-CONFIG = compose(["scale=smoke", "experiment=sobol", "shared.datasets=[chimera,digits]"])
+
+@pytest.fixture
+def chosen():
+    return composed("scale=smoke", "experiment=sobol", "shared.datasets=[chimera,digits]")
 
 
-def test_a_study_is_made_on_its_data_sets_alone():
-    listed = dag.scores(CONFIG, "sobol")
+def test_a_study_is_made_on_its_data_sets_alone(chosen):
+    listed = dag.scores(chosen, "sobol")
     studies = [path for path in listed if path.startswith("results/studies/")]
     assert studies == [
         "results/studies/indices/chimera/convnet/0.parquet",
@@ -22,47 +25,47 @@ def test_a_study_is_made_on_its_data_sets_alone():
     ]
 
 
-def test_measured_seconds_are_no_part_of_the_experiments_numbers_but_of_one_figure():
+def test_measured_seconds_are_no_part_of_the_experiments_numbers_but_of_one_figure(chosen):
     cost = "results/studies/budget/chimera/convnet/0.cost.parquet"
-    assert cost not in dag.scores(CONFIG, "sobol")
-    assert dag.item_inputs(CONFIG, "fig-sobol-budget") == {
+    assert cost not in dag.scores(chosen, "sobol")
+    assert dag.item_inputs(chosen, "fig-sobol-budget") == {
         "budget": ["results/studies/budget/chimera/convnet/0.parquet"],
         "budget_cost": [cost],
     }
 
 
-def test_a_figure_of_an_experiment_that_was_not_chosen_says_how_to_choose_it():
+def test_a_figure_of_an_experiment_that_was_not_chosen_says_how_to_choose_it(chosen):
     with pytest.raises(SparksError, match=r"eva was not chosen.*experiment=\[sobol,eva\]"):
-        dag.item_inputs(CONFIG, "fig-eva-gallery")
+        dag.item_inputs(chosen, "fig-eva-gallery")
 
 
 def test_an_experiment_without_studies_has_none():
-    config = compose(["scale=smoke", "experiment=models"])
+    config = composed("scale=smoke", "experiment=models")
     assert not [path for path in dag.scores(config, "models") if "studies" in path]
 
 
-def test_cost_is_read_of_every_method():
-    files = dag.item_inputs(CONFIG, "tab-cost")["cost"]
+def test_cost_is_read_of_every_method(chosen):
+    files = dag.item_inputs(chosen, "tab-cost")["cost"]
     assert len(files) == 2 * 20
     assert "results/attributions/digits/convnet/0/hsic.cost.parquet" in files
 
 
-def test_a_network_does_not_judge_its_own_pictures():
-    assert list(CONFIG.shared.maco_evaluators) == ["convnet/1"]
+def test_a_network_does_not_judge_its_own_pictures(chosen):
+    assert list(chosen.shared.maco_evaluators) == ["convnet/1"]
     names = {"dataset": "chimera", "model": "convnet", "seed": "0"}
     weights = "results/models/chimera/convnet/{}/weights.safetensors".format
-    found = dag.maco_inputs(CONFIG, names)
+    found = dag.maco_inputs(chosen, names)
     assert (found["weights"], found["evaluators"]) == (weights(0), [weights(1)])
-    assert dag.maco_inputs(CONFIG, names | {"seed": "1"})["evaluators"] == []
+    assert dag.maco_inputs(chosen, names | {"seed": "1"})["evaluators"] == []
 
 
-def test_a_study_with_people_takes_maps_and_the_atlas_only_for_concepts():
+def test_a_study_with_people_takes_maps_and_the_atlas_only_for_concepts(chosen):
     names = {"dataset": "chimera", "model": "convnet", "seed": "0"}
-    found = dag.study_inputs(CONFIG, names)
+    found = dag.study_inputs(chosen, names)
     assert "results/attributions/chimera/convnet/0/bottom_up.safetensors" in found["maps"]
     assert len(found["maps"]) == 7
     assert "atlas" not in found  # no concepts at this scale
-    shown = compose(["scale=smoke", "study.concepts=2", "study.control=null"])
+    shown = composed("scale=smoke", "study.concepts=2", "study.control=null")
     found = dag.study_inputs(shown, names)
     assert found["atlas"] == "results/studies/lens/chimera/convnet/0.parquet"
     assert len(found["maps"]) == 6
@@ -70,28 +73,28 @@ def test_a_study_with_people_takes_maps_and_the_atlas_only_for_concepts():
 
 
 def test_the_answers_of_people_are_no_part_of_the_default_run():
-    assert not [item for item in dag.items(compose()) if "study" in item]
-    chosen = compose(["experiment=[models,study]"])
+    assert not [item for item in dag.items(composed()) if "study" in item]
+    chosen = composed("experiment=[models,study]")
     assert {"fig-study-k", "tab-study"} <= set(dag.items(chosen))
     assert dag.item_inputs(chosen, "tab-study") == {"study": ["results/study/measures.parquet"]}
     assert dag.item_inputs(chosen, "tab-claims")["scores"] == ["results/experiments/models.parquet"]
 
 
-def test_maps_are_compared_with_parts_only_where_these_are_known():
+def test_maps_are_compared_with_parts_only_where_these_are_known(chosen):
     for dataset, known in (("chimera", True), ("digits", False)):
         job = grid.Explanation(dataset, "convnet", 0, "rise")
-        assert paths.SCORES.format(**job._asdict()) in dag.scores(CONFIG, "sobol")
-        asked = grid.families(CONFIG, job)
+        assert paths.SCORES.format(**job._asdict()) in dag.scores(chosen, "sobol")
+        asked = grid.families(chosen, job)
         assert "fidelity" in asked
         assert ("localisation" in asked) == known
         names = {"dataset": dataset, "model": "convnet", "attribution": "rise", "seed": "0"}
-        assert list(part(CONFIG, ["families"], **names)["families"]) == asked
+        assert list(part(chosen, ["families"], **names)["families"]) == asked
 
 
 def test_maps_are_scored_by_what_every_experiment_asks_for():
     asked = {"methods": "rise", "metrics": "complexity", "datasets": "digits"}
     models = [f"experiments.models.{key}=[{name}]" for key, name in asked.items()]
-    config = compose(["experiment=[sobol,models]", "experiments.sobol.metrics=[fidelity]", *models])
+    config = composed("experiment=[sobol,models]", "experiments.sobol.metrics=[fidelity]", *models)
     job = grid.Explanation("digits", "convnet", 0, "rise")
     assert set(grid.families(config, job)) == {"fidelity", "complexity"}
     assert grid.families(config, job._replace(method="lime")) == ["fidelity"]
@@ -99,18 +102,18 @@ def test_maps_are_scored_by_what_every_experiment_asks_for():
 
 
 def runs(*overrides):
-    config = compose(["scale=smoke", "experiment=sobol", *overrides])
+    config = composed("scale=smoke", "experiment=sobol", *overrides)
     return [(run.dataset, run.model) for run in grid.runs(config, "sobol")]
 
 
 def test_a_table_of_parts_is_left_out_where_no_data_set_marks_any():
     only = "experiments.sobol.datasets=[folder]"
-    items = dag.items(compose(["experiment=[sobol]", only]))
+    items = dag.items(composed("experiment=[sobol]", only))
     assert "tab-pointing" not in items
     assert {"tab-fidelity", "tab-maps", "fig-gallery"} <= set(items)
-    assert "tab-pointing" in dag.items(compose(["experiment=[sobol]"]))
+    assert "tab-pointing" in dag.items(composed("experiment=[sobol]"))
     none = "experiments.sobol.metrics=[localisation]"
-    assert not {"tab-fidelity", "tab-maps"} & set(dag.items(compose(["experiment=[sobol]", none])))
+    assert not {"tab-fidelity", "tab-maps"} & set(dag.items(composed("experiment=[sobol]", none)))
 
 
 def test_a_pretrained_network_takes_the_place_of_those_that_photographs_cannot_train():
@@ -121,25 +124,25 @@ def test_a_pretrained_network_takes_the_place_of_those_that_photographs_cannot_t
 
 
 def test_what_photographs_are_left_out_of():
-    listed = [path for path in dag.scores(compose(), "sobol") if "photographs" in path]
+    listed = [path for path in dag.scores(composed(), "sobol") if "photographs" in path]
     assert not [path for path in listed if "/studies/" in path or "stability" in path]
     job = grid.Explanation("photographs", "efficientnet_lite0", 0, "rise")
-    assert grid.families(compose(), job) == ["fidelity", "complexity"]
-    budget = dag.item_inputs(compose(), "fig-sobol-budget")["budget"]
+    assert grid.families(composed(), job) == ["fidelity", "complexity"]
+    budget = dag.item_inputs(composed(), "fig-sobol-budget")["budget"]
     assert budget == ["results/studies/budget/chimera/convnet/0.parquet"]
 
 
-def test_what_the_first_figures_wait_for_is_made_first():
-    first = dag.first(CONFIG)
-    read = dag.item_inputs(CONFIG, "fig-gallery")
+def test_what_the_first_figures_wait_for_is_made_first(chosen):
+    first = dag.first(chosen)
+    read = dag.item_inputs(chosen, "fig-gallery")
     assert {*read["images"], *read["maps"], "results/figures/fig-gallery.png"} <= set(first)
     assert first["results/models/digits/convnet/0/weights.safetensors"] == 1
     assert "results/figures/fig-sobol-budget.png" not in first
-    assert dag.first(compose(["experiment=eva"])) == {}
+    assert dag.first(composed("experiment=eva")) == {}
 
 
 def test_the_very_first_figure_shows_a_photograph_and_needs_no_training():
-    config = compose()
+    config = composed()
     first = dag.first(config)
     read = dag.item_inputs(config, "fig-sobol-walkthrough")["walkthrough"]
     assert read == ["results/studies/walkthrough/photographs/efficientnet_lite0/0.safetensors"]

@@ -3,11 +3,11 @@
 import json
 
 import pytest
+from composed import composed
 from photographs import write_jpeg
 
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import checks, input_checks, trial
-from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.input_checks import Needed
 
 NOWHERE = "example.org cannot be reached: Name or service not known"
@@ -33,11 +33,8 @@ def here(monkeypatch, tmp_path):
     return tmp_path
 
 
-CONFIG = compose([])
-
-
 def problems(*needed, network=True):
-    lines = input_checks.problems(CONFIG, [Needed(*each) for each in needed], network)
+    lines = input_checks.problems(composed(), [Needed(*each) for each in needed], network)
     assert not any("\n" in line for line in lines)
     return lines
 
@@ -128,10 +125,12 @@ def test_downloaded_files_that_are_gone_are_named(here):
 
 
 def test_what_the_experiments_read_is_listed():
-    config = compose(
-        ["experiment=[models,words]", "shared.datasets=[cat_dog]", "shared.models=[resnet18]",
-         "experiments.words.texts=[imdb]"]
-    )  # fmt: skip
+    config = composed(
+        "experiment=[models,words]",
+        "shared.datasets=[cat_dog]",
+        "shared.models=[resnet18]",
+        "experiments.words.texts=[imdb]",
+    )
     found = set(input_checks.of_experiments(config))
     assert {("dataset", "cat_dog"), ("text", "imdb"), ("model", "resnet18")} <= found
 

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from composed import composed
 from omegaconf import OmegaConf
 
 from sparks.errors import SparksError
@@ -24,7 +25,7 @@ SMOKE = ("scale=smoke", "experiment=[sobol,eva,lipschitz,craft,holistic,utility,
 
 
 def names_of(overrides: list[str]) -> None:
-    config = compose(overrides)
+    config = composed(*overrides)
     validate_names(config, plain(config))
 
 
@@ -41,7 +42,7 @@ def test_every_list_of_methods_is_one_of_files(block):
 
 
 def test_a_job_gets_the_methods_by_label_in_the_order_of_the_list():
-    config = compose([*SMOKE, "studies.budget.methods=[sobol,kernelshap]"])
+    config = composed(*SMOKE, "studies.budget.methods=[sobol,kernelshap]")
     found = part(config, ["studies.budget"])["studies.budget"]["explainers"]
     assert list(found) == ["Sobol", "KernelSHAP"]
     own = part(config, ["attribution"], attribution="kernelshap")["attribution"]["method"]
@@ -50,7 +51,7 @@ def test_a_job_gets_the_methods_by_label_in_the_order_of_the_list():
 
 def test_a_change_holds_in_its_study_alone():
     change = "+studies.eva.changes.greedy_as.attack.steps=3"
-    config = compose([*SMOKE, change, "+studies.eva.changes.rise.masks=7"])
+    config = composed(*SMOKE, change, "+studies.eva.changes.rise.masks=7")
     found = part(config, ["studies.eva", "attributions.rise", "studies.budget"], model="mlp")
     methods = found["studies.eva"]["explainers"]
     assert methods["RISE"]["masks"] == 7
@@ -62,7 +63,7 @@ def test_a_change_holds_in_its_study_alone():
 
 
 def test_methods_that_cannot_explain_the_selected_model_are_left_out():
-    config = compose(SMOKE)
+    config = composed(*SMOKE)
     cams = {"GradCAM", "GradCAM++"}
     for model, there in (("mlp", set()), ("convnet", cams)):
         settings = part(config, ["studies.eva"], model=model)["studies.eva"]
@@ -70,7 +71,7 @@ def test_methods_that_cannot_explain_the_selected_model_are_left_out():
 
 
 def test_each_network_gets_its_eva():
-    config = compose(SMOKE)
+    config = composed(*SMOKE)
     layers = {"mlp": None, "convnet_small": None, "convnet": "stages.0", "vgg16": "classifier.4"}
     for model, layer in layers.items():
         assert (
@@ -119,7 +120,7 @@ def test_mistakes_are_refused_in_one_line_that_names_the_key(override, part):
 def test_a_file_may_change_methods_that_a_run_does_not_list():
     overrides = [*SMOKE, "studies.holistic.methods=[saliency]"]
     names_of(overrides)
-    config = compose(overrides)
+    config = composed(*overrides)
     study = part(config, ["studies.holistic"])["studies.holistic"]["study"]
     assert list(study["methods"]) == ["Saliency"]
 
@@ -179,7 +180,7 @@ def test_an_experiment_that_is_not_run_may_be_named(tmp_path):
 
 def test_controls_of_claims_name_methods_and_metrics_that_are_there():
     """Else a control finds nothing to compare, and its claim is never a valid assay."""
-    config = compose()
+    config = composed()
     controls = [
         claim.control
         for claim in config.claims.values()

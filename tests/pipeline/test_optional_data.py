@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from composed import composed
 from omegaconf import OmegaConf
 
 from sparks.errors import SparksError
@@ -80,7 +81,7 @@ def test_a_chapter_that_is_asked_for_alone_is_never_left_out(disk):
 
 
 def test_what_captions_say_of_data_is_gathered_from_their_files():
-    config = compose([])
+    config = composed()
     assert "lossy" in config.notes.cifar10_jpeg
     assert "real people" in config.notes.osie
     scores = {"scores": pd.DataFrame({"dataset": ["cifar10_jpeg", "digits"]})}
@@ -105,7 +106,7 @@ def test_a_data_set_without_a_folder_cannot_be_optional():
 
 
 def test_what_a_scale_has_otherwise_for_a_data_set_is_for_its_jobs_alone():
-    config = compose(["+per_dataset.digits={studies: {craft: {study: {images: 7}}}, seed: 5}"])
+    config = composed("+per_dataset.digits={studies: {craft: {study: {images: 7}}}, seed: 5}")
     key = "studies.craft.study.images"
     others = part(config, [key, "seed"], dataset="chimera")
     assert part(config, [key, "seed"], dataset="digits") == {key: 7, "seed": 5}
@@ -113,7 +114,7 @@ def test_what_a_scale_has_otherwise_for_a_data_set_is_for_its_jobs_alone():
 
 
 def test_a_scale_may_change_a_data_set_itself():
-    config = compose(["+per_dataset.digits={dataset: {size: 24}}"])
+    config = composed("+per_dataset.digits={dataset: {size: 24}}")
     assert part(config, ["dataset.size", "dataset.builder"], dataset="digits") == {
         "dataset.size": 24,
         "dataset.builder": {**config.datasets.digits.builder, "size": 24},
@@ -138,7 +139,7 @@ def test_a_scale_may_change_a_data_set_itself():
 def test_what_the_user_says_holds_for_a_data_set_of_which_the_scale_says_otherwise(
     overrides, size, points
 ):
-    config = compose(["scale=laptop", *overrides])
+    config = composed("scale=laptop", *overrides)
     keys = ["dataset.size", "shared.sobol_points"]
     chosen = part(config, keys, dataset="photographs")
     assert chosen == {"dataset.size": size, "shared.sobol_points": points}
@@ -146,14 +147,14 @@ def test_what_the_user_says_holds_for_a_data_set_of_which_the_scale_says_otherwi
 
 def test_a_key_of_the_whole_tree_holds_too():
     own = "+per_dataset.digits={seed: 5}"
-    assert part(compose([own]), ["seed"], dataset="digits") == {"seed": 5}
-    assert part(compose(["scale=smoke", own, "seed=3"]), ["seed"], dataset="digits") == {"seed": 5}
+    assert part(composed(own), ["seed"], dataset="digits") == {"seed": 5}
+    assert part(composed("scale=smoke", own, "seed=3"), ["seed"], dataset="digits") == {"seed": 5}
     config = compose([own])
     overrule_scale(config, {"seed"})
     assert part(config, ["seed"], dataset="digits") == {"seed": 0}
 
 
 def test_a_key_that_is_not_there_is_refused_by_name():
-    config = compose(["+per_dataset.digits={shared: {sobol_point: 7}}"])
+    config = composed("+per_dataset.digits={shared: {sobol_point: 7}}")
     with pytest.raises(SparksError, match=r"per_dataset\.digits\.shared\.sobol_point: there is no"):
         part(config, ["seed"], dataset="digits")

@@ -2,15 +2,15 @@
 
 import pytest
 import torch
+from composed import composed
 
-from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.factories import classifier
 from sparks_thesis.pipeline.selection import part
 
 
 @pytest.fixture(scope="module")
 def config():
-    return compose(["scale=paper"])
+    return composed("scale=paper")
 
 
 def model(config, dataset, name):

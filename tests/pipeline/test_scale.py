@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from composed import composed
 
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import dag, paths, scale
-from sparks_thesis.pipeline.compose import compose
 
 
 @pytest.fixture(autouse=True)
@@ -39,8 +39,8 @@ def touch(experiment):
 
 @pytest.mark.parametrize("item", ["tab-claims", "tab-published"])
 def test_a_chapter_alone_keeps_what_an_earlier_run_left_of_the_others(item):
-    alone = compose(["scale=smoke", "experiment=[eva]"])
-    everything = compose(["scale=smoke"])
+    alone = composed("scale=smoke", "experiment=[eva]")
+    everything = composed("scale=smoke")
     files = dag.item_inputs(everything, item)["scores"]
     assert len(files) > 5
     assert dag.item_inputs(alone, item)["scores"] == [paths.EXPERIMENT.format(experiment="eva")]
@@ -52,7 +52,7 @@ def test_a_chapter_alone_keeps_what_an_earlier_run_left_of_the_others(item):
 
 
 def test_a_table_of_some_experiments_keeps_those_and_no_others():
-    config = compose(["scale=smoke", "experiment=[sobol]"])
+    config = composed("scale=smoke", "experiment=[sobol]")
     own = [
         i for i in config["items"] if list(config["items"][i].experiments) == ["sobol", "pointing"]
     ]

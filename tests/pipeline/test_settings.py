@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 import yaml
+from composed import composed
 from pydantic import BaseModel, Field, ValidationError
 
 from sparks.errors import SparksError
@@ -38,7 +39,7 @@ class Outer(Block):
 
 @pytest.fixture(scope="module")
 def tree():
-    return plain(compose(["scale=smoke"]))
+    return plain(composed("scale=smoke"))
 
 
 def blocks():
@@ -112,7 +113,7 @@ def test_a_file_of_a_study_names_only_what_it_has_otherwise(tmp_path):
     (tmp_path / "study").mkdir()
     (tmp_path / "study/mine.yaml").write_text("defaults: [default]\nconcepts: 0\n")
     made = compose(["study=mine"], tmp_path).study
-    assert (made.concepts, made.crops) == (0, compose().study.crops)
+    assert (made.concepts, made.crops) == (0, composed().study.crops)
 
 
 @pytest.mark.parametrize(

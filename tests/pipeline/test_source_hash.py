@@ -4,6 +4,7 @@ import ast
 from importlib.metadata import version
 
 import pytest
+from composed import forget_sources
 
 from sparks_thesis.pipeline import source_hash, sources
 
@@ -39,10 +40,7 @@ def project(tmp_path, monkeypatch):
 
 def _forget():
     sources._READ.clear()
-    for module in (sources, source_hash):
-        for function in vars(module).values():
-            if hasattr(function, "cache_clear"):
-                function.cache_clear()
+    forget_sources()
 
 
 def code(project, config=None):

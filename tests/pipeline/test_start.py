@@ -5,10 +5,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from composed import composed
 
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import console, input_checks, run_lock
-from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.start import Start
 
 HALF = Path("results/.scale.abcdefgh.txt")
@@ -39,7 +39,7 @@ def start(tmp_path, monkeypatch):
         output_settings=SimpleNamespace(verbose=False, printshellcmds=True),
         storage_settings=SimpleNamespace(default_storage_provider=None),
     )
-    config = compose(["scale=smoke", "experiment=words"])
+    config = composed("scale=smoke", "experiment=words")
     return Start(workflow, config, logging.Logger("of a run"))
 
 

@@ -3,11 +3,11 @@
 import os
 
 import pytest
+from composed import composed
 from omegaconf import OmegaConf
 
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import user_files
-from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.job import Config, triggers
 from sparks_thesis.pipeline.paths import ROOT
 
@@ -168,5 +168,5 @@ def test_contents_of_a_folder_say_nothing_of_a_file_that_cannot_be_read(folder, 
 def test_the_projects_own_configuration_names_no_file_of_the_checkout(monkeypatch):
     # Else an edit of it, or a result that is made, would run jobs again.
     monkeypatch.chdir(ROOT)
-    config = OmegaConf.to_container(compose(), resolve=True)
+    config = OmegaConf.to_container(composed(), resolve=True)
     assert [path for path in user_files.named_in(config) if not path.startswith("data/")] == []

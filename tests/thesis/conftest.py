@@ -10,10 +10,15 @@ from sparks_thesis.common import methods
 OPTIONS = Path(__file__).parents[2] / "config" / "attribution"
 
 
-@pytest.fixture(autouse=True)
-def known_methods():
+@pytest.fixture(scope="session")
+def _entries():
     options = {
         file.stem: yaml.safe_load(file.read_text("utf-8")) for file in OPTIONS.glob("*.yaml")
     }
-    with methods.using(methods.entries(options)):
+    return methods.entries(options)
+
+
+@pytest.fixture(autouse=True)
+def known_methods(_entries):
+    with methods.using(_entries):
         yield

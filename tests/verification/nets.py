@@ -252,18 +252,30 @@ def inside(lower: Tensor, upper: Tensor, n: int, seed: int) -> Tensor:
     return lower + share * (upper - lower)
 
 
-def attacked(model: nn.Module, lower: Tensor, upper: Tensor, sign: int, output: int) -> Tensor:
-    """Walk from the centres of boxes to where one output is small or large: values (M,)."""
-    x = ((lower + upper) / 2).requires_grad_()
-    best = model(x).detach()[:, output]
-    for step in range(20):
-        value = model(x)[:, output]
+def attacked(
+    model: nn.Module, lower: Tensor, upper: Tensor, outputs: int = 4
+) -> tuple[Tensor, Tensor]:
+    """Walk from the centres of boxes to where each output is small, and to where it is large.
+
+    Returns:
+        Smallest and largest values that were met, (M, outputs) each.
+    """
+    # All walks at once: a row for each sign, output and box.
+    rows = torch.cartesian_prod(
+        torch.tensor([-1, 1]), torch.arange(outputs), torch.arange(len(lower))
+    )
+    sign, output, box = rows.unbind(1)
+    lower, upper = lower[box], upper[box]
+    towards = sign.view(-1, *[1] * (lower.ndim - 1)).to(lower)
+    x, best = (lower + upper) / 2, torch.full((len(rows),), -torch.inf).to(lower)
+    for step in range(21):
+        value = model(x.requires_grad_()).gather(1, output[:, None])[:, 0]
+        best = torch.maximum(best, sign * value.detach())
         (slope,) = torch.autograd.grad(value.sum(), x)
-        move = sign * slope.sign() * (upper - lower) / (2 + step)
-        x = (x.detach() + move).clamp(lower, upper).requires_grad_()
-        here = model(x).detach()[:, output]
-        best = torch.maximum(best, here) if sign > 0 else torch.minimum(best, here)
-    return best
+        move = towards * slope.sign() * (upper - lower) / (2 + step)
+        x = (x.detach() + move).clamp(lower, upper)
+    least, most = (sign * best).view(2, outputs, -1)
+    return least.T, most.T
 
 
 def true_range(weights: list[Tensor], biases: list[Tensor], lower: Tensor, upper: Tensor) -> Tensor:

@@ -157,6 +157,14 @@ class Project:
         path.write_text(text.replace(old, new, 1))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _options_read_once():
+    from composed import options_read_once  # not on the path of programs that import this file
+
+    with options_read_once():
+        yield
+
+
 @pytest.fixture(scope="session")
 def make_project(tmp_path_factory):
     base = tmp_path_factory.getbasetemp()

@@ -1,11 +1,13 @@
 """Compute what a change reruns, from the jobs that a run executed: `docs/architecture.md`'s rule.
 
 A job reruns when its part of the configuration or the digest of its code differs, or when a job
-whose files it reads reruns. Snakemake itself says the same (two real dry runs in `test_run.py`),
-in ten times the time.
+whose files it reads reruns. Snakemake itself says the same (a real dry run in `test_run.py`,
+another in its nightly lane), in ten times the time.
 
-As a program, run in a project's folder: read `{"jobs": [...], "changes": [[override, ...], ...]}`
-from the standard input, print the configuration and code of each job under each change, hashed.
+As a program, run in a project's folder: read `{"jobs": [...], "changes": [[override, ...], ...],
+"edits": [{file: (old text, new text)}, ...]}` from the standard input, print the configuration and
+code of each job, hashed: under each change, and under the first one after each edit, which is then
+undone. It has imported some of the project before an edit, so none of these files may be edited.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 GROUPS = {"dataset": "dataset", "model": "model", "method": "attribution"}
@@ -44,6 +47,20 @@ def reruns(jobs: list[dict], before: list[str | None], after: list[str | None]) 
         again |= more
 
 
+@contextmanager
+def edited(folder: Path, edits: Mapping[str, tuple[str, str]]) -> Iterator[None]:
+    """Edit files of a folder for a while: path → (old text, new text)."""
+    before = {folder / name: (folder / name).read_text("utf-8") for name in edits}
+    for (path, text), (old, new) in zip(before.items(), edits.values(), strict=True):
+        assert old in text, f"{path} has no {old!r}"
+        path.write_text(text.replace(old, new, 1), "utf-8")
+    try:
+        yield
+    finally:
+        for path, text in before.items():
+            path.write_text(text, "utf-8")
+
+
 def states(jobs: list[dict], overrides: Iterable[str]) -> list[str | None]:
     """Hash what each job depends on besides its files; None for one without a script."""
     from sparks_thesis.pipeline.compose import compose
@@ -66,6 +83,16 @@ def states(jobs: list[dict], overrides: Iterable[str]) -> list[str | None]:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, "src")
+    sys.path[:0] = ["src", "tests"]
+    from composed import forget_sources, options_read_once
+
     asked = json.load(sys.stdin)
-    print(json.dumps([states(asked["jobs"], change) for change in asked["changes"]]))
+    with options_read_once():
+        found = [states(asked["jobs"], change) for change in asked["changes"]]
+    imported = {str(getattr(module, "__file__", "")) for module in sys.modules.values()}
+    for edits in asked["edits"]:
+        assert not {str(Path(name).resolve()) for name in edits} & imported, edits
+        with edited(Path(), edits):
+            forget_sources()
+            found.append(states(asked["jobs"], asked["changes"][0]))
+    print(json.dumps(found))

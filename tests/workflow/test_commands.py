@@ -9,14 +9,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
 import pytest
+from composed import composed
 from PIL import Image
 
 from sparks.io import save_tensors
-from sparks_thesis.pipeline.compose import compose, overrides_from
+from sparks_thesis.pipeline.compose import overrides_from
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -97,19 +97,14 @@ def test_commands_are_read_as_they_are_meant(command: str) -> None:
     assert (parsed.forcerun or []) == [] or set(parsed.forcerun) <= known
     if parsed.workflow_profile:
         assert (ROOT / parsed.workflow_profile / "profile.yaml").is_file()
-    composed(tuple(overrides_from(parse_config(parsed.config))))
+    composed(*overrides_from(parse_config(parsed.config)))
 
 
 def read_other(words: list[str]) -> None:
     assert words[:2] == ["./sparks", "python"], words
     script, *overrides = words[2:]
     assert (ROOT / script).is_file()
-    composed(tuple(override for override in overrides if not override.startswith("--")))
-
-
-@cache
-def composed(overrides: tuple[str, ...]) -> None:
-    compose(overrides)
+    composed(*(override for override in overrides if not override.startswith("--")))
 
 
 def test_targets_of_make_are_there() -> None:

@@ -120,7 +120,7 @@ with open(snakemake.log[0], "w") as log:
 }
 
 
-def run(folder, *targets, forked=True):
+def run(folder, *targets):
     folder.mkdir(exist_ok=True)
     (folder / "Snakefile").write_text(f"SOURCES = {str(SOURCES)!r}\n{SNAKEFILE}")
     for name, text in SCRIPTS.items():
@@ -132,7 +132,7 @@ def run(folder, *targets, forked=True):
         ],
         cwd=folder,
         env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        | {forks.SWITCH: "yes" if forked else "no"},
+        | {forks.SWITCH: "yes"},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -147,24 +147,28 @@ def forked(tmp_path_factory):
     return folder, run(folder, "all", "2.json", "raised", "left", "dead", "promised", "dependent")
 
 
-def test_a_job_finds_what_it_finds_in_a_python_of_its_own(forked, tmp_path):
-    done = run(tmp_path, "all", forked=False)
+@pytest.fixture(scope="module")
+def unforked(tmp_path_factory):
+    """The folder of a run of so few jobs that each had a Python of its own."""
+    folder = tmp_path_factory.mktemp("unforked")
+    done = run(folder, "all")
     assert done.returncode == 0, done.stdout
+    return folder
+
+
+def test_a_job_finds_what_it_finds_in_a_python_of_its_own(forked, unforked):
     found = []
-    for folder in (forked[0], tmp_path):
+    for folder in (forked[0], unforked):
         found.append(json.loads((folder / "0.json").read_text().replace(str(folder), "HERE")))
         assert (folder / "0.log").read_text() == "said\n"
         header, measured = (folder / "0.tsv").read_text().splitlines()
         assert header.split("\t")[0] == "s"
         assert float(measured.split("\t")[0]) > 0
-        assert found[-1]["environment"].pop(forks.SWITCH)
     assert found[0] == found[1]
 
 
-def test_jobs_find_pytorch_imported_and_those_of_a_run_of_few_do_not(forked, tmp_path):
-    done = run(tmp_path, "0.json")
-    assert done.returncode == 0, done.stdout
-    found = [(folder / "ready-0").read_text() for folder in (forked[0], tmp_path)]
+def test_jobs_find_pytorch_imported_and_those_of_a_run_of_few_do_not(forked, unforked):
+    found = [(folder / "ready-0").read_text() for folder in (forked[0], unforked)]
     assert found == ["True", "False"]
 
 

@@ -5,16 +5,15 @@ import json
 import re
 import subprocess
 import sys
-from contextlib import contextmanager
 
 import pytest
 from chaos import compare, tables
-from reruns import executed, reruns
+from composed import composed
+from reruns import edited, executed, reruns
 from simulated_people import answered
 
 from sparks_thesis.human_study import Key
 from sparks_thesis.pipeline import dag, forks
-from sparks_thesis.pipeline.compose import compose
 
 SMOKE = ("--cores", "2", "--config", "scale=smoke")
 OPTIONS = compose(["scale=smoke"]).attributions
@@ -46,8 +45,7 @@ def rows(project, table):
 
 def test_every_item_is_there_in_every_format(finished):
     results = finished.folder / "results"
-    config = compose(["scale=smoke"])
-    items = dag.items(config)
+    items = dag.items(composed("scale=smoke"))
     assert {"fig-gallery", "tab-claims", "fig-eva-gallery", "tab-harmonized"} <= set(items)
     for item in items:
         if item.startswith("tab-"):
@@ -113,15 +111,22 @@ def test_report_is_one_page_with_every_item_and_no_address(finished):
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=[\"']https?:", page)
 
 
-@pytest.mark.parametrize("name", ["where", "align", "what"])
-def test_a_notebook_runs_top_to_bottom(finished, name):
+def test_notebooks_run_top_to_bottom(finished):
+    """In one kernel, which has imported PyTorch once; each starts without names of the others."""
     import nbformat
+    from jupyter_client import KernelManager
     from nbclient import NotebookClient
 
-    file = finished.folder / "notebooks" / f"{name}.ipynb"
-    notebook = nbformat.read(file, as_version=4)
-    place = {"metadata": {"path": str(file.parent)}}
-    NotebookClient(notebook, timeout=300, resources=place).execute()
+    folder = finished.folder / "notebooks"
+    kernel = KernelManager()
+    kernel.start_kernel(cwd=folder)
+    try:
+        for name in ("where", "align", "what"):
+            notebook = nbformat.read(folder / f"{name}.ipynb", as_version=4)
+            notebook.cells.insert(0, nbformat.v4.new_code_cell(f"%reset -f\n%cd {folder}"))
+            NotebookClient(notebook, km=kernel, timeout=300).execute()
+    finally:
+        kernel.shutdown_kernel(now=True)
 
 
 # 20 methods on one model and 18 on another; concepts are ranked again, by the same methods.
@@ -198,33 +203,6 @@ CHANGES = [
 ]
 
 
-def states(project, *changes):
-    """Hash configuration and code of each job that made the project, under each change."""
-    asked = {"jobs": project.jobs_run, "changes": [["scale=smoke", *each] for each in changes]}
-    done = subprocess.run(
-        [sys.executable, "tests/workflow/reruns.py"],
-        cwd=project.folder,
-        env=project.environment(),
-        input=json.dumps(asked),
-        text=True,
-        capture_output=True,
-        check=True,
-    )
-    return json.loads(done.stdout)
-
-
-@pytest.fixture(scope="module")
-def unchanged(finished):
-    (state,) = states(finished, [])
-    return state
-
-
-def test_a_change_of_the_configuration_reruns_what_depends_on_it(finished, unchanged):
-    found = states(finished, *(overrides for overrides, _ in CHANGES))
-    for (overrides, planned), changed in zip(CHANGES, found, strict=True):
-        assert reruns(finished.jobs_run, unchanged, changed) == planned, overrides
-
-
 CODE = ("\n\n\n@dataclass", "\n\nX = 1\n\n\n@dataclass")
 COMMENT = ("\n\n\n@dataclass", "\n\n# Said.\n\n\n@dataclass")
 # An edit of Sobol reruns also the first-order indices, and those of words and of concepts; the
@@ -234,64 +212,86 @@ SOBOL_EDITED = {
     **{"craft_pictures": 1, "utility_maps": 1, "utility": 1},
     **{"collect": 5, "figure": 17, "table": 15},
 }
+EDITS = [
+    (
+        {"src/sparks/metrics/pointing.py": CODE},
+        {**POINTING, "words": 1, "collect": 2, "table": 7},
+    ),
+    ({"src/sparks/attribution/sobol.py": CODE}, SOBOL_EDITED),
+    (
+        {
+            "src/sparks_thesis/common/gallery.py": CODE,
+            "src/sparks_thesis/sobol/table_fidelity.py": CODE,
+        },
+        {"figure": 2, "table": 1, "all": 1},
+    ),
+    # A study reruns its own job, not the others of its chapter.
+    (
+        {"src/sparks_thesis/sobol/study_budget.py": CODE},
+        {"budget": 1, "collect": 1, "figure": 1, "table": 6, "all": 1},
+    ),
+    ({"config/attribution/rise.yaml": ("grid: 7", "grid: 6")}, RISE),
+]
+SAYS_NOTHING = {
+    "src/sparks/engine/core.py": COMMENT,
+    "src/sparks_thesis/pipeline/grid.py": ("\n\n\ndef", "\n\nX = 1\n\n\ndef"),
+    "config/attribution/rise.yaml": ("grid: 7", "grid: 7 # said"),
+    "src/sparks_thesis/words/settings.py": ("token numbers to", "numbers to"),
+}
 
 
-@contextmanager
-def edited(project, edits):
-    """Edit files of the project for a while: path → (old text, new text)."""
-    for file, (old, new) in edits.items():
-        project.edit(file, old, new)
-    try:
-        yield
-    finally:
-        for file, (old, new) in edits.items():
-            project.edit(file, new, old)
+def states(project, changes=(), edits=()):
+    """Hash configuration and code of each job that made the project.
+
+    Returns:
+        The states as it is, then under each change of the configuration, then after each edit.
+    """
+    asked = {
+        "jobs": project.jobs_run,
+        "changes": [["scale=smoke", *overrides] for overrides in ((), *changes)],
+        "edits": list(edits),
+    }
+    done = subprocess.run(
+        [sys.executable, "tests/workflow/reruns.py"],
+        cwd=project.folder,
+        env=project.environment(),
+        input=json.dumps(asked),
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize(
-    ("edits", "planned"),
-    [
-        (
-            {"src/sparks/metrics/pointing.py": CODE},
-            {**POINTING, "words": 1, "collect": 2, "table": 7},
-        ),
-        ({"src/sparks/attribution/sobol.py": CODE}, SOBOL_EDITED),
-        (
-            {
-                "src/sparks_thesis/common/gallery.py": CODE,
-                "src/sparks_thesis/sobol/table_fidelity.py": CODE,
-            },
-            {"figure": 2, "table": 1, "all": 1},
-        ),
-        # A study reruns its own job, not the others of its chapter.
-        (
-            {"src/sparks_thesis/sobol/study_budget.py": CODE},
-            {"budget": 1, "collect": 1, "figure": 1, "table": 6, "all": 1},
-        ),
-        ({"config/attribution/rise.yaml": ("grid: 7", "grid: 6")}, RISE),
-        (
-            {
-                "src/sparks/engine/core.py": COMMENT,
-                "src/sparks_thesis/pipeline/grid.py": ("\n\n\ndef", "\n\nX = 1\n\n\ndef"),
-                "config/attribution/rise.yaml": ("grid: 7", "grid: 7 # said"),
-                "src/sparks_thesis/words/settings.py": ("token numbers to", "numbers to"),
-            },
-            {},
-        ),
-    ],
-)
-def test_an_edit_reruns_what_depends_on_it(finished, unchanged, edits, planned):
-    with edited(finished, edits):
-        (changed,) = states(finished, [])
-    assert reruns(finished.jobs_run, unchanged, changed) == planned
+@pytest.fixture(scope="module")
+def hashed(finished):
+    return states(finished, [change for change, _ in CHANGES], [edit for edit, _ in EDITS])
 
 
-def test_snakemake_plans_the_same(finished):
-    # Other methods: other jobs, which only Snakemake knows.
+@pytest.mark.parametrize(("number", "case"), list(enumerate([*CHANGES, *EDITS], start=1)))
+def test_a_change_reruns_what_depends_on_it(finished, hashed, number, case):
+    assert reruns(finished.jobs_run, hashed[0], hashed[number]) == case[1], case[0]
+
+
+def test_an_edit_that_says_nothing_reruns_nothing(finished, hashed):
+    with edited(finished.folder, SAYS_NOTHING):
+        (now,) = states(finished)
+    assert now == hashed[0]
+
+
+def test_snakemake_plans_what_a_choice_and_an_edit_rerun(finished):
+    # Other methods are other jobs, which only Snakemake knows: scores of two methods, and a figure
+    # that no metric is in.
     chosen = "overrides=[experiments.sobol.methods=[sobol,random]]"
-    planned = {"collect": 1, "figure": 1, "table": 7, "all": 1}
-    assert finished.planned("--config", "scale=smoke", chosen) == planned
-    with edited(finished, {"src/sparks/attribution/sobol.py": CODE}):
+    with edited(finished.folder, {"src/sparks/metrics/pointing.py": CODE}):
+        planned = finished.planned("--config", "scale=smoke", chosen)
+    assert planned == {"score": 2, "words": 1, "collect": 2, "figure": 1, "table": 8, "all": 1}
+
+
+@pytest.mark.nightly
+def test_snakemake_plans_what_an_edited_method_reruns(finished):
+    with edited(finished.folder, {"src/sparks/attribution/sobol.py": CODE}):
         assert finished.planned("--config", "scale=smoke") == SOBOL_EDITED
 
 
@@ -333,7 +333,9 @@ def test_a_second_run_at_the_same_time_is_refused(finished):
     try:
         while subprocess.run(["flock", "-n", str(lock), "true"], check=False).returncode == 0:
             pass
-        done = finished.snakemake("--forcerun", "collect", *SMOKE, check=False)
+        explained = "results/explained/digits.safetensors"
+        again = ("--forcerun", "select_images", *SMOKE, "--", explained)
+        done = finished.snakemake(*again, check=False)
         assert done.returncode != 0
         assert "another run is at work in this folder" in done.stdout
     finally:

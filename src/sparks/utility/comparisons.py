@@ -154,8 +154,9 @@ def tukey(sessions: pd.DataFrame, scenario: str, baseline: str = BASELINE) -> pd
     names = list(samples)
     if baseline not in names or len(names) < 2:
         raise SparksError(f"{scenario} lacks the condition {baseline!r}, or others to compare")
-    test = tukey_hsd(*samples.values())
-    interval = test.confidence_interval()
+    with np.errstate(divide="ignore", invalid="ignore"):  # without variance: NaN below
+        test = tukey_hsd(*samples.values())
+        interval = test.confidence_interval()
     base = names.index(baseline)
     known = np.nan if _alike_within(list(samples.values())) else 1.0
     return pd.DataFrame(

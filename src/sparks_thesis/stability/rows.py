@@ -53,9 +53,14 @@ def pair_rows(shards: Iterable[Compared]) -> tuple[pd.DataFrame, pd.DataFrame]:
     return of_pairs, of_metrics
 
 
+def stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put tables with the same columns into one; those without rows do not decide its types."""
+    return pd.concat([part for part in tables if len(part)] or tables[:1], ignore_index=True)
+
+
 def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Put tables into one, in an order that does not depend on shards; some of these are empty."""
-    table = pd.concat([part for part in tables if len(part)] or tables[:1], ignore_index=True)
+    table = stacked(tables)
     order = ["method", "degradation", "percent", "fold", "image", "other", "metric"]
     return table.sort_values([key for key in order if key in table], ignore_index=True)
 

@@ -19,7 +19,7 @@ from sparks.stability.compare import chosen_images, compare
 from sparks.stability.distances import Distances
 from sparks.stability.folds import randomise_weights, stratified_folds
 from sparks.training import derive
-from sparks_thesis.stability.rows import LABELS, SAME, WEIGHTS, pair_rows
+from sparks_thesis.stability.rows import LABELS, SAME, WEIGHTS, pair_rows, stacked
 
 
 class Condition(NamedTuple):
@@ -105,9 +105,7 @@ class StabilityStudy:
                 compared = self._compare(degradation, models, images, folds, chosen)
                 made = pair_rows(_counted(compared, bar))
                 tables.append([table.assign(**names, **degradation) for table in made])
-        pairs, metrics = (
-            pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True)
-        )
+        pairs, metrics = map(stacked, zip(*tables, strict=True))
         return pairs, metrics
 
     def _compare(

@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from composed import composed
 from PIL import Image
 
 from sparks.data.imagenet_names import distinct_names, imagenet_names
@@ -10,7 +11,6 @@ from sparks.errors import SparksError
 from sparks_thesis.lens.networks import KEYS, Workflow, choose, examples
 from sparks_thesis.lens.upload import read_image
 from sparks_thesis.pipeline import paths
-from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.factories import classifier
 from sparks_thesis.pipeline.selection import part
 
@@ -22,7 +22,7 @@ def workflow():
     def nothing(*_):
         raise AssertionError("there are no files to read")
 
-    config = compose([])
+    config = composed()
     places = {"table": paths.LENS, "atlas": paths.LENS_ATLAS}
     chosen = (config.datasets, config.models, lambda names: part(config, KEYS, **names))
     return Workflow(places, *chosen, build=classifier, trained=nothing, banks=nothing)

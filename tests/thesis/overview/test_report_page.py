@@ -9,11 +9,11 @@ from types import SimpleNamespace
 import docutils.core
 import jinja2
 import pytest
+from composed import composed
 
 from sparks.io import save_table
 from sparks.results import MetricRecorder
 from sparks_thesis.overview import report_page
-from sparks_thesis.pipeline.compose import compose
 from sparks_thesis.pipeline.paths import ROOT
 from sparks_thesis.pipeline.resources import machine
 
@@ -46,7 +46,7 @@ def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_first_page_tells_machine_time_and_verdicts(finished: Path) -> None:
     asked = ["experiment=models", "scale=smoke", "shared.models=[convnet,mlp]"]
-    config = compose([*asked, "shared.datasets=[digits]"])
+    config = composed(*asked, "shared.datasets=[digits]")
     summary = report_page.of(config, asked)
     assert summary["machines"] == "one, two"
     assert summary["time"] == {"jobs": "4", "wall": "3", "cpu": "5", "training": "2"}
@@ -69,7 +69,7 @@ def test_the_first_page_tells_machine_time_and_verdicts(finished: Path) -> None:
 
 def test_a_run_without_claims_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    summary = report_page.of(compose(["experiment=models", "scale=smoke"]), [])
+    summary = report_page.of(composed("experiment=models", "scale=smoke"), [])
     assert summary["claims"] == {
         "counts": "None was judged in this run",
         "judged": [],

@@ -11,9 +11,9 @@ from sparks_thesis.steering.claims import WorksThenFails
 STEPS = (0.25, 0.5, 1.0, 2.0)
 
 
-def rows(layer, method, metric, values, t=None):
+def rows(layer, method, metric, values, **at):
     known = {"dataset": "d", "model": "m", "seed": 0, "layer": layer, "method": method}
-    found = {"metric": metric, "t": t, "image": range(len(values))}
+    found = {"metric": metric, "image": range(len(values)), **at}
     return pd.DataFrame({**known, **found, "value": values})
 
 
@@ -22,7 +22,7 @@ def pushed(layer, method, logit, side, others):
     noise = np.random.default_rng(0).normal(1, 0.05, (len(STEPS), 3, 40))
     laws = {"Logit": logit, "OtherLogits": side, "OtherConcepts": others}
     return [
-        rows(layer, method, f"Steering{name}", law(t) * noise[i, j], t)
+        rows(layer, method, f"Steering{name}", law(t) * noise[i, j], t=t)
         for i, t in enumerate(STEPS)
         for j, (name, law) in enumerate(laws.items())
     ]
