@@ -16,7 +16,6 @@ from sparks_thesis.human_study import Key
 from sparks_thesis.pipeline import dag, forks
 
 SMOKE = ("--cores", "2", "--config", "scale=smoke")
-OPTIONS = compose(["scale=smoke"]).attributions
 
 
 @pytest.fixture(scope="module")
