@@ -65,7 +65,8 @@ def test_tables_cover_the_whole_grid(finished):
     for method in methods:
         assert ("chimera", "convnet", method, "Deletion") in cells
         assert ("chimera", "convnet", method, "PointingGame") in cells
-    variants = {OPTIONS[name].label for name in ("rise_published", "sobol_published")}
+    options = composed("scale=smoke").attributions
+    variants = {options[name].label for name in ("rise_published", "sobol_published")}
     of_photographs = ("photographs", "efficientnet_lite0")
     shown = {m for *where, m, metric in cells if (*where, metric) == (*of_photographs, "Deletion")}
     assert methods - shown == variants
