@@ -31,7 +31,7 @@ NOT_RUN = {
     "./sparks uv pip install": "changes the environment",
     "./sparks python -m benchmarks.": "measures for minutes",
     "./sparks python -c": "fetches a data set: tests/data",
-    "make results": "reads finished runs: tests/thesis/overview/test_results_page.py",
+    "make verdicts": "three whole runs; the page: tests/thesis/overview/test_results_page.py",
     "./sparks python scripts/add_model.py": "writes a file: tests/pipeline/test_add_model.py",
 }
 MAKE = re.compile(r"`make ([\w-]+)`")

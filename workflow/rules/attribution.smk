@@ -40,14 +40,3 @@ use rule job as score with:
         table=paths.SCORES,
     resources:
         **asks(3000, 120, gpu=True),
-
-
-# First- and total-order Sobol indices of every cell, from one design.
-use rule job as indices with:
-    input:
-        images=paths.EXPLAINED,
-        weights=paths.WEIGHTS,
-    output:
-        table=paths.INDICES,
-    resources:
-        **asks(3000, 120, gpu=True),

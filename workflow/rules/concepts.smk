@@ -1,7 +1,6 @@
 # Concepts: all classes of a data set in one job, one after the other, or a shard of them
 # (`concepts.shard`).
 OF_CLASSES = CFG.concepts.shard is not None
-OF_BANK = ("bank", "dataset", "model", "seed", "layer")
 
 
 # Fit the concepts of every class at one layer, once for all that read them (config/bank).
@@ -32,43 +31,6 @@ if OF_CLASSES:
         resources:
             **asks(2000, 30),
 
-
-# Concepts of every class by CRAFT, against the parts that decide where these are known.
-use rule job as craft with:
-    input:
-        **paths.CLASSIFIED,
-        concepts=concepts_of("craft"),
-    output:
-        table=paths.CRAFT_SHARD if OF_CLASSES else paths.CRAFT,
-    resources:
-        **asks(4000, 480, gpu=True),
-
-
-# What the figures of CRAFT show of one class, one image and one mistake.
-use rule job as craft_pictures with:
-    input:
-        **paths.CLASSIFIED,
-        concepts=concepts_of("craft"),
-        spectrum=paths.SPECTRUM,
-    output:
-        pictures=paths.CRAFT_PICTURES,
-    resources:
-        **asks(4000, 120, gpu=True),
-
-
-# Dictionaries, importance methods and layers compared; strategies; steering.
-use rule job as holistic with:
-    input:
-        **paths.CLASSIFIED,
-        concepts=concepts_of("holistic"),
-    output:
-        table=paths.HOLISTIC_SHARD if OF_CLASSES else paths.HOLISTIC,
-    resources:
-        **asks(4000, 480, gpu=True),
-
-
-if OF_CLASSES:
-
     # Put the numbers of all classes into one table, the one that a job for all would have written.
     use rule job as merge_classes with:
         input:
@@ -82,35 +44,3 @@ if OF_CLASSES:
         localrule: True
         resources:
             **asks(2000, 30),
-
-
-# Dictionaries with more atoms than channels: sparsity, reconstruction, stability.
-use rule job as fronts with:
-    input:
-        unpack(inputs_by(dag.fronts_inputs)),
-    output:
-        table=paths.FRONTS,
-    resources:
-        **asks(4000, 480, gpu=True),
-
-
-# Whether a part is a direction, where images can be painted without it.
-use rule job as linear with:
-    input:
-        **paths.CLASSIFIED,
-        concepts=concepts_of("linear"),
-    output:
-        table=paths.LINEAR,
-    resources:
-        **asks(4000, 480, gpu=True),
-
-
-# What a network looks for, by MACO and other methods, judged by other networks.
-use rule job as maco with:
-    input:
-        unpack(inputs_by(dag.maco_inputs)),
-    output:
-        table=paths.MACO,
-        pictures=paths.MACO_PICTURES,
-    resources:
-        **asks(12000, 1440, gpu=True),

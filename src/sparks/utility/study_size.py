@@ -1,4 +1,4 @@
-"""How many participants a study needs to find that an explanation helps."""
+"""The number of participants with which a study finds that an explanation helps."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from sparks_thesis.human_study.scenario import Protocol, Scenario
 
 @dataclass(frozen=True, kw_only=True)
 class Aim:
-    """What a study must be able to find.
+    """The effect that a study must be able to find.
 
     Attributes:
         gain: Utility above 1 that counts: .1 is an accuracy of 1.1 times the baseline's.

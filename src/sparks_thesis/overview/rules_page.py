@@ -67,15 +67,11 @@ def _title(text: str) -> str:
 
 
 def _names(text: str) -> dict[str, Any]:
-    """Return the constants of a file, of a run without shards."""
-    names: dict[str, Any] = {"paths": paths, "dag": dag, "directory": _folder, "range": list}
+    """Return the constants of a file that are paths, of a run without shards."""
+    names: dict[str, Any] = {}
     for key, value in re.findall(r"^([A-Z_]+) = (\{[^}]*\}|.+)$", text, re.MULTILINE):
         names[key] = _value(ast.parse(value, mode="eval").body, names)
     return names
-
-
-def _folder(path: str) -> str:
-    return f"{path}/"
 
 
 def _table(found: Iterator[Rule] | list[Rule], names: dict[str, Any]) -> str:
@@ -104,15 +100,27 @@ def _files(section: str, names: dict[str, Any]) -> str:
 
 
 def _value(expression: ast.expr, names: dict[str, Any]) -> Any:
-    """Return a path or paths by name; None where only a run knows them."""
-    if isinstance(expression, ast.IfExp):  # of shards: as if there were none
-        return _value(expression.orelse, names)
-    if isinstance(expression, ast.Call) and _name(expression.func) in {"expand", "report"}:
-        return _value(expression.args[0], names)
-    try:
-        return eval(compile(ast.Expression(expression), "", "eval"), {**names})
-    except (NameError, TypeError):
-        return None
+    """Return a path, or paths by name; None where only a run knows them."""
+    match expression:
+        case ast.IfExp():  # of shards: as if there were none
+            return _value(expression.orelse, names)
+        case ast.Name():
+            return names.get(expression.id)
+        case ast.Attribute(value=ast.Name(id="paths")):
+            path = getattr(paths, expression.attr)
+            return None if callable(path) else path
+        case ast.Subscript(value=of, slice=ast.Constant(value=key)):
+            return (_value(of, names) or {}).get(key)
+        case ast.Dict(keys=keys, values=values):
+            made = zip(keys, values, strict=True)
+            return {k.value: _value(v, names) for k, v in made if isinstance(k, ast.Constant)}
+        case ast.Call(func=ast.Name(id="directory"), args=[folder]):
+            return f"{_value(folder, names)}/"
+        case ast.Call(func=ast.Name(id="expand" | "report"), args=[path, *_]):
+            return _value(path, names)
+        case ast.Call(func=ast.Attribute(attr="templates"), args=[ast.Constant(value=kind)]):
+            return dag.templates(str(kind))
+    return None
 
 
 def _name(function: ast.expr) -> str:

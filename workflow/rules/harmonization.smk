@@ -1,4 +1,4 @@
-# Alignment: models that look where people look, and 1-Lipschitz networks.
+# Harmonization: networks that look where people look, and people themselves.
 
 
 # Accuracy with and without the shortcut, alignment with human maps, accuracy on human features.
@@ -34,25 +34,3 @@ use rule job as people with:
         maps=paths.PEOPLE_MAPS,
     resources:
         **asks(4000, 240, gpu=True),
-
-
-# Metrics of maps, certificates, attacks and counterfactuals of one network.
-use rule job as lipschitz with:
-    input:
-        images=paths.EXPLAINED,
-        train=paths.TRAIN,
-        weights=paths.WEIGHTS,
-    output:
-        table=paths.LIPSCHITZ,
-        maps=paths.LIPSCHITZ_MAPS,
-    resources:
-        **asks(3000, 240, gpu=True),
-
-
-# Two Koch snowflakes, separated by a 1-Lipschitz network and by its unconstrained baseline.
-use rule job as snowflakes with:
-    output:
-        table=paths.SNOWFLAKES,
-        drawn=paths.SNOWFLAKES_DRAWN,
-    resources:
-        **asks(2000, 60),

@@ -1,4 +1,15 @@
-# Studies: what only one figure or claim needs.
+# Sobol: budgets of black boxes, sequences and estimators, one image step by step.
+
+
+# First- and total-order Sobol indices of every cell, from one design.
+use rule job as indices with:
+    input:
+        images=paths.EXPLAINED,
+        weights=paths.WEIGHTS,
+    output:
+        table=paths.INDICES,
+    resources:
+        **asks(3000, 120, gpu=True),
 
 
 # Faithfulness of black-box methods at several budgets of forward passes.
