@@ -72,7 +72,8 @@ def test_a_study_with_people_takes_maps_and_the_atlas_only_for_concepts(chosen):
     assert dag.study_scenarios(shown) == ["results/study/scenarios/chimera/convnet/0.safetensors"]
 
 
-def test_the_answers_of_people_are_no_part_of_the_default_run():
+def test_the_answers_of_people_are_no_part_of_the_default_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # results of a run in this folder would join tab-claims
     assert not [item for item in dag.items(composed()) if "study" in item]
     chosen = composed("experiment=[models,study]")
     assert {"fig-study-k", "tab-study"} <= set(dag.items(chosen))
