@@ -80,7 +80,7 @@ class HumanStudy(Block):
             power=0.8,
             level=0.05,
             baseline=0.616,
-            spread=0.143,
+            spread=0.14,
         ),
         description="what the study must be able to find, for the number of participants",
     )
