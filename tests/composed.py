@@ -15,7 +15,7 @@ from sparks_thesis.pipeline.paths import CONFIG
 
 @lru_cache(48)  # of 6 MB each
 def composed(*overrides: str) -> DictConfig:
-    """Return a configuration, composed once in a process and read-only, since all tests share it."""
+    """Return a configuration, composed once in a process; read-only, as tests share it."""
     config = module.compose(overrides)
     OmegaConf.set_readonly(config, True)
     return config
