@@ -27,7 +27,8 @@ class Greedy:
             "overlap", the largest margin of another class within `epsilon` (Greedy-AO).
         grid: cells a side, at most one a pixel.
         rounds: of the search.
-        subsets: drawn in each round.
+        subsets: drawn in each round. With fewer than there are cells (grid²) the fit of one
+            coefficient a cell is underdetermined, and maps show little but noise.
         epsilon: the largest distance tried, or the radius of the overlap's ball.
         bisections: of the distance.
         attack: the attack.

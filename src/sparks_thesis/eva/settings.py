@@ -104,12 +104,15 @@ class Eva(Block):
         description="methods that EVA is compared with, besides its ablations: the paper's",
     )
     # Rivals that remove pixels do so as the metrics do (by other draws): with black pixels they
-    # would explain another question. Occlusion is drawn as EVA is.
+    # would explain another question. Occlusion is drawn as EVA is. In a round of the greedy
+    # searches, as many values as there are subsets (64) fit one coefficient a cell: 36 cells, since
+    # the fit of 144 would be noise.
     changes: Changes = Field(
         {
             "occlusion": {"perturbation": _noise(1000), "resize": "nearest"},
             "rise": {"perturbation": _noise(1000)},
-            "greedy_as": {"epsilon": 0.5, "bisections": 6},
+            "greedy_as": {"grid": 6, "epsilon": 0.5, "bisections": 6},
+            "greedy_ao": {"grid": 6},
             "eva_hybrid": {
                 "layer": refers("oc.select:studies.eva.layers.${model.name},${model.layer}")
             },

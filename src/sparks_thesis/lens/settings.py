@@ -48,7 +48,7 @@ class Serve(Block):
     )
 
 
-_TRAINED = ("convnet", "convnet_lambda_0", "convnet_lambda_10", "hkr_convnet")
+_TRAINED = ("convnet", "convnet_lambda_0", "convnet_lambda_1", "hkr_convnet")
 
 
 class Lens(Block):
@@ -78,7 +78,7 @@ class Lens(Block):
             "efficientnet_lite1": "EfficientNet-Lite1",
             "efficientnet_lite2": "EfficientNet-Lite2",
             "convnet_lambda_0": "convnet (baseline)",
-            "convnet_lambda_10": "convnet (harmonized)",
+            "convnet_lambda_1": "convnet (harmonized)",
             "hkr_convnet": "convnet (1-Lipschitz)",
             "imagenette": "Imagenette",
         },
