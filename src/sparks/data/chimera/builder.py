@@ -199,7 +199,7 @@ class Chimera:
 
 def luminance(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the luminance, uint8 (1, H, W), of an RGB image, uint8 (3, H, W), by ITU-R BT.601."""
-    grey = np.tensordot(np.float32([0.299, 0.587, 0.114]), image.astype(np.float32), 1)
+    grey = np.tensordot(np.array([0.299, 0.587, 0.114], np.float32), image.astype(np.float32), 1)
     return (grey + 0.5).astype(np.uint8)[None]
 
 
