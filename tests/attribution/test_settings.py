@@ -10,6 +10,7 @@ from sparks.attribution import (
     LIME,
     LRP,
     RISE,
+    SISE,
     AblationCAM,
     BlurIG,
     BottomUp,
@@ -96,6 +97,8 @@ BAD = {
     "shares": ((), (0.0,), (1.5,)),
     "method": (None, "saliency"),
     "features": ("superpixels", 16),
+    "layers": ("1", ()),
+    "least": (1, -0.1, NAN),
 }
 
 OBJECTS = [
@@ -103,7 +106,8 @@ OBJECTS = [
     *NOISY,
     *GRADIENT,
     *CURVES,
-    *(XGradCAM("4"), LayerCAM("4"), ScoreCAM("4"), AblationCAM("4"), LRP(), FORGrad(Saliency())),
+    *(XGradCAM("4"), LayerCAM("4"), ScoreCAM("4"), AblationCAM("4"), SISE(layers=("4",))),
+    *(LRP(), FORGrad(Saliency())),
     *(BlurIG(), GuidedIG(), ExpectedGradients(), Windows(), Superpixels(), NoisyLinearImputation()),
     *(SensitivityN(), Infidelity(), MaxSensitivity(), ModelRandomisation(), Relevance(), ROAD()),
     *(GradCAM("4"), Random(), Input(), BottomUp(), OnEmbeddings(method=Saliency())),

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from sparks.attribution.paths import BlurIG, ExpectedGradients, GuidedIG
     from sparks.attribution.rise import RISE
     from sparks.attribution.shap import KernelSHAP
+    from sparks.attribution.sise import SISE
     from sparks.attribution.smoothgrad import SmoothGrad, SquareGrad, VarGrad
     from sparks.attribution.sobol import Sobol
     from sparks.attribution.words import OnEmbeddings
@@ -79,6 +80,7 @@ _MODULES = {
     "OnEmbeddings": "words",
     "Random": "baselines",
     "RISE": "rise",
+    "SISE": "sise",
     "Saliency": "gradient",
     "ScoreCAM": "cam_variants",
     "SmoothGrad": "smoothgrad",
@@ -94,6 +96,7 @@ __all__ = [
     "LIME",
     "LRP",
     "RISE",
+    "SISE",
     "AblationCAM",
     "BlurIG",
     "BottomUp",
