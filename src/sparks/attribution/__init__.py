@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from sparks.attribution.occlusion import Occlusion
     from sparks.attribution.paths import BlurIG, ExpectedGradients, GuidedIG
     from sparks.attribution.rise import RISE
+    from sparks.attribution.semirings import GradientPaths
     from sparks.attribution.shap import KernelSHAP
     from sparks.attribution.sise import SISE
     from sparks.attribution.smoothgrad import SmoothGrad, SquareGrad, VarGrad
@@ -66,6 +67,7 @@ _MODULES = {
     "GradCAM": "cam",
     "GradCAMPlusPlus": "cam",
     "GradientInput": "gradient",
+    "GradientPaths": "semirings",
     "Greedy": "greedy",
     "GuidedBackprop": "guided_backprop",
     "GuidedIG": "paths",
@@ -107,6 +109,7 @@ __all__ = [
     "GradCAM",
     "GradCAMPlusPlus",
     "GradientInput",
+    "GradientPaths",
     "Greedy",
     "GuidedBackprop",
     "GuidedIG",

@@ -9,6 +9,7 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.stats import Bootstrap, Interval, shown, spearman
+from sparks_thesis.common.by_method import dots
 from sparks_thesis.common.methods import in_order, look
 from sparks_thesis.common.style import PAGE, Drawing, style
 
@@ -54,7 +55,8 @@ class Rationales:
             figure = Figure(figsize=(PAGE, 2.6), layout="constrained")
             *left, right = figure.subplots(1, len(AGREEMENT) + 1)
             for axis, (metric, title) in zip(left, AGREEMENT.items(), strict=True):
-                _dots(axis, [means[metric][name] for name in methods], methods, ends[metric])
+                dots(axis, {name: means[metric][name] for name in methods}, *ends[metric])
+                axis.set_xlim(0, 1.02)
                 axis.set_title(title)
             left[1].set_yticklabels([])
             agreement = self._against(right, means, methods)
@@ -108,18 +110,3 @@ class Rationales:
             "words and the numbers are ours: the words are those from which a template made the "
             "class, not marks of people."
         )
-
-
-def _dots(
-    axis: Axes, values: list[Interval], names: list[str], ends: tuple[float | None, float]
-) -> None:
-    """Draw means with their intervals, the first at the top, and the ends of the scale."""
-    for place, (value, name) in enumerate(zip(values, names, strict=True)):
-        axis.plot([value.low, value.high], [place, place], color=look(name)["color"], lw=1)
-        axis.plot(value.mean, place, ls="", ms=5, **look(name))
-    chance, best = ends
-    if chance is not None:
-        axis.axvline(chance, color="#999999", ls="--", lw=0.8)
-    axis.axvline(best, color="#999999", ls=":", lw=0.8)
-    axis.set(yticks=range(len(names)), yticklabels=names, xlim=(0, 1.02))
-    axis.invert_yaxis()
