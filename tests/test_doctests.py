@@ -21,8 +21,9 @@ PACKAGES = [
     *("sparks.visualization",),
 ]
 # Protocols and base classes, and results that other classes make.
-NO_EXAMPLE = {"Concepts", "ConceptHead", "ConceptScores", "Dictionary", "Explanation", "Method"}
-NO_EXAMPLE |= {"Features", "RECIPES"}  # RECIPES: a dictionary, shown with its class `Recipe`
+NO_EXAMPLE = {"Concepts", "ConceptHead", "Dictionary", "Explanation", "Method"}
+NO_EXAMPLE |= {"Circuit", "Features"}
+NO_EXAMPLE |= {"RECIPES"}  # a dictionary, shown with its class `Recipe`
 
 
 def public() -> list[tuple[str, str]]:

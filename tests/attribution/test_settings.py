@@ -10,6 +10,7 @@ from sparks.attribution import (
     LIME,
     LRP,
     RISE,
+    SISE,
     AblationCAM,
     BlurIG,
     BottomUp,
@@ -60,6 +61,7 @@ from sparks.metrics import (
     MaxSensitivity,
     ModelRandomisation,
     MuFidelity,
+    Plausibility,
     PointingGame,
     Relevance,
     RobustnessSr,
@@ -96,6 +98,8 @@ BAD = {
     "shares": ((), (0.0,), (1.5,)),
     "method": (None, "saliency"),
     "features": ("superpixels", 16),
+    "layers": ("1", ()),
+    "least": (1, -0.1, NAN),
 }
 
 OBJECTS = [
@@ -103,9 +107,11 @@ OBJECTS = [
     *NOISY,
     *GRADIENT,
     *CURVES,
-    *(XGradCAM("4"), LayerCAM("4"), ScoreCAM("4"), AblationCAM("4"), LRP(), FORGrad(Saliency())),
+    *(XGradCAM("4"), LayerCAM("4"), ScoreCAM("4"), AblationCAM("4"), SISE(layers=("4",))),
+    *(LRP(), FORGrad(Saliency())),
     *(BlurIG(), GuidedIG(), ExpectedGradients(), Windows(), Superpixels(), NoisyLinearImputation()),
     *(SensitivityN(), Infidelity(), MaxSensitivity(), ModelRandomisation(), Relevance(), ROAD()),
+    Plausibility(share=0.1),
     *(GradCAM("4"), Random(), Input(), BottomUp(), OnEmbeddings(method=Saliency())),
     *(MuFidelity(), AverageStability(), Complexity(), PointingGame(), RobustnessSr(), Sparseness()),
     *(Engine(), Blur(), Noise(), Uniform(), Amplitude(), Baseline()),

@@ -48,7 +48,9 @@ if TYPE_CHECKING:
     from sparks.attribution.occlusion import Occlusion
     from sparks.attribution.paths import BlurIG, ExpectedGradients, GuidedIG
     from sparks.attribution.rise import RISE
+    from sparks.attribution.semirings import GradientPaths
     from sparks.attribution.shap import KernelSHAP
+    from sparks.attribution.sise import SISE
     from sparks.attribution.smoothgrad import SmoothGrad, SquareGrad, VarGrad
     from sparks.attribution.sobol import Sobol
     from sparks.attribution.words import OnEmbeddings
@@ -65,6 +67,7 @@ _MODULES = {
     "GradCAM": "cam",
     "GradCAMPlusPlus": "cam",
     "GradientInput": "gradient",
+    "GradientPaths": "semirings",
     "Greedy": "greedy",
     "GuidedBackprop": "guided_backprop",
     "GuidedIG": "paths",
@@ -79,6 +82,7 @@ _MODULES = {
     "OnEmbeddings": "words",
     "Random": "baselines",
     "RISE": "rise",
+    "SISE": "sise",
     "Saliency": "gradient",
     "ScoreCAM": "cam_variants",
     "SmoothGrad": "smoothgrad",
@@ -94,6 +98,7 @@ __all__ = [
     "LIME",
     "LRP",
     "RISE",
+    "SISE",
     "AblationCAM",
     "BlurIG",
     "BottomUp",
@@ -104,6 +109,7 @@ __all__ = [
     "GradCAM",
     "GradCAMPlusPlus",
     "GradientInput",
+    "GradientPaths",
     "Greedy",
     "GuidedBackprop",
     "GuidedIG",

@@ -75,14 +75,14 @@ class ScoreCAM(GradCAM):
         size = (x.shape[2], x.shape[3])
         maps = channels_first(activation.detach(), layout, size)
         cells = (maps.shape[2], maps.shape[3])
-        masks = torch.cat([_scaled(one, size) for one in torch.split(maps, 1)]).flatten(2)
+        masks = torch.cat([unit_masks(one, size) for one in torch.split(maps, 1)]).flatten(2)
         masker = Grid(cells, size, mode="bilinear")
         scores = self.engine.score(model, x.detach(), target, masks, masker)
         cam = torch.einsum("nk,nkhw->nhw", scores.softmax(1).to(maps), maps).relu()
         return functional.interpolate(cam[:, None], x.shape[2:], mode="bilinear")[:, 0]
 
 
-def _scaled(maps: Tensor, size: tuple[int, int]) -> Tensor:
+def unit_masks(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """Scale maps (1, K, h, w) so that each, upsampled bilinearly to `size`, spans [0, 1]."""
     at_once = max(1, MEMORY // (size[0] * size[1]))
     scaled = []

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sparks.concepts.bank import ConceptBank, Concepts
     from sparks.concepts.banks import Banks
     from sparks.concepts.baselines import Exemplars, Neurons, RandomDirections
+    from sparks.concepts.circuits import Circuit, CrossLayerAttribution
     from sparks.concepts.craft import Craft
     from sparks.concepts.craft_maps import CraftMaps
     from sparks.concepts.crops import GridCrops, RandomCrops
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from sparks.concepts.nnls_solver import nnls
     from sparks.concepts.observer import Histograms
     from sparks.concepts.sae import SAE
+    from sparks.concepts.second_order import SecondOrder, repainted
     from sparks.concepts.semi_nmf import ConvexNMF, SemiNMF
     from sparks.concepts.sklearn_wrappers import ICA, PCA, KMeans
     from sparks.concepts.streams import Stream
@@ -53,6 +55,7 @@ _MODULES = {
     "PCA": "sklearn_wrappers",
     "SAE": "sae",
     "Banks": "banks",
+    "Circuit": "circuits",
     "ConceptBank": "bank",
     "ConceptHead": "layer",
     "ConceptScores": "layer",
@@ -60,6 +63,7 @@ _MODULES = {
     "ConvexNMF": "semi_nmf",
     "Craft": "craft",
     "CraftMaps": "craft_maps",
+    "CrossLayerAttribution": "circuits",
     "Dictionary": "dictionary",
     "Extractor": "extractor",
     "GridCrops": "crops",
@@ -71,9 +75,11 @@ _MODULES = {
     "Exemplars": "baselines",
     "RandomDirections": "baselines",
     "RandomCrops": "crops",
+    "SecondOrder": "second_order",
     "SemiNMF": "semi_nmf",
     "Stream": "streams",
     "nnls": "nnls_solver",
+    "repainted": "second_order",
 }
 
 __all__ = [
@@ -82,6 +88,7 @@ __all__ = [
     "PCA",
     "SAE",
     "Banks",
+    "Circuit",
     "ConceptBank",
     "ConceptHead",
     "ConceptScores",
@@ -89,6 +96,7 @@ __all__ = [
     "ConvexNMF",
     "Craft",
     "CraftMaps",
+    "CrossLayerAttribution",
     "Dictionary",
     "Exemplars",
     "Extractor",
@@ -100,9 +108,11 @@ __all__ = [
     "Neurons",
     "RandomCrops",
     "RandomDirections",
+    "SecondOrder",
     "SemiNMF",
     "Stream",
     "nnls",
+    "repainted",
 ]
 
 

@@ -229,6 +229,17 @@ class ConceptScores(nn.Module):
         layer: where concepts are.
         dictionary: of that layer.
         pool: encode the mean activation, as the dictionary was fitted; else each place by itself.
+
+    Example:
+        The pixels that drive the second atom, by any method.
+
+        >>> from sparks.attribution import Saliency
+        >>> from sparks.concepts import PCA, Layer
+        >>> layer = Layer(model, "1", images[:1])
+        >>> dictionary = PCA(concepts=2).fit(layer.activations(images).flatten(0, 1))
+        >>> atom = torch.ones(len(images), dtype=torch.int64)
+        >>> Saliency()(ConceptScores(layer, dictionary), images, atom).shape
+        torch.Size([6, 16, 16])
     """
 
     def __init__(self, layer: Layer, dictionary: Dictionary, pool: bool = False) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sparks.metrics.complexity import Complexity, Sparseness
     from sparks.metrics.deletion import Deletion, Insertion, InsertionMinusDeletion
     from sparks.metrics.mufidelity import Infidelity, MuFidelity, SensitivityN
+    from sparks.metrics.plausibility import Plausibility
     from sparks.metrics.pointing import PointingGame
     from sparks.metrics.randomisation import DataRandomisation, ModelRandomisation
     from sparks.metrics.relevance import Relevance
@@ -49,6 +50,7 @@ _MODULES = {
     "MaxSensitivity": "stability",
     "ModelRandomisation": "randomisation",
     "MuFidelity": "mufidelity",
+    "Plausibility": "plausibility",
     "PointingGame": "pointing",
     "Relevance": "relevance",
     "ROAD": "road",
@@ -70,6 +72,7 @@ __all__ = [
     "MaxSensitivity",
     "ModelRandomisation",
     "MuFidelity",
+    "Plausibility",
     "PointingGame",
     "Relevance",
     "RobustnessSr",

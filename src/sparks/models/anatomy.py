@@ -101,8 +101,25 @@ def map_layers(model: nn.Module, x: Tensor) -> list[str]:
         model: a classifier; names are those below its `net`, where it has one.
         x: images (N, C, H, W).
     """
+    return list(_places_of_layers(model, x))
+
+
+def last_of_each_size(model: nn.Module, x: Tensor) -> list[str]:
+    """List the last layer with feature maps of each resolution, in the order of computation.
+
+    These are the ends of a network's blocks, before the resolution is reduced.
+
+    Args:
+        model: a classifier; names are those below its `net`, where it has one.
+        x: images (N, C, H, W).
+    """
+    return list({places: layer for layer, places in _places_of_layers(model, x).items()}.values())
+
+
+def _places_of_layers(model: nn.Module, x: Tensor) -> dict[str, int]:
+    """Return the number of places of each layer with feature maps of more than one."""
     net, size = getattr(model, "net", model), (x.shape[2], x.shape[3])
-    found = []
+    found = {}
     for layer, shape, _ in outputs(model, x)[1]:
         if len(shape) != 4:
             continue
@@ -110,8 +127,8 @@ def map_layers(model: nn.Module, x: Tensor) -> list[str]:
             layout = layout_of(model, net.get_submodule(layer), layer, shape[1:], size)
         except SparksError:
             continue
-        if _places(shape, layout) > 1:
-            found.append(layer)
+        if (places := _places(shape, layout)) > 1:
+            found[layer] = places
     return found
 
 

@@ -1,14 +1,19 @@
-"""Means of metrics by data set, model and method: a row a method, a column a metric."""
+"""Means of metrics by method, as rows of tables and as marks in figures."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from sparks.stats import Bootstrap, Interval, coverage, shown
+from sparks_thesis.common.methods import look
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 FEW = 30  # images: with fewer, a bootstrap interval is noticeably too narrow
 KEYS = ["dataset", "model", "method"]
@@ -88,3 +93,24 @@ def caution(scores: pd.DataFrame, level: float) -> str:
     if not few:
         return ""
     return f" Intervals over few images are too narrow: {', '.join(few)}."
+
+
+def dots(
+    axis: Axes, values: Mapping[str, Interval], chance: float | None, best: float | None
+) -> None:
+    """Draw a mean with its interval for each method, the first at the top.
+
+    Args:
+        axis: to draw on.
+        values: label of a method → its mean.
+        chance: drawn dashed; None for none.
+        best: that can be reached, drawn dotted; None for none.
+    """
+    for place, (name, value) in enumerate(values.items()):
+        axis.plot([value.low, value.high], [place, place], color=look(name)["color"], lw=1)
+        axis.plot(value.mean, place, ls="", ms=5, **look(name))
+    for level, dashes in ((chance, "--"), (best, ":")):
+        if level is not None:
+            axis.axvline(level, color="#999999", ls=dashes, lw=0.8)
+    axis.set(yticks=range(len(values)), yticklabels=list(values))
+    axis.invert_yaxis()

@@ -20,6 +20,7 @@ CHAPTERS = {
     "1 Where": "Where: attribution",
     "2 Align": "Align: with people, and by 1-Lipschitz networks",
     "3 What": "What: concepts and pictures of features",
+    "Beyond": "Beyond the thesis",
     "The whole": "The whole",
 }
 _HEAD = """\

@@ -89,6 +89,15 @@ STUDIES = {
         built=("studies.utility.simulation",),
         explains=True,
     ),
+    "shortcut": Study(
+        (paths.SHORTCUT,),
+        {"shortcut_pictures": (paths.SHORTCUT_PICTURES,)},
+        ("studies.shortcut.method", "studies.shortcut.second_order"),
+    ),
+    "gradient_paths": Study(
+        (paths.GRADIENT_PATHS,), {"gradient_paths_maps": (paths.GRADIENT_PATHS_MAPS,)}
+    ),
+    "circuits": Study((paths.CIRCUITS,)),
     "utility_published": Study((paths.UTILITY_PUBLISHED,)),
 }
 # Kind of artifact that items read → its study and files.

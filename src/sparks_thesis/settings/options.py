@@ -212,6 +212,8 @@ class Item(Block):
             "lipschitz_maps",
             "snowflakes",
             "maco_pictures",
+            "shortcut_pictures",
+            "gradient_paths_maps",
             "study",
         ]
     ] = Field(description="kinds of artifacts it is drawn from")
@@ -286,6 +288,9 @@ Study = Literal[
     "walkthrough",
     "utility",
     "utility_published",
+    "shortcut",
+    "gradient_paths",
+    "circuits",
 ]
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from sparks_thesis.beyond.settings import Circuits, GradientPaths, Shortcut
 from sparks_thesis.common.settings import (
     SEED,
     Block,
@@ -174,6 +175,9 @@ class Studies(Block):
     lens: Lens = Lens()
     covering: Covering = Covering()
     utility: Utility = Utility()
+    shortcut: Shortcut = Shortcut()
+    gradient_paths: GradientPaths = GradientPaths()
+    circuits: Circuits = Circuits()
 
 
 Ascent = Annotated[Built, instance_of("sparks.visualization.Ascent")]

@@ -83,6 +83,10 @@ class Words(Block):
         "(lower is better), or come (higher is better)",
     )
     keyword_metrics: dict[str, Built] = Field(
-        {"pointing_game": built("sparks.metrics.PointingGame", seed=SEED)},
+        {
+            "pointing_game": built("sparks.metrics.PointingGame", seed=SEED),
+            # The mean share of words that decide in the training texts of `reviews`.
+            "plausibility": built("sparks.metrics.Plausibility", share=0.11, seed=SEED),
+        },
         description="metrics of maps of texts of which the words that decide are known",
     )

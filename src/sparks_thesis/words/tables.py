@@ -17,6 +17,8 @@ METRICS = {
     "Deletion": "word Deletion ↓",
     "Insertion": "word Insertion ↑",
     "PointingGame": "top word is a keyword % ↑",
+    "AUPRC": "keywords AUPRC ↑",
+    "TokenF1": "keywords F1 ↑",
 }
 COST = {"Forwards": "forwards", "Backwards": "backwards"}
 SHARES = ("PointingGame", "Accuracy")  # zeros and ones
@@ -60,7 +62,11 @@ class Words:
             "explanation. fel2021sobol's own table (1,000 IMDB reviews) is not available."
         )
         if not pd.isna(chance):
-            caption += f" A random word is a keyword in {chance:.1%} of the cases."
+            caption += (
+                f" A random word is a keyword in {chance:.1%} of the cases. AUPRC and F1: "
+                "agreement of the importance, and of its most important words, with the keywords "
+                "(deyoung2020eraser)."
+            )
         return Table(self._sorted(numbers), self._shown(numbers), caption)
 
     def _mean(self, metric: str, group: pd.DataFrame) -> Interval:

@@ -1,0 +1,1 @@
+"""Systems beside the thesis: what explanations have in common, circuits, and paths of gradients."""

@@ -1,0 +1,69 @@
+"""Settings of the studies of systems beside the thesis."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from sparks_thesis.common.settings import (
+    SEED,
+    Block,
+    Count,
+    Counts,
+    Images,
+    Instance,
+    Layers,
+    Training,
+    built,
+    refers,
+)
+
+
+class Shortcut(Block):
+    """Do second-order explanations correct training images with a shortcut?"""
+
+    layers: dict[str, str] = Field(
+        # Early enough to see textures; chosen, with the method and the clusters, on 2,000 images
+        # and networks of seed 0 by the share of background that is found, not by accuracy.
+        {"convnet": "stages.0"},
+        description="model: layer whose activations embed the cells; that of its concepts if not "
+        "named",
+    )
+    training: Training = Field({}, description="where training differs from config/training")
+    images: Count = Field(2000, description="training images, the first ones")
+    draws: Count = Field(2, description="draws of random clusters")
+    method: Instance = Field(
+        built(
+            "sparks.attribution.GradCAM",
+            layer=refers("model.layer"),
+            batch_size=refers("shared.gradient_batch"),
+        ),
+        description="explains the label of each training image",
+    )
+    second_order: Instance = Field(
+        built("sparks.concepts.SecondOrder", cells=8, marked=8, clusters=50, seed=SEED),
+        description="the clusters of what is marked",
+    )
+
+
+class GradientPaths(Block):
+    """The paths of a network's gradients: their entropy, and where the heaviest begin."""
+
+    images: Images = 32
+    batch_size: Count = Field(16, description="images at a time: bounds memory")
+
+
+class Circuits(Block):
+    """The circuits of parts: whether they serve the part alone, and undo its attack."""
+
+    layers: Layers = Field(
+        {"convnet": ["stem.2", "stages.0", "stages.1"]},
+        description="model: layers of the circuit, from input to output",
+    )
+    sizes: Counts = Field(
+        [1, 2, 4, 8, 12],  # of 16, 16 and 32 channels
+        description="channels of each layer in the circuit",
+    )
+    parts: Count = Field(5, description="deciding parts whose circuits are found, the first ones")
+    draws: Count = Field(5, description="draws of random channels")
+    images: Count = Field(400, description="test images, the first ones")
+    reference: Count = Field(500, description="training images over which means are taken")
