@@ -11,7 +11,8 @@ import pandas as pd
 
 from sparks.errors import SparksError
 from sparks.plots.axes import bare, bars, picture
-from sparks.stats import Bootstrap, proportion, shown
+from sparks.stats import Bootstrap, Interval, shown
+from sparks_thesis.common.by_method import per_image
 from sparks_thesis.common.style import PAGE, Drawing, style
 
 if TYPE_CHECKING:
@@ -64,11 +65,7 @@ class Paths:
                 bare(axis)
 
     def _pointing(self, axis: Axes, rows: pd.DataFrame) -> None:
-        hits = rows[rows["metric"] == "PointingGame"]
-        found = [
-            proportion(hits[hits["method"] == name]["value"].dropna(), self.bootstrap.level)
-            for name in MAPS
-        ]
+        found = [self._mean(rows, "PointingGame", name) for name in MAPS]
         values, low, high = (
             100 * np.array([getattr(one, end) for one in found]) for end in ("mean", "low", "high")
         )
@@ -86,10 +83,8 @@ class Paths:
         axis.axvline(self._mean(rows, "PathCount", "trained").mean, color="black", ls="--", lw=0.8)
         axis.set_title("entropy of all paths (nats)")
 
-    def _mean(self, rows: pd.DataFrame, metric: str, name: str) -> Any:
-        return self.bootstrap.mean(
-            rows[(rows["metric"] == metric) & (rows["method"] == name)]["value"]
-        )
+    def _mean(self, rows: pd.DataFrame, metric: str, name: str) -> Interval:
+        return self.bootstrap.mean(per_image(rows, metric, name))
 
     def _caption(self, rows: pd.DataFrame, data: FigureData) -> str:
         numbers = {
@@ -99,14 +94,14 @@ class Paths:
         }
         entropy, other = (shown(numbers["PathEntropy", name], 2) for name in NETWORKS)
         count = numbers["PathCount", "trained"].mean
-        images = rows[rows["metric"] == "PointingGame"]["image"].nunique()
+        images = rows[rows["method"] == "heaviest path"]["image"].nunique()
         return (
             f"Paths of the gradient of {data.model} on {data.dataset}, from every pixel to the "
             "logit of the explained class; the weight of a path is the absolute product of its "
             "derivatives. Left: images, the largest absolute gradient over channels, the weight of "
             "the heaviest path from each pixel, the sum of weights, and the entropy of the paths. "
             f"Right, above: pointing game on {images} images and networks of "
-            f"{rows['seed'].nunique()} seeds with Wilson's {self.bootstrap.level:.0%} intervals; "
+            f"{rows['seed'].nunique()} seeds with {self.bootstrap.level:.0%} bootstrap intervals; "
             "dotted: the parts' area. Below: entropy of the paths from all pixels, mean with "
             f"{self.bootstrap.level:.0%} bootstrap interval: {entropy} trained, {other} with new "
             "random weights; dashed: log of the number of paths of the trained network, "

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.stats import Bootstrap, Interval, proportion, shown
-from sparks_thesis.common.by_method import dots
+from sparks.stats import Bootstrap, Interval, shown
+from sparks_thesis.common.by_method import dots, per_image
 from sparks_thesis.common.methods import in_order
 from sparks_thesis.common.style import PAGE, Drawing, style
 
@@ -59,13 +59,7 @@ class Beside:
         return Drawing(figure, self._caption(rows, str(dataset), str(model), found))
 
     def _means(self, rows: pd.DataFrame, metric: str, methods: list[str]) -> dict[str, Interval]:
-        values = {
-            name: rows[(rows["metric"] == metric) & (rows["method"] == name)]["value"].dropna()
-            for name in methods
-        }
-        if metric == "PointingGame":
-            return {n: proportion(some, self.bootstrap.level) for n, some in values.items()}
-        return {name: self.bootstrap.mean(some) for name, some in values.items()}
+        return {name: self.bootstrap.mean(per_image(rows, metric, name)) for name in methods}
 
     def _caption(
         self, rows: pd.DataFrame, dataset: str, model: str, found: dict[str, dict[str, Interval]]
@@ -79,8 +73,8 @@ class Beside:
             "gradient, and random maps. Pointing game: the maximum lies on a part that decides; "
             "relevance rank: share of as many of the largest values as these parts have pixels; "
             "dashed: the parts' area, dotted: what the parts themselves reach. Mean over "
-            f"{rows['image'].nunique()} images and networks of {rows['seed'].nunique()} seeds, "
-            f"with {self.bootstrap.level:.0%} intervals (Wilson's of the pointing game, bootstrap "
-            f"of the others). SISE: {numbers}. The method is sattarzadeh2021sise's; the images, "
+            f"{rows['image'].nunique()} images, of each over networks of "
+            f"{rows['seed'].nunique()} seeds, with {self.bootstrap.level:.0%} bootstrap intervals. "
+            f"SISE: {numbers}. The method is sattarzadeh2021sise's; the images, "
             "the controls and the numbers are ours."
         )

@@ -49,7 +49,7 @@ class GradientPaths(Block):
     """The paths of a network's gradients: their entropy, and where the heaviest begin."""
 
     images: Images = 32
-    batch_size: Count = Field(16, description="images at a time: bounds memory")
+    batch_size: Count = Field(8, description="images at a time: bounds memory")
 
 
 class Circuits(Block):

@@ -49,6 +49,12 @@ def mean_if_any(values: pd.Series[float], bootstrap: Bootstrap) -> Interval:
     return bootstrap.mean(values)
 
 
+def per_image(scores: pd.DataFrame, metric: str, method: str) -> pd.Series[float]:
+    """Return a metric's values of one method, of each image the mean over networks."""
+    rows = scores[(scores["metric"] == metric) & (scores["method"] == method)]
+    return rows.groupby("image")["value"].mean().dropna()
+
+
 def laid_out(
     numbers: pd.DataFrame, columns: Mapping[str, str], digits: Mapping[str, int] | None = None
 ) -> pd.DataFrame:

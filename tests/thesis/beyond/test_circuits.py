@@ -117,6 +117,8 @@ def test_the_figure_names_the_size_that_undoes_most():
         table.append(made_up("circuit", "EditedAccuracy", [0.9, 0.6], split=split))
         table.append(made_up("random", "EditedAccuracy", [0.4, 0.3], split=split))
     drawn = Circuits()(pd.concat(table, ignore_index=True))
-    assert "with circuits of 1 channels a layer held it is 90.0" in drawn.caption
+    assert (
+        "with circuits of 1 channels a layer held, the best size shown, it is 90.0" in drawn.caption
+    )
     lines = {line.get_label(): line.get_ydata() for line in drawn.figure.axes[0].lines}
     assert list(lines["circuit"]) == [0.2, 0.4]
