@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from scipy.ndimage import uniform_filter
 from scipy.stats import binomtest
 
@@ -288,27 +287,11 @@ def test_careless_people_agree_less() -> None:
         ({"size": 16}, "size is 16"),
         ({"n_train": 9}, "n_train is 9"),
         ({"n_test": 0}, "n_test is 0"),
-        ({"channels": 2}, "channels=2 is not one of 1, 3"),
     ],
 )
 def test_impossible_settings_are_refused(settings: dict[str, float], message: str) -> None:
     with pytest.raises(SparksError, match=message):
         Chimera(**{"n_train": 10, "n_test": 10, **settings})
-
-
-def test_grey_scenes_are_what_pillow_makes_of_the_coloured_ones() -> None:
-    colour, grey = (Chimera(n_train=10, n_test=10, bias=0.9, channels=c)() for c in (3, 1))
-    for split, images in grey.items():
-        assert images.images is not None
-        assert images.images.shape == (10, 1, 64, 64)
-        for one, painted in zip(images.images, colour[split].images, strict=True):
-            pillow = np.asarray(Image.fromarray(painted.permute(1, 2, 0).numpy()).convert("L"))
-            assert np.abs(one[0].numpy().astype(int) - pillow).max() <= 1  # it rounds otherwise
-        for name, truth in images.truth.items():
-            assert torch.equal(truth, colour[split].truth[name])
-    assert torch.equal(
-        Chimera(10, 10, channels=1).render(3), Chimera(10, 10, channels=1)()["test"].images[3]
-    )
 
 
 def test_unknown_parts_and_splits_are_refused() -> None:

@@ -33,6 +33,13 @@ class Alignment(Block):
     """Does a model look where people look, and does it stand on the background?"""
 
     maps: Maps = built("sparks.alignment.ClickMaps", sigma=0.05)
+    # In colour the mean, as released, keeps a part of the gradient's energy only: networks met the
+    # loss there and let the colours of chimera's parts decide unseen (docs/architecture.md).
+    saliency: Literal["mean", "norm"] = Field(
+        "norm",
+        description="how the harmonizer's loss sees a gradient: its mean over channels, as "
+        "released, or its norm",
+    )
     images: Count = Field(300, description="the first of the unbiased test images")
     share: Highest = 0.1
     reductions: list[Literal["max-abs", "abs-mean", "mean"]] = Field(

@@ -19,7 +19,7 @@ COLUMNS: Mapping[str, tuple[str, str, float, int]] = {
     "alignment %": ("Alignment", "max-abs", 100, 1),
     "alignment %, abs-mean": ("Alignment", "abs-mean", 100, 1),
     "alignment %, signed": ("Alignment", "mean", 100, 1),
-    "gradient energy visible to the loss %": ("VisibleEnergy", "", 100, 1),
+    "gradient energy in its mean over channels %": ("VisibleEnergy", "", 100, 1),
     "Dice": ("Dice", "max-abs", 1, 3),
     "IoU": ("IoU", "max-abs", 1, 3),
 }
@@ -142,12 +142,12 @@ class Harmonized:
             "Networks trained with the harmonizer's loss (weight λ) and their baselines of the "
             f"same recipe (λ = 0), {where}. Alignment: "
             "Spearman's correlation of the gradient of the true logit (largest absolute value "
-            "over channels; abs-mean: |mean|; signed: mean, which is what training makes alike) "
+            "over channels; abs-mean: |mean|; signed: mean, which the released loss makes alike) "
             "with the human map, over the human ceiling; Dice and IoU of the top 10 % of both "
             f"maps; {images} unbiased images. {about_people(scores['dataset'])}"
-            "The ceiling is the correlation of two halves of the people. Visible to the loss: the "
-            "share of the gradient's energy that the mean over channels keeps: a third by chance "
-            "in colour, where the released loss is blind to the rest, and all of it in grey. "
+            "The ceiling is the correlation of two halves of the people. The mean over channels keeps "
+            "a third of a gradient's energy by chance; the released loss sees no other, so that "
+            "colour may decide unseen. "
             f"Mean over seeds, in brackets its {self.bootstrap.level:.0%} bootstrap interval over "
             "seeds; in parentheses the gain over the baseline of the same seed. "
             "fel2022harmonization (ImageNet, ClickMe) reports gains of 12 to 43 points of "

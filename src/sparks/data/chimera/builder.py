@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sparks.checks import one_of, whole
+from sparks.checks import whole
 from sparks.data.chimera.catalogue import BACKGROUND_NAMES, PART_NAMES, Cast, read_cast
 from sparks.data.chimera.clicks import Annotators, simulate_clicks
 from sparks.data.chimera.scene import MAX_DISTRACTORS, RADIUS, Scene, paint, sample_scene
@@ -23,7 +24,7 @@ _SPLITS = {"train": 0, "test": 1, "test_biased": 2}
 
 @dataclass(frozen=True)
 class Chimera:
-    """Builder of synthetic scenes with known parts: 10 classes, in colour by default.
+    """Builder of synthetic scenes with known parts: RGB, 10 classes by default.
 
     A class is a pair of diagnostic parts among distractors, on a photograph. Image i of a split
     depends on the seed, the split and i only: more images continue the same series. Labels cycle
@@ -45,7 +46,6 @@ class Chimera:
             All other parts are distractors then.
         backgrounds: names of the photographs, in the order of the classes they belong to; empty
             for all ten.
-        channels: 3 for RGB, or 1 for the same scenes in grey, their luminance (ITU-R 601).
 
     Raises:
         SparksError: when a setting is out of its range, or a part or background is unknown.
@@ -60,6 +60,7 @@ class Chimera:
         torch.Size([10, 32, 32])
     """
 
+    channels: ClassVar[int] = 3
     n_train: int
     n_test: int
     size: int = 64
@@ -70,11 +71,9 @@ class Chimera:
     radius: Sequence[float] = RADIUS
     classes: Sequence[Sequence[str]] = ()
     backgrounds: Sequence[str] = ()
-    channels: int = 3
 
     def __post_init__(self) -> None:
         whole(self, 0, "seed")
-        one_of(self, (1, 3), "channels")
         if not 0 <= self.bias <= 1:
             raise SparksError(f"chimera: bias is {self.bias}: it must lie between 0 and 1")
         if self.size < 32:
@@ -130,7 +129,7 @@ class Chimera:
             without: names of parts, as in `tables["parts"]`; one that the image lacks is ignored.
 
         Returns:
-            uint8 (channels, size, size); with no part left out, the very image of the split.
+            uint8 (3, size, size); with no part left out, the very image of the split.
 
         Raises:
             SparksError: when there is no such part or split.
@@ -142,15 +141,7 @@ class Chimera:
                 f"chimera has no part {min(unknown)!r}: choose among {', '.join(PART_NAMES)}"
             )
         left_out = {PART_NAMES.index(name) for name in without}
-        image, _ = self._paint(self.scene(index, split), left_out)
-        return torch.from_numpy(image.copy())
-
-    def _paint(
-        self, scene: Scene, without: Collection[int] = ()
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Paint a scene in the channels of this builder; see `paint`."""
-        image, parts = paint(scene, self.size, without)
-        return (image if self.channels == 3 else luminance(image)), parts
+        return torch.from_numpy(paint(self.scene(index, split), self.size, left_out)[0].copy())
 
     def _rng(self, split: str, index: int, stream: int) -> np.random.Generator:
         seed = np.random.SeedSequence(self.seed, spawn_key=(_SPLITS[split], index, stream))
@@ -158,7 +149,7 @@ class Chimera:
 
     def _split(self, split: str, n: int) -> ImageSet:
         people, size = self.annotators, self.size
-        images = np.empty((n, self.channels, size, size), np.uint8)
+        images = np.empty((n, 3, size, size), np.uint8)
         parts = np.empty((n, size, size), np.uint8)
         boxes = np.empty((n, 4), np.int16)
         clicks = np.empty((n, people.number, people.clicks, 2), np.float32)
@@ -166,7 +157,7 @@ class Chimera:
         for i in range(n):
             scene = self.scene(i, split)
             labels[i], background[i] = scene.label, scene.crop.background
-            images[i], parts[i] = self._paint(scene)
+            images[i], parts[i] = paint(scene, size)
             diagnostic = self.cast.class_parts[scene.label]
             boxes[i] = _box(parts[i], diagnostic)
             clicks[i] = simulate_clicks(self._rng(split, i, 1), parts[i], diagnostic, people)
@@ -195,12 +186,6 @@ class Chimera:
             },
             "human_maps": "simulated",
         }
-
-
-def luminance(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the luminance, uint8 (1, H, W), of an RGB image, uint8 (3, H, W), by ITU-R BT.601."""
-    grey = np.tensordot(np.array([0.299, 0.587, 0.114], np.float32), image.astype(np.float32), 1)
-    return (grey + 0.5).astype(np.uint8)[None]
 
 
 def _box(parts: NDArray[np.uint8], wanted: Sequence[int]) -> tuple[int, int, int, int]:
