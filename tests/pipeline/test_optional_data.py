@@ -108,9 +108,9 @@ def test_a_data_set_without_a_folder_cannot_be_optional():
 def test_what_a_scale_has_otherwise_for_a_data_set_is_for_its_jobs_alone():
     config = composed("+per_dataset.digits={studies: {craft: {study: {images: 7}}}, seed: 5}")
     key = "studies.craft.study.images"
-    others = part(config, [key, "seed"], dataset="chimera")
+    others = part(config, [key, "seed"], dataset="block_digits")
     assert part(config, [key, "seed"], dataset="digits") == {key: 7, "seed": 5}
-    assert part(config, [key, "seed"], dataset="chimera") == others == {key: 40, "seed": 0}
+    assert part(config, [key, "seed"], dataset="block_digits") == others == {key: 40, "seed": 0}
 
 
 def test_a_scale_may_change_a_data_set_itself():

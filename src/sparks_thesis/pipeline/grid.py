@@ -6,16 +6,14 @@ excludes. `dag` says which files that makes.
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Iterator, Mapping
-from functools import wraps
-from typing import Any, NamedTuple, TypeVar, cast
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
 from sparks.errors import SparksError
 from sparks_thesis.pipeline.methods import can_explain
-from sparks_thesis.pipeline.selection import part
+from sparks_thesis.pipeline.selection import once, part, plain
 
 
 class Run(NamedTuple):
@@ -33,29 +31,6 @@ class Explanation(NamedTuple):
     model: str
     seed: int
     method: str
-
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def once(function: F) -> F:
-    """Let a function compute once what it returns for a configuration, which changes no more.
-
-    Planning all jobs asks thousands of times for the same. What is returned must not be changed.
-    """
-    found: dict[int, dict[Any, Any]] = {}  # configuration, by its id as long as it lives → results
-
-    @wraps(function)
-    def known(config: DictConfig, *names: str) -> Any:
-        if id(config) not in found:
-            found[id(config)] = {}
-            weakref.finalize(config, found.pop, id(config))
-        results = found[id(config)]
-        if names not in results:
-            results[names] = function(config, *names)
-        return results[names]
-
-    return cast("F", known)
 
 
 @once
@@ -147,7 +122,7 @@ def families(config: DictConfig, job: Explanation) -> list[str]:
         if job.dataset not in written.datasets or job.method not in written.methods:
             continue
         # Resolved anew: while a job's part is selected, the tree is not that of all jobs.
-        grid: Any = OmegaConf.to_container(written, resolve=True)
+        grid = {key: plain(written[key]) for key in ("models", "metrics", "exclude")}
         models = _models(config, job.dataset, grid["models"])
         if job.model in models and not is_excluded(grid, **job._asdict()):
             found |= dict.fromkeys(_metrics(config, grid, job))
