@@ -320,7 +320,7 @@ def test_what_has_passed_is_not_tried_again(tmp_path, monkeypatch):
     checks.remember(noted)
     assert checks.known(tree, noted)
     assert len(tried) == 1
-    config = compose(["scale=smoke", "experiment=words", "+words.changes.rise={masks: 50}"])
+    OmegaConf.update(config, "words.changes.rise", {"masks": 50}, force_add=True)
     tree = OmegaConf.to_container(config, resolve=True)
     assert not checks.known(tree, noted)
     checks.check(config, tree, noted, print)

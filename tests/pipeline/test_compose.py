@@ -1,7 +1,6 @@
 """Composition: overrides reach what they name, and what cannot be is refused in one line."""
 
 import shutil
-from copy import deepcopy
 
 import pytest
 from composed import composed
@@ -84,21 +83,6 @@ def test_the_seed_of_one_job_is_not_that_of_the_next():
     part(config, ("model", "seed"), dataset="digits", model="mlp", seed="7")
     assert part(config, ("dataset", "seed"), dataset="chimera") == before
     assert (config.seed, config.dataset.name, config.model.name) == (0, "digits", "convnet")
-
-
-def test_what_was_resolved_before_changes_no_part():
-    """`per_dataset` differs between these data sets, and `families` reads all that is selected."""
-    shared = deepcopy(composed("scale=smoke"))
-    keys = ("seed", "explain.n", "dataset.size", "model.classifier", "studies.eva", "families")
-    asked = [
-        {"dataset": dataset, "model": model, "attribution": method, "seed": seed}
-        for dataset, model in (("chimera", "convnet"), ("photographs", "efficientnet_lite0"))
-        for method, seed in (("rise", "0"), ("gradcam", "0"), ("rise", "1"))
-    ]
-    for chosen in [*asked, *asked, {}, {"dataset": "photographs"}, {"dataset": "digits"}]:
-        assert part(shared, keys, **chosen) == part(
-            deepcopy(composed("scale=smoke")), keys, **chosen
-        )
 
 
 def test_an_override_changes_the_part_of_its_option_alone():

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 from sparks_thesis.pipeline import grid
 from sparks_thesis.pipeline.paths import ROOT
-from sparks_thesis.pipeline.selection import once, part
+from sparks_thesis.pipeline.selection import part
 
 # Rates of this machine, and those that come with the project. The first counts whose device jobs
 # run on.
@@ -79,7 +79,7 @@ def passes(method: dict[str, Any]) -> tuple[float, float]:
             return 0, 1
 
 
-@once
+@grid.once
 def work(config: DictConfig) -> list[Work]:
     """List the work of all counted jobs of the chosen experiments, each job once."""
     found: dict[Any, Work] = {}

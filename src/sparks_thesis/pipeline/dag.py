@@ -17,7 +17,7 @@ from sparks_thesis.human_study import Package
 from sparks_thesis.pipeline import grid, paths
 from sparks_thesis.pipeline.concept_files import concept_tables
 from sparks_thesis.pipeline.paths import fill
-from sparks_thesis.pipeline.selection import once, part
+from sparks_thesis.pipeline.selection import part
 from sparks_thesis.pipeline.studies import ITEMS, STUDIES
 
 # What an item is written as: name → ending. The caption is text for the report.
@@ -38,7 +38,7 @@ GALLERY, WALKTHROUGH = "fig-gallery", "fig-sobol-walkthrough"
 # --- experiments -----------------------------------------------------------------------------
 
 
-@once
+@grid.once
 def scores(config: DictConfig, name: str) -> list[str]:
     """List the artifacts that hold one experiment's numbers."""
     chosen = grid.experiment(config, name)
@@ -241,7 +241,7 @@ def study_items(config: DictConfig) -> list[str]:
 # --- figures and tables ----------------------------------------------------------------------
 
 
-@once
+@grid.once
 def items(config: DictConfig) -> list[str]:
     """List the figures and tables of the experiments that were chosen, each once.
 

@@ -6,14 +6,16 @@ excludes. `dag` says which files that makes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar, cast
 
 from omegaconf import DictConfig, OmegaConf
 
 from sparks.errors import SparksError
 from sparks_thesis.pipeline.methods import can_explain
-from sparks_thesis.pipeline.selection import once, part, plain
+from sparks_thesis.pipeline.selection import part, plain
 
 
 class Run(NamedTuple):
@@ -31,6 +33,29 @@ class Explanation(NamedTuple):
     model: str
     seed: int
     method: str
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def once(function: F) -> F:
+    """Let a function compute once what it returns for a configuration, which changes no more.
+
+    Planning all jobs asks thousands of times for the same. What is returned must not be changed.
+    """
+    found: dict[int, dict[Any, Any]] = {}  # configuration, by its id as long as it lives → results
+
+    @wraps(function)
+    def known(config: DictConfig, *names: str) -> Any:
+        if id(config) not in found:
+            found[id(config)] = {}
+            weakref.finalize(config, found.pop, id(config))
+        results = found[id(config)]
+        if names not in results:
+            results[names] = function(config, *names)
+        return results[names]
+
+    return cast("F", known)
 
 
 @once

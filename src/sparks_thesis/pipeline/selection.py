@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache, wraps
-from typing import Any, NamedTuple, TypeVar, cast
+from functools import cache
+from typing import Any
 
 from omegaconf import AnyNode, DictConfig, OmegaConf, base
 from omegaconf.errors import OmegaConfBaseException
@@ -16,45 +15,12 @@ from sparks.errors import SparksError
 # OmegaConf parses an interpolation whenever it resolves it: here each text is parsed once.
 base.parse = cache(base.parse)  # type: ignore[attr-defined]
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def once(function: F) -> F:
-    """Let a function compute once what it returns for a configuration, which changes no more.
-
-    Planning all jobs asks thousands of times for the same. What is returned must not be changed.
-    """
-    found: dict[int, dict[Any, Any]] = {}  # configuration, by its id as long as it lives → results
-
-    @wraps(function)
-    def known(config: DictConfig, *names: str) -> Any:
-        if id(config) not in found:
-            found[id(config)] = {}
-            weakref.finalize(config, found.pop, id(config))
-        results = found[id(config)]
-        if names not in results:
-            results[names] = function(config, *names)
-        return results[names]
-
-    return cast("F", known)
-
-
 # Called with a node, a key of it and the new value of that key.
 _Replace = Callable[[DictConfig, str, Any], None]
 
 
-class _Entry(NamedTuple):
-    """A resolved entry, and the choices that it was resolved with: group → selected option."""
-
-    choices: Mapping[str, str | None]
-    value: Any
-
-
 def part(config: DictConfig, keys: Iterable[str], **chosen: str) -> dict[str, Any]:
     """Resolve the entries `keys` of the configuration, with the selected options `chosen`.
-
-    An entry is resolved once for every choice of the options that it reads, since jobs ask
-    thousands of times for the same. Neither the values nor the configuration may be changed.
 
     Args:
         config: the composed configuration.
@@ -68,41 +34,9 @@ def part(config: DictConfig, keys: Iterable[str], **chosen: str) -> dict[str, An
     Raises:
         SparksError: when there is no such option, or `per_dataset` names a key that is not there.
     """
-    with _own_errors():
-        choices, known = _choices(config, chosen), _resolved(config)
-        found = {key: _matching(known.get(key, ()), choices) for key in keys}
-        if missing := [key for key, entry in found.items() if entry is None]:
-            with _restoring(config) as (replace, read):
-                select(config, chosen, replace)
-                for key in missing:
-                    read.clear()
-                    value = plain(OmegaConf.select(config, key, throw_on_missing=True))
-                    # What `per_dataset` changes may be read anywhere.
-                    depends = {name: choices.get(name) for name in (*read, "per_dataset")}
-                    found[key] = entry = _Entry(depends, value)
-                    known.setdefault(key, []).append(entry)
-    return {key: entry.value for key, entry in found.items() if entry is not None}
-
-
-def _choices(config: DictConfig, chosen: Mapping[str, str]) -> dict[str, str | None]:
-    """Return what a resolved entry may depend on: selected options, the seed, `per_dataset`."""
-    choices: dict[str, str | None] = {**_groups(config, chosen)}
-    dataset = choices.get("dataset")
-    changed = dataset if dataset in config.per_dataset else None
-    return choices | {"seed": chosen.get("seed"), "per_dataset": changed}
-
-
-def _matching(entries: Iterable[_Entry], choices: Mapping[str, str | None]) -> _Entry | None:
-    """Return the entry that was resolved with the same choices of all that it reads."""
-    return next(
-        (e for e in entries if all(choices.get(n) == name for n, name in e.choices.items())), None
-    )
-
-
-@once
-def _resolved(config: DictConfig) -> dict[str, list[_Entry]]:
-    """Return what was resolved of a configuration so far, by key."""
-    return {}
+    with _restoring(config) as replace, _own_errors():
+        select(config, chosen, replace)
+        return {key: plain(OmegaConf.select(config, key, throw_on_missing=True)) for key in keys}
 
 
 def select(
@@ -120,7 +54,10 @@ def select(
     Raises:
         SparksError: see `part`.
     """
-    groups = _groups(config, chosen)
+    groups = {g: name for g, name in chosen.items() if g in config and f"{g}s" in config}
+    for group, name in groups.items():
+        if name not in config[f"{group}s"]:
+            raise SparksError(f"no {group} {name!r}: there are {sorted(config[f'{group}s'])}")
     if dataset := groups.get("dataset"):
         for path, value in _leaves(config.per_dataset.get(dataset) or {}):
             _lay(config, dataset, path, value, replace)
@@ -128,15 +65,6 @@ def select(
         replace(config, group, config[f"{group}s"][name])
     if "seed" in chosen:
         replace(config, "seed", int(chosen["seed"]))
-
-
-def _groups(config: DictConfig, chosen: Mapping[str, str]) -> dict[str, str]:
-    """Return the names among `chosen` that select an option: group → name."""
-    groups = {g: name for g, name in chosen.items() if g in config and f"{g}s" in config}
-    for group, name in groups.items():
-        if name not in config[f"{group}s"]:
-            raise SparksError(f"no {group} {name!r}: there are {sorted(config[f'{group}s'])}")
-    return groups
 
 
 def _leaves(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -167,28 +95,11 @@ def _lay(
     replace(node, steps[-1], value)
 
 
-class _Noting(dict[str, Any]):
-    """Content of the configuration's root that notes which of its keys are read."""
-
-    def __init__(self, content: dict[str, Any]) -> None:
-        super().__init__(content)
-        self.read: set[str] = set()
-
-    def get(self, key: str, default: Any = None) -> Any:
-        self.read.add(key)
-        return super().get(key, default)
-
-    def __getitem__(self, key: str) -> Any:
-        self.read.add(key)
-        return super().__getitem__(key)
-
-
 @contextmanager
-def _restoring(config: DictConfig) -> Iterator[tuple[_Replace, set[str]]]:
-    """Replace nodes temporarily, and note the keys of the root that are read.
+def _restoring(config: DictConfig) -> Iterator[_Replace]:
+    """Replace nodes temporarily: cheaper than a copy, and undone before the next job.
 
-    It is cheaper than a copy, and undone before the next job. OmegaConf's own assignment copies the
-    value, which took most of the time of planning.
+    OmegaConf's own assignment copies the value, which took most of the time of planning.
     """
     before: list[tuple[dict[str, Any], str, Any]] = []
 
@@ -197,14 +108,11 @@ def _restoring(config: DictConfig) -> Iterator[tuple[_Replace, set[str]]]:
         before.append((content, key, content[key]))
         content[key] = value if OmegaConf.is_config(value) else AnyNode(value, key, node)
 
-    root = config.__dict__["_content"]
-    noting = config.__dict__["_content"] = _Noting(root)
     try:
-        yield replace, noting.read
+        yield replace
     finally:
         for content, key, old in reversed(before):
             content[key] = old
-        config.__dict__["_content"] = root
 
 
 def plain(node: Any) -> Any:
