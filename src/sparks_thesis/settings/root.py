@@ -126,10 +126,6 @@ class Shared(Block):
     align_epochs: Count = Field(
         15, description="passes over the training data of harmonized networks and their baselines"
     )
-    align_batch: Count = Field(
-        refers("training.batch_size"),
-        description="images a step of harmonized small convolutional networks and their baselines",
-    )
     concept_datasets: Names = Field(
         ["imagenette?", "chimera", "chimera_hard"],
         description="data sets of the experiments craft and holistic",
