@@ -26,7 +26,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from conftest import Project
+from project import Project
 
 from sparks.io import load_table, load_tensors
 

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from chaos import check_whole, tables
-from conftest import Project
+from project import Project
 from smoke_on_slurm import timed
 
 # The pretended GPU has no units for bfloat16, a CPU may have.

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import slurm
 from chaos import check_whole, compare, tables
-from conftest import Project
+from project import Project
 
 
 def main() -> int:

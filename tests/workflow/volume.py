@@ -18,7 +18,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from conftest import Project
+from project import Project
 
 from benchmarks.folders import CLASSES, plant
 from benchmarks.memory import resident
