@@ -62,7 +62,7 @@ def test_shares_classes_and_pixels_are_counted_over_cells(striped, layer):
     assert torch.equal(found.pixels(torch.arange(3) == red), images[:, 0] > 0.5)
 
 
-def test_textures_of_one_mean_are_told_apart_by_their_spread(layer):
+def test_the_spread_separates_textures_of_the_same_mean(layer):
     """Cells of fine stripes and cells of grey have the same mean colour."""
     grey, stripes = torch.full((3, 4, 4), 0.5), torch.zeros(3, 4, 4)
     stripes[:, ::2] = 1

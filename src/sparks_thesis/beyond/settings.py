@@ -41,7 +41,7 @@ class Shortcut(Block):
     )
     second_order: Instance = Field(
         built("sparks.concepts.SecondOrder", cells=8, marked=8, clusters=50, seed=SEED),
-        description="the clusters of what is marked",
+        description="the clusters of the cells that maps mark",
     )
 
 
