@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,9 +23,6 @@ from sparks.concepts.layer import ConceptHead, ConceptScores, Layer
 from sparks.errors import SparksError
 from sparks.io import load_tensors, save_tensors, tensor_provenance
 from sparks.short_repr import short_repr
-
-if TYPE_CHECKING:
-    pass
 
 _RECORD = "concepts"  # the entry of a file's provenance that is no tensor
 
