@@ -73,6 +73,13 @@ def test_a_job_is_one_line_when_it_starts_and_the_progress_when_it_ends(printed)
     assert printed.lines() == ["what else Snakemake says"]
 
 
+def test_a_first_short_job_says_nothing_of_the_time_left():
+    clock = Clock()
+    progress = console.Progress({1: 1.0, 2: 99.0}, clock)
+    progress.done, clock.now = 1.0, 300.0  # it took as long as the second may take
+    assert progress.line(1, 2) == "1% of the work done, 1 of 2 jobs"
+
+
 def test_work_is_what_is_counted_else_what_jobs_took_before(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "benchmarks/results/figure"

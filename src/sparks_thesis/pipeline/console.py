@@ -22,6 +22,7 @@ from snakemake.logging import DefaultFormatter, LogEvent
 from sparks_thesis.pipeline import paths
 
 MOST_LISTED = 30  # jobs of a dry run that are listed without being asked for
+ENOUGH = 0.05  # share of the work after which its speed says how long the rest will take
 UNKNOWN = 1.0  # seconds of a job of which nothing is known; a process takes as long
 KEYS = ("dataset", "model", "seed", "method")  # that counted work is known by
 
@@ -92,6 +93,8 @@ def duration(seconds: float) -> str:
 class Progress:
     """Share of a run's work that is done, and the time left at the speed so far.
 
+    The first few per cent say nothing about the speed: no time left before `ENOUGH` is done.
+
     Attributes:
         work: number of a job → estimated seconds.
         clock: gives the time in seconds.
@@ -109,7 +112,8 @@ class Progress:
         """Say how far a run is, of whose jobs some have ended."""
         total = sum(self.work.values())
         share = min(self.done / total, 0.99) if ended < jobs and total else 1.0
-        left = (self.clock() - self.start) * (1 - share) / share if share else 0.0
+        spent = self.clock() - self.start
+        left = spent * (1 - share) / share if share >= ENOUGH else 0.0
         rest = f", about {duration(left)} left" if left > 0.5 else ""
         return f"{share:.0%} of the work done, {ended} of {jobs} jobs{rest}"
 
