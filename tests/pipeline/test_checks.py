@@ -316,7 +316,7 @@ def test_what_has_passed_is_not_tried_again(tmp_path, monkeypatch):
     monkeypatch.setattr(checks, "try_elsewhere", elsewhere)
     assert not checks.known(tree, noted)
     checks.check(config, tree, noted, print)
-    assert not noted.exists()  # a dry run only looks
+    assert not noted.exists()  # a listing, `--unlock` or `--touch` only looks
     checks.remember(noted)
     assert checks.known(tree, noted)
     assert len(tried) == 1

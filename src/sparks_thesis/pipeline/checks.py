@@ -115,7 +115,7 @@ def _passed(noted: Path | None) -> set[str]:
 
 
 def remember(noted: Path) -> None:
-    """Write down what has passed, when a run starts: what only looks changes no file.
+    """Write down what has passed, when a run starts or a dry run ends.
 
     Where nothing can be written it is checked again next time.
     """

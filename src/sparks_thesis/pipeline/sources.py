@@ -131,7 +131,7 @@ def _noted() -> dict[str, Any]:
 
 
 def remember() -> None:
-    """Note what was read of files, when a run starts: what only looks changes no file.
+    """Note what was read of files, when a run starts or a dry run ends.
 
     Where nothing can be written they are read again next time.
     """

@@ -1,7 +1,8 @@
 """The start of a run: what it takes, why it is refused, and what is done before its first job.
 
 The Snakefile calls it from `onstart`, so that what only looks (a dry run, a listing, `--unlock`)
-changes no file. With `--touch` nothing is checked, noted or tidied up.
+changes nothing that a run has made. A dry run remembers what it has checked, in `.snakemake`, as
+Snakemake does with what it has read. With `--touch` nothing is checked, noted or tidied up.
 """
 
 from __future__ import annotations
@@ -81,8 +82,7 @@ class Start:
             scale.claim(self.config.scale.name)
         run_lock.wait_for_jobs(self.logger.warning)
         if checked:
-            checks.remember(checks.NOTED)
-            sources.remember()
+            _remember()
             integrity.acknowledge()
             integrity.remove_half_written()
         if workflow.local_exec:
@@ -105,8 +105,9 @@ class Start:
 
     def look(self) -> None:
         """Print what a dry run ends with, where a reader looks first."""
-        if self.makes_whole:
-            with chdir(self.directory):
+        with chdir(self.directory):
+            _remember()
+            if self.makes_whole:
                 print("\n".join([*self.refusals(), *self.plan()]))
 
     def refusals(self) -> Iterator[str]:
@@ -136,3 +137,9 @@ class Start:
         """Estimate what each job that is to run takes: number of the job → seconds."""
         counted = cost_estimate.counted_seconds(self.config, bool(self.gpu))
         return console.seconds_of(self.workflow.dag.needrun_jobs(exclude_finished=False), counted)
+
+
+def _remember() -> None:
+    """Note what was checked and read, so that the next run or dry run starts at once."""
+    checks.remember(checks.NOTED)
+    sources.remember()
