@@ -59,12 +59,13 @@ class Prevalence:
                 wrong = (seen["Reliability"] < 1).mean()
                 details.append(f"{wrong:.0%} of them below 1 for {model} on {dataset}")
         caption = (
-            "Concepts of all classes. Left, those that dominate an image at least: prevalence, "
-            "the share of the class's test images that a concept dominates, and reliability, the "
-            f"accuracy on these with Wilson's 95% interval ({'; '.join(details)}). Right: "
-            "prevalence and global importance, the mean share in the positive contributions; "
-            "line: equal. If a model makes no mistake, reliability is 1 for every concept and "
-            "uninformative. The paper shows such a figure for espresso."
+            "Concepts of all classes. Left: prevalence (share of the class's test images that a "
+            "concept dominates) and reliability (accuracy on these images, with Wilson's 95% "
+            "interval) of each concept that dominates at least one image "
+            f"({'; '.join(details)}). Right: prevalence and global importance (mean share of the "
+            "positive contributions to the logit); on the line they are equal. Where a model makes "
+            "no mistake, reliability is 1 for every concept and uninformative. The paper shows "
+            "such a figure for espresso."
         )
         return Drawing(figure, caption)
 

@@ -86,19 +86,18 @@ class Steering:
         details = []
         for layer in layers:
             bent = [t for t in sorted(set(ends["t"])) if mean.get((layer, t), 0) > 0.1]
-            details.append(f"{layer} {f'from t = {bent[0]:g}' if bent else 'never'}")
+            details.append(f"{f'from t = {bent[0]:g}' if bent else 'never'} at {layer}")
         return (
-            f"Activations of {model} on {dataset} pushed along the first concept of the images' "
-            "own class, along the same atom with its channels shuffled, along the first "
-            "concept of another class, and along the mean gradient of the logit: a + t v at every "
-            "place, v as long as a mean activation. "
+            f"Activations of {model} on {dataset} moved by t v at every place, where v has the "
+            "mean length of an activation and points along the first concept of the images' own "
+            "class, the same atom with its channels shuffled, the first concept of another class, "
+            "or the mean gradient of the logit. "
             f"Mean over {rows['image'].nunique()} images with {self.bootstrap.level:.0%} bootstrap "
-            "intervals. "
-            "Not linear: distance from t times the derivative at 0, over the larger of both; above "
-            f"10 %: {', '.join(details)}. Other concepts: ℓ1 change of their coefficients over "
-            "their size. Distance to data: Euclidean, of the mean activation over places, to the "
-            "fifth "
-            "neighbour among those of training images, over that before; beside it the norm alone, "
-            "and the same distance between activations of length one. A talk of the author says "
-            "that steering works up to a point; there is no published figure."
+            "intervals. Share not linear: difference between the change of the logit and t times "
+            "its derivative at 0, over the larger of the two; it exceeds 10 % for the own concept "
+            f"{', '.join(details)}. Other concepts: ℓ1 change of their coefficients, over their ℓ1 "
+            "norm. Distance to data: that of the mean activation over places to its fifth "
+            "neighbour among training images, over the same at t = 0; then its two parts, the norm "
+            "alone, and the distance between activations scaled to length one. The author says in "
+            "a talk that steering works up to a point; there is no published figure."
         )

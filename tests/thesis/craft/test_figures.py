@@ -236,6 +236,6 @@ def test_steering_tells_where_it_stops_being_linear():
         + DEPTHS
     )
     drawing = Steering()(table)
-    assert "z_first from t = 1, a_last never" in drawing.caption
+    assert "for the own concept from t = 1 at z_first, never at a_last. Other" in drawing.caption
     line = drawing.figure.axes[2].get_lines()[0]
     assert list(line.get_ydata()) == pytest.approx([0.075, 0.15, 0.3])
