@@ -18,7 +18,7 @@ from sparks.verification.layers import Add, Average, Scale
 
 
 class NoRule(Exception):
-    """A layer that has no bounds; the message, "" or ": why", follows "has no rule for bounds"."""
+    """A layer that has no bounds; the message, "" or ": why", follows "has no rule"."""
 
 
 class Activation(NamedTuple):

@@ -153,7 +153,7 @@ def read(model: nn.Module, points: Tensor) -> Network:
         >>> read(nn.Sequential(nn.Linear(2, 2), nn.Sigmoid()), x)
         Traceback (most recent call last):
             ...
-        sparks.errors.SparksError: layer 1 (Sigmoid) has no rule for bounds: ...
+        sparks.errors.SparksError: layer 1 (Sigmoid) has no rule: ...
     """
     traced = trace(model, buffers=True)
     reading = _Reading(model, traced)
@@ -186,7 +186,7 @@ class _Reading(nn.Module):
             reason = str(error).partition("\n")[0]
             raise SparksError(
                 f"{type(self.model).__name__} does not run in float64 on inputs of shape "
-                f"{tuple(points.shape[1:])}, so that no bound can be checked: {reason}"
+                f"{tuple(points.shape[1:])}, so that what is read of it cannot be checked: {reason}"
             ) from error
         return reader.finish(outputs)
 
@@ -233,12 +233,12 @@ class _Reader(Interpreter):
     def finish(self, outputs: Tensor) -> tuple[Step, ...]:
         """Return all steps up to the logits, if these are the model's outputs."""
         if self.logits not in self.places:
-            raise SparksError("the network's outputs do not depend on its input: nothing to bound")
+            raise SparksError("the network's outputs do not depend on its input: nothing to read")
         last = self.places[self.logits]
         if not self._same(self.values[last], outputs):
             raise SparksError(
                 "the network computes something else on a single input than on a batch, or than "
-                "when it was traced: a bound of what was read would prove nothing about it"
+                "when it was traced: what was read of it is another network"
             )
         return tuple(self.steps[: last + 1])
 
@@ -296,8 +296,8 @@ class _Reader(Interpreter):
         if not self._same(self.values[self.places[node]], value):
             raise SparksError(
                 f"layer {self._name(node)} computes something else than its kind and its "
-                "arguments say (a hook, or an operation that changes a tensor in place?): a bound "
-                "of what was read would prove nothing about this network"
+                "arguments say (a hook, or an operation that changes a tensor in place?): "
+                "what was read is another network"
             )
 
     def _same(self, ours: Tensor, theirs: Tensor) -> bool:
@@ -322,8 +322,7 @@ class _Reader(Interpreter):
 
 def _refusal(name: str, reason: str) -> str:
     return (
-        f"layer {name} has no rule for bounds{reason}: verify the part of the network behind it "
-        "only (the hybrid: EVA with layer=..., a layer from Classifier.layers()), or use a network "
-        "of Linear, Conv2d, ReLU, ReLU6, BatchNorm, average or max pooling, views, concatenation "
-        "and sums"
+        f"layer {name} has no rule{reason}: use a network of Linear, Conv2d, ReLU, ReLU6, "
+        "BatchNorm, average or max pooling, views, concatenation and sums; EVA can also verify "
+        "the part behind this layer alone (the hybrid: layer=..., one of Classifier.layers())"
     )
