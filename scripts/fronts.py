@@ -38,7 +38,7 @@ if __name__ == "__main__":
     main(
         run,
         CONFIG_KEYS,
-        inputs=dag.fronts_inputs,
+        inputs=dag.with_other_seeds("fronts"),
         outputs={"table": paths.FRONTS},
         snakemake=globals().get("snakemake"),
     )

@@ -35,3 +35,13 @@ use rule job as circuits with:
         table=paths.CIRCUITS,
     resources:
         **asks(4000, 240, gpu=True),
+
+
+# One dictionary for networks of several seeds.
+use rule job as universal with:
+    input:
+        unpack(inputs_by(dag.with_other_seeds("universal"))),
+    output:
+        table=paths.UNIVERSAL,
+    resources:
+        **asks(4000, 240, gpu=True),

@@ -15,7 +15,7 @@ use rule job as holistic with:
 # Dictionaries with more atoms than channels: sparsity, reconstruction, stability.
 use rule job as fronts with:
     input:
-        unpack(inputs_by(dag.fronts_inputs)),
+        unpack(inputs_by(dag.with_other_seeds("fronts"))),
     output:
         table=paths.FRONTS,
     resources:

@@ -48,6 +48,12 @@ if TYPE_CHECKING:
     from sparks.concepts.semi_nmf import ConvexNMF, SemiNMF
     from sparks.concepts.sklearn_wrappers import ICA, PCA, KMeans
     from sparks.concepts.streams import Stream
+    from sparks.concepts.universal import (
+        UniversalSAE,
+        co_firing,
+        cross_reconstruction,
+        firing_entropy,
+    )
 
 _MODULES = {
     "ICA": "sklearn_wrappers",
@@ -78,6 +84,10 @@ _MODULES = {
     "SecondOrder": "second_order",
     "SemiNMF": "semi_nmf",
     "Stream": "streams",
+    "UniversalSAE": "universal",
+    "co_firing": "universal",
+    "cross_reconstruction": "universal",
+    "firing_entropy": "universal",
     "nnls": "nnls_solver",
     "repainted": "second_order",
 }
@@ -111,6 +121,10 @@ __all__ = [
     "SecondOrder",
     "SemiNMF",
     "Stream",
+    "UniversalSAE",
+    "co_firing",
+    "cross_reconstruction",
+    "firing_entropy",
     "nnls",
     "repainted",
 ]

@@ -122,6 +122,24 @@ class Layer:
         """Return the mean activations (N, p) over places."""
         return self._batched(x, lambda part: self.flat(self.g(part)).mean(1))
 
+    def at_places(self, x: Tensor, count: int, seed: int = 0) -> Tensor:
+        """Return the activations of some places of each image, drawn at random.
+
+        They are the same places in every layer that has as many.
+
+        Args:
+            x: images (N, C, H, W).
+            count: places of each image, at most.
+            seed: of the draw.
+
+        Returns:
+            (N * count, p), image by image.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        drawn = torch.rand(len(x), self.places, generator=generator).argsort(1)[:, :count]
+        a = self.activations(x)
+        return a.gather(1, drawn[:, :, None].expand(-1, -1, a.shape[2])).flatten(0, 1)
+
     def logits(self, activations: Tensor) -> Tensor:
         """Return the logits (N, classes) of activations (N, L, p)."""
         return self._batched(activations, lambda part: self.h(self.raw(part)))

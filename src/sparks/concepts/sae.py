@@ -98,7 +98,7 @@ class SAE(Method):
         if isinstance(a, Stream):
             batches = _standardised(a, mean, scale)
         else:
-            batches = _shuffled(x, self.batch_size, generator)
+            batches = shuffled(x, self.batch_size, generator)
         done, settled = self._train(kind, weights, batches)
         rule = (
             f"the rate was halved {self.halvings} times, each when {self.patience} steps lowered "
@@ -132,7 +132,7 @@ class SAE(Method):
                     total += loss.detach() * len(x)
                     rows += len(x)
                     for weight, gradient, moment in zip(trained, gradients, moments, strict=True):
-                        weight -= plateau.rate * _adam(gradient, moment, steps)
+                        weight -= plateau.rate * adam(gradient, moment, steps)
                     kind.constrain(weights)
                     kind.note(codes)
                     idle = torch.where((codes > 0).any(0), 0, idle + 1)
@@ -150,7 +150,7 @@ class SAE(Method):
         return (left.detach() - codes @ kind.atoms(weights)).square().sum(1).mean()
 
 
-def _shuffled(x: Tensor, size: int, generator: torch.Generator) -> Batches:
+def shuffled(x: Tensor, size: int, generator: torch.Generator) -> Batches:
     """Return batches of activations (n, p), in an order of its own in each epoch."""
 
     def batches(epoch: int) -> Iterator[Tensor]:
@@ -199,7 +199,7 @@ class Plateau:
         self.losses = self.losses[window:]
 
 
-def _adam(gradient: Tensor, moments: tuple[Tensor, Tensor], step: int) -> Tensor:
+def adam(gradient: Tensor, moments: tuple[Tensor, Tensor], step: int) -> Tensor:
     """Return the direction of an Adam step (Kingma & Ba 2015); the moments are updated in place.
 
     By hand: the first step of `torch.optim` imports a compiler, longer than a fit takes.

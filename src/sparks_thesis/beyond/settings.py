@@ -67,3 +67,30 @@ class Circuits(Block):
     draws: Count = Field(5, description="draws of random channels")
     images: Count = Field(400, description="test images, the first ones")
     reference: Count = Field(500, description="training images over which means are taken")
+
+
+class Universal(Block):
+    """One dictionary for several networks: what each one's codes say of the others."""
+
+    layers: dict[str, str] = Field(
+        refers("studies.fronts.layers"),
+        description="model: layer whose activations are decomposed",
+    )
+    networks: Counts = Field(
+        [4],
+        description="seeds of the networks of the same kind that share the dictionary",
+    )
+    study: Instance = Field(
+        built(
+            "sparks_thesis.beyond.universal.UniversalStudy",
+            # Twice as many concepts as the default network has channels there; active as in the
+            # middle of fig-fronts, images and places as there.
+            dictionary=built(
+                "sparks.concepts.UniversalSAE", concepts=64, active=3, epochs=200, seed=SEED
+            ),
+            images=400,
+            places=5,
+            seed=SEED,
+        ),
+        description="the measurements",
+    )

@@ -73,8 +73,9 @@ class FrontsStudy:
             test: other images.
         """
         recorder = MetricRecorder()
-        known = [self._activations(layer, train[: self.images]) for layer in layers]
-        held = [self._activations(layer, test[: self.images // 2]) for layer in layers]
+        train, test = train[: self.images], test[: self.images // 2]
+        known = [layer.at_places(train, self.places, self.seed) for layer in layers]
+        held = [layer.at_places(test, self.places, self.seed) for layer in layers]
         used = {name: m for name, m in self.dictionaries.items() if m is not None}
         for name, method in progress(used.items(), unit="kind", description="fronts"):
             before: Method | None = None
@@ -124,13 +125,6 @@ class FrontsStudy:
         if isinstance(dictionary, NonNegative):
             return pursuit(a, dictionary.atoms, level)
         return dictionary.encode(a)
-
-    def _activations(self, layer: Layer, x: Tensor) -> Tensor:
-        """Return the activations (n, p) of some places of images, the same in every network."""
-        generator = torch.Generator().manual_seed(self.seed)
-        drawn = torch.rand(len(x), layer.places, generator=generator).argsort(1)[:, : self.places]
-        a = layer.activations(x)
-        return a.gather(1, drawn[:, :, None].expand(-1, -1, a.shape[2])).flatten(0, 1)
 
     def _between_seeds(
         self, atoms: Sequence[Tensor], columns: Mapping[str, object], recorder: MetricRecorder

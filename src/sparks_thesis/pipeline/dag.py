@@ -6,7 +6,7 @@ Rules use these functions as inputs, scripts at the shell to find the same files
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -154,12 +154,16 @@ def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def fronts_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
-    """Name the images, and a model and those that differ from it in their seed."""
-    seeds = [names["seed"], *map(str, config.studies.fronts.networks)]
-    weights = dict.fromkeys(fill(paths.WEIGHTS, names, seed=seed) for seed in seeds)
-    data = {"train": fill(paths.TRAIN, names), "test": fill(paths.TEST, names)}
-    return {**data, "weights": list(weights)}
+def with_other_seeds(study: str) -> Callable[[DictConfig, Mapping[str, str]], dict[str, Any]]:
+    """Return what names the images, a model, and those that a study sets beside it."""
+
+    def inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
+        seeds = [names["seed"], *map(str, config.studies[study].networks)]
+        weights = dict.fromkeys(fill(paths.WEIGHTS, names, seed=seed) for seed in seeds)
+        data = {"train": fill(paths.TRAIN, names), "test": fill(paths.TEST, names)}
+        return {**data, "weights": list(weights)}
+
+    return inputs
 
 
 def test_splits(config: DictConfig, names: Mapping[str, str]) -> list[str]:

@@ -74,6 +74,7 @@ SHORTCUT_PICTURES = "results/studies/shortcut/{dataset}/{model}/{seed}.safetenso
 GRADIENT_PATHS = "results/studies/gradient_paths/{dataset}/{model}/{seed}.parquet"
 GRADIENT_PATHS_MAPS = "results/studies/gradient_paths/{dataset}/{model}/{seed}.safetensors"
 CIRCUITS = "results/studies/circuits/{dataset}/{model}/{seed}.parquet"
+UNIVERSAL = "results/studies/universal/{dataset}/{model}/{seed}.parquet"
 PEOPLE = "results/studies/people/{dataset}/{model}/{seed}.parquet"
 PEOPLE_MAPS = "results/studies/people/{dataset}/{model}/{seed}.safetensors"
 LIPSCHITZ = "results/studies/lipschitz/{dataset}/{model}/{seed}.parquet"

@@ -98,6 +98,7 @@ STUDIES = {
         (paths.GRADIENT_PATHS,), {"gradient_paths_maps": (paths.GRADIENT_PATHS_MAPS,)}
     ),
     "circuits": Study((paths.CIRCUITS,)),
+    "universal": Study((paths.UNIVERSAL,), built=("studies.universal.study",)),
     "utility_published": Study((paths.UTILITY_PUBLISHED,)),
 }
 # Kind of artifact that items read → its study and files.

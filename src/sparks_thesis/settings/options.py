@@ -291,6 +291,7 @@ Study = Literal[
     "shortcut",
     "gradient_paths",
     "circuits",
+    "universal",
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from sparks_thesis.beyond.settings import Circuits, GradientPaths, Shortcut
+from sparks_thesis.beyond.settings import Circuits, GradientPaths, Shortcut, Universal
 from sparks_thesis.common.settings import (
     SEED,
     Block,
@@ -178,6 +178,7 @@ class Studies(Block):
     shortcut: Shortcut = Shortcut()
     gradient_paths: GradientPaths = GradientPaths()
     circuits: Circuits = Circuits()
+    universal: Universal = Universal()
 
 
 Ascent = Annotated[Built, instance_of("sparks.visualization.Ascent")]
