@@ -32,7 +32,7 @@ class UniversalStudy:
         dictionary: one for all networks.
         images: training images, and half as many test images.
         places: of each image, at random, the same in all networks.
-        seed: of places, and of what is shuffled.
+        seed: of the draw of places, and of shuffled images.
     """
 
     dictionary: UniversalSAE
