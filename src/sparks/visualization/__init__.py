@@ -1,10 +1,11 @@
 """Feature visualisation: MACO, and the baselines it is compared with.
 
 `Ascent` makes pictures that a network responds to. Three parts are chosen one by one: what a
-picture is made of (`MACO`, `Fourier`, `CBR`, `Pixels`), what the network sees of it (`Crops`), and
-what is to be large (`logits`, `channels`, `neurons`, `directions`, `inversion`). Pictures look like
-images of a set by its colours and mean spectrum: `natural_images()` holds those of 1,000
-photographs, `image_statistics` fits those of other images. Names are imported on first use.
+picture is made of (`MACO`, `Fourier`, `CBR`, `Pixels`, or an image: `Accentuation`), what the
+network sees of it (`Crops`), and what is to be large (`logits`, `channels`, `neurons`,
+`directions`, `inversion`). Pictures look like images of a set by its colours and mean spectrum:
+`natural_images()` holds those of 1,000 photographs, `image_statistics` fits those of other images.
+Names are imported on first use.
 
 Examples draw features of a small network, which has four channels in its layer "1":
 
@@ -33,6 +34,7 @@ from typing import TYPE_CHECKING
 from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
+    from sparks.visualization.accentuation import Accentuation
     from sparks.visualization.crops import Crops, named_crops, resize
     from sparks.visualization.natural import natural_images
     from sparks.visualization.objectives import (
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "CBR": "parametrisation",
     "MACO": "parametrisation",
+    "Accentuation": "accentuation",
     "Ascent": "optimise",
     "Crops": "crops",
     "Fourier": "parametrisation",
@@ -101,6 +104,7 @@ _MODULES = {
 __all__ = [
     "CBR",
     "MACO",
+    "Accentuation",
     "Ascent",
     "Crops",
     "Fourier",

@@ -21,7 +21,7 @@ from sparks.errors import SparksError
 from sparks.visualization.spectrum import ImageStatistics, mirrored, self_conjugate
 from sparks.visualization.variation import denoise
 
-_OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
+OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "nadam": torch.optim.NAdam,
 }
@@ -60,13 +60,13 @@ class Ascending:
     def __init__(
         self, start: Tensor, decode: Callable[[Tensor], Tensor], optimiser: str, rate: float
     ) -> None:
-        if optimiser not in _OPTIMISERS:
+        if optimiser not in OPTIMISERS:
             raise SparksError(
-                f"optimiser {optimiser!r} is unknown: choose one of {', '.join(_OPTIMISERS)}"
+                f"optimiser {optimiser!r} is unknown: choose one of {', '.join(OPTIMISERS)}"
             )
         self.parameter = start.contiguous().requires_grad_()
         self.decode = decode
-        kind: type = _OPTIMISERS[optimiser]
+        kind: type = OPTIMISERS[optimiser]
         # One tensor: to group tensors for a GPU would take longer than the step.
         self.optimiser = kind([self.parameter], lr=rate, foreach=False)
 
@@ -119,7 +119,7 @@ class MACO:
 
     def __post_init__(self) -> None:
         between(self, 0, math.inf, "rate")
-        one_of(self, _OPTIMISERS, "optimiser")
+        one_of(self, OPTIMISERS, "optimiser")
         one_of(self, SPREADS, "law")
 
     def start(
@@ -133,7 +133,7 @@ class MACO:
         else:
             phase = torch.randn(shape, generator=generator)
         decode = _Decoder(statistics, SPREADS[self.law], self._gain(statistics), device)
-        return Ascending(_repeated(phase, n, device), decode, self.optimiser, self.rate)
+        return Ascending(repeated(phase, n, device), decode, self.optimiser, self.rate)
 
     def _gain(self, statistics: ImageStatistics) -> float:
         if not self.standardise_pixels:
@@ -241,7 +241,7 @@ class Fourier:
     def __post_init__(self) -> None:
         between(self, 0, math.inf, "std", "rate")
         between(self, 0, math.inf, "decay", ends=True)
-        one_of(self, _OPTIMISERS, "optimiser")
+        one_of(self, OPTIMISERS, "optimiser")
 
     def start(
         self, statistics: ImageStatistics, n: int, seed: int, device: torch.device
@@ -250,20 +250,25 @@ class Fourier:
         generator = torch.Generator().manual_seed(seed)
         size = statistics.size
         start = self.std * torch.randn(*statistics.magnitude.shape, 2, generator=generator)
-        scale = self._scale(size).to(device)
+        scale = frequency_scale(size, self.decay).to(device)
         squash = statistics.colours.squashing(scale)
 
         def decode(parameter: Tensor) -> Tensor:
             coefficients = scale * torch.view_as_complex(parameter)
             return squash(torch.fft.irfft2(coefficients, s=size))
 
-        return Ascending(_repeated(start, n, device), decode, self.optimiser, self.rate)
+        return Ascending(repeated(start, n, device), decode, self.optimiser, self.rate)
 
-    def _scale(self, size: tuple[int, int]) -> Tensor:
-        height, width = size
-        radius = torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width))
-        scale: Tensor = radius.clamp(min=1 / max(size)) ** -self.decay
-        return scale * math.sqrt(height * width)
+
+def frequency_scale(size: tuple[int, int], decay: float) -> Tensor:
+    """Return frequency^-decay of each Fourier coefficient, (H, W // 2 + 1), by which it is scaled.
+
+    Times √(H W), so that coefficients of size 1 give pixels whose size does not depend on theirs.
+    """
+    height, width = size
+    radius = torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width))
+    scale: Tensor = radius.clamp(min=1 / max(size)) ** -decay
+    return scale * math.sqrt(height * width)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,7 +296,7 @@ class Pixels:
 
     def __post_init__(self) -> None:
         between(self, 0, math.inf, "std", "rate")
-        one_of(self, _OPTIMISERS, "optimiser")
+        one_of(self, OPTIMISERS, "optimiser")
 
     def start(
         self, statistics: ImageStatistics, n: int, seed: int, device: torch.device
@@ -299,7 +304,7 @@ class Pixels:
         """Start n pictures from the same small normal values."""
         generator = torch.Generator().manual_seed(seed)
         start = self.std * torch.randn(statistics.channels, *statistics.size, generator=generator)
-        pictures = _repeated(start, n, device)
+        pictures = repeated(start, n, device)
         squash = statistics.colours.squashing(pictures)
         return Ascending(pictures, squash, self.optimiser, self.rate)
 
@@ -351,7 +356,7 @@ class CBR:
         generator = torch.Generator().manual_seed(seed)
         shape = (statistics.channels, *statistics.size)
         start = (self.grey + self.std * torch.randn(*shape, generator=generator)).clamp(0, 1)
-        return _CentreBiased(self, _repeated(start, n, device))
+        return _CentreBiased(self, repeated(start, n, device))
 
 
 class _CentreBiased:
@@ -386,5 +391,6 @@ def _between(ends: tuple[float, float], progress: float) -> float:
     return float(ends[0] * (ends[1] / ends[0]) ** progress)
 
 
-def _repeated(start: Tensor, n: int, device: torch.device) -> Tensor:
+def repeated(start: Tensor, n: int, device: torch.device) -> Tensor:
+    """Return n copies of a start (...), (n, ...)."""
     return start.to(device).expand(n, *start.shape).clone()
