@@ -184,5 +184,5 @@ def test_the_page_for_notebooks_runs(tmp_path, monkeypatch) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"maps.png", "concepts.png"}
     for name in ("lime", "windows"):
         assert made[name].shape == (2, 224, 224)
-    assert made["pictures"].shape == (1, 3, 224, 224)
+    assert made["pictures"].shape == made["accentuated"].shape == (1, 3, 224, 224)
     assert made["certified"].isfinite().all()
