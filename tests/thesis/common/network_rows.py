@@ -22,8 +22,3 @@ def rows(model, metric, values, setting="", method="", *, dataset="digits", seed
     known = {"architecture": name, "harmonizer_weight": float(weight)} if weight else {}
     own = {COLUMN.get(metric, "reduction"): setting} if setting != "" else {}
     return as_results(table, **known, **own, **columns)
-
-
-def around(mean, n=60, seed=0):
-    """Return n values around a mean, with a spread of 0.01."""
-    return mean + 0.01 * np.random.default_rng(seed).standard_normal(n)

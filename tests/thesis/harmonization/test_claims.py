@@ -16,7 +16,8 @@ from sparks_thesis.harmonization.claims import (
     Tradeoff,
 )
 
-from ..common.network_rows import around, rows
+from ..common.network_rows import rows
+from ..common.rows import around
 
 
 def harmonized(gains):

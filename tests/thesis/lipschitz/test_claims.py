@@ -12,7 +12,8 @@ from sparks_thesis.lipschitz.claims import (
     SoftmaxLoss,
 )
 
-from ..common.network_rows import around, rows
+from ..common.network_rows import rows
+from ..common.rows import around
 
 
 @pytest.mark.parametrize(

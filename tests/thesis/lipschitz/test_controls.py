@@ -13,7 +13,8 @@ from sparks_thesis.lipschitz.controls import (
     FalseCertificates,
 )
 
-from ..common.network_rows import around, rows
+from ..common.network_rows import rows
+from ..common.rows import around
 
 B = Bootstrap(resamples=100)
 
