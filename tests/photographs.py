@@ -1,5 +1,6 @@
-"""Tiny photographs on disk as ImageNet, VOC 2007 and COCO 2014 lay theirs out."""
+"""Tiny photographs: files, and folders as ImageNet, VOC 2007 and COCO 2014 lay theirs out."""
 
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,21 @@ def write_jpeg(path: Path, grey: int, size: tuple[int, int] = (40, 30)) -> None:
     """A JPEG of one grey, which survives the compression."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, (grey, grey, grey)).save(path, format="JPEG")
+
+
+def saved(pixels: np.ndarray, kind: str) -> bytes:
+    """A file of a format that holds these values."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind)
+    return file.getvalue()
+
+
+def write_turned(path: Path, pixels: np.ndarray, turn: int, kind: str) -> None:
+    """40 x 24 pixels, with one of the eight orientations of Exif."""
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    options = {"lossless": True} if kind == "WEBP" else {}
+    Image.fromarray(pixels).resize((40, 24)).save(path, kind, exif=exif, **options)
 
 
 SYNSETS = {

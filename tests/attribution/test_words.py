@@ -5,8 +5,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from composed import composed
-from hydra.utils import instantiate
 from torch import nn
 
 from sparks.attribution import (
@@ -29,9 +27,6 @@ from sparks.errors import SparksError
 from sparks.models import TextClassifier, seeded
 from sparks.sensitivity.sequences import draw
 from sparks.training import Settings, accuracy, fit
-from sparks_thesis.common.settings import defaults
-from sparks_thesis.pipeline.selection import part
-from sparks_thesis.words.settings import Words
 
 UNK = 1
 REMOVE = Token(UNK)
@@ -177,19 +172,6 @@ def test_word_dropout_is_only_in_training_and_seeded():
     assert torch.equal(model(tokens), first)
     assert not torch.allclose(first, still)
     assert len(first.unique(dim=0)) > 20  # each text loses its own words
-
-
-@pytest.mark.parametrize("name", defaults(Words)["methods"])
-def test_every_method_of_the_configuration_explains_words(name):
-    config = composed("scale=smoke")
-    resolved = part(config, ["words"])["words"]
-    tokens = torch.tensor([[3, 9, 4, 17, 5], [4, 4, 8, 2, 19]])
-    assert list(config.words.methods) == defaults(Words)["methods"]
-    method = instantiate(resolved["explainers"][config.attributions[name].label], _convert_="all")
-    maps = on_words(method, REMOVE)(network(), tokens, torch.tensor([1, 0]))
-    assert maps.shape == (2, 5)
-    assert maps.isfinite().all()
-    assert resolved["removal"] == {"_target_": "sparks.engine.Token", "value": UNK}
 
 
 def test_methods_for_images_are_turned_into_methods_on_words():

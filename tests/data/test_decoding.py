@@ -1,6 +1,5 @@
-"""From a file to pixels: modes against numpy's own scaling, the Lens page against the data step."""
+"""From a file to pixels: modes against numpy's own scaling, places and orientation."""
 
-import io
 import itertools
 import struct
 import zlib
@@ -11,11 +10,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from photographs import saved, write_turned
 from PIL import Image, ImageOps
 
 from sparks.data.decoding import CROP, decode, fitted, placed, upright_rgb, upright_sides
 from sparks.errors import SparksError
-from sparks_thesis.lens.upload import FORMATS, read_image
 
 SIDE = 16
 RANDOM = np.random.default_rng(5)
@@ -64,12 +63,6 @@ def png16(values: np.ndarray, kind: int, *chunks: tuple[bytes, bytes]) -> bytes:
     header = struct.pack(">IIBBBBB", w, h, 16, kind, 0, 0, 0)
     parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
-
-
-def saved(array: np.ndarray, kind: str) -> bytes:
-    target = io.BytesIO()
-    Image.fromarray(array).save(target, kind)
-    return target.getvalue()
 
 
 TWELVE = (GREY16 >> 4).astype(np.uint16)
@@ -206,7 +199,7 @@ def test_transparent_pixels_are_white(tmp_path: Path, mode: str) -> None:
     assert np.abs(pixels(path) - expected).max() <= 1
 
 
-# --- place, orientation, and the two ways in ------------------------------------------------------
+# --- place and orientation ------------------------------------------------------------------------
 
 
 @given(width=st.integers(1, 300), height=st.integers(1, 300), size=st.sampled_from([8, 32, 64]))
@@ -232,57 +225,13 @@ def test_a_strip_needs_no_memory_of_its_resized_size(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("turn", "kind"), list(itertools.product(range(1, 9), ["JPEG", "PNG", "TIFF", "WEBP"]))
 )
-def test_files_are_turned_upright_by_both(tmp_path: Path, turn: int, kind: str) -> None:
-    stored = Image.fromarray(COLOURS).resize((40, 24))
-    exif = Image.Exif()
-    exif[0x0112] = turn
-    options = {"lossless": True} if kind == "WEBP" else {}
+def test_files_are_turned_upright(tmp_path: Path, turn: int, kind: str) -> None:
     path = tmp_path / "photograph"
-    stored.save(path, kind, exif=exif, **options)
+    write_turned(path, COLOURS, turn, kind)
     with Image.open(path) as file:
         upright = ImageOps.exif_transpose(file).convert("RGB")
     assert upright.size == ((24, 40) if turn > 4 else (40, 24)) == upright_sides(path)
-    step = decode(path, SIDE)
-    assert torch.equal(step, fitted(upright, SIDE))
-    if kind in FORMATS:
-        assert torch.equal(read_image(path.read_bytes(), SIDE, 3)[0], step.float() / 255)
-
-
-def files_of_all_kinds() -> dict[str, bytes]:
-    """A file of each format and mode that the page takes."""
-    image = Image.fromarray(RANDOM.integers(0, 256, (50, 70, 4), dtype=np.uint8), "RGBA")
-    found = {"PNG I;16": saved(np.kron(GREY16, np.ones((3, 4), np.uint16)), "PNG")}
-    for kind, mode in itertools.product(
-        FORMATS, ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"]
-    ):
-        target = io.BytesIO()
-        try:
-            image.convert(mode).save(target, kind)
-        except (OSError, KeyError, ValueError):
-            continue  # the format has no such mode
-        found[f"{kind} {mode}"] = target.getvalue()
-    return found
-
-
-KINDS = files_of_all_kinds()
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("size", [8, 50, 64])
-def test_the_page_and_the_data_step_see_the_same(tmp_path: Path, kind: str, size: int) -> None:
-    (tmp_path / "x").write_bytes(KINDS[kind])
-    step = decode(tmp_path / "x", size).float() / 255
-    assert torch.equal(read_image(KINDS[kind], size, 3)[0], step)
-    assert len(KINDS) > 15
-
-
-def test_the_page_takes_white_of_the_data_set() -> None:
-    data = saved(TWELVE, "PNG")
-    with pytest.raises(SparksError, match="The image cannot be used: it has grey values of 16"):
-        read_image(data, SIDE, 3)
-    expected = np.rint(TWELVE * (255 / 4095)) / 255
-    got = read_image(data, SIDE, 1, white=4095)[0, 0].numpy()
-    assert got == pytest.approx(expected, abs=1e-6)
+    assert torch.equal(decode(path, SIDE), fitted(upright, SIDE))
 
 
 @given(exif=st.binary(max_size=60))

@@ -1,6 +1,7 @@
 """The bundled statistics of photographs, against what is known of natural images."""
 
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from sparks.data import Photographs
 from sparks.io import tensor_provenance
 from sparks.visualization import MACO, Ascent, image_statistics, logits, natural_images
 from sparks.visualization.natural import FILE
-from sparks_thesis.pipeline.paths import ROOT
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_power_falls_with_the_square_of_the_frequency():

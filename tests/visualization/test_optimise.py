@@ -227,6 +227,14 @@ class TestShowing:
         assert torch.allclose(found[0], alpha[0].clamp(max=top) / top)
         assert float(found[1].abs().max()) == 0
 
+    def test_transparency_accumulates_gradients(self, statistics):
+        """Of a linear model the gradient is the same in each step: alpha is steps · mean |w|."""
+        w = torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(2))
+        ascent = Ascent(parametrisation=MACO(), crops=named_crops("whole"), steps=4)
+        made = ascent(logits(lambda x: (x * w).sum((1, 2, 3))[:, None], [0]), statistics, (16, 16))
+        assert torch.allclose(made.alpha[0], 4 * w.abs().mean(0), rtol=1e-4)
+        assert float(transparency(made.alpha).max()) == 1
+
     def test_stretched(self):
         x = torch.linspace(0.4, 0.6, 300).view(1, 3, 10, 10)
         found = stretched(x)

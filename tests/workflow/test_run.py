@@ -10,7 +10,7 @@ import pytest
 from chaos import compare, tables
 from composed import composed
 from reruns import edited, executed, reruns
-from simulated_people import answered
+from thesis.human_study.simulated_people import answered
 
 from sparks_thesis.human_study import Key
 from sparks_thesis.pipeline import dag, forks

@@ -1,9 +1,11 @@
-"""Which run a figure of concepts opens with."""
+"""Which run a figure of concepts opens with, and the order of layers."""
 
 import pandas as pd
 import pytest
 
-from sparks_thesis.common.concept_figures import runs_in_order
+from sparks_thesis.common.concept_figures import by_depth, runs_in_order
+
+from .rows import DEPTHS, results
 
 ROWS = pd.DataFrame(
     {
@@ -28,3 +30,7 @@ def test_the_order_is_that_of_the_experiment(datasets, expected):
     for dataset, model, own in runs:
         chosen = ROWS[(ROWS["dataset"] == dataset) & (ROWS["model"] == model)]
         assert own.equals(chosen)
+
+
+def test_layers_go_from_input_to_output():
+    assert by_depth(results(DEPTHS), ["a_last", "z_first"]) == ["z_first", "a_last"]

@@ -15,146 +15,9 @@ from sparks_thesis.harmonization.claims import (
     OutsideMeasuredHull,
     Tradeoff,
 )
-from sparks_thesis.lipschitz.claims import (
-    BaselineDifference,
-    BoundaryInOneStep,
-    CertificateHolds,
-    SoftmaxLoss,
-)
 
-# Metric → column of its setting, the reduction where it is none of these.
-COLUMN = {"Accuracy": "split", "RevealedAccuracy": "revealed", "NullBlockRate": "top"}
-
-
-def rows(model, metric, values, setting="", method="", dataset="digits", seed=0):
-    table = pd.DataFrame(
-        {
-            "experiment": "x", "dataset": dataset, "model": model, "method": method,
-            "metric": metric,
-            "image": range(len(values)), "seed": seed, "value": values,
-        }
-    )  # fmt: skip
-    name, _, weight = model.partition("_lambda_")
-    known = {"architecture": name, "harmonizer_weight": float(weight)} if weight else {}
-    return as_results(
-        table, **known, **({COLUMN.get(metric, "reduction"): setting} if setting != "" else {})
-    )
-
-
-def noisy(mean, n=60, seed=0):
-    return mean + 0.01 * np.random.default_rng(seed).standard_normal(n)
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs", "higher", "wanted"),
-    [
-        (0.5, 0.3, True, Outcome.HOLDS),
-        (0.5, 0.3, False, Outcome.FAILS),
-        (0.3, 0.5, False, Outcome.HOLDS),
-        (0.4, 0.4, True, Outcome.INCONCLUSIVE),
-    ],
-)
-def test_a_network_is_compared_with_its_baseline(ours, theirs, higher, wanted):
-    table = pd.concat(
-        [
-            rows("net", "M", noisy(ours), method="Saliency"),
-            rows("net_unconstrained", "M", noisy(theirs, seed=1), method="Saliency"),
-            rows("other", "M", noisy(9), method="Saliency"),
-            rows("net", "M", noisy(-9), method="Random"),
-        ]
-    )
-    verdict = BaselineDifference("M", higher)(table)
-    assert verdict.outcome == wanted
-    assert verdict.effect == pytest.approx((ours - theirs) * (1 if higher else -1), abs=0.01)
-
-
-def test_every_data_set_and_condition_counts():
-    table = pd.concat(
-        [
-            rows(model, "M", noisy(value, seed=k), condition, "Saliency", dataset)
-            for k, (model, dataset, condition, value) in enumerate(
-                [
-                    ("net", "a", "one", 1.0), ("net_unconstrained", "a", "one", 0.0),
-                    ("net", "b", "two", 0.0), ("net_unconstrained", "b", "two", 1.0),
-                ]
-            )
-        ]
-    )  # fmt: skip
-    assert BaselineDifference("M", True, ["one"])(table).outcome == Outcome.HOLDS
-    assert BaselineDifference("M", True, ["one", "two"])(table).outcome == Outcome.FAILS
-    assert BaselineDifference("N", True)(table).outcome == Outcome.NOT_RUN
-
-
-@pytest.mark.parametrize(
-    ("norm", "left", "wanted"),
-    [
-        (1.0, 0.02, Outcome.HOLDS),
-        (0.5, 0.02, Outcome.FAILS),
-        (1.0, 0.5, Outcome.FAILS),
-    ],
-)
-def test_one_step_must_have_norm_one_and_end_on_the_boundary(norm, left, wanted):
-    table = pd.concat(
-        [
-            rows(model, metric, noisy(value, seed=3))
-            for model in ("net", "net_unconstrained")
-            for metric, value in (("GradientNorm", norm), ("BoundaryError", left))
-        ]
-    )
-    assert BoundaryInOneStep()(table).outcome == wanted
-
-
-def test_one_step_is_judged_on_orthogonal_convolutions_and_others_are_reported():
-    def network(model, norm):
-        return [rows(model, "GradientNorm", noisy(norm)), rows(model, "BoundaryError", noisy(0.02))]
-
-    others = [*network("net", 0.3), *network("net_unconstrained", 5.0)]
-    judge = BoundaryInOneStep(beside=["net"])
-    verdict = judge(pd.concat([*others, *network("net_orthogonal", 1.0)]))
-    assert verdict.outcome == Outcome.HOLDS
-    assert "net on digits" in verdict.measured.partition("Not judged")[2]
-    alone = judge(pd.concat(others))
-    assert alone.outcome == Outcome.NOT_RUN
-    assert "on other kinds alone" in alone.measured
-
-
-def test_one_broken_certificate_contradicts():
-    def table(attack, cosine):
-        return pd.concat(
-            [
-                rows("net", "CertifiedRadius", np.ones(60)),
-                rows("net", "AttackNorm", attack),
-                rows("net", "AttackCosine", noisy(cosine)),
-                rows("net_unconstrained", "AttackCosine", noisy(0.5)),
-            ]
-        )
-
-    held, broken = np.full(60, 2.0), np.full(60, 2.0)
-    broken[7] = 0.99
-    assert CertificateHolds()(table(held, 0.95)).outcome == Outcome.HOLDS
-    assert CertificateHolds()(table(broken, 0.95)).outcome == Outcome.FAILS
-    assert CertificateHolds()(table(held, 0.5)).outcome == Outcome.FAILS
-    assert "1 of 60" in CertificateHolds()(table(broken, 0.95)).measured
-
-
-def test_the_softmax_loss_must_beat_the_earlier_and_match_the_baseline():
-    def table(soft, earlier, baseline):
-        named = {
-            "hkr_convnet": soft,
-            "hkr_convnet_one_vs_all": earlier,
-            "hkr_convnet_unconstrained": baseline,
-        }
-        return pd.concat(
-            [
-                rows(m, "Accuracy", (np.arange(1000)[::step] < 1000 * a).astype(float), "test")
-                for (m, a), step in zip(named.items(), (1, 1, -1), strict=True)
-            ]
-        )
-
-    assert SoftmaxLoss()(table(0.98, 0.8, 0.98)).outcome == Outcome.HOLDS
-    assert SoftmaxLoss()(table(0.95, 0.97, 0.95)).outcome == Outcome.FAILS
-    assert SoftmaxLoss()(table(0.85, 0.8, 0.95)).outcome == Outcome.FAILS
-    assert SoftmaxLoss()(table(0.9, 0.8, 0.9)[:1000]).outcome == Outcome.NOT_RUN
+from ..common.network_rows import rows
+from ..common.rows import around
 
 
 def harmonized(gains):
@@ -165,7 +28,7 @@ def harmonized(gains):
             model = f"net_lambda_{weight}"
             differs = seed - 1 if weight else 0  # networks of one kind are not all alike
             right = np.arange(100) < 100 * (0.5 + accurate) + differs
-            like_people = noisy(0.3 + aligned + 0.01 * differs)
+            like_people = around(0.3 + aligned + 0.01 * differs)
             found += [
                 rows(model, "Spearman", like_people, "max-abs", seed=seed),
                 rows(model, "HumanCeiling", np.full(60, 0.6), seed=seed),

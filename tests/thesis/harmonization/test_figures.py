@@ -8,25 +8,17 @@ from sparks.errors import SparksError
 from sparks.results import as_results
 from sparks_thesis.common.figure_data import FigureData
 from sparks_thesis.harmonization.figures import AlignmentTradeoff, HarmonizedGallery, HumanFeatures
-from sparks_thesis.lipschitz.figures import Counterfactuals, LipschitzSaliency, Toy
-
-
-def kept(model, seed=0, dataset="d", **arrays):
-    metadata = {"classes": ["a", "b"], "steps": [0, 1], "inner": 1.0, "outer": 2.0, "order": 1}
-    return FigureData(dataset, model, arrays, metadata, seed)
 
 
 def aligned(model, seed=0, dataset="chimera_biased"):
     rng = np.random.default_rng(seed)
-    return kept(
-        model,
-        seed,
-        dataset,
-        images=rng.random((3, 3, 8, 8)),
-        human=rng.random((3, 8, 8)),
-        saliency=rng.random((3, 8, 8)),
-        labels=np.array([0, 1, 0]),
-    )
+    arrays = {
+        "images": rng.random((3, 3, 8, 8)),
+        "human": rng.random((3, 8, 8)),
+        "saliency": rng.random((3, 8, 8)),
+        "labels": np.array([0, 1, 0]),
+    }
+    return FigureData(dataset, model, arrays, {"classes": ["a", "b"]}, seed)
 
 
 def test_the_gallery_shows_every_network_of_one_seed():
@@ -102,47 +94,3 @@ def test_the_curves_are_means_over_seeds():
     (axis,) = HumanFeatures()(scores()).figure.axes
     curves = {line.get_label(): line.get_xydata() for line in axis.lines}
     np.testing.assert_allclose(curves["λ = 10"], [(0, 10), (50, 50)])
-
-
-def walked(model):
-    rng = np.random.default_rng(0)
-    return kept(
-        model,
-        images=rng.random((2, 1, 4, 4)),
-        target=np.array([0, 1]),
-        walked=rng.random((2, 2, 1, 4, 4)),
-        logits=rng.random((2, 2, 2)),
-        **{"maps.Saliency": rng.random((2, 4, 4)), "maps.SmoothGrad": rng.random((2, 4, 4))},
-    )
-
-
-def test_networks_stand_beside_their_baselines():
-    pair = [walked("net"), walked("other"), walked("net_unconstrained")]
-    assert len(LipschitzSaliency(rows=2)(pair).figure.axes) == 2 * 5
-    figure = Counterfactuals(rows=2)(pair).figure
-    assert len(figure.axes) == 2 * 2 * 2
-    with pytest.raises(SparksError, match="unconstrained"):
-        Counterfactuals()(pair[:2])
-
-
-@pytest.mark.parametrize(("asked", "shown"), [("b", "b"), ("absent", "a"), ("", "a")])
-def test_the_network_asked_for_is_shown_where_it_was_measured(asked, shown):
-    pairs = [walked(name) for name in ("a", "a_unconstrained", "b", "b_unconstrained")]
-    figure = Counterfactuals(rows=1, model=asked)(pairs).figure
-    titles = [block.get_suptitle() for block in figure.subfigs]
-    assert titles == [shown, f"{shown}_unconstrained"]
-
-
-def test_the_toy_draws_both_functions_and_their_zero():
-    axis = np.linspace(-2, 2, 10)
-    arrays = {"points": np.random.default_rng(0).random((8, 2))}
-    for name in ("hkr_dense", "hkr_dense_unconstrained"):
-        arrays |= {
-            f"{name}.axis": axis,
-            f"{name}.levels": np.add.outer(axis, axis),
-            f"{name}.ends": arrays["points"] + 1,
-        }
-    figure = Toy(steps=2)([kept("", **arrays)]).figure
-    assert len(figure.axes) == 4  # two planes, two bars
-    with pytest.raises(SparksError):
-        Toy()([])

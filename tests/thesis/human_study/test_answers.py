@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from simulated_people import answered
 
 from sparks.errors import SparksError
 from sparks.io import save_table
@@ -20,6 +19,7 @@ from sparks_thesis.human_study import Limits, measure, read_answers
 from sparks_thesis.human_study.answers import COLUMNS, LARGEST, folder_digest
 
 from .conftest import CONDITIONS, NAMES
+from .simulated_people import answered
 
 LIMITS = Limits()
 

@@ -1,13 +1,14 @@
 """fig-study-k and tab-study, from the measures of a study."""
 
 import pytest
-from simulated_people import answered
 
 from sparks.errors import SparksError
 from sparks.stats import Bootstrap
 from sparks_thesis.human_study import Limits, measure, read_answers
 from sparks_thesis.human_study.figures import StudyK
 from sparks_thesis.human_study.tables import Study
+
+from .simulated_people import answered
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sparks.results import as_results
 from sparks.stats import Bootstrap
 from sparks_thesis.lipschitz.claims import BoundaryInOneStep
 from sparks_thesis.lipschitz.controls import (
@@ -14,16 +13,10 @@ from sparks_thesis.lipschitz.controls import (
     FalseCertificates,
 )
 
+from ..common.network_rows import rows
+from ..common.rows import around
+
 B = Bootstrap(resamples=100)
-
-
-def rows(model, metric, values, **columns):
-    known = {"model": model, "metric": metric, "image": range(len(values)), "value": values}
-    return as_results(pd.DataFrame(known), dataset="digits", seed=0, **columns)
-
-
-def around(mean, seed=0):
-    return mean + 0.01 * np.random.default_rng(seed).normal(size=60)
 
 
 @pytest.mark.parametrize(("norm", "passed"), [(8.0, True), (1.0, False)])

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from composed import composed
+from hydra.utils import instantiate
 
 from sparks.attribution import Occlusion
 from sparks.attribution.words import on_words
@@ -13,6 +15,9 @@ from sparks.engine import Token
 from sparks.metrics import Deletion, PointingGame
 from sparks.metrics.words import score_words
 from sparks.models import TextClassifier, seeded
+from sparks_thesis.common.settings import defaults
+from sparks_thesis.pipeline.selection import part
+from sparks_thesis.words.settings import Words
 from sparks_thesis.words.study import WordsStudy
 
 TOKEN = Token(1)
@@ -69,3 +74,18 @@ def test_without_keywords_there_is_nothing_to_point_at(model, texts):
     rows = STUDY.run(model, replace(texts, keywords=None)).table(seed=0)
     assert "Deletion" in set(rows["metric"])
     assert "PointingGame" not in set(rows["metric"])
+
+
+@pytest.mark.parametrize("name", defaults(Words)["methods"])
+def test_every_method_of_the_configuration_explains_words(name):
+    config = composed("scale=smoke")
+    resolved = part(config, ["words"])["words"]
+    with seeded(0):
+        model = TextClassifier(20, 2, width=8, filters=6).eval()
+    tokens = torch.tensor([[3, 9, 4, 17, 5], [4, 4, 8, 2, 19]])
+    assert list(config.words.methods) == defaults(Words)["methods"]
+    method = instantiate(resolved["explainers"][config.attributions[name].label], _convert_="all")
+    maps = on_words(method, TOKEN)(model, tokens, torch.tensor([1, 0]))
+    assert maps.shape == (2, 5)
+    assert maps.isfinite().all()
+    assert resolved["removal"] == {"_target_": "sparks.engine.Token", "value": TOKEN.value}

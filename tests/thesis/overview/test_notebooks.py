@@ -8,7 +8,7 @@ import pytest
 
 from sparks_thesis.overview.tutorials import needs_results, run
 
-FOLDER = Path(__file__).parents[1] / "notebooks"
+FOLDER = Path(__file__).parents[3] / "notebooks"
 
 
 def test_there_is_one_for_each_question_and_for_ones_own_work() -> None:

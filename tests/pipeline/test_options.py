@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from attribution.nets import images, random_net
 from composed import composed
 from hydra.utils import instantiate
 from pretended_gpu import PretendedGPU
@@ -9,8 +10,6 @@ from pretended_gpu import PretendedGPU
 from sparks.metrics import Explanation
 from sparks_thesis.pipeline.paths import CONFIG
 from sparks_thesis.pipeline.selection import part
-
-from .nets import images, random_net
 
 
 def load(group, name):

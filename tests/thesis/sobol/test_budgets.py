@@ -2,14 +2,13 @@
 
 import pytest
 import torch
+from attribution.nets import images, random_net
 
 from sparks.attribution import HSIC, LIME, RISE, KernelSHAP, Occlusion, Saliency, Sobol
 from sparks.attribution.sobol import FEWEST_POINTS
 from sparks.errors import SparksError
 from sparks.models.counting import Counting
 from sparks_thesis.sobol.budgets import LEAST, keeps_grid, within
-
-from .nets import images, random_net
 
 METHODS = [Occlusion(grid=64), RISE(), LIME(), KernelSHAP(), Sobol(), HSIC()]
 

@@ -23,6 +23,15 @@ def test_distances_of_maps_ignore_what_they_say_they_ignore():
     assert float(map_distances(one, one**3)["1 - Spearman"].abs().max()) < 1e-12
 
 
+def test_a_constant_map_has_no_scale_and_no_order():
+    flat, other = (
+        torch.ones(1, 8, 8),
+        torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(0)),
+    )
+    assert map_distances(flat, other)["1 - Spearman"].isnan().all()
+    assert map_distances(0 * flat, other)["l2, scaled"].isnan().all()
+
+
 def test_geometry_of_a_network_keeps_its_order(networks, images):
     model = networks["conv", True]
     values = geometry(

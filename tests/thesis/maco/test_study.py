@@ -13,13 +13,11 @@ from sparks.models import Classifier, ConvNet, seeded
 from sparks.stats import Bootstrap
 from sparks.visualization import (
     CBR,
-    MACO,
     Ascent,
     Crops,
     Fourier,
     image_statistics,
     named_crops,
-    transparency,
 )
 from sparks.visualization.evaluators import Evaluator
 from sparks.visualization.subject import Subject
@@ -144,14 +142,3 @@ def test_no_class_predicted(subject, others):
     lonely = Subject(model, subject.layer, none, subject.test, subject.statistics)
     with pytest.raises(SparksError, match="no class has 2"):
         STUDY.run(lonely, others, EXTRACTOR.on(Classified.by(subject.model, none)))
-
-
-def test_transparency_accumulates_gradients(statistics):
-    """Of a linear model the gradient is the same in each step: alpha is steps · mean |w|."""
-    w = torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(2))
-    ascent = Ascent(parametrisation=MACO(), crops=named_crops("whole"), steps=4)
-    from sparks.visualization import logits
-
-    made = ascent(logits(lambda x: (x * w).sum((1, 2, 3))[:, None], [0]), statistics, (16, 16))
-    assert torch.allclose(made.alpha[0], 4 * w.abs().mean(0), rtol=1e-4)
-    assert float(transparency(made.alpha).max()) == 1

@@ -3,7 +3,6 @@
 import numpy as np
 
 from sparks_thesis.common.images import heated, lit, outline
-from sparks_thesis.lens.page import ring
 
 
 def test_a_line_runs_inside_of_the_area_and_not_along_the_edge_of_the_image():
@@ -34,15 +33,3 @@ def test_heat_leaves_grey_what_is_cold_and_grows_brighter():
     shown = heated(images, maps).astype(int)
     assert len(set(shown[0, :, 0, 0])) == 1
     assert (np.diff(shown[0].sum(0)[0]) > 0).all()
-
-
-def test_crops_of_a_ring_are_those_of_the_sheet_clockwise_from_the_top():
-    placed = ring(7)  # a sheet of 5 and 2
-    assert [(p["x"], p["y"]) for p in placed] == [
-        (0, 0), (25, 0), (50, 0), (75, 0), (100, 0), (0, 100), (25, 100),
-    ]  # fmt: skip
-    assert {(p["wide"], p["high"]) for p in placed} == {(500, 200)}
-    assert (placed[0]["left"], placed[0]["top"]) == (50, 12)
-    assert placed[1]["left"] > 50 > placed[6]["left"]
-    assert ring(0) == []
-    assert ring(1)[0]["x"] == 0

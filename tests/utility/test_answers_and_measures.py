@@ -19,7 +19,7 @@ from sparks.utility import (
 )
 from sparks.utility.comparisons import eta2_of
 
-PUBLISHED = Path(__file__).parents[3] / "config" / "published"
+PUBLISHED = Path(__file__).parents[2] / "config" / "published"
 
 
 def answers(accuracies, participants=20, trials=7, seed=0):
