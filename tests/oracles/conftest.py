@@ -24,13 +24,9 @@ def peer(tmp_path):
         pytest.skip(f"no environment of other libraries at {PYTHON}: make it by `make oracles`")
 
     def ask(name, library, **arrays):
-        found = subprocess.run(
-            [PYTHON, "-c", f"import {library}"], capture_output=True, text=True, check=False
-        )
-        if found.returncode:
-            pytest.skip(
-                f"{library} is not in {PYTHON}'s environment: {found.stderr.strip()[-200:]}"
-            )
+        installed = f"from importlib.util import find_spec as f; exit(f({library!r}) is None)"
+        if subprocess.run([PYTHON, "-c", installed], check=False).returncode:
+            pytest.skip(f"{library} is not in the environment of {PYTHON}")
         given, got = tmp_path / "given.npz", tmp_path / "got.npz"
         np.savez(given, **arrays)
         done = subprocess.run(

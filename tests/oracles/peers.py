@@ -115,6 +115,51 @@ def xplique(x, target, maps, design, masks, scores):
     return {name: np.asarray(values) for name, values in found.items()}
 
 
+def autoencoders(a, held_out, concepts, active, epochs, rates):
+    """Codes and reconstructions of held-out activations by overcomplete's autoencoders.
+
+    Args:
+        a: activations (n, p), trained on in batches of 256.
+        held_out: others, (m, p).
+        concepts: k.
+        active: concepts of a code.
+        epochs: passes over the activations.
+        rates: of Adam; an answer for each.
+    """
+    import matplotlib
+
+    # overcomplete 0.3.0 asks for a function that matplotlib has no longer.
+    matplotlib.cm.get_cmap = matplotlib.colormaps.__getitem__
+    import torch
+    from overcomplete.sae import BatchTopKSAE, TopKSAE
+    from overcomplete.sae.train import train_sae
+    from torch.utils.data import DataLoader, TensorDataset
+
+    found = {}
+    known, others = (torch.from_numpy(each) for each in (a, held_out))
+    for kind, make, count in (
+        ("topk", TopKSAE, int(active)),
+        ("batchtopk", BatchTopKSAE, 256 * int(active)),
+    ):
+        for number, rate in enumerate(rates):
+            torch.manual_seed(0)
+            model = make(a.shape[1], nb_concepts=int(concepts), top_k=count, device="cpu")
+            train_sae(
+                model,
+                DataLoader(TensorDataset(known), batch_size=256, shuffle=True),
+                lambda x, back, before, codes, atoms: (x - back).square().mean(),
+                torch.optim.Adam(model.parameters(), lr=float(rate)),
+                nb_epochs=int(epochs),
+                monitoring=0,
+            )
+            model.eval()
+            with torch.no_grad():
+                _, codes, back = model(others)
+            found[f"{kind}_{number}_codes"] = codes.numpy()
+            found[f"{kind}_{number}_back"] = back.numpy()
+    return found
+
+
 if __name__ == "__main__":
     name, inputs, outputs = sys.argv[1:]
     with np.load(inputs) as arrays:

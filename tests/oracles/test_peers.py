@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from sparks.attribution import HSIC, GradCAM, GradCAMPlusPlus, KernelSHAP, Occlusion, Sobol
+from sparks.concepts import SAE
+from sparks.concepts.metrics import dead, r_squared
 from sparks.metrics import Complexity, Deletion, Explanation, Insertion, PointingGame, Sparseness
 
 from .net import network
@@ -115,3 +117,38 @@ def test_black_boxes_and_curves_are_those_of_xplique(peer):
     for name, kind in (("deletion", Deletion), ("insertion", Insertion)):
         mine = kind(steps=10, output="logit")(Explanation(net, x, target, maps))
         np.testing.assert_allclose(next(iter(mine.values())), theirs[name], atol=1e-4)
+
+
+RATES = (5e-4, 1e-3, 1e-2)
+
+
+def planted(n, seed):
+    """Eight of 256 random directions at a time, of random lengths, with some noise."""
+    drawn = torch.randn(256, 64, generator=torch.Generator().manual_seed(0))
+    atoms = torch.nn.functional.normalize(drawn, dim=1)
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.rand(n, 256, generator=generator).topk(8, dim=1).indices
+    lengths = 0.5 + torch.rand(n, 8, generator=generator)
+    codes = torch.zeros(n, 256).scatter(1, chosen, lengths)
+    return codes @ atoms + 0.01 * torch.randn(n, 64, generator=generator)
+
+
+@pytest.mark.parametrize("kind", ["topk", "batchtopk"])
+def test_autoencoders_explain_as_much_as_those_of_overcomplete(peer, kind):
+    """At equal epochs, batches and active concepts; theirs at the best of three rates."""
+    a, held_out = planted(8192, 1), planted(2048, 2)
+    theirs = peer(
+        "autoencoders", "overcomplete", a=a.numpy(), held_out=held_out.numpy(), concepts=256,
+        active=8, epochs=20, rates=RATES,
+    )  # fmt: skip
+    dictionary = SAE(kind=kind, concepts=256, active=8, epochs=20, halvings=100).fit(a)
+    codes = dictionary.encode(held_out)
+    explained = r_squared(held_out, dictionary.decode(codes))
+    assert float((codes > 0).sum(1).float().mean()) < 8.5
+    for number in range(len(RATES)):
+        their_codes, back = (
+            torch.from_numpy(theirs[f"{kind}_{number}_{what}"]) for what in ("codes", "back")
+        )
+        assert float((their_codes > 0).sum(1).float().mean()) > 7.5
+        assert explained >= r_squared(held_out, back)
+        assert dead(codes) <= dead(their_codes)
