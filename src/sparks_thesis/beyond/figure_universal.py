@@ -1,4 +1,4 @@
-"""fig-universal: one dictionary for several networks, beside its controls and its bounds."""
+"""fig-universal: one dictionary for several networks, beside its controls and references."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CONDITIONS = {
-    "a dictionary each": "bound: a dictionary each",
-    "linear regression": "bound: linear regression",
+    "a dictionary each": "reference: a dictionary each",
+    "linear regression": "reference: linear regression",
     "universal": "universal dictionary",
     "untrained network": "… with an untrained network",
     "shuffled images": "… of shuffled images",
@@ -91,7 +91,7 @@ class Universal:
             f"on {dataset}, means over {sets} pairs with {self.bootstrap.level:.0%} bootstrap "
             "intervals; all pairs share one network). First and second: variance explained of "
             "held-out activations, decoded from codes of the network itself, and from codes of "
-            "the other. Bounds: an autoencoder of each network alone, with the same settings, and "
+            "the other. References: an autoencoder of each network alone, with the same settings, and "
             "the affine regression of one network's activations on the other's. Controls: the "
             "dictionary shared with a network of random weights, and fitted on activations of "
             "images that do not belong together. Universal: "

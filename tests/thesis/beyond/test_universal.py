@@ -40,7 +40,7 @@ def mean(table, metric, method):
     return table[(table["metric"] == metric) & (table["method"] == method)]["value"].mean()
 
 
-def test_what_networks_have_in_common_is_found_between_controls_and_bounds(table):
+def test_what_networks_have_in_common_is_found_between_controls_and_references(table):
     assert mean(table, "R2Across", "linear regression") == pytest.approx(1, abs=1e-6)
     assert mean(table, "R2Across", "universal") > 0.6
     assert mean(table, "R2Within", "a dictionary each") > 0.6
