@@ -24,8 +24,8 @@ CONDITIONS = {
 }
 R2 = {"R2Within": "from its own codes", "R2Across": "from another network's codes"}
 USES = {
-    "FiringEntropy": "entropy of networks among uses",
-    "CoFiring": "share of places used by all",
+    "FiringEntropy": "entropy of the networks\namong a concept's uses",
+    "CoFiring": "share of its places\nthat all networks use",
 }
 LOOK: dict[str, dict[str, Any]] = {
     "universal": {"color": "#0072B2", "ls": "-"},
@@ -53,16 +53,16 @@ class Universal:
         dataset, model = rows[["dataset", "model"]].min()
         rows = rows[(rows["dataset"] == dataset) & (rows["model"] == model)]
         with style():
-            figure = Figure(figsize=(PAGE, 2.0), layout="constrained")
-            axes = figure.subplots(1, len(R2) + len(USES), width_ratios=[1, 1, 1, 1])
+            figure = Figure(figsize=(PAGE, 2.1), layout="constrained")
+            axes = figure.subplots(1, len(R2) + len(USES))
             for axis, (metric, title) in zip(axes, R2.items(), strict=False):
                 self._bars(axis, rows[rows["metric"] == metric])
-                axis.set_title(f"R² of a network\n{title}", fontsize=7)
+                axis.set_title(f"R² of a network\n{title}", fontsize=6)
             axes[1].set_yticklabels([])
             for axis, (metric, label) in zip(axes[len(R2) :], USES.items(), strict=True):
                 _distribution(axis, rows[rows["metric"] == metric])
-                axis.set_xlabel(label)
-            axes[len(R2)].set_ylabel("share of the concepts")
+                axis.set_xlabel(label, fontsize=7)
+            axes[len(R2)].set_ylabel("share of the concepts", fontsize=7)
             axes[-1].legend(fontsize=6, frameon=False)
         return Drawing(figure, self._caption(rows, str(dataset), str(model)))
 
@@ -91,8 +91,8 @@ class Universal:
             f"on {dataset}, means over {sets} pairs with {self.bootstrap.level:.0%} bootstrap "
             "intervals; all pairs share one network). First and second: variance explained of "
             "held-out activations, decoded from codes of the network itself, and from codes of "
-            "the other. References: an autoencoder of each network alone, with the same settings, and "
-            "the affine regression of one network's activations on the other's. Controls: the "
+            "the other. References: an autoencoder of each network alone, with the same settings, "
+            "and the affine regression of one network's activations on the other's. Controls: the "
             "dictionary shared with a network of random weights, and fitted on activations of "
             "images that do not belong together. Universal: "
             f"{said('R2Within', 'universal')} within and {said('R2Across', 'universal')} across "
