@@ -1,5 +1,5 @@
 # Shortcuts for developers. Users need none of them: see README.md.
-.PHONY: bench chaos check docs docs-serve docs-site gallery gpu gpu-check lens-serve lock oracles results slurm tutorials verdicts volume
+.PHONY: bench chaos check coverage docs docs-serve docs-site gallery gpu gpu-check lens-serve lock oracles results slurm tutorials verdicts volume
 
 SCALE ?= laptop
 comma := ,
@@ -13,6 +13,10 @@ chaos: ## kill, cut, fill and remove at random moments; the tables must be those
 
 check: ## format, lint and type check, as pre-commit and continuous integration do
 	.ci/check
+
+coverage: ## the share of src that the tests reach, by file; fails below 90 %. It adds pytest-cov to the environment
+	./sparks uv pip install --quiet pytest-cov
+	./sparks pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 docs: ## docs/catalogue.md (figures and tables), docs/configuration.md (every key) and docs/rules.md
 	./sparks python -m sparks_thesis.overview.catalogue

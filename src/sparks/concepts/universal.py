@@ -53,7 +53,7 @@ class UniversalSAE:
         SparksError: when a setting is out of its range.
 
     Example:
-        >>> both = [activations, activations @ torch.rand(4, 6)]  # of two networks
+        >>> both = [activations, activations @ torch.rand(5, 6)]  # of two networks
         >>> first, second = UniversalSAE(concepts=3, active=1, epochs=20).fit(both)
         >>> second.decode(first.encode(activations)).shape  # what the second network would see
         torch.Size([60, 6])
@@ -173,6 +173,12 @@ def cross_reconstruction(
 
     Raises:
         SparksError: when networks give different numbers of activations.
+
+    Example:
+        >>> both = [activations, activations @ torch.rand(5, 6)]
+        >>> dictionaries = UniversalSAE(concepts=3, active=2, epochs=20).fit(both)
+        >>> cross_reconstruction(dictionaries, both).shape
+        torch.Size([2, 2])
     """
     a = _same_places(activations, 1)
     codes = [d.encode(one) for d, one in zip(dictionaries, a, strict=True)]
