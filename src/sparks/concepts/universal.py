@@ -175,6 +175,7 @@ def cross_reconstruction(
         SparksError: when networks give different numbers of activations.
 
     Example:
+        >>> from sparks.concepts import UniversalSAE
         >>> both = [activations, activations @ torch.rand(5, 6)]
         >>> dictionaries = UniversalSAE(concepts=3, active=2, epochs=20).fit(both)
         >>> cross_reconstruction(dictionaries, both).shape
