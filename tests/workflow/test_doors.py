@@ -93,3 +93,36 @@ def test_what_cannot_run_is_refused_and_nothing_is_written(project, tmp_path):
     assert "words.explainers.RISE" in printed
     assert "Traceback" not in printed
     assert {path.name for path in tmp_path.iterdir()} <= {".snakemake"}
+
+
+def test_a_deployed_copy_of_the_configuration_is_read(project, tmp_path):
+    """As snakedeploy does it: a copy of config/, `configfile` on its first file, and a module."""
+    shutil.copytree(project.folder / "config", tmp_path / "config")
+    (tmp_path / "Snakefile").write_text(
+        f"""
+configfile: "config/config.yaml"
+
+
+module sparks:
+    snakefile:
+        {str(project.folder / "workflow/Snakefile")!r}
+    config:
+        config
+
+
+use rule * from sparks
+"""
+    )
+    model = tmp_path / "config/model/convnet.yaml"
+    (tmp_path / "config/model/mine.yaml").write_text(
+        model.read_text().replace("name: convnet", "name: mine", 1)
+    )
+    chosen = "overrides=[experiment=[models],experiments.models.models=[mine]]"
+    run = project.command("--cores", "1", "-n", "--config", "scale=smoke", chosen)
+    environment = os.environ | {"HOME": str(tmp_path)}
+    done = subprocess.run(
+        run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "results/models/digits/mine/0/weights.safetensors" in done.stdout
+    assert "Planned for scale smoke" in done.stdout

@@ -14,6 +14,10 @@ sys.path.insert(0, str(CHECKOUT / "src"))
 os.environ[SEARCHED] = os.pathsep.join(
     filter(None, [sys.path[0], os.environ.get(SEARCHED)])
 )
+# snakedeploy copies config/ to where the workflow is used, and makes its config.yaml Snakemake's
+# own (`configfile`). It is Hydra's: the copy is read in place of this checkout's.
+if "defaults" in config:
+    os.environ["SPARKS_CONFIG"] = str(Path("config").resolve())
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger

@@ -27,7 +27,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf._utils import get_yaml_loader
 from omegaconf.errors import OmegaConfBaseException
-from yaml import MarkedYAMLError
+from yaml import MarkedYAMLError, safe_load
 from yaml.constructor import SafeConstructor
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.resolver import Resolver
@@ -324,9 +324,15 @@ def overrides_from(config: Mapping[str, Any]) -> list[str]:
     `--config scale=smoke seed=1 'overrides=[experiment=sobol]'` gives
     `["scale=smoke", "seed=1", "experiment=sobol"]`.
 
+    What `configfile` has read of Hydra's own config.yaml, in a deployed copy of config/, is left to
+    Hydra.
+
     Raises:
         SparksError: when an override addresses a selected option, which the workflow sets itself.
     """
+    if "defaults" in config:
+        read = safe_load((CONFIG / "config.yaml").read_text("utf-8"))
+        config = {key: value for key, value in config.items() if read.get(key) != value}
     listed = config.get("overrides") or []
     if isinstance(listed, str):
         listed = _split(listed)

@@ -4,12 +4,14 @@ Artifacts lie below the working directory, which is the checkout unless Snakemak
 one (`--directory`, or as a module of another workflow).
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
-CONFIG = ROOT / "config"
+DEPLOYED = "SPARKS_CONFIG"  # environment variable: the folder of a copy of config/ that is read
+CONFIG = Path(os.environ.get(DEPLOYED) or ROOT / "config")
 
 SCALE = "results/scale.txt"  # the scale of all that is there
 DOWNLOAD = "results/downloads/{dataset}.json"
