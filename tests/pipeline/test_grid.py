@@ -117,6 +117,25 @@ def test_a_table_of_parts_is_left_out_where_no_data_set_marks_any():
     assert not {"tab-fidelity", "tab-maps"} & set(dag.items(composed("experiment=[sobol]", none)))
 
 
+def test_what_needs_known_parts_or_a_study_is_left_out_where_there_is_none():
+    chosen = "experiment=[craft,holistic]"
+    every = set(dag.items(composed(chosen)))
+    assert {"tab-craft-truth", "tab-linear", "fig-fronts", "fig-steering"} <= every
+    # Photographs, whose parts nobody knows; `fronts` and `linear` are studies of chimera.
+    only = [
+        f"{key}.{study}=[folder]"
+        for key, study in (
+            ("experiments.craft.studies", "craft"), ("experiments.holistic.studies", "holistic")
+        )
+    ]  # fmt: skip
+    only += ["experiments.craft.datasets=[folder]", "experiments.holistic.datasets=[folder]"]
+    left = every - set(dag.items(composed(chosen, *only)))
+    assert left == {"tab-craft-truth", "tab-linear", "fig-fronts"}
+    none = ["experiments.lens.studies.lens=[]", "experiments.lens.studies.covering=[]"]
+    assert "fig-lens-statistics" in dag.items(composed("experiment=[lens]"))
+    assert "fig-lens-statistics" not in dag.items(composed("experiment=[lens]", *none))
+
+
 def test_a_pretrained_network_takes_the_place_of_those_that_photographs_cannot_train():
     pair = ("photographs", "efficientnet_lite0")
     assert runs("shared.models=[convnet,mlp]") == [("chimera", "convnet"), ("chimera", "mlp"), pair]

@@ -250,7 +250,7 @@ def items(config: DictConfig) -> list[str]:
     """List the figures and tables of the experiments that were chosen, each once.
 
     One of studies that are made on none of the data sets has nothing to show and is left out, as is
-    one of metrics that score no map: those of parts, on data sets that mark none.
+    one of metrics that score no map, or of known parts on data sets that have none.
     """
     listed = [item for name in config.experiments for item in config.experiments[name]["items"]]
     return [item for item in dict.fromkeys(listed) if _reads_something(config, item)]
@@ -261,6 +261,12 @@ def _reads_something(config: DictConfig, item: str) -> bool:
     families = set(settings.get("metrics", []))
     jobs = ((name, job) for name in names for job in grid.explanations(config, name))
     if families and not any(families & set(grid.metrics(config, *each)) for each in jobs):
+        return False
+    studies = settings.get("studies", [])
+    if studies and not any(grid.study_runs(config, n, study) for n in names for study in studies):
+        return False
+    datasets = (run.dataset for name in names for run in grid.runs(config, name))
+    if settings.get("parts") and not any(config.datasets[d].has_parts for d in datasets):
         return False
     return any(_reads(config, kind, name) for kind in settings.reads for name in names)
 

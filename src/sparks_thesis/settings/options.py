@@ -221,6 +221,13 @@ class Item(Block):
         LEFT_OUT,
         description="families of metrics that it shows; left out where none of them scores a map",
     )
+    studies: Names = Field(
+        LEFT_OUT, description="studies that it shows; left out where none of them is made"
+    )
+    parts: bool = Field(
+        LEFT_OUT,
+        description="whether it compares with known parts; left out where no data set has them",
+    )
     published: Names = Field(
         [], description="papers' tables it compares with: files of config/published"
     )
