@@ -150,16 +150,20 @@ class Estimate:
         return Estimate(self.value - other.value, draws, self.n, self.level)
 
 
+class NoValues(SparksError):
+    """Every value of which a mean or a median is asked is missing or NaN."""
+
+
 def _known(values: ArrayLike) -> Floats:
     """Return the values (n,) that are not NaN.
 
     Raises:
-        SparksError: when there is none.
+        NoValues: when there is none.
     """
     units: Floats = np.asarray(values, dtype=float).ravel()
     units = units[~np.isnan(units)]
     if units.size == 0:
-        raise SparksError("no value to average: every score is missing or NaN")
+        raise NoValues("no value to average: every score is missing or NaN")
     return units
 
 

@@ -200,6 +200,11 @@ def not_run(reason: str) -> Verdict:
     return Verdict(Outcome.NOT_RUN, math.nan, math.nan, math.nan, reason)
 
 
+def undefined(what: str) -> Verdict:
+    """Return the verdict of a claim whose scores exist and say nothing: each of them is NaN."""
+    return not_run(f"{what} has no score that is defined").controlled(False, "no score is defined")
+
+
 def above(interval: Interval, threshold: float) -> Comparison:
     """Return the comparison "the effect is above `threshold`"."""
     return Comparison(interval, threshold)

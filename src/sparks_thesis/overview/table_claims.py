@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 
 from sparks.results import UNITS
+from sparks.stats import NoValues
 from sparks_thesis.common.table import Table
-from sparks_thesis.common.verdict import Outcome, Scope, Verdict, called, not_run, tally
+from sparks_thesis.common.verdict import Outcome, Scope, Verdict, called, not_run, tally, undefined
 
 COLUMNS = {
     "number": "#",
@@ -141,7 +142,10 @@ class Claims:
         self, claim: Mapping[str, Any], rows: pd.DataFrame, known: pd.DataFrame, scope: Scope
     ) -> Verdict:
         """Judge a claim on rows of one kind, with its control on these and on what is known."""
-        verdict: Verdict = claim["check"](rows)
+        try:
+            verdict: Verdict = claim["check"](rows)
+        except NoValues:
+            return undefined("a comparison")
         if verdict.outcome is Outcome.NOT_RUN or scope is Scope.ARITHMETIC:
             return verdict
         explained = rows[(rows["method"] != "") & (rows["model"] != "")]
@@ -152,7 +156,10 @@ class Claims:
             few = f"only {images} images, of {self.images} needed"
             verdict = verdict.controlled(False, few)
         if control := claim.get("control"):
-            return verdict.controlled(*control(known))
+            try:
+                return verdict.controlled(*control(known))
+            except NoValues:
+                return verdict.controlled(False, "no score of the control is defined")
         return verdict
 
 

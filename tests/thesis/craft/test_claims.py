@@ -82,6 +82,19 @@ def test_randomised_weights(last, outcome):
     assert claims.SanityRandomisation()(table).outcome == outcome
 
 
+def test_importances_that_random_weights_leave_without_an_order_are_no_evidence():
+    maps = [noisy("MapSpearman", "CRAFT", v, randomised=s) for s, v in ((0.25, 0.9), (1.0, 0.1))]
+    orders = [
+        noisy("ImportanceSpearman", "CRAFT", v, randomised=s)
+        for s, v in ((0.25, 0.1), (1.0, np.nan))
+    ]
+    verdict = claims.SanityRandomisation()(pd.concat(maps + orders))
+    assert verdict.outcome is Outcome.HOLDS
+    assert "ImportanceSpearman of m on d is undefined" in verdict.measured
+    alone = claims.SanityRandomisation()(pd.concat(orders))
+    assert alone.outcome is Outcome.INVALID
+
+
 @pytest.mark.parametrize(
     "claim",
     [

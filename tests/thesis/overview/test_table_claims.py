@@ -32,6 +32,22 @@ def test_claims_are_listed_by_number_with_their_verdicts():
     assert "Synthetic data with known truth: 1 transfers" in made.caption.replace("; s", "; S")
 
 
+def test_a_claim_without_a_defined_score_is_invalid_and_the_others_are_judged():
+    def mean(table):
+        interval = Bootstrap().mean(table["value"])
+        return judged([above(interval, 0.0)], interval, "measured")
+
+    def nothing(table):
+        return mean(table.assign(value=np.nan))
+
+    yes = claim(3, mean) | {"control": lambda table: nothing(table) and (True, "never")}
+    ours = scores({("A", "Deletion"): [1.0, 2.0] * 30})
+    made = Claims([claim(1, nothing), claim(2, mean), yes])(ours)
+    assert made.shown["verdict"].tolist() == ["assay invalid", "transfers", "assay invalid"]
+    assert "no score" in made.shown["control"][0]
+    assert made.shown["control"][2] == "no score of the control is defined"
+
+
 def on_data(*origins):
     """Return rows of a data set of each origin, on networks a and b."""
     return pd.concat(
