@@ -94,7 +94,9 @@ class Claims:
             verdict = self._checked(claim, rows, self._with_known(rows, relevant), scope)
             if verdict.outcome is Outcome.NOT_RUN:
                 reason = verdict.measured
-            else:
+            elif scope is not Scope.PAPER_DATA or verdict.measured not in (
+                other.measured for _, other in ran
+            ):  # else the numbers are those of the paper's kind of model, judged before
                 ran.append((scope, verdict))
         if (arithmetic := claim.get("arithmetic")) and published is not None:
             ran.append((Scope.ARITHMETIC, arithmetic(published)))

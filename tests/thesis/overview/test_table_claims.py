@@ -32,6 +32,23 @@ def test_claims_are_listed_by_number_with_their_verdicts():
     assert "Synthetic data with known truth: 1 transfers" in made.caption.replace("; s", "; S")
 
 
+def test_the_same_numbers_are_judged_once_on_what_is_nearest_to_the_paper():
+    def of_a(table):
+        """Judge network "a", and say nothing of others, as bounds that only some networks have."""
+        mine = table[table["model"] == "a"]
+        if mine.empty:
+            return not_run("no network with bounds")
+        interval = Bootstrap().mean(mine["value"])
+        return judged([above(interval, -1.0)], interval, f"{len(mine)} values")
+
+    papers = {"c1": {"datasets": ["real"], "models": ["a"]}}
+    made = Claims([claim(1, of_a)], papers, {"real": "real"})(on_data("real"))
+    assert made.shown["rests on"].tolist() == ["paper's data and kind of model"]
+    other = {"c1": {"datasets": ["real"], "models": ["none"]}}
+    made = Claims([claim(1, of_a)], other, {"real": "real"})(on_data("real"))
+    assert made.shown["rests on"].tolist() == ["paper's data, another model"]
+
+
 def test_a_claim_without_a_defined_score_is_invalid_and_the_others_are_judged():
     def mean(table):
         interval = Bootstrap().mean(table["value"])
