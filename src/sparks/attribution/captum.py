@@ -171,8 +171,8 @@ class Captum:
         if unseen := without_module(model, x):
             raise self._refusal(
                 f"activations that are modules, and the model calls {', '.join(sorted(unseen))} "
-                "as functions, so that its results would be wrong: write these as modules (nn.ReLU), "
-                "or take another method"
+                "as functions, so that its results would be wrong: write these as modules "
+                "(nn.ReLU), or take another method"
             )
 
     def _has_target(self) -> bool:
