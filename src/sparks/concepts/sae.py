@@ -25,7 +25,45 @@ Batches = Callable[[int], Iterator[Tensor]]  # number of an epoch → batches (b
 
 
 @dataclass(frozen=True, kw_only=True)
-class SAE(Method):
+class Descent:
+    """Settings of an autoencoder's training: Adam at a rate that falls as the loss levels off.
+
+    Attributes:
+        epochs: bound on passes over the activations.
+        patience: steps, rounded up to whole epochs, whose mean loss is compared with that of as
+            many before. Where it is not lower by more than `tolerance`, the rate is halved.
+        tolerance: share of the loss that must be gained.
+        halvings: of the rate, after which the loss counts as levelled off and training stops.
+        rate: of Adam, at the start.
+        batch_size: activations per step; of a stream, its batches are the steps.
+
+    Raises:
+        SparksError: when a setting is out of its range.
+    """
+
+    epochs: int = 2000
+    patience: int = 100
+    tolerance: float = 0.01
+    halvings: int = 5
+    rate: float = 1e-2
+    batch_size: int = 256
+
+    def __post_init__(self) -> None:
+        between(self, 0, inf, "rate")
+        between(self, 0, 1, "tolerance")
+        whole(self, 1, "epochs", "batch_size", "patience", "halvings")
+
+    @property
+    def rule(self) -> str:
+        """Return the stopping rule, in words."""
+        return (
+            f"the rate was halved {self.halvings} times, each when {self.patience} steps lowered "
+            f"the loss by less than {self.tolerance:g} of it"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SAE(Descent, Method):
     """u = ψ(W (a - b) + c), atoms of length one, Adam on the squared error.
 
     Attributes:
@@ -40,13 +78,6 @@ class SAE(Method):
         active: concepts of a code that may be non-zero, for all but "relu" and "gated".
         penalty: weight of the loss of sparsity, for "relu" and "gated" in units of the data's
             scale, and for "jumprelu".
-        epochs: bound on passes over the activations.
-        patience: steps, rounded up to whole epochs, whose mean loss is compared with that of as
-            many before. Where it is not lower by more than `tolerance`, the rate is halved.
-        tolerance: share of the loss that must be gained.
-        halvings: of the rate, after which the loss counts as levelled off and training stops.
-        rate: of Adam, at the start.
-        batch_size: activations per step; of a stream, its batches are the steps.
         revive: whether atoms that no activation has used for 100 steps are trained on what the
             others leave (Gao et al. 2024), for "topk", "batchtopk", "matryoshka", "archetypal".
 
@@ -59,20 +90,12 @@ class SAE(Method):
     kind: str = "topk"
     active: int = 3
     penalty: float = 0.1
-    epochs: int = 2000
-    patience: int = 100
-    tolerance: float = 0.01
-    halvings: int = 5
-    rate: float = 1e-2
-    batch_size: int = 256
     revive: bool = False
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        between(self, 0, inf, "rate")
-        between(self, 0, 1, "tolerance")
+        Method.__post_init__(self)
+        Descent.__post_init__(self)
         between(self, 0, inf, "penalty", ends=True)
-        whole(self, 1, "epochs", "batch_size", "patience", "halvings")
         if self.kind not in KINDS:
             raise SparksError(f"SAE kind {self.kind!r} is unknown: choose one of {tuple(KINDS)}")
         if not 1 <= self.active <= self.concepts:
@@ -100,11 +123,7 @@ class SAE(Method):
         else:
             batches = shuffled(x, self.batch_size, generator)
         done, settled = self._train(kind, weights, batches)
-        rule = (
-            f"the rate was halved {self.halvings} times, each when {self.patience} steps lowered "
-            f"the loss by less than {self.tolerance:g} of it"
-        )
-        fit = Fit(f"SAE {self.kind}", self.seed, done, settled, rule, 0.0)
+        fit = Fit(f"SAE {self.kind}", self.seed, done, settled, self.rule, 0.0)
         fitted = kind.finished(weights, mean, scale, fit)
         rows = a(0) if isinstance(a, Stream) else iter([sample])
         loss = sum(loss_of(r, fitted.encode(r), fitted.atoms, fitted.offset) for r in rows)

@@ -14,22 +14,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import inf, log
+from math import log
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sparks.checks import between, whole
+from sparks.checks import whole
 from sparks.concepts.dictionary import Dictionary, Fit, check, loss_of
 from sparks.concepts.metrics import r_squared
-from sparks.concepts.sae import Plateau, adam, shuffled
+from sparks.concepts.sae import Descent, Plateau, adam, shuffled
 from sparks.concepts.sae_codes import Sparse, top
 from sparks.errors import SparksError
 
 
 @dataclass(frozen=True, kw_only=True)
-class UniversalSAE:
+class UniversalSAE(Descent):
     """A sparse autoencoder with an encoder and a decoder for each network, and shared codes.
 
     Each step draws one network, whose encoder gives the codes of a batch of places; the loss is the
@@ -41,12 +41,6 @@ class UniversalSAE:
     Attributes:
         concepts: k.
         active: concepts of a code that may be non-zero.
-        epochs: bound on passes over the activations.
-        patience: steps after which the loss is compared, see `SAE`.
-        tolerance: share of the loss that must be gained, see `SAE`.
-        halvings: of the rate, after which training stops.
-        rate: of Adam, at the start.
-        batch_size: places per step.
         seed: of the start, of the batches and of the networks drawn.
 
     Raises:
@@ -61,19 +55,12 @@ class UniversalSAE:
 
     concepts: int = 10
     active: int = 3
-    epochs: int = 2000
-    patience: int = 100
-    tolerance: float = 0.01
-    halvings: int = 5
-    rate: float = 1e-2
-    batch_size: int = 256
     seed: int = 0
 
     def __post_init__(self) -> None:
-        whole(self, 1, "concepts", "active", "epochs", "patience", "halvings", "batch_size")
+        super().__post_init__()
+        whole(self, 1, "concepts", "active")
         whole(self, 0, "seed")
-        between(self, 0, inf, "rate")
-        between(self, 0, 1, "tolerance")
         if self.active > self.concepts:
             raise SparksError(f"active {self.active} must lie in 1 … {self.concepts} concepts")
 
@@ -97,11 +84,7 @@ class UniversalSAE:
         ]
         x = [(one - m) / s for one, m, s in zip(a, means, scales, strict=True)]
         atoms, filters, biases, done, settled = self._train(x)
-        rule = (
-            f"the rate was halved {self.halvings} times, each when {self.patience} steps lowered "
-            f"the loss by less than {self.tolerance:g} of it"
-        )
-        fit = Fit("universal SAE", self.seed, done, settled, rule, 0.0)
+        fit = Fit("universal SAE", self.seed, done, settled, self.rule, 0.0)
         found = []
         for m, one in enumerate(a):
             fitted = Sparse(
