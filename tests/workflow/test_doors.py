@@ -123,6 +123,7 @@ use rule * from sparks
     done = subprocess.run(
         run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "results/models/digits/mine/0/weights.safetensors" in done.stdout
-    assert "Planned for scale smoke" in done.stdout
+    printed = done.stdout + done.stderr
+    assert done.returncode == 0, printed
+    assert "results/models/digits/mine/0/weights.safetensors" in printed
+    assert "Planned for scale smoke" in printed

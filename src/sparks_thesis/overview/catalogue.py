@@ -39,18 +39,24 @@ def page() -> str:
         config = compose([f"experiment=[{every}]"])
     with patch.dict(os.environ, {ABSENT: ",".join([*config.datasets, *config.texts])}):
         optional = list(compose([f"experiment=[{every}]"]).left_out)
+        usual = set(compose([]).experiments)
     items = sorted(config["items"].values(), key=lambda item: (item.chapter, item.name))
     parts = [_HEAD]
     for chapter, some in groupby(items, lambda item: item.chapter):
-        parts.append(f"## {CHAPTERS[chapter]}\n\n{_table(config, optional, list(some))}")
+        parts.append(f"## {CHAPTERS[chapter]}\n\n{_table(config, optional, usual, list(some))}")
     return "\n".join(parts)
 
 
-def _table(config: DictConfig, optional: Sequence[str], items: Sequence[DictConfig]) -> str:
+def _table(
+    config: DictConfig, optional: Sequence[str], usual: set[str], items: Sequence[DictConfig]
+) -> str:
+    """Return the table of some items, with their experiment in a command where it is unusual."""
     lines = ["| item | shows | stands for | data (networks) | command |", "| --- " * 5 + "|"]
     for item in items:
         pattern, suffix = (paths.FIGURE, "png") if item.kind == "figure" else (paths.TABLE, "csv")
         command = f"./sparks snakemake --cores all {pattern.format(item=item.name, suffix=suffix)}"
+        if item.experiments != "all" and not usual.intersection(item.experiments):
+            command += f" --config experiment={item.experiments[0]}"
         data = "all" if item.experiments == "all" else _data(config, optional, item.experiments)
         cells = [f"`{item.name}`", item.title, item.paper, data, f"`{command}`"]
         lines.append("| " + " | ".join(cells) + " |")
