@@ -125,5 +125,5 @@ use rule * from sparks
     )
     printed = done.stdout + done.stderr
     assert done.returncode == 0, printed
-    assert "results/models/digits/mine/0/weights.safetensors" in printed
+    assert "/mine/0/weights.safetensors" in printed
     assert "Planned for scale smoke" in printed
