@@ -44,3 +44,12 @@ DEPTHS = [row("LayerDepth", i, layer=v) for i, v in enumerate(("z_first", "a_las
 def around(centre, seed=0, n=60, spread=0.01):
     """Return values around a centre."""
     return centre + spread * np.random.default_rng(seed).normal(size=n)
+
+
+def values(rows, metric, **known):
+    """Return the values of a metric in rows with these contents; there must be some."""
+    rows = rows[rows["metric"] == metric]
+    for column, content in known.items():
+        rows = rows[rows[column] == content]
+    assert len(rows), (metric, known)
+    return rows["value"].to_numpy()

@@ -16,6 +16,8 @@ from sparks_thesis.harmonization.study_alignment import AlignmentStudy
 from sparks_thesis.harmonization.study_people import CENTRE, OTHERS, PeopleStudy, controls
 from sparks_thesis.harmonization.study_population import Kind, PopulationStudy
 
+from ..common.rows import values
+
 N, SIDE, SIGMA = 6, 12, 0.15
 
 
@@ -53,14 +55,6 @@ def network(where=None):
     if where is None:
         where = human_maps(alike(), SIDE, SIGMA * SIDE)[0].flatten()
     return Classifier(Looking(where), 1, mean=[0.0], std=[1.0]).eval()
-
-
-def values(rows, metric, **known):
-    rows = rows[rows["metric"] == metric]
-    for column, content in known.items():
-        rows = rows[rows[column] == content]
-    assert len(rows), (metric, known)
-    return rows["value"].to_numpy()
 
 
 def test_a_network_that_looks_where_people_click_is_aligned():

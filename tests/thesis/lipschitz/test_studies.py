@@ -13,6 +13,8 @@ from sparks_thesis.lipschitz.measure import followed, null_shares
 from sparks_thesis.lipschitz.study import LipschitzStudy
 from sparks_thesis.lipschitz.study_snowflakes import SnowflakesStudy
 
+from ..common.rows import values
+
 N = 4
 METRIC = Deletion(steps=3)
 STUDY = LipschitzStudy(
@@ -25,14 +27,6 @@ STUDY = LipschitzStudy(
     kept=2,
     seed=1,
 )
-
-
-def values(rows, metric, **known):
-    rows = rows[rows["metric"] == metric]
-    for column, content in known.items():
-        rows = rows[rows[column] == content]
-    assert len(rows), (metric, known)
-    return rows["value"].to_numpy()
 
 
 @pytest.fixture(scope="module")
