@@ -15,9 +15,10 @@ os.environ[SEARCHED] = os.pathsep.join(
     filter(None, [sys.path[0], os.environ.get(SEARCHED)])
 )
 # snakedeploy copies config/ to where the workflow is used, and makes its config.yaml Snakemake's
-# own (`configfile`). It is Hydra's: the copy is read in place of this checkout's.
+# own (`configfile`). It is Hydra's: the copy is read in place of this checkout's, by `paths.py`.
+COPIED = "SPARKS_CONFIG"
 if "defaults" in config:
-    os.environ["SPARKS_CONFIG"] = str(Path("config").resolve())
+    os.environ[COPIED] = str(Path("config").resolve())
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
