@@ -1,4 +1,4 @@
-"""Measure the accuracy of a trained model, image by image."""
+"""Measure the accuracy of a trained model, image by image, and that of the most frequent class."""
 
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.job import Config, Paths, main
@@ -7,17 +7,20 @@ CONFIG_KEYS = ("model.classifier", "model.loss", "seed", "device")
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
-    """Write whether each test image is classified rightly (1) or not (0)."""
+    """Write which test images are classified rightly (1), and which are of the commonest class."""
     from sparks.data import ImageSet
     from sparks.results import MetricRecorder
     from sparks.training import predict
+    from sparks_thesis.common.learnt import MAJORITY, RIGHT
     from sparks_thesis.pipeline.artifacts import load_model, write_results
     from sparks_thesis.pipeline.factories import harmonized
 
     images = ImageSet.load(inputs["test"])
     logits = predict(load_model(cfg, inputs), images, device=cfg["device"])
     recorder = MetricRecorder()
-    recorder.add_images({"Accuracy": (logits.argmax(1) == images.labels).double()}, split="test")
+    labels = images.labels
+    right = {RIGHT: logits.argmax(1) == labels, MAJORITY: labels == labels.mode().values}
+    recorder.add_images({name: is_so.double() for name, is_so in right.items()}, split="test")
     training = harmonized(cfg["model.loss"], cfg.wildcards["model"])
     write_results(cfg, outputs["table"], recorder, **training)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 
 from sparks.stats import Bootstrap, proportion, shown
+from sparks_thesis.common.learnt import accuracies, learnt
 from sparks_thesis.common.verdict import Outcome, Verdict, above
 from sparks_thesis.lipschitz.claims import BASELINE, with_baselines
 
@@ -102,25 +103,19 @@ class DirectionMatters:
 
 @dataclass(frozen=True)
 class AboveChance:
-    """Every network that is compared has learnt something.
+    """Every network that is compared has learnt something: more than the most frequent class.
 
     Attributes:
         models: names of these networks.
-        chance: data set → accuracy by chance, where it is not that of ten classes.
-        usual: accuracy by chance with ten classes.
     """
 
     models: Sequence[str]
-    chance: Mapping[str, float] = field(default_factory=dict)
-    usual: float = 0.1
 
     def __call__(self, table: pd.DataFrame) -> tuple[bool, str]:
         """Return whether all are right more often than by chance, and how often they are."""
-        rows = table[(table["metric"] == "Accuracy") & (table["split"] == "test")]
-        rows = rows[rows["model"].isin(list(self.models))]
         passed, details = True, []
-        for (dataset, model), group in rows.groupby(["dataset", "model"]):
-            right = proportion(group["value"])
-            passed &= right.low > self.chance.get(str(dataset), self.usual)
-            details.append(f"{model} on {dataset} {shown(right, 0, 100)} %")
+        for (dataset, model, _), (right, majority) in accuracies(table).items():
+            if model in self.models:
+                passed &= learnt(right, majority)
+                details.append(f"{model} on {dataset} {shown(right, 0, 100)} %")
         return passed and bool(details), f"right: {'; '.join(details) or 'not measured'}"

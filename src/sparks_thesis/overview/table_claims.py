@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import compress
 from typing import Any
@@ -12,6 +12,7 @@ import pandas as pd
 
 from sparks.results import UNITS
 from sparks.stats import NoValues
+from sparks_thesis.common.learnt import NETWORK, learnt_nothing
 from sparks_thesis.common.table import Table
 from sparks_thesis.common.verdict import Outcome, Scope, Verdict, called, not_run, tally, undefined
 
@@ -34,6 +35,9 @@ COLUMNS = {
 @dataclass(frozen=True)
 class Claims:
     """Judge each claim on the scores of the experiments it names, once for each kind of data.
+
+    Networks that have learnt nothing are left out, by name; where nothing remains to be compared,
+    the assay is invalid.
 
     Attributes:
         claims: for each claim its number, name, paper, statement, criterion, published value,
@@ -61,10 +65,11 @@ class Claims:
             published: rows of the papers' tables.
         """
         rows = []
+        untaught = learnt_nothing(scores)
         for claim in sorted(self.claims, key=lambda claim: int(claim["number"])):
             row = {key: claim[key] for key in ("number", "name", "paper", "statement")}
             row |= {key: claim[key] for key in ("criterion", "published")}
-            for scope, verdict in self._judge(claim, scores, published):
+            for scope, verdict in self._judge(claim, scores, untaught, published):
                 values = asdict(verdict)
                 del values["images"], values["of_images"]
                 rows.append(
@@ -81,7 +86,11 @@ class Claims:
         return Table(numbers, shown, _caption(numbers))
 
     def _judge(
-        self, claim: Mapping[str, Any], scores: pd.DataFrame, published: pd.DataFrame | None
+        self,
+        claim: Mapping[str, Any],
+        scores: pd.DataFrame,
+        untaught: Mapping[tuple[Hashable, ...], str],
+        published: pd.DataFrame | None,
     ) -> list[tuple[Scope, Verdict]]:
         """Return a verdict for each kind of data that a claim could be judged on, at least one."""
         relevant = scores[scores["experiment"].isin(list(claim["experiments"]))]
@@ -91,7 +100,11 @@ class Claims:
         for scope, rows in self._by_scope(claim, relevant):
             if any(done is scope for done, _ in ran):
                 continue
-            verdict = self._checked(claim, rows, self._with_known(rows, relevant), scope)
+            networks = pd.MultiIndex.from_frame(rows[NETWORK])
+            judged = rows[~networks.isin(list(untaught))]
+            verdict = self._checked(claim, judged, self._with_known(judged, relevant), scope)
+            if left_out := "; ".join(untaught[one] for one in untaught if one in set(networks)):
+                verdict = verdict.controlled(verdict.outcome is not Outcome.NOT_RUN, left_out)
             if verdict.outcome is Outcome.NOT_RUN:
                 reason = verdict.measured
             elif scope is not Scope.PAPER_DATA or verdict.measured not in (

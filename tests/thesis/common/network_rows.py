@@ -6,7 +6,12 @@ import pandas as pd
 from sparks.results import as_results
 
 # Metric → column of its setting, the reduction where it is none of these.
-COLUMN = {"Accuracy": "split", "RevealedAccuracy": "revealed", "NullBlockRate": "top"}
+COLUMN = {
+    "Accuracy": "split",
+    "MajorityAccuracy": "split",
+    "RevealedAccuracy": "revealed",
+    "NullBlockRate": "top",
+}
 
 
 def rows(model, metric, values, setting="", method="", *, dataset="digits", seed=0, **columns):
@@ -22,3 +27,11 @@ def rows(model, metric, values, setting="", method="", *, dataset="digits", seed
     known = {"architecture": name, "harmonizer_weight": float(weight)} if weight else {}
     own = {COLUMN.get(metric, "reduction"): setting} if setting != "" else {}
     return as_results(table, **known, **own, **columns)
+
+
+def evaluated(model, share, majority, n=100, **known):
+    """Return rows of a network right on a share of n test images, one class being so frequent."""
+    return pd.concat(
+        rows(model, metric, np.arange(n) < n * part, "test", **known)
+        for metric, part in (("Accuracy", share), ("MajorityAccuracy", majority))
+    )

@@ -13,7 +13,7 @@ from sparks_thesis.lipschitz.controls import (
     FalseCertificates,
 )
 
-from ..common.network_rows import rows
+from ..common.network_rows import evaluated, rows
 from ..common.rows import around
 
 B = Bootstrap(resamples=100)
@@ -56,7 +56,7 @@ def test_a_random_direction_must_lead_there_less_often(aside, passed):
 
 @pytest.mark.parametrize(("share", "passed"), [(0.5, True), (0.1, False)])
 def test_networks_that_learnt_nothing_say_nothing(share, passed):
-    table = rows("net", "Accuracy", (np.arange(100) < 100 * share).astype(float), split="test")
+    table = evaluated("net", share, 0.1)
     assert AboveChance(["net"])(table)[0] is passed
-    assert not AboveChance(["net"], chance={"digits": 0.5})(table)[0]
+    assert not AboveChance(["net"])(evaluated("net", share, 0.5))[0]
     assert not AboveChance(["other"])(table)[0]

@@ -10,7 +10,9 @@ from sparks_thesis.common.verdict import Outcome, Verdict, above, judged, not_ru
 from sparks_thesis.overview.table_claims import Claims
 from sparks_thesis.pipeline.paths import CONFIG
 
-from ..common.rows import scores
+from ..common.network_rows import evaluated
+from ..common.network_rows import rows as of_network
+from ..common.rows import around, scores
 
 
 def claim(number, check, experiments=("e",)):
@@ -206,3 +208,32 @@ def test_an_effect_without_an_interval_shows_none():
     no = Verdict(Outcome.INCONCLUSIVE, 0.5, float("nan"), float("nan"), "measured")
     made = Claims([claim(1, lambda table: no)])(scores({("A", "Deletion"): [0.0] * 60}))
     assert made.shown["effect [interval]"].tolist() == ["+0.500"]
+
+
+def test_networks_that_learnt_nothing_are_left_out_by_name():
+    """Wilson's interval of 61 of 100 begins at .512: above .5, unlike that of 50 of 100."""
+
+    def gain(table):
+        wide = table[table["metric"] == "Score"].pivot_table("value", "dataset", "model")
+        if not {"a", "b"} <= set(wide) or wide[["a", "b"]].dropna().empty:
+            return not_run("no pair of networks")
+        values = (wide["a"] - wide["b"]).dropna()
+        interval = Bootstrap().mean(around(values.mean()))
+        return judged([above(interval, 0.0)], interval, " ".join(values.index))
+
+    def of(dataset, b):
+        known = {"dataset": dataset}
+        scored = [of_network(m, "Score", around(v), **known) for m, v in (("a", 2), ("b", 1))]
+        right = [evaluated("a", 0.9, 0.5, **known), evaluated("b", b, 0.5, **known)]
+        return pd.concat([*scored, *right]).assign(experiment="e")
+
+    judge = Claims([claim(1, gain)])
+    both = pd.concat([of("x", 0.5), of("y", 0.61)])
+    row = judge(both).numbers.iloc[0]
+    assert (row["verdict"], row["measured"]) == ("transfers", "y")
+    assert "b on x (seed 0) has learnt nothing: right in 50 [" in row["control"]
+    assert " on y" not in row["control"]
+    row = judge(of("x", 0.5)).numbers.iloc[0]
+    assert row["verdict"] == "assay invalid"
+    assert "b on x" in row["control"]
+    assert "learnt nothing" not in judge(of("y", 0.61)).numbers.iloc[0]["control"]

@@ -17,6 +17,10 @@ def test_data_models_counts_right_answers_once():
     made = DataModels()(twice, history)
     cell = made.shown.iloc[0]
     assert cell["accuracy %"].startswith("75.0 [")
+    assert cell["majority %"] == "–"
+    most = scores({("", "MajorityAccuracy"): [1.0, 1.0, 0.0, 0.0]}).assign(split="test")
+    made = DataModels()(pd.concat([twice, most]), history)
+    assert made.shown.iloc[0]["majority %"] == "50.0"
     assert (cell["parameters"], cell["epochs"], cell["test images"]) == ("1,234", "2", "4")
 
 
