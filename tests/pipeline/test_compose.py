@@ -206,6 +206,7 @@ CHANGED = ["training.epochs=3", "training.weight_decay=0.2", "training.keep=best
         ("digits", "vit_tiny"),
         ("chimera_biased", "convnet_lambda_10"),  # the model has
         ("cat_dog", "hkr_convnet"),  # its recipe for the data set has
+        ("cat_dog", "hkr_convnet_unconstrained"),  # the same, with a learning rate of its own
     ],
 )
 def test_what_is_said_of_training_holds_for_every_network(dataset, model):

@@ -179,7 +179,8 @@ def drop_unchosen(config: DictConfig, keys: set[str]) -> None:
 # are not moved, whatever the user says of images.
 _TRAININGS = (
     *("dataset.training", "datasets.*.training", "model.training", "models.*.training"),
-    *("studies.stability.trainings.*", "studies.lipschitz.recipes.*.training", "words.training"),
+    *("studies.lipschitz.recipes.*.training", "studies.lipschitz.recipes.*.baseline"),
+    *("studies.stability.trainings.*", "words.training"),
 )
 # Lists of data sets in which `NAME?` may stand.
 _DATASETS = (
