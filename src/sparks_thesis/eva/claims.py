@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sparks.stats import (
     Bootstrap,
@@ -158,13 +159,17 @@ class TighterIsBetter:
             values="value",
         )
 
-        def taus(chosen: pd.DataFrame) -> dict[str, float]:
-            means = chosen.mean()
-            return {m: kendall_tau(-means["Tightness"], s * means[m]) for m, s in SIGN.items()}
+        values, names = wide.to_numpy(), wide.columns.get_level_values("metric")
+        at = {name: names == name for name in ("Tightness", *SIGN)}
 
-        found = taus(wide)
+        def taus(chosen: NDArray[np.float64]) -> dict[str, float]:
+            means = np.nanmean(chosen, axis=0)
+            tight = -means[at["Tightness"]]
+            return {m: kendall_tau(tight, s * means[at[m]]) for m, s in SIGN.items()}
+
+        found = taus(values)
         drawn = [
-            np.nanmean(list(taus(wide.iloc[w]).values())) for w in self.bootstrap.draws(len(wide))
+            np.nanmean(list(taus(values[w]).values())) for w in self.bootstrap.draws(len(values))
         ]
         mean = float(np.nanmean(list(found.values())))
         interval = interval_of(mean, drawn, len(wide), self.bootstrap.level, True)

@@ -178,7 +178,8 @@ def drop_unchosen(config: DictConfig, keys: set[str]) -> None:
 # Blocks of settings that differ from `training` for some networks. Words have no mirror image and
 # are not moved, whatever the user says of images.
 _TRAININGS = (
-    *("dataset.training", "datasets.*.training", "model.training", "models.*.training"),
+    *("dataset.training", "datasets.*.training", "per_dataset.*.dataset.training"),
+    *("model.training", "models.*.training"),
     *("studies.lipschitz.recipes.*.training", "studies.lipschitz.recipes.*.baseline"),
     *("studies.stability.trainings.*", "words.training"),
 )
