@@ -91,11 +91,15 @@ def test_work_is_what_is_counted_else_what_jobs_took_before(tmp_path, monkeypatc
         job(number, "attribute", **run, method="rise", shard=str(number)) for number in (0, 1)
     ]
     jobs = [*shards, job(2, "figure", item="e"), job(3, "never"), job(4, "all", norun=True)]
-    work = console.seconds_of(jobs, {("attribute", "digits", "mlp", "0", "rise"): 100.0})
-    assert work == {0: 51.0, 1: 51.0, 2: 6.0, 3: console.UNKNOWN}
-    assert console.to_do(work, 2) == (
-        "4 jobs to do: about 54 s on 2 cores, not counting 1 that were never measured here"
+    counted = {("attribute", "digits", "mlp", "0", "rise"): 100.0}
+    work = console.plan([*jobs, job(5, "elsewhere")], counted, {"elsewhere": 8.0, "figure": 99.0})
+    assert work.seconds == {0: 51.0, 1: 51.0, 2: 30.0, 3: console.UNKNOWN, 5: 8.0}
+    assert console.to_do(work, 2, "a laptop") == (
+        "5 jobs to do: about 1 min on 2 cores (1 of them as on a laptop), "
+        "not counting 1 never measured"
     )
+    alone = console.plan([jobs[2]], {})
+    assert console.to_do(alone, 1) == "1 job to do: about 30 s on 1 core"
 
 
 @pytest.mark.parametrize(

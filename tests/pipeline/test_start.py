@@ -85,7 +85,9 @@ def test_missing_files_are_refused_unless_artifacts_are_in_a_bucket(start, monke
 def test_the_time_of_the_jobs_to_do_is_said_last(start):
     *before, last = start.plan()
     assert before == []
-    assert last == console.to_do({1: console.UNKNOWN, 2: console.UNKNOWN}, 1)
+    assert last == console.to_do(
+        console.Plan({1: console.UNKNOWN, 2: console.UNKNOWN}, unknown=2), 1
+    )
     start.makes_whole = True
     *before, last = start.plan()
     assert before[0].startswith("Planned for scale smoke")

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
+from statistics import fmean
 from typing import Any
 
 from snakemake.logging import DefaultFormatter, LogEvent
@@ -30,48 +30,74 @@ KEYS = ("dataset", "model", "seed", "method")  # that counted work is known by
 # --- what jobs will take ---------------------------------------------------------------------
 
 
-def seconds_of(jobs: Iterable[Any], counted: Mapping[tuple[str, ...], float]) -> dict[int, float]:
+@dataclass(frozen=True)
+class Plan:
+    """What the jobs of a run will take.
+
+    Attributes:
+        seconds: number of a job → estimate.
+        elsewhere: jobs of rules that never ran here, estimated by what theirs took on another
+            machine.
+        unknown: jobs of which nothing is known; each is given `UNKNOWN`.
+    """
+
+    seconds: Mapping[int, float]
+    elsewhere: int = 0
+    unknown: int = 0
+
+
+def plan(
+    jobs: Iterable[Any],
+    counted: Mapping[tuple[str, ...], float],
+    elsewhere: Mapping[str, float] | None = None,
+) -> Plan:
     """Estimate what each job takes.
 
     Args:
         jobs: of Snakemake's plan; those that run nothing take no time.
         counted: (rule, data set, model, seed, method) → seconds, shared by the jobs of that name.
-
-    Returns:
-        number of the job → seconds.
+        elsewhere: rule → seconds of a job on another machine, for rules that never ran here.
     """
     named: dict[tuple[str, ...], list[int]] = {}
     for job in (job for job in jobs if not job.rule.norun):
         names = (str(job.wildcards_dict.get(key, "")) for key in KEYS)
         named.setdefault((job.rule.name, *names), []).append(job.jobid)
     before = {rule: _before(rule) for rule, *_ in named}
-    return {
-        number: UNKNOWN + counted[key] / len(numbers) if key in counted else before[key[0]]
-        for key, numbers in named.items()
-        for number in numbers
-    }
+    found: dict[int, float] = {}
+    taken = {"elsewhere": 0, "unknown": 0}
+    for key, numbers in named.items():
+        if key in counted:
+            seconds: float | None = UNKNOWN + counted[key] / len(numbers)
+        elif (seconds := before[key[0]]) is None:
+            seconds = (elsewhere or {}).get(key[0])
+            taken["unknown" if seconds is None else "elsewhere"] += len(numbers)
+        found |= dict.fromkeys(numbers, seconds or UNKNOWN)
+    return Plan(found, **taken)
 
 
-def to_do(work: Mapping[int, float], cores: int) -> str:
-    """Say how long the jobs of a run will take on this machine.
+def to_do(work: Plan, cores: int, machine: str = "another machine") -> str:
+    """Say how long the jobs of a run will take.
 
     Args:
-        work: number of the job → estimated seconds.
+        work: of the run.
         cores: that jobs run on at a time.
+        machine: on which rules took what `work.elsewhere` are given.
     """
-    known = [seconds for seconds in work.values() if seconds != UNKNOWN]
-    line = f"{len(work)} jobs to do: about {duration(sum(known) / cores)} on {cores} core"
+    known = sum(work.seconds.values()) - UNKNOWN * work.unknown
+    jobs = f"{len(work.seconds)} job{'s' if len(work.seconds) != 1 else ''}"
+    line = f"{jobs} to do: about {duration(known / cores)} on {cores} core"
     line += "s" if cores > 1 else ""
-    unknown = len(work) - len(known)
-    return line + (f", not counting {unknown} that were never measured here" if unknown else "")
+    if work.elsewhere:
+        line += f" ({work.elsewhere} of them as on {machine})"
+    return line + (f", not counting {work.unknown} never measured" if work.unknown else "")
 
 
-def _before(rule: str) -> float:
-    """Return the median seconds of a rule's earlier jobs, as Snakemake measured them."""
+def _before(rule: str) -> float | None:
+    """Return the mean seconds of a rule's earlier jobs here, as Snakemake measured them."""
     folder = Path(paths.BENCHMARKS)
     files = [*folder.glob(f"{rule}.tsv"), *folder.glob(f"{rule}/**/*.tsv")]
     times = [float(row["s"]) for file in files for row in _rows(file) if row["s"] != "-"]
-    return max(UNKNOWN, median(times)) if times else UNKNOWN
+    return fmean(times) if times else None
 
 
 def _rows(file: Path) -> list[dict[str, str]]:

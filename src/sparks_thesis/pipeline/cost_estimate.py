@@ -26,6 +26,9 @@ RATES = (
     ROOT / "workflow/rates_gpu.json",
 )
 
+# Scale → rule → mean seconds of a job on the project's machine.
+JOB_SECONDS = ROOT / "workflow/job_seconds.json"
+
 # Training images of published sets, where the configuration takes all there are.
 IMAGES = {"imagenet": 1_281_167, "imagenet50": 64_058, "mnist": 60_000, "fashion_mnist": 60_000}
 IMAGES |= {"cifar10": 50_000, "eurosat": 21_600, "celeba": 162_770, "cat_dog": 17_400}
@@ -99,16 +102,16 @@ def _of_runs(config: DictConfig, name: str) -> Iterator[tuple[Any, Work]]:
             yield (run, "train"), Work("train", run, 0, images)
     for job in grid.explanations(config, name):
         metrics = grid.metrics(config, name, job)
-        wanted = [*AMOUNTS, "attribution.method"]
+        wanted = [*AMOUNTS, "attribution.method", "metrics.stability"]
         found = part(config, wanted, dataset=job.dataset, attribution=job.method)
         n, steps, subsets = (found[key] for key in AMOUNTS)
         curves = 2 * steps + subsets if "fidelity" in metrics else 0
         forward, backward = passes(found["attribution.method"])
         space = n * _settings(config, job)["dataset.size"] ** 2 * 4 / 1e6
         yield (job, "map"), Work("attribute", job, n * forward, n * backward, space)
-        repeated = config.metrics.stability
-        neighbours = repeated.metrics.average_stability.neighbours
-        again = repeated.images * neighbours if "stability" in metrics else 0
+        repeated = found["metrics.stability"]
+        neighbours = repeated["metrics"]["average_stability"]["neighbours"]
+        again = repeated["images"] * neighbours if "stability" in metrics else 0
         scored = Work("score", job, n * curves + again * forward, again * backward)
         yield (job, "score", tuple(metrics)), scored
 
@@ -183,6 +186,17 @@ def rates_of(gpu: bool) -> dict[str, Any]:
     kind = "cuda" if gpu else "cpu"
     empty: dict[str, Any] = {"machine": "a machine that was not measured", "networks": {}}
     return next((found for found in known if found["device"] == kind), empty)
+
+
+def job_seconds(scale: str, gpu: bool) -> tuple[str, dict[str, float]]:
+    """Return the machine that rules were measured on, and their mean seconds: a job each.
+
+    Args:
+        scale: name of the scale; of those that were not measured, nothing is known.
+        gpu: whether jobs run on a GPU, of which nothing is known either.
+    """
+    known = json.loads(JOB_SECONDS.read_text())
+    return known["machine"], {} if gpu else known["scales"].get(scale, {})
 
 
 def counted_seconds(config: DictConfig, gpu: bool = False) -> dict[tuple[str, ...], float]:

@@ -99,7 +99,7 @@ class Start:
             self.logger.info(line)
         for handler in self.logger.handlers:
             if handler.name == "DefaultStreamHandler" and not self.prints_all:
-                progress = console.Progress(self._seconds())
+                progress = console.Progress(self._work().seconds)
                 failed = self.workflow.output_settings.show_failed_logs
                 console.one_line(handler, progress, failed)
 
@@ -131,12 +131,19 @@ class Start:
             yield from cost_estimate.left_out(self.config)
         if workflow.dryrun and not self.prints_all and len(workflow.dag) > console.MOST_LISTED:
             yield "snakemake -np lists every job with its reason"
-        yield console.to_do(self._seconds(), workflow.cores if workflow.local_exec else 1)
+        machine, _ = self._elsewhere
+        yield console.to_do(self._work(), workflow.cores if workflow.local_exec else 1, machine)
 
-    def _seconds(self) -> dict[int, float]:
-        """Estimate what each job that is to run takes: number of the job → seconds."""
+    @property
+    def _elsewhere(self) -> tuple[str, dict[str, float]]:
+        """Another machine, and what jobs of each rule took there at this scale."""
+        return cost_estimate.job_seconds(self.config.scale.name, bool(self.gpu))
+
+    def _work(self) -> console.Plan:
+        """Estimate what each job that is to run takes."""
+        jobs = self.workflow.dag.needrun_jobs(exclude_finished=False)
         counted = cost_estimate.counted_seconds(self.config, bool(self.gpu))
-        return console.seconds_of(self.workflow.dag.needrun_jobs(exclude_finished=False), counted)
+        return console.plan(jobs, counted, self._elsewhere[1])
 
 
 def _remember() -> None:
