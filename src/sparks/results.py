@@ -44,7 +44,7 @@ COLUMNS: Mapping[str, Column] = {
     "dataset": Column("text", "data set, scenario or test function"),
     "model": Column("text", "network, by its name in config/model"),
     # How a number was obtained.
-    "split": Column("text", 'images of an accuracy: "test" or "test_biased"'),
+    "split": Column("text", 'images of an accuracy: "train", "test" or "test_biased"'),
     "source": Column(
         "text", 'of a published number: "printed", or how it was recomputed; empty for ours'
     ),

@@ -40,9 +40,10 @@ use rule job as predict with:
         **asks(3000, 120, gpu=True),
 
 
-# Accuracy on the test images.
+# Accuracy on the test images, and on some that the network was trained on.
 use rule job as evaluate with:
     input:
+        train=paths.TRAIN,
         test=paths.TEST,
         weights=paths.WEIGHTS,
     output:

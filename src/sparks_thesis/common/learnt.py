@@ -5,25 +5,55 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 import pandas as pd
+from torch import Tensor
 
+from sparks.data.imageset import ImageSet
+from sparks.models.classifier import Classifier
 from sparks.stats import Interval, proportion, shown
+from sparks.training import predict
 
 NETWORK = ["dataset", "model", "seed"]
-RIGHT = "Accuracy"
-# Accuracy of always naming the class that is most frequent among the test images.
-MAJORITY = "MajorityAccuracy"
+# Share of images that are classified rightly; beside it, that of the most frequent class.
+RIGHT, MAJORITY = "Accuracy", "MajorityAccuracy"
+IMAGES = 1000  # training images that tell whether a network has learnt anything
 
 
-def accuracies(scores: pd.DataFrame) -> dict[tuple[Hashable, ...], tuple[Interval, float]]:
-    """Return the test accuracy of networks, and that of always naming the most frequent class.
+def right(model: Classifier, images: ImageSet, device: str) -> dict[str, Tensor]:
+    """Tell which images a network classifies rightly, and which are of the most frequent class.
+
+    Args:
+        model: the network.
+        images: with their labels.
+        device: as in `sparks.models.resolve_device`.
+
+    Returns:
+        "Accuracy" and "MajorityAccuracy", each 0 or 1 of each image, (N,).
+    """
+    labels = images.labels
+    found = predict(model, images, device=device).argmax(1)
+    marks = {RIGHT: found == labels, MAJORITY: labels == labels.mode().values}
+    return {name: mark.double() for name, mark in marks.items()}
+
+
+def spread(images: ImageSet, most: int = IMAGES) -> ImageSet:
+    """Return at most so many images, evenly spread: sets on disk are in the order of classes."""
+    n = len(images)
+    return images.subset([place * n // most for place in range(most)] if n > most else range(n))
+
+
+def accuracies(
+    scores: pd.DataFrame, split: str
+) -> dict[tuple[Hashable, ...], tuple[Interval, float]]:
+    """Return the accuracy of networks, and that of always naming the most frequent class.
 
     Args:
         scores: tidy scores; the rows that `evaluate` wrote count.
+        split: "train" or "test".
 
     Returns:
         (data set, model, seed) → Wilson's interval and the accuracy of the most frequent class.
     """
-    rows = scores[scores["metric"].isin([RIGHT, MAJORITY]) & (scores["split"] == "test")]
+    rows = scores[scores["metric"].isin([RIGHT, MAJORITY]) & (scores["split"] == split)]
     rows = rows.drop_duplicates([*NETWORK, "metric", "image"])
     found = {}
     for network, group in rows.groupby(NETWORK):
@@ -39,20 +69,23 @@ def learnt(right: Interval, majority: float) -> bool:
 
 
 def learnt_nothing(scores: pd.DataFrame) -> dict[tuple[Hashable, ...], str]:
-    """Return the networks that are no better than always naming the most frequent class.
+    """Return the networks that are no better than the most frequent class where they were trained.
+
+    Test images do not tell: a network that was trained on biased images and has learnt the bias is
+    at chance on unbiased ones.
 
     Args:
-        scores: as in `accuracies`. Networks without such rows are not judged.
+        scores: as in `accuracies`. Networks that were not trained here are not judged.
 
     Returns:
-        (data set, model, seed) → a sentence's part, as "net on digits (seed 0), right in 10 % ...".
+        (data set, model, seed) → a sentence that says so.
     """
     return {
         (dataset, model, seed): (
             f"{model} on {dataset} (seed {seed}) has learnt nothing: right in "
-            f"{shown(right, 0, 100)} % of the test images, of which the most frequent class has "
-            f"{100 * majority:.0f} %"
+            f"{shown(right, 0, 100)} % of its training images, of which the most frequent class "
+            f"has {100 * majority:.0f} %"
         )
-        for (dataset, model, seed), (right, majority) in accuracies(scores).items()
+        for (dataset, model, seed), (right, majority) in accuracies(scores, "train").items()
         if not learnt(right, majority)
     }

@@ -114,7 +114,7 @@ class AboveChance:
     def __call__(self, table: pd.DataFrame) -> tuple[bool, str]:
         """Return whether all are right more often than by chance, and how often they are."""
         passed, details = True, []
-        for (dataset, model, _), (right, majority) in accuracies(table).items():
+        for (dataset, model, _), (right, majority) in accuracies(table, "test").items():
             if model in self.models:
                 passed &= learnt(right, majority)
                 details.append(f"{model} on {dataset} {shown(right, 0, 100)} %")

@@ -150,7 +150,7 @@ class LipschitzMore:
         return Table(pd.DataFrame(rows), pd.DataFrame(texts).fillna(""), self._caption(kept))
 
     def _quantities(self, group: pd.DataFrame) -> list[tuple[str, Interval | None, int, float]]:
-        right = group[group["metric"] == "Accuracy"]["value"]
+        right = group[(group["metric"] == "Accuracy") & (group["split"] == "test")]["value"]
         found: list[tuple[str, Interval | None, int, float]] = [
             ("accuracy %", proportion(right) if len(right) else None, 1, 100.0)
         ]

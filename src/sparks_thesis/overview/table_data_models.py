@@ -36,7 +36,7 @@ class DataModels:
             history: one row an epoch and model, columns dataset, model, seed, epoch, images,
                 parameters and whatever else the training reports.
         """
-        counted = scores[scores["metric"].isin([RIGHT, MAJORITY])]
+        counted = scores[scores["metric"].isin([RIGHT, MAJORITY]) & (scores["split"] != "train")]
         counted = counted.drop_duplicates([*NETWORK, "split", "metric", "image"])
         right = counted[counted["metric"] == RIGHT]
         most = counted[counted["metric"] == MAJORITY].groupby([*NETWORK, "split"])["value"].mean()

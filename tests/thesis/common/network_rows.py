@@ -29,9 +29,9 @@ def rows(model, metric, values, setting="", method="", *, dataset="digits", seed
     return as_results(table, **known, **own, **columns)
 
 
-def evaluated(model, share, majority, n=100, **known):
-    """Return rows of a network right on a share of n test images, one class being so frequent."""
+def evaluated(model, share, majority, n=100, split="test", **known):
+    """Return rows of a network right on a share of n images, one class being so frequent."""
     return pd.concat(
-        rows(model, metric, np.arange(n) < n * part, "test", **known)
+        rows(model, metric, np.arange(n) < n * part, split, **known)
         for metric, part in (("Accuracy", share), ("MajorityAccuracy", majority))
     )

@@ -224,7 +224,14 @@ def test_networks_that_learnt_nothing_are_left_out_by_name():
     def of(dataset, b):
         known = {"dataset": dataset}
         scored = [of_network(m, "Score", around(v), **known) for m, v in (("a", 2), ("b", 1))]
-        right = [evaluated("a", 0.9, 0.5, **known), evaluated("b", b, 0.5, **known)]
+        right = [
+            evaluated(name, share, 0.5, split=split, **known)
+            for name, of_training in (("a", 0.9), ("b", b))
+            for split, share in (
+                ("train", of_training),
+                ("test", 0.5),
+            )  # as if biased data were learnt
+        ]
         return pd.concat([*scored, *right]).assign(experiment="e")
 
     judge = Claims([claim(1, gain)])
