@@ -13,14 +13,14 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """
     from sparks.data import ImageSet
     from sparks.results import MetricRecorder
-    from sparks_thesis.common.learnt import right, spread
+    from sparks_thesis.common.learnt import right, sample
     from sparks_thesis.pipeline.artifacts import load_model, write_results
     from sparks_thesis.pipeline.factories import harmonized
 
     model, recorder = load_model(cfg, inputs), MetricRecorder()
     recorder.add_images(right(model, ImageSet.load(inputs["test"]), cfg["device"]), split="test")
     if cfg["model.weights"] is None:
-        learnt = spread(ImageSet.load(inputs["train"]))
+        learnt = sample(ImageSet.load(inputs["train"]))
         recorder.add_images(right(model, learnt, cfg["device"]), split="train")
     training = harmonized(cfg["model.loss"], cfg.wildcards["model"])
     write_results(cfg, outputs["table"], recorder, **training)

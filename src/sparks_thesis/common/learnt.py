@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 import pandas as pd
+import torch
 from torch import Tensor
 
 from sparks.data.imageset import ImageSet
@@ -35,10 +36,14 @@ def right(model: Classifier, images: ImageSet, device: str) -> dict[str, Tensor]
     return {name: mark.double() for name, mark in marks.items()}
 
 
-def spread(images: ImageSet, most: int = IMAGES) -> ImageSet:
-    """Return at most so many images, evenly spread: sets on disk are in the order of classes."""
-    n = len(images)
-    return images.subset([place * n // most for place in range(most)] if n > most else range(n))
+def sample(images: ImageSet, most: int = IMAGES) -> ImageSet:
+    """Return at most so many images, drawn at random, always the same ones.
+
+    The first ones may be of one class, as sets on disk are in the order of classes, and each sixth
+    one as well, as generated sets repeat theirs in turns.
+    """
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    return images.subset(order[:most])
 
 
 def accuracies(

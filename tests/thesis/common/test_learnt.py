@@ -6,7 +6,7 @@ import torch
 
 from sparks.data import ImageSet
 from sparks.models import Classifier
-from sparks_thesis.common.learnt import learnt_nothing, right, spread
+from sparks_thesis.common.learnt import learnt_nothing, right, sample
 
 from .network_rows import evaluated
 
@@ -19,10 +19,16 @@ def images():
     return ImageSet(labels, ("dark", "light"), pixels)
 
 
-def test_images_are_taken_from_the_whole_set(images):
-    few = spread(images, 4)
-    assert few.labels.tolist() == [0, 0, 0, 1]
-    assert len(spread(images, 40)) == len(spread(images, 1000)) == 40
+def test_the_sample_is_of_all_classes_in_whatever_order_they_are():
+    for labels in (torch.arange(6000) % 2, torch.arange(6000) // 3000):
+        pixels = torch.zeros(6000, 1, 1, 1, dtype=torch.uint8)
+        few = sample(ImageSet(labels, ("dark", "light"), pixels), 1000)
+        assert len(few) == 1000
+        assert 400 < int(few.labels.sum()) < 600
+
+
+def test_a_small_set_is_taken_whole(images):
+    assert sorted(sample(images).labels.tolist()) == images.labels.tolist()
 
 
 @pytest.mark.parametrize(("weight", "accuracy"), [(1.0, 1.0), (0.0, 0.75)])
