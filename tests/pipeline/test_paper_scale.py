@@ -32,7 +32,8 @@ def test_hkr_is_that_of_the_paper(config, dataset, weight, margin, batch, epochs
     assert made["loss"]["margin"] == margin
     training = made["training"]
     assert (training["batch_size"], training["epochs"], training["lr"]) == (batch, epochs, rate)
-    assert model(config, dataset, "hkr_convnet_unconstrained")["training"] == training
+    slower = {"lr": 1e-3} if rate == 1e-2 else {}  # plain layers without normalisation die at .01
+    assert model(config, dataset, "hkr_convnet_unconstrained")["training"] == training | slower
 
 
 def test_data_sets_without_a_recipe_have_the_default(config):

@@ -32,7 +32,7 @@ KEYS = ("dataset", "model", "seed", "method")  # that counted work is known by
 
 @dataclass(frozen=True)
 class Plan:
-    """What the jobs of a run will take.
+    """Estimated time of the jobs of a run.
 
     Attributes:
         seconds: number of a job → estimate.
