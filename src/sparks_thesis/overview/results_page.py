@@ -1,13 +1,16 @@
 """The page docs/results.md, from finished runs: per chapter a figure, a table and the claims.
 
 `./sparks python -m sparks_thesis.overview.results_page RUN...` reads the folders that runs were
-made in (items come from the first run that has them) and writes the page with small copies of its
-figures. Figures that show photographs which may not be redistributed are not among them.
+made in and keeps what the page shows of each chapter at each scale in docs/results: a JSON file and
+a small copy of the figure. The page is written from all files there, so that chapters may come from
+different runs: a run replaces only what it made. Figures that show photographs which may not be
+redistributed are not among them.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,7 +19,7 @@ from typing import Any, NamedTuple
 
 from sparks.errors import SparksError
 from sparks.io import table_provenance, write_text
-from sparks_thesis.common.verdict import Outcome
+from sparks_thesis.common.verdict import Outcome, Scope
 from sparks_thesis.overview.comments import commented
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.paths import CONFIG, ROOT
@@ -27,30 +30,31 @@ PICTURES = ROOT / "docs" / "results"
 WIDTH = 900  # pixels of a picture
 COLOURS = 64  # of a picture: diagrams have few
 LONGEST = 30  # rows of a table, at most
+SCALES = ("paper", "real", "workstation", "laptop")  # in this order; other scales come after them
 
 
 class Chapter(NamedTuple):
-    """A chapter of the page: its experiments, and the items that stand for it."""
+    """A chapter of the page: its experiment, and the items that stand for it."""
 
     title: str
-    experiments: tuple[str, ...]
+    experiment: str
     figure: str | None
-    table: str
+    table: str | None  # beside the claims
 
 
 CHAPTERS = (
-    Chapter("Attribution by Sobol indices", ("sobol",), "fig-sobol-budget", "tab-fidelity"),
-    Chapter("Words", ("words",), None, "tab-words"),
-    Chapter("Stability", ("stability",), "fig-stability-degradation", "tab-stability"),
-    Chapter("EVA", ("eva",), None, "tab-eva"),
-    Chapter("Utility", ("utility",), "fig-utility-k", "tab-utility"),
-    Chapter("Where people look", ("people",), None, "tab-people"),
-    Chapter("Harmonization", ("harmonization",), "fig-alignment-tradeoff", "tab-harmonized"),
-    Chapter("1-Lipschitz networks", ("lipschitz",), "fig-lipschitz-toy", "tab-lipschitz"),
-    Chapter("CRAFT", ("craft",), "fig-craft-deletion", "tab-craft-coherence"),
-    Chapter("The holistic framework", ("holistic",), "fig-importance-layers", "tab-dictionaries"),
-    Chapter("MACO", ("maco",), "fig-maco-spectrum", "tab-maco"),
-    Chapter("Lens", ("lens",), "fig-lens-statistics", "tab-claims"),
+    Chapter("Attribution by Sobol indices", "sobol", "fig-sobol-budget", "tab-fidelity"),
+    Chapter("Words", "words", None, "tab-words"),
+    Chapter("Stability", "stability", "fig-stability-degradation", "tab-stability"),
+    Chapter("EVA", "eva", None, "tab-eva"),
+    Chapter("Utility", "utility", "fig-utility-k", "tab-utility"),
+    Chapter("Where people look", "people", None, "tab-people"),
+    Chapter("Harmonization", "harmonization", "fig-alignment-tradeoff", "tab-harmonized"),
+    Chapter("1-Lipschitz networks", "lipschitz", "fig-lipschitz-toy", "tab-lipschitz"),
+    Chapter("CRAFT", "craft", "fig-craft-deletion", "tab-craft-coherence"),
+    Chapter("The holistic framework", "holistic", "fig-importance-layers", "tab-dictionaries"),
+    Chapter("MACO", "maco", "fig-maco-spectrum", "tab-maco"),
+    Chapter("Lens", "lens", "fig-lens-statistics", None),
 )
 HEAD = """# Results
 
@@ -68,6 +72,16 @@ CLAIMS = (
     "effect",
     "detectable",
     "control",
+)
+VERDICTS = (  # the columns of the first table
+    "replicated",
+    "failed to replicate",
+    "transfers",
+    "does not transfer",
+    "holds",
+    "fails",
+    "inconclusive",
+    "assay invalid",
 )
 
 
@@ -95,52 +109,74 @@ class Run(NamedTuple):
         return found if found.is_file() else None
 
 
-def page(runs: Sequence[Run]) -> str:
-    """Return the page in Markdown, and write the pictures that it shows."""
-    claims = _claims(runs)
-    parts = [HEAD, _totals(runs, claims), _turned(claims)]
-    for chapter in CHAPTERS:
-        parts += _chapter(chapter, runs, [row for row in claims if _belongs(row, chapter)])
-    parts.append(departures())
-    return "\n".join(parts)
+class Section(NamedTuple):
+    """What the page shows of a chapter at one scale; kept as a JSON file."""
+
+    experiment: str
+    scale: str
+    made: list[dict[str, str]]  # machine, day and commit of each run
+    figure: dict[str, str] | None  # item, caption
+    table: dict[str, str] | None  # item, caption, and its rows in Markdown
+    claims: list[dict[str, str]]
+
+    @property
+    def path(self) -> Path:
+        """Return the file that keeps it."""
+        return PICTURES / f"{self.experiment}-{self.scale}.json"
 
 
-def _chapter(
-    chapter: Chapter, runs: Sequence[Run], claims: Sequence[Mapping[str, str]]
-) -> Iterator[str]:
-    yield f"## {chapter.title}\n"
-    made = [line for run in runs for line in _made(run, chapter)]
-    yield "\n".join(made) + "\n" if made else "Not run.\n"
-    if chapter.figure:
-        for run in runs:
-            if picture := run.has(paths.FIGURE.format(item=chapter.figure, suffix="png")):
-                name = f"{chapter.figure}-{run.scale}.png"
-                _shrink(picture, PICTURES / name)
-                yield f"![{chapter.figure}](results/{name})\n"
-                yield f"*`{chapter.figure}` at scale `{run.scale}`. {_caption(run, picture)}*\n"
-                break
-    for run in runs if chapter.table != "tab-claims" else ():
+def read_runs(runs: Sequence[Run]) -> Iterator[Section]:
+    """Yield a section for every chapter and scale that a run made, and copy its figure.
+
+    Of several runs at one scale (other seeds, another precision) items come from the first.
+    """
+    for scale in dict.fromkeys(run.scale for run in runs):
+        same = [run for run in runs if run.scale == scale]
+        claims = _claims(same)
+        for chapter in CHAPTERS:
+            made = [origin for run in same if (origin := _origin(run, chapter))]
+            if made:
+                own = [row for row in claims if _belongs(row, chapter)]
+                yield Section(
+                    chapter.experiment,
+                    scale,
+                    made,
+                    _figure(chapter, same),
+                    _rows(chapter, same),
+                    own,
+                )
+
+
+def _origin(run: Run, chapter: Chapter) -> dict[str, str] | None:
+    """Return on which machine, when and from which commit a chapter's numbers are."""
+    table = run.has(paths.EXPERIMENT.format(experiment=chapter.experiment))
+    if table is None:
+        return None
+    found = table_provenance(table)
+    return {
+        "machine": str(found.get("machine", "unknown machine")),
+        "day": str(datetime.fromtimestamp(table.stat().st_mtime, UTC).date()),
+        "commit": str(found.get("commit", "unknown"))[:10],
+    }
+
+
+def _figure(chapter: Chapter, runs: Iterable[Run]) -> dict[str, str] | None:
+    for run in runs if chapter.figure else ():
+        if picture := run.has(paths.FIGURE.format(item=chapter.figure, suffix="png")):
+            _shrink(picture, PICTURES / f"{chapter.figure}-{run.scale}.png")
+            return {"item": str(chapter.figure), "caption": _caption(picture)}
+    return None
+
+
+def _rows(chapter: Chapter, runs: Iterable[Run]) -> dict[str, str] | None:
+    for run in runs if chapter.table else ():
         if table := run.has(paths.TABLE.format(item=chapter.table, suffix="md")):
-            yield f"`{chapter.table}` at scale `{run.scale}`. {_caption(run, table)}\n"
-            yield _shortened(table.read_text("utf-8"))
-            break
-    if claims:
-        yield _table(CLAIMS, [[row[key] for key in CLAIMS] for row in claims])
+            rows = _shortened(table.read_text("utf-8"))
+            return {"item": str(chapter.table), "caption": _caption(table), "rows": rows}
+    return None
 
 
-def _made(run: Run, chapter: Chapter) -> Iterator[str]:
-    """Say on which machine, when and from which commit a chapter's numbers are."""
-    for name in chapter.experiments:
-        if table := run.has(paths.EXPERIMENT.format(experiment=name)):
-            found = table_provenance(table)
-            day = datetime.fromtimestamp(table.stat().st_mtime, UTC).date()
-            yield (
-                f"Scale `{run.scale}`: {found.get('machine', 'unknown machine')}, {day}, commit "
-                f"`{str(found.get('commit', 'unknown'))[:10]}`."
-            )
-
-
-def _caption(run: Run, item: Path) -> str:
+def _caption(item: Path) -> str:
     caption = item.with_name(f"{item.stem}.caption.rst")
     return " ".join(caption.read_text("utf-8").split()) if caption.is_file() else ""
 
@@ -163,6 +199,49 @@ def _shortened(markdown: str) -> str:
     return "\n".join([*lines[: 2 + LONGEST], *rest, ""])
 
 
+# --- the page --------------------------------------------------------------------------------
+
+
+def read_sections() -> list[Section]:
+    """Return the sections that are kept, by scale."""
+    found = [Section(**json.loads(file.read_text("utf-8"))) for file in PICTURES.glob("*.json")]
+    ranks = {scale: rank for rank, scale in enumerate(SCALES)}
+    return sorted(found, key=lambda s: (ranks.get(s.scale, len(ranks)), s.scale, s.experiment))
+
+
+def page(sections: Sequence[Section]) -> str:
+    """Return the page in Markdown."""
+    each = {(r["number"], r["scale"], r["rests on"]): r for s in sections for r in s.claims}
+    claims = list(each.values())
+    parts = [HEAD, _totals(claims), _turned(claims)]
+    for chapter in CHAPTERS:
+        own = [section for section in sections if section.experiment == chapter.experiment]
+        parts += [f"## {chapter.title}\n", *(_chapter(own) if own else ["Not run.\n"])]
+    parts.append(departures())
+    return "\n".join(parts)
+
+
+def _chapter(sections: Sequence[Section]) -> Iterator[str]:
+    yield "\n".join(_made(section) for section in sections) + "\n"
+    for scale, figure in [(s.scale, s.figure) for s in sections if s.figure][:1]:
+        yield f"![{figure['item']}](results/{figure['item']}-{scale}.png)\n"
+        yield f"*`{figure['item']}` at scale `{scale}`. {figure['caption']}*\n"
+    for scale, table in [(s.scale, s.table) for s in sections if s.table][:1]:
+        yield f"`{table['item']}` at scale `{scale}`. {table['caption']}\n"
+        yield table["rows"]
+    claims = [[row[key] for key in CLAIMS] for section in sections for row in section.claims]
+    if claims:
+        yield _table(CLAIMS, claims)
+
+
+def _made(section: Section) -> str:
+    """Say on which machine, when and from which commit a chapter's numbers are."""
+    return "\n".join(
+        f"Scale `{section.scale}`: {run['machine']}, {run['day']}, commit `{run['commit']}`."
+        for run in section.made
+    )
+
+
 # --- claims ----------------------------------------------------------------------------------
 
 
@@ -174,7 +253,7 @@ def _claims(runs: Iterable[Run]) -> list[dict[str, str]]:
     """
     found: dict[tuple[str, str, str], dict[str, str]] = {}
     each: dict[tuple[str, str, str], dict[str, str]] = {}
-    for run, row in _rows(runs):
+    for run, row in _judged(runs):
         key = (row["number"], row["scale"], row["rests on"])
         found.setdefault(key, row)
         each.setdefault(key, {})[str(run.folder)] = row["verdict"]
@@ -199,7 +278,7 @@ def _turned(claims: Sequence[Mapping[str, str]]) -> str:
     return f"{head}\n{_table(columns, rows)}" if turned else head
 
 
-def _rows(runs: Iterable[Run]) -> Iterator[tuple[Run, dict[str, str]]]:
+def _judged(runs: Iterable[Run]) -> Iterator[tuple[Run, dict[str, str]]]:
     for run in runs:
         table = run.has(paths.TABLE.format(item="tab-claims", suffix="csv"))
         if table is None:
@@ -232,20 +311,25 @@ def _belongs(row: Mapping[str, str], chapter: Chapter) -> bool:
     import yaml
 
     claim: Any = yaml.safe_load((CONFIG / f"claim/{row['name']}.yaml").read_text("utf-8"))
-    return bool(set(claim["experiments"]) & set(chapter.experiments))
+    return chapter.experiment in claim["experiments"]
 
 
-def _totals(runs: Sequence[Run], claims: Sequence[Mapping[str, str]]) -> str:
+def _totals(claims: Sequence[Mapping[str, str]]) -> str:
     """Count verdicts by scale and by what they rest on."""
-    verdicts = list(dict.fromkeys(row["verdict"].partition(" (")[0] for row in claims))
+    verdicts = [v for v in VERDICTS if any(_verdict(row) == v for row in claims)]
     rows = []
-    for scale in dict.fromkeys(run.scale for run in runs):
-        for scope in dict.fromkeys(row["rests on"] for row in claims):
+    for scale in dict.fromkeys(row["scale"] for row in claims):
+        for scope in Scope:
             here = [r for r in claims if (r["scale"], r["rests on"]) == (scale, scope)]
-            found = [row["verdict"].partition(" (")[0] for row in here]
+            found = [_verdict(row) for row in here]
             if found:
-                rows.append([scale, scope, *(str(found.count(v)) for v in verdicts)])
+                rows.append([scale, str(scope), *(str(found.count(v)) for v in verdicts)])
     return _table(["scale", "rests on", *verdicts], rows)
+
+
+def _verdict(row: Mapping[str, str]) -> str:
+    """Return the verdict of a row, without what it found in each run."""
+    return row["verdict"].partition(" (")[0]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -265,10 +349,13 @@ def departures() -> str:
 
 
 def main(folders: Sequence[str]) -> None:
-    """Write the page from the runs in these folders."""
+    """Keep what the runs in these folders made, and write the page from all that is kept."""
     if not folders:
         raise SystemExit("name the folders of finished runs: . runs/real")
-    write_text(PAGE, page([Run.of(Path(folder)) for folder in folders]))
+    for section in read_runs([Run.of(Path(folder)) for folder in folders]):
+        kept = json.dumps(section._asdict(), indent=1, ensure_ascii=False)
+        write_text(section.path, kept + "\n")
+    write_text(PAGE, page(read_sections()))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from sparks.io import save_table
 from sparks.results import MetricRecorder
 from sparks_thesis.overview import results_page
 from sparks_thesis.overview.comments import commented
-from sparks_thesis.overview.results_page import CHAPTERS, Run, page
+from sparks_thesis.overview.results_page import CHAPTERS, Run, page, read_runs
 from sparks_thesis.pipeline.paths import CONFIG
 from sparks_thesis.pipeline.scale import NOTE
 
@@ -48,7 +48,7 @@ def run(tmp_path, monkeypatch):
 
 
 def test_a_chapter_has_its_figure_table_claims_and_origin(run):
-    text = page([run])
+    text = page(list(read_runs([run])))
     assert "Scale `laptop`: a machine, 20" in text
     assert "commit `0123456789`" in text
     assert "![fig-sobol-budget](results/fig-sobol-budget-laptop.png)" in text
@@ -69,33 +69,65 @@ def test_a_verdict_that_two_runs_of_a_scale_do_not_share_is_inconclusive(run, tm
     changed = text.replace("transfers,holds", "inconclusive,inconclusive")
     assert changed != text
     (other / "results/tables/tab-claims.csv").write_text(text)
-    same = page([run, Run.of(other)])
+    same = page(list(read_runs([run, Run.of(other)])))
     assert "| transfers |" in same
     assert "Of 1 verdicts with several runs at one scale, 0 differ" in same
     (other / "results/tables/tab-claims.csv").write_text(changed)
-    text = page([run, Run.of(other)])
+    text = page(list(read_runs([run, Run.of(other)])))
     listed = f"transfers in {run.folder}, inconclusive in {other}"
     assert f"| inconclusive ({listed}) |" in text
     assert f"| 12 | Says this. | laptop | other real data | {listed} |" in text
     assert "1 differ from run to run" in text
-    assert "Verdicts that turn" not in page([run])
+    assert "Verdicts that turn" not in page(list(read_runs([run])))
     assert "| laptop | other real data | 1 |" in text
 
 
 def test_bars_in_a_statement_do_not_end_a_cell(run):
     table = run.folder / "results/tables/tab-claims.csv"
     table.write_text(table.read_text().replace("Says this.", "|f(x)| is a radius."))
-    assert r"| 12 | \|f(x)\| is a radius. | laptop |" in page([run])
+    assert r"| 12 | \|f(x)\| is a radius. | laptop |" in page(list(read_runs([run])))
+
+
+def test_chapters_come_from_the_runs_that_made_them_last(run, tmp_path, monkeypatch):
+    """A later run of one chapter replaces that chapter at its scale, and nothing else."""
+    monkeypatch.setattr(results_page, "PAGE", tmp_path / "page.md")
+    results_page.main([str(run.folder)])
+    before = results_page.PAGE.read_text()
+    other = tmp_path / "other"
+    (other / "results/experiments").mkdir(parents=True)
+    (other / NOTE).write_text("real\n")
+    place = other / "results/experiments/words.parquet"
+    save_table(place, MetricRecorder().table(), {"machine": "m", "commit": "ffffffffffffff"})
+    results_page.main([str(other)])
+    after = results_page.PAGE.read_text()
+    assert "commit `ffffffffff`" in after
+    removed = [line for line in before.splitlines() if line not in after.splitlines()]
+    assert not removed
+    assert before.count("Not run.") == after.count("Not run.") + 1
+    commit = "0123456789abcd"
+    text = run.folder.joinpath("results/tables/tab-claims.csv").read_text()
+    run.folder.joinpath("results/tables/tab-claims.csv").write_text(text.replace("0.5", "0.7"))
+    save_table(
+        run.folder / "results/experiments/sobol.parquet",
+        MetricRecorder().table(),
+        {"machine": "a machine", "commit": commit[::-1]},
+    )
+    results_page.main([str(run.folder)])
+    last = results_page.PAGE.read_text()
+    assert "+0.700" in last
+    assert "+0.500" not in last
+    assert commit[:10] not in last
+    assert "commit `ffffffffff`" in last
 
 
 def test_pictures_are_small_copies(run):
-    page([run])
+    page(list(read_runs([run])))
     with Image.open(results_page.PICTURES / "fig-sobol-budget-laptop.png") as copy:
         assert copy.size == (900, 300)
 
 
 def test_what_was_not_run_says_so(run):
-    text = page([run])
+    text = page(list(read_runs([run])))
     assert text.count("Not run.") == len(CHAPTERS) - 1
 
 
@@ -108,8 +140,7 @@ def test_every_chapter_names_items_and_experiments_that_exist():
     for chapter in CHAPTERS:
         for item in filter(None, (chapter.figure, chapter.table)):
             assert (CONFIG / f"item/{item}.yaml").is_file(), item
-        for name in chapter.experiments:
-            assert (CONFIG / f"experiment/{name}.yaml").is_file(), name
+        assert (CONFIG / f"experiment/{chapter.experiment}.yaml").is_file()
 
 
 def test_comments_behind_keys_are_read_however_deep(tmp_path):
