@@ -46,10 +46,7 @@ if __name__ == "__main__":
     main(
         run,
         CONFIG_KEYS,
-        inputs=lambda config, names: {
-            **concept_files.study_of_concepts("lens")(config, names),
-            "table": paths.LENS.format(**names),
-        },
+        inputs=concept_files.study_of_concepts("lens", table=paths.LENS),
         outputs={"table": paths.COVERING, "pictures": paths.COVERING_PICTURES},
         snakemake=globals().get("snakemake"),
     )

@@ -17,22 +17,18 @@ CONFIG_KEYS = (
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
-    """Write what was measured of every class, or of those of a shard."""
+    """Write the scores of the concepts of every class, or of the classes of a shard."""
     from sparks_thesis.craft.study import CraftStudy
-    from sparks_thesis.pipeline.artifacts import load_model, write_results
-    from sparks_thesis.pipeline.classes import classes_of_shard, classified, stored_concepts
-    from sparks_thesis.pipeline.factories import build, build_as, concept_layers
+    from sparks_thesis.pipeline.artifacts import write_results
+    from sparks_thesis.pipeline.classes import classes_of_shard, concept_inputs
+    from sparks_thesis.pipeline.factories import build, build_as
 
     study = build_as(CraftStudy, cfg["studies.craft.study"])
-    known, model = cfg["studies.craft.layers"], load_model(cfg, inputs)
-    layers = concept_layers(known, cfg["model.name"], cfg["model.concept_layer"])
     builder = build(cfg["dataset.builder"])
-    train, test = (classified(inputs, split) for split in ("train", "test"))
-    part = classes_of_shard(cfg["concepts.shard"], cfg.wildcards.get("shard"))
     scenes = builder if hasattr(builder, "render") else None
-    source = stored_concepts(inputs["concepts"])
-    numbers = study.run(model, layers, train, test, source, scenes, part)
-    write_results(cfg, outputs["table"], numbers)
+    part = classes_of_shard(cfg["concepts.shard"], cfg.wildcards.get("shard"))
+    given = concept_inputs(cfg, inputs, cfg["studies.craft.layers"])
+    write_results(cfg, outputs["table"], study.run(given, scenes, part))
 
 
 if __name__ == "__main__":

@@ -24,12 +24,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.visualization import Ascent, ImageStatistics, concept_pictures
     from sparks_thesis.craft.pictures import Pictures
     from sparks_thesis.craft.study import CraftStudy
-    from sparks_thesis.pipeline.artifacts import load_model
-    from sparks_thesis.pipeline.classes import classified, stored_concepts
-    from sparks_thesis.pipeline.factories import build_as, concept_layers
+    from sparks_thesis.pipeline.classes import concept_inputs
+    from sparks_thesis.pipeline.factories import build_as
 
-    known, model = cfg["studies.craft.layers"], load_model(cfg, inputs)
-    layers = concept_layers(known, cfg["model.name"], cfg["model.concept_layer"])
     draw = partial(
         concept_pictures,
         statistics=ImageStatistics.of_tensors(load_tensors(inputs["spectrum"])),
@@ -38,11 +35,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     )
     tensors, metadata = build_as(Pictures, cfg["studies.craft.pictures"]).run(
         build_as(CraftStudy, cfg["studies.craft.study"]),
-        stored_concepts(inputs["concepts"]),
-        model,
-        layers,
-        classified(inputs, "train"),
-        classified(inputs, "test"),
+        concept_inputs(cfg, inputs, cfg["studies.craft.layers"]),
         draw,
     )
     save_tensors(outputs["pictures"], tensors, cfg.provenance(**metadata))
@@ -52,10 +45,7 @@ if __name__ == "__main__":
     main(
         run,
         CONFIG_KEYS,
-        inputs=lambda config, names: {
-            **concept_files.study_of_concepts("craft")(config, names),
-            "spectrum": paths.SPECTRUM.format(**names),
-        },
+        inputs=concept_files.study_of_concepts("craft", spectrum=paths.SPECTRUM),
         outputs={"pictures": paths.CRAFT_PICTURES},
         snakemake=globals().get("snakemake"),
     )

@@ -15,19 +15,17 @@ CONFIG_KEYS = (
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
-    """Write what was measured of every class, or of those of a shard."""
+    """Write the scores of dictionaries and importances of each class, or of those of a shard."""
     from sparks_thesis.holistic.study import HolisticStudy
-    from sparks_thesis.pipeline.artifacts import load_model, write_results
-    from sparks_thesis.pipeline.classes import classes_of_shard, classified, stored_concepts
-    from sparks_thesis.pipeline.factories import build_as, concept_layers
+    from sparks_thesis.pipeline.artifacts import write_results
+    from sparks_thesis.pipeline.classes import classes_of_shard, concept_inputs
+    from sparks_thesis.pipeline.factories import build_as
 
-    settings, model = cfg["studies.holistic"], load_model(cfg, inputs)
+    settings = cfg["studies.holistic"]
     study = build_as(HolisticStudy, settings["study"])
-    train, test = (classified(inputs, split) for split in ("train", "test"))
-    layers = concept_layers(settings["layers"], cfg["model.name"], cfg["model.concept_layer"])
     part = classes_of_shard(cfg["concepts.shard"], cfg.wildcards.get("shard"))
-    source = stored_concepts(inputs["concepts"])
-    write_results(cfg, outputs["table"], study.run(model, layers, train, test, source, part))
+    given = concept_inputs(cfg, inputs, settings["layers"])
+    write_results(cfg, outputs["table"], study.run(given, part))
 
 
 if __name__ == "__main__":

@@ -45,10 +45,7 @@ if __name__ == "__main__":
     main(
         run,
         CONFIG_KEYS,
-        inputs=lambda config, names: {
-            **concept_files.study_of_concepts("lens")(config, names),
-            "spectrum": paths.SPECTRUM.format(**names),
-        },
+        inputs=concept_files.study_of_concepts("lens", spectrum=paths.SPECTRUM),
         outputs={"table": paths.LENS, "atlas": paths.LENS_ATLAS},
         snakemake=globals().get("snakemake"),
     )

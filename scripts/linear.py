@@ -16,17 +16,15 @@ CONFIG_KEYS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write what was measured of every part and layer."""
-    from sparks_thesis.pipeline.artifacts import load_model, write_results
-    from sparks_thesis.pipeline.classes import classified, stored_concepts
-    from sparks_thesis.pipeline.factories import build, build_as, concept_layers
+    from sparks_thesis.pipeline.artifacts import write_results
+    from sparks_thesis.pipeline.classes import concept_inputs
+    from sparks_thesis.pipeline.factories import build, build_as
     from sparks_thesis.steering.linear import LinearStudy
 
-    settings, model = cfg["studies.linear"], load_model(cfg, inputs)
+    settings = cfg["studies.linear"]
     study = build_as(LinearStudy, settings["study"])
-    layers = concept_layers(settings["layers"], cfg["model.name"], cfg["model.concept_layer"])
-    train, test = (classified(inputs, split) for split in ("train", "test"))
-    source, scenes = stored_concepts(inputs["concepts"]), build(cfg["dataset.builder"])
-    write_results(cfg, outputs["table"], study.run(model, layers, train, test, source, scenes))
+    given = concept_inputs(cfg, inputs, settings["layers"])
+    write_results(cfg, outputs["table"], study.run(given, build(cfg["dataset.builder"])))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.io import save_table
     from sparks.models import save_weights
     from sparks.training import Settings
-    from sparks_thesis.common.train import check_classes, take_ready_made, train_network
+    from sparks_thesis.common.train import check_classes, discard, take_ready_made, train_network
     from sparks_thesis.pipeline.factories import build, build_as, classifier
 
     start, seed, weights = perf_counter(), cfg["seed"], cfg["model.weights"]
@@ -47,7 +47,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     seconds = pd.DataFrame([names | {"value": perf_counter() - start}])
     save_table(outputs["time"], seconds, provenance)
     save_weights(model, outputs["weights"], provenance)
-    checkpoint.unlink(missing_ok=True)
+    discard([checkpoint])
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.io import save_table
     from sparks.models import save_weights
     from sparks.training import Settings
+    from sparks_thesis.common.train import discard
     from sparks_thesis.pipeline.artifacts import build_study, settings_below
     from sparks_thesis.pipeline.factories import build, build_as, classifier
     from sparks_thesis.stability.study_folds import FoldTraining
@@ -40,9 +41,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     for model, path in zip(models, outputs["weights"], strict=True):
         save_weights(model, path, cfg.provenance())
     save_table(outputs["history"], history, cfg.provenance())
-    # Kept until now: of a job that is killed, Snakemake deletes what it had written.
-    for checkpoint in checkpoints:
-        checkpoint.unlink(missing_ok=True)
+    discard(checkpoints)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ has a base class with code in it instead, `sparks.concepts.dictionary.Dictionary
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from sparks.short_repr import short_repr
 
@@ -112,6 +112,9 @@ class Design(Protocol):
         Returns:
             float32 (b, d) in [0, 1]: 1 keeps a feature, 0 removes it.
         """
+
+
+Masks: TypeAlias = "Design | Tensor"  # the tensor is (n, d), for all inputs, or (N, n, d)
 
 
 class Masker(Protocol):

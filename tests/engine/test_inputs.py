@@ -3,32 +3,23 @@
 import numpy as np
 import pytest
 import torch
+from small import gradient_methods, sampling_methods
 from torch import nn
 from torch.nn import functional as F
 
 from sparks.attribution import (
     EVA,
-    HSIC,
     LIME,
-    RISE,
     BottomUp,
     Captum,
     DeconvNet,
     GradCAM,
-    GradCAMPlusPlus,
-    GradientInput,
     Greedy,
     GuidedBackprop,
     Input,
-    IntegratedGradients,
-    KernelSHAP,
     Occlusion,
     Random,
     Saliency,
-    SmoothGrad,
-    Sobol,
-    SquareGrad,
-    VarGrad,
 )
 from sparks.engine import Baseline
 from sparks.errors import SparksError
@@ -45,27 +36,8 @@ from sparks.metrics import (
     Sparseness,
 )
 
-GRADIENT = [
-    Saliency(),
-    GradientInput(),
-    IntegratedGradients(steps=3),
-    SmoothGrad(samples=2),
-    SquareGrad(samples=2),
-    VarGrad(samples=2),
-    GuidedBackprop(),
-    DeconvNet(),
-    GradCAM("1"),
-    GradCAMPlusPlus("1"),
-    Captum("captum.attr.Deconvolution"),
-]
-BLACK_BOX = [
-    Occlusion(grid=2, perturbation=Baseline(0.5)),
-    RISE(grid=2, masks=20),
-    LIME(grid=2, samples=20),
-    KernelSHAP(grid=2, samples=14),
-    Sobol(grid=2, points=4),
-    HSIC(grid=2, masks=20),
-]
+GRADIENT = [*gradient_methods("1"), Captum("captum.attr.Deconvolution")]
+BLACK_BOX = [Occlusion(grid=2, perturbation=Baseline(0.5)), *sampling_methods()]
 METHODS = [*GRADIENT, *BLACK_BOX, Random(), Input(), BottomUp(side=8)]
 METRICS = [
     Deletion(steps=2),

@@ -6,25 +6,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from small import gradient_methods, sampling_methods
 from torch import nn
 
 from sparks.attribution import (
-    HSIC,
-    LIME,
-    RISE,
-    DeconvNet,
-    GradCAM,
-    GradCAMPlusPlus,
-    GradientInput,
-    GuidedBackprop,
-    IntegratedGradients,
-    KernelSHAP,
     Occlusion,
     Saliency,
-    SmoothGrad,
-    Sobol,
-    SquareGrad,
-    VarGrad,
 )
 from sparks.data import ImageSet
 from sparks.engine.outputs import classes_of, logits_of, scores_of
@@ -53,24 +40,7 @@ WRAPPED = {
     "object": lambda z: SimpleNamespace(logits=z, hidden=z),
     "tuple with None": lambda z: (z, None),
 }
-METHODS = [
-    Saliency(),
-    GradientInput(),
-    IntegratedGradients(steps=3),
-    SmoothGrad(samples=2),
-    SquareGrad(samples=2),
-    VarGrad(samples=2),
-    GuidedBackprop(),
-    DeconvNet(),
-    GradCAM("net.0"),
-    GradCAMPlusPlus("net.0"),
-    Occlusion(grid=2),
-    RISE(grid=2, masks=20),
-    LIME(grid=2, samples=20),
-    KernelSHAP(grid=2, samples=14),
-    Sobol(grid=2, points=4),
-    HSIC(grid=2, masks=20),
-]
+METHODS = [*gradient_methods("net.0"), Occlusion(grid=2), *sampling_methods()]
 SETTINGS = Settings(epochs=1, batch_size=4, precision="fp32", validation=0.0)
 METRICS = [
     Deletion(steps=2),

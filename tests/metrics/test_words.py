@@ -4,13 +4,13 @@ from itertools import pairwise
 
 import pytest
 import torch
+from small import text_classifier
 
 from sparks.attribution import GradientInput, Occlusion, OnEmbeddings
 from sparks.data.texts import SPECIAL, TextSet
 from sparks.engine import Token
 from sparks.metrics import Deletion, Insertion, PointingGame
 from sparks.metrics.words import score_words
-from sparks.models import TextClassifier, seeded
 
 UNK = 1
 STEPS = 6
@@ -21,8 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sparks.metrics.maps.UndefinedSc
 
 @pytest.fixture
 def model():
-    with seeded(3):
-        return TextClassifier(9, 2, width=8, filters=6).eval()
+    return text_classifier()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from sparks.engine.outputs import classes_of
 from sparks.engine.perturbations import Baseline
 from sparks.engine.segments import FeaturesOfImages
 from sparks.errors import SparksError
-from sparks.protocols import Design, Masker, Perturbation
+from sparks.protocols import Masker, Masks, Perturbation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,12 +105,7 @@ class BlackBox:
         raise no_budget(self)
 
     def score(
-        self,
-        model: Model,
-        x: Tensor,
-        target: Tensor | None,
-        design: Design | Tensor,
-        masker: Masker,
+        self, model: Model, x: Tensor, target: Tensor | None, design: Masks, masker: Masker
     ) -> Tensor:
         """Return the scores (N, n) of the masked inputs."""
         return self.engine.score(model, x, target, design, masker, self.perturbation, self.output)

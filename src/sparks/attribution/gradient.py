@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -70,6 +70,8 @@ class OfGradients:
     channels: str = "sum"
     batch_size: int = 64
 
+    _looked_into: ClassVar[bool] = False  # see `in_batches`
+
     def __post_init__(self) -> None:
         whole(self, 1, "batch_size")
         one_of(self, REDUCTIONS, "channels")
@@ -77,7 +79,7 @@ class OfGradients:
     def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
         """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
         explain = partial(self._explain, model)
-        values = in_batches(model, x, target, self.batch_size, explain, looked_into=False)
+        values = in_batches(model, x, target, self.batch_size, explain, self._looked_into)
         return reduce_channels(values, self.channels)
 
     def _explain(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from sparks.attribution.activations import scripted
-from sparks.attribution.gradient import REDUCTIONS, gradient, in_batches, reduce_channels
-from sparks.checks import one_of, whole
+from sparks.attribution.gradient import OfGradients, gradient
 from sparks.engine.inference import Model, device_of, dtype_of, evaluating
 from sparks.errors import SparksError
 from sparks.models.device import to_device
@@ -18,32 +17,18 @@ from sparks.models.relus import RectifiersReplaced
 
 
 @dataclass(frozen=True)
-class RectifiedBackward:
-    """A backward pass with another rule at every ReLU and ReLU6 of the model.
-
-    Attributes:
-        channels: how derivatives become one number a pixel: one of `REDUCTIONS`.
-        batch_size: inputs per backward pass: bounds memory.
-    """
+class RectifiedBackward(OfGradients):
+    """A backward pass with another rule at every ReLU and ReLU6 of the model."""
 
     channels: str = "max-abs"
-    batch_size: int = 64
 
-    def __post_init__(self) -> None:
-        whole(self, 1, "batch_size")
-        one_of(self, REDUCTIONS, "channels")
+    _looked_into: ClassVar[bool] = True
 
-    def __call__(self, model: Model, x: Tensor, target: Tensor) -> Tensor:
-        """Return maps (N, H, W), or (N, d) for vectors, that explain the classes `target` (N,)."""
-
-        def explain(part: Tensor, target: Tensor | None) -> Tensor:
-            with self._rectifying() as seen:
-                slope = gradient(model, part, target)
-            self._refuse(model, seen)
-            return slope
-
-        values = in_batches(model, x, target, self.batch_size, explain)
-        return reduce_channels(values, self.channels)
+    def _explain(self, model: Model, x: Tensor, target: Tensor | None) -> Tensor:
+        with self._rectifying() as seen:
+            slope = gradient(model, x, target)
+        self._refuse(model, seen)
+        return slope
 
     def check(self, model: Model, x: Tensor) -> None:
         """Refuse a model that these methods cannot explain, from one pass of inputs x (N, ...).

@@ -78,8 +78,8 @@ class SemiNMF(_Alternating):
     Example:
         >>> dictionary = SemiNMF(concepts=2).fit(activations)
         >>> codes = dictionary.encode(activations)
-        >>> codes.shape
-        torch.Size([60, 2])
+        >>> codes.shape, bool((codes >= 0).all())
+        (torch.Size([60, 2]), True)
         >>> torch.allclose(dictionary.decode(codes), activations, atol=1e-3)
         True
     """

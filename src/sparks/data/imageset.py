@@ -9,22 +9,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from sparks.data.decoding import decode
 from sparks.data.prefetch import prefetch
+from sparks.data.stored import Stored
 from sparks.errors import SparksError
-from sparks.io import load_tensors, save_tensors, tensor_provenance
 
-_KEY = "imageset"  # under which the metadata stand in the provenance of the artifact
 _TRUTH = "truth."
 
 
 @dataclass(frozen=True, eq=False)
-class ImageSet:
+class ImageSet(Stored):
     """Images, labels and, where known, the truth about every image.
 
     Attributes:
@@ -62,6 +61,9 @@ class ImageSet:
         >>> len(images), len(dark)
         (3, 2)
     """
+
+    _key: ClassVar[str] = "imageset"
+    _kind: ClassVar[str] = "image set: name a file made by the data step"
 
     labels: Tensor
     classes: tuple[str, ...]
@@ -185,42 +187,23 @@ class ImageSet:
         where += [] if self.white is None else [f"white {self.white}"]
         return {"labels": self.labels, "files": _pack(where)}
 
-    def save(self, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
-        """Write the set to one safetensors file; `load` reads it.
-
-        Args:
-            path: of the file.
-            provenance: facts to be kept in the file, which JSON can hold.
-
-        Raises:
-            SparksError: when the file cannot be written.
-        """
+    def _parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = {"labels": self.labels}
         tensors |= {_TRUTH + name: tensor for name, tensor in self.truth.items()}
         if self.images is not None:
             tensors["images"] = self.images
         if self.files is not None:
             tensors["files"] = _pack(self.files)
-        described = {
+        return tensors, {
             "classes": list(self.classes),
             "root": self.root,
             "size": self.size,
             "tables": dict(self.tables),
             "white": self.white,
         }
-        save_tensors(path, tensors, {**(provenance or {}), _KEY: described})
 
     @classmethod
-    def load(cls, path: str | Path) -> ImageSet:
-        """Read a set written by `save`.
-
-        Raises:
-            SparksError: when the file is missing, truncated or no image set.
-        """
-        described = tensor_provenance(path).get(_KEY)
-        if described is None:
-            raise SparksError(f"{path} holds no image set: name a file made by the data step")
-        tensors = load_tensors(path)
+    def _of_parts(cls, tensors: dict[str, Tensor], described: dict[str, Any]) -> ImageSet:
         truth = {
             name.removeprefix(_TRUTH): tensor
             for name, tensor in tensors.items()

@@ -12,20 +12,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from sparks.data.stored import Stored
 from sparks.errors import SparksError
-from sparks.io import load_tensors, save_tensors, tensor_provenance
 
 PAD, UNK = 0, 1
 # Stands for a word that is not in the vocabulary, and for one that an explanation removes.
 SPECIAL = ("<pad>", "<unk>")
 
-_KEY = "textset"  # under which the metadata stand in the provenance of the artifact
 _MARKUP = re.compile(r"<!--.*?-->|<[/!?]?[a-zA-Z][^<>]*>", re.DOTALL)
 _APOSTROPHES = {ord(sign): "'" for sign in "\u2019\u02bc\uff07\u00b4"}
 # Scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, kana, and Chinese characters.
@@ -36,7 +34,7 @@ _NO_SPACES = (
 
 
 @dataclass(frozen=True, eq=False)
-class TextSet:
+class TextSet(Stored):
     """Texts as numbers of words, labels and, where known, the words that decide.
 
     Attributes:
@@ -56,6 +54,9 @@ class TextSet:
         >>> texts.words(0), texts.words(1), texts.lengths.tolist()
         (['a', 'good', 'film'], ['bad'], [3, 1])
     """
+
+    _key: ClassVar[str] = "textset"
+    _kind: ClassVar[str] = "text set: name a file made by the text step"
 
     tokens: Tensor
     labels: Tensor
@@ -121,33 +122,14 @@ class TextSet:
         """Return the tensors that determine every batch, by name, for a digest."""
         return {"tokens": self.tokens, "labels": self.labels}
 
-    def save(self, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
-        """Write the set to one safetensors file; `load` reads it.
-
-        Args:
-            path: of the file.
-            provenance: facts to be kept in the file, which JSON can hold.
-
-        Raises:
-            SparksError: when the file cannot be written.
-        """
+    def _parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = {"tokens": self.tokens, "labels": self.labels}
         if self.keywords is not None:
             tensors["keywords"] = self.keywords
-        described = {"classes": list(self.classes), "vocabulary": list(self.vocabulary)}
-        save_tensors(path, tensors, {**(provenance or {}), _KEY: described})
+        return tensors, {"classes": list(self.classes), "vocabulary": list(self.vocabulary)}
 
     @classmethod
-    def load(cls, path: str | Path) -> TextSet:
-        """Read a set written by `save`.
-
-        Raises:
-            SparksError: when the file is missing, truncated or no text set.
-        """
-        described = tensor_provenance(path).get(_KEY)
-        if described is None:
-            raise SparksError(f"{path} holds no text set: name a file made by the text step")
-        tensors = load_tensors(path)
+    def _of_parts(cls, tensors: dict[str, Tensor], described: dict[str, Any]) -> TextSet:
         return cls(
             tokens=tensors["tokens"],
             labels=tensors["labels"],

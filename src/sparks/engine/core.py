@@ -28,7 +28,7 @@ from sparks.errors import SparksError
 from sparks.models.compiled import compiled
 from sparks.models.device import PRECISIONS, autocast, keeping_casts, to_device
 from sparks.models.folded import folded
-from sparks.protocols import Design, Masker, Perturbation
+from sparks.protocols import Masker, Masks, Perturbation
 from sparks.short_repr import short_repr
 
 # Below this many batches of the largest size, a probe costs more than it saves.
@@ -86,7 +86,7 @@ class Engine:
         model: Model,
         x: Tensor,
         target: Tensor | None,
-        design: Design | Tensor,
+        design: Masks,
         masker: Masker,
         perturbation: Perturbation | None = None,
         output: str = "logit",

@@ -13,9 +13,10 @@ import torch.fx
 from torch import Tensor, nn
 
 from sparks.errors import SparksError
+from sparks.models.layout import Convolutional
 
 
-class ConvNet(nn.Module):
+class ConvNet(Convolutional):
     """A small residual network: stem, stages of residual blocks, global average, linear head.
 
     The last stages halve the resolution and the stem does the rest, so that the output of the
@@ -42,8 +43,6 @@ class ConvNet(nn.Module):
         >>> maps.shape, bool((maps >= 0).all())
         (torch.Size([2, 8, 8, 8]), True)
     """
-
-    layout = "NCHW"
 
     def __init__(
         self,

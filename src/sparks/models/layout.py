@@ -25,6 +25,12 @@ _FIRST = (
 _KEEPING = (nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish, nn.Dropout, nn.Identity)
 
 
+class Convolutional(nn.Module):
+    """Base class of networks whose feature maps are all (N, C, H, W)."""
+
+    layout = "NCHW"
+
+
 def layout_of(
     model: Any, module: Any, layer: str, shape: tuple[int, ...], size: tuple[int, int]
 ) -> str:

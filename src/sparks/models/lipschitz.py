@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from sparks.errors import SparksError
+from sparks.models.layout import Convolutional
 
 # Side of the feature maps that the convolutions end with.
 LAST = 2
@@ -34,7 +35,7 @@ class GroupSort2(nn.Module):
         return torch.stack(pairs, 2).flatten(1, 2)
 
 
-class LipschitzConvNet(nn.Module):
+class LipschitzConvNet(Convolutional):
     """A 1-Lipschitz convolutional network, or its unconstrained baseline.
 
     Each stage is a convolution with stride 1 and one of 2 x 2 with stride 2; dense layers follow.
@@ -53,8 +54,6 @@ class LipschitzConvNet(nn.Module):
         constrained: whether the network is 1-Lipschitz; False for its baseline.
         kernel: side of the convolutions with stride 1, odd.
     """
-
-    layout = "NCHW"
 
     def __init__(
         self,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.stats import Bootstrap, Interval, shown
+from sparks.stats import Interval, shown
+from sparks_thesis.common.averaged import Averaged
 from sparks_thesis.common.by_method import dots, per_image
 from sparks_thesis.common.methods import in_order
 from sparks_thesis.common.style import PAGE, Drawing, style
@@ -23,14 +24,8 @@ LOCAL = ("PointingGame", "RelevanceRank")  # random maps reach the parts' area, 
 
 
 @dataclass(frozen=True)
-class Beside:
-    """Localisation and faithfulness of a few methods; one data set and model.
-
-    Attributes:
-        bootstrap: of the means, over images.
-    """
-
-    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+class Beside(Averaged):
+    """Localisation and faithfulness of a few methods; one data set and model."""
 
     def __call__(self, scores: pd.DataFrame) -> Drawing:
         """Draw the figure from an experiment's tidy scores."""

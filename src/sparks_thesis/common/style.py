@@ -60,11 +60,13 @@ def mean_line(axis: Axes, rows: pd.DataFrame, by: str, bootstrap: Bootstrap, **l
 
     Args:
         axis: to draw on.
-        rows: a line each unit and place; nothing is drawn of none.
+        rows: a line each unit and place; of none, nothing is drawn, and the legend has no entry.
         by: column of places.
         bootstrap: of the means, over the rows of a place.
         look: of the line, as for `plot`, with its colour.
     """
+    if rows.empty:
+        return
     found = [(place, bootstrap.mean(group["value"])) for place, group in rows.groupby(by)]
     band(axis, [place for place, _ in found], [interval for _, interval in found], **look)
 

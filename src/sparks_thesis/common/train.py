@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +27,15 @@ def check_classes(chosen: Sequence[int] | None, train: ImageSet) -> None:
             f"the network is of ImageNet's classes {chosen}, the images of {known}: set "
             "imagenet_classes of the data set to these"
         )
+
+
+def discard(checkpoints: Iterable[Path]) -> None:
+    """Delete the checkpoints of trainings whose results are written.
+
+    It is a job's last step: of a job that is killed, Snakemake deletes what it had written.
+    """
+    for checkpoint in checkpoints:
+        checkpoint.unlink(missing_ok=True)
 
 
 def take_ready_made(model: Classifier, weights: str) -> pd.DataFrame:

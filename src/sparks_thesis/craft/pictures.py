@@ -24,6 +24,7 @@ from sparks.stats import Bootstrap
 from sparks.training.predict import predict
 from sparks.visualization import on_white
 from sparks.visualization.optimise import Pictures as Drawn
+from sparks_thesis.common.concept_inputs import ConceptInputs
 from sparks_thesis.craft.study import CraftStudy, OneClass
 
 
@@ -50,18 +51,16 @@ class Pictures:
         whole(self, 1, "concepts", "crops", "images")
 
     def run(
-        self, study: CraftStudy, source: ConceptSource, model: Classifier, layers: Sequence[str],
-        train: Classified, test: Classified, draw: Callable[[Layer, list[Tensor]], list[Drawn]],
-    ) -> tuple[dict[str, Tensor], dict[str, Any]]:  # fmt: skip
+        self,
+        study: CraftStudy,
+        given: ConceptInputs,
+        draw: Callable[[Layer, list[Tensor]], list[Drawn]],
+    ) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the tensors for all figures, and what they show.
 
         Args:
             study: CRAFT, as the chapter measures it.
-            source: gives the concepts.
-            model: in evaluation mode.
-            layers: where concepts are found, from input to output.
-            train: training images, with the class that the model gives each.
-            test: test images, likewise.
+            given: the model, images and concepts.
             draw: makes pictures of the concepts of some banks, (k, p) each, at a layer; see
                 `concept_pictures`.
 
@@ -71,7 +70,8 @@ class Pictures:
             "….maco"; and the name of the class "shown", whether the mistake is "wrong", and of
             both images what was "predicted" and their "label".
         """
-        every = (one for _, one in study.classes(model, layers, train, test, source, None))
+        model, layers, train, test, source = given
+        every = (one for _, one in study.classes(given, None))
         shown = next(one for one in every if one.target >= self.target)
         tensors = self.of_class(study, shown)
         images = test.images

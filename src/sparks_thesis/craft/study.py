@@ -13,8 +13,7 @@ from sparks.attribution.gradient import GradientInput
 from sparks.attribution.sobol import Sobol
 from sparks.checks import between, whole
 from sparks.concepts.bank import Concepts, pooled_crops
-from sparks.concepts.banks import ConceptSource
-from sparks.concepts.classes import EVERY, Classified, measurable, within
+from sparks.concepts.classes import EVERY, measurable, within
 from sparks.concepts.coalitions import shapley, values_of_subsets
 from sparks.concepts.craft import Craft
 from sparks.concepts.dictionary import Method, TooFewDimensions
@@ -38,6 +37,7 @@ from sparks.metrics.deletion import Deletion, Insertion
 from sparks.models.classifier import Classifier
 from sparks.progress import progress
 from sparks.results import MetricRecorder
+from sparks_thesis.common.concept_inputs import ConceptInputs
 from sparks_thesis.craft import checks, machine_tests
 
 # Chance level of CRAFT's dictionary: its maps laid over other images, and any crops.
@@ -128,23 +128,12 @@ class CraftStudy:
         between(self, 0, 1, "quantile")
 
     def run(
-        self,
-        model: Classifier,
-        layers: Sequence[str],
-        train: Classified,
-        test: Classified,
-        source: ConceptSource,
-        scenes: Scenes | None,
-        part: slice = EVERY,
+        self, given: ConceptInputs, scenes: Scenes | None, part: slice = EVERY
     ) -> MetricRecorder:
         """Measure every class that the model predicts for enough images.
 
         Args:
-            model: in evaluation mode.
-            layers: names, from input to output.
-            train: images that concepts were fitted on.
-            test: images that they are judged on.
-            source: gives the concepts.
+            given: the model, images and concepts.
             scenes: paints test images without a part, where that is possible.
             part: which of these classes. The rows of all parts, one after the other, are those of
                 one call for all.
@@ -154,34 +143,28 @@ class CraftStudy:
         """
         recorder = MetricRecorder()
         if part.start == 0:
-            recorder.add_layers(layers)
-            machine_tests.observer(self, train.images, recorder)
+            recorder.add_layers(given.layers)
+            machine_tests.observer(self, given.train.images, recorder)
         part = within(part, self.most)
-        for place, one in self.classes(model, layers, train, test, source, scenes, part):
+        for place, one in self.classes(given, scenes, part):
             concepts = one.concepts[0]
             self.deletion(one, recorder)
-            self.truth(model, one, concepts, recorder)
+            self.truth(given.model, one, concepts, recorder)
             machine_tests.coherence(self, one, concepts, recorder)
             if place < self.checked:
                 checks.derivatives(one, concepts, recorder)
-                checks.sanity(self, model, one, concepts, recorder)
+                checks.sanity(self, given.model, one, concepts, recorder)
         return recorder
 
     def classes(
-        self,
-        model: Classifier,
-        layers: Sequence[str],
-        train: Classified,
-        test: Classified,
-        source: ConceptSource,
-        scenes: Scenes | None,
-        part: slice = EVERY,
+        self, given: ConceptInputs, scenes: Scenes | None, part: slice = EVERY
     ) -> Iterator[tuple[int, OneClass]]:
         """Yield the classes with their places, one at a time: no more than one is held.
 
         Raises:
             SparksError: when the model predicts none for enough images.
         """
+        model, layers, train, test, source = given
         cut = [Layer(model, name, test.images.batch([0])) for name in reversed(layers)]
         # Fewer crops than concepts, or too few images to speak of.
         found = measurable(train, test, (None, self.images), (2, 2), part)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.stats import Bootstrap
+from sparks_thesis.common.averaged import Averaged
 from sparks_thesis.common.concept_figures import runs_in_order
 from sparks_thesis.common.style import PAGE, Drawing, mean_line, style
 
@@ -42,15 +42,15 @@ LOOK = {
 
 
 @dataclass(frozen=True)
-class DictionariesK:
+class DictionariesK(Averaged):
     """One panel a metric, one line a dictionary; one data set and model.
 
+    Means are over classes.
+
     Attributes:
-        bootstrap: of the means, over classes.
         datasets: in the order in which the one shown is chosen.
     """
 
-    bootstrap: Bootstrap = field(default_factory=Bootstrap)
     datasets: Sequence[str] = ()
 
     def __call__(self, scores: pd.DataFrame) -> Drawing:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.stats import Bootstrap
+from sparks_thesis.common.averaged import Averaged
 from sparks_thesis.common.concept_figures import by_depth
 from sparks_thesis.common.style import PAGE, Drawing, style
 from sparks_thesis.holistic.study import ALL, BEST_ORDER
@@ -24,14 +24,8 @@ REFERENCE = "optimum at the last layer"
 
 
 @dataclass(frozen=True)
-class ImportanceLayers:
-    """One panel a metric, one row a method, one dot a layer; the first run with most layers.
-
-    Attributes:
-        bootstrap: of the means, over images.
-    """
-
-    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+class ImportanceLayers(Averaged):
+    """One panel a metric, one row a method, one dot a layer; the first run with most layers."""
 
     def __call__(self, scores: pd.DataFrame) -> Drawing:
         """Draw the figure from an experiment's tidy scores."""

@@ -15,7 +15,6 @@ from sparks.attribution.gradient import GradientInput
 from sparks.attribution.guided_backprop import RectifiedBackward
 from sparks.checks import whole
 from sparks.concepts.bank import Concepts, pooled_crops
-from sparks.concepts.banks import ConceptSource
 from sparks.concepts.classes import EVERY, Classified, measurable, within
 from sparks.concepts.clusters import Strategies, plane
 from sparks.concepts.coalitions import (
@@ -33,12 +32,12 @@ from sparks.concepts.tcav import everywhere, tcav
 from sparks.errors import SparksError
 from sparks.metrics.deletion import Deletion, Insertion
 from sparks.metrics.mufidelity import MuFidelity
-from sparks.models.classifier import Classifier
 from sparks.progress import progress
 from sparks.protocols import AttributionMethod, Explanation
 from sparks.results import MetricRecorder
 from sparks.stats import spearman
 from sparks.training.predict import predict
+from sparks_thesis.common.concept_inputs import ConceptInputs
 from sparks_thesis.holistic.dictionaries import Judge
 
 ALL = "all subsets"  # of concepts, instead of random ones
@@ -122,16 +121,9 @@ class HolisticStudy:
         if not self.steps or not all(step > 0 for step in self.steps):
             raise SparksError(f"HolisticStudy: steps={list(self.steps)} are not lengths above 0")
 
-    def run(
-        self,
-        model: Classifier,
-        layers: Sequence[str],
-        train: Classified,
-        test: Classified,
-        source: ConceptSource,
-        part: slice = EVERY,
-    ) -> MetricRecorder:
+    def run(self, given: ConceptInputs, part: slice = EVERY) -> MetricRecorder:
         """Measure every class, or a part of them; see `CraftStudy.run`."""
+        model, layers, train, test, source = given
 
         def fitted(layer: Layer, one: ClassData) -> Fitted:
             bank = source(layer, one.target)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.stats import Bootstrap, Interval, shown
+from sparks.stats import Interval, shown
+from sparks_thesis.common.averaged import Averaged
 from sparks_thesis.common.table import Table
 
 METRICS = ("IdentitySpearman", "C-Deletion", "C-Insertion", "C-MuFidelity")
@@ -21,14 +22,8 @@ KEYS = ["dataset", "model", "method"]
 
 
 @dataclass(frozen=True)
-class ImportanceLast:
-    """A row a method: distance from u_i γ_i, and the three metrics at the last layer.
-
-    Attributes:
-        bootstrap: of the means, over images.
-    """
-
-    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+class ImportanceLast(Averaged):
+    """A row a method: distance from u_i γ_i, and the three metrics at the last layer."""
 
     def __call__(self, scores: pd.DataFrame) -> Table:
         """Make the table from an experiment's tidy scores."""

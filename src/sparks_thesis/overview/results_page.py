@@ -79,7 +79,7 @@ VERDICTS = (  # the columns of the first table
     "transfers",
     "does not transfer",
     "holds",
-    "fails",
+    "does not hold",
     "inconclusive",
     "assay invalid",
 )

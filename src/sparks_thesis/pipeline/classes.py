@@ -11,6 +11,8 @@ from sparks_thesis.pipeline.sources import module_file
 if TYPE_CHECKING:
     from sparks.concepts.banks import Banks, StoredConcepts
     from sparks.concepts.classes import Classified
+    from sparks_thesis.common.concept_inputs import ConceptInputs
+    from sparks_thesis.pipeline.job import Config
 
 
 def classified(inputs: Mapping[str, Any], split: str) -> Classified:
@@ -21,6 +23,29 @@ def classified(inputs: Mapping[str, Any], split: str) -> Classified:
 
     predicted = load_tensors(inputs["predicted"], [split])[split]
     return Classified(ImageSet.load(inputs[split]), predicted)
+
+
+def concept_inputs(
+    cfg: Config, inputs: Mapping[str, Any], layers: Mapping[str, Any]
+) -> ConceptInputs:
+    """Read what a study of concepts measures.
+
+    Args:
+        cfg: with the keys model.classifier, model.name and model.concept_layer.
+        inputs: files, as `concept_files.study_of_concepts` names them.
+        layers: model → layers that the study's settings name.
+    """
+    from sparks_thesis.common.concept_inputs import ConceptInputs
+    from sparks_thesis.pipeline.artifacts import load_model
+    from sparks_thesis.pipeline.factories import concept_layers
+
+    return ConceptInputs(
+        load_model(cfg, inputs),
+        concept_layers(layers, cfg["model.name"], cfg["model.concept_layer"]),
+        classified(inputs, "train"),
+        classified(inputs, "test"),
+        stored_concepts(inputs["concepts"]),
+    )
 
 
 def banks_beside(table: str | Path) -> Banks:

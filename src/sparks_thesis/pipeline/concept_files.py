@@ -86,11 +86,14 @@ def shards_of_atlas(config: DictConfig, names: Mapping[str, str]) -> dict[str, l
     }
 
 
-def study_of_concepts(study: str) -> Callable[[DictConfig, Mapping[str, str]], dict[str, Any]]:
-    """Return what names the inputs of a study that reads concepts."""
+def study_of_concepts(
+    study: str, **more: str
+) -> Callable[[DictConfig, Mapping[str, str]], dict[str, Any]]:
+    """Return what names the inputs of a study that reads concepts, and of `more` (templates)."""
+    templates = {**paths.CLASSIFIED, **more}
 
     def inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
-        given = {kind: paths.fill(template, names) for kind, template in paths.CLASSIFIED.items()}
+        given = {kind: paths.fill(template, names) for kind, template in templates.items()}
         return {**given, "concepts": concept_tables(config, study, names)}
 
     return inputs

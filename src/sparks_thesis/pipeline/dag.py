@@ -354,6 +354,13 @@ def item_outputs(config: DictConfig, item: str) -> dict[str, str]:
     return {name: file.format(item=item) for name, file in files.items()}
 
 
+# Inputs and outputs of the jobs that draw an item, for `job.main`.
+ITEM: dict[str, Callable[[DictConfig, Mapping[str, str]], Mapping[str, Any]]] = {
+    "inputs": lambda config, names: item_inputs(config, names["item"]),
+    "outputs": lambda config, names: item_outputs(config, names["item"]),
+}
+
+
 def templates(kind: str) -> dict[str, str]:
     """Name the files that a "figure" or a "table" is rendered to, the item left open."""
     place = {"figure": paths.FIGURE, "table": paths.TABLE}[kind]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sparks.engine import Engine, FixedMasks
 from sparks.errors import SparksError
-from sparks.protocols import Design, Masker
+from sparks.protocols import Masker, Masks
 
 
 class MadeUp(Engine):
@@ -20,7 +20,7 @@ class MadeUp(Engine):
         model: Any,
         x: Tensor,
         target: Tensor | None,
-        design: Design | Tensor,
+        design: Masks,
         masker: Masker,
         perturbation: Any = None,
         output: str = "logit",

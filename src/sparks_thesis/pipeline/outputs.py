@@ -4,14 +4,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sparks.io import load_table, write_text
 from sparks.results import load_results
 
+if TYPE_CHECKING:
+    from sparks_thesis.pipeline.job import Config
+
 # Kinds of tables that are no results: of trainings, and of the study with people.
 OTHERS = ("history", "time", "study")
+
+
+def draw(cfg: Config, inputs: Mapping[str, Sequence[str]]) -> Any:
+    """Draw a figure or make a table; its caption also names the scale, and what data are lossy.
+
+    Args:
+        cfg: with the keys item, scale.name, methods and notes.
+        inputs: kind → files, see `dag.item_inputs`.
+
+    Returns:
+        a `Drawing` or a `Table`.
+    """
+    from sparks_thesis.common.methods import using
+    from sparks_thesis.pipeline.factories import build
+
+    make = build(cfg["item"]["draw"])
+    with using(cfg["methods"]):
+        loaded = {kind: load(kind, files) for kind, files in inputs.items()}
+        made = make(**loaded)
+    notes = about_data(cfg["notes"], loaded)
+    return replace(made, caption=f"{made.caption}{notes} Scale: {cfg['scale.name']}.")
 
 
 def load(kind: str, files: Sequence[str]) -> Any:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.stats import Bootstrap
+from sparks_thesis.common.averaged import Averaged
 from sparks_thesis.common.by_method import caution, images, laid_out, means
 from sparks_thesis.common.table import Table
 
@@ -24,14 +24,8 @@ DIGITS = {"Entropy": 2, "JPEGSize": 0}
 
 
 @dataclass(frozen=True)
-class Maps:
-    """Mean of stability, complexity and sparseness over images, with intervals.
-
-    Attributes:
-        bootstrap: of the means, over images.
-    """
-
-    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+class Maps(Averaged):
+    """Mean of stability, complexity and sparseness over images, with intervals."""
 
     def __call__(self, scores: pd.DataFrame) -> Table:
         """Make the table from an experiment's tidy scores."""

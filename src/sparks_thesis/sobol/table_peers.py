@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.stats import Bootstrap
+from sparks_thesis.common.averaged import Averaged
 from sparks_thesis.common.by_method import caution, images, laid_out, means
 from sparks_thesis.common.table import Table
 
@@ -26,14 +26,8 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Peers:
-    """Mean of each metric over images, with intervals.
-
-    Attributes:
-        bootstrap: of the means, over images.
-    """
-
-    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+class Peers(Averaged):
+    """Mean of each metric over images, with intervals."""
 
     def __call__(self, scores: pd.DataFrame) -> Table:
         """Make the table from an experiment's tidy scores."""

@@ -16,7 +16,6 @@ from torch.nn.functional import cosine_similarity, normalize
 
 from sparks.checks import whole
 from sparks.concepts.bank import Concepts
-from sparks.concepts.banks import ConceptSource
 from sparks.concepts.classes import Classified, measurable
 from sparks.concepts.ground_truth import Scenes
 from sparks.concepts.layer import Layer
@@ -24,10 +23,10 @@ from sparks.concepts.metrics import knn_distance
 from sparks.concepts.sanity import untrained
 from sparks.concepts.steering import shuffled
 from sparks.errors import SparksError
-from sparks.models.classifier import Classifier
 from sparks.progress import progress
 from sparks.results import MetricRecorder
 from sparks.stats import spearman
+from sparks_thesis.common.concept_inputs import ConceptInputs
 
 REFERENCES = 1000  # training images, at most, that activations are compared with
 SHUFFLES = 20  # of the atoms, for what matches by chance
@@ -79,28 +78,17 @@ class LinearStudy:
         if not self.steps or min(self.steps) <= 0:
             raise SparksError(f"LinearStudy: steps={list(self.steps)} are not lengths above 0")
 
-    def run(
-        self,
-        model: Classifier,
-        layers: Sequence[str],
-        train: Classified,
-        test: Classified,
-        source: ConceptSource,
-        scenes: Scenes,
-    ) -> MetricRecorder:
+    def run(self, given: ConceptInputs, scenes: Scenes) -> MetricRecorder:
         """Measure every part that decides a class, at every layer.
 
         Args:
-            model: in evaluation mode.
-            layers: names, from input to output.
-            train: images that concepts were fitted on.
-            test: images that are repainted, with their parts.
-            source: gives the concepts.
+            given: the model, images and concepts; of the test images, the parts.
             scenes: paints test images without a part.
 
         Raises:
             SparksError: when the parts of images are not known.
         """
+        model, layers, train, test, source = given
         if "parts" not in test.images.truth:
             raise SparksError("the study `linear` needs images whose parts are known: chimera")
         recorder, blank = MetricRecorder(), untrained(model, self.seed)

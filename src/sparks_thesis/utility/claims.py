@@ -7,18 +7,18 @@ the printed numbers themselves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from sparks.stats import Bootstrap, Interval, shown
+from sparks.stats import Interval, shown
 from sparks.utility.answers import CONTROL
 from sparks_thesis.common.verdict import Outcome, Part, Verdict, above, judged, not_run
 from sparks_thesis.utility.proxies import COMPLEXITY, FAITHFULNESS, SIMILARITY
 from sparks_thesis.utility.published import ALL_SCENARIOS, MEAN_RATIO, PRINTED, TRAPEZOID
-from sparks_thesis.utility.scored import CONCEPTS, PEOPLE, SIX, Scored
+from sparks_thesis.utility.scored import CONCEPTS, PEOPLE, SIX, OfScenarios, Scored
 
 SIMULATED = "; simulated meta-predictors, no person"
 NOBODY = "no meta-predictor was simulated in the scenarios of this claim"
@@ -26,20 +26,12 @@ P = 0.05  # significance, as in the paper
 
 
 @dataclass(frozen=True)
-class _OnScenarios:
-    """Base class of the claims about simulated participants.
-
-    Attributes:
-        scenarios: "bias", "rule" and "hard" → our data set for it.
-        bootstrap: over simulated participants.
-    """
-
-    scenarios: Mapping[str, str]
-    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+class _Judged(OfScenarios):
+    """Base class of the claims about simulated participants."""
 
     def _scored(self, table: pd.DataFrame, roles: Sequence[str]) -> tuple[Scored, list[str]]:
         """Return the scores, and the scenarios of these roles; none if one was not run."""
-        scored = Scored(table, self.bootstrap, self.scenarios)
+        scored = self.scored(table)
         if not (scored.simulated["metric"] == "MetaPredictorAccuracy").any():
             return scored, []
         names = [scored.named(role) for role in roles]
@@ -58,7 +50,7 @@ def _lowest(intervals: Sequence[Interval]) -> Interval:
 
 
 @dataclass(frozen=True)
-class Helps(_OnScenarios):
+class Helps(_Judged):
     """utility-helps-husky-leaves: all six methods help with a bias and with an unknown rule."""
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
@@ -78,7 +70,7 @@ class Helps(_OnScenarios):
 
 
 @dataclass(frozen=True)
-class NoneHelps(_OnScenarios):
+class NoneHelps(_Judged):
     """utility-imagenet-none: on hard classes no method helps, and conditions do not differ."""
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
@@ -105,7 +97,7 @@ class NoneHelps(_OnScenarios):
 
 
 @dataclass(frozen=True)
-class ControlNoGain(_OnScenarios):
+class ControlNoGain(_Judged):
     """utility-control-no-gain: an explanation that ignores the model does not help."""
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
@@ -121,7 +113,7 @@ class ControlNoGain(_OnScenarios):
 
 
 @dataclass(frozen=True)
-class ConceptsHelp(_OnScenarios):
+class ConceptsHelp(_Judged):
     """craft-utility-two-of-three: concepts help significantly in two of the three scenarios."""
 
     def __call__(self, table: pd.DataFrame) -> Verdict:
@@ -148,7 +140,7 @@ def _correlation(row: pd.Series) -> Interval:
 
 
 @dataclass(frozen=True)
-class _Correlates(_OnScenarios):
+class _Correlates(_Judged):
     """Claims about a proxy of Utility."""
 
     def _related(self, table: pd.DataFrame, proxy: str) -> tuple[dict[str, Interval], str]:

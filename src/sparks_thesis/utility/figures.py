@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sparks.stats import Bootstrap
 from sparks.utility.answers import BASELINE
 from sparks_thesis.common.methods import in_order, look
 from sparks_thesis.common.style import PAGE, Drawing, style
 from sparks_thesis.utility.proxies import COMPLEXITY, FAITHFULNESS, PROXIES, SIMILARITY
 from sparks_thesis.utility.published import ALL_SCENARIOS
-from sparks_thesis.utility.scored import ELSEWHERE, NOISE, ORACLE, PEOPLE, Scored, ordered
+from sparks_thesis.utility.scored import (
+    ELSEWHERE,
+    NOISE,
+    ORACLE,
+    PEOPLE,
+    OfScenarios,
+    Scored,
+    ordered,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,22 +43,18 @@ COLOURS = ("#0072B2", "#009E73", "#D55E00", "#CC79A7")
 
 
 @dataclass(frozen=True)
-class UtilityK:
+class UtilityK(OfScenarios):
     """Utility-K against K, a column a scenario.
 
     Attributes:
-        scenarios: "bias", "rule" and "hard" → our data set for it.
         training: examples that each simulated session adds.
-        bootstrap: over simulated participants.
     """
 
-    scenarios: Mapping[str, str]
     training: int = 5
-    bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, scores: pd.DataFrame) -> Drawing:
         """Draw the figure from the tidy scores of the experiment."""
-        scored = Scored(scores, self.bootstrap, self.scenarios)
+        scored = self.scored(scores)
         with style():
             from matplotlib.figure import Figure
 
@@ -118,20 +121,12 @@ class UtilityK:
 
 
 @dataclass(frozen=True)
-class Proxies:
-    """Utility of each method against what can be measured without people, a column a proxy.
-
-    Attributes:
-        scenarios: "bias", "rule" and "hard" → our data set for it.
-        bootstrap: over simulated participants.
-    """
-
-    scenarios: Mapping[str, str]
-    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+class Proxies(OfScenarios):
+    """Utility of each method against what can be measured without people, a column a proxy."""
 
     def __call__(self, scores: pd.DataFrame) -> Drawing:
         """Draw the figure from the tidy scores of the experiment."""
-        scored = Scored(scores, self.bootstrap, self.scenarios)
+        scored = self.scored(scores)
         shown = {"people": list(PEOPLE.values()), "simulated": scored.names}
         with style():
             from matplotlib.figure import Figure

@@ -271,3 +271,20 @@ def _tukey_p(sessions: pd.DataFrame, name: str) -> pd.Series[float]:
     """Return condition → Tukey's p against the baseline in a scenario."""
     p: pd.Series[float] = tukey(sessions, name).set_index("condition")["p"]
     return p
+
+
+@dataclass(frozen=True)
+class OfScenarios:
+    """Base class of figures, tables and claims about Utility.
+
+    Attributes:
+        scenarios: "bias", "rule" and "hard" → our data set for it.
+        bootstrap: over simulated participants.
+    """
+
+    scenarios: Mapping[str, str]
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    def scored(self, table: pd.DataFrame) -> Scored:
+        """Return what the tidy rows of the experiment say."""
+        return Scored(table, self.bootstrap, self.scenarios)

@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from sparks.stats import Bootstrap, Interval, shown
+from sparks.stats import Interval, shown
 from sparks.utility.answers import BASELINE, CONTROL
 from sparks.utility.measures import ALL
 from sparks_thesis.common.table import Table
 from sparks_thesis.utility.published import FROM_F, MEAN_RATIO, PRINTED, TRAPEZOID
-from sparks_thesis.utility.scored import PEOPLE, SIX, Scored, ordered
+from sparks_thesis.utility.scored import PEOPLE, SIX, OfScenarios, Scored, ordered
 
 
 @dataclass(frozen=True)
-class Utility:
+class Utility(OfScenarios):
     """A row a scenario and condition; the analysis of variance of each scenario below it.
 
     Attributes:
-        scenarios: "bias", "rule" and "hard" → our data set for it.
         training: examples that each simulated session adds.
-        bootstrap: over simulated participants.
     """
 
-    scenarios: Mapping[str, str]
     training: int = 5
-    bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __call__(self, scores: pd.DataFrame) -> Table:
         """Make the table from the tidy scores of the experiment."""
-        scored = Scored(scores, self.bootstrap, self.scenarios)
+        scored = self.scored(scores)
         rows = [row for name in PEOPLE.values() for row in _people(scored, name)]
         rows += [row for name in scored.names for row in self._simulated(scored, name)]
         numbers = pd.DataFrame(rows)

@@ -9,8 +9,9 @@ from sparks.concepts import NMF, Extractor, Layer, RandomCrops
 from sparks.concepts.banks import Banks, StoredConcepts
 from sparks.concepts.classes import Classified
 from sparks.data import ImageSet
+from sparks_thesis.common.concept_inputs import ConceptInputs
 
-__all__ = ["given", "images", "model", "sets", "source", "stored"]
+__all__ = ["given", "images", "inputs", "model", "sets", "source", "stored"]
 
 LAYERS = ("stages.0", "stages.1")
 EXTRACTOR = Extractor(dictionary=NMF(concepts=3), crops=RandomCrops(number=4))
@@ -36,6 +37,11 @@ def given(model, sets):
 @pytest.fixture(scope="session")
 def source(given):
     return EXTRACTOR.on(given[0])
+
+
+@pytest.fixture(scope="session")
+def inputs(model, given, source):
+    return ConceptInputs(model, LAYERS, given[0], given[1], source)
 
 
 @pytest.fixture(scope="session")

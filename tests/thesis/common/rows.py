@@ -53,3 +53,8 @@ def values(rows, metric, **known):
         rows = rows[rows[column] == content]
     assert len(rows), (metric, known)
     return rows["value"].to_numpy()
+
+
+def without_numbers(claim):
+    """Return how a claim is judged by a table that has none of its metrics."""
+    return claim(noisy("Accuracy", "", 1.0)).outcome

@@ -9,6 +9,7 @@ from sparks.concepts.classes import Classified
 from sparks.data import Chimera, ImageSet
 from sparks.errors import SparksError
 from sparks.visualization.optimise import Pictures as Pictured
+from sparks_thesis.common.concept_inputs import ConceptInputs
 from sparks_thesis.craft.pictures import Pictures, mistake
 from sparks_thesis.craft.study import CraftStudy
 
@@ -30,8 +31,8 @@ def craft_study():
 
 
 @pytest.fixture(scope="module")
-def craft_numbers(craft_study, model, given, source):
-    return table_of(craft_study.run(model, LAYERS, *given, source, None))
+def craft_numbers(craft_study, inputs):
+    return table_of(craft_study.run(inputs, None))
 
 
 def test_concepts_are_compared_with_parts_and_with_chance(model):
@@ -48,9 +49,9 @@ def test_concepts_are_compared_with_parts_and_with_chance(model):
         most=1,
         checked=0,
     )
-    table = study.run(model, LAYERS, train, test, EXTRACTOR.on(train), builder).table(
-        dataset="chimera", model="convnet", seed=0
-    )
+    table = study.run(
+        ConceptInputs(model, LAYERS, train, test, EXTRACTOR.on(train)), builder
+    ).table(dataset="chimera", model="convnet", seed=0)
     target = int(train.predicted.unique()[0])
     wanted = [list(test.images.tables["parts"]).index(part) for part in pairs[target]]
     for layer in LAYERS:
@@ -75,10 +76,8 @@ def test_concepts_are_compared_with_parts_and_with_chance(model):
             assert chance == pytest.approx(hits / len(crops))
 
 
-def test_parts_of_the_classes_give_the_rows_of_all(
-    craft_study, craft_numbers, model, given, source
-):
-    of_parts = [craft_study.run(model, LAYERS, *given, source, None, part) for part in PARTS]
+def test_parts_of_the_classes_give_the_rows_of_all(craft_study, craft_numbers, inputs):
+    of_parts = [craft_study.run(inputs, None, part) for part in PARTS]
     tables = [table_of(numbers) for numbers in of_parts]
     assert len(tables[2]) == 0
     assert joined(tables).equals(craft_numbers)
@@ -86,9 +85,9 @@ def test_parts_of_the_classes_give_the_rows_of_all(
 
 
 def test_concepts_that_are_read_give_the_rows_of_those_that_are_fitted(
-    craft_study, craft_numbers, model, given, stored
+    craft_study, craft_numbers, inputs, stored
 ):
-    assert table_of(craft_study.run(model, LAYERS, *given, stored, None)).equals(craft_numbers)
+    assert table_of(craft_study.run(inputs._replace(source=stored), None)).equals(craft_numbers)
 
 
 def test_areas_are_those_of_the_curves_that_are_drawn(craft_numbers, model, sets):
@@ -109,7 +108,7 @@ def test_a_model_that_predicts_no_class_often_enough(model, sets):
     few = ImageSet(sets[0].labels[:1], sets[0].classes, sets[0].images[:1])
     train, test = (Classified.by(model, s) for s in (sets[0], few))
     with pytest.raises(SparksError, match="no class has 2 training and 2 test images"):
-        study.run(model, LAYERS, train, test, EXTRACTOR.on(train), None)
+        study.run(ConceptInputs(model, LAYERS, train, test, EXTRACTOR.on(train)), None)
 
 
 def test_an_image_of_a_class_that_no_training_image_is_given(model, sets):
@@ -150,7 +149,9 @@ def test_pictures_are_of_one_class_one_image_and_the_worst_mistake(
         ]
 
     pictures, (train, test) = Pictures(target=1, concepts=2, crops=3, images=2), given
-    tensors, shown = pictures.run(craft_study, source, model, LAYERS, train, test, draw)
+    tensors, shown = pictures.run(
+        craft_study, ConceptInputs(model, LAYERS, train, test, source), draw
+    )
     parts = ("class", "unified", "mistake")
     assert [tensors[f"{part}.maco"].shape[0] for part in parts] == [len(bank) for bank in banks]
     assert not [name for name in tensors if name.endswith("atoms")]

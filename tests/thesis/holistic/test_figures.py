@@ -62,6 +62,8 @@ def test_dictionaries_against_their_size():
     assert list(line.get_xdata()) == [2, 10]
     assert list(line.get_ydata()) == [0.5, 0.25]
     assert "mean over 3 classes" in drawing.caption
+    (legend,) = drawing.figure.legends
+    assert {text.get_text() for text in legend.get_texts()} == set(table["method"]) - {""}
 
 
 def clouds():

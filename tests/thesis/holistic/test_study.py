@@ -45,8 +45,8 @@ def holistic_study():
 
 
 @pytest.fixture(scope="module")
-def holistic(holistic_study, model, given, source):
-    return table_of(holistic_study.run(model, LAYERS, *given, source))
+def holistic(holistic_study, inputs):
+    return table_of(holistic_study.run(inputs))
 
 
 def test_three_methods_are_the_contributions_at_the_last_layer(holistic):
@@ -79,11 +79,9 @@ def test_steering_is_linear_at_the_last_layer_and_not_before(holistic):
     assert wide(holistic, "SteeringNonlinearity", layer="stages.0").max().max() > 0.01
 
 
-def test_importance_may_be_compared_at_the_last_layers_alone(
-    holistic_study, model, given, source, holistic
-):
+def test_importance_may_be_compared_at_the_last_layers_alone(holistic_study, inputs, holistic):
     study = replace(holistic_study, ranked_layers=1, dictionaries={}, swept=0, steered=0)
-    table = table_of(study.run(model, LAYERS, *given, source))
+    table = table_of(study.run(inputs))
     for metric in ("C-Deletion", "C-MuFidelity"):
         rows, all_layers = (t[t["metric"] == metric] for t in (table, holistic))
         assert set(rows["layer"]) == {LAYERS[-1]}
@@ -103,22 +101,22 @@ def test_reliability_counts_the_images_that_the_model_gets_right(holistic, sets)
         assert (seen["Reliability"] * seen["Dominated"]).sum() == pytest.approx(right.sum())
 
 
-def test_parts_of_the_classes_give_the_rows_of_all(holistic_study, holistic, model, given, source):
-    of_parts = [holistic_study.run(model, LAYERS, *given, source, part) for part in PARTS]
+def test_parts_of_the_classes_give_the_rows_of_all(holistic_study, holistic, inputs):
+    of_parts = [holistic_study.run(inputs, part) for part in PARTS]
     tables = [table_of(numbers) for numbers in of_parts]
     assert len(tables[2]) == 0
     assert joined(tables).equals(holistic)
 
 
 def test_concepts_that_are_read_give_the_rows_of_those_that_are_fitted(
-    holistic_study, holistic, model, given, stored
+    holistic_study, holistic, inputs, stored
 ):
-    assert table_of(holistic_study.run(model, LAYERS, *given, stored)).equals(holistic)
+    assert table_of(holistic_study.run(inputs._replace(source=stored))).equals(holistic)
 
 
-def test_no_more_classes_than_asked_for(holistic_study, model, given, source):
+def test_no_more_classes_than_asked_for(holistic_study, inputs):
     study = replace(holistic_study, most=1)
-    names = [set(study.run(model, LAYERS, *given, source, part).table(seed=0)["class_name"])
+    names = [set(study.run(inputs, part).table(seed=0)["class_name"])
              for part in (slice(0, None), slice(0, 3), slice(1, 3))]  # fmt: skip
     assert names[0] == names[1]
     assert len(names[0] & {"a", "b", "c", "d"}) == 1
@@ -138,10 +136,10 @@ class Drawn(Method):
         )
 
 
-def test_a_random_start_counts_as_no_stability(holistic_study, model, given, source):
+def test_a_random_start_counts_as_no_stability(holistic_study, inputs):
     drawn = Drawn(concepts=3)
     study = replace(holistic_study, dictionaries={"Drawn": drawn}, most=1, swept=0)
-    table = table_of(study.run(model, LAYERS, *given, source))
+    table = table_of(study.run(inputs))
     assert len(set(drawn.seeds)) == len(drawn.seeds) == study.folds
     reached, above = (wide(table, m, analysis="last")["Drawn"].iloc[0]
                       for m in ("Stability", "StabilityAboveChance"))  # fmt: skip
@@ -151,21 +149,17 @@ def test_a_random_start_counts_as_no_stability(holistic_study, model, given, sou
         replace(holistic_study, folds=1)
 
 
-def test_a_dictionary_that_needs_more_dimensions_is_left_out_and_named(
-    holistic_study, model, given, source
-):
+def test_a_dictionary_that_needs_more_dimensions_is_left_out_and_named(holistic_study, inputs):
     study = replace(holistic_study, most=1, sizes=(20,))  # of 12 channels
     with pytest.warns(UserWarning, match="no PCA of class .*20 concepts of 12 channels"):
-        table = table_of(study.run(model, LAYERS, *given, source))
+        table = table_of(study.run(inputs))
     assert list(wide(table, "RelativeL2", analysis="sweep")) == ["NMF"]
 
 
-def test_a_size_of_the_sweep_that_was_judged_is_not_fitted_again(
-    holistic_study, model, given, source
-):
+def test_a_size_of_the_sweep_that_was_judged_is_not_fitted_again(holistic_study, inputs):
     drawn = Drawn(concepts=3)
     study = replace(holistic_study, dictionaries={"Drawn": drawn}, most=1, sizes=(3,))
-    table = table_of(study.run(model, LAYERS, *given, source))
+    table = table_of(study.run(inputs))
     assert len(drawn.seeds) == study.folds
     scores = table[table["target"].notna() & (table["method"] == "Drawn")]
     last, sweep = (

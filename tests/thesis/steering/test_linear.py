@@ -13,6 +13,7 @@ from sparks.data import ImageSet
 from sparks.errors import SparksError
 from sparks.models import Classifier
 from sparks.stats import Bootstrap
+from sparks_thesis.common.concept_inputs import ConceptInputs
 from sparks_thesis.common.verdict import Outcome
 from sparks_thesis.steering.claims import PartIsDirection
 from sparks_thesis.steering.linear import LinearStudy, shared
@@ -69,7 +70,7 @@ def table():
     assert torch.equal(found.predicted, data.labels)
     extractor = Extractor(dictionary=NMF(concepts=2), crops=RandomCrops(number=4))
     study = LinearStudy(images=30, steps=(1.0, 4.0))
-    numbers = study.run(model, ["1"], found, found, extractor.on(found), Squares())
+    numbers = study.run(ConceptInputs(model, ["1"], found, found, extractor.on(found)), Squares())
     return numbers.table(dataset="squares", model="colours", seed=0, experiment="holistic")
 
 
@@ -140,5 +141,5 @@ def test_what_cannot_be_tested_is_refused(table):
     images = ImageSet(torch.zeros(4).long(), ("a",), images=torch.zeros(4, 3, 8, 8).byte())
     given = Classified(images, torch.zeros(4).long())
     with pytest.raises(SparksError, match="parts are known"):
-        LinearStudy().run(None, [], given, given, None, None)
+        LinearStudy().run(ConceptInputs(None, [], given, given, None), None)
     assert isinstance(table, pd.DataFrame)

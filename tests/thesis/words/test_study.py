@@ -6,6 +6,7 @@ import pytest
 import torch
 from composed import composed
 from hydra.utils import instantiate
+from small import text_classifier
 
 from sparks.attribution import Occlusion
 from sparks.attribution.words import on_words
@@ -35,8 +36,7 @@ STUDY = WordsStudy(
 
 @pytest.fixture
 def model():
-    with seeded(3):
-        return TextClassifier(9, 2, width=8, filters=6).eval()
+    return text_classifier()
 
 
 @pytest.fixture
