@@ -1,4 +1,4 @@
-"""What the studies of concepts measure."""
+"""Inputs of the studies of concepts."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class Run(NamedTuple):
 
 
 class Section(NamedTuple):
-    """What the page shows of a chapter at one scale; kept as a JSON file."""
+    """A chapter at one scale, as the page shows it and a JSON file keeps it."""
 
     experiment: str
     scale: str
