@@ -76,10 +76,22 @@ def test_no_pair_of_inputs_stretches_more_than_the_bound(networks, images, which
         assert bound > 1.1
 
 
-@pytest.mark.parametrize(("size", "stride"), [((3, 6, 6), 1), ((2, 9, 8), 2)])
-def test_norms_of_convolutions_are_those_of_the_matrix_written_out(size, stride, monkeypatch):
+@pytest.mark.parametrize(
+    ("size", "convolution"),
+    [
+        ((3, 6, 6), {"kernel_size": 3, "padding": 1}),
+        ((2, 9, 8), {"kernel_size": 3, "stride": 2, "padding": 1}),
+        ((2, 6, 6), {"kernel_size": 3, "padding": 1, "padding_mode": "circular"}),
+        ((2, 6, 6), {"kernel_size": 3, "dilation": 2}),
+        ((2, 6, 6), {"kernel_size": 3, "groups": 2}),
+        ((3, 7, 6), {"kernel_size": 2, "stride": 2}),  # windows that do not overlap
+        ((3, 5, 5), {"kernel_size": 1}),
+        ((3, 5, 5), {"kernel_size": 2, "stride": 2, "padding": 1}),
+    ],
+)
+def test_norms_of_convolutions_are_those_of_the_matrix_written_out(size, convolution, monkeypatch):
     generator = torch.Generator().manual_seed(0)
-    layer = nn.Conv2d(size[0], 4, 3, stride, padding=1, bias=False).double()
+    layer = nn.Conv2d(size[0], 4, bias=False, **convolution).double()
     layer.weight.data = torch.randn(layer.weight.shape, generator=generator).double()
     x = torch.randn(1, *size, generator=generator, dtype=torch.float64)
     matrix = torch.autograd.functional.jacobian(lambda v: layer(v).flatten(), x)
@@ -88,6 +100,22 @@ def test_norms_of_convolutions_are_those_of_the_matrix_written_out(size, stride,
     assert layer_norms(net, size)["0"] == pytest.approx(wanted, rel=1e-9)
     monkeypatch.setattr("sparks.lipschitz.bound.DENSE", 0)  # by Lanczos, as for large layers
     assert layer_norms(net, size)["0"] == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_norm_of_a_convolution_whose_singular_values_are_all_the_same(
+    kernel, seed, monkeypatch
+):
+    """Lanczos iterations have nothing to go on there: ARPACK stops with an error."""
+    monkeypatch.setattr("sparks.lipschitz.bound.DENSE", 0)
+    generator = torch.Generator().manual_seed(seed)
+    copies = torch.randn(32, generator=generator)
+    layer = nn.Conv2d(1, 32, kernel, padding=kernel // 2, bias=False)
+    layer.weight.data.zero_()[:, 0, kernel // 2, kernel // 2] = copies / copies.norm()
+    wanted = float((copies / copies.norm()).double().norm())
+    found = layer_norms(nn.Sequential(layer, nn.Flatten()), (1, 28, 28))["0"]
+    assert found == pytest.approx(wanted, rel=1e-9)
 
 
 @pytest.mark.parametrize("which", EVERY)

@@ -99,11 +99,11 @@ def _norm(module: nn.Module, shape: torch.Size) -> float:
 
 def _map_norm(module: nn.Conv2d, shape: torch.Size) -> float:
     """Return the largest singular value of a convolution, without bias, on inputs of `shape`."""
-    from torch.nn import functional as F
+    if _is_patchwise(module):
+        return float(torch.linalg.matrix_norm(module.weight.detach().flatten(1), 2))
 
     def apply(x: Tensor) -> Tensor:
-        w = module.weight
-        return F.conv2d(x, w, None, module.stride, module.padding, module.dilation, module.groups)
+        return module._conv_forward(x, module.weight, None)
 
     zero = torch.zeros(1, *shape, dtype=torch.float64, device=module.weight.device)
     inputs, outputs = zero.numel(), apply(zero).numel()
@@ -112,7 +112,7 @@ def _map_norm(module: nn.Conv2d, shape: torch.Size) -> float:
             basis = torch.eye(inputs, dtype=torch.float64, device=zero.device)
             matrix = apply(basis.view(inputs, *shape)).flatten(1)
             return float(torch.linalg.matrix_norm(matrix, 2))
-    from scipy.sparse.linalg import LinearOperator, svds
+    from scipy.sparse.linalg import ArpackError, LinearOperator, svds
 
     def forward(v: np.ndarray) -> np.ndarray:
         with torch.no_grad():
@@ -127,8 +127,19 @@ def _map_norm(module: nn.Conv2d, shape: torch.Size) -> float:
 
     operator = LinearOperator((outputs, inputs), matvec=forward, rmatvec=backward, dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(min(inputs, outputs))
-    (value,) = svds(operator, k=1, tol=1e-10, v0=start, return_singular_vectors=False)
+    wanted = {"k": 1, "v0": start, "return_singular_vectors": False}
+    try:
+        (value,) = svds(operator, tol=1e-10, **wanted)
+    except ArpackError:  # it has nothing to iterate on where all singular values are the same
+        (value,) = svds(operator, tol=1e-7, solver="lobpcg", **wanted)
     return float(value)
+
+
+def _is_patchwise(module: nn.Conv2d) -> bool:
+    """Return whether each input is read by one window at most: the kernel is then the matrix."""
+    apart = all(s >= k for s, k in zip(module.stride, module.kernel_size, strict=True))
+    plain = module.groups == 1 and set(module.dilation) == {1} and set(module.padding) == {0}
+    return apart and plain
 
 
 def gradient_norms(model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
