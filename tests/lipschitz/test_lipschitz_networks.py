@@ -22,6 +22,7 @@ from sparks.lipschitz import (
     smallest_perturbation,
 )
 from sparks.lipschitz.counterfactual import one_step_error
+from sparks.models import seeded
 from sparks.models.lipschitz import GroupSort2, LipschitzConvNet, LipschitzMLP
 
 EVERY = [("conv", True), ("conv", False), ("dense", True), ("dense", False)]
@@ -116,6 +117,18 @@ def test_the_norm_of_a_convolution_whose_singular_values_are_all_the_same(
     wanted = float((copies / copies.norm()).double().norm())
     found = layer_norms(nn.Sequential(layer, nn.Flatten()), (1, 28, 28))["0"]
     assert found == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_step_that_turns_a_matrix_leaves_its_layer_1_lipschitz(seed):
+    """Like Adam's first step at a rate of .01, which moves every number by as much."""
+    with seeded(seed):
+        layer = LipschitzMLP(6272, 2, (128,)).train().hidden[0][0]
+        turned = 0.01 * torch.randn(128, 1).sign() * torch.randn(1, 6272).sign()
+    with torch.no_grad():
+        layer.parametrizations.weight.original += turned
+        norms = torch.linalg.svdvals(layer.weight.double())
+    assert float(norms.max()) == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize("which", EVERY)

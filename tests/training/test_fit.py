@@ -13,6 +13,7 @@ from torch import nn
 from sparks.errors import SparksError
 from sparks.io import load_tensors
 from sparks.models import MLP, Classifier, ConvNet, seeded
+from sparks.models.lipschitz import lipschitz_mlp
 from sparks.training import Settings, accuracy, derive, fit, holdout, learning_rate
 from sparks.training import loop as training_loop
 from sparks.training.batches import epoch_batches
@@ -270,6 +271,27 @@ def test_bf16_learns_and_keeps_its_weights_in_float32(blobs):
     fit(model, blobs, None, Settings(epochs=15, batch_size=16, precision="bf16"), 0, "cpu")
     assert all(p.dtype == torch.float32 for p in model.parameters())
     assert accuracy(model, blobs) >= 0.95
+
+
+def trained(model, data, precision):
+    fit(model, data, None, Settings(epochs=2, batch_size=16, precision=precision), 0, "cpu")
+    return weights(model)
+
+
+@pytest.mark.parametrize("units", [False, True])
+def test_weights_do_not_depend_on_the_units_of_a_cpu(blobs, units, monkeypatch):
+    monkeypatch.setattr("sparks.models.device._cpu_has_bf16", lambda: units)
+    assert identical(trained(network(), blobs, "auto"), trained(network(), blobs, "fp32"))
+
+
+def test_layers_of_bounded_norm_are_trained_in_float32(blobs):
+    def bounded():
+        with seeded(0):
+            return Classifier(lipschitz_mlp(1, 3, 8, (16,)), 1)
+
+    with pytest.warns(UserWarning, match="1-Lipschitz layers are trained in fp32, not in bf16"):
+        found = trained(bounded(), blobs, "bf16")
+    assert identical(found, trained(bounded(), blobs, "fp32"))
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])

@@ -103,7 +103,8 @@ def _map_norm(module: nn.Conv2d, shape: torch.Size) -> float:
         return float(torch.linalg.matrix_norm(module.weight.detach().flatten(1), 2))
 
     def apply(x: Tensor) -> Tensor:
-        return module._conv_forward(x, module.weight, None)
+        convolved: Tensor = module._conv_forward(x, module.weight, None)
+        return convolved
 
     zero = torch.zeros(1, *shape, dtype=torch.float64, device=module.weight.device)
     inputs, outputs = zero.numel(), apply(zero).numel()

@@ -21,6 +21,8 @@ from sparks.models.layout import Convolutional
 # Side of the feature maps that the convolutions end with.
 LAST = 2
 
+POWER_ITERATIONS = 10  # in a step, of each matrix's largest singular value
+
 
 class GroupSort2(nn.Module):
     """An activation that sorts channels in pairs, the lower one first; (N, 2 c, ...).
@@ -186,7 +188,16 @@ def _head(size: int, num_classes: int, constrained: bool) -> nn.Module:
 
 
 def _settle(net: nn.Module) -> None:
-    """Compute every normalised weight once, which the layers then keep for evaluation."""
+    """Compute every normalised weight once, which the layers then keep for evaluation.
+
+    A training step can turn the first singular vectors of a large matrix altogether: the first one
+    of Adam moves every number by the learning rate. torchlip follows them by one power iteration a
+    step, which then finds a norm that is several times too small; where the normalised matrix still
+    has one above √3, Björck's iteration ends in NaN.
+    """
     for module in net.modules():
         if parametrize.is_parametrized(module, "weight"):
+            for step in module.parametrizations.weight:  # type: ignore[union-attr]
+                if hasattr(step, "n_power_iterations"):
+                    step.n_power_iterations = POWER_ITERATIONS
             module.weight  # noqa: B018 - reading it computes it

@@ -14,18 +14,25 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.utils import parametrize
 
 from sparks.data.labelled import Labelled
 from sparks.errors import SparksError
-from sparks.models.device import resolve_device, resolve_precision
+from sparks.models.device import resolve_device
 from sparks.progress import progress
 from sparks.training.batches import derive, steps_per_epoch
 from sparks.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from sparks.training.loop import History
 from sparks.training.losses import CrossEntropy, Loss
 from sparks.training.settings import Settings
-from sparks.training.step import batches, build_optimizer, dropout_seed, finite, set_rate
+from sparks.training.step import (
+    batches,
+    build_optimizer,
+    dropout_seed,
+    finite,
+    has_bounded_layers,
+    set_rate,
+    training_precision,
+)
 
 
 class Stack(nn.Module):
@@ -92,14 +99,15 @@ def vectorisation_blocker(
     shapes = {_batches(train, settings) for train in trains}
     chooses = settings.keep != "last" or settings.patience is not None
     partly = not all(p.requires_grad for model in models for p in model.parameters())
-    wrapped = any(parametrize.is_parametrized(m) for model in models for m in model.modules())
+    wrapped = any(has_bounded_layers(model) for model in models)
+    precisions = {training_precision(model, settings, device) for model in models}
     for holds, reason in (
         (len(models) < 2, "there is one network only"),
         (len({_architecture(model) for model in models}) > 1, "their architectures differ"),
         (partly, "some of their parameters are not trained"),
         (wrapped, "their layers are re-parametrised"),
         (loss is not None, "their loss is not cross-entropy"),
-        (resolve_precision(settings.precision, device) != "fp32", "their precision is not fp32"),
+        (precisions - {"fp32"}, "their precision is not fp32"),
         (chooses, "each ends with an epoch of its own"),
         (not all(map(len, trains)), "there is no image to train on"),
         (len(shapes) > 1, "the numbers or sizes of their batches differ"),

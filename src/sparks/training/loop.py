@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from sparks.training.step import (
     finite,
     set_rate,
     training_mode,
+    training_precision,
 )
 
 
@@ -111,6 +112,7 @@ def fit(
     loss = loss or CrossEntropy(settings.label_smoothing)
     memory = {name: tensor.to(device) for name, tensor in loss.start().items()}
     identity = fingerprint(model, (train, validation), settings, loss, seed, device.type)
+    settings = replace(settings, precision=training_precision(model, settings, device))
     optimizer = build_optimizer(model, settings)
     history, best = History(), State()
     if checkpoint is not None:

@@ -34,7 +34,8 @@ class Settings:
         warmup: share of all steps in which the learning rate rises, in [0, 1).
         label_smoothing: share of the target spread evenly over all classes.
         precision: "fp32", "tf32" (float32 with products rounded to 10 bits, on GPUs), "bf16"
-            (autocast), or "auto" (bf16 where the device has such units).
+            (autocast), or "auto" (bf16 on GPUs that have units for it). Networks with 1-Lipschitz
+            layers are trained in fp32 whatever it says.
         flip: mirror images at random. Off where a mirrored image is of another class (digits).
         shift: move images at random by up to so many pixels; borders are repeated.
         crop_area: least and greatest share of an image's area that a random crop shows, enlarged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import parametrize
 
 from sparks.data.labelled import Labelled
 from sparks.errors import SparksError
-from sparks.models.device import to_device
+from sparks.models.device import resolve_precision, to_device
 from sparks.training.batches import augment, derive, epoch_batches
 from sparks.training.losses import Loss
 from sparks.training.settings import Settings, learning_rate
@@ -31,6 +33,40 @@ def training_mode(model: nn.Module) -> None:
 
 def _is_trained(norm: _BatchNorm) -> bool:
     return norm.weight is None or norm.weight.requires_grad
+
+
+def has_bounded_layers(model: nn.Module) -> bool:
+    """Return whether weights of the model are functions of parameters, as 1-Lipschitz layers' are.
+
+    Such a function takes the norm of a matrix, and divides by it.
+    """
+    return any(parametrize.is_parametrized(module) for module in model.modules())
+
+
+def training_precision(model: nn.Module, settings: Settings, device: torch.device) -> str:
+    """Return the precision in which a network is trained.
+
+    "auto" is "bf16" on GPUs that have units for it. On a CPU it is "fp32" with and without such
+    units, so that results do not depend on them: a step of a small network gains a third at most.
+    Networks with 1-Lipschitz layers are always trained in "fp32": with norms that are rounded to
+    bfloat16 their weights are not 1-Lipschitz, and training may diverge.
+
+    Args:
+        model: the network.
+        settings: name the precision.
+        device: where it is trained.
+    """
+    if has_bounded_layers(model):
+        if settings.precision not in ("auto", "fp32"):
+            warnings.warn(
+                f"1-Lipschitz layers are trained in fp32, not in {settings.precision}: the norms "
+                "of their weights need it",
+                stacklevel=3,
+            )
+        return "fp32"
+    if settings.precision == "auto" and device.type != "cuda":
+        return "fp32"
+    return resolve_precision(settings.precision, device)
 
 
 def build_optimizer(
