@@ -59,8 +59,9 @@ CHAPTERS = (
 HEAD = """# Results
 
 Made by `make results` from finished runs: per chapter one figure, one table, and the verdicts on
-the papers' claims with the data that each rests on ([how claims are judged](claims.md)). Every
-other figure and table lies in `results/` of a run ([list](catalogue.md)).
+the papers' claims with the data that each rests on ([how claims are judged](claims.md)). Chapters
+may be of different runs: each names its machine, day and commit. Every other figure and table lies
+in `results/` of a run ([list](catalogue.md)).
 """
 CLAIMS = (
     "number",
