@@ -25,6 +25,12 @@ def test_a_run_at_another_scale_is_refused_and_changes_nothing(folder):
     scale.claim("smoke")
 
 
+def test_a_chapter_that_is_run_again_replaces_its_own_overrides_alone(folder):
+    scale.note_overrides(["scale=real", "seed=1"], ["eva", "words"])
+    scale.note_overrides(["scale=real", "experiment=[words]", "a.b=2"], ["words"])
+    assert scale.overrides_of(folder) == {"eva": ["seed=1"], "words": ["a.b=2"]}
+
+
 def test_looking_at_the_scale_writes_nothing(folder):
     scale.check("smoke")
     assert list(folder.iterdir()) == []

@@ -9,6 +9,7 @@ from composed import composed
 
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import console, input_checks, run_lock
+from sparks_thesis.pipeline.scale import overrides_of
 from sparks_thesis.pipeline.start import Start
 
 HALF = Path("results/.scale.abcdefgh.txt")
@@ -40,13 +41,21 @@ def start(tmp_path, monkeypatch):
         storage_settings=SimpleNamespace(default_storage_provider=None),
     )
     config = composed("scale=smoke", "experiment=words")
-    return Start(workflow, config, logging.Logger("of a run"))
+    return Start(workflow, config, ["scale=smoke", "seed=1"], logging.Logger("of a run"))
 
 
 def test_a_run_notes_its_scale_and_removes_what_is_half_written(start):
     start.begin()
     assert Path("results/scale.txt").read_text() == "smoke\n"
     assert not HALF.exists()
+
+
+def test_a_run_of_all_notes_the_overrides_of_its_experiments(start):
+    start.begin()
+    assert overrides_of(Path()) == {}  # it made one file by name
+    start.makes_whole = True
+    start.begin()
+    assert overrides_of(Path()) == {"words": ["seed=1"]}
 
 
 def test_touch_notes_and_removes_nothing(start):

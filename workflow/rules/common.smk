@@ -58,7 +58,7 @@ config["overview"] = report_page.Deferred(partial(report_page.of, CFG, OVERRIDES
 config["captions"] = report_page.Deferred(partial(report_page.captions, CFG))
 
 # The run, when it has been planned.
-START = start.Start(workflow, CFG, logger)
+START = start.Start(workflow, CFG, OVERRIDES, logger)
 if workflow.output_settings.dryrun:
     atexit.register(START.look)
     if not START.prints_all:

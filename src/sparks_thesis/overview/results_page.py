@@ -23,7 +23,7 @@ from sparks_thesis.common.verdict import Outcome, Scope
 from sparks_thesis.overview.comments import commented
 from sparks_thesis.pipeline import paths
 from sparks_thesis.pipeline.paths import CONFIG, ROOT
-from sparks_thesis.pipeline.scale import NOTE
+from sparks_thesis.pipeline.scale import NOTE, overrides_of
 
 PAGE = ROOT / "docs" / "results.md"
 PICTURES = ROOT / "docs" / "results"
@@ -115,7 +115,7 @@ class Section(NamedTuple):
 
     experiment: str
     scale: str
-    made: list[dict[str, str]]  # machine, day and commit of each run
+    made: list[dict[str, str]]  # machine, day, commit and overrides of each run
     figure: dict[str, str] | None  # item, caption
     table: dict[str, str] | None  # item, caption, and its rows in Markdown
     claims: list[dict[str, str]]
@@ -149,7 +149,7 @@ def read_runs(runs: Sequence[Run]) -> Iterator[Section]:
 
 
 def _origin(run: Run, chapter: Chapter) -> dict[str, str] | None:
-    """Return on which machine, when and from which commit a chapter's numbers are."""
+    """Return on which machine, when, from which commit and how a chapter's numbers were made."""
     table = run.has(paths.EXPERIMENT.format(experiment=chapter.experiment))
     if table is None:
         return None
@@ -158,6 +158,7 @@ def _origin(run: Run, chapter: Chapter) -> dict[str, str] | None:
         "machine": str(found.get("machine", "unknown machine")),
         "day": str(datetime.fromtimestamp(table.stat().st_mtime, UTC).date()),
         "commit": str(found.get("commit", "unknown"))[:10],
+        "overrides": " ".join(overrides_of(run.folder).get(chapter.experiment, [])),
     }
 
 
@@ -236,9 +237,10 @@ def _chapter(sections: Sequence[Section]) -> Iterator[str]:
 
 
 def _made(section: Section) -> str:
-    """Say on which machine, when and from which commit a chapter's numbers are."""
+    """Say on which machine, when, from which commit and by which overrides numbers were made."""
     return "\n".join(
-        f"Scale `{section.scale}`: {run['machine']}, {run['day']}, commit `{run['commit']}`."
+        f"Scale `{section.scale}`: {run['machine']}, {run['day']}, commit `{run['commit']}`"
+        + (f", with `{run['overrides']}`." if run.get("overrides") else ".")
         for run in section.made
     )
 

@@ -14,6 +14,7 @@ DEPLOYED = "SPARKS_CONFIG"  # environment variable: the folder of a copy of conf
 CONFIG = Path(os.environ.get(DEPLOYED) or ROOT / "config")
 
 SCALE = "results/scale.txt"  # the scale of all that is there
+OVERRIDES = "results/overrides.json"  # the overrides that each experiment was run with
 DOWNLOAD = "results/downloads/{dataset}.json"
 DOWNLOADED_WEIGHTS = "results/downloads/weights/{model}.json"
 TRAIN = "results/data/{dataset}/train.safetensors"

@@ -7,7 +7,7 @@ Snakemake does with what it has read. With `--touch` nothing is checked, noted o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import chdir
 from dataclasses import dataclass, field
 from logging import Logger
@@ -39,6 +39,7 @@ class Start:
     Attributes:
         workflow: Snakemake's.
         config: the composed configuration.
+        overrides: that the user gave.
         logger: Snakemake's.
         needed: files that jobs of the run read or fetch, noted while Snakemake plans.
         makes_whole: whether it makes all of something, noted while Snakemake plans.
@@ -48,6 +49,7 @@ class Start:
 
     workflow: Any
     config: DictConfig
+    overrides: Sequence[str]
     logger: Logger
     needed: set[input_checks.Needed] = field(default_factory=set)
     makes_whole: bool = False
@@ -80,6 +82,8 @@ class Start:
         run_lock.hold()
         if checked:
             scale.claim(self.config.scale.name)
+            if self.makes_whole:
+                scale.note_overrides(self.overrides, self.config.experiments)
         run_lock.wait_for_jobs(self.logger.warning)
         if checked:
             _remember()

@@ -14,7 +14,7 @@ from sparks_thesis.overview import results_page
 from sparks_thesis.overview.comments import commented
 from sparks_thesis.overview.results_page import CHAPTERS, Run, page, read_runs
 from sparks_thesis.pipeline.paths import CONFIG
-from sparks_thesis.pipeline.scale import NOTE
+from sparks_thesis.pipeline.scale import NOTE, note_overrides
 
 CLAIM = {
     "number": 12, "name": "sobol-beats-rise-budget", "statement": "Says this.",
@@ -98,9 +98,13 @@ def test_chapters_come_from_the_runs_that_made_them_last(run, tmp_path, monkeypa
     (other / NOTE).write_text("real\n")
     place = other / "results/experiments/words.parquet"
     save_table(place, MetricRecorder().table(), {"machine": "m", "commit": "ffffffffffffff"})
+    monkeypatch.chdir(other)
     results_page.main([str(other)])
     after = results_page.PAGE.read_text()
     assert "commit `ffffffffff`" in after
+    note_overrides(["seed=3", "experiment=[words]"], ["words"])
+    results_page.main([str(other)])
+    assert "commit `ffffffffff`, with `seed=3`." in results_page.PAGE.read_text()
     removed = [line for line in before.splitlines() if line not in after.splitlines()]
     assert not removed
     assert before.count("Not run.") == after.count("Not run.") + 1
