@@ -103,6 +103,37 @@ def test_norms_of_convolutions_are_those_of_the_matrix_written_out(size, convolu
     assert layer_norms(net, size)["0"] == pytest.approx(wanted, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("size", "convolution", "over"),
+    [
+        ((3, 16, 12), {"kernel_size": 3, "padding": 1}, 1.03),
+        ((2, 24, 24), {"kernel_size": (3, 5)}, 1.05),
+        ((2, 16, 16), {"kernel_size": 3, "dilation": 2, "padding": 2}, 1.06),
+        ((4, 12, 12), {"kernel_size": 3, "groups": 2, "padding": 1}, 1.05),
+    ],
+)
+def test_norms_of_large_convolutions_are_bounded_closely(size, convolution, over, monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    layer = nn.Conv2d(size[0], 4, bias=False, **convolution).double()
+    layer.weight.data = torch.randn(layer.weight.shape, generator=generator).double()
+    net = nn.Sequential(layer, nn.Flatten())
+    exact = layer_norms(net, size)["0"]
+    monkeypatch.setattr("sparks.lipschitz.bound.DENSE", 0)
+    monkeypatch.setattr("sparks.lipschitz.bound.LARGE", 0)
+    assert exact <= layer_norms(net, size)["0"] <= over * exact
+
+
+def test_a_mean_over_neighbours_has_the_norm_of_a_constant_image(monkeypatch):
+    """Without borders it keeps a constant, and shrinks all else."""
+    layer = nn.Conv2d(1, 1, 3, padding=1, bias=False)
+    layer.weight.data.fill_(1 / 9)
+    net = nn.Sequential(layer, nn.Flatten())
+    assert layer_norms(net, (1, 20, 20))["0"] < 0.99
+    monkeypatch.setattr("sparks.lipschitz.bound.DENSE", 0)
+    monkeypatch.setattr("sparks.lipschitz.bound.LARGE", 0)
+    assert layer_norms(net, (1, 20, 20))["0"] == pytest.approx(1, rel=1e-6)
+
+
 @pytest.mark.parametrize("kernel", [1, 3])
 @pytest.mark.parametrize("seed", range(4))
 def test_the_norm_of_a_convolution_whose_singular_values_are_all_the_same(
