@@ -17,23 +17,22 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the scores of all pictures, and keep some for the figures."""
     from sparks.concepts.layer import Layer
     from sparks.data import ImageSet
-    from sparks.io import load_tensors, save_tensors, tensor_provenance
+    from sparks.io import load_tensors, save_tensors
     from sparks.visualization import ImageStatistics
     from sparks.visualization.evaluators import Evaluator
     from sparks.visualization.subject import Subject
     from sparks_thesis.maco.study import MacoStudy
     from sparks_thesis.pipeline.artifacts import load_model, write_results
     from sparks_thesis.pipeline.classes import stored_concepts
-    from sparks_thesis.pipeline.factories import build_as, trained
+    from sparks_thesis.pipeline.factories import build_as, networks
 
     known = cfg["studies.maco"]["layers"]
     train, test = (ImageSet.load(inputs[split]) for split in ("train", "test"))
-    model, example, others = load_model(cfg, inputs), test.batch([0]), []
-    for weights in inputs["evaluators"]:
-        made = tensor_provenance(weights)
-        other = trained(made["config"]["model.classifier"], weights, cfg["device"])
-        name, seed = (made["job"][key] for key in ("model", "seed"))
-        others.append(Evaluator(f"{name}, seed {seed}", other, Layer(other, known[name], example)))
+    model, example = load_model(cfg, inputs), test.batch([0])
+    others = [
+        Evaluator(other.name, other.network, Layer(other.network, known[other.model], example))
+        for other in networks(inputs["evaluators"], cfg["device"])
+    ]
     layer = Layer(model, known.get(cfg["model.name"], cfg["model.concept_layer"]), example)
     statistics = ImageStatistics.of_tensors(load_tensors(inputs["spectrum"]))
     study = build_as(MacoStudy, cfg["studies.maco"]["study"])

@@ -18,28 +18,33 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.concepts.layer import Layer
     from sparks.concepts.sanity import untrained
     from sparks.data import ImageSet
+    from sparks.models import Classifier
+    from sparks.results import ITSELF
     from sparks_thesis.beyond.universal import UniversalStudy
     from sparks_thesis.pipeline.artifacts import write_results
-    from sparks_thesis.pipeline.factories import build_as, trained
+    from sparks_thesis.pipeline.factories import build_as, networks
 
     settings = cfg["studies.universal"]
     study = build_as(UniversalStudy, settings["study"])
     train, test = (ImageSet.load(inputs[split]) for split in ("train", "test"))
-    name = settings["layers"].get(cfg["model.name"], cfg["model.concept_layer"])
-    networks = [trained(cfg["model.classifier"], w, cfg["device"]) for w in inputs["weights"]]
-    *layers, fresh = (
-        Layer(network, name, test.batch([0]))
-        for network in (*networks, untrained(networks[0], cfg["seed"]))
-    )
-    some, others = (images.batch(range(min(study.images, len(images)))) for images in (train, test))
-    write_results(cfg, outputs["table"], study.run(layers, fresh, some, others))
+    names = {cfg["model.name"]: cfg["model.concept_layer"]} | settings["layers"]
+    own, *others = networks(inputs["weights"], cfg["device"])
+
+    def layer(model: str, network: Classifier) -> Layer:
+        return Layer(network, names[model], test.batch([0]))
+
+    known = {ITSELF: layer(own.model, own.network)}
+    known |= {one.name: layer(one.model, one.network) for one in others}
+    fresh = layer(own.model, untrained(own.network, cfg["seed"]))
+    some, held = (images.batch(range(min(study.images, len(images)))) for images in (train, test))
+    write_results(cfg, outputs["table"], study.run(known, fresh, some, held))
 
 
 if __name__ == "__main__":
     main(
         run,
         CONFIG_KEYS,
-        inputs=dag.with_other_seeds("universal"),
+        inputs=dag.universal_inputs,
         outputs={"table": paths.UNIVERSAL},
         snakemake=globals().get("snakemake"),
     )

@@ -91,7 +91,9 @@ COLUMNS: Mapping[str, Column] = {
         "text", 'part of a picture that is scored: empty (all of it) or "as seen" (crops)'
     ),
     "evaluator": Column(
-        "text", 'network that scores pictures; "itself" for the one that they are made for'
+        "text",
+        'other network that scores pictures, or whose activations are explained; "itself" for the '
+        "row's own model",
     ),
     "method": Column(
         "text", "what is compared: an attribution method, a sequence, a dictionary, a condition"
@@ -111,6 +113,7 @@ COLUMNS: Mapping[str, Column] = {
     "seed": Column("integer", "seed of the network, or of the measurement", required=True),
     "value": Column("number", "value of the metric; NaN where it is not defined"),
 }
+ITSELF = "itself"  # content of the column `evaluator`: the row's own model
 # Columns that number what is counted: images, pictures, participants and so on.
 UNITS = (
     "target", "concept", "rank", "part", "channel", "picture", "trial", "participant", "repeat",

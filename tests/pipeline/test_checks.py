@@ -293,6 +293,28 @@ def test_classes_and_evaluators_are_there(smoke, key, value, expected):
     assert expected in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("studies.universal.models=[mlp]", "studies.universal.layers.mlp"),
+        ("studies.universal.networks=[]", "of two networks or more: name a seed or a model"),
+        (
+            "experiments.beyond.studies.accentuation=[digits]",
+            "digits is grey, and the study needs images in colour",
+        ),
+        (
+            "per_dataset.photographs.shared.maco_evaluators=[convnet/1]",
+            "nothing can be trained on photographs: name models whose weights come with them",
+        ),
+    ],
+)
+def test_networks_and_images_beside_the_thesis_suit_their_studies(override, expected):
+    config = composed("scale=smoke", "experiment=beyond", override)
+    with pytest.raises(SparksError) as caught:
+        _check_classes(config, "beyond")
+    assert expected in str(caught.value)
+
+
 def test_imagenettes_classes_are_rows_of_an_imagenet_network():
     chosen = ["experiment=models", "shared.datasets=[imagenette]", "shared.models=[resnet18]"]
     validate(composed(*chosen))

@@ -3,9 +3,14 @@
 import json
 
 import pytest
+import torch
 from composed import composed
 
+from sparks.models.counting import Counting
 from sparks_thesis.pipeline import cost_estimate
+from sparks_thesis.pipeline.factories import build, classifier
+from sparks_thesis.pipeline.paths import CONFIG
+from sparks_thesis.pipeline.selection import part
 
 ONE = [
     "scale=smoke",
@@ -47,18 +52,37 @@ def test_a_data_set_is_counted_with_what_the_scale_has_for_it():
     assert planned(*asked)["score"].forward > jobs["score"].forward
 
 
-@pytest.mark.parametrize(
-    ("method", "counted"),
-    [
-        ({"_target_": "sparks.attribution.Occlusion", "grid": 8}, (65, 0)),
-        ({"_target_": "sparks.attribution.RISE", "masks": 70}, (70, 0)),
-        ({"_target_": "sparks.attribution.SmoothGrad", "samples": 9}, (0, 9)),
-        ({"_target_": "sparks.attribution.Saliency"}, (0, 1)),
-        ({"_target_": "sparks.attribution.Random"}, (0, 0)),
-    ],
-)
-def test_passes_of_methods(method, counted):
-    assert cost_estimate.passes(method) == counted
+SEARCHES = {"eva", "eva_conv", "eva_hybrid", "greedy_as", "greedy_ao", "concepts"}
+OF_CHANNELS = {"scorecam", "ablationcam", "sise"}  # how many depends on the network
+CAPTUMS = {"deeplift", "lrp"}  # one pass is assumed of what Captum does, as of methods of one's own
+
+
+@pytest.mark.parametrize("name", sorted(file.stem for file in CONFIG.glob("attribution/*.yaml")))
+def test_passes_of_a_method_are_those_that_it_makes(name):
+    few = ["rise_masks=40", "hsic_masks=40", "lime_samples=40", "shap_samples=40"]
+    few += ["sobol_points=2", "grid=4", "gradient_samples=6"]
+    config = composed("scale=smoke", *(f"shared.{one}" for one in few))
+    names = {"dataset": "chimera", "model": "convnet", "attribution": name}
+    found = part(config, ["attribution.method", "model.classifier"], **names)
+    estimated = cost_estimate.passes(found["attribution.method"])
+    if name in SEARCHES | CAPTUMS:
+        assert estimated == (0, name in CAPTUMS)
+        return
+    model, method = (
+        classifier(found["model.classifier"], seed=0),
+        build(found["attribution.method"]),
+    )
+    x, counting = torch.rand(2, 3, 64, 64), Counting(model.eval())
+    with counting:
+        method(model, x, torch.tensor([0, 1]))
+    backward = counting.backwards / len(x)
+    forward = counting.forwards / len(x) - backward  # those that nothing comes back of
+    if name in OF_CHANNELS:
+        assert forward >= estimated[0]
+        return
+    # Some score the whole image and the black one besides their masks, or try the network first.
+    assert estimated[0] <= forward <= estimated[0] + 4
+    assert backward == pytest.approx(estimated[1], abs=0)
 
 
 def test_folds_are_trained_and_explained_for_every_condition():

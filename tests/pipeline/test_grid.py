@@ -59,6 +59,32 @@ def test_a_network_does_not_judge_its_own_pictures(chosen):
     assert dag.maco_inputs(chosen, names | {"seed": "1"})["evaluators"] == []
 
 
+def test_networks_that_share_a_dictionary_are_of_other_seeds_or_other_models():
+    asked = ["experiment=beyond", "studies.universal.models=[vit_tiny]"]
+    found = dag.universal_inputs(
+        composed(*asked), {"dataset": "chimera", "model": "convnet", "seed": "1"}
+    )
+    weights = "results/models/chimera/{}/weights.safetensors".format
+    assert found["weights"] == [weights(w) for w in ("convnet/1", "convnet/4", "vit_tiny/1")]
+
+
+def test_a_rule_of_exclusions_may_list_several():
+    rules = [
+        "experiments.sobol.exclude=[{dataset:[chimera,digits],method:[rise,sobol]}]",
+        "experiments.sobol.methods=[rise,sobol,saliency]",
+        "experiments.sobol.datasets=[chimera,digits,photographs]",
+    ]
+    listed = grid.explanations(composed("experiment=sobol", *rules), "sobol")
+    left = {(job.dataset, job.method) for job in listed}
+    assert left == {
+        ("chimera", "saliency"),
+        ("digits", "saliency"),
+        ("photographs", "saliency"),
+        ("photographs", "rise"),
+        ("photographs", "sobol"),
+    }
+
+
 def test_a_study_with_people_takes_maps_and_the_atlas_only_for_concepts(chosen):
     names = {"dataset": "chimera", "model": "convnet", "seed": "0"}
     found = dag.study_inputs(chosen, names)

@@ -33,9 +33,8 @@ def test_with_all_data_every_chapter_runs_on_that_of_its_paper(real):
     assert used["lipschitz"] == {"fashion_mnist", "cat_dog"}
     assert used["people"] == {"osie"}
     assert used["utility"] == {"imagenette_tagged"}
-    assert {used[name] == {"imagenette"} for name in ("craft", "holistic", "maco", "lens")} == {
-        True
-    }
+    shown = ("craft", "holistic", "maco", "lens", "beyond")
+    assert {used[name] == {"imagenette"} for name in shown} == {True}
     assert grid.experiment(config, "words")["texts"] == ["imdb"]
     assert downloads.left_out(config) == []
 

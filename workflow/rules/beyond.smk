@@ -37,11 +37,22 @@ use rule job as circuits with:
         **asks(4000, 240, gpu=True),
 
 
-# One dictionary for networks of several seeds.
+# One dictionary for networks of several seeds or architectures.
 use rule job as universal with:
     input:
-        unpack(inputs_by(dag.with_other_seeds("universal"))),
+        unpack(inputs_by(dag.universal_inputs)),
     output:
         table=paths.UNIVERSAL,
+    resources:
+        **asks(4000, 240, gpu=True),
+
+
+# Images changed a little towards classes, scored by this and other networks.
+use rule job as accentuation with:
+    input:
+        unpack(inputs_by(dag.accentuation_inputs)),
+    output:
+        table=paths.ACCENTUATION,
+        pictures=paths.ACCENTUATION_PICTURES,
     resources:
         **asks(4000, 240, gpu=True),

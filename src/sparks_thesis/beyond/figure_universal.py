@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from sparks.errors import SparksError
+from sparks.results import ITSELF
 from sparks.stats import Bootstrap, Interval, shown
+from sparks_thesis.beyond import UNTRAINED
 from sparks_thesis.common.style import PAGE, Drawing, style
 
 if TYPE_CHECKING:
@@ -85,13 +87,19 @@ class Universal:
             return shown(self._mean(rows[rows["metric"] == metric], method), 2)
 
         concepts = int(rows["concept"].max()) + 1
-        sets = rows["seed"].nunique()
+        others = " and ".join(sorted(set(rows["evaluator"]) - {"", ITSELF, UNTRAINED}))
+        seeds = sorted(rows["seed"].unique())
+        of = f"{model}, seed {seeds[0]}, and of {others}"
+        if len(seeds) > 1:
+            of = (
+                f"{model}, each of {len(seeds)} seeds, and of {others}; means over seeds with "
+                f"{self.bootstrap.level:.0%} bootstrap intervals"
+            )
         return (
-            f"A universal dictionary of {concepts} concepts for networks of several seeds ({model} "
-            f"on {dataset}, means over {sets} pairs with {self.bootstrap.level:.0%} bootstrap "
-            "intervals; all pairs share one network). First and second: variance explained of "
-            "held-out activations, decoded from codes of the network itself, and from codes of "
-            "the other. References: an autoencoder of each network alone, with the same settings, "
+            f"A universal dictionary of {concepts} concepts ({dataset}; activations of {of}). "
+            "First and second: variance explained of held-out activations, decoded from codes of "
+            "the network itself, and from codes of another. References: an autoencoder of each "
+            "network alone, with the same settings, "
             "and the affine regression of one network's activations on the other's. Controls: the "
             "dictionary shared with a network of random weights, and fitted on activations of "
             "images that do not belong together. Universal: "

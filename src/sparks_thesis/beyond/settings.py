@@ -7,11 +7,13 @@ from pydantic import Field
 from sparks_thesis.common.settings import (
     SEED,
     Block,
+    Built,
     Count,
     Counts,
     Images,
     Instance,
     Layers,
+    Names,
     Training,
     built,
     refers,
@@ -76,9 +78,14 @@ class Universal(Block):
         refers("studies.fronts.layers"),
         description="model: layer whose activations are decomposed",
     )
-    networks: Counts = Field(
+    networks: list[Count] = Field(
         [4],
         description="seeds of the networks of the same kind that share the dictionary",
+    )
+    models: Names = Field(
+        [],
+        description="models of other kinds that share it, of the same seed; their layers have as "
+        "many places, and stand in `layers`",
     )
     study: Instance = Field(
         built(
@@ -93,4 +100,23 @@ class Universal(Block):
             seed=SEED,
         ),
         description="the measurements",
+    )
+
+
+class Accentuation(Block):
+    """Images changed a little towards a class, scored by the network and by others.
+
+    The others are `shared.maco_evaluators`.
+    """
+
+    images: Images = Field(40, description="images changed, the first ones of those explained")
+    steps: Count = Field(64, description="steps of the ascent")
+    penalty: float = Field(
+        1.0,
+        description="of the distance to the image; 0 for none",
+        ge=0,
+    )
+    crops: Built = Field(
+        built("sparks.visualization.named_crops", name="wide", count=2),
+        description="what the network sees in each step",
     )

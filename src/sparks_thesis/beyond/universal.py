@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +22,7 @@ from sparks.concepts.universal import (
 from sparks.errors import SparksError
 from sparks.progress import progress
 from sparks.results import MetricRecorder
+from sparks_thesis.beyond import UNTRAINED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +47,13 @@ class UniversalStudy:
         whole(self, 0, "seed")
 
     def run(
-        self, layers: Sequence[Layer], fresh: Layer, train: Tensor, test: Tensor
+        self, layers: Mapping[str, Layer], fresh: Layer, train: Tensor, test: Tensor
     ) -> MetricRecorder:
         """Fit and judge the universal dictionary and what it is compared with.
 
         Args:
-            layers: the same layer of trained networks, two or more.
-            fresh: that layer of a network with new random weights.
+            layers: name → a layer of a trained network, two or more, with the same places.
+            fresh: that layer of the first network with new random weights.
             train: images that dictionaries are fitted on, (N, C, H, W).
             test: other images.
 
@@ -60,47 +61,47 @@ class UniversalStudy:
             SparksError: when there is one network only, or layers differ in their places.
         """
         train, test = train[: self.images], test[: self.images // 2]
-        places = [layer.places for layer in (*layers, fresh)]
+        names, measured = list(layers), (*layers.values(), fresh)
+        places = [layer.places for layer in measured]
         if len(layers) < 2 or len(set(places)) > 1:
             raise SparksError(
                 f"universal: {len(layers)} networks whose layers have {places[:-1]} places: give "
                 "two networks or more whose layers have the same places (studies.universal)"
             )
         known, held = (
-            [layer.at_places(x, self.places, self.seed) for layer in (*layers, fresh)]
+            [layer.at_places(x, self.places, self.seed) for layer in measured]
             for x in (train, test)
         )
         recorder = MetricRecorder()
         fits = {"universal": known[:-1], "shuffled images": self._shuffled(known[:-1])}
         for name, a in progress(fits.items(), unit="fit", description="universal"):
             dictionaries = self.dictionary.fit(a)
-            self._judge(dictionaries, held[:-1], name, recorder)
+            self._judge(dictionaries, held[:-1], names, name, recorder)
             codes = [d.encode(h) for d, h in zip(dictionaries, held[:-1], strict=True)]
             uses = {"FiringEntropy": firing_entropy(codes), "CoFiring": co_firing(codes)}
             recorder.add(uses, concept=range(self.dictionary.concepts), method=name)
         pair = self.dictionary.fit([known[0], known[-1]])
-        self._judge(pair, [held[0], held[-1]], "untrained network", recorder)
+        self._judge(pair, [held[0], held[-1]], [names[0], UNTRAINED], "untrained network", recorder)
         own = [self._own(a) for a in known[:-1]]
         within = [r_squared(h, d.decode(d.encode(h))) for h, d in zip(held, own, strict=False)]
-        recorder.add({"R2Within": within}, repeat=range(len(within)), method="a dictionary each")
-        across = [
-            r_squared(held[m], _regression(known[i], known[m], held[i]))
-            for i, m in _pairs(len(layers))
-        ]
-        recorder.add({"R2Across": across}, repeat=range(len(across)), method="linear regression")
+        _add(recorder, "R2Within", within, names, "a dictionary each")
+        pairs = list(_pairs(len(layers)))
+        across = [r_squared(held[m], _regression(known[i], known[m], held[i])) for i, m in pairs]
+        _add(recorder, "R2Across", across, [names[m] for _, m in pairs], "linear regression")
         return recorder
 
     def _judge(
         self,
         dictionaries: Sequence[Dictionary],
         held: Sequence[Tensor],
-        name: str,
+        names: Sequence[str],
+        condition: str,
         recorder: MetricRecorder,
     ) -> None:
-        r2 = cross_reconstruction(dictionaries, held)
-        across = torch.stack([r2[i, m] for i, m in _pairs(len(held))])
-        recorder.add({"R2Within": r2.diagonal()}, repeat=range(len(held)), method=name)
-        recorder.add({"R2Across": across}, repeat=range(len(across)), method=name)
+        r2, pairs = cross_reconstruction(dictionaries, held), list(_pairs(len(held)))
+        _add(recorder, "R2Within", r2.diagonal().tolist(), names, condition)
+        across = [float(r2[i, m]) for i, m in pairs]
+        _add(recorder, "R2Across", across, [names[m] for _, m in pairs], condition)
 
     def _own(self, a: Tensor) -> Dictionary:
         """Return the autoencoder of one network, with the settings of the universal one."""
@@ -113,6 +114,18 @@ class UniversalStudy:
         """Return activations of which those of all but the first network are of other images."""
         generator = torch.Generator().manual_seed(self.seed)
         return [a[0], *(one[torch.randperm(len(one), generator=generator)] for one in a[1:])]
+
+
+def _add(
+    recorder: MetricRecorder,
+    metric: str,
+    values: Sequence[float],
+    explained: Sequence[str],
+    condition: str,
+) -> None:
+    """Record variances explained, each of the activations of a network."""
+    known = {"evaluator": explained, "repeat": range(len(values)), "method": condition}
+    recorder.add({metric: values}, **known)
 
 
 def _pairs(count: int) -> Iterator[tuple[int, int]]:

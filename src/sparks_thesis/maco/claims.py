@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sparks.results import UNITS
+from sparks.results import ITSELF, UNITS
 from sparks.stats import (
     Bootstrap,
     Interval,
@@ -19,7 +19,7 @@ from sparks_thesis.common.runs import runs
 from sparks_thesis.common.verdict import Outcome, Part, Verdict, above, judged, not_run
 from sparks_thesis.maco import SEEN
 
-NATURAL, ITSELF = "natural images", "itself"
+NATURAL = "natural images"
 NO_PICTURES = "no pictures of features were made"
 
 

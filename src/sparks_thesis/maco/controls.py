@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from sparks.results import ITSELF
 from sparks.stats import Bootstrap
 from sparks_thesis.common.controls import AtBottom
 from sparks_thesis.common.runs import runs
 from sparks_thesis.maco import SEEN
-from sparks_thesis.maco.claims import ITSELF, NATURAL
+from sparks_thesis.maco.claims import NATURAL
 
 
 @dataclass(frozen=True)

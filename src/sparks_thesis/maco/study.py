@@ -15,7 +15,7 @@ from sparks.concepts.banks import ConceptSource
 from sparks.concepts.planted import OPACITIES
 from sparks.concepts.sanity import untrained
 from sparks.errors import SparksError
-from sparks.results import MetricRecorder
+from sparks.results import ITSELF, MetricRecorder
 from sparks.stats import Bootstrap
 from sparks.visualization.crops import Crops, resize
 from sparks.visualization.evaluators import NATURAL, Evaluator, Evaluators
@@ -115,7 +115,7 @@ class MacoStudy:
         goals = self._goals(subject, source)
         display = self._display(subject, goals)
         recorder, kept = MetricRecorder(), display.examples() | {"inverted": goals.images}
-        own = Evaluator("itself", subject.model, subject.layer)
+        own = Evaluator(ITSELF, subject.model, subject.layer)
         evaluators = Evaluators.of(subject, own, others, self.references, self.bootstrap)
         evaluators.natural(len(goals.classes) * self.starts, recorder)
         kept |= curve(NATURAL, subject.statistics.frequencies, subject.statistics.power)

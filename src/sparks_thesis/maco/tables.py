@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass, field
 import pandas as pd
 
 from sparks.errors import SparksError
-from sparks.results import UNITS
+from sparks.results import ITSELF, UNITS
 from sparks.stats import Bootstrap, Interval, proportion, shown
 from sparks_thesis.common.table import Table
 from sparks_thesis.maco import SEEN, VIEWS
 
 KEYS = ["dataset", "model"]
-NATURAL, ITSELF = "natural images", "itself"
+NATURAL = "natural images"
 
 # Heading → metric, objective and view of pictures, digits, factor.
 COLUMNS = {

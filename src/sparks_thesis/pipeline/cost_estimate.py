@@ -61,25 +61,30 @@ class Work(NamedTuple):
         return float(self.forward / known["forward"] + self.backward / known["backward"])
 
 
-def passes(method: dict[str, Any]) -> tuple[float, float]:
-    """Count the passes an image that a method takes: (forwards, forwards and backwards)."""
+def passes(method: Mapping[str, Any]) -> tuple[float, float]:
+    """Count the passes an image that a method takes: (forwards, forwards and backwards).
+
+    Methods of one's own are counted by the settings that methods call `masks`, `steps` and
+    `samples`. Not counted is what depends on the network, as a pass for each channel of a layer.
+    """
     match method["_target_"].rpartition(".")[2]:
         case "Sobol":
             return method["points"] * (method["grid"] ** 2 + 2), 0
         case "Occlusion":
             return method["grid"] ** 2 + 1, 0
-        case "RISE" | "HSIC":
-            return method["masks"], 0
         case "LIME" | "KernelSHAP":
             return method["samples"], 0
-        case "IntegratedGradients":
-            return 0, method["steps"]
-        case "SmoothGrad" | "SquareGrad" | "VarGrad":
-            return 0, method["samples"]
-        case "Random" | "Input" | "BottomUp":
+        case "BlurIG":
+            return 0, method["steps"] + 1
+        case "ScoreCAM" | "AblationCAM" | "SISE":
+            return 1, 1
+        case "EVA" | "Greedy" | "CraftMaps" | "Random" | "Input" | "BottomUp":
             return 0, 0
-        case _:
-            return 0, 1
+    if isinstance(method.get("method"), Mapping):
+        return passes(method["method"])
+    if "masks" in method:
+        return method["masks"], 0
+    return 0, method.get("steps", method.get("samples", 1))
 
 
 @grid.once

@@ -141,17 +141,26 @@ def shards(config: DictConfig, names: Mapping[str, str]) -> dict[str, list[str]]
 
 def maco_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
     """Name what pictures of a model are made of, and the other models that evaluate them."""
-    evaluators = [name.split("/") for name in grid.evaluators_of(config, names["dataset"])]
-    weights = [fill(paths.WEIGHTS, names, model=m, seed=s) for m, s in evaluators]
-    own = fill(paths.WEIGHTS, names)
     return {
         "train": fill(paths.TRAIN, names),
         "test": fill(paths.TEST, names),
         "spectrum": fill(paths.SPECTRUM, names),
-        "weights": own,
         "concepts": concept_tables(config, "maco", names),
-        "evaluators": [path for path in weights if path != own],
+        **_evaluated(config, names),
     }
+
+
+def accentuation_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
+    """Name the images that a model's classes change, and the models that score the changes."""
+    return {"images": fill(paths.EXPLAINED, names), **_evaluated(config, names)}
+
+
+def _evaluated(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
+    """Name the weights of a model, and those of the other models that evaluate its pictures."""
+    evaluators = [name.split("/") for name in grid.evaluators_of(config, names["dataset"])]
+    weights = [fill(paths.WEIGHTS, names, model=m, seed=s) for m, s in evaluators]
+    own = fill(paths.WEIGHTS, names)
+    return {"weights": own, "evaluators": [path for path in weights if path != own]}
 
 
 def with_other_seeds(study: str) -> Callable[[DictConfig, Mapping[str, str]], dict[str, Any]]:
@@ -164,6 +173,14 @@ def with_other_seeds(study: str) -> Callable[[DictConfig, Mapping[str, str]], di
         return {**data, "weights": list(weights)}
 
     return inputs
+
+
+def universal_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return what names the images, and the models that share a dictionary, the own one first."""
+    named = with_other_seeds("universal")(config, names)
+    models = config.studies.universal.models
+    others = [fill(paths.WEIGHTS, names, model=model) for model in models]
+    return named | {"weights": list(dict.fromkeys([*named["weights"], *others]))}
 
 
 def test_splits(config: DictConfig, names: Mapping[str, str]) -> list[str]:

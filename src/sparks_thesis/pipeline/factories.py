@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -18,6 +18,19 @@ if TYPE_CHECKING:
     from sparks.protocols import AttributionMethod, Metric
 
 T = TypeVar("T")
+
+
+class Trained(NamedTuple):
+    """A network with its weights, its model's name in config/model, and its seed."""
+
+    model: str
+    seed: int
+    network: Classifier
+
+    @property
+    def name(self) -> str:
+        """Name in tables, such as "convnet, seed 1"."""
+        return f"{self.model}, seed {self.seed}"
 
 
 def build(settings: Mapping[str, Any]) -> Any:
@@ -59,6 +72,18 @@ def trained(settings: Mapping[str, Any], weights: str, device: str) -> Classifie
     else:  # the same command gives the same bytes (see `sparks.models.device.repeatable`)
         torch.backends.cudnn.deterministic = True
     return model.to(there).eval()
+
+
+def networks(files: Sequence[str], device: str) -> list[Trained]:
+    """Build the networks of several artifacts of weights, each as its training described it."""
+    from sparks.io import tensor_provenance
+
+    found = []
+    for weights in files:
+        made = tensor_provenance(weights)
+        model = trained(made["config"]["model.classifier"], weights, device)
+        found.append(Trained(made["job"]["model"], int(made["job"]["seed"]), model))
+    return found
 
 
 def explained(path: str, model: Classifier, target: str) -> tuple[Tensor, Tensor]:

@@ -170,9 +170,10 @@ def _has_truth(config: DictConfig, dataset: str, metric: str) -> bool:
 
 
 def is_excluded(grid: Mapping[str, Any], **job: Any) -> bool:
-    """Return whether a rule of `exclude` matches the job."""
+    """Return whether a rule of `exclude` matches the job: all that it names, one of each list."""
     return any(
-        all(job.get(key) == value for key, value in rule.items()) for rule in grid["exclude"]
+        all(job.get(key) in (named if isinstance(named, list) else [named]) for key, named in rule)
+        for rule in map(Mapping.items, grid["exclude"])
     )
 
 

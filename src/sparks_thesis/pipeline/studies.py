@@ -99,6 +99,11 @@ STUDIES = {
     ),
     "circuits": Study((paths.CIRCUITS,)),
     "universal": Study((paths.UNIVERSAL,), built=("studies.universal.study",)),
+    "accentuation": Study(
+        (paths.ACCENTUATION,),
+        {"accentuation_pictures": (paths.ACCENTUATION_PICTURES,)},
+        ("studies.accentuation.crops",),
+    ),
     "utility_published": Study((paths.UTILITY_PUBLISHED,)),
 }
 # Kind of artifact that items read → its study and files.

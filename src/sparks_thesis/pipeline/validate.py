@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sparks.data.listing import layout
@@ -302,7 +302,7 @@ def _check_study(config: DictConfig) -> None:
 
 
 def _check_classes(config: DictConfig, name: str) -> None:
-    """Refuse classes, and models that evaluate pictures, which are not there."""
+    """Refuse classes, and models that evaluate pictures or share a dictionary, not there."""
     studies, settings = grid.experiment(config, name)["studies"], config.studies
     _check_banks(config, studies)
     for dataset in studies.get("craft", []):
@@ -312,14 +312,40 @@ def _check_classes(config: DictConfig, name: str) -> None:
     for dataset in studies.get("utility", []):
         for number in settings.utility.classes.get(dataset, []):
             _check_number(config, f"studies.utility.classes.{dataset}", number, dataset)
-    evaluators = [e for d in studies.get("maco", []) for e in grid.evaluators_of(config, d)]
-    for evaluator in evaluators:
-        model = evaluator.split("/")[0]
-        if model not in config.models or model not in settings.maco.layers:
+    for study, dataset in ((s, d) for s in ("maco", "accentuation") for d in studies.get(s, [])):
+        for evaluator in grid.evaluators_of(config, dataset):
+            _check_other_model(config, evaluator, "shared.maco_evaluators", "studies.maco.layers")
+            model = evaluator.split("/")[0]
+            if config.datasets[dataset].get("pretrained") and config.models[model].weights is None:
+                raise SparksError(
+                    f"shared.maco_evaluators names {evaluator!r}, and nothing can be trained on "
+                    f"{dataset}: name models whose weights come with them, in "
+                    f"per_dataset.{dataset}.shared.maco_evaluators"
+                )
+        if study == "accentuation" and config.datasets[dataset].channels != 3:
             raise SparksError(
-                f"shared.maco_evaluators names {evaluator!r}: it needs a config/model/{model}.yaml "
-                f"and the layer of its features in studies.maco.layers.{model}"
+                f"experiments.{name}.studies.accentuation: {dataset} is grey, and the study needs "
+                "images in colour: take it out"
             )
+    if studies.get("universal"):
+        for model in settings.universal.models:
+            key = "studies.universal"
+            _check_other_model(config, model, f"{key}.models", f"{key}.layers")
+        if not settings.universal.models and not settings.universal.networks:
+            raise SparksError(
+                "studies.universal.networks=[] and studies.universal.models=[]: a universal "
+                "dictionary is of two networks or more: name a seed or a model"
+            )
+
+
+def _check_other_model(config: DictConfig, named: str, key: str, layers: str) -> None:
+    """Refuse a model, NAME or NAME/SEED, that a study cannot put beside its own."""
+    model = named.split("/")[0]
+    if model not in config.models or model not in OmegaConf.select(config, layers):
+        raise SparksError(
+            f"{key} names {named!r}: it needs a config/model/{model}.yaml and the layer of its "
+            f"features in {layers}.{model}"
+        )
 
 
 # Studies that read concepts, and where each says of how many classes.

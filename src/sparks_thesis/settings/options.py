@@ -214,6 +214,7 @@ class Item(Block):
             "maco_pictures",
             "shortcut_pictures",
             "gradient_paths_maps",
+            "accentuation_pictures",
             "study",
         ]
     ] = Field(description="kinds of artifacts it is drawn from")
@@ -263,14 +264,17 @@ class Claim(Block):
 
 
 class Exclusion(Block):
-    """Jobs that an experiment leaves out: those that have all that is named."""
+    """Jobs that an experiment leaves out: those that have all that is named.
 
-    dataset: str = Field(LEFT_OUT, description="file of config/dataset")
-    model: str = Field(LEFT_OUT, description="file of config/model")
-    seed: int = Field(LEFT_OUT, description="seed of the training")
-    method: str = Field(LEFT_OUT, description="file of config/attribution")
-    study: str = Field(LEFT_OUT, description="name of a study")
-    metric: str = Field(LEFT_OUT, description="file of config/metric")
+    A list names several at once: a job that has one of them has what is named.
+    """
+
+    dataset: str | Names = Field(LEFT_OUT, description="file of config/dataset")
+    model: str | Names = Field(LEFT_OUT, description="file of config/model")
+    seed: int | list[int] = Field(LEFT_OUT, description="seed of the training")
+    method: str | Names = Field(LEFT_OUT, description="file of config/attribution")
+    study: str | Names = Field(LEFT_OUT, description="name of a study")
+    metric: str | Names = Field(LEFT_OUT, description="file of config/metric")
 
 
 Study = Literal[
@@ -299,6 +303,7 @@ Study = Literal[
     "gradient_paths",
     "circuits",
     "universal",
+    "accentuation",
 ]
 
 

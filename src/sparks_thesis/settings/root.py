@@ -6,7 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from sparks_thesis.beyond.settings import Circuits, GradientPaths, Shortcut, Universal
+from sparks_thesis.beyond.settings import (
+    Accentuation,
+    Circuits,
+    GradientPaths,
+    Shortcut,
+    Universal,
+)
 from sparks_thesis.common.settings import (
     SEED,
     Block,
@@ -179,6 +185,7 @@ class Studies(Block):
     gradient_paths: GradientPaths = GradientPaths()
     circuits: Circuits = Circuits()
     universal: Universal = Universal()
+    accentuation: Accentuation = Accentuation()
 
 
 Ascent = Annotated[Built, instance_of("sparks.visualization.Ascent")]

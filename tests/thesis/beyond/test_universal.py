@@ -32,7 +32,8 @@ def images(n, seed):
 @pytest.fixture(scope="module")
 def table():
     study = UniversalStudy(dictionary=DICTIONARY, images=200, places=4)
-    recorder = study.run([layer(0), layer(1)], layer(2), images(200, 0), images(100, 1))
+    known = {"itself": layer(0), "turned, seed 1": layer(1)}
+    recorder = study.run(known, layer(2), images(200, 0), images(100, 1))
     return recorder.table(dataset="made", model="turned", seed=0)
 
 
@@ -52,6 +53,7 @@ def test_what_networks_have_in_common_is_found_between_controls_and_references(t
 def test_the_figure_says_what_was_measured(table):
     drawn = Universal()(table)
     assert "dictionary of 6 concepts" in drawn.caption
+    assert "activations of turned, seed 0, and of turned, seed 1)" in drawn.caption
     within, across = (mean(table, f"R2{where}", "universal") for where in ("Within", "Across"))
     assert f"{within:.2f}" in drawn.caption
     assert f"{across:.2f}" in drawn.caption
@@ -59,7 +61,15 @@ def test_the_figure_says_what_was_measured(table):
     assert any(point == pytest.approx(across) for point in points)
 
 
+def test_rows_name_the_network_whose_activations_are_explained(table):
+    across = table[(table["metric"] == "R2Across") & (table["method"] == "universal")]
+    assert across["evaluator"].tolist() == ["turned, seed 1", "itself"]
+    fresh = table[(table["metric"] == "R2Within") & (table["method"] == "untrained network")]
+    assert fresh["evaluator"].tolist() == ["itself", "untrained"]
+
+
 @pytest.mark.parametrize("layers", [[layer(0)], [layer(0), layer(1, side=5)]])
 def test_networks_that_share_no_places_are_refused(layers):
+    known = dict(enumerate(layers))
     with pytest.raises(SparksError, match="same places"):
-        UniversalStudy(dictionary=DICTIONARY).run(layers, layer(2), images(9, 0), images(9, 1))
+        UniversalStudy(dictionary=DICTIONARY).run(known, layer(2), images(9, 0), images(9, 1))
