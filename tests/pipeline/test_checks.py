@@ -315,6 +315,17 @@ def test_networks_and_images_beside_the_thesis_suit_their_studies(override, expe
     assert expected in str(caught.value)
 
 
+def test_layers_of_models_that_a_study_puts_beside_its_own_are_tried():
+    asked = ["scale=smoke", "experiment=beyond", "studies.universal.models=[convnet_small]"]
+    tree = composed(*asked)
+    partner = find(
+        units(tree, OmegaConf.to_container(tree, resolve=True)), "models.convnet_small", "model"
+    )
+    assert partner.content["layers"] == {"studies.universal.layers.convnet_small": ["stages.0"]}
+    wrong = changed(partner, ["layers", "studies.universal.layers.convnet_small"], ["stages.9"])
+    assert "studies.universal.layers.convnet_small=stages.9" in refusal(wrong)
+
+
 def test_imagenettes_classes_are_rows_of_an_imagenet_network():
     chosen = ["experiment=models", "shared.datasets=[imagenette]", "shared.models=[resnet18]"]
     validate(composed(*chosen))

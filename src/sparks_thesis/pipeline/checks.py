@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from sparks.errors import SparksError
 from sparks.io import write_text
@@ -309,9 +309,9 @@ def _models(config: DictConfig) -> Iterator[Unit]:
             for study in grid.experiment(config, name)["studies"]:
                 if run in grid.study_runs(config, name, study):
                     _add_study(config, study, run, done)
-    for dataset, evaluator, layer in _evaluators(config):
-        done = work.setdefault((dataset, evaluator), _nothing())
-        done["layers"][f"studies.maco.layers.{evaluator}"] = [layer]
+    for dataset, model, layers in _others(config):
+        done = work.setdefault((dataset, model), _nothing())
+        done["layers"][f"{layers}.{model}"] = [OmegaConf.select(config, layers)[model]]
     for (dataset, model), done in work.items():
         keys = ["dataset", "model.classifier", "model.weights"]
         own = ["model.layer", "model.concept_layer", "model.head"]
@@ -333,13 +333,16 @@ def _nothing() -> Work:
     return {"methods": {}, "metrics": {}, "layers": {}, "settings": {}}
 
 
-def _evaluators(config: DictConfig) -> Iterator[tuple[str, str, str]]:
-    """Yield the models that evaluate pictures: data set, model, layer of their features."""
+def _others(config: DictConfig) -> Iterator[tuple[str, str, str]]:
+    """Yield what studies put beside their models: data set, model, key of its layer."""
     for name in config.experiments:
-        for dataset in grid.experiment(config, name)["studies"].get("maco", []):
+        studies = grid.experiment(config, name)["studies"]
+        for dataset in (*studies.get("maco", []), *studies.get("accentuation", [])):
             for evaluator in grid.evaluators_of(config, dataset):
-                model = evaluator.split("/")[0]
-                yield dataset, model, config.studies.maco.layers[model]
+                yield dataset, evaluator.split("/")[0], "studies.maco.layers"
+        for dataset in studies.get("universal", []):
+            for model in config.studies.universal.models:
+                yield dataset, model, "studies.universal.layers"
 
 
 def _add_explanations(config: DictConfig, name: str, run: grid.Run, done: Work) -> None:
