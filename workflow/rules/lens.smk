@@ -57,3 +57,36 @@ use rule job as lens with:
     threads: 2
     resources:
         **asks(3000, 120),
+
+
+# One dictionary for all classes of a network: its atoms, and what they do to every class.
+use rule job as atoms with:
+    input:
+        unpack(inputs_by(dag.atoms_inputs)),
+    output:
+        table=paths.ATOMS,
+        atoms=paths.ATOMS_TENSORS,
+    resources:
+        **asks(6000, 240, gpu=True),
+
+
+# The site of all classes by their atoms, a folder that opens from the file system.
+use rule job as lens_atoms with:
+    input:
+        **dag.atoms_site_inputs(CFG),
+        pages=of_checkout(paths.page_files("lens")),
+    output:
+        site=directory(paths.ATOMS_SITE),
+    resources:
+        **asks(3000, 120),
+
+
+# The same as an archive that may be published: photographs with a licence, and drawings.
+use rule job as lens_atoms_published with:
+    input:
+        **dag.atoms_site_inputs(CFG),
+        pages=of_checkout(paths.page_files("lens")),
+    output:
+        archive=paths.ATOMS_ARCHIVE,
+    resources:
+        **asks(3000, 120),

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 from sparks.lazy import on_first_use
 
 if TYPE_CHECKING:
+    from sparks.concepts.affine_head import AffineHead
     from sparks.concepts.bank import ConceptBank, Concepts
     from sparks.concepts.banks import Banks
     from sparks.concepts.baselines import Exemplars, Neurons, RandomDirections
@@ -60,6 +61,7 @@ _MODULES = {
     "NMF": "nmf",
     "PCA": "sklearn_wrappers",
     "SAE": "sae",
+    "AffineHead": "affine_head",
     "Banks": "banks",
     "Circuit": "circuits",
     "ConceptBank": "bank",
@@ -97,6 +99,7 @@ __all__ = [
     "NMF",
     "PCA",
     "SAE",
+    "AffineHead",
     "Banks",
     "Circuit",
     "ConceptBank",

@@ -17,6 +17,7 @@ from sparks.data.photographs import PHOTOGRAPHS
 from sparks.errors import SparksError
 from sparks.models import resolve_device
 from sparks.models.classifier import Classifier
+from sparks_thesis.lens.every_class import of_every_class
 from sparks_thesis.lens.explain import Explainer
 from sparks_thesis.lens.folder import Atlas
 from sparks_thesis.lens.reference import reference_layer
@@ -34,8 +35,6 @@ KEYS = (
     "dataset",
     "device",
 )
-# Classes among which a network of ImageNet's classes names an image.
-IMAGENET = 1000
 
 
 @dataclass(frozen=True)
@@ -124,8 +123,7 @@ class Workflow:
             test = ImageSet.load(self._place("test", network))
             return model, test.classes, test.white
         # All of its classes, not only those that the data show.
-        net = settings["net"] | {"classes": None, "num_classes": IMAGENET}
-        model = self.build(settings | {"net": net}, 0).to(resolve_device(device)).eval()
+        model = self.build(of_every_class(settings), 0).to(resolve_device(device)).eval()
         return model, distinct_names(), None
 
     def _place(self, name: str, network: Network, **more: str) -> str:

@@ -17,6 +17,7 @@ from sparks_thesis.common.settings import (
     Names,
     Pair,
     built,
+    refers,
 )
 
 
@@ -121,6 +122,54 @@ class Lens(Block):
         description="which concepts of other classes are listed as similar",
     )
     serve: Serve = Serve()
+
+
+class Atoms(Block):
+    """One dictionary for all classes of a network of ImageNet (`snakemake lens_atoms`)."""
+
+    datasets: Annotated[Names, Field(min_length=1)] = Field(
+        ["nips2017?", "imagenette?", "photographs"],
+        description="data sets whose photographs it is fitted to, all splits; NAME?: only where "
+        "its files are on disk",
+    )
+    model: str = Field(
+        "efficientnet_lite0",
+        description="a network that comes with weights for ImageNet's 1,000 classes",
+    )
+    survey: Instance = Field(
+        built(
+            "sparks_thesis.lens.atoms.AtomSurvey",
+            dictionary=built(
+                "sparks.concepts.SAE",
+                kind="topk",
+                concepts=512,
+                active=16,
+                revive=True,
+                epochs=20,
+                seed=SEED,
+            ),
+            places=16,
+            held_out=10,
+            crops=8,
+            share=0.4,
+            side=64,
+            per_class=3,
+            thumbnail=112,
+            seed=SEED,
+        ),
+        description="the dictionary, and what is shown of its atoms",
+    )
+    drawing: Instance = Field(
+        built(
+            "sparks.visualization.Ascent",
+            parametrisation=refers("maco.parametrisation"),
+            crops=built("sparks.visualization.named_crops", name="wide", count=1),
+            steps=48,
+            batch_size=32,
+        ),
+        description="how pictures of atoms are made, at `side` pixels",
+    )
+    side: Count = Field(128, description="side of these pictures, pixels")
 
 
 class Covering(Block):

@@ -188,6 +188,7 @@ _DATASETS = (
     "shared.datasets",
     "shared.concept_datasets",
     "studies.lens.datasets",
+    "studies.atoms.datasets",
     "experiments.*.datasets",
 )
 _TEXTS = "experiments.*.texts"

@@ -204,6 +204,18 @@ def lens_tables(config: DictConfig) -> list[str]:
     ]
 
 
+def atoms_inputs(config: DictConfig, names: Mapping[str, str]) -> dict[str, Any]:
+    """Name the photographs whose places one dictionary is fitted to."""
+    listed = config.studies.atoms.datasets
+    return {"images": [p.format(dataset=d) for d in listed for p in (paths.TRAIN, paths.TEST)]}
+
+
+def atoms_site_inputs(config: DictConfig) -> dict[str, str]:
+    """Name what the site of all classes is made from."""
+    names = {"model": config.studies.atoms.model, "seed": config.seed}
+    return {"table": paths.ATOMS.format(**names), "atoms": paths.ATOMS_TENSORS.format(**names)}
+
+
 def lens_story(config: DictConfig) -> list[str]:
     """Name what the Lens site tells a story from, where its first model has one.
 

@@ -65,6 +65,7 @@ def validate_names(config: DictConfig, tree: Any) -> None:
     for name in config.experiments:
         _check_grid(config, name)
     _check_study(config)
+    _check_atoms(config)
 
 
 def _one_line(error: Exception) -> str:
@@ -299,6 +300,23 @@ def _check_study(config: DictConfig) -> None:
             )
     for run, method in product(settings.runs, methods):
         _check_able(config, "study", run["model"], method)
+
+
+def _check_atoms(config: DictConfig) -> None:
+    """Refuse a network without ImageNet's weights, or data sets not there, for one dictionary."""
+    model, listed = config.studies.atoms.model, config.studies.atoms.datasets
+    if model not in config.models or config.models[model].weights != "included":
+        able = sorted(name for name in config.models if config.models[name].weights == "included")
+        raise SparksError(
+            f"studies.atoms.model={model}: it needs a network that comes with weights for "
+            f"ImageNet; allowed: {able}"
+        )
+    for dataset in listed:
+        if dataset not in config.datasets or config.datasets[dataset].channels != 3:
+            raise SparksError(
+                f"studies.atoms.datasets names {dataset!r}: it needs a config/dataset/"
+                f"{dataset}.yaml of images in colour"
+            )
 
 
 def _check_classes(config: DictConfig, name: str) -> None:

@@ -30,7 +30,7 @@ from sparks_thesis.eva.settings import Eva, EvaOptimal
 from sparks_thesis.harmonization.settings import Alignment, People, Population
 from sparks_thesis.holistic.settings import Fronts, Holistic
 from sparks_thesis.human_study.settings import HumanStudy
-from sparks_thesis.lens.settings import Covering, Lens
+from sparks_thesis.lens.settings import Atoms, Covering, Lens
 from sparks_thesis.lipschitz.settings import Lipschitz, Snowflakes
 from sparks_thesis.maco.settings import Maco
 from sparks_thesis.settings.options import (
@@ -179,6 +179,7 @@ class Studies(Block):
     linear: Linear = Linear()
     maco: Maco = Maco()
     lens: Lens = Lens()
+    atoms: Atoms = Atoms()
     covering: Covering = Covering()
     utility: Utility = Utility()
     shortcut: Shortcut = Shortcut()
