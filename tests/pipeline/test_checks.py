@@ -315,6 +315,20 @@ def test_networks_and_images_beside_the_thesis_suit_their_studies(override, expe
     assert expected in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("studies.atoms.model=convnet", "studies.atoms.model=convnet: it needs a network"),
+        ("studies.atoms.model=nope", "allowed: .*efficientnet_lite0"),
+        ("studies.atoms.datasets=[digits]", "names 'digits': .* of images in colour"),
+        ("studies.atoms.datasets=[nope]", "config/dataset/nope.yaml"),
+    ],
+)
+def test_one_dictionary_is_of_a_network_of_imagenet_and_images_in_colour(override, expected):
+    with pytest.raises(SparksError, match=expected):
+        validate(composed("scale=smoke", "experiment=models", override))
+
+
 def test_layers_of_models_that_a_study_puts_beside_its_own_are_tried():
     asked = ["scale=smoke", "experiment=beyond", "studies.universal.models=[convnet_small]"]
     tree = composed(*asked)

@@ -26,11 +26,12 @@ from torch import Tensor
 from sparks.io import atomic, atomic_folder, load_tensors, tensor_provenance
 from sparks.progress import progress
 from sparks.results import load_results
-from sparks_thesis.common.images import save_webp, sheet
+from sparks_thesis.common.images import lit, save_webp, sheet
 from sparks_thesis.common.pages import STYLE
 from sparks_thesis.lens.site import HERE, write_page
 
 ATOMS, AGAINST, ALIKE, TERMS = 8, 4, 10, 5  # listed on a page
+COLUMNS = 4  # crops beside each other
 WHEN = (1980, 1, 1, 0, 0, 0)  # of files in an archive: the same site gives the same bytes
 
 
@@ -151,6 +152,11 @@ def _named(atlas: AtomAtlas, atom: int) -> str:
     return ", ".join(atlas.classes[target] for target in top)
 
 
+def _kind(published: bool) -> str:
+    """Name the crops that are shown."""
+    return "credited" if published else "all"
+
+
 def _listed(values: Tensor, names: Sequence[str], count: int) -> list[dict[str, Any]]:
     """List the largest values above 0, with their place and name."""
     top, places = values.topk(min(count, len(values)))
@@ -162,13 +168,13 @@ def _listed(values: Tensor, names: Sequence[str], count: int) -> list[dict[str, 
 
 
 def _atom(folder: Path, atlas: AtomAtlas, atom: int, names: Sequence[str], published: bool) -> None:
-    tensors, kind = atlas.tensors, "credited" if published else "all"
+    tensors, kind = atlas.tensors, _kind(published)
     images = folder / f"atom-{atom + 1:04d}"
     images.mkdir()
     shown = (tensors[f"images.{kind}"][atom] >= 0).nonzero().flatten()
     crops = tensors[f"crops.{kind}"][atom][shown]
     if len(crops):
-        save_webp(images / "crops.webp", sheet(crops, len(crops)))
+        save_webp(images / "crops.webp", sheet(crops, COLUMNS))
     save_webp(images / "picture.webp", sheet(tensors["pictures"][atom : atom + 1], 1))
     column = atlas.importance[:, atom]
     near = zip(tensors["near"][atom].tolist(), tensors["cosine"][atom].tolist(), strict=True)
@@ -180,6 +186,8 @@ def _atom(folder: Path, atlas: AtomAtlas, atom: int, names: Sequence[str], publi
         atlas=atlas,
         used=float(tensors["used"][atom]),
         crops=len(crops),
+        columns=COLUMNS,
+        rows=-(-len(crops) // COLUMNS),
         side=crops.shape[-1],
         picture=tensors["pictures"].shape[-1],
         credits=[atlas.credits[int(i)] for i in tensors[f"images.{kind}"][atom][shown]],
@@ -198,9 +206,12 @@ def _class(
     places = (tensors["label"] == target).nonzero().flatten().tolist()
     if published:
         places = [p for p in places if atlas.credits[int(tensors["image"][p])]]
-    if places:
-        thumbnails = sheet(tensors["thumbnails"][places], len(places))
-        save_webp(folder / f"classes/class-{target:05d}.webp", thumbnails)
+    for number, place in enumerate(places, 1):
+        image = tensors["thumbnails"][place]
+        maps = tensors["maps"][place]
+        seen = lit(image.expand(len(maps), -1, -1, -1).numpy(), maps.numpy())
+        strip = sheet([image.numpy(), *seen], 1 + len(maps))
+        save_webp(folder / f"classes/class-{target:05d}-{number}.webp", strip)
     images = []
     for place in places:
         terms = atlas.terms(place)
@@ -215,12 +226,17 @@ def _class(
                 "left": left,
                 "logit": constant + float(terms.sum()) + left,
                 "predicted": int(tensors["predicted"][place]),
+                "leading": [
+                    (atom + 1, names[atom], float(terms[atom]))
+                    for atom in tensors["leading"][place].tolist()
+                ],
                 "credit": atlas.credits[int(tensors["image"][place])],
             }
         )
     atoms = _listed(row, names, ATOMS)
     for one in atoms:
         one["share"] = one["value"] / float(positive)
+        one["crops"] = bool((tensors[f"images.{_kind(published)}"][one["place"]] >= 0).any())
     write_page(
         folder,
         f"class-{target:05d}.html",

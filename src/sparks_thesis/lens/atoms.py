@@ -35,6 +35,7 @@ from sparks_thesis.lens.links import cosines
 
 BATCH = 64  # images at a time
 NEAR = 6  # atoms listed beside an atom
+MAPS = 3  # atoms of an image that are shown where they are seen
 CONDITIONS = ("atoms", "shuffled atoms")
 
 
@@ -120,7 +121,7 @@ class AtomSurvey:
         Args:
             layer: where a network is cut, whose logits are affine in the mean activation; for
                 images of `side_of` the sources.
-            sources: photographs; images that several sources share count once.
+            sources: photographs.
             statistics: for the pictures of atoms.
             draw: how pictures are made.
 
@@ -138,47 +139,41 @@ class AtomSurvey:
                 "each: ask for fewer atoms, or give more images"
             )
         head = AffineHead.of(layer, self.seed)
+        labels = torch.cat([source.rows[source.images.labels] for source in sources])
+        kept = self._of_classes(labels)
         # As a file, so that memory does not grow with the images.
         with TemporaryFile() as file:
             tokens = np.memmap(file, np.float16, "w+", shape=(count, layer.places, layer.channels))
             self._fill(tokens, layer, sources)
             fitted = self._fit(tokens)
             found = _Codes.of(tokens, fitted, head)
+            made = self._maps(
+                tokens, layer, fitted, found, kept, head.of_atoms(fitted)[labels[kept]]
+            )
         recorder = MetricRecorder()
         for name in CONDITIONS:
             self._judge(name, found, fitted, head, recorder)
-        credit = [c for s in sources for c in s.images.credits or [""] * len(s.images)]
-        labels = torch.cat([source.rows[source.images.labels] for source in sources])
-        made = {
+        made |= {
             "weights": head.of_atoms(fitted),
             "constant": head.constant(fitted),
-            "mean": found.mean.mean(0),
             "spread": found.mean.std(0),
             "used": (found.largest > 0).float().mean(0),
             "plane": self._plane(fitted.atoms),
             **self._near(fitted.atoms),
             "seen": torch.bincount(labels, minlength=len(head.bias)),
-        }
-        credited = torch.tensor([bool(text) for text in credit])
-        kept = self._of_classes(labels)
-        chosen = {"all": self._largest(found, None), "credited": self._largest(found, credited)}
-        made |= self._cut(sources, layer, found, chosen, kept)
-        made |= {
             "image": kept,
             "label": labels[kept],
             "codes": found.mean[kept],
             "left": found.left[kept].gather(1, labels[kept][:, None])[:, 0],
             "predicted": found.logits[kept].argmax(1),
+            "pictures": self._pictures(layer, fitted, statistics, draw),
         }
-        (pictures,) = concept_pictures(layer, [fitted.atoms], statistics, draw, self.seed)
-        opaque = transparency(pictures.alpha)[:, None]
-        made["pictures"] = _bytes(torch.cat([stretched(pictures.images), opaque], 1))
-        shown = {
-            int(i)
-            for name in ("image", *(f"images.{n}" for n in chosen))
-            for i in made[name].flatten()
-        }
-        return recorder, made, {image: credit[image] for image in sorted(shown) if image >= 0}
+        credit = [c for s in sources for c in s.images.credits or [""] * len(s.images)]
+        credited = torch.tensor([bool(text) for text in credit])
+        chosen = {"all": self._largest(found, None), "credited": self._largest(found, credited)}
+        made |= self._cut(sources, layer, found, chosen, kept)
+        shown = torch.cat([kept, *(images.flatten() for images in chosen.values())]).tolist()
+        return recorder, made, {image: credit[image] for image in sorted(set(shown)) if image >= 0}
 
     def _fill(
         self, tokens: NDArray[np.float16], layer: Layer, sources: Sequence[Photographs]
@@ -205,6 +200,46 @@ class AtomSurvey:
                 yield torch.from_numpy(tokens[some[:, None], drawn].reshape(-1, tokens.shape[2]))
 
         return self.dictionary.fit(Stream(batches))
+
+    def _maps(
+        self,
+        tokens: NDArray[np.float16],
+        layer: Layer,
+        fitted: Dictionary,
+        found: _Codes,
+        kept: Tensor,
+        weights: Tensor,
+    ) -> dict[str, Tensor]:
+        """Return the atoms that add most to the class of each kept image, and where they are seen.
+
+        Args:
+            tokens: activations of all images.
+            layer: of these.
+            fitted: the dictionary.
+            found: codes of all images.
+            kept: numbers of the images.
+            weights: of the atoms, for the class of each, (M, k).
+
+        Returns:
+            "leading" (M, MAPS) atoms, and "maps" of their codes, uint8 (M, MAPS, side, side).
+        """
+        n = min(MAPS, fitted.k)
+        leading = (found.mean[kept] * weights).topk(n, dim=1).indices
+        size, side = layer.map_size or (1, layer.places), self.thumbnail
+        maps = torch.zeros(len(kept), n, side, side, dtype=torch.uint8)
+        for place, image in enumerate(kept.tolist()):
+            codes = fitted.encode(torch.from_numpy(np.asarray(tokens[image])).float())
+            one = codes.T[leading[place]].reshape(1, n, *size)
+            one = one / one.amax((2, 3), keepdim=True).clamp(min=1e-12)
+            maps[place] = _bytes(interpolate(one, size=(side, side), mode="bilinear")[0])
+        return {"leading": leading, "maps": maps}
+
+    def _pictures(
+        self, layer: Layer, fitted: Dictionary, statistics: ImageStatistics, draw: Ascent
+    ) -> Tensor:
+        """Return a picture of each atom, their opacity as the last channel, uint8 (k, 4, h, w)."""
+        (made,) = concept_pictures(layer, [fitted.atoms], statistics, draw, self.seed)
+        return _bytes(torch.cat([stretched(made.images), transparency(made.alpha)[:, None]], 1))
 
     def _judge(
         self,

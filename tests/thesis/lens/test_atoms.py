@@ -107,6 +107,15 @@ def test_the_logit_of_a_kept_image_is_the_sum_of_its_terms(survey):
         assert float(total) == pytest.approx(float(row[label]), abs=2e-3)  # half precision on disk
 
 
+def test_the_leading_atom_of_an_image_is_seen_at_its_patch(survey):
+    _, tensors, _, places, _ = survey
+    best = tensors["weights"].argmax(0)
+    for row, image in enumerate(tensors["image"].tolist()):
+        assert best[tensors["leading"][row, 0]] == tensors["label"][row]
+        bright = tensors["maps"][row, 0].float().reshape(4, 2, 4, 2).mean((1, 3)).flatten()
+        assert bright.argmax() == places[image]
+
+
 class Page(HTMLParser):
     """Links and sources of a page."""
 
