@@ -18,7 +18,6 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.concepts.layer import Layer
     from sparks.concepts.sanity import untrained
     from sparks.data import ImageSet
-    from sparks.models import Classifier
     from sparks.results import ITSELF
     from sparks_thesis.beyond.universal import UniversalStudy
     from sparks_thesis.pipeline.artifacts import write_results
@@ -29,13 +28,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     train, test = (ImageSet.load(inputs[split]) for split in ("train", "test"))
     names = {cfg["model.name"]: cfg["model.concept_layer"]} | settings["layers"]
     own, *others = networks(inputs["weights"], cfg["device"])
-
-    def layer(model: str, network: Classifier) -> Layer:
-        return Layer(network, names[model], test.batch([0]))
-
-    known = {ITSELF: layer(own.model, own.network)}
-    known |= {one.name: layer(one.model, one.network) for one in others}
-    fresh = layer(own.model, untrained(own.network, cfg["seed"]))
+    example, named = test.batch([0]), {ITSELF: own, **{one.name: one for one in others}}
+    known = {n: Layer(one.network, names[one.model], example) for n, one in named.items()}
+    fresh = Layer(untrained(own.network, cfg["seed"]), names[own.model], example)
     some, held = (images.batch(range(min(study.images, len(images)))) for images in (train, test))
     write_results(cfg, outputs["table"], study.run(known, fresh, some, held))
 

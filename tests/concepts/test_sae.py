@@ -60,6 +60,19 @@ def test_planted_concepts_are_found_and_held_out_activations_explained(fitted, k
     assert (found > 0.85).double().mean() >= (0.5 if kind == "archetypal" else 0.7)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_products_in_bfloat16_lead_to_as_good_a_dictionary(fitted, kind):
+    a, _ = planted()
+    held_out, _ = planted(n=300, seed=1)
+    half = method(kind, precision="bf16").fit(a)
+    assert half.atoms.dtype == torch.float32
+    assert not half.atoms.equal(fitted[kind].atoms)
+    r2, r2_half = (
+        r_squared(held_out, one.decode(one.encode(held_out))) for one in (fitted[kind], half)
+    )
+    assert r2_half > r2 - 0.05
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if "active" in SETTINGS[kind]])
 def test_as_many_concepts_are_active_as_asked(fitted, kind):
     a, _ = planted(seed=1)

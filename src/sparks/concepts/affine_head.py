@@ -26,7 +26,7 @@ CLOSE = 1e-3  # of the logits' spread: how far from affine rounding alone can br
 
 @dataclass(frozen=True, eq=False)
 class AffineHead:
-    """What follows a layer, as an affine map of the mean activation over places.
+    """Affine map from a layer's mean activation over places to the logits.
 
     Attributes:
         weight: (classes, p).

@@ -102,6 +102,6 @@ def matching(a: Tensor, atoms: Tensor, steps: int) -> Tensor:
     for _ in range(steps):
         value, place = (left @ atoms.T).max(1)
         value = functional.relu(value)
-        codes = codes.scatter_add(1, place[:, None], value[:, None])
+        codes = codes.scatter_add(1, place[:, None], value[:, None].to(codes))
         left = left - value[:, None] * atoms[place]
     return codes

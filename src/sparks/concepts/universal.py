@@ -118,12 +118,13 @@ class UniversalSAE(Descent):
             total, first = 0.0, steps
             for chosen in batches(done):
                 i = int(torch.randint(len(x), (1,), generator=generator))
-                code = top(functional.relu(x[i][chosen] @ filters[i] + biases[i]), self.active)
-                errors = [
-                    (one[chosen] - code @ d).square().sum(1).mean()
-                    for one, d in zip(x, atoms, strict=True)
-                ]
-                loss = torch.stack(errors).mean()
+                with self._autocast(x[i].device):
+                    code = top(functional.relu(x[i][chosen] @ filters[i] + biases[i]), self.active)
+                    errors = [
+                        (one[chosen] - code @ d).square().sum(1).mean()
+                        for one, d in zip(x, atoms, strict=True)
+                    ]
+                    loss = torch.stack(errors).mean()
                 gradients = torch.autograd.grad(loss, trained, allow_unused=True)
                 steps += 1
                 with torch.no_grad():

@@ -106,8 +106,9 @@ class UniversalStudy:
     def _own(self, a: Tensor) -> Dictionary:
         """Return the autoencoder of one network, with the settings of the universal one."""
         one = self.dictionary
-        shared = ("concepts", "active", "epochs", "patience", "tolerance", "halvings")
-        settings = {name: getattr(one, name) for name in (*shared, "rate", "batch_size", "seed")}
+        shared = ("concepts", "active", "epochs", "patience", "tolerance", "halvings", "rate")
+        more = ("batch_size", "precision", "seed")
+        settings = {name: getattr(one, name) for name in (*shared, *more)}
         return SAE(kind="topk", **settings).fit(a)
 
     def _shuffled(self, a: Sequence[Tensor]) -> list[Tensor]:

@@ -37,7 +37,7 @@ WHEN = (1980, 1, 1, 0, 0, 0)  # of files in an archive: the same site gives the 
 
 @dataclass(frozen=True, eq=False)
 class AtomAtlas:
-    """What `AtomSurvey` found, and what it is called.
+    """Atoms of one dictionary and their part in every class, with names and credits.
 
     Attributes:
         tensors: of the survey.
@@ -80,7 +80,7 @@ class AtomAtlas:
 
     @cached_property
     def importance(self) -> Tensor:
-        """What each atom moves a class's logit by: weight times spread, (classes, k)."""
+        """Change of each class's logit by a spread of each atom's code, (classes, k)."""
         return self.tensors["weights"] * self.tensors["spread"]
 
     @cached_property
