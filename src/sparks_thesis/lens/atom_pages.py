@@ -80,8 +80,8 @@ class AtomAtlas:
 
     @cached_property
     def importance(self) -> Tensor:
-        """Change of each class's logit by a spread of each atom's code, (classes, k)."""
-        return self.tensors["weights"] * self.tensors["spread"]
+        """What each atom adds to a class where it is seen, on average, (classes, k)."""
+        return self.tensors["weights"] * self.tensors["typical"]
 
     @cached_property
     def alike(self) -> Tensor:

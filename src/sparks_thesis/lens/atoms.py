@@ -80,6 +80,8 @@ class AtomSurvey:
 
     Attributes:
         dictionary: the autoencoder.
+        most: images of each class, at most, the first ones of each data set: a class with many
+            would have most of the atoms.
         places: of each image that an epoch of its training sees, at random.
         held_out: every so many images are not trained on, and judge it.
         crops: of each atom, the image parts with its largest codes, one an image.
@@ -94,6 +96,7 @@ class AtomSurvey:
     """
 
     dictionary: SAE
+    most: int = 20
     places: int = 16
     held_out: int = 10
     crops: int = 8
@@ -104,7 +107,7 @@ class AtomSurvey:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        whole(self, 1, "places", "crops", "side", "per_class", "thumbnail")
+        whole(self, 1, "most", "places", "crops", "side", "per_class", "thumbnail")
         whole(self, 2, "held_out")
         whole(self, 0, "seed")
         between(self, 0, 1, "share", ends=True)
@@ -132,6 +135,7 @@ class AtomSurvey:
         Raises:
             SparksError: when there are fewer places than atoms, or the logits do not split.
         """
+        sources = [self._balanced(source) for source in sources]
         count = sum(len(source.images) for source in sources)
         if layer.places * count < self.dictionary.concepts:
             raise SparksError(
@@ -147,16 +151,15 @@ class AtomSurvey:
             self._fill(tokens, layer, sources)
             fitted = self._fit(tokens)
             found = _Codes.of(tokens, fitted, head)
-            made = self._maps(
-                tokens, layer, fitted, found, kept, head.of_atoms(fitted)[labels[kept]]
-            )
+            weights = above_mean(head.of_atoms(fitted))
+            made = self._maps(tokens, layer, fitted, found, kept, weights[labels[kept]])
         recorder = MetricRecorder()
         for name in CONDITIONS:
             self._judge(name, found, fitted, head, recorder)
         made |= {
-            "weights": head.of_atoms(fitted),
-            "constant": head.constant(fitted),
-            "spread": found.mean.std(0),
+            "weights": weights,
+            "constant": above_mean(head.constant(fitted)),
+            "typical": found.mean.sum(0) / (found.largest > 0).sum(0).clamp(min=1),
             "used": (found.largest > 0).float().mean(0),
             "plane": self._plane(fitted.atoms),
             **self._near(fitted.atoms),
@@ -164,7 +167,7 @@ class AtomSurvey:
             "image": kept,
             "label": labels[kept],
             "codes": found.mean[kept],
-            "left": found.left[kept].gather(1, labels[kept][:, None])[:, 0],
+            "left": above_mean(found.left[kept].T).T.gather(1, labels[kept][:, None])[:, 0],
             "predicted": found.logits[kept].argmax(1),
             "pictures": self._pictures(layer, fitted, statistics, draw),
         }
@@ -289,6 +292,15 @@ class AtomSurvey:
         cosine, near = alike.topk(min(NEAR, len(atoms) - 1), dim=1)
         return {"near": near, "cosine": cosine}
 
+    def _balanced(self, source: Photographs) -> Photographs:
+        """Return the first images of each class of a data set."""
+        chosen = [
+            number
+            for label in range(len(source.images.classes))
+            for number in (source.images.labels == label).nonzero().flatten()[: self.most].tolist()
+        ]
+        return source._replace(images=source.images.subset(sorted(chosen)))
+
     def _of_classes(self, labels: Tensor) -> Tensor:
         """Return the numbers of the images that are kept, the first ones of each class."""
         kept: dict[int, list[int]] = {}
@@ -389,6 +401,14 @@ class _Codes:
             logits, left = head.logits(means), head.left(fitted, means, pooled)
             parts.append((pooled, largest, where, active, error, size, logits, left))
         return cls(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+
+def above_mean(of_classes: Tensor) -> Tensor:
+    """Return numbers of classes (classes, ...) less their mean over classes.
+
+    What all classes have in common moves no probability.
+    """
+    return of_classes - of_classes.mean(0)
 
 
 def side_of(sources: Sequence[Photographs]) -> int:

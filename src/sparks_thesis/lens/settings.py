@@ -145,9 +145,11 @@ class Atoms(Block):
                 concepts=512,
                 active=16,
                 revive=True,
-                epochs=20,
+                rate=0.003,  # of .01, .003 and .001, the best held-out R² on 340 photographs
+                epochs=100,
                 seed=SEED,
             ),
+            most=20,
             places=16,
             held_out=10,
             crops=8,
