@@ -80,7 +80,7 @@ class AtomAtlas:
 
     @cached_property
     def importance(self) -> Tensor:
-        """What each atom adds to a class where it is seen, on average, (classes, k)."""
+        """Mean part of each atom in each class's logit where it is seen, (classes, k)."""
         return self.tensors["weights"] * self.tensors["typical"]
 
     @cached_property
