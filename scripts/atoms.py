@@ -17,6 +17,8 @@ CONFIG_KEYS = (
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the atoms, what they do to every class, and what the site shows of them."""
+    from collections import Counter
+
     import torch
 
     from sparks.concepts.layer import Layer
@@ -30,12 +32,12 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks_thesis.pipeline.artifacts import write_results
     from sparks_thesis.pipeline.factories import build_as, classifier
 
-    sources = photographs(inputs["images"])
+    survey = build_as(AtomSurvey, cfg["studies.atoms.survey"])
+    sources = [survey.balanced(source) for source in photographs(inputs["images"])]
     side = side_of(sources)
     made = classifier(of_every_class(cfg["model.classifier"], side), seed=0)
     model = made.to(resolve_device(cfg["device"])).eval()
     layer = Layer(model, cfg["model.concept_layer"], torch.zeros(1, 3, side, side))
-    survey = build_as(AtomSurvey, cfg["studies.atoms.survey"])
     draw = build_as(Ascent, cfg["studies.atoms.drawing"])
     statistics = natural_images(cfg["studies.atoms.side"])
     numbers, tensors, credits = survey.run(layer, sources, statistics, draw)
@@ -43,7 +45,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     about = {
         "classes": list(distinct_names()),
         "credits": credits,
-        "sources": [[source.name, len(source.images)] for source in sources],
+        "sources": list(Counter(s.name for s in sources for _ in range(len(s.images))).items()),
     }
     save_tensors(outputs["atoms"], tensors, cfg.provenance(**about))
 

@@ -124,7 +124,7 @@ class AtomSurvey:
         Args:
             layer: where a network is cut, whose logits are affine in the mean activation; for
                 images of `side_of` the sources.
-            sources: photographs.
+            sources: photographs, `balanced`.
             statistics: for the pictures of atoms.
             draw: how pictures are made.
 
@@ -135,7 +135,6 @@ class AtomSurvey:
         Raises:
             SparksError: when there are fewer places than atoms, or the logits do not split.
         """
-        sources = [self._balanced(source) for source in sources]
         count = sum(len(source.images) for source in sources)
         if layer.places * count < self.dictionary.concepts:
             raise SparksError(
@@ -292,7 +291,7 @@ class AtomSurvey:
         cosine, near = alike.topk(min(NEAR, len(atoms) - 1), dim=1)
         return {"near": near, "cosine": cosine}
 
-    def _balanced(self, source: Photographs) -> Photographs:
+    def balanced(self, source: Photographs) -> Photographs:
         """Return the first images of each class of a data set."""
         chosen = [
             number

@@ -185,7 +185,7 @@ def test_an_archive_holds_the_site_and_is_the_same_each_time(sites, tmp_path):
 def test_a_class_with_many_images_does_not_take_all_the_atoms():
     images, _ = blobs(60, 0)
     survey = AtomSurvey(dictionary=SAE(concepts=2, active=1), most=4)
-    kept = survey._balanced(Photographs("many", images, torch.arange(3))).images
+    kept = survey.balanced(Photographs("many", images, torch.arange(3))).images
     assert kept.labels.bincount().tolist() == [4, 4, 4]
     assert kept.images.equal(images.images[:12])
 
