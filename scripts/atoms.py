@@ -27,8 +27,9 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     from sparks.models import resolve_device
     from sparks.visualization import Ascent
     from sparks.visualization.natural import natural_images
-    from sparks_thesis.lens.atoms import AtomSurvey, photographs, side_of
+    from sparks_thesis.lens.atoms import AtomSurvey
     from sparks_thesis.lens.every_class import of_every_class
+    from sparks_thesis.lens.photographs import photographs, side_of
     from sparks_thesis.pipeline.artifacts import write_results
     from sparks_thesis.pipeline.factories import build_as, classifier
 

@@ -3,15 +3,15 @@
 from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-CONFIG_KEYS = ("studies.lens.titles", "studies.atoms.model")
+CONFIG_KEYS = ("studies.lens.titles",)
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
     """Write the site with all photographs."""
     from sparks_thesis.lens.atom_pages import AtomAtlas, build_atom_site
 
-    title = cfg["studies.lens.titles"].get(cfg["studies.atoms.model"], cfg["studies.atoms.model"])
-    build_atom_site(outputs["site"], AtomAtlas.load(inputs["atoms"], title, inputs["table"]))
+    atlas = AtomAtlas.load(inputs["atoms"], inputs["table"], cfg["studies.lens.titles"])
+    build_atom_site(outputs["site"], atlas)
 
 
 if __name__ == "__main__":

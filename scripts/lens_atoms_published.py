@@ -3,7 +3,7 @@
 from sparks_thesis.pipeline import dag, paths
 from sparks_thesis.pipeline.job import Config, Paths, main
 
-CONFIG_KEYS = ("studies.lens.titles", "studies.atoms.model")
+CONFIG_KEYS = ("studies.lens.titles",)
 
 
 def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
@@ -12,8 +12,7 @@ def run(cfg: Config, inputs: Paths, outputs: Paths) -> None:
 
     from sparks_thesis.lens.atom_pages import AtomAtlas, build_atom_site, pack
 
-    title = cfg["studies.lens.titles"].get(cfg["studies.atoms.model"], cfg["studies.atoms.model"])
-    atlas = AtomAtlas.load(inputs["atoms"], title, inputs["table"])
+    atlas = AtomAtlas.load(inputs["atoms"], inputs["table"], cfg["studies.lens.titles"])
     with TemporaryDirectory() as folder:
         build_atom_site(f"{folder}/site", atlas, published=True)
         pack(f"{folder}/site", outputs["archive"])

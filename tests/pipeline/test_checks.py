@@ -12,8 +12,9 @@ from sparks.models import save_weights
 from sparks_thesis.pipeline import checks, input_checks
 from sparks_thesis.pipeline.checks import Unit, units
 from sparks_thesis.pipeline.compose import compose
+from sparks_thesis.pipeline.experiment_checks import check_classes
 from sparks_thesis.pipeline.trial import try_units
-from sparks_thesis.pipeline.validate import _check_classes, validate
+from sparks_thesis.pipeline.validate import validate
 
 # Numbers for which every value has a sense.
 FREE = {
@@ -289,7 +290,7 @@ def test_classes_and_evaluators_are_there(smoke, key, value, expected):
     OmegaConf.update(config, key, value, force_add=True)
     chapter = next(name for name in ("craft", "utility", "maco") if name in key)
     with pytest.raises(SparksError) as caught:
-        _check_classes(config, chapter)
+        check_classes(config, chapter)
     assert expected in str(caught.value)
 
 
@@ -311,7 +312,7 @@ def test_classes_and_evaluators_are_there(smoke, key, value, expected):
 def test_networks_and_images_beside_the_thesis_suit_their_studies(override, expected):
     config = composed("scale=smoke", "experiment=beyond", override)
     with pytest.raises(SparksError) as caught:
-        _check_classes(config, "beyond")
+        check_classes(config, "beyond")
     assert expected in str(caught.value)
 
 

@@ -8,7 +8,7 @@ from composed import composed
 from sparks.errors import SparksError
 from sparks_thesis.pipeline import concept_files
 from sparks_thesis.pipeline.classes import banks_beside, stored_concepts
-from sparks_thesis.pipeline.validate import _check_banks
+from sparks_thesis.pipeline.experiment_checks import check_banks
 
 RUN = {"dataset": "chimera", "model": "convnet", "seed": "0"}
 FOLDER = "results/concepts/{}/chimera/convnet/0/{}.parquet"
@@ -59,7 +59,7 @@ def test_shards_are_as_many_as_the_classes_need():
 def test_concepts_that_are_not_fitted_are_refused(override, message):
     config = composed("scale=laptop", override)
     with pytest.raises(SparksError, match=message):
-        _check_banks(config, {"craft": ["chimera"], "maco": ["chimera"]})
+        check_banks(config, {"craft": ["chimera"], "maco": ["chimera"]})
 
 
 OWN = """

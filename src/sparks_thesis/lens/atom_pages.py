@@ -56,15 +56,19 @@ class AtomAtlas:
     numbers: Mapping[str, Mapping[str, float]]
 
     @classmethod
-    def load(cls, path: str | Path, title: str, table: str | Path) -> AtomAtlas:
+    def load(
+        cls, path: str | Path, table: str | Path, titles: Mapping[str, str] | None = None
+    ) -> AtomAtlas:
         """Read what the rule `atoms` made.
 
         Args:
             path: of its tensors.
-            title: of the network.
             table: path of its table of results.
+            titles: name of a model → how it is shown.
         """
         made, numbers = tensor_provenance(path), load_results(table)
+        model = made["job"]["model"]
+        title = (titles or {}).get(model, model)
         credits = {int(image): text for image, text in made["credits"].items()}
         found: dict[str, dict[str, float]] = {}
         for metric, method, value in zip(

@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from tempfile import TemporaryFile
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from sparks.checks import between, whole
 from sparks.concepts.affine_head import AffineHead
@@ -25,53 +23,19 @@ from sparks.concepts.layer import Layer
 from sparks.concepts.sae import SAE
 from sparks.concepts.steering import shuffled
 from sparks.concepts.streams import Stream
-from sparks.data.imageset import ImageSet
 from sparks.errors import SparksError
-from sparks.io import tensor_provenance
 from sparks.progress import progress
 from sparks.results import MetricRecorder
 from sparks.visualization import Ascent, ImageStatistics, concept_pictures, stretched, transparency
+from sparks.visualization.crops import resize
+from sparks_thesis.lens.atlas import as_bytes
 from sparks_thesis.lens.links import cosines
+from sparks_thesis.lens.photographs import Photographs, side_of
 
 BATCH = 64  # images at a time
 NEAR = 6  # atoms listed beside an atom
 MAPS = 3  # atoms of an image that are shown where they are seen
 CONDITIONS = ("atoms", "shuffled atoms")
-
-
-class Photographs(NamedTuple):
-    """Images of a data set, and the number of each of its classes among the network's."""
-
-    name: str
-    images: ImageSet
-    rows: Tensor
-
-
-def photographs(files: Sequence[str]) -> list[Photographs]:
-    """Read image sets of classes of ImageNet; splits that are the same images count once.
-
-    Raises:
-        SparksError: when a data set does not say which classes of ImageNet its own are.
-    """
-    found: list[Photographs] = []
-    for file in files:
-        images = ImageSet.load(file)
-        name = str(tensor_provenance(file)["job"]["dataset"])
-        rows = images.tables.get("imagenet_labels")
-        if rows is None:
-            raise SparksError(
-                f"studies.atoms.datasets: {name} does not say which of ImageNet's classes its own "
-                "are (imagenet_classes of its data set): take it out, or name them"
-            )
-        if not any(one.name == name and _same(one.images, images) for one in found):
-            found.append(Photographs(name, images, torch.tensor(rows)))
-    return found
-
-
-def _same(first: ImageSet, second: ImageSet) -> bool:
-    if first.images is None or second.images is None:
-        return first.files is not None and first.files == second.files
-    return first.images.equal(second.images)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +149,7 @@ class AtomSurvey:
             batches = source.images.batches(BATCH)
             total = -(-len(source.images) // BATCH)
             for x, _ in progress(batches, total=total, unit="batch", description=source.name):
-                tokens[at : at + len(x)] = layer.activations(_resized(x, side)).numpy()
+                tokens[at : at + len(x)] = layer.activations(resize(x, (side, side))).numpy()
                 at += len(x)
 
     def _fit(self, tokens: NDArray[np.float16]) -> Dictionary:
@@ -233,7 +197,7 @@ class AtomSurvey:
             codes = fitted.encode(torch.from_numpy(np.asarray(tokens[image])).float())
             one = codes.T[leading[place]].reshape(1, n, *size)
             one = one / one.amax((2, 3), keepdim=True).clamp(min=1e-12)
-            maps[place] = _bytes(interpolate(one, size=(side, side), mode="bilinear")[0])
+            maps[place] = as_bytes(resize(one, (side, side))[0])
         return {"leading": leading, "maps": maps}
 
     def _pictures(
@@ -241,7 +205,7 @@ class AtomSurvey:
     ) -> Tensor:
         """Return a picture of each atom, their opacity as the last channel, uint8 (k, 4, h, w)."""
         (made,) = concept_pictures(layer, [fitted.atoms], statistics, draw, self.seed)
-        return _bytes(torch.cat([stretched(made.images), transparency(made.alpha)[:, None]], 1))
+        return as_bytes(torch.cat([stretched(made.images), transparency(made.alpha)[:, None]], 1))
 
     def _judge(
         self,
@@ -337,16 +301,17 @@ class AtomSurvey:
                 wanted.setdefault(int(images[atom, place]), []).append((name, atom, place))
         places = {int(image): place for place, image in enumerate(kept)}
         small = torch.zeros(len(kept), 3, self.thumbnail, self.thumbnail, dtype=torch.uint8)
+        side = side_of(sources)
         starts = np.cumsum([0, *(len(source.images) for source in sources)])
         for image in progress(sorted({*wanted, *places}), unit="image", description="crops"):
             source = int(np.searchsorted(starts, image, side="right")) - 1
             x = sources[source].images.batch([image - int(starts[source])])
-            x = _resized(x, side_of(sources))
+            x = resize(x, (side, side))
             for name, atom, place in wanted.get(image, []):
                 part = self._around(x, layer, int(found.where[image, atom]))
-                crops[name][atom, place] = _bytes(_resized(part, self.side)[0])
+                crops[name][atom, place] = as_bytes(resize(part, (self.side, self.side))[0])
             if image in places:
-                small[places[image]] = _bytes(_resized(x, self.thumbnail)[0])
+                small[places[image]] = as_bytes(resize(x, (self.thumbnail, self.thumbnail))[0])
         named = {f"crops.{name}": made for name, made in crops.items()}
         return named | {f"images.{n}": i for n, i in chosen.items()} | {"thumbnails": small}
 
@@ -408,18 +373,3 @@ def above_mean(of_classes: Tensor) -> Tensor:
     What all classes have in common moves no probability.
     """
     return of_classes - of_classes.mean(0)
-
-
-def side_of(sources: Sequence[Photographs]) -> int:
-    """Return the side of the largest images, to which the others are resized."""
-    return max(source.images.side for source in sources)
-
-
-def _resized(x: Tensor, side: int) -> Tensor:
-    if x.shape[2:] == (side, side):
-        return x
-    return interpolate(x, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
-
-
-def _bytes(x: Tensor) -> Tensor:
-    return (x * 255).round().clamp(0, 255).to(torch.uint8)

@@ -15,7 +15,8 @@ from sparks.errors import SparksError
 from sparks.visualization import Ascent, named_crops
 from sparks.visualization.natural import natural_images
 from sparks_thesis.lens.atom_pages import AtomAtlas, build_atom_site, pack
-from sparks_thesis.lens.atoms import AtomSurvey, Photographs, photographs
+from sparks_thesis.lens.atoms import AtomSurvey
+from sparks_thesis.lens.photographs import Photographs, photographs
 
 COLOURS = torch.eye(3)  # of the patches: each fires one channel
 NAMES = ("red", "green", "blue", "grey")
